@@ -1,0 +1,231 @@
+# signalbox. `make help` lists the targets; everything that is made goes to build/.
+#
+#   make V=1            shows the commands
+#   make VARIANT=asan   builds the whole tree again under build/asan (asan, tsan, fuzz; plain is build/ itself)
+
+VERSION := 0.1.0
+VARIANT ?= plain
+PREFIX ?= /usr/local
+DESTDIR ?=
+bindir ?= $(PREFIX)/bin
+datadir ?= $(PREFIX)/share
+FUZZ_SECONDS ?= 30
+
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+.SUFFIXES:
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := all
+Q := $(if $(V),,@)
+say = $(if $(V)$(findstring s,$(firstword -$(MAKEFLAGS))),:,printf '  %-6s %s\n')
+empty :=
+hash := \#
+
+# ---------------------------------------------------------------------------- dependencies
+
+# Found (or installed) before anything else is read, since pkg-config is one of them. Costs 2 ms when all is there.
+goals := $(or $(MAKECMDGOALS),all)
+no_deps := help clean uninstall dist format print-%
+groups_test := check check-unit lint asan tsan fuzz fuzz-replay tests
+groups_lab := check check-lab lab lab-stop lab-traffic bench
+groups := $(if $(filter-out $(no_deps),$(goals)),build)
+groups += $(if $(filter $(groups_test) check-lab,$(goals)),test)
+groups += $(if $(filter $(filter-out lab-stop,$(groups_lab)),$(goals)),lab)
+groups += $(if $(filter bench,$(goals)),bench)
+ifneq ($(strip $(groups)),)
+ifndef SIGNALBOX_DEPS
+$(shell scripts/deps $(groups) >&2)
+ifneq ($(.SHELLSTATUS),0)
+$(error packages are missing, see above)
+endif
+endif
+export SIGNALBOX_DEPS := 1
+endif
+
+# ---------------------------------------------------------------------------- what there is
+
+lib_dirs := src/base src/model src/net decoders probes src/brokers src/brokers/* src/engine src/operations
+app_dirs := src/cli ui ui/views
+LIB_SRC := $(sort $(wildcard $(lib_dirs:%=%/*.c)))
+APP_SRC := $(sort $(wildcard src/registry.c $(app_dirs:%=%/*.c)))
+MAIN_SRC := $(wildcard src/main.c)
+SRC := $(LIB_SRC) $(APP_SRC) $(MAIN_SRC)
+HEADERS := $(sort $(wildcard $(addsuffix /*.h,$(lib_dirs) $(app_dirs) src)))
+TABLES := $(sort $(wildcard $(addsuffix /*.def,$(lib_dirs) $(app_dirs) src)))
+
+# tests/unit/**/test_*.c: one program each. The others in tests/support/ are linked into all of them.
+UNIT_SRC := $(sort $(wildcard tests/unit/test_*.c tests/unit/*/test_*.c tests/unit/*/*/test_*.c))
+INTEGRATION_SRC := $(sort $(wildcard tests/integration/test_*.c tests/integration/*/test_*.c))
+SUPPORT_SRC := $(sort $(wildcard tests/support/*.c))
+FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+BENCH_SRC := $(sort $(wildcard tests/bench/bench_*.c))
+TEST_SRC := $(UNIT_SRC) $(INTEGRATION_SRC) $(SUPPORT_SRC) $(FUZZ_SRC) $(BENCH_SRC)
+TEST_HEADERS := $(sort $(wildcard tests/*.h tests/*/*.h tests/*/*/*.h))
+
+# ---------------------------------------------------------------------------- flags
+
+CC = gcc
+CLANG := clang-14
+PACKAGES := rdkafka librabbitmq libcurl libcjson yaml-0.1 libssl libcrypto libzstd zlib libpcre2-8 ncursesw
+ifneq ($(strip $(groups)),)
+PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES))
+PKG_LIBS := $(shell pkg-config --libs $(PACKAGES))
+TEST_LIBS := -lcmocka
+endif
+
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wcast-qual \
+	-Wformat=2 -Wvla -Wundef -Wwrite-strings -Werror
+DEFINES := -D_GNU_SOURCE -DSIGNALBOX_VERSION='"$(VERSION)"'
+INCLUDES := -I. -Isrc $(PKG_CFLAGS)
+machine := $(shell uname -m)
+harden := -fPIE -fstack-protector-strong -fstack-clash-protection $(if $(filter x86_64,$(machine)),-fcf-protection)
+sanitize := -O1 -g -fno-omit-frame-pointer -fPIE
+asan := -fsanitize=address,undefined -fno-sanitize-recover=undefined
+
+ifeq ($(VARIANT),plain)
+BUILD := build
+OPTIMIZE := -O2 -g -D_FORTIFY_SOURCE=2 $(harden)
+else ifeq ($(VARIANT),asan)
+BUILD := build/asan
+OPTIMIZE := $(sanitize) $(asan)
+LINK := $(asan)
+else ifeq ($(VARIANT),tsan)
+BUILD := build/tsan
+OPTIMIZE := $(sanitize) -fsanitize=thread
+LINK := -fsanitize=thread
+else ifeq ($(VARIANT),fuzz)
+BUILD := build/fuzz
+CC := $(CLANG)
+OPTIMIZE := $(sanitize) $(asan) -fsanitize=fuzzer-no-link -DFUZZING
+LINK := $(asan) -fsanitize=fuzzer
+else
+$(error VARIANT is plain, asan, tsan or fuzz)
+endif
+
+ALL_CFLAGS := -std=gnu11 $(DEFINES) $(INCLUDES) $(WARNINGS) $(OPTIMIZE) $(CFLAGS)
+ALL_LDFLAGS := -pie -Wl,-z,relro -Wl,-z,now -Wl,--as-needed $(LINK) $(LDFLAGS)
+LIBS := $(PKG_LIBS) -lpthread -lm
+
+OBJ := $(BUILD)/obj
+objects = $(patsubst %.c,$(OBJ)/%.o,$(1))
+LIBRARY := $(BUILD)/libsignalbox.a
+APP_LIBRARY := $(BUILD)/libsignalbox-app.a
+SUPPORT := $(BUILD)/libsupport.a
+BINARY := $(BUILD)/signalbox
+UNIT_BIN := $(patsubst tests/%.c,$(BUILD)/tests/%,$(UNIT_SRC))
+INTEGRATION_BIN := $(patsubst tests/%.c,$(BUILD)/tests/%,$(INTEGRATION_SRC))
+FUZZ_BIN := $(patsubst tests/%.c,$(BUILD)/tests/%,$(FUZZ_SRC))
+BENCH_BIN := $(patsubst tests/%.c,$(BUILD)/tests/%,$(BENCH_SRC))
+
+# Two files that change only when their content does: objects depend on the flags, archives on the list of sources.
+ifneq ($(strip $(groups)),)
+flags_now := $(CC) $(ALL_CFLAGS) / $(ALL_LDFLAGS) $(LIBS)
+sources_now := $(SRC) $(TEST_SRC)
+$(shell mkdir -p $(BUILD))
+ifneq ($(file <$(BUILD)/flags),$(flags_now))
+$(file >$(BUILD)/flags,$(flags_now))
+endif
+ifneq ($(file <$(BUILD)/sources),$(sources_now))
+$(file >$(BUILD)/sources,$(sources_now))
+endif
+endif
+
+# ---------------------------------------------------------------------------- build
+
+.PHONY: all tests
+all: $(if $(MAIN_SRC),$(BINARY)) $(LIBRARY) $(if $(filter plain,$(VARIANT)),compile_commands.json)
+	@:
+
+tests: all $(UNIT_BIN) $(INTEGRATION_BIN)
+
+$(OBJ)/%.o: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	@$(say) CC $<
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(LIBRARY): $(call objects,$(LIB_SRC)) $(BUILD)/sources
+$(APP_LIBRARY): $(call objects,$(APP_SRC)) $(BUILD)/sources
+$(SUPPORT): $(call objects,$(SUPPORT_SRC)) $(BUILD)/sources
+
+$(LIBRARY) $(APP_LIBRARY) $(SUPPORT):
+	@mkdir -p $(@D)
+	@$(say) AR $@
+	$(Q)rm -f $@ && ar rcs $@ $(filter %.o,$^)
+
+# Debian's librdkafka uses C11 threads, which the thread sanitizer doesn't know; see the shim's own words.
+shim := $(if $(filter tsan,$(VARIANT)),$(call objects,tests/tsan/c11threads.c))
+
+$(BINARY): $(call objects,$(MAIN_SRC)) $(shim) $(APP_LIBRARY) $(LIBRARY) $(BUILD)/flags
+	@$(say) LINK $@
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS)
+
+# Tests of the faces, of the whole and against real servers may link everything but main; others only the library.
+# A file beside a test with the ending .flags adds to its link line (say -Wl,--wrap=malloc).
+$(filter $(BUILD)/tests/unit/ui/% $(BUILD)/tests/unit/cli/% $(BUILD)/tests/unit/app/%,$(UNIT_BIN)) \
+$(INTEGRATION_BIN) $(BENCH_BIN): $(APP_LIBRARY)
+
+$(UNIT_BIN) $(INTEGRATION_BIN) $(BENCH_BIN): $(BUILD)/tests/%: $(OBJ)/tests/%.o $(shim) $(SUPPORT) $(LIBRARY) \
+		$(BUILD)/flags
+	@mkdir -p $(@D)
+	@$(say) LINK $@
+	$(Q)$(CC) $(ALL_LDFLAGS) $(file <tests/$*.flags) -o $@ $(filter %.o,$^) $(filter %libsupport.a,$^) \
+		$(filter %-app.a,$^) $(LIBRARY) $(TEST_LIBS) $(LIBS)
+
+-include $(patsubst %.o,%.d,$(call objects,$(SRC) $(TEST_SRC)))
+
+compile_commands.json: Makefile build/flags build/sources
+	@$(say) JSON $@
+	$(Q){ echo '['; for f in $(SRC) $(TEST_SRC); do \
+		printf '%s{"directory": "%s", "file": "%s", "arguments": [%s"-c", "%s"]}' "$$comma" '$(CURDIR)' $$f \
+		'$(foreach f,$(CC) $(filter-out -Werror,$(ALL_CFLAGS)),"$(subst ",\",$(subst ',,$f))", )' $$f; \
+		comma=",$$(printf '\n.')"; comma=$${comma%.}; done; echo; echo ']'; } >$@
+
+# ---------------------------------------------------------------------------- tests
+
+.PHONY: check-unit
+check-unit: all $(UNIT_BIN)
+	$(Q)tests/run --build $(BUILD) unit cli tui
+
+# ---------------------------------------------------------------------------- the rest
+
+.PHONY: demo install uninstall dist clean help format
+demo: all
+	$(Q)$(BINARY) --demo
+
+install: all
+	install -D -m 755 $(BINARY) $(DESTDIR)$(bindir)/signalbox
+	install -D -m 644 LICENSE $(DESTDIR)$(datadir)/doc/signalbox/LICENSE
+	$(if $(wildcard man/signalbox.1),install -D -m 644 man/signalbox.1 $(DESTDIR)$(datadir)/man/man1/signalbox.1)
+	$(Q)mkdir -p build/completion && for shell in bash zsh fish; do \
+		$(BINARY) completion $$shell >build/completion/$$shell || exit 1; done
+	install -D -m 644 build/completion/bash $(DESTDIR)$(datadir)/bash-completion/completions/signalbox
+	install -D -m 644 build/completion/zsh $(DESTDIR)$(datadir)/zsh/site-functions/_signalbox
+	install -D -m 644 build/completion/fish $(DESTDIR)$(datadir)/fish/vendor_completions.d/signalbox.fish
+
+uninstall:
+	rm -f $(DESTDIR)$(bindir)/signalbox $(DESTDIR)$(datadir)/man/man1/signalbox.1 \
+		$(DESTDIR)$(datadir)/bash-completion/completions/signalbox \
+		$(DESTDIR)$(datadir)/zsh/site-functions/_signalbox \
+		$(DESTDIR)$(datadir)/fish/vendor_completions.d/signalbox.fish
+	rm -rf $(DESTDIR)$(datadir)/doc/signalbox
+
+dist:
+	$(Q)mkdir -p build
+	git archive --prefix=signalbox-$(VERSION)/ -o build/signalbox-$(VERSION).tar.gz HEAD
+
+format:
+	$(Q)clang-format-14 -i $(SRC) $(HEADERS) $(TEST_SRC) $(TEST_HEADERS)
+
+clean:
+	rm -rf build compile_commands.json
+
+print-%:
+	@echo '$($*)'
+
+help:
+	@echo 'make               build build/signalbox (and what is missing of the packages that it needs)'
+	@echo 'make demo          build and open the console on the embedded demo'
+	@echo 'make check-unit    the tests that need no server'
+	@echo 'make format        lay out the sources with clang-format'
+	@echo 'make install       into PREFIX ($(PREFIX)), under DESTDIR; make uninstall takes it out again'
+	@echo 'make dist          a source archive of HEAD under build/'
+	@echo 'make clean         remove build/'
