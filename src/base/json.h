@@ -1,0 +1,83 @@
+/* JSON: a strict RFC 8259 reader with exact numbers and byte offsets, and a writer. Floor 0; the one door to cJSON.
+ *
+ * The reader is a pull parser over bytes: no copy, no tree, no recursion. It is what the decoder, the filter's quick
+ * look-up, `import` and the management answers stand on. cJSON rounds integers and keeps no offsets, so that it serves only
+ * where a tree is wanted and neither matters (json_tree.h, when somebody needs it). */
+#ifndef SIGNALBOX_BASE_JSON_H
+#define SIGNALBOX_BASE_JSON_H
+
+#include "base/buffer.h"
+
+enum json_event {
+    JSON_ERROR, /* reader->error and reader->at say what and where */
+    JSON_END,   /* the value is complete; trailing white space was skipped */
+    JSON_OBJECT,
+    JSON_OBJECT_END,
+    JSON_ARRAY,
+    JSON_ARRAY_END,
+    JSON_NAME, /* member name; its value follows */
+    JSON_STRING,
+    JSON_NUMBER,
+    JSON_TRUE,
+    JSON_FALSE,
+    JSON_NULL,
+};
+
+struct json_reader {
+    struct bytes in;
+    size_t at;         /* next byte to read; on error: where it is wrong */
+    size_t start;      /* first byte of the current token (a string's opening quote, a bracket) */
+    struct bytes raw;  /* the token: of a string or name what stands between the quotes, still escaped */
+    bool escaped;      /* raw of a string or name has backslashes */
+    const char *error; /* static text, NULL while all is well */
+    unsigned depth;
+    unsigned max_depth;    /* at most 4096 */
+    bool stop_after_value; /* JSON Lines: END after one value without a look at what follows */
+    uint8_t state;
+    uint8_t stack[512]; /* one bit a level: object or array */
+};
+
+void json_read(struct json_reader *r, struct bytes in, unsigned max_depth);
+enum json_event json_next(struct json_reader *r);
+/* After JSON_OBJECT or JSON_ARRAY: skips to behind the matching end, checking it. After JSON_NAME: skips its value. */
+enum json_event json_skip(struct json_reader *r);
+/* raw of a string or name without escapes, appended; lone surrogates become U+FFFD. False on bad escapes. */
+bool json_unescape(struct bytes raw, struct buffer *into);
+/* Does raw (escaped or not) say exactly text? No allocation. */
+bool json_raw_equal(struct bytes raw, bool escaped, struct bytes text);
+bool json_to_int64(struct bytes number,
+                   int64_t *value); /* exact, else false: 1.0 and 1e2 are integers, 1.5 isn't */
+bool json_to_uint64(struct bytes number, uint64_t *value);
+bool json_to_double(struct bytes number, double *value); /* nearest */
+/* Compares two JSON numbers exactly, whatever their size: -1, 0, 1. Both must be valid number tokens. */
+int json_compare(struct bytes a, struct bytes b);
+
+/* The writer appends to a buffer and places commas itself. Depth 64. */
+struct json_writer {
+    struct buffer *out;
+    unsigned depth;
+    uint64_t has_member; /* one bit a level */
+    bool after_name;
+};
+
+void json_write(struct json_writer *w, struct buffer *out);
+void json_object(struct json_writer *w);
+void json_object_end(struct json_writer *w);
+void json_array(struct json_writer *w);
+void json_array_end(struct json_writer *w);
+void json_name(struct json_writer *w, const char *name);
+void json_name_bytes(struct json_writer *w, struct bytes name); /* invalid UTF-8 as U+FFFD */
+void json_string(struct json_writer *w,
+                 struct bytes utf8); /* invalid UTF-8 as U+FFFD; null bytes value as null */
+void json_text(struct json_writer *w, const char *text); /* NULL as null */
+void json_int(struct json_writer *w, int64_t value);     /* beyond 2^53 as a string */
+void json_uint(struct json_writer *w, uint64_t value);   /* likewise */
+void json_double(struct json_writer *w,
+                 double value); /* shortest that reads back; NaN, Infinity as strings */
+void json_bool(struct json_writer *w, bool value);
+void json_null(struct json_writer *w);
+void json_raw(struct json_writer *w, struct bytes json); /* one complete value, trusted */
+/* {"text":...} where valid UTF-8, else {"base64":...}; null as null, empty as {"text":""}. */
+void json_byte_string(struct json_writer *w, struct bytes b);
+
+#endif

@@ -1,0 +1,33 @@
+/* Choosing a decoder, and the cache of decoded trees. Floor 4. */
+#ifndef SIGNALBOX_ENGINE_DECODE_H
+#define SIGNALBOX_ENGINE_DECODE_H
+
+#include "model/decoder.h"
+#include "model/message.h"
+
+struct decode_choice {
+    const struct decoder_ops *decoder;
+    int score;
+    const char *why; /* one sentence, static: why this one */
+};
+
+/* The best sniffer (first among equals), or the one named. Never NULL: text or hex take anything. Any thread. */
+struct decode_choice decode_choose(decoder_registry decoders, const struct message *m, const char *wanted);
+const struct decoder_ops *decoder_find(decoder_registry decoders,
+                                       const char *name); /* NULL: none of that name */
+/* Hints from content_type and content_encoding properties and headers; strings are copied into buffers of the caller. */
+struct decode_hint_text {
+    char content_type[96], content_encoding[48];
+};
+struct decode_hint decode_hint_of(const struct message *m, struct decode_hint_text *text);
+
+/* Decodes with the chosen decoder; a format that fails falls back to nothing: the partial tree is the answer. The tree
+ * lives in the arena. */
+enum err decode_message(const struct decode_choice *choice, const struct message *m, struct field_tree *tree,
+                        struct arena *arena);
+
+/* One line for lists: the payload's gist, scrubbed, at most cells wide. */
+struct buffer;
+void decode_summary(decoder_registry decoders, const struct message *m, size_t cells, struct buffer *into);
+
+#endif

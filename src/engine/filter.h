@@ -1,0 +1,35 @@
+/* The filter language of `/`, `\`, `:`, --where, --select and search: one parser, one compiled form. Floor 4.
+ *
+ *   expr := and ("|" and)*    and := term+    term := "!"? ( word | 'exact' | /regex/ | field op value | "(" expr ")" )
+ *
+ * A compiled filter is immutable: any thread, many at once. It decides on raw bytes where it can before it decodes. */
+#ifndef SIGNALBOX_ENGINE_FILTER_H
+#define SIGNALBOX_ENGINE_FILTER_H
+
+#include "model/channel.h"
+#include "model/decoder.h"
+#include "model/message.h"
+
+struct filter;
+
+enum filter_kind { FILTER_MESSAGES, FILTER_LIST }; /* which fields are known */
+
+/* err->where says the column, err->text what ("unknown field `totl`"), err->next the nearest name; *caret (may be NULL) is
+ * the byte offset of the fault. An empty text matches everything. */
+struct filter *filter_new(const char *text, enum filter_kind kind, decoder_registry decoders, size_t *caret,
+                          struct err_info *err);
+void filter_free(struct filter **f);
+const char *filter_text(const struct filter *f);
+
+bool filter_message(const struct filter *f, const struct message *m, int64_t now_ns);
+
+/* A row of a list: what list filters look at. */
+struct filter_row {
+    const char *name, *kind, *state, *tag;
+    int64_t depth, lag; /* COUNT_UNKNOWN */
+    double p95_ms;      /* negative: unknown */
+    int64_t age_ns;     /* negative: unknown */
+};
+bool filter_row(const struct filter *f, const struct filter_row *row);
+
+#endif

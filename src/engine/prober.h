@@ -1,0 +1,60 @@
+/* The probe scheduler and availability. Floor 4.
+ *
+ * One scheduler thread (timers, asynchronous probes) and a small pool for blocking ones. Availability is derived here with
+ * hysteresis: down after N failures in a row, up after M successes, degraded above the latency threshold or when the probe
+ * says so, unknown when stale (no sample for 3 intervals + time-out). */
+#ifndef SIGNALBOX_ENGINE_PROBER_H
+#define SIGNALBOX_ENGINE_PROBER_H
+
+#include "model/probe.h"
+
+#define HEALTH_CHANGES 16
+#define HEALTH_COLUMNS 60
+
+struct health_change {
+    int64_t time_ns;
+    enum health from, to;
+    char reason[200];
+};
+
+/* Availability of one target, pure bookkeeping: feed samples, ask for the state. One thread at a time. */
+struct availability {
+    enum health state;
+    int64_t since_ns;             /* wall clock */
+    unsigned failures, successes; /* in a row */
+    uint64_t runs, failed;
+    struct sample last;                           /* newest sample; time_ns TIME_NONE: none yet */
+    struct health_change changes[HEALTH_CHANGES]; /* newest first */
+    unsigned change_count;
+    struct histogram *latency; /* of successful runs */
+    struct {                   /* newest last: one column a minute */
+        int64_t minute;
+        float worst_ms;
+        uint16_t runs, failed;
+    } columns[HEALTH_COLUMNS];
+    unsigned down_after, up_after;
+    int64_t slow_ns, stale_after_ns;
+};
+enum err availability_init(struct availability *a, unsigned down_after, unsigned up_after, int64_t slow_ns,
+                           int64_t stale_after_ns, struct err_info *err);
+void availability_free(struct availability *a);
+/* True: the state changed. */
+bool availability_sample(struct availability *a, const struct sample *s);
+bool availability_tick(struct availability *a, int64_t now_ns);          /* stale? */
+int64_t availability_percentile(const struct availability *a, double p); /* ns; -1 without samples */
+
+struct prober;
+typedef void prober_sink(void *context, const struct probe_target *target,
+                         const struct sample *sample); /* any thread */
+
+/* Starts measuring every target at its own interval (first runs at once, spread over 200 ms). */
+struct prober *prober_start(const struct probe_target *targets, size_t count, probe_registry probes,
+                            prober_sink *sink, void *context, struct err_info *err);
+void prober_refresh(struct prober *p); /* any thread: all of them now */
+void prober_stop(struct prober **p);   /* waits for running ones to be cancelled */
+
+/* One measurement of one target, now, blocking until its time-out. */
+void probe_once(const struct probe_target *target, probe_registry probes, int cancel_fd,
+                struct sample *sample);
+
+#endif

@@ -1,0 +1,23 @@
+/* The message store: a ring with a byte budget and ids that are never reused. Floor 4. UI thread only.
+ * Views keep ids; a message that was evicted is NULL. */
+#ifndef SIGNALBOX_ENGINE_STORE_H
+#define SIGNALBOX_ENGINE_STORE_H
+
+#include "model/message.h"
+
+struct store;
+
+struct store *store_new(size_t max_bytes); /* NULL: out of memory */
+void store_free(struct store **s);
+/* Takes the reference over, evicts the oldest until the budget holds (the newest always stays). Returns its id, from 1. */
+uint64_t store_add(struct store *s, struct message *m);
+/* Borrowed until the next store_add; NULL: evicted or never there. */
+const struct message *store_get(const struct store *s, uint64_t id);
+uint64_t store_oldest(const struct store *s); /* id; 0 while empty */
+uint64_t store_newest(const struct store *s);
+uint64_t store_count(const struct store *s);
+size_t store_bytes(const struct store *s);
+size_t store_budget(const struct store *s);
+uint64_t store_evicted(const struct store *s);
+
+#endif

@@ -1,0 +1,189 @@
+/* The contract of a broker driver. Floor 1. A new broker is one file (or folder) in src/brokers/ and one row in
+ * src/registry.c.
+ *
+ * A driver gives primitives, never a policy: windows, order, retries, reconnecting, journal and counting belong to the
+ * engine. It never asks the user, never prints, never exits, keeps no globals.
+ *
+ * One `struct broker` is one session: a connection (or what the library calls one) with one purpose, driven by one worker
+ * thread. Every hook is called on that thread, except interrupt. The engine opens a session per purpose: one that watches
+ * (list, ping), one per tail, browse or search, one per sending. A dead broker therefore never hides another one, and
+ * a slow listing never delays a tail's heartbeats.
+ *
+ * Order of calls: open, then any of list/groups/ping, read_open .. read_step* .. read_close, publish_open .. publish*,
+ * publish_step* .. publish_close, then close. After an error with policy RETRY the engine closes the session, waits
+ * (back-off with jitter) and opens a new one with the next generation. close is called also after a failed open and must
+ * leave nothing behind: no queue, no consumer, no group, no committed offset, no tracing flag. */
+#ifndef SIGNALBOX_MODEL_BROKER_H
+#define SIGNALBOX_MODEL_BROKER_H
+
+#include "model/channel.h"
+#include "model/endpoint.h"
+#include "model/message.h"
+#include "model/sample.h"
+
+struct broker_ops;
+
+/* What the engine lends to a session. */
+struct broker {
+    const struct broker_ops *ops;
+    const struct endpoint *endpoint;
+    void *state;            /* ops->state_size bytes, zeroed before open */
+    atomic_bool *cancelled; /* set by any thread before interrupt; long loops look at it */
+    int wake_fd; /* eventfd, readable when commands wait: poll it beside the socket; the engine reads it */
+    int64_t deadline_ns; /* monotonic: open, list, groups and ping must return by then with ERR_TIMEOUT */
+};
+
+/* ---- reading ---- */
+
+enum read_mode {
+    READ_TAP,    /* a copy of what flows from now (or start) on, for ever */
+    READ_BROWSE, /* what is stored, up to the end as it stood at read_open */
+};
+
+enum start_kind { START_DEFAULT, START_BEGINNING, START_END, START_LAST, START_TIME, START_OFFSET };
+
+struct start {
+    enum start_kind kind; /* DEFAULT: end for a tap, beginning for a browse */
+    int64_t value;        /* LAST: how many over all partitions; TIME: ns since 1970; OFFSET */
+};
+
+enum read_flag {
+    READ_UNCOMMITTED = 1 << 0, /* also open and aborted transactions, marked MESSAGE_UNCOMMITTED */
+    READ_FIREHOSE =
+        1 << 1, /* RabbitMQ: switch tracing on to see the default exchange; prior state is restored */
+    READ_INTERNAL = 1 << 2, /* channels of the broker's own are allowed */
+};
+
+struct channel_name {
+    enum channel_kind kind; /* CHANNEL_ANY: find out */
+    const char *name;
+};
+
+struct read_request {
+    enum read_mode mode;
+    const struct channel_name
+        *channels; /* drivers take several where one connection can; the engine checks max_channels */
+    size_t channel_count;
+    struct start start;
+    int32_t partition; /* -1: all */
+    int64_t limit;     /* browse: stop after so many messages were handed over; -1 none */
+    uint32_t flags;
+};
+
+/* What a sink says to a message. */
+enum emit {
+    EMIT_OK, /* taken, more please */
+    EMIT_PAUSE, /* taken; emit no more until read_pause(false) was called. A driver with messages in hand keeps them */
+    EMIT_STOP, /* taken; end of interest: read_step returns ERR_END soon */
+};
+
+/* Where a driver hands messages to. Called on the worker thread only. */
+struct read_sink {
+    void *context;
+    enum emit (*message)(void *context, const struct message *borrowed);
+    /* Something the user must know, once: "misses what comes by the default exchange", "3 messages could not be returned". */
+    void (*notice)(void *context, const char *text);
+};
+
+struct read_progress {
+    int64_t scanned;  /* messages looked at */
+    int64_t total;    /* as counted at read_open; COUNT_UNKNOWN */
+    bool total_upper; /* total is an upper bound */
+    int64_t dropped;  /* lost on the way because the source cannot pause */
+    char stopped
+        [160]; /* browse at its end: why, "the end as it stood at 12:04:30Z", "limit of 10,000 held messages" */
+};
+
+/* ---- publishing ---- */
+
+enum outcome {
+    OUTCOME_CONFIRMED,
+    OUTCOME_RETURNED, /* unroutable */
+    OUTCOME_REFUSED,  /* the broker said no */
+    OUTCOME_UNKNOWN,  /* the connection went away before an answer: may have arrived */
+};
+
+struct publish_outcome {
+    uint64_t token; /* the caller's */
+    enum outcome outcome;
+    struct position position; /* at the destination, where the broker tells */
+    struct err_info err;      /* of a failure */
+};
+
+struct publish_sink {
+    void *context;
+    void (*outcome)(void *context, const struct publish_outcome *outcome);
+};
+
+enum publish_flag {
+    PUBLISH_CREATE = 1 << 0, /* create a missing destination; without it that is ERR_NOTFOUND */
+    PUBLISH_EXACT = 1 << 1,  /* keep timestamp and, where it fits, partition of the message */
+};
+
+/* ---- groups ---- */
+
+struct group_row {
+    char group[256];
+    char state[64];
+    char channel[256];
+    int32_t partition;           /* -1: the whole channel */
+    int64_t committed, end, lag; /* COUNT_UNKNOWN */
+    int32_t members;             /* -1: not visible with this library */
+    char note[160];
+};
+typedef void group_sink(void *context, const struct group_row *row);
+
+struct broker_ops {
+    const char *name;           /* "kafka": also the `kind` on screen */
+    const char *title;          /* "Kafka" */
+    const char *const *schemes; /* NULL-terminated */
+    int default_port;
+    size_t state_size;
+    size_t max_channels;  /* that one read session can take */
+    bool path_is_channel; /* the URL's path is CHANNEL; false: VHOST/CHANNEL */
+
+    /* Connects and authenticates. Blocks up to deadline_ns; errors: UNREACHABLE, TIMEOUT, TLS, AUTH, DENIED, PROTOCOL,
+     * CONFIG (an option the library refuses, named), CANCELLED. */
+    enum err (*open)(struct broker *b, struct err_info *err);
+    void (*close)(struct broker *b);
+    /* Any thread: makes a blocking hook return soon. */
+    void (*interrupt)(struct broker *b);
+
+    /* Lists channels with statistics. pattern: text_glob, NULL all; a plain name must be cheap (describe one). Rates may be
+     * negative: the engine derives them from two lists. Partial results: list->complete is false and note says why. */
+    enum err (*list)(struct broker *b, const char *pattern, uint32_t flags, struct channel_list *list,
+                     struct err_info *err);
+    /* Consumer groups; NULL: the protocol has none. pattern of group names. */
+    enum err (*groups)(struct broker *b, const char *pattern, group_sink *sink, void *context,
+                       struct err_info *err);
+    /* Health of the broker itself: alarms, offline partitions. Fills code and reason; health UP or DEGRADED on success. */
+    enum err (*ping)(struct broker *b, struct sample *sample, struct err_info *err);
+
+    /* Looks names up, without creating anything (ERR_NOTFOUND with the nearest name in err->next), and starts. Says in
+     * err/notice what the read does. ERR_REFUSED where looking could lose messages (delivery limit near). */
+    enum err (*read_open)(struct broker *b, const struct read_request *request, const struct read_sink *sink,
+                          struct err_info *err);
+    /* Serves the connection for at most timeout_ms (returns early on wake_fd or interrupt), emits what came. ERR_OK: call
+     * again. ERR_END: browse done, or the sink said stop. Any other: the session is lost. Keeps heartbeats while paused. */
+    enum err (*read_step)(struct broker *b, int timeout_ms, struct err_info *err);
+    void (*read_pause)(struct broker *b, bool pause);
+    void (*read_progress)(struct broker *b, struct read_progress *progress);
+    /* Ends reading and undoes its effects (returns held messages, restores tracing). Also after errors. */
+    enum err (*read_close)(struct broker *b, struct err_info *err);
+
+    /* Opens a destination for publishing. */
+    enum err (*publish_open)(struct broker *b, const struct channel_name *to, uint32_t flags,
+                             const struct publish_sink *sink, struct err_info *err);
+    /* Hands one message over without waiting for its outcome; the driver copies what it needs. ERR_BUSY: its window is full,
+     * call publish_step first. */
+    enum err (*publish)(struct broker *b, const struct message *m, uint64_t token, struct err_info *err);
+    /* Serves the connection for at most timeout_ms, reporting outcomes. *pending: how many have none yet. */
+    enum err (*publish_step)(struct broker *b, int timeout_ms, size_t *pending, struct err_info *err);
+    /* Outstanding messages are reported OUTCOME_UNKNOWN. */
+    void (*publish_close)(struct broker *b);
+};
+
+/* NULL-terminated. */
+typedef const struct broker_ops *const *broker_registry;
+
+#endif

@@ -1,0 +1,74 @@
+/* A channel as a broker lists it: kind, statistics, what reading it does, what can be done to it. Floor 1. */
+#ifndef SIGNALBOX_MODEL_CHANNEL_H
+#define SIGNALBOX_MODEL_CHANNEL_H
+
+#include "model/message.h"
+
+#define COUNT_UNKNOWN INT64_C(-1)
+
+/* What looking at a channel does to it. */
+enum read_effect { EFFECT_NONE, EFFECT_MARKS, EFFECT_CONSUMES };
+const char *read_effect_name(enum read_effect effect); /* "NONE" "MARKS" "CONSUMES" */
+
+enum capability {
+    CAN_TAP,    /* a copy of what flows */
+    CAN_BROWSE, /* what is stored */
+    CAN_SEEK,   /* --from other than beginning and end */
+    CAN_PUBLISH,
+    CAN_CREATE,
+    CAN_PURGE,
+    CAN_GROUPS,
+    CAPABILITIES
+};
+const char *capability_name(enum capability c);
+
+struct channel_partition {
+    int32_t id;
+    int64_t low, high; /* COUNT_UNKNOWN where not known */
+    int32_t leader;    /* -1: none */
+};
+
+struct channel {
+    char name[256];
+    enum channel_kind kind;
+    char detail[64];  /* "quorum queue", "topic, 12 partitions", "fanout exchange" */
+    bool internal;    /* the broker's own; hidden unless asked for */
+    int64_t depth;    /* messages stored; COUNT_UNKNOWN */
+    bool depth_upper; /* depth is an upper bound (Kafka: high - low) */
+    int64_t unacked;  /* handed out, not yet settled */
+    int64_t bytes;    /* COUNT_UNKNOWN, and bytes_why says why */
+    int64_t consumers;
+    int64_t groups;
+    int64_t lag;              /* of the group that is furthest behind */
+    double in_rate, out_rate; /* messages a second; negative: unknown */
+    int32_t partitions;       /* 0 where the word means nothing */
+    enum read_effect browse_effect, tap_effect;
+    const char *why_not[CAPABILITIES]; /* NULL: it can; else one sentence, static text */
+    const char *bytes_why;             /* static text or NULL */
+    char state[64];                    /* "running", "idle", "no leader for 2 of 12 partitions"; "" unknown */
+    bool dead_letters;                 /* it looks like a dead letter channel */
+};
+
+/* Everything unknown, every capability absent without a reason: drivers start from this. */
+void channel_init(struct channel *c, const char *name, enum channel_kind kind);
+
+/* A broker's channels at one moment, made by a worker, read by anyone, reference counted. */
+struct channel_list {
+    atomic_uint refs;
+    int64_t time_ns;
+    bool complete; /* false: cut by a limit or a refusal; note says why */
+    char note[200];
+    char version[64]; /* the broker's, "RabbitMQ 3.10.8"; "" unknown */
+    size_t count, cap;
+    struct channel *items;
+};
+struct channel_list *channel_list_new(void);
+/* The new row, initialised; NULL over LIMIT_CHANNELS (complete becomes false) or out of memory. */
+struct channel *channel_list_add(struct channel_list *l, const char *name, enum channel_kind kind);
+struct channel_list *channel_list_ref(struct channel_list *l);
+void channel_list_unref(struct channel_list **l);
+void channel_list_sort(struct channel_list *l); /* by name, then kind */
+const struct channel *channel_list_find(const struct channel_list *l, const char *name,
+                                        enum channel_kind kind);
+
+#endif

@@ -1,0 +1,31 @@
+/* The contract of a decoder: pure, bytes in, field tree out, no I/O, no state, any thread. Floor 1.
+ * A new decoder is one file in decoders/ and one row in src/registry.c. */
+#ifndef SIGNALBOX_MODEL_DECODER_H
+#define SIGNALBOX_MODEL_DECODER_H
+
+#include "model/field.h"
+
+/* What is known about a payload beside its bytes. All may be NULL. */
+struct decode_hint {
+    const char *content_type;
+    const char *content_encoding;
+    const char *type; /* wanted type name */
+};
+
+struct decoder_ops {
+    const char *name; /* "json": also the word of --as and of `format` in the JSON */
+    /* How well the bytes look like this format, 0 (cannot be) to 100 (certainly), with the reason in one static sentence
+     * that the inspector shows. Looks at no more than the first 64 KiB. */
+    int (*sniff)(struct bytes in, const struct decode_hint *hint, const char **why);
+    /* Fills the tree (initialised by the caller). A failed decode still gives the partial tree: complete is false, error and
+     * error_at are set, and ERR_FORMAT or ERR_LIMIT comes back. */
+    enum err (*decode)(struct bytes in, const struct decode_hint *hint, struct field_tree *tree);
+    /* Optional quick look-up of a path without a tree, for filters: visits values in order. raw is the value's bytes.
+     * ERR_FORMAT where the payload is malformed before all was seen. Must agree with decode + field_find. */
+    enum err (*find)(struct bytes in, const struct field_path *path, field_visit *visit, void *context);
+};
+
+/* NULL-terminated, in the order of preference among equals. */
+typedef const struct decoder_ops *const *decoder_registry;
+
+#endif

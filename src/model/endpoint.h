@@ -1,0 +1,56 @@
+/* An endpoint: a configured server, or one given by URL. Floor 1. Immutable once built; outlives every session. */
+#ifndef SIGNALBOX_MODEL_ENDPOINT_H
+#define SIGNALBOX_MODEL_ENDPOINT_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "model/message.h"
+
+struct option {
+    const char *name;
+    const char *value;
+};
+
+/* An address as CLI.md writes it, taken apart: SCHEME://USER@HOST:PORT,HOST:PORT/PATH?QUERY or NAME/CHANNEL. */
+struct url {
+    const char *scheme;
+    const char *user; /* NULL: none */
+    struct {
+        const char *host; /* IPv6 without brackets */
+        int port;         /* 0: the scheme's default */
+    } hosts[16];
+    size_t host_count;
+    const char *path;        /* still percent-encoded, without the leading slash; "" none */
+    struct option query[16]; /* decoded */
+    size_t query_count;
+};
+/* Strings live in the arena. A password in the URL is refused (ERR_USAGE): secrets never come by argv. */
+enum err url_parse(struct url *url, const char *text, struct arena *arena, struct err_info *err) SB_MUST_USE;
+bool url_decode(struct bytes in, struct arena *arena,
+                const char **out);                              /* %XX; false on a bad escape or NUL */
+const char *url_query(const struct url *url, const char *name); /* NULL: absent */
+
+struct tls_options {
+    bool on;
+    bool insecure;
+    const char *ca, *cert, *key; /* file names; NULL: default verify paths, no client certificate */
+};
+
+struct endpoint {
+    const char *name; /* configured name; for one given by URL the URL without secrets and channel */
+    const char *text; /* the URL, without secrets */
+    bool by_url;      /* given on the command line: no `write:` needed */
+    bool production, write;
+    struct url url;
+    const char *vhost; /* RabbitMQ; NULL elsewhere */
+    const char *username;
+    const char *password; /* secret: resolved; never logged, drawn or journaled */
+    struct tls_options tls;
+    const struct option *options; /* handed to the library as they are */
+    size_t option_count;
+    const char *management; /* URL of the management API; NULL: driver's default */
+};
+
+const char *endpoint_option(const struct endpoint *e, const char *name); /* NULL: not set */
+
+#endif

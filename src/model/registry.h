@@ -1,0 +1,16 @@
+/* The only list of what there is. Floor 1 has the shape, src/registry.c (floor 6) the one instance; everything between
+ * receives it as an argument. */
+#ifndef SIGNALBOX_MODEL_REGISTRY_H
+#define SIGNALBOX_MODEL_REGISTRY_H
+
+#include "model/broker.h"
+#include "model/decoder.h"
+#include "model/probe.h"
+
+struct registry {
+    broker_registry brokers;
+    decoder_registry decoders;
+    probe_registry probes;
+};
+
+#endif
