@@ -93,8 +93,7 @@ at_exit() { sb_cleanup+=("$*"); } # a command to run at the end, whatever happen
 
 finish() {
     sb_finished=1
-    [ $sb_failed = 0 ]
-    exit
+    exit $((sb_failed > 0))
 }
 
 sb_close() {
@@ -106,8 +105,7 @@ sb_close() {
     fi
     rm -rf "$T"
     printf '%s: %d passed, %d failed, %d skipped\n' "$SB_NAME" $sb_passed $sb_failed $sb_skipped
-    [ $sb_failed = 0 ]
-    exit
+    exit $((sb_failed > 0))
 }
 trap sb_close EXIT
 trap 'exit 143' TERM

@@ -14,6 +14,7 @@
 # TUI_TERM chooses TERM inside (tmux-256color); TUI_ENV="A=1 B=2" adds to the environment.
 
 TUI=sb-$$
+tui_count=0
 tui_up=
 
 tui_tmux() { tmux -L "$TUI" -f /dev/null "$@"; }
@@ -23,6 +24,7 @@ tui_open() {
     local w=$1 h=$2 e args=()
     shift 2
     tui_stop
+    TUI=sb-$$-$((tui_count += 1)) # a name of its own: the last server may still be on its way out
     : >"$T/tty"
     for e in ${TUI_ENV:-}; do args+=(-e "$e"); done
     # (window-size comes after the first session: tmux 3.3a dies of it before)
