@@ -1,0 +1,101 @@
+/* The hub: all sessions, probes and messages of one console, behind plain accessors. Floor 4. UI thread only.
+ *
+ * The console creates it, draws its first frame, then calls hub_start; from then on it polls hub_fd, calls hub_pump with a
+ * time budget, and draws from the accessors. Nothing here blocks. Workers talk to it through one bounded queue. */
+#ifndef SIGNALBOX_ENGINE_HUB_H
+#define SIGNALBOX_ENGINE_HUB_H
+
+#include "engine/config.h"
+#include "engine/filter.h"
+#include "engine/prober.h"
+#include "engine/session.h"
+#include "engine/store.h"
+#include "model/registry.h"
+
+struct hub;
+
+/* What a pump changed: the console redraws only for these. */
+enum hub_change {
+    HUB_ENDPOINTS = 1 << 0,
+    HUB_PROBES = 1 << 1,
+    HUB_TAIL = 1 << 2,
+    HUB_NOTICE = 1 << 3,
+    HUB_LOG = 1 << 4,
+};
+
+struct hub_endpoint {
+    const struct config_endpoint *config;
+    struct session_status status;
+    struct availability health;    /* from its pings: the broker's own probe */
+    struct channel_list *channels; /* newest listing, rates derived; NULL: none yet */
+    int64_t depth, dead, lag;      /* sums over channels; COUNT_UNKNOWN */
+    double in_rate, out_rate;      /* negative: unknown */
+};
+
+struct hub_probe {
+    const struct probe_target *target;
+    struct availability health;
+};
+
+enum severity { SEVERITY_INFO, SEVERITY_WARN, SEVERITY_CRIT };
+
+struct hub_attention {
+    enum severity severity;
+    const char *word;  /* "DOWN" "SLOW" "STALE" "DLQ" "LOST": static */
+    const char *name;  /* endpoint, probe or channel */
+    const char *where; /* kind and address */
+    int64_t since_ns;  /* wall clock */
+    char text[240];    /* what, and what next */
+};
+
+/* store_bytes etc. come from the configuration, which must outlive the hub. */
+struct hub *hub_new(struct config *config, const struct registry *registry, struct err_info *err);
+void hub_start(struct hub *h); /* connects everything; returns at once */
+void hub_stop(struct hub **h); /* cancels and joins all workers (bounded) */
+int hub_fd(const struct hub *h);
+/* Takes what workers sent, at most budget_ns long. Returns enum hub_change bits; *more: there is more to take. */
+uint32_t hub_pump(struct hub *h, int64_t budget_ns, bool *more);
+/* When hub_pump should be called although nothing arrives (staleness), monotonic; INT64_MAX: never. */
+int64_t hub_wakeup_ns(const struct hub *h);
+void hub_refresh(struct hub *h); /* list, ping and probe everything now */
+
+size_t hub_endpoint_count(const struct hub *h);
+const struct hub_endpoint *hub_endpoint(const struct hub *h, size_t i);
+size_t hub_probe_count(const struct hub *h);
+const struct hub_probe *hub_probe(const struct hub *h, size_t i);
+/* Sorted by severity, then age. Valid until the next pump. */
+size_t hub_attention(const struct hub *h, const struct hub_attention **rows);
+
+/* ---- the tail: one merged time line ---- */
+
+enum tail_row_kind { TAIL_MESSAGE, TAIL_GAP /* connection lost or restored; text says which */ };
+
+struct hub_tail {
+    size_t channel_count;
+    struct {
+        struct address address;
+        struct session_status status;
+        char notice[240]; /* what this tap misses; "" */
+    } * channels;
+    uint64_t received, dropped; /* dropped: by sources that cannot pause */
+    double rate, byte_rate;     /* received, over the last second */
+    uint16_t per_second[60];    /* messages, newest last, saturating */
+    uint64_t gap_count;
+};
+
+/* Replaces the tail. Addresses' names must live in the configuration's arena. */
+enum err hub_tail_open(struct hub *h, const struct address *addresses, size_t count, struct start start,
+                       uint32_t flags, struct err_info *err);
+/* A browse of one channel into the tail's store (what is stored now). Its read effect is announced by the caller first. */
+enum err hub_browse_open(struct hub *h, const struct address *address, int64_t limit, struct err_info *err);
+void hub_tail_close(struct hub *h);
+const struct hub_tail *hub_tail(const struct hub *h); /* NULL: none open */
+const struct store *hub_store(const struct hub *h);
+
+/* The newest thing worth a sentence on the status row; NULL none. `serial` counts, so that it is shown once. */
+const char *hub_notice(const struct hub *h, uint64_t *serial, enum severity *severity);
+
+const struct registry *hub_registry(const struct hub *h);
+struct config *hub_config(const struct hub *h);
+
+#endif
