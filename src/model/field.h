@@ -32,6 +32,7 @@ struct field {
     uint32_t parent;                   /* index; UINT32_MAX for the root */
     uint32_t next;  /* index behind the subtree: i + 1 is the first child if next > i + 1 */
     uint32_t index; /* place among its siblings */
+    uint32_t children;
     uint16_t depth;
     uint8_t layer; /* 0: the payload; else layers[layer - 1] is what offset and length refer to */
     uint8_t flags; /* FIELD_DUPLICATE ... */

@@ -1,0 +1,121 @@
+/* A power-of-two ring of message pointers: id n stands in slot n & mask, so that a look-up is one index. The ring grows
+ * with the count of messages that the byte budget holds; its own slots are charged to the budget. */
+#include "engine/store.h"
+
+#include <stdlib.h>
+
+struct store {
+    struct message **ring;
+    size_t slots;
+    size_t max_bytes, bytes; /* messages and slots */
+    uint64_t oldest, newest; /* ids; empty when oldest > newest */
+};
+
+#define FIRST_SLOTS 1024
+
+struct store *store_new(size_t max_bytes)
+{
+    struct store *s = calloc(1, sizeof *s);
+    if (!s)
+        return NULL;
+    s->ring = calloc(FIRST_SLOTS, sizeof *s->ring);
+    if (!s->ring) {
+        free(s);
+        return NULL;
+    }
+    s->slots = FIRST_SLOTS;
+    s->bytes = FIRST_SLOTS * sizeof *s->ring;
+    s->max_bytes = max_bytes;
+    s->oldest = 1;
+    return s;
+}
+
+static struct message **slot(const struct store *s, uint64_t id)
+{
+    return &s->ring[id & (s->slots - 1)];
+}
+
+static void evict_oldest(struct store *s)
+{
+    struct message **m = slot(s, s->oldest++);
+    s->bytes -= (*m)->footprint;
+    message_unref(m);
+}
+
+void store_free(struct store **sp)
+{
+    struct store *s = *sp;
+    *sp = NULL;
+    if (!s)
+        return;
+    while (s->oldest <= s->newest)
+        evict_oldest(s);
+    free(s->ring);
+    free(s);
+}
+
+/* When the ring cannot grow the oldest message makes room, as over the budget. */
+static void make_slot(struct store *s)
+{
+    if (store_count(s) < s->slots)
+        return;
+    size_t slots = s->slots * 2;
+    bool affordable = s->bytes + s->slots * sizeof *s->ring <= s->max_bytes;
+    struct message **ring = affordable ? calloc(slots, sizeof *ring) : NULL;
+    if (!ring) {
+        evict_oldest(s);
+        return;
+    }
+    for (uint64_t id = s->oldest; id <= s->newest; id++)
+        ring[id & (slots - 1)] = *slot(s, id);
+    free(s->ring);
+    s->bytes += (slots - s->slots) * sizeof *ring;
+    s->ring = ring;
+    s->slots = slots;
+}
+
+uint64_t store_add(struct store *s, struct message *m)
+{
+    while (s->oldest <= s->newest && s->bytes + m->footprint > s->max_bytes)
+        evict_oldest(s);
+    make_slot(s);
+    s->newest++;
+    *slot(s, s->newest) = m;
+    s->bytes += m->footprint;
+    return s->newest;
+}
+
+const struct message *store_get(const struct store *s, uint64_t id)
+{
+    return id >= s->oldest && id <= s->newest ? *slot(s, id) : NULL;
+}
+
+uint64_t store_oldest(const struct store *s)
+{
+    return s->oldest <= s->newest ? s->oldest : 0;
+}
+
+uint64_t store_newest(const struct store *s)
+{
+    return s->oldest <= s->newest ? s->newest : 0;
+}
+
+uint64_t store_count(const struct store *s)
+{
+    return s->newest + 1 - s->oldest;
+}
+
+size_t store_bytes(const struct store *s)
+{
+    return s->bytes;
+}
+
+size_t store_budget(const struct store *s)
+{
+    return s->max_bytes;
+}
+
+uint64_t store_evicted(const struct store *s)
+{
+    return s->oldest - 1;
+}

@@ -1,0 +1,283 @@
+#include "model/field.h"
+
+#include "base/limits.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+const char *field_kind_name(enum field_kind kind)
+{
+    static const char *const names[FIELD_KINDS] = {"object", "array", "string", "number", "bool",
+                                                   "null",   "bytes", "layer",  "error"};
+    return (unsigned)kind < FIELD_KINDS ? names[kind] : "";
+}
+
+void field_tree_init(struct field_tree *t, struct arena *arena)
+{
+    *t = (struct field_tree){.arena = arena, .complete = true, .format = "", .type = ""};
+}
+
+/* Doubles the array inside the arena: the old one stays there until the arena goes, at most as much again. */
+static bool tree_grow(struct field_tree *t)
+{
+    uint32_t cap = t->cap ? t->cap * 2 : 64;
+    struct field *nodes = arena_alloc(t->arena, cap * sizeof *nodes);
+    if (!nodes)
+        return false;
+    if (t->count)
+        memcpy(nodes, t->nodes, t->count * sizeof *nodes);
+    t->nodes = nodes;
+    t->cap = cap;
+    return true;
+}
+
+uint32_t field_add(struct field_tree *t, uint32_t parent, enum field_kind kind, struct bytes name)
+{
+    if (t->count >= LIMIT_DECODE_NODES || (t->count == t->cap && !tree_grow(t))) {
+        if (t->complete)
+            field_fail(t, t->count ? t->nodes[t->count - 1].offset : 0,
+                       "more than %d fields: the rest is not shown", LIMIT_DECODE_NODES);
+        return UINT32_MAX;
+    }
+    uint32_t i = t->count++;
+    struct field *f = &t->nodes[i];
+    *f = (struct field){
+        .name = name, .kind = kind, .type = field_kind_name(kind), .parent = parent, .next = i + 1};
+    if (parent != UINT32_MAX) {
+        struct field *p = &t->nodes[parent];
+        f->depth = (uint16_t)(p->depth + 1);
+        f->layer = p->layer;
+        f->index = p->children++;
+    }
+    return i;
+}
+
+void field_end(struct field_tree *t, uint32_t node)
+{
+    assert(node < t->count);
+    t->nodes[node].next = t->count;
+}
+
+void field_fail(struct field_tree *t, uint32_t at, const char *format, ...)
+{
+    t->complete = false;
+    t->error_at = at;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(t->error, sizeof t->error, format, args);
+    va_end(args);
+}
+
+/* ---- paths ---- */
+
+static bool plain_name(struct bytes name)
+{
+    for (size_t i = 0; i < name.len; i++)
+        if (name.data[i] == '.' || name.data[i] == '[' || name.data[i] == '"' || name.data[i] <= ' ')
+            return false;
+    return name.len > 0;
+}
+
+static size_t append_step(const struct field *f, bool first, char *into, size_t size)
+{
+    int n;
+    if (!f->name.data)
+        n = snprintf(into, size, "[%" PRIu32 "]", f->index);
+    else if (plain_name(f->name))
+        n = snprintf(into, size, "%s%.*s", first ? "" : ".", (int)f->name.len, (const char *)f->name.data);
+    else
+        n = snprintf(into, size, "%s\"%.*s\"", first ? "" : ".", (int)f->name.len,
+                     (const char *)f->name.data);
+    return n < 0 ? 0 : (size_t)n < size ? (size_t)n : size - 1;
+}
+
+char *field_path(const struct field_tree *t, uint32_t node, char *into, size_t size)
+{
+    uint32_t chain[LIMIT_DECODE_DEPTH + 8];
+    size_t count = 0;
+    for (uint32_t i = node; i < t->count && t->nodes[i].parent != UINT32_MAX; i = t->nodes[i].parent)
+        if (count < sizeof chain / sizeof *chain && t->nodes[t->nodes[i].parent].kind != FIELD_LAYER)
+            chain[count++] = i;
+    size_t at = 0;
+    into[0] = '\0';
+    for (size_t i = count; i-- > 0 && at + 1 < size;)
+        at += append_step(&t->nodes[chain[i]], at == 0, into + at, size - at);
+    return into;
+}
+
+uint32_t field_at(const struct field_tree *t, uint8_t layer, uint32_t offset)
+{
+    uint32_t best = UINT32_MAX;
+    for (uint32_t i = 0; i < t->count; i++) {
+        const struct field *f = &t->nodes[i];
+        bool in_value = offset >= f->offset && offset - f->offset < f->length;
+        bool in_name = f->name_length && offset >= f->name_offset && offset - f->name_offset < f->name_length;
+        if (f->layer == layer && (in_value || in_name))
+            best = i; /* preorder: a later hit is deeper, or a sibling's name */
+    }
+    return best;
+}
+
+static enum err path_fault(struct err_info *err, size_t at, const char *what)
+{
+    err_set(err, ERR_USAGE, "%s", what);
+    err_where(err, "path, column %zu", at + 1);
+    err_next(err, "write a.b[0].c[*], names with dots in quotes");
+    return ERR_USAGE;
+}
+
+static struct path_step *path_add(struct field_path *p)
+{
+    if (p->count == sizeof p->steps / sizeof *p->steps)
+        return NULL;
+    struct path_step *s = &p->steps[p->count++];
+    *s = (struct path_step){.name = BYTES_NULL, .index = -1};
+    return s;
+}
+
+static bool parse_index(struct bytes digits, int64_t *index)
+{
+    if (digits.len == 0 || digits.len > 9)
+        return false;
+    *index = 0;
+    for (size_t i = 0; i < digits.len; i++) {
+        if (digits.data[i] < '0' || digits.data[i] > '9')
+            return false;
+        *index = *index * 10 + (digits.data[i] - '0');
+    }
+    return true;
+}
+
+/* RFC 6901: tokens between slashes, ~1 is a slash, ~0 a tilde. A token of digits names a member or counts an element:
+ * the step keeps both readings. */
+static enum err parse_pointer(struct field_path *p, struct bytes text, struct arena *arena,
+                              struct err_info *err)
+{
+    for (size_t at = 0; at < text.len;) {
+        size_t end = ++at;
+        while (end < text.len && text.data[end] != '/')
+            end++;
+        struct path_step *s = path_add(p);
+        uint8_t *name = arena_alloc(arena, end - at + 1);
+        if (!s || !name)
+            return path_fault(err, at, "the path has too many steps");
+        size_t len = 0;
+        for (size_t i = at; i < end; i++) {
+            if (text.data[i] != '~') {
+                name[len++] = text.data[i];
+                continue;
+            }
+            if (++i >= end || (text.data[i] != '0' && text.data[i] != '1'))
+                return path_fault(err, i, "~ in a JSON Pointer is followed by 0 or 1");
+            name[len++] = text.data[i] == '1' ? '/' : '~';
+        }
+        s->name = bytes_of(name, len);
+        if (!parse_index(s->name, &s->index))
+            s->index = -1;
+        at = end;
+    }
+    return ERR_OK;
+}
+
+static size_t parse_brackets(struct field_path *p, struct bytes text, size_t at, bool *ok)
+{
+    size_t end = at + 1;
+    while (end < text.len && text.data[end] != ']')
+        end++;
+    struct bytes inside = bytes_slice(text, at + 1, end - at - 1);
+    struct path_step *s = path_add(p);
+    *ok = s && end < text.len && (bytes_equal_text(inside, "*") || parse_index(inside, &s->index));
+    return end + 1;
+}
+
+static size_t parse_name(struct field_path *p, struct bytes text, size_t at, struct arena *arena, bool *ok)
+{
+    size_t end = at;
+    struct bytes name;
+    if (text.data[at] == '"') {
+        for (end = at + 1; end < text.len && text.data[end] != '"'; end++)
+            ;
+        name = bytes_slice(text, at + 1, end - at - 1);
+        *ok = end < text.len;
+        end++;
+    } else {
+        while (end < text.len && text.data[end] != '.' && text.data[end] != '[')
+            end++;
+        name = bytes_slice(text, at, end - at);
+        *ok = name.len > 0;
+    }
+    struct path_step *s = path_add(p);
+    if (s)
+        s->name = arena_copy(arena, name);
+    *ok = *ok && s && s->name.data;
+    return end;
+}
+
+enum err field_path_parse(struct field_path *p, struct bytes text, struct arena *arena, struct err_info *err)
+{
+    p->count = 0;
+    if (text.len && text.data[0] == '/')
+        return parse_pointer(p, text, arena, err);
+    for (size_t at = 0; at < text.len;) {
+        size_t start = at;
+        bool ok = true;
+        if (text.data[at] == '[') {
+            at = parse_brackets(p, text, at, &ok);
+        } else {
+            if (p->count && text.data[at] == '.')
+                at++;
+            at = at < text.len ? parse_name(p, text, at, arena, &ok) : (ok = false, at);
+        }
+        if (!ok)
+            return path_fault(err, start, "this is no path, or one of more than 16 steps");
+    }
+    return ERR_OK;
+}
+
+struct finder {
+    const struct field_tree *tree;
+    const struct field_path *path;
+    field_visit *visit;
+    void *context;
+};
+
+static bool step_fits(const struct path_step *s, const struct field *parent, const struct field *f)
+{
+    if (parent->kind == FIELD_ARRAY)
+        return s->index >= 0 ? (int64_t)f->index == s->index : !s->name.data;
+    if (s->name.data)
+        return bytes_equal(s->name, f->name);
+    return s->index < 0;
+}
+
+static struct bytes field_raw(const struct field_tree *t, const struct field *f)
+{
+    return f->layer ? bytes_slice(t->layers[f->layer - 1], f->offset, f->length) : BYTES_NULL;
+}
+
+/* False: the visitor has had enough. A layer is transparent: its content answers in its place. */
+static bool find_below(const struct finder *f, uint32_t node, size_t step)
+{
+    const struct field *at = &f->tree->nodes[node];
+    if (at->kind == FIELD_LAYER) {
+        for (uint32_t i = node + 1; i < at->next; i = f->tree->nodes[i].next)
+            if (!find_below(f, i, step))
+                return false;
+        return true;
+    }
+    if (step == f->path->count)
+        return f->visit(f->context, at->kind, at->text, field_raw(f->tree, at));
+    for (uint32_t i = node + 1; i < at->next; i = f->tree->nodes[i].next)
+        if (step_fits(&f->path->steps[step], at, &f->tree->nodes[i]) && !find_below(f, i, step + 1))
+            return false;
+    return true;
+}
+
+void field_find(const struct field_tree *t, const struct field_path *p, field_visit *visit, void *context)
+{
+    struct finder f = {t, p, visit, context};
+    if (t->count)
+        find_below(&f, 0, 0);
+}

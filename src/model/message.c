@@ -1,0 +1,226 @@
+#include "model/message.h"
+
+#include "base/limits.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+const char *const message_flag_names[MESSAGE_FLAGS] = {"redelivered", "duplicate", "uncommitted",
+                                                       "truncated"};
+
+static const char *const value_names[VALUE_TYPES] = {
+    [VALUE_VOID] = "void",       [VALUE_BOOL] = "bool",           [VALUE_INT8] = "int8",
+    [VALUE_INT16] = "int16",     [VALUE_INT32] = "int32",         [VALUE_INT64] = "int64",
+    [VALUE_UINT8] = "uint8",     [VALUE_UINT16] = "uint16",       [VALUE_UINT32] = "uint32",
+    [VALUE_UINT64] = "uint64",   [VALUE_FLOAT] = "float",         [VALUE_DOUBLE] = "double",
+    [VALUE_DECIMAL] = "decimal", [VALUE_TIMESTAMP] = "timestamp", [VALUE_STRING] = "string",
+    [VALUE_BYTES] = "bytes",     [VALUE_ARRAY] = "array",         [VALUE_TABLE] = "table",
+};
+
+const char *value_type_name(enum value_type type)
+{
+    assert((unsigned)type < VALUE_TYPES);
+    return value_names[type];
+}
+
+bool value_type_parse(struct bytes name, enum value_type *type)
+{
+    for (unsigned i = 0; i < VALUE_TYPES; i++) {
+        if (bytes_equal_text(name, value_names[i])) {
+            *type = (enum value_type)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- sealing: measure, allocate once, copy ---- */
+
+#define ALLOCATION_OVERHEAD 16 /* what malloc keeps beside a block on glibc, so that budgets mean RSS */
+
+struct measure {
+    size_t headers; /* structs */
+    size_t bytes;
+    bool too_deep;
+};
+
+static bool is_list(const struct value *v)
+{
+    return v->type == VALUE_ARRAY || v->type == VALUE_TABLE;
+}
+
+static bool is_bytes(const struct value *v)
+{
+    return v->type == VALUE_STRING || v->type == VALUE_BYTES;
+}
+
+static void measure_list(struct measure *m, const struct header *items, uint32_t count, unsigned depth)
+{
+    if (depth > LIMIT_HEADER_DEPTH || m->headers > LIMIT_HEADERS) {
+        m->too_deep = true;
+        return;
+    }
+    m->headers += count;
+    for (uint32_t i = 0; i < count; i++) {
+        m->bytes += items[i].name.len;
+        if (is_bytes(&items[i].value))
+            m->bytes += items[i].value.bytes.len;
+        else if (is_list(&items[i].value) && items[i].value.list.count)
+            measure_list(m, items[i].value.list.items, items[i].value.list.count, depth + 1);
+    }
+}
+
+struct copier {
+    struct header *next_header;
+    uint8_t *next_byte;
+};
+
+static struct bytes copy_bytes(struct copier *c, struct bytes from)
+{
+    if (!from.data)
+        return from;
+    struct bytes to = {c->next_byte, from.len};
+    if (from.len)
+        memcpy(c->next_byte, from.data, from.len);
+    c->next_byte += from.len;
+    return to;
+}
+
+static const struct header *copy_list(struct copier *c, const struct header *items, uint32_t count)
+{
+    if (!items)
+        return NULL;
+    struct header *to = c->next_header;
+    c->next_header += count;
+    for (uint32_t i = 0; i < count; i++) {
+        to[i].name = copy_bytes(c, items[i].name);
+        to[i].value = items[i].value;
+        if (is_bytes(&items[i].value))
+            to[i].value.bytes = copy_bytes(c, items[i].value.bytes);
+        else if (is_list(&items[i].value))
+            to[i].value.list.items = copy_list(c, items[i].value.list.items, items[i].value.list.count);
+    }
+    return to;
+}
+
+struct message *message_seal(const struct message *from, struct err_info *err)
+{
+    struct measure m = {0};
+    measure_list(&m, from->headers.items, from->headers.items ? from->headers.count : 0, 0);
+    measure_list(&m, from->properties.items, from->properties.items ? from->properties.count : 0, 0);
+    m.bytes += from->id.len + from->key.len + from->payload.len;
+    if (m.too_deep || m.headers > LIMIT_HEADERS || m.bytes > LIMIT_MESSAGE) {
+        err_set(err, ERR_LIMIT, "a message of %zu bytes with %zu headers is over a limit", m.bytes,
+                m.headers);
+        return NULL;
+    }
+    /* One header and one byte to spare, so that an empty list or slice still gets an address inside the block. */
+    size_t size = sizeof(struct message) + (m.headers + 1) * sizeof(struct header) + m.bytes + 1;
+    struct message *to = malloc(size);
+    if (!to) {
+        err_set(err, ERR_NOMEM, "no memory for a message of %zu bytes", m.bytes);
+        return NULL;
+    }
+    *to = *from;
+    struct copier c = {.next_header = (struct header *)(to + 1)};
+    c.next_byte = (uint8_t *)(c.next_header + m.headers + 1);
+    to->headers.items = copy_list(&c, from->headers.items, from->headers.count);
+    to->properties.items = copy_list(&c, from->properties.items, from->properties.count);
+    to->id = copy_bytes(&c, from->id);
+    to->key = copy_bytes(&c, from->key);
+    to->payload = copy_bytes(&c, from->payload);
+    to->footprint = size + ALLOCATION_OVERHEAD;
+    atomic_init(&to->refs, 1);
+    return to;
+}
+
+struct message *message_ref(struct message *m)
+{
+    unsigned before = atomic_fetch_add_explicit(&m->refs, 1, memory_order_relaxed);
+    assert(before > 0);
+    (void)before;
+    return m;
+}
+
+void message_unref(struct message **mp)
+{
+    struct message *m = *mp;
+    *mp = NULL;
+    if (m && atomic_fetch_sub_explicit(&m->refs, 1, memory_order_acq_rel) == 1)
+        free(m);
+}
+
+size_t message_size(const struct message *m)
+{
+    return m->payload.len;
+}
+
+/* ---- headers ---- */
+
+const struct value *headers_find(struct headers headers, struct bytes name)
+{
+    for (uint32_t i = 0; headers.items && i < headers.count; i++)
+        if (bytes_equal(headers.items[i].name, name))
+            return &headers.items[i].value;
+    return NULL;
+}
+
+static bool lists_equal(const struct header *a, uint32_t a_count, const struct header *b, uint32_t b_count)
+{
+    if (!a != !b || (a && a_count != b_count))
+        return false;
+    for (uint32_t i = 0; a && i < a_count; i++)
+        if (!bytes_equal(a[i].name, b[i].name) || !value_equal(&a[i].value, &b[i].value))
+            return false;
+    return true;
+}
+
+bool value_equal(const struct value *a, const struct value *b)
+{
+    if (a->type != b->type)
+        return false;
+    switch (a->type) {
+    case VALUE_VOID: return true;
+    case VALUE_BOOL: return a->b == b->b;
+    case VALUE_INT8:
+    case VALUE_INT16:
+    case VALUE_INT32:
+    case VALUE_INT64: return a->i == b->i;
+    case VALUE_UINT8:
+    case VALUE_UINT16:
+    case VALUE_UINT32:
+    case VALUE_UINT64:
+    case VALUE_TIMESTAMP: return a->u == b->u;
+    case VALUE_FLOAT:
+    case VALUE_DOUBLE: return memcmp(&a->f, &b->f, sizeof a->f) == 0;
+    case VALUE_DECIMAL: return a->decimal.scale == b->decimal.scale && a->decimal.digits == b->decimal.digits;
+    case VALUE_STRING:
+    case VALUE_BYTES: return bytes_equal(a->bytes, b->bytes);
+    case VALUE_ARRAY:
+    case VALUE_TABLE:
+        if (a->list.count == 0 || b->list.count == 0)
+            return a->list.count == b->list.count;
+        return lists_equal(a->list.items, a->list.count, b->list.items, b->list.count);
+    case VALUE_TYPES: break;
+    }
+    return false;
+}
+
+bool headers_equal(struct headers a, struct headers b)
+{
+    return lists_equal(a.items, a.count, b.items, b.count);
+}
+
+/* ---- positions ---- */
+
+char *position_text(struct position p, char *into, size_t size)
+{
+    switch (p.kind) {
+    case POSITION_PARTITION: snprintf(into, size, "%" PRId32 "/%" PRId64, p.partition, p.offset); break;
+    case POSITION_OFFSET: snprintf(into, size, "%" PRId64, p.offset); break;
+    case POSITION_NONE: into[0] = '\0';
+    }
+    return into;
+}
