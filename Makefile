@@ -185,6 +185,21 @@ compile_commands.json: Makefile build/flags build/sources
 check-unit: all $(UNIT_BIN)
 	$(Q)tests/run --build $(BUILD) unit cli tui
 
+# ---------------------------------------------------------------------------- the lab
+
+.PHONY: lab lab-stop lab-traffic
+lab:
+	$(Q)tests/lab/lab start
+	@echo 'configuration:  build/lab/signalbox.yaml'
+	@echo 'open it with:   make && build/signalbox --config build/lab/signalbox.yaml'
+	@echo 'some traffic:   make lab-traffic (until interrupted); stop the lab with: make lab-stop'
+
+lab-stop:
+	$(Q)tests/lab/lab stop
+
+lab-traffic:
+	$(Q)tests/lab/traffic.py
+
 # ---------------------------------------------------------------------------- the rest
 
 .PHONY: demo install uninstall dist clean help format
@@ -216,6 +231,7 @@ format:
 	$(Q)clang-format-14 -i $(SRC) $(HEADERS) $(TEST_SRC) $(TEST_HEADERS)
 
 clean:
+	$(Q)[ ! -d build/lab ] || tests/lab/lab stop
 	rm -rf build compile_commands.json
 
 print-%:
@@ -225,6 +241,7 @@ help:
 	@echo 'make               build build/signalbox (and what is missing of the packages that it needs)'
 	@echo 'make demo          build and open the console on the embedded demo'
 	@echo 'make check-unit    the tests that need no server'
+	@echo 'make lab           start real servers to try things on, and say how; make lab-traffic, make lab-stop'
 	@echo 'make format        lay out the sources with clang-format'
 	@echo 'make install       into PREFIX ($(PREFIX)), under DESTDIR; make uninstall takes it out again'
 	@echo 'make dist          a source archive of HEAD under build/'
