@@ -110,3 +110,16 @@ sb_close() {
 trap sb_close EXIT
 trap 'exit 143' TERM
 trap 'exit 130' INT
+
+# The fault proxy (tests/lab/chaos.py). chaos_start HOST:PORT sets $chaos (127.0.0.1:PORT, in front of it); then
+# `chaos stall`, `chaos cut` and so on, as its head says.
+chaos_start() {
+    coproc SB_CHAOS_PROXY { exec "$SB_ROOT/tests/lab/chaos.py" "$1" 2>&1; }
+    local words
+    read -r -t 10 -u "${SB_CHAOS_PROXY[0]}" -a words || { fail "$sb_title: the fault proxy did not start"; return 1; }
+    chaos=127.0.0.1:${words[1]}
+}
+chaos() {
+    printf '%s\n' "$*" >&"${SB_CHAOS_PROXY[1]}"
+    read -r -t 10 -u "${SB_CHAOS_PROXY[0]}" chaos_answer && [ "${chaos_answer%% *}" = ok ]
+}
