@@ -159,7 +159,10 @@ static void disconnect_broker(struct session *s)
 
 static void follow_pause(struct session *s)
 {
-    if (s->paused && atomic_exchange(&s->resumed, false)) {
+    if (!atomic_exchange(&s->resumed, false))
+        return;
+    s->emitted++; /* what the sink held back for want of room wants to be flushed, even if nothing follows */
+    if (s->paused) {
         s->paused = false;
         s->ops->read_pause(&s->broker, false);
     }

@@ -29,6 +29,8 @@ void channel_init(struct channel *c, const char *name, enum channel_kind kind)
         .groups = COUNT_UNKNOWN,
         .lag = COUNT_UNKNOWN,
         .in_rate = -1,
+        .in_total = COUNT_UNKNOWN,
+        .out_total = COUNT_UNKNOWN,
         .out_rate = -1,
     };
     text_copy(c->name, sizeof c->name, name);

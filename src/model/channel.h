@@ -41,7 +41,9 @@ struct channel {
     int64_t groups;
     int64_t lag;              /* of the group that is furthest behind */
     double in_rate, out_rate; /* messages a second; negative: unknown */
-    int32_t partitions;       /* 0 where the word means nothing */
+    int64_t in_total,
+        out_total;      /* ever produced and delivered, where the broker counts: the engine derives rates */
+    int32_t partitions; /* 0 where the word means nothing */
     enum read_effect browse_effect, tap_effect;
     const char *why_not[CAPABILITIES]; /* NULL: it can; else one sentence, static text */
     const char *bytes_why;             /* static text or NULL */

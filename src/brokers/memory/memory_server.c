@@ -180,6 +180,8 @@ static void describe(const struct memory_channel *c, struct channel *row)
     text_copy(row->detail, sizeof row->detail, queue ? "queue in memory (demo)" : "topic in memory (demo)");
     row->depth = c->next - c->head;
     row->unacked = 0;
+    row->in_total = (int64_t)c->in;
+    row->out_total = (int64_t)c->out;
     row->bytes = (int64_t)c->bytes;
     row->consumers = c->out > 0;
     row->partitions = 0;
