@@ -1,0 +1,78 @@
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#include "engine/store.h"
+
+static struct message *message_of(size_t size)
+{
+    static const uint8_t zeros[100000];
+    struct message m = {.origin = origin_intern("e", "c", CHANNEL_QUEUE), .payload = {zeros, size}};
+    return message_seal(&m, NULL);
+}
+
+static void ids_count_and_are_never_reused(void **state)
+{
+    (void)state;
+    struct store *s = store_new(64 * 1024);
+    assert_int_equal(store_newest(s), 0);
+    for (uint64_t i = 1; i <= 5000; i++)
+        assert_int_equal(store_add(s, message_of(100)), i);
+    assert_int_equal(store_newest(s), 5000);
+    assert_true(store_oldest(s) > 1);
+    assert_int_equal(store_evicted(s), store_oldest(s) - 1);
+    assert_null(store_get(s, store_oldest(s) - 1));
+    assert_non_null(store_get(s, store_oldest(s)));
+    assert_null(store_get(s, 5001));
+    assert_null(store_get(s, 0));
+    store_free(&s);
+}
+
+static void the_budget_holds(void **state)
+{
+    (void)state;
+    struct store *s = store_new(1 << 20);
+    for (int i = 0; i < 20000; i++) {
+        store_add(s, message_of((size_t)(i * 37 % 3000)));
+        assert_true(store_bytes(s) <= store_budget(s));
+    }
+    assert_int_equal(store_count(s), store_newest(s) - store_oldest(s) + 1);
+    store_free(&s);
+}
+
+static void the_newest_stays_even_over_the_budget(void **state)
+{
+    (void)state;
+    struct store *s = store_new(20000);
+    store_add(s, message_of(100));
+    uint64_t id = store_add(s, message_of(100000));
+    assert_non_null(store_get(s, id));
+    assert_int_equal(store_count(s), 1);
+    store_free(&s);
+}
+
+static void many_small_ones_make_the_ring_grow(void **state)
+{
+    (void)state;
+    struct store *s = store_new(16 << 20);
+    for (int i = 0; i < 30000; i++)
+        store_add(s, message_of(1));
+    assert_int_equal(store_oldest(s), 1);
+    assert_int_equal(store_count(s), 30000);
+    assert_non_null(store_get(s, 1));
+    store_free(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ids_count_and_are_never_reused),
+        cmocka_unit_test(the_budget_holds),
+        cmocka_unit_test(the_newest_stays_even_over_the_budget),
+        cmocka_unit_test(many_small_ones_make_the_ring_grow),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
