@@ -1,0 +1,369 @@
+/* Sessions over the memory broker, and over a broker that fails on purpose. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include "brokers/memory/memory.h"
+#include "brokers/memory/memory_server.h"
+#include "engine/session.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/poll.h>
+#include <unistd.h>
+
+#define DEADLINE_NS (10 * NS_PER_S)
+
+/* What a sink saw, under one lock. */
+struct seen {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    int messages, idles, backoffs, ups, samples, down_samples, lists;
+    int64_t last_offset;
+    bool ordered;
+    int pause_at; /* EMIT_PAUSE at that message; 0 never */
+    int stop_at;
+    struct session_status status;
+};
+
+static struct seen seen;
+
+static void seen_reset(void)
+{
+    seen = (struct seen){.lock = PTHREAD_MUTEX_INITIALIZER, .ordered = true, .last_offset = -1};
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&seen.changed, &attr);
+    pthread_condattr_destroy(&attr);
+}
+
+static enum emit on_message(void *context, const struct message *m)
+{
+    (void)context;
+    pthread_mutex_lock(&seen.lock);
+    seen.messages++;
+    seen.ordered &= m->position.offset == seen.last_offset + 1 || seen.last_offset < 0;
+    seen.last_offset = m->position.offset;
+    enum emit e = seen.messages == seen.pause_at  ? EMIT_PAUSE
+                  : seen.messages == seen.stop_at ? EMIT_STOP
+                                                  : EMIT_OK;
+    pthread_cond_broadcast(&seen.changed);
+    pthread_mutex_unlock(&seen.lock);
+    return e;
+}
+
+static void on_idle(void *context)
+{
+    (void)context;
+    pthread_mutex_lock(&seen.lock);
+    seen.idles++;
+    pthread_cond_broadcast(&seen.changed);
+    pthread_mutex_unlock(&seen.lock);
+}
+
+static void on_status(void *context, const struct session_status *status)
+{
+    (void)context;
+    pthread_mutex_lock(&seen.lock);
+    seen.ups += status->state == SESSION_UP && seen.status.state != SESSION_UP;
+    seen.backoffs += status->state == SESSION_BACKOFF;
+    seen.status = *status;
+    pthread_cond_broadcast(&seen.changed);
+    pthread_mutex_unlock(&seen.lock);
+}
+
+static void on_listed(void *context, struct channel_list *list)
+{
+    (void)context;
+    channel_list_unref(&list);
+    pthread_mutex_lock(&seen.lock);
+    seen.lists++;
+    pthread_cond_broadcast(&seen.changed);
+    pthread_mutex_unlock(&seen.lock);
+}
+
+static void on_sampled(void *context, const struct sample *sample)
+{
+    (void)context;
+    pthread_mutex_lock(&seen.lock);
+    seen.samples++;
+    seen.down_samples += sample->health == HEALTH_DOWN;
+    pthread_cond_broadcast(&seen.changed);
+    pthread_mutex_unlock(&seen.lock);
+}
+
+static const struct session_sink sink = {
+    .message = on_message, .idle = on_idle, .status = on_status, .listed = on_listed, .sampled = on_sampled};
+
+/* Waits until a counter has reached at least so much; false at the deadline. */
+static bool reaches(const int *counter, int value)
+{
+    struct timespec late;
+    clock_gettime(CLOCK_MONOTONIC, &late);
+    late.tv_sec += DEADLINE_NS / NS_PER_S;
+    pthread_mutex_lock(&seen.lock);
+    while (*counter < value && !pthread_cond_timedwait(&seen.changed, &seen.lock, &late))
+        ;
+    bool there = *counter >= value;
+    pthread_mutex_unlock(&seen.lock);
+    return there;
+}
+
+static const struct endpoint endpoint = {.name = "m", .text = "memory:"};
+static const struct channel_name orders[] = {{CHANNEL_QUEUE, "orders"}};
+
+static struct session *started(const struct broker_ops *ops, struct job job)
+{
+    struct err_info err = {0};
+    job.read.channels = orders;
+    job.read.channel_count = 1;
+    job.read.partition = -1;
+    struct session *s = session_start(ops, &endpoint, &job, &sink, &err);
+    if (!s)
+        fail_msg("%s", err.text);
+    return s;
+}
+
+static void publish(int count)
+{
+    for (int i = 0; i < count; i++) {
+        struct message m = {.payload = BYTES_LITERAL("{}"), .time_ns = TIME_NONE};
+        assert_int_equal(memory_publish("orders", &m, NULL, NULL), ERR_OK);
+    }
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    seen_reset();
+    return memory_declare("orders", CHANNEL_QUEUE, NULL, NULL);
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    memory_reset();
+    return 0;
+}
+
+static void browse_ends_where_the_queue_ended(void **state)
+{
+    (void)state;
+    publish(2500);
+    struct session *s = started(&memory_broker, (struct job){.read = {.mode = READ_BROWSE, .limit = -1}});
+    assert_true(session_join(&s));
+    assert_int_equal(seen.messages, 2500);
+    assert_true(seen.ordered);
+    assert_int_equal(seen.status.state, SESSION_ENDED);
+    assert_int_equal(seen.status.err.code, ERR_END);
+    assert_int_equal(seen.status.progress.scanned, 2500);
+    assert_int_equal(seen.status.progress.total, 2500);
+    assert_true(seen.idles > 0);
+}
+
+static void browse_keeps_to_its_limit(void **state)
+{
+    (void)state;
+    publish(50);
+    struct session *s = started(&memory_broker, (struct job){.read = {.mode = READ_BROWSE, .limit = 7}});
+    assert_true(session_join(&s));
+    assert_int_equal(seen.messages, 7);
+}
+
+static void tail_sees_only_what_comes_and_is_cancelled_at_once(void **state)
+{
+    (void)state;
+    publish(10);
+    struct session *s = started(&memory_broker, (struct job){.read = {.mode = READ_TAP, .limit = -1}});
+    assert_true(reaches(&seen.ups, 1));
+    publish(3);
+    assert_true(reaches(&seen.messages, 3));
+    assert_true(reaches(&seen.idles, 1));
+    int64_t before = clock_mono_ns();
+    session_cancel(s);
+    assert_true(session_join(&s));
+    assert_true(clock_mono_ns() - before < NS_PER_S);
+    assert_int_equal(seen.messages, 3);
+    assert_int_equal(seen.status.err.code, ERR_CANCELLED);
+}
+
+static void a_paused_source_waits_for_credit_and_loses_nothing(void **state)
+{
+    (void)state;
+    seen.pause_at = 100;
+    struct session *s = started(&memory_broker, (struct job){.read = {.mode = READ_TAP, .limit = -1}});
+    assert_true(reaches(&seen.ups, 1));
+    publish(500);
+    assert_true(reaches(&seen.messages, 100));
+    assert_true(reaches(&seen.idles, 1));
+    publish(1); /* wakes the driver: it must not emit */
+    assert_int_equal(seen.messages, 100);
+    session_resume(s);
+    assert_true(reaches(&seen.messages, 501));
+    assert_true(seen.ordered);
+    session_cancel(s);
+    assert_true(session_join(&s));
+}
+
+static void a_sink_that_has_enough_ends_the_session(void **state)
+{
+    (void)state;
+    publish(50);
+    seen.stop_at = 5;
+    struct session *s = started(
+        &memory_broker, (struct job){.reconnect = true,
+                                     .read = {.mode = READ_TAP, .limit = -1, .start = {START_BEGINNING, 0}}});
+    assert_true(session_join(&s));
+    assert_int_equal(seen.messages, 5);
+}
+
+static void a_missing_channel_ends_with_the_nearest_name(void **state)
+{
+    (void)state;
+    static const struct channel_name typo[] = {{CHANNEL_QUEUE, "ordres"}};
+    struct err_info err = {0};
+    struct job job = {.reconnect = true, .read = {.channels = typo, .channel_count = 1, .limit = -1}};
+    struct session *s = session_start(&memory_broker, &endpoint, &job, &sink, &err);
+    assert_true(session_join(&s));
+    assert_int_equal(seen.status.err.code, ERR_NOTFOUND);
+    assert_non_null(strstr(seen.status.err.next, "orders"));
+}
+
+/* ---- a broker that cannot be reached twice, then works for a moment, then is lost ---- */
+
+static int opens;
+static bool reading;
+
+static enum err flaky_open(struct broker *b, struct err_info *err)
+{
+    (void)b;
+    return ++opens % 3 ? err_set(err, ERR_UNREACHABLE, "connection refused") : ERR_OK;
+}
+
+static void flaky_close(struct broker *b)
+{
+    (void)b;
+}
+
+static enum err flaky_read_open(struct broker *b, const struct read_request *r, const struct read_sink *s,
+                                struct err_info *err)
+{
+    (void)b, (void)r, (void)s, (void)err;
+    reading = true;
+    return ERR_OK;
+}
+
+static enum err flaky_read_step(struct broker *b, int timeout_ms, struct err_info *err)
+{
+    (void)b, (void)timeout_ms;
+    return err_set(err, ERR_CLOSED, "the peer hung up");
+}
+
+static void flaky_pause(struct broker *b, bool pause)
+{
+    (void)b, (void)pause;
+}
+
+static enum err flaky_read_close(struct broker *b, struct err_info *err)
+{
+    (void)b, (void)err;
+    reading = false;
+    return ERR_OK;
+}
+
+static enum err flaky_ping(struct broker *b, struct sample *sample, struct err_info *err)
+{
+    (void)b, (void)sample;
+    return err_set(err, ERR_AUTH, "wrong password");
+}
+
+static const struct broker_ops flaky = {.name = "flaky",
+                                        .max_channels = 1,
+                                        .open = flaky_open,
+                                        .close = flaky_close,
+                                        .read_open = flaky_read_open,
+                                        .read_step = flaky_read_step,
+                                        .read_pause = flaky_pause,
+                                        .read_close = flaky_read_close,
+                                        .ping = flaky_ping};
+
+static void a_lost_connection_is_opened_again_with_a_new_generation(void **state)
+{
+    (void)state;
+    opens = 0;
+    struct session *s = started(&flaky, (struct job){.reconnect = true, .read = {.limit = -1}});
+    for (int i = 1; i <= 3; i++) {
+        assert_true(reaches(&seen.backoffs, i));
+        session_refresh(s); /* do not wait for the back-off */
+    }
+    assert_true(reaches(&seen.ups, 1));
+    assert_true(reaches(&seen.backoffs, 4));
+    session_cancel(s);
+    assert_true(session_join(&s));
+    assert_true(seen.status.generation >= 4);
+    assert_false(reading);
+}
+
+static void without_reconnect_the_first_failure_ends_it(void **state)
+{
+    (void)state;
+    opens = 0;
+    struct session *s = started(&flaky, (struct job){.read = {.limit = -1}});
+    assert_true(session_join(&s));
+    assert_int_equal(seen.status.err.code, ERR_UNREACHABLE);
+    assert_string_equal(seen.status.err.text, "connection refused");
+    assert_int_equal(opens, 1);
+}
+
+static void watching_lists_and_samples(void **state)
+{
+    (void)state;
+    struct session *s = started(
+        &memory_broker, (struct job){.kind = JOB_WATCH, .reconnect = true, .every_ns = 3600 * NS_PER_S});
+    assert_true(reaches(&seen.lists, 1));
+    session_refresh(s);
+    assert_true(reaches(&seen.lists, 2));
+    assert_true(reaches(&seen.samples, 2));
+    session_cancel(s);
+    assert_true(session_join(&s));
+    assert_int_equal(seen.down_samples, 0);
+}
+
+static void watching_never_gives_up_and_samples_failures(void **state)
+{
+    (void)state;
+    opens = 0;
+    struct session *s =
+        started(&flaky, (struct job){.kind = JOB_WATCH, .reconnect = true, .every_ns = 3600 * NS_PER_S});
+    for (int i = 1; i <= 4;
+         i++) { /* the third opening works, then the ping is refused: nobody's retry policy */
+        assert_true(reaches(&seen.backoffs, i));
+        assert_true(reaches(&seen.down_samples, i));
+        session_refresh(s);
+    }
+    session_cancel(s);
+    assert_true(session_join(&s));
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(browse_ends_where_the_queue_ended),
+        TEST(browse_keeps_to_its_limit),
+        TEST(tail_sees_only_what_comes_and_is_cancelled_at_once),
+        TEST(a_paused_source_waits_for_credit_and_loses_nothing),
+        TEST(a_sink_that_has_enough_ends_the_session),
+        TEST(a_missing_channel_ends_with_the_nearest_name),
+        TEST(a_lost_connection_is_opened_again_with_a_new_generation),
+        TEST(without_reconnect_the_first_failure_ends_it),
+        TEST(watching_lists_and_samples),
+        TEST(watching_never_gives_up_and_samples_failures),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
