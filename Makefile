@@ -24,12 +24,12 @@ hash := \#
 
 # Found (or installed) before anything else is read, since pkg-config is one of them. Costs 2 ms when all is there.
 goals := $(or $(MAKECMDGOALS),all)
-no_deps := help clean uninstall dist format print-%
-groups_test := check check-unit lint asan tsan fuzz fuzz-replay tests
-groups_lab := check check-lab lab lab-stop lab-traffic bench
+no_deps := help clean uninstall dist format lab-stop print-%
+groups_test := check check-unit lint lint-clang asan tsan fuzz build-tests build-fuzz
+groups_lab := check lab lab-traffic bench
 groups := $(if $(filter-out $(no_deps),$(goals)),build)
-groups += $(if $(filter $(groups_test) check-lab,$(goals)),test)
-groups += $(if $(filter $(filter-out lab-stop,$(groups_lab)),$(goals)),lab)
+groups += $(if $(filter $(groups_test),$(goals)),test)
+groups += $(if $(filter $(groups_lab),$(goals)),lab)
 groups += $(if $(filter bench,$(goals)),bench)
 ifneq ($(strip $(groups)),)
 ifndef SIGNALBOX_DEPS
@@ -96,7 +96,7 @@ else ifeq ($(VARIANT),fuzz)
 BUILD := build/fuzz
 CC := $(CLANG)
 OPTIMIZE := $(sanitize) $(asan) -fsanitize=fuzzer-no-link -DFUZZING
-LINK := $(asan) -fsanitize=fuzzer
+LINK := $(asan)
 else
 $(error VARIANT is plain, asan, tsan or fuzz)
 endif
@@ -114,6 +114,7 @@ BINARY := $(BUILD)/signalbox
 UNIT_BIN := $(patsubst tests/%.c,$(BUILD)/tests/%,$(UNIT_SRC))
 INTEGRATION_BIN := $(patsubst tests/%.c,$(BUILD)/tests/%,$(INTEGRATION_SRC))
 FUZZ_BIN := $(patsubst tests/%.c,$(BUILD)/tests/%,$(FUZZ_SRC))
+REPLAY_BIN := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/replay/%,$(FUZZ_SRC))
 BENCH_BIN := $(patsubst tests/%.c,$(BUILD)/tests/%,$(BENCH_SRC))
 
 # Two files that change only when their content does: objects depend on the flags, archives on the list of sources.
@@ -131,11 +132,9 @@ endif
 
 # ---------------------------------------------------------------------------- build
 
-.PHONY: all tests
+.PHONY: all
 all: $(if $(MAIN_SRC),$(BINARY)) $(LIBRARY) $(if $(filter plain,$(VARIANT)),compile_commands.json)
 	@:
-
-tests: all $(UNIT_BIN) $(INTEGRATION_BIN)
 
 $(OBJ)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
@@ -170,7 +169,17 @@ $(UNIT_BIN) $(INTEGRATION_BIN) $(BENCH_BIN): $(BUILD)/tests/%: $(OBJ)/tests/%.o 
 	$(Q)$(CC) $(ALL_LDFLAGS) $(file <tests/$*.flags) -o $@ $(filter %.o,$^) $(filter %libsupport.a,$^) \
 		$(filter %-app.a,$^) $(LIBRARY) $(TEST_LIBS) $(LIBS)
 
--include $(patsubst %.o,%.d,$(call objects,$(SRC) $(TEST_SRC)))
+$(FUZZ_BIN): $(BUILD)/tests/%: $(OBJ)/tests/%.o $(LIBRARY) $(BUILD)/flags
+	@mkdir -p $(@D)
+	@$(say) LINK $@
+	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(LIBRARY) $(LIBS)
+
+$(REPLAY_BIN): $(BUILD)/tests/replay/%: $(OBJ)/tests/fuzz/%.o $(OBJ)/tests/fuzz/replay.o $(LIBRARY) $(BUILD)/flags
+	@mkdir -p $(@D)
+	@$(say) LINK $@
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(LIBRARY) $(LIBS)
+
+-include $(patsubst %.o,%.d,$(call objects,$(SRC) $(TEST_SRC) tests/fuzz/replay.c tests/tsan/c11threads.c))
 
 compile_commands.json: Makefile build/flags build/sources
 	@$(say) JSON $@
@@ -181,9 +190,60 @@ compile_commands.json: Makefile build/flags build/sources
 
 # ---------------------------------------------------------------------------- tests
 
-.PHONY: check-unit
-check-unit: all $(UNIT_BIN)
+# The processors are used even where -j wasn't asked for.
+parallel = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
+variant = $(MAKE) $(parallel) VARIANT=$(1) build-tests
+clang_stamps := $(patsubst %,build/lint/%.clang,$(SRC) $(HEADERS) $(TEST_SRC) $(wildcard tests/fuzz/*.h tests/fuzz/replay.c tests/tsan/*.c \
+	tests/support/*.h))
+
+.PHONY: check-unit check lint lint-clang asan tsan fuzz bench build-tests build-fuzz
+build-tests: all $(UNIT_BIN) $(INTEGRATION_BIN) $(REPLAY_BIN)
+build-fuzz: $(FUZZ_BIN)
+
+# What needs no server, in under a minute.
+check-unit:
+	$(Q)$(MAKE) $(parallel) build-tests
 	$(Q)tests/run --build $(BUILD) unit cli tui
+
+# Everything: lint, the unit tests plain, under ASan and UBSan, and under TSan, the fuzzers' inputs, the lab.
+check:
+	$(Q)scripts/check
+
+# Warnings of gcc and clang are errors; then the checks of scripts/lint, and what is planted to try them.
+lint:
+	$(Q)$(MAKE) $(parallel) build-tests lint-clang
+	$(Q)scripts/lint/run
+	$(Q)tests/run lint
+
+lint-clang: $(clang_stamps)
+	@:
+
+build/lint/%.clang: % build/flags
+	@mkdir -p $(@D)
+	@$(say) CLANG $<
+	$(Q)$(CLANG) -x c -std=gnu11 $(DEFINES) $(INCLUDES) $(WARNINGS) -Wno-unused-function -fsyntax-only \
+		-MMD -MP -MF $@.d -MT $@ $<
+	@touch $@
+
+ifneq ($(filter lint-clang,$(goals)),)
+-include $(clang_stamps:=.d)
+endif
+
+asan:
+	+$(Q)$(call variant,asan)
+	$(Q)tests/run --build build/asan --slow 4 unit fuzz
+
+tsan:
+	+$(Q)$(call variant,tsan)
+	$(Q)tests/run --build build/tsan --slow 8 unit
+
+fuzz:
+	$(Q)$(MAKE) $(parallel) VARIANT=fuzz build-fuzz
+	$(Q)scripts/fuzz build/fuzz $(FUZZ_SECONDS) $(patsubst tests/%.c,build/fuzz/tests/%,$(FUZZ_SRC))
+
+bench:
+	$(Q)$(MAKE) $(parallel) all $(BENCH_BIN)
+	$(Q)tests/bench/run
 
 # ---------------------------------------------------------------------------- the lab
 
@@ -241,6 +301,11 @@ help:
 	@echo 'make               build build/signalbox (and what is missing of the packages that it needs)'
 	@echo 'make demo          build and open the console on the embedded demo'
 	@echo 'make check-unit    the tests that need no server'
+	@echo 'make check         all of them: lint, sanitizers, fuzz inputs, real servers; needs no terminal'
+	@echo 'make lint          compilers, layers, banned functions, lengths, layout, cppcheck'
+	@echo 'make asan tsan     the unit tests under the sanitizers'
+	@echo 'make fuzz          each fuzzer for FUZZ_SECONDS ($(FUZZ_SECONDS))'
+	@echo 'make bench         measures against peers, on the lab'
 	@echo 'make lab           start real servers to try things on, and say how; make lab-traffic, make lab-stop'
 	@echo 'make format        lay out the sources with clang-format'
 	@echo 'make install       into PREFIX ($(PREFIX)), under DESTDIR; make uninstall takes it out again'

@@ -1,0 +1,131 @@
+#!/usr/bin/env python3
+"""The layer law: a file includes only files of its own floor or of a lower one; each foreign library enters through one
+door. Usage: layers.py [TREE]"""
+import os
+import re
+
+import source
+
+# Longest prefix wins. (floor, room)
+FLOORS = {
+    "src/base/": (0, "base"), "src/model/": (1, "model"), "src/net/": (2, "net"), "decoders/": (2, "decoders"),
+    "src/brokers/": (3, "brokers"), "probes/": (3, "probes"), "src/engine/": (4, "engine"),
+    "src/operations/": (4, "operations"), "src/cli/": (5, "cli"), "ui/": (5, "ui"),
+    "src/main.": (6, "main"), "src/registry.": (6, "registry"),
+}
+
+# On the same floor or downwards, and forbidden all the same.
+STRANGERS = {
+    ("decoders", "net"): "decoders are pure: bytes in, field tree out, no I/O",
+    ("brokers", "probes"): "brokers and probes never see each other",
+    ("probes", "brokers"): "brokers and probes never see each other",
+    ("cli", "ui"): "the two faces don't know each other; what both need belongs to the engine",
+    ("ui", "cli"): "the two faces don't know each other; what both need belongs to the engine",
+}
+
+# library: (its headers, where they may be included, how many files may do so)
+DOORS = {
+    "librdkafka": (r"librdkafka/.*", r"src/brokers/kafka.*", 0),
+    "rabbitmq-c": (r"rabbitmq-c/.*|amqp(_\w+)?\.h", r"src/brokers/rabbitmq.*", 0),
+    "libzmq": (r"zmq(_\w+)?\.h", r"src/brokers/zeromq.*", 0),
+    "libcurl": (r"curl/.*", r"src/net/.*", 0),
+    "nghttp2": (r"nghttp2/.*", r"src/net/.*", 0),
+    "OpenSSL": (r"openssl/.*", r"src/base/hash\.c|src/net/.*|src/brokers/rabbitmq.*", 0),
+    "cJSON": (r"(cjson/)?cJSON(_Utils)?\.h", r"src/base/json.*", 0),
+    "curses": (r"(ncursesw?/)?(n?curses|term|panel|menu|form|unctrl|termcap)\.h", r"ui/term\.c", 1),
+    "libyaml": (r"yaml\.h", r"src/engine/config.*", 0),
+    "zlib and zstd": (r"zlib\.h|zstd\w*\.h|lz4\w*\.h|snappy-c\.h", r"decoders/unwrap.*", 0),
+    "PCRE2": (r"pcre2\w*\.h", r"src/base/regex\.c", 1),
+    "SQLite": (r"sqlite3\.h", r"src/engine/db\.c", 1),
+    "libxml2": (r"libxml/.*", r"decoders/.*", 1),
+    "protobuf-c": (r"protobuf-c/.*", r"decoders/.*", 1),
+    "Avro": (r"avro(/.*|\.h)", r"decoders/avro.*", 0),
+}
+
+# What the C library and the kernel bring.
+LIBC = re.compile(r"""(
+    (assert|complex|ctype|errno|fenv|float|inttypes|iso646|limits|locale|math|setjmp|signal|stdalign|stdarg|stdatomic|
+     stdbool|stddef|stdint|stdio|stdlib|stdnoreturn|string|tgmath|threads|time|uchar|wchar|wctype|
+     aio|dirent|dlfcn|endian|err|fcntl|fnmatch|ftw|getopt|glob|grp|iconv|ifaddrs|langinfo|libgen|malloc|mqueue|netdb|
+     nl_types|poll|printf|pthread|pty|pwd|regex|resolv|sched|search|semaphore|spawn|strings|sysexits|syslog|termios|
+     unistd|utime|utmp|wordexp|byteswap|execinfo|features|alloca|link|paths)\.h
+    | (sys|netinet|arpa|net|linux|asm|bits|sanitizer)/.*
+    | \w*intrin\.h | cpuid\.h
+)""", re.X)
+
+INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(?:"([^"\n]+)"|<([^>\n]+)>)', re.M)
+
+
+def floor(path):
+    best = max((p for p in FLOORS if path.startswith(p)), key=len, default=None)
+    return FLOORS[best] if best else None
+
+
+def module(path, room):
+    """Of src/brokers/kafka_groups.c and src/brokers/kafka/groups.c alike: kafka."""
+    return re.split(r"[/._-]", path.split("/" + room + "/", 1)[-1].removeprefix(room + "/"))[0]
+
+
+def resolve(top, path, name):
+    for base in ("", "src", os.path.dirname(path)):
+        candidate = os.path.normpath(os.path.join(base, name))
+        if os.path.exists(os.path.join(top, candidate)):
+            return candidate
+    return None
+
+
+def inner(top, path, line, name, out):
+    """An include of a file of our own."""
+    target = resolve(top, path, name)
+    if target is None:
+        if not name.startswith("gen/"):
+            out.error(path, line, '"%s" is no file of this tree' % name)
+        return
+    here, there = floor(path), floor(target)
+    if there is None:
+        out.error(path, line, '"%s" belongs to no floor of the house; only tests may include it' % target)
+    elif there[0] > here[0]:
+        out.error(path, line, 'floor %d (%s) may not include floor %d (%s): "%s"' % (here + there + (target,)))
+    elif (here[1], there[1]) in STRANGERS:
+        out.error(path, line, '%s may not include "%s": %s' % (here[1], target, STRANGERS[here[1], there[1]]))
+    elif here[1] == there[1] and here[1] in ("brokers", "probes"):
+        mine, theirs = module(path, here[1]), module(target, there[1])
+        if mine != theirs and theirs != "common":
+            out.error(path, line, '%s of %s may not include "%s" of %s: one of a kind never sees another'
+                      % (here[1], mine, target, theirs))
+
+
+def outer(path, line, name, out, seen):
+    """An include of the system or of a library."""
+    for library, (headers, doors, most) in DOORS.items():
+        if re.fullmatch(headers, name):
+            if not re.fullmatch(doors, path):
+                out.error(path, line, "<%s>: %s enters only through %s" % (name, library, doors.replace("\\", "")))
+            elif most:
+                users = seen.setdefault(library, [])
+                if path not in users:
+                    users.append(path)
+                if len(users) > most:
+                    out.error(path, line, "<%s>: %s has its one door in %s already" % (name, library, users[0]))
+            return
+    if not LIBC.fullmatch(name):
+        out.error(path, line, "<%s>: an unknown library; give it a door in scripts/lint/layers.py" % name)
+
+
+def main():
+    top, out, seen = source.root(), source.Findings(), {}
+    for path in source.files(top, source.PRODUCT, (".c", ".h", ".def")):
+        if floor(path) is None:
+            out.error(path, 1, "this file belongs to no floor of the house")
+            continue
+        text = source.bare(source.read(top, path), keep_strings=True)
+        for m in INCLUDE.finditer(text):
+            line = text.count("\n", 0, m.start()) + 1
+            if m[1]:
+                inner(top, path, line, m[1], out)
+            else:
+                outer(path, line, m[2], out, seen)
+    out.finish()
+
+
+main()
