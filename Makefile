@@ -159,7 +159,7 @@ $(BINARY): $(call objects,$(MAIN_SRC)) $(shim) $(APP_LIBRARY) $(LIBRARY) $(BUILD
 
 # Tests of the faces, of the whole and against real servers may link everything but main; others only the library.
 # A file beside a test with the ending .flags adds to its link line (say -Wl,--wrap=malloc).
-$(filter $(BUILD)/tests/unit/ui/% $(BUILD)/tests/unit/cli/% $(BUILD)/tests/unit/app/%,$(UNIT_BIN)) \
+$(filter $(BUILD)/tests/unit/ui/% $(BUILD)/tests/unit/cli/% $(BUILD)/tests/unit/demo/% $(BUILD)/tests/unit/app/%,$(UNIT_BIN)) \
 $(INTEGRATION_BIN) $(BENCH_BIN): $(APP_LIBRARY)
 
 $(UNIT_BIN) $(INTEGRATION_BIN) $(BENCH_BIN): $(BUILD)/tests/%: $(OBJ)/tests/%.o $(shim) $(SUPPORT) $(LIBRARY) \

@@ -11,7 +11,7 @@ FLOORS = {
     "src/base/": (0, "base"), "src/model/": (1, "model"), "src/net/": (2, "net"), "decoders/": (2, "decoders"),
     "src/brokers/": (3, "brokers"), "probes/": (3, "probes"), "src/engine/": (4, "engine"),
     "src/operations/": (4, "operations"), "src/cli/": (5, "cli"), "ui/": (5, "ui"),
-    "src/main.": (6, "main"), "src/registry.": (6, "registry"),
+    "src/main.": (6, "main"), "src/demo/": (6, "demo"), "src/registry.": (6, "registry"),
 }
 
 # On the same floor or downwards, and forbidden all the same.
