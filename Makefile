@@ -32,7 +32,7 @@ groups += $(if $(filter $(groups_test),$(goals)),test)
 groups += $(if $(filter $(groups_lab),$(goals)),lab)
 groups += $(if $(filter bench,$(goals)),bench)
 ifneq ($(strip $(groups)),)
-ifndef SIGNALBOX_DEPS
+ifeq ($(SIGNALBOX_DEPS)$(findstring n,$(firstword -$(MAKEFLAGS))),)
 $(shell scripts/deps $(groups) >&2)
 ifneq ($(.SHELLSTATUS),0)
 $(error packages are missing, see above)
