@@ -24,7 +24,7 @@ bool text_size(const char *text, uint64_t *bytes); /* 10k (1000) 2MiB 512B; a ba
 char *text_count(char *into, size_t size, uint64_t n);     /* 18,402 */
 char *text_bytes(char *into, size_t size, uint64_t bytes); /* 4.1 MiB */
 char *text_age(char *into, size_t size,
-               int64_t ns); /* 4s 2m41s 3h 2d; steps: 1 s to 10 s, 5 s to a minute, minutes */
+               int64_t ns); /* 4s 25s 2m 3h04m 2d01h: steps of 1 s to 10 s, 5 s to a minute, then minutes */
 char *text_ms(char *into, size_t size, int64_t ns); /* 12 or 0.4 or 1,840 (milliseconds) */
 
 #endif

@@ -164,7 +164,8 @@ struct broker_ops {
     enum err (*read_open)(struct broker *b, const struct read_request *request, const struct read_sink *sink,
                           struct err_info *err);
     /* Serves the connection for at most timeout_ms (-1: until something happens; returns early on wake_fd or interrupt),
-     * emits what came. ERR_OK: call again. ERR_END: browse done, or the sink said stop. Any other: the session is lost. Keeps heartbeats while paused. */
+     * emits what came; a step that emitted anything does not wait, so that the caller can flush. ERR_OK: call again.
+     * ERR_END: browse done, or the sink said stop. Any other: the session is lost. Keeps heartbeats while paused. */
     enum err (*read_step)(struct broker *b, int timeout_ms, struct err_info *err);
     void (*read_pause)(struct broker *b, bool pause);
     void (*read_progress)(struct broker *b, struct read_progress *progress);

@@ -206,6 +206,7 @@ static enum err memory_read_step(struct broker *b, int timeout_ms, struct err_in
     struct memory_state *s = b->state;
     memory_listen_again(s->listener);
     size_t idle = 0;
+    int64_t before = s->progress.scanned;
     for (int n = 0; n < STEP_BATCH && idle < s->cursor_count && !s->paused && !s->stopped && s->left > 0;
          n++) {
         idle = advance(s, &s->cursors[s->next_cursor]) ? 0 : idle + 1;
@@ -215,7 +216,7 @@ static enum err memory_read_step(struct broker *b, int timeout_ms, struct err_in
         return finish(s, "the limit was reached");
     if (s->browse && browse_done(s))
         return finish(s, "the end as it stood at the start");
-    if (idle < s->cursor_count && !s->paused)
+    if (s->progress.scanned != before || (idle < s->cursor_count && !s->paused))
         return ERR_OK;
     struct pollfd fds[] = {{.fd = s->event_fd, .events = POLLIN}, {.fd = b->wake_fd, .events = POLLIN}};
     poll(fds, 2, timeout_ms);

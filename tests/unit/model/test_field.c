@@ -54,7 +54,7 @@ static const char *found(const char *path)
 {
     static char text[100];
     struct field_path p;
-    struct err_info err = {0};
+    static struct err_info err;
     text[0] = '\0';
     if (field_path_parse(&p, bytes_of_text(path), &arena, &err))
         return err.text;
