@@ -75,7 +75,7 @@ endif
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wcast-qual \
 	-Wformat=2 -Wvla -Wundef -Wwrite-strings -Werror
 DEFINES := -D_GNU_SOURCE -DSIGNALBOX_VERSION='"$(VERSION)"'
-INCLUDES := -I. -Isrc $(PKG_CFLAGS)
+INCLUDES := -I. -Isrc -Ibuild/gen $(PKG_CFLAGS)
 machine := $(shell uname -m)
 harden := -fPIE -fstack-protector-strong -fstack-clash-protection $(if $(filter x86_64,$(machine)),-fcf-protection)
 sanitize := -O1 -g -fno-omit-frame-pointer -fPIE
@@ -140,6 +140,15 @@ $(OBJ)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	@$(say) CC $<
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# Data that is compiled in: themes/NAME.theme becomes a string in build/gen/ui/themes.inc.
+THEMES := $(sort $(wildcard themes/*.theme))
+$(OBJ)/ui/theme.o build/lint/ui/theme.c.clang: build/gen/ui/themes.inc
+
+build/gen/ui/themes.inc: $(THEMES) scripts/embed
+	@mkdir -p $(@D)
+	@$(say) EMBED $@
+	$(Q)scripts/embed $(THEMES) >$@
 
 $(LIBRARY): $(call objects,$(LIB_SRC)) $(BUILD)/sources
 $(APP_LIBRARY): $(call objects,$(APP_SRC)) $(BUILD)/sources
