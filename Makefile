@@ -133,7 +133,7 @@ endif
 # ---------------------------------------------------------------------------- build
 
 .PHONY: all
-all: $(if $(MAIN_SRC),$(BINARY)) $(LIBRARY) $(if $(filter plain,$(VARIANT)),compile_commands.json)
+all: $(if $(MAIN_SRC),$(BINARY)) $(LIBRARY) $(APP_LIBRARY) $(if $(filter plain,$(VARIANT)),compile_commands.json)
 	@:
 
 $(OBJ)/%.o: %.c $(BUILD)/flags
