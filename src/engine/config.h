@@ -15,9 +15,14 @@ struct channel_rule { /* endpoints.NAME.channels."PATTERN" */
     const char *dead_letters;
 };
 
+struct config_password { /* where a password is found; at most one is set */
+    const char *env, *file, *command;
+};
+
 struct config_endpoint {
     struct endpoint endpoint;
     const struct broker_ops *broker;
+    struct config_password password;
     const struct channel_rule *rules;
     size_t rule_count;
 };
@@ -29,9 +34,11 @@ struct redact_rule {
 struct config {
     const char *file; /* NULL: none read */
     struct config_endpoint *endpoints;
-    size_t endpoint_count;
+    size_t endpoint_count, endpoint_cap; /* room for those given by URL: endpoints never move */
     struct probe_target *probes;
     size_t probe_count;
+    const struct config_password *probe_passwords; /* as many as the file has probes, in their order */
+    const char *const *schemas;                    /* NULL-terminated; NULL none */
     const struct redact_rule *redact;
     size_t redact_count;
     const char *theme; /* NULL: default */
@@ -39,19 +46,32 @@ struct config {
     struct arena *arena; /* owns every string above */
 };
 
+/* One row of config.def: what the checker, the man page and the help know about a key. */
+struct config_key {
+    const char *path; /* endpoints.*.url */
+    const char *fallback;
+    const char *doc;
+};
+const struct config_key *config_keys(size_t *count);
+const char *config_key_type(size_t key); /* of the row with that index: "duration", "list of names" */
+
 struct config_fault {
     unsigned line, column; /* from 1; 0: the whole file */
     char text[320];        /* what, and what next */
 };
 typedef void config_report(void *context, const char *file, const struct config_fault *fault);
 
+/* An empty configuration, ready for config_add_url. Frees nothing: c is uninitialised before. */
+enum err config_init(struct config *c, struct err_info *err) SB_MUST_USE;
+/* Where config_load looks when path is NULL; false: nowhere (no HOME). *given: the environment names it, so it must exist. */
+bool config_path(char *into, size_t size, bool *given);
 /* path NULL: $SIGNALBOX_CONFIG, else the XDG file, else an empty configuration. Secrets (password_env, password_file,
  * password_command) are resolved lazily by config_secret. ERR_CONFIG after at least one fault was reported. */
 enum err config_load(struct config *c, const char *path, broker_registry brokers, probe_registry probes,
                      config_report *report, void *context, struct err_info *err) SB_MUST_USE;
 void config_free(struct config *c);
 /* Adds an endpoint given by URL (without channel) and returns it; the same URL twice is the same endpoint. Its password is
- * SIGNALBOX_PASSWORD where set. */
+ * SIGNALBOX_PASSWORD where set. Endpoints keep their addresses; more than 64 by URL are ERR_LIMIT. */
 struct config_endpoint *config_add_url(struct config *c, const char *url, broker_registry brokers,
                                        struct err_info *err);
 
@@ -62,6 +82,15 @@ struct address {
 };
 enum err config_address(struct config *c, const char *text, broker_registry brokers, struct address *address,
                         struct err_info *err) SB_MUST_USE;
+/* A target for `probe`: the name of a configured probe or endpoint, or a URL of any scheme that a probe or a broker knows.
+ * *target lives as long as the configuration. */
+enum err config_target(struct config *c, const char *text, broker_registry brokers, probe_registry probes,
+                       const struct probe_target **target, struct err_info *err) SB_MUST_USE;
+/* The endpoint itself as a target of the broker probe. */
+const struct probe_target *config_endpoint_target(struct config *c, const struct config_endpoint *e,
+                                                  struct err_info *err);
+/* Resolves the password of the i-th probe. */
+enum err config_probe_secret(struct config *c, size_t i, struct err_info *err) SB_MUST_USE;
 /* Resolves the endpoint's password (file, command, environment) into endpoint.password; ERR_AUTH or ERR_CONFIG. */
 enum err config_secret(struct config *c, struct config_endpoint *e, struct err_info *err) SB_MUST_USE;
 

@@ -1,0 +1,162 @@
+#include "engine/config_internal.h"
+
+#include "base/buffer.h"
+#include "base/limits.h"
+#include "base/text.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define CONFIG_ARENA (64 * MIB)
+
+enum err config_init(struct config *c, struct err_info *err)
+{
+    *c = (struct config){.store_bytes = LIMIT_STORE_DEFAULT};
+    c->arena = malloc(sizeof *c->arena);
+    if (!c->arena)
+        return err_set(err, ERR_NOMEM, "no memory for a configuration");
+    arena_init(c->arena, CONFIG_ARENA);
+    c->endpoint_cap = CONFIG_URL_ENDPOINTS;
+    c->endpoints = arena_zalloc(c->arena, c->endpoint_cap * sizeof *c->endpoints);
+    if (c->endpoints)
+        return ERR_OK;
+    config_free(c);
+    return err_set(err, ERR_NOMEM, "no memory for a configuration");
+}
+
+/* Passwords live in the arena too; they are wiped before the memory goes back. */
+static void wipe_passwords(struct config *c)
+{
+    for (size_t i = 0; i < c->endpoint_count; i++) {
+        const char *password = c->endpoints[i].endpoint.password;
+        if (password)
+            explicit_bzero((char *)(uintptr_t)password, strlen(password));
+    }
+}
+
+void config_free(struct config *c)
+{
+    if (!c->arena)
+        return;
+    wipe_passwords(c);
+    arena_free(c->arena);
+    free(c->arena);
+    *c = (struct config){0};
+}
+
+bool config_path(char *into, size_t size, bool *given)
+{
+    const char *named = secure_getenv("SIGNALBOX_CONFIG"), *xdg = secure_getenv("XDG_CONFIG_HOME"),
+               *home = secure_getenv("HOME");
+    *given = named && *named;
+    int n;
+    if (*given)
+        n = snprintf(into, size, "%s", named);
+    else if (xdg && *xdg == '/')
+        n = snprintf(into, size, "%s/signalbox/config.yaml", xdg);
+    else if (home && *home)
+        n = snprintf(into, size, "%s/.config/signalbox/config.yaml", home);
+    else
+        return false;
+    return n > 0 && (size_t)n < size;
+}
+
+/* ---- the file ---- */
+
+static enum err read_whole(int fd, struct buffer *text, struct err_info *err)
+{
+    for (;;) {
+        uint8_t *room = buffer_reserve(text, 64 * KIB);
+        ssize_t n = room ? read(fd, room, 64 * KIB) : 0;
+        if (!room)
+            return err_set(err, ERR_CONFIG, "the file is larger than 4 MiB");
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return err_set(err, ERR_CONFIG, "%s", strerror(errno));
+        if (n == 0)
+            return ERR_OK;
+        text->len += (size_t)n;
+    }
+}
+
+static enum err read_file(const char *path, struct buffer *text, struct err_info *err)
+{
+    struct stat st;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0) {
+        enum err e = err_set(err, ERR_CONFIG, "%s", strerror(errno));
+        if (errno == ENOENT)
+            err_next(err, "`signalbox init` writes one");
+        return e;
+    }
+    enum err e = ERR_OK;
+    if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode))
+        e = err_set(err, ERR_CONFIG, "this is a directory");
+    else
+        e = read_whole(fd, text, err);
+    close(fd);
+    return e;
+}
+
+static enum err load_text(struct config *c, struct bytes text, broker_registry brokers, probe_registry probes,
+                          struct config_faults *faults, struct err_info *err)
+{
+    const struct config_node *root;
+    struct config_node at = {0};
+    enum err e = config_yaml_parse(text, c->arena, &root, &at.line, &at.column, err);
+    if (e) {
+        config_fault(faults, &at, "%s", err->text);
+        return e;
+    }
+    if (!root)
+        return ERR_OK;
+    config_check_tree(root, faults);
+    e = config_read_tree(c, root, brokers, probes, faults);
+    return e ? err_set(err, e, "the configuration needs too much memory") : ERR_OK;
+}
+
+static enum err load_file(struct config *c, const char *path, broker_registry brokers, probe_registry probes,
+                          struct config_faults *faults, struct err_info *err)
+{
+    struct buffer text;
+    buffer_init(&text, LIMIT_CONFIG + 64 * KIB);
+    enum err e = read_file(path, &text, err);
+    if (e)
+        config_fault(faults, NULL, "%s%s%s", err->text, err->next[0] ? "; " : "", err->next);
+    else
+        e = load_text(c, buffer_view(&text), brokers, probes, faults, err);
+    buffer_free(&text);
+    if (faults->count) {
+        e = err_set(err, ERR_CONFIG, "%u fault%s in the configuration", faults->count,
+                    faults->count == 1 ? "" : "s");
+        err_where(err, "%s", path);
+    }
+    return e;
+}
+
+enum err config_load(struct config *c, const char *path, broker_registry brokers, probe_registry probes,
+                     config_report *report, void *context, struct err_info *err)
+{
+    struct err_info unused = {.code = ERR_OK};
+    char found[4096];
+    bool given = path != NULL;
+    err = err ? err : &unused;
+    enum err e = config_init(c, err);
+    if (e)
+        return e;
+    if (!path) {
+        if (!config_path(found, sizeof found, &given) || (!given && access(found, F_OK) != 0))
+            return ERR_OK;
+        path = found;
+    }
+    c->file = arena_strdup(c->arena, path);
+    if (!c->file)
+        return err_set(err, ERR_NOMEM, "no memory for a configuration");
+    struct config_faults faults = {.file = c->file, .report = report, .context = context};
+    return load_file(c, c->file, brokers, probes, &faults, err);
+}

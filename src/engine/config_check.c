@@ -1,0 +1,298 @@
+/* The checker: walks the tree along the table, never deeper than the table is, so that aliases cannot make it endless. */
+#include "engine/config_internal.h"
+
+#include "base/text.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#define MOST_VISITS 100000 /* nodes looked at: an alias of an alias of an alias multiplies */
+#define MOST_FAULTS 50     /* reported; the rest is counted */
+
+enum key_type {
+    TYPE_MAP,   /* the table knows its keys */
+    TYPE_NAMED, /* names of the user's, each a map */
+    TYPE_LIST,  /* items are maps */
+    TYPE_WORDS, /* names of anybody's with scalar values */
+    TYPE_NAMES, /* list of scalars */
+    TYPE_TEXT,
+    TYPE_FILE,
+    TYPE_URL,
+    TYPE_BOOL,
+    TYPE_DURATION,
+    TYPE_SIZE,
+    TYPE_COUNT,
+};
+
+static const char *const type_words[] = {
+    "keys",      "names", "list",          "names and values", "list of names", "text",
+    "file name", "URL",   "true or false", "duration",         "size",          "number",
+};
+
+#define X(path, type, fallback, doc) TYPE_##type,
+static const enum key_type key_types[] = {
+#include "engine/config.def"
+};
+#undef X
+
+#define KEYS (sizeof key_types / sizeof *key_types)
+
+const struct config_key *config_keys(size_t *count)
+{
+    static const struct config_key keys[KEYS] = {
+#define X(path, type, fallback, doc) {path, fallback, doc},
+#include "engine/config.def"
+#undef X
+    };
+    *count = KEYS;
+    return keys;
+}
+
+const char *config_key_type(size_t key)
+{
+    return type_words[key_types[key]];
+}
+
+/* ---- faults ---- */
+
+void config_fault(struct config_faults *f, const struct config_node *at, const char *format, ...)
+{
+    if (f->count++ >= MOST_FAULTS)
+        return;
+    struct config_fault fault = {.line = at ? at->line : 0, .column = at ? at->column : 0};
+    va_list args;
+    va_start(args, format);
+    vsnprintf(fault.text, sizeof fault.text, format, args);
+    va_end(args);
+    for (char *c = fault.text; *c; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7f)
+            *c = ' ';
+    if (f->report)
+        f->report(f->context, f->file, &fault);
+}
+
+/* ---- keys ---- */
+
+struct walk {
+    struct config_faults *faults;
+    unsigned visits;
+};
+
+static void check_key(struct walk *w, size_t key, const struct config_node *node);
+
+/* The row of `path.name`, or of `path.*`; KEYS: none. */
+static size_t find_child(const char *path, const char *name)
+{
+    const struct config_key *keys = config_keys(&(size_t){0});
+    char wanted[160];
+    snprintf(wanted, sizeof wanted, "%s%s%.60s", path, *path ? "." : "", name);
+    for (size_t i = 0; i < KEYS; i++)
+        if (strcmp(keys[i].path, wanted) == 0)
+            return i;
+    return KEYS;
+}
+
+/* Names that could stand under path, for the nearest one; NULL-terminated. */
+static void child_names(const char *path, const char *names[KEYS + 1])
+{
+    const struct config_key *keys = config_keys(&(size_t){0});
+    size_t len = strlen(path), count = 0;
+    for (size_t i = 0; i < KEYS; i++) {
+        const char *rest = keys[i].path;
+        if (len) {
+            if (strncmp(rest, path, len) != 0 || rest[len] != '.')
+                continue;
+            rest += len + 1;
+        }
+        if (!strpbrk(rest, ".*["))
+            names[count++] = rest;
+    }
+    names[count] = NULL;
+}
+
+/* {url: kafka://a:9092,b:9092} is, to YAML, a key `b:9092` without a value. */
+static bool is_stray_host(const struct config_member *m)
+{
+    const char *key = m->key->text, *colon = strrchr(key, ':');
+    bool digits = colon && colon[1] && colon[1 + strspn(colon + 1, "0123456789")] == '\0';
+    return digits && m->value->kind == CONFIG_SCALAR && m->value->plain && !*m->value->text;
+}
+
+static void unknown_key(struct walk *w, const char *path, const struct config_member *m)
+{
+    const char *names[KEYS + 1];
+    const char *under = *path ? path : "the top";
+    child_names(path, names);
+    const char *near = text_nearest(m->key->text, names);
+    if (is_stray_host(m)) {
+        config_fault(w->faults, m->key,
+                     "`%.80s` stands here as a key of its own: inside { } a URL with commas needs quotes",
+                     m->key->text);
+    } else if (near) {
+        config_fault(w->faults, m->key, "unknown key `%.80s` under %s; did you mean `%s`?", m->key->text,
+                     under, near);
+    } else {
+        char known[160] = "";
+        for (size_t i = 0; names[i]; i++)
+            if (strlen(known) + strlen(names[i]) + 2 < sizeof known)
+                snprintf(known + strlen(known), sizeof known - strlen(known), "%s%s", *known ? " " : "",
+                         names[i]);
+        config_fault(w->faults, m->key, "unknown key `%.80s` under %s; known are: %s", m->key->text, under,
+                     known);
+    }
+}
+
+static bool is_key(struct walk *w, const struct config_node *key)
+{
+    if (key->kind == CONFIG_SCALAR && *key->text)
+        return true;
+    config_fault(w->faults, key, key->kind == CONFIG_SCALAR ? "a key is empty" : "a key must be a word");
+    return false;
+}
+
+/* A small map is searched, a large one too: 200,000 nodes of one map would take long, so that visits are counted. */
+static bool is_duplicate(struct walk *w, const struct config_node *map, size_t i)
+{
+    for (size_t j = 0; j < i && w->visits < MOST_VISITS; j++, w->visits += j % 64 == 0) {
+        const struct config_node *key = map->members[j].key;
+        if (key->kind == CONFIG_SCALAR && strcmp(key->text, map->members[i].key->text) == 0) {
+            config_fault(w->faults, map->members[i].key, "`%.80s` stands twice; first in line %u",
+                         map->members[i].key->text, key->line);
+            return true;
+        }
+    }
+    return false;
+}
+
+static void check_map(struct walk *w, const char *path, const struct config_node *map)
+{
+    for (size_t i = 0; i < map->count; i++) {
+        const struct config_member *m = &map->members[i];
+        if (!is_key(w, m->key) || is_duplicate(w, map, i))
+            continue;
+        size_t child = find_child(path, m->key->text);
+        if (child == KEYS)
+            unknown_key(w, path, m);
+        else
+            check_key(w, child, m->value);
+    }
+}
+
+static void check_named(struct walk *w, const char *path, const struct config_node *map)
+{
+    size_t child = find_child(path, "*");
+    for (size_t i = 0; i < map->count; i++) {
+        const struct config_member *m = &map->members[i];
+        if (!is_key(w, m->key) || is_duplicate(w, map, i))
+            continue;
+        check_key(w, child, m->value);
+    }
+}
+
+static void check_words(struct walk *w, const struct config_node *map)
+{
+    for (size_t i = 0; i < map->count; i++) {
+        const struct config_member *m = &map->members[i];
+        if (is_key(w, m->key) && !is_duplicate(w, map, i) && m->value->kind != CONFIG_SCALAR)
+            config_fault(w->faults, m->value, "`%.80s` must be one value", m->key->text);
+    }
+}
+
+static void check_names(struct walk *w, const char *path, const struct config_node *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (list->members[i].value->kind != CONFIG_SCALAR || !*list->members[i].value->text)
+            config_fault(w->faults, list->members[i].value, "each item of %s must be one word", path);
+}
+
+static void check_list(struct walk *w, const char *path, const struct config_node *list)
+{
+    char item[160];
+    snprintf(item, sizeof item, "%s[]", path);
+    size_t child = find_child("", item);
+    for (size_t i = 0; i < list->count; i++)
+        check_key(w, child, list->members[i].value);
+}
+
+/* ---- values ---- */
+
+bool config_bool(const char *text, bool *value)
+{
+    *value = strcmp(text, "true") == 0;
+    return *value || strcmp(text, "false") == 0;
+}
+
+static const char *scalar_fault(enum key_type type, const char *text)
+{
+    int64_t number;
+    uint64_t size;
+    switch (type) {
+    case TYPE_BOOL: return config_bool(text, &(bool){0}) ? NULL : "write true or false";
+    case TYPE_DURATION:
+        return text_duration(text, &number) && number >= 0 ? NULL : "write a duration: 250ms 5s 5m 1h";
+    case TYPE_SIZE: return text_size(text, &size) ? NULL : "write a size: 512k 64MiB";
+    case TYPE_COUNT:
+        return text_int64(text, &number) && number >= 1 && number <= 1000 ? NULL
+                                                                          : "write a number from 1 to 1000";
+    default: return *text ? NULL : "a value is missing";
+    }
+}
+
+static void check_scalar(struct walk *w, size_t key, const struct config_node *node)
+{
+    const char *path = config_keys(&(size_t){0})[key].path;
+    if (node->kind != CONFIG_SCALAR) {
+        config_fault(w->faults, node, "%s must be a %s, not a %s", path, config_key_type(key),
+                     node->kind == CONFIG_LIST ? "list" : "map of keys");
+        return;
+    }
+    const char *fault = scalar_fault(key_types[key], node->text);
+    if (fault)
+        config_fault(w->faults, node, "%s: `%.60s` won't do; %s", path, node->text, fault);
+}
+
+/* `channels:` with nothing behind it is an empty map or list, as people write when they comment the rest out. */
+static bool is_nothing(const struct config_node *node)
+{
+    return node->kind == CONFIG_SCALAR && node->plain && (!*node->text || strcmp(node->text, "~") == 0);
+}
+
+static void check_key(struct walk *w, size_t key, const struct config_node *node)
+{
+    const char *path = config_keys(&(size_t){0})[key].path;
+    enum key_type type = key_types[key];
+    if (w->visits++ > MOST_VISITS)
+        return;
+    if (type >= TYPE_TEXT) {
+        check_scalar(w, key, node);
+        return;
+    }
+    bool list = type == TYPE_LIST || type == TYPE_NAMES;
+    if (is_nothing(node))
+        return;
+    if (node->kind != (list ? CONFIG_LIST : CONFIG_MAP))
+        config_fault(w->faults, node, "%s must be a %s", path, list ? "list: - ONE" : "map: KEY: VALUE");
+    else if (type == TYPE_MAP)
+        check_map(w, path, node);
+    else if (type == TYPE_NAMED)
+        check_named(w, path, node);
+    else if (type == TYPE_WORDS)
+        check_words(w, node);
+    else if (type == TYPE_NAMES)
+        check_names(w, path, node);
+    else
+        check_list(w, path, node);
+}
+
+void config_check_tree(const struct config_node *root, struct config_faults *faults)
+{
+    struct walk w = {.faults = faults};
+    if (is_nothing(root))
+        return;
+    if (root->kind == CONFIG_MAP)
+        check_map(&w, "", root);
+    else
+        config_fault(faults, root, "the file must be a map with endpoints: and probes:");
+    if (w.visits > MOST_VISITS)
+        config_fault(faults, NULL, "too many values; aliases multiply them");
+}

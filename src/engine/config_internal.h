@@ -1,0 +1,35 @@
+/* What the configuration's files share: faults, typed reading, and how an endpoint is made of a URL. Floor 4; inside. */
+#ifndef SIGNALBOX_ENGINE_CONFIG_INTERNAL_H
+#define SIGNALBOX_ENGINE_CONFIG_INTERNAL_H
+
+#include "engine/config.h"
+#include "engine/config_yaml.h"
+
+#define CONFIG_URL_ENDPOINTS 64 /* how many the command line may add */
+
+struct config_faults {
+    const char *file;
+    config_report *report;
+    void *context;
+    unsigned count;
+};
+void config_fault(struct config_faults *f, const struct config_node *at, const char *format, ...)
+    SB_PRINTF(3, 4);
+
+/* Checks the tree against config.def: unknown and duplicate keys, wrong types. config_check.c */
+void config_check_tree(const struct config_node *root, struct config_faults *faults);
+bool config_bool(const char *text, bool *value); /* true, false */
+
+/* Fills c from a tree; what the check has refused already is left out silently. config_read.c */
+enum err config_read_tree(struct config *c, const struct config_node *root, broker_registry brokers,
+                          probe_registry probes, struct config_faults *faults);
+
+/* address.c: a URL to endpoint and driver or probe. split_channel: the path's last part is a channel, *channel gets it (NULL:
+ * none). ERR_USAGE with the nearest scheme. */
+enum err config_broker_url(struct config *c, const char *url, broker_registry brokers, struct endpoint *e,
+                           const struct broker_ops **ops, const char **channel, struct err_info *err);
+enum err config_probe_url(struct config *c, const char *url, broker_registry brokers, probe_registry probes,
+                          struct probe_target *target, struct err_info *err);
+bool config_is_url(const char *text);
+
+#endif

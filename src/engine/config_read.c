@@ -1,0 +1,476 @@
+/* From the checked tree to the structs. Getters answer NULL or the default where a value is absent or was refused by the
+ * checker, so that every fault of the file is reported in one go. */
+#include "engine/config_internal.h"
+
+#include "base/limits.h"
+#include "base/text.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define MOST_ENDPOINTS 1000
+#define MOST_PROBES    1000
+#define MOST_EXPECT    64
+
+struct reading {
+    struct config *config;
+    broker_registry brokers;
+    probe_registry probes;
+    struct config_faults *faults;
+    bool no_memory;
+};
+
+/* ---- getters ---- */
+
+static const struct config_node *get(const struct config_node *map, const char *key)
+{
+    for (size_t i = 0; map && map->kind == CONFIG_MAP && i < map->count; i++) {
+        const struct config_node *k = map->members[i].key;
+        if (k->kind == CONFIG_SCALAR && strcmp(k->text, key) == 0)
+            return map->members[i].value;
+    }
+    return NULL;
+}
+
+static const struct config_node *get_kind(const struct config_node *map, const char *key,
+                                          enum config_node_kind kind)
+{
+    const struct config_node *node = get(map, key);
+    return node && node->kind == kind ? node : NULL;
+}
+
+static const char *get_text(const struct config_node *map, const char *key)
+{
+    const struct config_node *node = get_kind(map, key, CONFIG_SCALAR);
+    return node && *node->text ? node->text : NULL;
+}
+
+static bool get_bool(const struct config_node *map, const char *key)
+{
+    bool value = false;
+    const char *text = get_text(map, key);
+    return text && config_bool(text, &value) && value;
+}
+
+static int64_t get_duration(const struct config_node *map, const char *key, int64_t fallback)
+{
+    int64_t ns;
+    const char *text = get_text(map, key);
+    return text && text_duration(text, &ns) && ns >= 0 ? ns : fallback;
+}
+
+static unsigned get_count(const struct config_node *map, const char *key, unsigned fallback)
+{
+    int64_t n;
+    const char *text = get_text(map, key);
+    return text && text_int64(text, &n) && n >= 1 && n <= 1000 ? (unsigned)n : fallback;
+}
+
+static size_t count_of(const struct config_node *node)
+{
+    return node ? node->count : 0;
+}
+
+static void *make(struct reading *r, size_t count, size_t size)
+{
+    void *memory = arena_zalloc(r->config->arena, (count ? count : 1) * size);
+    r->no_memory |= !memory;
+    return memory;
+}
+
+/* `~/x` is the home's, a relative name that of the file's folder: it means the same from wherever the program is started. */
+static const char *file_name(struct reading *r, const char *name)
+{
+    const char *file = r->config->file, *slash = file ? strrchr(file, '/') : NULL,
+               *home = secure_getenv("HOME");
+    char path[4096];
+    if (!name || *name == '/')
+        return name;
+    if (text_starts(name, "~/") && home)
+        snprintf(path, sizeof path, "%s/%s", home, name + 2);
+    else if (slash)
+        snprintf(path, sizeof path, "%.*s/%s", (int)(slash - file), file, name);
+    else
+        return name;
+    const char *copy = arena_strdup(r->config->arena, path);
+    r->no_memory |= !copy;
+    return copy;
+}
+
+/* ---- what endpoints and probes share ---- */
+
+static void read_tls(struct reading *r, const struct config_node *map, struct endpoint *e)
+{
+    const struct config_node *tls = get_kind(map, "tls", CONFIG_MAP);
+    if (!tls)
+        return;
+    e->tls.insecure = get_bool(tls, "insecure");
+    if (get_text(tls, "ca"))
+        e->tls.ca = file_name(r, get_text(tls, "ca"));
+    e->tls.cert = file_name(r, get_text(tls, "cert"));
+    e->tls.key = file_name(r, get_text(tls, "key"));
+    if (!e->tls.cert != !e->tls.key)
+        config_fault(r->faults, tls, "tls.cert and tls.key belong together: name both");
+    if (!e->tls.on && e->url.scheme)
+        config_fault(r->faults, tls, "tls is set, but `%s` speaks without it; did you mean `%ss`?",
+                     e->url.scheme, e->url.scheme);
+}
+
+static void read_password(struct reading *r, const struct config_node *map, struct config_password *password)
+{
+    *password = (struct config_password){
+        .env = get_text(map, "password_env"),
+        .file = file_name(r, get_text(map, "password_file")),
+        .command = get_text(map, "password_command"),
+    };
+    if (!!password->env + !!password->file + !!password->command > 1)
+        config_fault(r->faults, map,
+                     "a password has one source: password_env, password_file or password_command");
+}
+
+static void read_options(struct reading *r, const struct config_node *map, struct endpoint *e)
+{
+    const struct config_node *words = get_kind(map, "options", CONFIG_MAP);
+    struct option *options = make(r, count_of(words), sizeof *options);
+    size_t n = 0;
+    for (size_t i = 0; options && i < count_of(words); i++) {
+        const struct config_member *m = &words->members[i];
+        if (m->key->kind != CONFIG_SCALAR || m->value->kind != CONFIG_SCALAR)
+            continue;
+        if (strstr(m->key->text, "password") || strstr(m->key->text, "secret"))
+            config_fault(r->faults, m->key,
+                         "`%.80s`: secrets don't stand in the file; use password_env, password_file or "
+                         "password_command",
+                         m->key->text);
+        options[n++] = (struct option){m->key->text, m->value->text};
+    }
+    e->options = options;
+    e->option_count = n;
+}
+
+static void report(struct reading *r, const struct config_node *at, const struct err_info *err)
+{
+    config_fault(r->faults, at, "%s%s%s", err->text, err->next[0] ? "; " : "", err->next);
+}
+
+static bool is_good_name(struct reading *r, const struct config_node *key)
+{
+    if (key->kind != CONFIG_SCALAR || !*key->text)
+        return false;
+    bool good = strlen(key->text) < 128 && !strpbrk(key->text, "/: \t");
+    if (!good)
+        config_fault(r->faults, key, "`%.60s` cannot name something in addresses: no slash, colon or space",
+                     key->text);
+    return good;
+}
+
+/* ---- endpoints ---- */
+
+static void read_rules(struct reading *r, const struct config_node *map, struct config_endpoint *e)
+{
+    const struct config_node *channels = get_kind(map, "channels", CONFIG_MAP);
+    struct channel_rule *rules = make(r, count_of(channels), sizeof *rules);
+    size_t n = 0;
+    for (size_t i = 0; rules && i < count_of(channels); i++) {
+        const struct config_member *m = &channels->members[i];
+        if (m->key->kind == CONFIG_SCALAR)
+            rules[n++] = (struct channel_rule){
+                .pattern = m->key->text,
+                .decode = get_text(m->value, "decode"),
+                .type = get_text(m->value, "type"),
+                .dead_letters = get_text(m->value, "dead_letters"),
+            };
+    }
+    e->rules = rules;
+    e->rule_count = n;
+}
+
+static bool read_url(struct reading *r, const struct config_node *key, const struct config_node *map,
+                     struct config_endpoint *e)
+{
+    const struct config_node *url = get_kind(map, "url", CONFIG_SCALAR);
+    struct err_info err = {.code = ERR_OK};
+    const char *channel = NULL;
+    if (!url || !*url->text) {
+        if (!get(map, "url"))
+            config_fault(r->faults, key, "`%.60s` has no url; write url: \"SCHEME://HOST:PORT\"", key->text);
+        return false;
+    }
+    if (config_broker_url(r->config, url->text, r->brokers, &e->endpoint, &e->broker, &channel, &err)) {
+        report(r, url, &err);
+        return false;
+    }
+    if (channel)
+        config_fault(r->faults, url, "the url of an endpoint names no channel; leave `%.60s` out", channel);
+    return true;
+}
+
+static void read_endpoint(struct reading *r, const struct config_node *key, const struct config_node *map)
+{
+    struct config_endpoint *e = &r->config->endpoints[r->config->endpoint_count];
+    if (!is_good_name(r, key) || map->kind != CONFIG_MAP || !read_url(r, key, map, e))
+        return;
+    e->endpoint.name = key->text;
+    e->endpoint.by_url = false;
+    e->endpoint.production = get_bool(map, "production");
+    e->endpoint.write = get_bool(map, "write");
+    if (get_text(map, "username"))
+        e->endpoint.username = get_text(map, "username");
+    if (get_text(map, "management"))
+        e->endpoint.management = get_text(map, "management");
+    read_password(r, map, &e->password);
+    read_tls(r, map, &e->endpoint);
+    read_options(r, map, &e->endpoint);
+    read_rules(r, map, e);
+    r->config->endpoint_count++;
+}
+
+static void read_endpoints(struct reading *r, const struct config_node *root)
+{
+    const struct config_node *map = get_kind(root, "endpoints", CONFIG_MAP);
+    size_t count = count_of(map);
+    if (count > MOST_ENDPOINTS) {
+        config_fault(r->faults, map, "more than %d endpoints", MOST_ENDPOINTS);
+        count = MOST_ENDPOINTS;
+    }
+    r->config->endpoint_cap = count + CONFIG_URL_ENDPOINTS;
+    r->config->endpoints = make(r, r->config->endpoint_cap, sizeof *r->config->endpoints);
+    for (size_t i = 0; r->config->endpoints && i < count; i++)
+        read_endpoint(r, map->members[i].key, map->members[i].value);
+}
+
+/* ---- probes ---- */
+
+struct expectations {
+    struct assertion *items;
+    size_t count;
+};
+
+static void expect(struct reading *r, struct expectations *x, enum assertion_kind kind, const char *name,
+                   const char *text, const struct config_node *at)
+{
+    if (!text)
+        return;
+    if (x->count == MOST_EXPECT)
+        config_fault(r->faults, at, "more than %d expectations", MOST_EXPECT);
+    else
+        x->items[x->count++] = (struct assertion){kind, name, text};
+}
+
+static bool is_status(const char *text)
+{
+    char digits[16];
+    const char *dash = strchr(text, '-');
+    int64_t low, high;
+    if (!dash)
+        return text_int64(text, &low) && low >= 100 && low <= 599;
+    text_copy_bytes(digits, sizeof digits, bytes_of(text, (size_t)(dash - text)));
+    return text_int64(digits, &low) && text_int64(dash + 1, &high) && low >= 100 && low <= high &&
+           high <= 599;
+}
+
+static void expect_words(struct reading *r, struct expectations *x, enum assertion_kind kind,
+                         const struct config_node *words)
+{
+    for (size_t i = 0; i < count_of(words); i++) {
+        const struct config_member *m = &words->members[i];
+        if (m->key->kind != CONFIG_SCALAR || m->value->kind != CONFIG_SCALAR)
+            continue;
+        if (kind == ASSERT_JSON && *m->key->text != '/')
+            config_fault(r->faults, m->key, "`%.60s` is no JSON pointer; it begins with a slash: /status",
+                         m->key->text);
+        expect(r, x, kind, m->key->text, m->value->text, m->key);
+    }
+}
+
+static void read_expect(struct reading *r, const struct config_node *map, struct probe_target *t)
+{
+    const struct config_node *e = get_kind(map, "expect", CONFIG_MAP);
+    struct expectations x = {.items = make(r, MOST_EXPECT, sizeof(struct assertion))};
+    if (!x.items || !e)
+        return;
+    const char *status = get_text(e, "status");
+    if (status && !is_status(status))
+        config_fault(r->faults, get(e, "status"),
+                     "expect.status: `%.40s` is no HTTP status; write 200 or 200-299", status);
+    expect(r, &x, ASSERT_STATUS, NULL, status, e);
+    expect_words(r, &x, ASSERT_HEADER, get_kind(e, "headers", CONFIG_MAP));
+    expect(r, &x, ASSERT_BODY, NULL, get_text(e, "body"), e);
+    expect_words(r, &x, ASSERT_JSON, get_kind(e, "json", CONFIG_MAP));
+    t->expect = x.items;
+    t->expect_count = x.count;
+}
+
+static void read_needs(struct reading *r, const struct config_node *map, struct probe_target *t)
+{
+    const struct config_node *list = get_kind(map, "needs", CONFIG_LIST);
+    if (!list)
+        return;
+    const char **names = make(r, list->count + 1, sizeof *names);
+    size_t n = 0;
+    for (size_t i = 0; names && i < list->count; i++)
+        if (list->members[i].value->kind == CONFIG_SCALAR)
+            names[n++] = list->members[i].value->text;
+    t->needs = names;
+}
+
+static void read_probe(struct reading *r, const struct config_node *key, const struct config_node *map,
+                       struct config_password *password)
+{
+    struct probe_target *t = &r->config->probes[r->config->probe_count];
+    const struct config_node *url = get_kind(map, "url", CONFIG_SCALAR);
+    struct err_info err = {.code = ERR_OK};
+    if (!is_good_name(r, key) || map->kind != CONFIG_MAP)
+        return;
+    if (!url || !*url->text) {
+        if (!get(map, "url"))
+            config_fault(r->faults, key, "`%.60s` has no url", key->text);
+        return;
+    }
+    if (config_probe_url(r->config, url->text, r->brokers, r->probes, t, &err)) {
+        report(r, url, &err);
+        return;
+    }
+    t->name = t->endpoint.name = key->text;
+    t->endpoint.by_url = false;
+    if (get_text(map, "username"))
+        t->endpoint.username = get_text(map, "username");
+    t->every_ns = get_duration(map, "every", t->every_ns);
+    t->timeout_ns = get_duration(map, "timeout", t->timeout_ns);
+    t->slow_ns = get_duration(map, "slow", 0);
+    t->down_after = get_count(map, "down_after", t->down_after);
+    t->up_after = get_count(map, "up_after", t->up_after);
+    if (t->every_ns < 100 * NS_PER_MS)
+        config_fault(r->faults, get(map, "every"),
+                     "every: more often than each 100ms is a load, not a probe");
+    if (t->timeout_ns < NS_PER_MS)
+        config_fault(r->faults, get(map, "timeout"), "timeout: at least 1ms");
+    read_password(r, map, password);
+    read_tls(r, map, &t->endpoint);
+    read_expect(r, map, t);
+    read_needs(r, map, t);
+    r->config->probe_count++;
+}
+
+static void read_probes(struct reading *r, const struct config_node *root)
+{
+    const struct config_node *map = get_kind(root, "probes", CONFIG_MAP);
+    size_t count = count_of(map);
+    if (count > MOST_PROBES) {
+        config_fault(r->faults, map, "more than %d probes", MOST_PROBES);
+        count = MOST_PROBES;
+    }
+    r->config->probes = make(r, count, sizeof *r->config->probes);
+    struct config_password *passwords = make(r, count, sizeof *passwords);
+    for (size_t i = 0; r->config->probes && passwords && i < count; i++)
+        read_probe(r, map->members[i].key, map->members[i].value, &passwords[r->config->probe_count]);
+    r->config->probe_passwords = passwords;
+}
+
+/* Names under `endpoints` and `probes` as written: a needed one with a fault of its own is not also unknown. */
+static size_t all_names(const struct config_node *root, const char **names, size_t size)
+{
+    size_t n = 0;
+    for (int pass = 0; pass < 2; pass++) {
+        const struct config_node *map = get_kind(root, pass ? "probes" : "endpoints", CONFIG_MAP);
+        for (size_t i = 0; i < count_of(map) && n + 1 < size; i++)
+            if (map->members[i].key->kind == CONFIG_SCALAR)
+                names[n++] = map->members[i].key->text;
+    }
+    names[n] = NULL;
+    return n;
+}
+
+static void check_need(struct reading *r, const char *owner, const char *const *names,
+                       const struct config_node *need)
+{
+    if (need->kind != CONFIG_SCALAR)
+        return;
+    if (strcmp(need->text, owner) == 0) {
+        config_fault(r->faults, need, "`%.60s` needs itself", owner);
+        return;
+    }
+    for (size_t i = 0; names[i]; i++)
+        if (strcmp(names[i], need->text) == 0)
+            return;
+    const char *near = text_nearest(need->text, names);
+    config_fault(r->faults, need, "needs: no endpoint or probe is called `%.60s`%s%.60s%s", need->text,
+                 near ? "; did you mean `" : "", near ? near : "", near ? "`?" : "");
+}
+
+static void check_needs(struct reading *r, const struct config_node *root)
+{
+    const struct config_node *probes = get_kind(root, "probes", CONFIG_MAP);
+    size_t size = MOST_ENDPOINTS + MOST_PROBES + 1;
+    const char **names = make(r, size, sizeof *names);
+    if (!names || !probes)
+        return;
+    all_names(root, names, size);
+    for (size_t i = 0; i < probes->count && i < MOST_PROBES; i++) {
+        const struct config_node *list = get_kind(probes->members[i].value, "needs", CONFIG_LIST);
+        if (probes->members[i].key->kind != CONFIG_SCALAR)
+            continue;
+        for (size_t j = 0; j < count_of(list); j++)
+            check_need(r, probes->members[i].key->text, names, list->members[j].value);
+    }
+}
+
+/* ---- the rest ---- */
+
+static void read_redact(struct reading *r, const struct config_node *root)
+{
+    const struct config_node *list = get_kind(root, "redact", CONFIG_LIST);
+    struct redact_rule *rules = make(r, count_of(list), sizeof *rules);
+    size_t n = 0;
+    for (size_t i = 0; rules && i < count_of(list); i++) {
+        const struct config_node *map = list->members[i].value;
+        if (map->kind != CONFIG_MAP)
+            continue;
+        struct redact_rule rule = {get_text(map, "field"), get_text(map, "header"), get_text(map, "regex")};
+        if (!!rule.field + !!rule.header + !!rule.regex != 1)
+            config_fault(r->faults, map, "a rule of redact is one of field, header or regex");
+        rules[n++] = rule;
+    }
+    r->config->redact = rules;
+    r->config->redact_count = n;
+}
+
+static void read_schemas(struct reading *r, const struct config_node *root)
+{
+    const struct config_node *list = get_kind(root, "schemas", CONFIG_LIST);
+    if (!list)
+        return;
+    const char **names = make(r, list->count + 1, sizeof *names);
+    size_t n = 0;
+    for (size_t i = 0; names && i < list->count; i++)
+        if (list->members[i].value->kind == CONFIG_SCALAR)
+            names[n++] = file_name(r, list->members[i].value->text);
+    r->config->schemas = names;
+}
+
+static void read_limits(struct reading *r, const struct config_node *root)
+{
+    const struct config_node *limits = get_kind(root, "limits", CONFIG_MAP);
+    const char *text = get_text(limits, "store");
+    uint64_t size;
+    if (!text || !text_size(text, &size))
+        return;
+    if (size < MIB || size > 64 * GIB)
+        config_fault(r->faults, get(limits, "store"), "limits.store: from 1MiB to 64GiB");
+    else
+        r->config->store_bytes = (size_t)size;
+}
+
+enum err config_read_tree(struct config *c, const struct config_node *root, broker_registry brokers,
+                          probe_registry probes, struct config_faults *faults)
+{
+    struct reading r = {.config = c, .brokers = brokers, .probes = probes, .faults = faults};
+    read_endpoints(&r, root);
+    read_probes(&r, root);
+    check_needs(&r, root);
+    read_redact(&r, root);
+    read_schemas(&r, root);
+    read_limits(&r, root);
+    c->theme = get_text(get_kind(root, "ui", CONFIG_MAP), "theme");
+    return r.no_memory ? ERR_NOMEM : ERR_OK;
+}
