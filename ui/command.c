@@ -1,0 +1,206 @@
+#include "ui/command.h"
+
+#include "base/text.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { ADDRESSES_MOST = 64 };
+
+/* ---- what they do ---- */
+
+/* An endpoint that isn't in the configuration can't join while the console runs: its sessions exist since the start. */
+static bool parse_address(struct screen *s, const char *text, struct address *address)
+{
+    struct err_info err = {.code = ERR_OK};
+    struct hub *hub = screen_hub(s);
+    if (strstr(text, "://")) {
+        screen_say(s, SEVERITY_WARN, "%s: here an address is ENDPOINT/CHANNEL; start signalbox with the URL to add it",
+                   text);
+        return false;
+    }
+    if (config_address(hub_config(hub), text, hub_registry(hub)->brokers, address, &err)) {
+        screen_say_err(s, &err);
+        return false;
+    }
+    if (address->channel.name && *address->channel.name)
+        return true;
+    screen_say(s, SEVERITY_WARN, "%s: a channel is missing; write %s/CHANNEL", text, text);
+    return false;
+}
+
+static void run_tail(struct screen *s, char *arguments)
+{
+    struct address addresses[ADDRESSES_MOST];
+    size_t count = 0;
+    for (char *word; (word = strsep(&arguments, " "));) {
+        if (!*word)
+            continue;
+        if (count == ADDRESSES_MOST) {
+            screen_say(s, SEVERITY_WARN, "at most %d channels at once", ADDRESSES_MOST);
+            return;
+        }
+        if (!parse_address(s, word, &addresses[count++]))
+            return;
+    }
+    if (count)
+        screen_tail(s, addresses, count);
+    else
+        screen_say(s, SEVERITY_WARN, "tail what? :tail ENDPOINT/CHANNEL...");
+}
+
+static void run_browse(struct screen *s, char *arguments)
+{
+    struct address address;
+    if (!*arguments)
+        screen_say(s, SEVERITY_WARN, "browse what? :browse ENDPOINT/CHANNEL");
+    else if (parse_address(s, arguments, &address))
+        screen_browse(s, &address);
+}
+
+static void run_filter(struct screen *s, char *arguments)
+{
+    struct prompt_note note = {.text = ""};
+    if (!hub_tail(screen_hub(s))) {
+        screen_say(s, SEVERITY_WARN, "No tail is open: there is nothing to filter");
+        return;
+    }
+    screen_show(s, VIEW_TAIL, NULL);
+    struct view *v = screen_top(s);
+    v->ops->typed(v, PROMPT_FILTER, arguments, &note);
+    v->ops->entered(v, PROMPT_FILTER, note.fault ? NULL : arguments);
+    if (note.fault)
+        screen_say(s, SEVERITY_WARN, "%s", note.text);
+}
+
+static void run_refresh(struct screen *s, char *arguments)
+{
+    (void)arguments;
+    hub_refresh(screen_hub(s));
+    screen_say(s, SEVERITY_INFO, "Asked everything again");
+}
+
+static void run_theme(struct screen *s, char *arguments)
+{
+    struct err_info err = {.code = ERR_OK};
+    if (screen_set_theme(s, *arguments ? arguments : NULL, &err))
+        screen_say_err(s, &err);
+}
+
+static void run_dashboard(struct screen *s, char *arguments)
+{
+    (void)arguments;
+    screen_show(s, VIEW_DASHBOARD, NULL);
+}
+
+static void run_log(struct screen *s, char *arguments)
+{
+    (void)arguments;
+    screen_show(s, VIEW_LOG, NULL);
+}
+
+static void run_help(struct screen *s, char *arguments)
+{
+    (void)arguments;
+    screen_show(s, VIEW_HELP, NULL);
+}
+
+static void run_quit(struct screen *s, char *arguments)
+{
+    (void)arguments;
+    screen_want(s, SCREEN_QUIT);
+}
+
+/* ---- the table ---- */
+
+static const struct command_row rows[] = {
+#define X(name, arguments, help, run) {name, arguments, help, run},
+#include "ui/command.def"
+#undef X
+};
+enum { ROWS = sizeof rows / sizeof *rows };
+
+static const char *const names[ROWS + 1] = {
+#define X(name, arguments, help, run) name,
+#include "ui/command.def"
+#undef X
+};
+
+const struct command_row *command_rows(size_t *count)
+{
+    *count = ROWS;
+    return rows;
+}
+
+/* The command of that name, or the only one that begins so; NULL with *matches telling none from many. */
+static const struct command_row *find(const char *name, size_t *matches)
+{
+    const struct command_row *found = NULL;
+    *matches = 0;
+    for (size_t i = 0; i < ROWS; i++) {
+        if (!strcmp(rows[i].name, name)) {
+            *matches = 1;
+            return &rows[i];
+        }
+        if (text_starts(rows[i].name, name)) {
+            found = &rows[i];
+            ++*matches;
+        }
+    }
+    return *matches == 1 ? found : NULL;
+}
+
+/* The first word into name, and where the rest begins. */
+static const char *split(const char *line, char *name, size_t size)
+{
+    line += strspn(line, " ");
+    size_t len = strcspn(line, " ");
+    text_copy_bytes(name, size, bytes_of(line, len));
+    line += len;
+    return line + strspn(line, " ");
+}
+
+static void unknown(const char *name, size_t matches, char *into, size_t size)
+{
+    const char *near = text_nearest(name, names);
+    if (matches > 1)
+        snprintf(into, size, "`%s` could be several commands; type more of it", name);
+    else if (near)
+        snprintf(into, size, "unknown command `%s`; did you mean `%s`?", name, near);
+    else
+        snprintf(into, size, "unknown command `%s`; ? lists them", name);
+}
+
+void command_run(struct screen *s, const char *line)
+{
+    char name[64], rest[1024], text[200];
+    size_t matches;
+    const char *arguments = split(line, name, sizeof name);
+    if (!*name)
+        return;
+    const struct command_row *row = find(name, &matches);
+    if (!row) {
+        unknown(name, matches, text, sizeof text);
+        screen_say(s, SEVERITY_WARN, "%s", text);
+        return;
+    }
+    text_copy(rest, sizeof rest, arguments);
+    for (size_t n = strlen(rest); n && rest[n - 1] == ' ';)
+        rest[--n] = '\0';
+    row->run(s, rest);
+}
+
+void command_note(const char *line, struct prompt_note *note)
+{
+    char name[64];
+    size_t matches, used = 0;
+    split(line, name, sizeof name);
+    const struct command_row *row = *name ? find(name, &matches) : NULL;
+    if (row) {
+        snprintf(note->text, sizeof note->text, "%s %s: %s", row->name, row->arguments, row->help);
+        return;
+    }
+    for (size_t i = 0; i < ROWS && used < sizeof note->text; i++)
+        if (text_starts(rows[i].name, name))
+            used += (size_t)snprintf(note->text + used, sizeof note->text - used, "%s%s", used ? "  " : "", rows[i].name);
+}

@@ -1,0 +1,18 @@
+/* The `:` line. Floor 5. Its words are a table (ui/command.def). */
+#ifndef SIGNALBOX_UI_COMMAND_H
+#define SIGNALBOX_UI_COMMAND_H
+
+#include "ui/screen.h"
+
+struct command_row {
+    const char *name, *arguments, *help;
+    void (*run)(struct screen *s, char *arguments); /* the rest of the line, which it may cut up */
+};
+
+const struct command_row *command_rows(size_t *count);
+/* Runs a line; a unique prefix of a name will do. Faults are said on the status row. */
+void command_run(struct screen *s, const char *line);
+/* What a line would do, while it is typed. */
+void command_note(const char *line, struct prompt_note *note);
+
+#endif

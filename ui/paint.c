@@ -1,0 +1,197 @@
+#include "ui/paint.h"
+
+#include "base/text.h"
+#include "base/utf8.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#define NS_PER_MIN (60 * NS_PER_S)
+#define UNKNOWN    "–"
+
+/* ---- states ---- */
+
+struct look look_health(const struct availability *a)
+{
+    switch (a->state) {
+    case HEALTH_UP: return (struct look){"● UP", ROLE_OK};
+    case HEALTH_DEGRADED: return (struct look){"▲ SLOW", ROLE_WARN};
+    case HEALTH_DOWN: return (struct look){"✖ DOWN", ROLE_CRIT};
+    case HEALTH_UNKNOWN: break;
+    }
+    return a->runs ? (struct look){"? STALE", ROLE_STALE} : (struct look){"○ WAIT", ROLE_MUTED};
+}
+
+struct look look_severity(enum severity severity, const char *word, char *into, size_t size)
+{
+    const char *glyph = severity == SEVERITY_CRIT ? "✖" : severity == SEVERITY_WARN ? "▲" : "●";
+    enum role role = severity == SEVERITY_CRIT ? ROLE_CRIT : severity == SEVERITY_WARN ? ROLE_WARN : ROLE_INFO;
+    if (!strcmp(word, "STALE")) {
+        glyph = "?";
+        role = ROLE_STALE;
+    }
+    snprintf(into, size, "%s %s", glyph, word);
+    return (struct look){into, role};
+}
+
+/* ---- ages and numbers ---- */
+
+/* The steps of text_age. */
+static int64_t age_step(int64_t age)
+{
+    return age < 10 * NS_PER_S ? NS_PER_S : age < NS_PER_MIN ? 5 * NS_PER_S : NS_PER_MIN;
+}
+
+char *paint_age(struct frame *f, int64_t since_ns, char *into, size_t size)
+{
+    int64_t age = f->now_ns > since_ns ? f->now_ns - since_ns : 0;
+    int64_t step = age_step(age);
+    frame_wake(f, since_ns + (age / step + 1) * step);
+    return text_age(into, size, age);
+}
+
+char *paint_ago(struct frame *f, int64_t time_ns, char *into, size_t size)
+{
+    int64_t age = f->now_ns > time_ns ? f->now_ns - time_ns : 0;
+    if (time_ns == TIME_NONE || time_ns == 0)
+        return text_copy(into, size, UNKNOWN);
+    if (age >= 10 * NS_PER_S)
+        return paint_age(f, time_ns, into, size);
+    frame_wake(f, time_ns + 10 * NS_PER_S);
+    return text_copy(into, size, "<10s");
+}
+
+char *paint_number(int64_t n, char *into, size_t size)
+{
+    return n < 0 ? text_copy(into, size, UNKNOWN) : text_count(into, size, (uint64_t)n);
+}
+
+char *paint_rate(double rate, char *into, size_t size)
+{
+    if (rate < 0 || isnan(rate))
+        return text_copy(into, size, UNKNOWN);
+    if (rate > 0 && rate < 9.95) {
+        snprintf(into, size, "%.1f", rate);
+        return into;
+    }
+    return text_count(into, size, (uint64_t)(rate + 0.5));
+}
+
+char *paint_latency(int64_t ns, char *into, size_t size)
+{
+    return ns < 0 ? text_copy(into, size, UNKNOWN) : text_ms(into, size, ns);
+}
+
+/* ---- sparklines ---- */
+
+void paint_spark(struct canvas *c, int x, int y, const float *values, int count)
+{
+    float most = 0;
+    for (int i = 0; i < count; i++)
+        if (isfinite(values[i]) && values[i] > most)
+            most = values[i];
+    for (int i = 0; i < count; i++) {
+        float v = values[i];
+        int level = most > 0 && isfinite(v) && v > 0 ? (int)(v / most * 7.99f) : 0;
+        if (v < 0)
+            canvas_cell(c, x + i, y, ROLE_MUTED, 0xB7);
+        else if (isinf(v))
+            canvas_cell(c, x + i, y, ROLE_CRIT, 0xD7);
+        else
+            canvas_cell(c, x + i, y, ROLE_SPARK, 0x2581 + (uint32_t)level);
+    }
+}
+
+void paint_minutes(struct frame *f, int x, int y, int count, const struct availability *a)
+{
+    float values[HEALTH_COLUMNS];
+    int64_t minute = f->now_ns / NS_PER_MIN;
+    count = count > HEALTH_COLUMNS ? HEALTH_COLUMNS : count;
+    for (int i = 0; i < count; i++)
+        values[i] = -1;
+    for (int i = 0; i < HEALTH_COLUMNS; i++) {
+        int64_t back = minute - a->columns[i].minute;
+        if (!a->columns[i].runs || back < 0 || back >= count)
+            continue;
+        bool failed = a->columns[i].failed == a->columns[i].runs;
+        values[count - 1 - back] = failed ? INFINITY : a->columns[i].worst_ms;
+    }
+    paint_spark(f->canvas, x, y, values, count);
+    if (a->runs)
+        frame_wake(f, (minute + 1) * NS_PER_MIN);
+}
+
+/* ---- tables ---- */
+
+void columns_fit(const struct column *columns, size_t count, int x, int w, struct slot *slots)
+{
+    int fixed = 0, gaps = 0;
+    for (size_t i = 0; i < count; i++)
+        if (w >= columns[i].from) {
+            fixed += columns[i].width;
+            gaps++;
+        }
+    int rest = w - fixed - (gaps ? gaps - 1 : 0), end = x + w;
+    for (size_t i = 0; i < count; i++) {
+        int width = columns[i].width ? columns[i].width : rest;
+        bool shown = w >= columns[i].from && width > 0;
+        if (shown && x + width > end)
+            width = end > x ? end - x : 0;
+        slots[i] = (struct slot){x, shown ? width : 0};
+        x += shown ? width + 1 : 0;
+    }
+}
+
+void column_put(struct canvas *c, int y, const struct column *column, const struct slot *slot, enum role role,
+                const char *text)
+{
+    if (column->right)
+        canvas_right(c, slot->x, y, slot->w, role, text);
+    else
+        canvas_text(c, slot->x, y, slot->w, role, text);
+}
+
+void columns_head(struct canvas *c, int y, const struct column *columns, size_t count, const struct slot *slots)
+{
+    for (size_t i = 0; i < count; i++)
+        column_put(c, y, &columns[i], &slots[i], ROLE_HEAD, columns[i].title);
+}
+
+/* ---- lists ---- */
+
+void scroll_to(size_t *top, size_t at, size_t count, size_t height)
+{
+    size_t last = count > height ? count - height : 0;
+    if (at < *top)
+        *top = at;
+    if (height && at >= *top + height)
+        *top = at - height + 1;
+    if (*top > last)
+        *top = last;
+}
+
+static size_t forward(size_t at, size_t by, size_t count)
+{
+    return count == 0 ? 0 : at + by < count ? at + by : count - 1;
+}
+
+static size_t back(size_t at, size_t by)
+{
+    return at > by ? at - by : 0;
+}
+
+size_t move_by(enum action action, size_t at, size_t count, size_t height)
+{
+    size_t page = height > 1 ? height - 1 : 1, half = height > 2 ? height / 2 : 1;
+    switch (action) {
+    case ACTION_DOWN: return forward(at, 1, count);
+    case ACTION_UP: return back(at, 1);
+    case ACTION_HALF_DOWN: return forward(at, half, count);
+    case ACTION_HALF_UP: return back(at, half);
+    case ACTION_PAGE_DOWN: return forward(at, page, count);
+    case ACTION_PAGE_UP: return back(at, page);
+    case ACTION_TOP: return 0;
+    case ACTION_BOTTOM: return forward(0, count, count);
+    default: return SIZE_MAX;
+    }
+}

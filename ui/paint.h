@@ -1,0 +1,49 @@
+/* What views share in drawing: states, ages, numbers, sparklines, tables. Floor 5. */
+#ifndef SIGNALBOX_UI_PAINT_H
+#define SIGNALBOX_UI_PAINT_H
+
+#include "ui/view.h"
+
+/* A state is a glyph, a word and a colour, never colour alone. */
+struct look {
+    const char *text; /* "● UP" */
+    enum role role;
+};
+struct look look_health(const struct availability *a);
+struct look look_severity(enum severity severity, const char *word, char *into, size_t size);
+
+/* The age of since_ns as text, in steps that grow with it; the frame is told when the text will change. */
+char *paint_age(struct frame *f, int64_t since_ns, char *into, size_t size);
+/* How long ago the newest sample came: in steps of 5 s at least, so that healthy probes write nothing. */
+char *paint_ago(struct frame *f, int64_t time_ns, char *into, size_t size);
+char *paint_number(int64_t n, char *into, size_t size);   /* 18,402; – when unknown (negative) */
+char *paint_rate(double rate, char *into, size_t size);   /* 812, 0.6; – when unknown */
+char *paint_latency(int64_t ns, char *into, size_t size); /* milliseconds; – when unknown */
+
+/* One cell a value, scaled to the largest; negative: nothing measured (·), INFINITY: failed (×). */
+void paint_spark(struct canvas *c, int x, int y, const float *values, int count);
+/* The last `count` minutes of an availability. */
+void paint_minutes(struct frame *f, int x, int y, int count, const struct availability *a);
+
+/* ---- tables ---- */
+
+struct column {
+    const char *title;
+    int width;  /* cells; 0: what is left (one column at most) */
+    bool right; /* numbers */
+    int from;   /* shown where the table is at least so wide */
+};
+struct slot {
+    int x, w; /* w 0: not shown */
+};
+void columns_fit(const struct column *columns, size_t count, int x, int w, struct slot *slots);
+void columns_head(struct canvas *c, int y, const struct column *columns, size_t count, const struct slot *slots);
+void column_put(struct canvas *c, int y, const struct column *column, const struct slot *slot, enum role role,
+                const char *text);
+
+/* The first row to show so that row `at` is among `height` of `count`, moving *top as little as possible. */
+void scroll_to(size_t *top, size_t at, size_t count, size_t height);
+/* Where a moving action leads from `at` among count rows with that page height; SIZE_MAX: it is no moving action. */
+size_t move_by(enum action action, size_t at, size_t count, size_t height);
+
+#endif

@@ -1,0 +1,527 @@
+#include "ui/screen.h"
+
+#include "base/limits.h"
+#include "base/text.h"
+#include "base/utf8.h"
+#include "ui/chrome.h"
+#include "ui/command.h"
+#include "ui/prompt.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define INFO_NS      (6 * NS_PER_S)
+#define BROWSE_LIMIT 1000
+
+#define X(id, ops) extern const struct view_ops ops;
+#include "ui/views.def"
+#undef X
+
+static const struct view_ops *const view_table[VIEWS] = {
+#define X(id, ops) [VIEW_##id] = &ops,
+#include "ui/views.def"
+#undef X
+};
+
+struct screen {
+    struct hub *hub;
+    bool demo;
+    struct canvas canvas;
+    struct view views[VIEWS];
+    enum view_id stack[VIEWS]; /* each at most once; [0] is the dashboard */
+    size_t depth;
+    struct prompt prompt;
+    struct prompt_note note;
+    struct address confirm; /* what PROMPT_CONFIRM would browse */
+    char confirm_text[240];
+    struct theme theme;
+    struct {
+        char text[480];
+        enum severity severity;
+        int64_t until_ns; /* wall clock; INT64_MAX: until a key */
+    } notice;
+    uint64_t notice_serial; /* the hub's, already shown */
+    bool pasting;
+    unsigned wants;
+};
+
+/* ---- making and ending ---- */
+
+struct screen *screen_new(struct hub *hub, bool demo, struct err_info *err)
+{
+    struct screen *s = calloc(1, sizeof *s);
+    if (!s) {
+        err_set(err, ERR_NOMEM, "no memory for the screen");
+        return NULL;
+    }
+    s->hub = hub;
+    s->demo = demo;
+    canvas_init(&s->canvas);
+    screen_show(s, VIEW_DASHBOARD, NULL);
+    if (s->depth == 0) {
+        err_set(err, ERR_NOMEM, "no memory for the dashboard");
+        screen_free(&s);
+    }
+    return s;
+}
+
+void screen_free(struct screen **sp)
+{
+    struct screen *s = *sp;
+    *sp = NULL;
+    if (!s)
+        return;
+    for (size_t i = 0; i < VIEWS; i++) {
+        struct view *v = &s->views[i];
+        if (v->ops && v->ops->close)
+            v->ops->close(v);
+        free(v->state);
+    }
+    prompt_free(&s->prompt);
+    canvas_free(&s->canvas);
+    free(s);
+}
+
+struct view *screen_view(struct screen *s, enum view_id id)
+{
+    struct view *v = &s->views[id];
+    struct err_info err;
+    if (v->ops)
+        return v;
+    *v = (struct view){.screen = s, .hub = s->hub};
+    v->state = calloc(1, view_table[id]->state_size);
+    if (!v->state)
+        return NULL;
+    v->ops = view_table[id];
+    if (v->ops->open && v->ops->open(v, &err)) {
+        screen_say_err(s, &err);
+        free(v->state);
+        *v = (struct view){.ops = NULL};
+        return NULL;
+    }
+    return v;
+}
+
+/* ---- the stack of views ---- */
+
+void screen_show(struct screen *s, enum view_id id, const void *argument)
+{
+    struct view *v = screen_view(s, id);
+    size_t at = 0;
+    if (!v)
+        return;
+    while (at < s->depth && s->stack[at] != id)
+        at++;
+    if (at == s->depth)
+        s->stack[s->depth++] = id;
+    else
+        s->depth = at + 1;
+    if (v->ops->enter)
+        v->ops->enter(v, argument);
+}
+
+struct view *screen_top(struct screen *s)
+{
+    return &s->views[s->stack[s->depth - 1]];
+}
+
+struct view *screen_below(struct screen *s)
+{
+    return &s->views[s->stack[s->depth > 1 ? s->depth - 2 : 0]];
+}
+
+void screen_back(struct screen *s)
+{
+    if (s->depth > 1)
+        s->depth--;
+}
+
+struct hub *screen_hub(struct screen *s)
+{
+    return s->hub;
+}
+
+/* ---- saying things ---- */
+
+static void say(struct screen *s, enum severity severity, const char *text)
+{
+    text_copy(s->notice.text, sizeof s->notice.text, text);
+    s->notice.severity = severity;
+    s->notice.until_ns = severity == SEVERITY_INFO ? clock_wall_ns() + INFO_NS : INT64_MAX;
+}
+
+void screen_say(struct screen *s, enum severity severity, const char *format, ...)
+{
+    char text[480];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    say(s, severity, text);
+}
+
+void screen_say_err(struct screen *s, const struct err_info *err)
+{
+    char text[480];
+    say(s, SEVERITY_CRIT, err_format(err, text, sizeof text));
+}
+
+/* Warnings stay until a key; errors until Esc, which takes nothing else away. */
+static bool dismiss(struct screen *s, bool errors)
+{
+    bool was = s->notice.text[0] && (errors || s->notice.severity != SEVERITY_CRIT);
+    if (was)
+        s->notice.text[0] = '\0';
+    return was;
+}
+
+static bool take_hub_notice(struct screen *s)
+{
+    uint64_t serial = 0;
+    enum severity severity = SEVERITY_INFO;
+    const char *text = hub_notice(s->hub, &serial, &severity);
+    if (!text || serial == s->notice_serial)
+        return false;
+    s->notice_serial = serial;
+    say(s, severity, text);
+    return true;
+}
+
+void screen_want(struct screen *s, enum screen_want want)
+{
+    s->wants |= want;
+}
+
+unsigned screen_take_wants(struct screen *s)
+{
+    unsigned wants = s->wants;
+    s->wants = 0;
+    return wants;
+}
+
+const struct theme *screen_theme(const struct screen *s)
+{
+    return &s->theme;
+}
+
+enum err screen_set_theme(struct screen *s, const char *name, struct err_info *err)
+{
+    struct theme loaded;
+    enum err e = theme_load(&loaded, name, err);
+    if (e)
+        return e;
+    s->theme = loaded;
+    s->wants |= SCREEN_THEME;
+    return ERR_OK;
+}
+
+/* ---- opening channels ---- */
+
+void screen_tail(struct screen *s, const struct address *addresses, size_t count)
+{
+    struct err_info err = {.code = ERR_OK};
+    if (hub_tail_open(s->hub, addresses, count, (struct start){.kind = START_DEFAULT}, 0, &err))
+        screen_say_err(s, &err);
+    else
+        screen_show(s, VIEW_TAIL, NULL);
+}
+
+static void browse_now(struct screen *s, const struct address *address)
+{
+    struct err_info err = {.code = ERR_OK};
+    if (hub_browse_open(s->hub, address, BROWSE_LIMIT, &err))
+        screen_say_err(s, &err);
+    else
+        screen_show(s, VIEW_TAIL, NULL);
+}
+
+static const struct channel *listed(struct screen *s, const struct address *a)
+{
+    for (size_t i = 0; i < hub_endpoint_count(s->hub); i++) {
+        const struct hub_endpoint *e = hub_endpoint(s->hub, i);
+        if (e->config == a->endpoint && e->channels)
+            return channel_list_find(e->channels, a->channel.name, a->channel.kind);
+    }
+    return NULL;
+}
+
+void screen_browse(struct screen *s, const struct address *address)
+{
+    const struct channel *c = listed(s, address);
+    if (c && c->why_not[CAN_BROWSE]) {
+        screen_say(s, SEVERITY_WARN, "%s: %s", c->name, c->why_not[CAN_BROWSE]);
+    } else if (c && c->browse_effect == EFFECT_NONE) {
+        browse_now(s, address);
+    } else if (c && c->browse_effect == EFFECT_CONSUMES) {
+        screen_say(s, SEVERITY_WARN, "%s: looking CONSUMES, it would take the messages away. Tail it instead.", c->name);
+    } else {
+        s->confirm = *address;
+        snprintf(s->confirm_text, sizeof s->confirm_text, "%s: looking %s. y looks, any other key leaves it alone",
+                 address->channel.name,
+                 c ? "MARKS its messages as redelivered" : "may MARK its messages (it is not listed yet)");
+        prompt_open(&s->prompt, PROMPT_CONFIRM, "");
+    }
+}
+
+/* ---- the line at the foot ---- */
+
+static void typed(struct screen *s)
+{
+    struct view *v = screen_top(s);
+    s->note = (struct prompt_note){.text = ""};
+    if (s->prompt.kind == PROMPT_COMMAND)
+        command_note(s->prompt.text, &s->note);
+    else if (v->ops->typed)
+        v->ops->typed(v, s->prompt.kind, s->prompt.text, &s->note);
+}
+
+void screen_prompt(struct screen *s, enum prompt_kind kind, const char *text)
+{
+    prompt_open(&s->prompt, kind, text);
+    typed(s);
+}
+
+static void entered(struct screen *s, enum prompt_kind kind, const char *text)
+{
+    struct view *v = screen_top(s);
+    if (kind == PROMPT_COMMAND) {
+        if (text)
+            command_run(s, text);
+    } else if (v->ops->entered) {
+        v->ops->entered(v, kind, text);
+    }
+}
+
+static void confirm_key(struct screen *s, int key)
+{
+    s->prompt.kind = PROMPT_NONE;
+    if (key == 'y')
+        browse_now(s, &s->confirm);
+    else
+        screen_say(s, SEVERITY_INFO, "%s was left alone", s->confirm.channel.name);
+}
+
+static void prompt_input(struct screen *s, int key)
+{
+    enum prompt_kind kind = s->prompt.kind;
+    if (kind == PROMPT_CONFIRM) {
+        confirm_key(s, key);
+        return;
+    }
+    /* A faulty filter keeps the line open: the caret shows where. */
+    if (key == UIKEY_RETURN && s->note.fault)
+        return;
+    switch (prompt_key(&s->prompt, key)) {
+    case PROMPT_EDITED: typed(s); break;
+    case PROMPT_ENTERED: entered(s, kind, s->prompt.text); break;
+    case PROMPT_LEFT: entered(s, kind, NULL); break;
+    case PROMPT_SAME: break;
+    }
+}
+
+/* ---- keys ---- */
+
+static void quit_or_back(struct screen *s)
+{
+    if (s->depth == 1)
+        s->wants |= SCREEN_QUIT;
+    screen_back(s);
+}
+
+static void show_tail(struct screen *s)
+{
+    if (hub_tail(s->hub))
+        screen_show(s, VIEW_TAIL, NULL);
+    else
+        screen_say(s, SEVERITY_INFO, "No tail is open: choose a channel on the dashboard and press t");
+}
+
+static void global_action(struct screen *s, enum action action)
+{
+    switch (action) {
+    case ACTION_COMMAND: screen_prompt(s, PROMPT_COMMAND, ""); break;
+    case ACTION_SHOW_DASHBOARD: screen_show(s, VIEW_DASHBOARD, NULL); break;
+    case ACTION_SHOW_TAIL: show_tail(s); break;
+    case ACTION_SHOW_LOG: screen_show(s, VIEW_LOG, NULL); break;
+    case ACTION_HELP: screen_show(s, VIEW_HELP, NULL); break;
+    case ACTION_BACK: screen_back(s); break;
+    case ACTION_QUIT: quit_or_back(s); break;
+    case ACTION_CANCEL: screen_say(s, SEVERITY_INFO, "q goes back, and leaves signalbox on the dashboard"); break;
+    default: break;
+    }
+}
+
+/* A paste outside an input would run as keys; inside, its line ends must confirm nothing. */
+static bool paste_key(struct screen *s, int key)
+{
+    if (key == UIKEY_PASTE_BEGIN || key == UIKEY_PASTE_END) {
+        s->pasting = key == UIKEY_PASTE_BEGIN;
+        if (s->pasting && s->prompt.kind == PROMPT_NONE)
+            screen_say(s, SEVERITY_WARN, "The paste was ignored: nothing here takes text. Press : or / first");
+        return true;
+    }
+    bool text = key >= ' ' && key < UIKEY_FIRST_NAMED;
+    bool input = s->prompt.kind != PROMPT_NONE && s->prompt.kind != PROMPT_CONFIRM;
+    return s->pasting && !(input && text);
+}
+
+static bool too_small(const struct screen *s)
+{
+    return s->canvas.w < SCREEN_MIN_WIDTH || s->canvas.h < SCREEN_MIN_HEIGHT;
+}
+
+static void screen_input(struct screen *s, int key)
+{
+    struct view *v = screen_top(s);
+    if (v->ops->key && v->ops->key(v, key))
+        return;
+    enum action action = keymap_find(v->ops->keys, key);
+    if (action == ACTION_BACK && dismiss(s, true))
+        return;
+    if (action != ACTION_NONE)
+        global_action(s, v->ops->action ? v->ops->action(v, action) : action);
+}
+
+void screen_key(struct screen *s, int key)
+{
+    if (key == UIKEY_UNKNOWN || paste_key(s, key))
+        return;
+    dismiss(s, false);
+    if (key == UIKEY_CONTROL('l'))
+        s->wants |= SCREEN_REDRAW;
+    else if (key == UIKEY_CONTROL('z'))
+        s->wants |= SCREEN_SUSPEND;
+    else if (too_small(s))
+        s->wants |= key == 'q' ? SCREEN_QUIT : 0;
+    else if (s->prompt.kind != PROMPT_NONE)
+        prompt_input(s, key);
+    else
+        screen_input(s, key);
+}
+
+bool screen_resize(struct screen *s, int w, int h)
+{
+    return canvas_resize(&s->canvas, w, h);
+}
+
+/* ---- events and work ---- */
+
+bool screen_event(struct screen *s, uint32_t changes)
+{
+    bool visible = (changes & HUB_NOTICE) && take_hub_notice(s);
+    for (size_t i = 0; i < VIEWS; i++) {
+        struct view *v = &s->views[i];
+        if (v->ops && v->ops->on_event && v->ops->on_event(v, changes) && v == screen_top(s))
+            visible = true;
+    }
+    return visible || (changes & (HUB_ENDPOINTS | HUB_PROBES)); /* the counts in row 1 */
+}
+
+bool screen_work(struct screen *s, int64_t deadline_ns)
+{
+    bool more = false;
+    for (size_t i = 0; i < VIEWS; i++) {
+        struct view *v = &s->views[i];
+        if (v->ops && v->ops->work)
+            more |= v->ops->work(v, deadline_ns);
+    }
+    if (s->prompt.kind == PROMPT_FILTER && more)
+        typed(s); /* the live count */
+    return more;
+}
+
+/* ---- drawing ---- */
+
+static void draw_small(struct screen *s)
+{
+    struct canvas *c = &s->canvas;
+    char size[64];
+    snprintf(size, sizeof size, "%dx%d, needs %dx%d", c->w, c->h, SCREEN_MIN_WIDTH, SCREEN_MIN_HEIGHT);
+    if (c->w >= 44) {
+        canvas_printf(c, 0, 0, c->w, ROLE_WARN, "Too small: %s. q quits.", size);
+        return;
+    }
+    canvas_text(c, 0, 0, c->w, ROLE_WARN, "Too small:");
+    canvas_printf(c, 0, 1, c->w, ROLE_TEXT, "is %dx%d", c->w, c->h);
+    canvas_printf(c, 0, 2, c->w, ROLE_TEXT, "needs");
+    canvas_printf(c, 0, 3, c->w, ROLE_TEXT, "%dx%d", SCREEN_MIN_WIDTH, SCREEN_MIN_HEIGHT);
+    canvas_text(c, 0, 4, c->w, ROLE_TEXT, "q quits");
+}
+
+static void draw_notice(struct screen *s, struct frame *f, int y)
+{
+    static const char *const glyphs[] = {"●", "▲", "✖"};
+    static const enum role roles[] = {ROLE_INFO, ROLE_WARN, ROLE_CRIT};
+    if (s->notice.text[0] && s->notice.until_ns <= f->now_ns)
+        s->notice.text[0] = '\0';
+    if (!s->notice.text[0])
+        return;
+    frame_wake(f, s->notice.until_ns);
+    canvas_fill(f->canvas, (struct rect){0, y, f->canvas->w, 1}, ROLE_TEXT, ' ');
+    int x = 1 + canvas_text(f->canvas, 1, y, 3, roles[s->notice.severity], glyphs[s->notice.severity]);
+    canvas_text(f->canvas, x + 1, y, f->canvas->w - x - 2, roles[s->notice.severity], s->notice.text);
+}
+
+/* The line takes the status row, what is said to it the row of hints. */
+static void draw_prompt(struct screen *s, struct frame *f, int y)
+{
+    struct canvas *c = f->canvas;
+    canvas_fill(c, (struct rect){0, y, c->w, 2}, ROLE_TEXT, ' ');
+    if (s->prompt.kind == PROMPT_CONFIRM) {
+        canvas_text(c, 1, y, c->w - 2, ROLE_EFFECT, s->confirm_text);
+        canvas_cursor(c, 0, y, true);
+        return;
+    }
+    int x = 2;
+    if (s->note.fault) {
+        size_t caret = s->note.caret < s->prompt.len ? s->note.caret : s->prompt.len;
+        int at = 2 + (int)utf8_cells(bytes_of(s->prompt.text, caret));
+        at = at < c->w - 30 ? at : 2;
+        canvas_text(c, at, y + 1, 1, ROLE_FAULT, "^");
+        x = at + 2;
+    }
+    canvas_text(c, x, y + 1, c->w - x - 1, s->note.fault ? ROLE_FAULT : ROLE_MUTED, s->note.text);
+    prompt_draw(&s->prompt, c, 1, y, c->w - 2);
+}
+
+static void draw_all(struct screen *s, struct frame *f)
+{
+    struct canvas *c = f->canvas;
+    struct view *v = screen_top(s);
+    char crumbs[256] = "";
+    for (size_t i = s->depth > 1 ? 1 : 0; i < s->depth; i++) {
+        const struct view *at = &s->views[s->stack[i]];
+        size_t used = strlen(crumbs);
+        snprintf(crumbs + used, sizeof crumbs - used, "%s%s", used ? " › " : "", at->ops->name);
+        used = strlen(crumbs);
+        if (at->ops->crumb && used + 8 < sizeof crumbs) {
+            char own[128] = "";
+            at->ops->crumb(at, own, sizeof own);
+            snprintf(crumbs + used, sizeof crumbs - used, "%s%s", own[0] ? " " : "", own);
+        }
+    }
+    chrome_top(f, s->hub, s->demo);
+    chrome_tabs(f, s->depth > 1 ? s->stack[1] : s->stack[0], crumbs);
+    v->ops->draw(v, f, (struct rect){0, 2, c->w, c->h - 3});
+    draw_notice(s, f, c->h - 2);
+    if (s->prompt.kind == PROMPT_NONE)
+        chrome_hints(f, v->ops->keys);
+    else
+        draw_prompt(s, f, c->h - 2);
+}
+
+int64_t screen_draw(struct screen *s)
+{
+    struct frame f = {.canvas = &s->canvas, .now_ns = clock_wall_ns(), .wakeup_ns = INT64_MAX};
+    canvas_clear(&s->canvas);
+    if (too_small(s))
+        draw_small(s);
+    else
+        draw_all(s, &f);
+    return f.wakeup_ns;
+}
+
+const struct canvas *screen_canvas(const struct screen *s)
+{
+    return &s->canvas;
+}

@@ -1,0 +1,51 @@
+/* The screen: the views, the chrome around them, the line at the foot and the keys, without a terminal. Floor 5. The loop
+ * (ui/console.c) feeds it keys and shows its canvas; golden tests do the same without one. UI thread only. */
+#ifndef SIGNALBOX_UI_SCREEN_H
+#define SIGNALBOX_UI_SCREEN_H
+
+#include "ui/theme.h"
+#include "ui/view.h"
+
+enum { SCREEN_MIN_WIDTH = 60, SCREEN_MIN_HEIGHT = 16 };
+
+/* What the screen wants of the loop; taken with screen_take_wants. */
+enum screen_want {
+    SCREEN_QUIT = 1 << 0,
+    SCREEN_SUSPEND = 1 << 1,
+    SCREEN_REDRAW = 1 << 2,
+    SCREEN_THEME = 1 << 3,
+};
+
+struct screen *screen_new(struct hub *hub, bool demo, struct err_info *err);
+void screen_free(struct screen **s);
+bool screen_resize(struct screen *s, int w, int h);
+void screen_key(struct screen *s, int key);
+bool screen_event(struct screen *s, uint32_t changes);      /* true: something visible changed */
+bool screen_work(struct screen *s, int64_t deadline_ns);    /* true: there is more */
+int64_t screen_draw(struct screen *s);                      /* wall clock of the next change by itself */
+const struct canvas *screen_canvas(const struct screen *s); /* as of the last screen_draw */
+unsigned screen_take_wants(struct screen *s);
+const struct theme *screen_theme(const struct screen *s); /* after SCREEN_THEME */
+
+/* ---- for views and commands ---- */
+
+/* Shows a view, above the ones that are open. argument is the view's own: the inspector's is a message id (uint64_t), the
+ * others' NULL. */
+void screen_show(struct screen *s, enum view_id id, const void *argument);
+struct view *screen_view(struct screen *s, enum view_id id); /* opened when needed; NULL: out of memory */
+struct view *screen_top(struct screen *s);
+struct view *screen_below(struct screen *s); /* the one under the top; the top when alone */
+void screen_back(struct screen *s);
+void screen_say(struct screen *s, enum severity severity, const char *format, ...) SB_PRINTF(3, 4);
+void screen_say_err(struct screen *s, const struct err_info *err);
+void screen_want(struct screen *s, enum screen_want want);
+enum err screen_set_theme(struct screen *s, const char *name, struct err_info *err);
+void screen_prompt(struct screen *s, enum prompt_kind kind, const char *text);
+struct hub *screen_hub(struct screen *s);
+
+/* Opens a tail of these, and its view. */
+void screen_tail(struct screen *s, const struct address *addresses, size_t count);
+/* Opens a browse and its view; where looking leaves a mark the operator is asked first, where it consumes it is refused. */
+void screen_browse(struct screen *s, const struct address *address);
+
+#endif
