@@ -25,7 +25,8 @@ static void count(struct counts *n, const struct availability *a)
 static int put(struct frame *f, int x, enum role role, const char *text)
 {
     int room = f->canvas->w - 12 - x; /* the clock's place */
-    return (int)utf8_cells(bytes_of_text(text)) <= room ? x + canvas_text(f->canvas, x, 0, room, role, text) : x;
+    return (int)utf8_cells(bytes_of_text(text)) <= room ? x + canvas_text(f->canvas, x, 0, room, role, text)
+                                                        : x;
 }
 
 static int put_count(struct frame *f, int x, enum role role, unsigned n, const char *word)

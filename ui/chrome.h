@@ -4,8 +4,8 @@
 
 #include "ui/view.h"
 
-void chrome_top(struct frame *f, const struct hub *hub, bool demo);               /* row 0 */
-void chrome_tabs(struct frame *f, enum view_id current, const char *crumbs);      /* row 1 */
-void chrome_hints(struct frame *f, enum key_context context);                     /* last row: whole items, never cut */
+void chrome_top(struct frame *f, const struct hub *hub, bool demo);          /* row 0 */
+void chrome_tabs(struct frame *f, enum view_id current, const char *crumbs); /* row 1 */
+void chrome_hints(struct frame *f, enum key_context context); /* last row: whole items, never cut */
 
 #endif

@@ -15,8 +15,8 @@ static bool parse_address(struct screen *s, const char *text, struct address *ad
     struct err_info err = {.code = ERR_OK};
     struct hub *hub = screen_hub(s);
     if (strstr(text, "://")) {
-        screen_say(s, SEVERITY_WARN, "%s: here an address is ENDPOINT/CHANNEL; start signalbox with the URL to add it",
-                   text);
+        screen_say(s, SEVERITY_WARN,
+                   "%s: here an address is ENDPOINT/CHANNEL; start signalbox with the URL to add it", text);
         return false;
     }
     if (config_address(hub_config(hub), text, hub_registry(hub)->brokers, address, &err)) {
@@ -202,5 +202,6 @@ void command_note(const char *line, struct prompt_note *note)
     }
     for (size_t i = 0; i < ROWS && used < sizeof note->text; i++)
         if (text_starts(rows[i].name, name))
-            used += (size_t)snprintf(note->text + used, sizeof note->text - used, "%s%s", used ? "  " : "", rows[i].name);
+            used += (size_t)snprintf(note->text + used, sizeof note->text - used, "%s%s", used ? "  " : "",
+                                     rows[i].name);
 }

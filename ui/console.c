@@ -15,24 +15,24 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define FRAME_NS     (100 * NS_PER_MS) /* between frames that no key asked for */
-#define SECOND_NS    (50 * NS_PER_MS)  /* the second frame comes no sooner */
-#define PUMP_NS      (4 * NS_PER_MS)
-#define WORK_NS      (4 * NS_PER_MS)
-#define SSH_RATE     (8 * 1024) /* bytes a second */
-#define MOST_KEYS    64         /* taken before the hub has its turn */
+#define FRAME_NS  (100 * NS_PER_MS) /* between frames that no key asked for */
+#define SECOND_NS (50 * NS_PER_MS)  /* the second frame comes no sooner */
+#define PUMP_NS   (4 * NS_PER_MS)
+#define WORK_NS   (4 * NS_PER_MS)
+#define SSH_RATE  (8 * 1024) /* bytes a second */
+#define MOST_KEYS 64         /* taken before the hub has its turn */
 
 struct console {
     struct hub *hub;
     struct screen *screen;
     struct term *term;
-    bool dirty, urgent;  /* something visible changed; because of a key */
-    bool more;           /* the hub or a view has more to do */
-    int64_t frame_ns;    /* monotonic: the next frame that no key asked for */
-    int64_t wakeup_ns;   /* monotonic: when what is drawn changes by itself */
-    int64_t tokens;      /* bytes that SSH may still take */
+    bool dirty, urgent; /* something visible changed; because of a key */
+    bool more;          /* the hub or a view has more to do */
+    int64_t frame_ns;   /* monotonic: the next frame that no key asked for */
+    int64_t wakeup_ns;  /* monotonic: when what is drawn changes by itself */
+    int64_t tokens;     /* bytes that SSH may still take */
     int64_t tokens_at_ns;
-    unsigned wants;      /* of the screen, not yet fulfilled */
+    unsigned wants; /* of the screen, not yet fulfilled */
     bool quit;
 };
 

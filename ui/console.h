@@ -9,8 +9,8 @@
 struct console_options {
     const struct address *addresses; /* tailed from the start, where there are any */
     size_t address_count;
-    const char *theme; /* NULL: the configuration's, else the default */
-    bool demo;         /* marked on row 1 */
+    const char *theme;  /* NULL: the configuration's, else the default */
+    bool demo;          /* marked on row 1 */
     const char *colour; /* "auto" "always" "never"; NULL is auto: NO_COLOR counts */
 };
 

@@ -13,13 +13,13 @@
 #define IN_ALL       ((1u << KEY_CONTEXTS) - 1)
 
 static const struct key_row rows[] = {
-#define X(action_, name_, contexts_, keys_, label_, help_)                                                    \
-    {.action = ACTION_##action_,                                                                               \
-     .contexts = (contexts_),                                                                                  \
-     .name = (name_),                                                                                          \
-     .keys = (keys_),                                                                                          \
-     .label = (label_),                                                                                        \
-     .help = (help_)},
+#define X(action_, name_, contexts_, keys_, label_, help_) \
+ {.action = ACTION_##action_,                              \
+  .contexts = (contexts_),                                 \
+  .name = (name_),                                         \
+  .keys = (keys_),                                         \
+  .label = (label_),                                       \
+  .help = (help_)},
 #include "ui/keys.def"
 #undef X
 };
@@ -29,10 +29,21 @@ static const struct {
     const char *name;
     int key;
 } named[] = {
-    {"Enter", UIKEY_RETURN},         {"Esc", UIKEY_ESCAPE},        {"Tab", UIKEY_TAB},      {"S-Tab", UIKEY_BACK_TAB},
-    {"Space", ' '},                {"Up", UIKEY_UP},       {"Down", UIKEY_DOWN}, {"Left", UIKEY_LEFT},
-    {"Right", UIKEY_RIGHT},    {"PageUp", UIKEY_PAGE_UP},    {"PageDown", UIKEY_PAGE_DOWN},
-    {"Home", UIKEY_HOME},         {"End", UIKEY_END},        {"F1", UIKEY_HELP},      {"Backspace", UIKEY_ERASE},
+    {"Enter", UIKEY_RETURN},
+    {"Esc", UIKEY_ESCAPE},
+    {"Tab", UIKEY_TAB},
+    {"S-Tab", UIKEY_BACK_TAB},
+    {"Space", ' '},
+    {"Up", UIKEY_UP},
+    {"Down", UIKEY_DOWN},
+    {"Left", UIKEY_LEFT},
+    {"Right", UIKEY_RIGHT},
+    {"PageUp", UIKEY_PAGE_UP},
+    {"PageDown", UIKEY_PAGE_DOWN},
+    {"Home", UIKEY_HOME},
+    {"End", UIKEY_END},
+    {"F1", UIKEY_HELP},
+    {"Backspace", UIKEY_ERASE},
     {"Delete", UIKEY_DELETE},
 };
 

@@ -27,10 +27,10 @@ enum action {
 
 struct key_row {
     enum action action;
-    uint32_t contexts;      /* 1 << enum key_context */
-    const char *name;       /* of the action */
-    const char *keys;       /* "j Down": separated by spaces */
-    const char *label;      /* in the hints; NULL: not there */
+    uint32_t contexts; /* 1 << enum key_context */
+    const char *name;  /* of the action */
+    const char *keys;  /* "j Down": separated by spaces */
+    const char *label; /* in the hints; NULL: not there */
     const char *help;
 };
 

@@ -20,13 +20,13 @@ enum key {
     UIKEY_ERASE, /* Backspace, as DEL, as ^H, or as the terminal's own */
     UIKEY_DELETE,
     UIKEY_BACK_TAB,
-    UIKEY_HELP,   /* F1 */
+    UIKEY_HELP,    /* F1 */
     UIKEY_RESIZED, /* the terminal has another size: not a key, but it comes this way */
     UIKEY_PASTE_BEGIN,
     UIKEY_PASTE_END,
     UIKEY_UNKNOWN,
 };
 
-#define UIKEY_CONTROL(letter) ((letter) & 0x1F)
+#define UIKEY_CONTROL(letter) ((letter)&0x1F)
 
 #endif

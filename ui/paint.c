@@ -25,7 +25,9 @@ struct look look_health(const struct availability *a)
 struct look look_severity(enum severity severity, const char *word, char *into, size_t size)
 {
     const char *glyph = severity == SEVERITY_CRIT ? "✖" : severity == SEVERITY_WARN ? "▲" : "●";
-    enum role role = severity == SEVERITY_CRIT ? ROLE_CRIT : severity == SEVERITY_WARN ? ROLE_WARN : ROLE_INFO;
+    enum role role = severity == SEVERITY_CRIT   ? ROLE_CRIT
+                     : severity == SEVERITY_WARN ? ROLE_WARN
+                                                 : ROLE_INFO;
     if (!strcmp(word, "STALE")) {
         glyph = "?";
         role = ROLE_STALE;
@@ -151,7 +153,8 @@ void column_put(struct canvas *c, int y, const struct column *column, const stru
         canvas_text(c, slot->x, y, slot->w, role, text);
 }
 
-void columns_head(struct canvas *c, int y, const struct column *columns, size_t count, const struct slot *slots)
+void columns_head(struct canvas *c, int y, const struct column *columns, size_t count,
+                  const struct slot *slots)
 {
     for (size_t i = 0; i < count; i++)
         column_put(c, y, &columns[i], &slots[i], ROLE_HEAD, columns[i].title);

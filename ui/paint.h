@@ -37,7 +37,8 @@ struct slot {
     int x, w; /* w 0: not shown */
 };
 void columns_fit(const struct column *columns, size_t count, int x, int w, struct slot *slots);
-void columns_head(struct canvas *c, int y, const struct column *columns, size_t count, const struct slot *slots);
+void columns_head(struct canvas *c, int y, const struct column *columns, size_t count,
+                  const struct slot *slots);
 void column_put(struct canvas *c, int y, const struct column *column, const struct slot *slot, enum role role,
                 const char *text);
 

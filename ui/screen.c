@@ -253,11 +253,12 @@ void screen_browse(struct screen *s, const struct address *address)
     } else if (c && c->browse_effect == EFFECT_NONE) {
         browse_now(s, address);
     } else if (c && c->browse_effect == EFFECT_CONSUMES) {
-        screen_say(s, SEVERITY_WARN, "%s: looking CONSUMES, it would take the messages away. Tail it instead.", c->name);
+        screen_say(s, SEVERITY_WARN,
+                   "%s: looking CONSUMES, it would take the messages away. Tail it instead.", c->name);
     } else {
         s->confirm = *address;
-        snprintf(s->confirm_text, sizeof s->confirm_text, "%s: looking %s. y looks, any other key leaves it alone",
-                 address->channel.name,
+        snprintf(s->confirm_text, sizeof s->confirm_text,
+                 "%s: looking %s. y looks, any other key leaves it alone", address->channel.name,
                  c ? "MARKS its messages as redelivered" : "may MARK its messages (it is not listed yet)");
         prompt_open(&s->prompt, PROMPT_CONFIRM, "");
     }
@@ -346,7 +347,9 @@ static void global_action(struct screen *s, enum action action)
     case ACTION_HELP: screen_show(s, VIEW_HELP, NULL); break;
     case ACTION_BACK: screen_back(s); break;
     case ACTION_QUIT: quit_or_back(s); break;
-    case ACTION_CANCEL: screen_say(s, SEVERITY_INFO, "q goes back, and leaves signalbox on the dashboard"); break;
+    case ACTION_CANCEL:
+        screen_say(s, SEVERITY_INFO, "q goes back, and leaves signalbox on the dashboard");
+        break;
     default: break;
     }
 }
@@ -357,7 +360,8 @@ static bool paste_key(struct screen *s, int key)
     if (key == UIKEY_PASTE_BEGIN || key == UIKEY_PASTE_END) {
         s->pasting = key == UIKEY_PASTE_BEGIN;
         if (s->pasting && s->prompt.kind == PROMPT_NONE)
-            screen_say(s, SEVERITY_WARN, "The paste was ignored: nothing here takes text. Press : or / first");
+            screen_say(s, SEVERITY_WARN,
+                       "The paste was ignored: nothing here takes text. Press : or / first");
         return true;
     }
     bool text = key >= ' ' && key < UIKEY_FIRST_NAMED;
@@ -370,16 +374,23 @@ static bool too_small(const struct screen *s)
     return s->canvas.w < SCREEN_MIN_WIDTH || s->canvas.h < SCREEN_MIN_HEIGHT;
 }
 
+void screen_act(struct screen *s, enum action action)
+{
+    struct view *v = screen_top(s);
+    if (action == ACTION_REDRAW || action == ACTION_SUSPEND)
+        s->wants |= action == ACTION_REDRAW ? SCREEN_REDRAW : SCREEN_SUSPEND;
+    else if (action != ACTION_NONE)
+        global_action(s, v->ops->action ? v->ops->action(v, action) : action);
+}
+
 static void screen_input(struct screen *s, int key)
 {
     struct view *v = screen_top(s);
     if (v->ops->key && v->ops->key(v, key))
         return;
     enum action action = keymap_find(v->ops->keys, key);
-    if (action == ACTION_BACK && dismiss(s, true))
-        return;
-    if (action != ACTION_NONE)
-        global_action(s, v->ops->action ? v->ops->action(v, action) : action);
+    if (action != ACTION_BACK || !dismiss(s, true))
+        screen_act(s, action);
 }
 
 void screen_key(struct screen *s, int key)

@@ -36,6 +36,7 @@ struct view *screen_view(struct screen *s, enum view_id id); /* opened when need
 struct view *screen_top(struct screen *s);
 struct view *screen_below(struct screen *s); /* the one under the top; the top when alone */
 void screen_back(struct screen *s);
+void screen_act(struct screen *s, enum action action); /* as if its key had been pressed */
 void screen_say(struct screen *s, enum severity severity, const char *format, ...) SB_PRINTF(3, 4);
 void screen_say_err(struct screen *s, const struct err_info *err);
 void screen_want(struct screen *s, enum screen_want want);

@@ -40,7 +40,7 @@ struct term {
         short pair;
     } styles[ROLES][2]; /* [selected] */
     bool ascii, colour, ssh, sync, asked;
-    bool everything; /* the next frame starts from nothing */
+    bool everything;   /* the next frame starts from nothing */
     int64_t escape_ns; /* monotonic time of the last lone Esc; 0 none */
     bool torn;         /* swallowing the rest of such a sequence */
     char notice[160];
@@ -77,7 +77,8 @@ static void crash_arm(void)
     crash.restore_len = strlen(crash.restore);
     crash.armed = 1;
     for (size_t i = 0; i < sizeof crash_signals / sizeof *crash_signals; i++) {
-        struct sigaction action = {.sa_handler = crash_restore, .sa_flags = (int)(SA_RESETHAND | SA_NODEFER)}, old;
+        struct sigaction action = {.sa_handler = crash_restore, .sa_flags = (int)(SA_RESETHAND | SA_NODEFER)},
+                         old;
         if (!sigaction(crash_signals[i], NULL, &old) && old.sa_handler == SIG_DFL)
             sigaction(crash_signals[i], &action, NULL);
     }
@@ -111,7 +112,8 @@ static short colour_fit(int16_t colour, attr_t *attributes)
     most = b > most ? b : most;
     if (most < 2)
         return COLOR_BLACK;
-    return (short)((r * 2 > most ? COLOR_RED : 0) | (g * 2 > most ? COLOR_GREEN : 0) | (b * 2 > most ? COLOR_BLUE : 0));
+    return (short)((r * 2 > most ? COLOR_RED : 0) | (g * 2 > most ? COLOR_GREEN : 0) |
+                   (b * 2 > most ? COLOR_BLUE : 0));
 }
 
 static attr_t attributes_of(const struct theme_style *s)
@@ -176,7 +178,8 @@ static enum err usable(struct err_info *err)
     }
     if (!name || !*name || !strcmp(name, "dumb")) {
         err_set(err, ERR_USAGE, "TERM is %s, which cannot move a cursor", name && *name ? name : "not set");
-        err_next(err, "set it to what your terminal is (TERM=xterm-256color), or use `signalbox tail ADDRESS`");
+        err_next(err,
+                 "set it to what your terminal is (TERM=xterm-256color), or use `signalbox tail ADDRESS`");
         return ERR_USAGE;
     }
     return ERR_OK;
@@ -199,7 +202,8 @@ static enum err start_curses(struct term *t, struct err_info *err)
         err_next(err, "on the machine where you sit: infocmp -x | ssh HOST tic -x -   (or set TERM=xterm)");
         return ERR_USAGE;
     }
-    snprintf(t->notice, sizeof t->notice, "no terminfo entry for TERM=%.60s here: drawing as for xterm-256color", name);
+    snprintf(t->notice, sizeof t->notice,
+             "no terminfo entry for TERM=%.60s here: drawing as for xterm-256color", name);
     return ERR_OK;
 }
 
@@ -380,7 +384,8 @@ size_t term_show(struct term *t, const struct canvas *c)
 /* Only terminals that are known to keep quiet about a question they don't know are asked. */
 void term_ask(struct term *t)
 {
-    static const char *const known[] = {"xterm", "kitty", "foot", "alacritty", "wezterm", "ghostty", "contour"};
+    static const char *const known[] = {"xterm",   "kitty",   "foot",   "alacritty",
+                                        "wezterm", "ghostty", "contour"};
     const char *name = getenv("TERM");
     if (is_set("TMUX") || is_set("STY"))
         return;
@@ -468,7 +473,7 @@ void term_suspend(struct term *t)
     sigaction(SIGTSTP, &plain, &ours);
     sigemptyset(&stop);
     sigaddset(&stop, SIGTSTP);
-    kill(0, SIGTSTP); /* the whole job, as the shell would */
+    kill(0, SIGTSTP);                             /* the whole job, as the shell would */
     pthread_sigmask(SIG_UNBLOCK, &stop, &before); /* here it stops */
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     sigaction(SIGTSTP, &ours, NULL);

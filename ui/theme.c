@@ -42,7 +42,8 @@ const char *const *theme_names(void)
 
 static bool colour_parse(const char *word, int16_t *colour)
 {
-    static const char *const names[] = {"black", "red", "green", "yellow", "blue", "magenta", "cyan", "white"};
+    static const char *const names[] = {"black", "red",     "green", "yellow",
+                                        "blue",  "magenta", "cyan",  "white"};
     int64_t number;
     if (!strcmp(word, "default")) {
         *colour = THEME_DEFAULT_COLOUR;

@@ -36,7 +36,7 @@ enum prompt_kind { PROMPT_NONE, PROMPT_COMMAND, PROMPT_FIND, PROMPT_FILTER, PROM
 
 /* What a view says to a text while it is typed. */
 struct prompt_note {
-    char text[240]; /* "37 of 4,812", or what is wrong */
+    char text[600]; /* "37 of 4,812", or what is wrong */
     bool fault;
     size_t caret; /* byte in the text where the fault is */
 };
@@ -53,9 +53,10 @@ struct view_ops {
     const char *title; /* for the help screen */
     enum key_context keys;
     size_t state_size;
-    enum err (*open)(struct view *v, struct err_info *err); /* once, before anything else; NULL: nothing to do */
-    void (*close)(struct view *v);                          /* once, at the end */
-    void (*enter)(struct view *v, const void *argument);    /* each time it is shown; see screen_show */
+    enum err (*open)(struct view *v,
+                     struct err_info *err);              /* once, before anything else; NULL: nothing to do */
+    void (*close)(struct view *v);                       /* once, at the end */
+    void (*enter)(struct view *v, const void *argument); /* each time it is shown; see screen_show */
     /* The hub changed (enum hub_change bits). True: something visible did. Called for hidden views too. */
     bool (*on_event)(struct view *v, uint32_t changes);
     /* Slices of long work (refiltering, finding) until deadline_ns (monotonic). True: there is more. */

@@ -32,7 +32,7 @@ struct dashboard {
     size_t at;               /* the cursor */
     struct item on;          /* what it stands on, and that one's name */
     char on_name[256];
-    bool moved;  /* by the operator: from then on it stays on its thing */
+    bool moved;    /* by the operator: from then on it stays on its thing */
     uint8_t *fold; /* enum fold, per endpoint */
 };
 
@@ -140,7 +140,9 @@ static void rebuild(struct view *v)
 
 static enum pane pane_of(const struct dashboard *d, size_t at)
 {
-    return at < d->first[PANE_PROBES] ? PANE_ATTENTION : at < d->first[PANE_BROKERS] ? PANE_PROBES : PANE_BROKERS;
+    return at < d->first[PANE_PROBES]    ? PANE_ATTENTION
+           : at < d->first[PANE_BROKERS] ? PANE_PROBES
+                                         : PANE_BROKERS;
 }
 
 static size_t pane_count(const struct dashboard *d, enum pane p)
@@ -158,8 +160,11 @@ struct row {
 
 static void draw_attention(struct row *r, const struct item *item)
 {
-    static const struct column columns[] = {
-        {"STATE", 8, false, 0}, {"NAME", 18, false, 0}, {"WHERE", 26, false, 100}, {"SINCE", 5, true, 0}, {"", 0, false, 0}};
+    static const struct column columns[] = {{"STATE", 8, false, 0},
+                                            {"NAME", 18, false, 0},
+                                            {"WHERE", 26, false, 100},
+                                            {"SINCE", 5, true, 0},
+                                            {"", 0, false, 0}};
     struct slot slots[5];
     const struct hub_attention *rows;
     char word[32], age[16];
@@ -177,10 +182,10 @@ static void draw_attention(struct row *r, const struct item *item)
 
 enum { P_STATE, P_NAME, P_KIND, P_ADDRESS, P_CODE, P_P50, P_P95, P_AGO, P_SPARK, P_COLUMNS };
 static const struct column probe_columns[P_COLUMNS] = {
-    [P_STATE] = {"STATE", 8, false, 0},    [P_NAME] = {"PROBE", 15, false, 0},
-    [P_KIND] = {"KIND", 5, false, 0},      [P_ADDRESS] = {"ADDRESS", 24, false, 110},
-    [P_CODE] = {"CODE", 8, false, 0},      [P_P50] = {"p50ms", 6, true, 0},
-    [P_P95] = {"p95ms", 6, true, 0},       [P_AGO] = {"AGO", 5, true, 0},
+    [P_STATE] = {"STATE", 8, false, 0},       [P_NAME] = {"PROBE", 15, false, 0},
+    [P_KIND] = {"KIND", 5, false, 0},         [P_ADDRESS] = {"ADDRESS", 24, false, 110},
+    [P_CODE] = {"CODE", 8, false, 0},         [P_P50] = {"p50ms", 6, true, 0},
+    [P_P95] = {"p95ms", 6, true, 0},          [P_AGO] = {"AGO", 5, true, 0},
     [P_SPARK] = {"LAST 30 MIN", 0, false, 0},
 };
 
@@ -208,18 +213,19 @@ static void draw_probe(struct row *r, const struct item *item)
 
 enum { B_STATE, B_NAME, B_KIND, B_DETAIL, B_USERS, B_IN, B_OUT, B_DEPTH, B_DEAD, B_LAG, B_READS, B_COLUMNS };
 static const struct column broker_columns[B_COLUMNS] = {
-    [B_STATE] = {"STATE", 8, false, 0},     [B_NAME] = {"BROKER, CHANNEL", 0, false, 0},
-    [B_KIND] = {"KIND", 8, false, 0},       [B_DETAIL] = {"DETAIL", 22, false, 110},
-    [B_USERS] = {"CONS", 4, true, 100},     [B_IN] = {"IN/s", 6, true, 0},
-    [B_OUT] = {"OUT/s", 6, true, 100},      [B_DEPTH] = {"BACKLOG", 8, true, 0},
-    [B_DEAD] = {"DEAD", 6, true, 0},        [B_LAG] = {"LAG", 7, true, 0},
+    [B_STATE] = {"STATE", 8, false, 0}, [B_NAME] = {"BROKER, CHANNEL", 0, false, 0},
+    [B_KIND] = {"KIND", 8, false, 0},   [B_DETAIL] = {"DETAIL", 22, false, 110},
+    [B_USERS] = {"CONS", 4, true, 100}, [B_IN] = {"IN/s", 6, true, 0},
+    [B_OUT] = {"OUT/s", 6, true, 100},  [B_DEPTH] = {"BACKLOG", 8, true, 0},
+    [B_DEAD] = {"DEAD", 6, true, 0},    [B_LAG] = {"LAG", 7, true, 0},
     [B_READS] = {"READS", 8, false, 0},
 };
 
 static struct look broker_look(const struct hub_endpoint *e)
 {
     struct look look = look_health(&e->health);
-    bool trouble = e->status.state == SESSION_BACKOFF || (e->status.state == SESSION_ENDED && e->status.err.code);
+    bool trouble =
+        e->status.state == SESSION_BACKOFF || (e->status.state == SESSION_ENDED && e->status.err.code);
     if (trouble && e->health.state != HEALTH_DOWN)
         return (struct look){"▲ RETRY", ROLE_WARN};
     return look;
@@ -232,10 +238,13 @@ static void draw_broker(struct row *r, const struct item *item)
     const struct hub_endpoint *e = hub_endpoint(r->v->hub, item->index);
     struct look look = broker_look(e);
     columns_fit(broker_columns, B_COLUMNS, r->x, r->w, slots);
-    snprintf(name, sizeof name, "%s %s", !e->channels ? " " : is_open(r->v, item->index) ? "▾" : "▸",
+    snprintf(name, sizeof name, "%s %s",
+             !e->channels                 ? " "
+             : is_open(r->v, item->index) ? "▾"
+                                          : "▸",
              e->config->endpoint.name);
-#define PUT(column, role, value)                                                                               \
-    column_put(r->f->canvas, r->y, &broker_columns[column], &slots[column], role, value)
+#define PUT(column, role, value) \
+ column_put(r->f->canvas, r->y, &broker_columns[column], &slots[column], role, value)
     PUT(B_STATE, look.role, look.text);
     PUT(B_NAME, ROLE_TITLE, name);
     PUT(B_KIND, ROLE_MUTED, e->config->broker ? e->config->broker->title : "");
@@ -262,8 +271,8 @@ static void draw_channel(struct row *r, const struct item *item)
     columns_fit(broker_columns, B_COLUMNS, r->x, r->w, slots);
     snprintf(name, sizeof name, "    %s", c->name);
     int depth = snprintf(text, sizeof text, "%s", c->depth_upper && c->depth > 0 ? "<" : "");
-#define PUT(column, role, value)                                                                               \
-    column_put(r->f->canvas, r->y, &broker_columns[column], &slots[column], role, value)
+#define PUT(column, role, value) \
+ column_put(r->f->canvas, r->y, &broker_columns[column], &slots[column], role, value)
     paint_number(c->depth, text + depth, sizeof text - (size_t)depth);
     PUT(c->dead_letters ? B_DEAD : B_DEPTH, c->dead_letters && c->depth > 0 ? ROLE_WARN : ROLE_TEXT, text);
     if (c->dead_letters && c->depth > 0)
@@ -295,10 +304,11 @@ static const char *empty_text(const struct view *v, enum pane p)
 {
     if (p == PANE_ATTENTION)
         return hub_endpoint_count(v->hub) + hub_probe_count(v->hub) ? "● Nothing needs attention."
-                                                                     : "● Nothing is watched yet.";
-    return p == PANE_PROBES ? "No probes are configured: `probes:` in the configuration adds them."
-                            : "No broker is configured: `endpoints:` in the configuration, or an address on the "
-                              "command line, adds one.";
+                                                                    : "● Nothing is watched yet.";
+    return p == PANE_PROBES
+               ? "No probes are configured: `probes:` in the configuration adds them."
+               : "No broker is configured: `endpoints:` in the configuration, or an address on the "
+                 "command line, adds one.";
 }
 
 static void draw_head(struct view *v, struct frame *f, enum pane p, struct rect inside)
@@ -321,8 +331,8 @@ static void draw_rows(struct view *v, struct frame *f, enum pane p, struct rect 
     if (head)
         draw_head(v, f, p, inside);
     if (count == 0)
-        canvas_text(f->canvas, inside.x + 2, inside.y, inside.w - 2, p == PANE_ATTENTION ? ROLE_OK : ROLE_MUTED,
-                    empty_text(v, p));
+        canvas_text(f->canvas, inside.x + 2, inside.y, inside.w - 2,
+                    p == PANE_ATTENTION ? ROLE_OK : ROLE_MUTED, empty_text(v, p));
     size_t height = d->height[p] > 0 ? (size_t)d->height[p] : 0;
     scroll_to(&d->top[p], pane_of(d, d->at) == p && count ? d->at - d->first[p] : d->top[p], count, height);
     for (size_t i = 0; i < height && d->top[p] + i < count; i++) {
@@ -361,13 +371,14 @@ static void pane_titles(const struct view *v, enum pane p, char *title, size_t s
     size_t height = d->height[p] > 0 ? (size_t)d->height[p] : 0;
     int used = snprintf(title, size, "%s (%zu)", words[p], n);
     if (pane_count(d, p) > height && height && (size_t)used < size)
-        snprintf(title + used, size - (size_t)used, "  rows %zu-%zu of %zu", d->top[p] + 1, d->top[p] + height,
-                 pane_count(d, p));
+        snprintf(title + used, size - (size_t)used, "  rows %zu-%zu of %zu", d->top[p] + 1,
+                 d->top[p] + height, pane_count(d, p));
 }
 
 static void draw_boxed(struct view *v, struct frame *f, struct rect r)
 {
-    static const char *const right[] = {"severity, then age", "1 column = 1 minute", "READS = what looking does"};
+    static const char *const right[] = {"severity, then age", "1 column = 1 minute",
+                                        "READS = what looking does"};
     struct dashboard *d = v->state;
     int rows[PANES], y = r.y;
     char title[80];
@@ -378,7 +389,8 @@ static void draw_boxed(struct view *v, struct frame *f, struct rect r)
         struct rect box = {r.x, y, r.w, rows[p] + 2 + head};
         draw_rows(v, f, p, (struct rect){box.x + 1, box.y + 1, box.w - 3, box.h - 2});
         pane_titles(v, p, title, sizeof title);
-        canvas_box(f->canvas, box, pane_of(d, d->at) == p && d->moved ? ROLE_FOCUS : ROLE_BORDER, title, right[p]);
+        canvas_box(f->canvas, box, pane_of(d, d->at) == p && d->moved ? ROLE_FOCUS : ROLE_BORDER, title,
+                   right[p]);
         y += box.h;
     }
 }
@@ -399,19 +411,21 @@ static void draw_plain(struct view *v, struct frame *f, struct rect r)
 
 /* ---- the status row: the whole story of what the cursor is on ---- */
 
-static void tell_health(struct frame *f, const struct availability *a, const char *name, char *into, size_t size)
+static void tell_health(struct frame *f, const struct availability *a, const char *name, char *into,
+                        size_t size)
 {
     char age[16], hms[16];
-    const char *reason = a->change_count && a->changes[0].to == a->state && a->state != HEALTH_UP ? a->changes[0].reason
-                                                                                                   : a->last.reason;
+    const char *reason = a->change_count && a->changes[0].to == a->state && a->state != HEALTH_UP
+                             ? a->changes[0].reason
+                             : a->last.reason;
     if (!a->runs) {
         snprintf(into, size, "%s: not measured yet", name);
         return;
     }
     clock_hms(a->since_ns, hms, sizeof hms, 0);
-    snprintf(into, size, "%s is %s for %s, since %sZ%s%s   %llu of %llu runs failed", name, health_name(a->state),
-             paint_age(f, a->since_ns, age, sizeof age), hms, reason[0] ? ": " : "", reason,
-             (unsigned long long)a->failed, (unsigned long long)a->runs);
+    snprintf(into, size, "%s is %s for %s, since %sZ%s%s   %llu of %llu runs failed", name,
+             health_name(a->state), paint_age(f, a->since_ns, age, sizeof age), hms, reason[0] ? ": " : "",
+             reason, (unsigned long long)a->failed, (unsigned long long)a->runs);
 }
 
 static void tell_broker(struct frame *f, const struct hub_endpoint *e, char *into, size_t size)
@@ -432,9 +446,9 @@ static void tell_channel(const struct channel *c, char *into, size_t size)
     if (c->bytes >= 0)
         text_bytes(bytes, sizeof bytes, (uint64_t)c->bytes);
     const char *why = c->why_not[CAN_TAP] ? c->why_not[CAN_TAP] : c->why_not[CAN_BROWSE];
-    snprintf(into, size, "%s: %s%s%s%s%s%s   looking: %s%s%s", c->name, c->detail, c->state[0] ? ", " : "", c->state,
-             bytes[0] ? ", " : "", bytes, c->depth_upper ? ", backlog is an upper bound" : "", reads(c),
-             why ? "   " : "", why ? why : "");
+    snprintf(into, size, "%s: %s%s%s%s%s%s   looking: %s%s%s", c->name, c->detail, c->state[0] ? ", " : "",
+             c->state, bytes[0] ? ", " : "", bytes, c->depth_upper ? ", backlog is an upper bound" : "",
+             reads(c), why ? "   " : "", why ? why : "");
 }
 
 static void draw_status(struct view *v, struct frame *f, int y)
@@ -476,7 +490,8 @@ static bool address_of(const struct view *v, const struct item *i, struct addres
     const struct channel *c = channel_of(v, i);
     struct config *config = hub_config(v->hub);
     char *name = arena_strdup(config->arena, c->name);
-    *a = (struct address){.endpoint = &config->endpoints[i->index], .channel = {.kind = c->kind, .name = name}};
+    *a = (struct address){.endpoint = &config->endpoints[i->index],
+                          .channel = {.kind = c->kind, .name = name}};
     return name;
 }
 
@@ -533,7 +548,8 @@ static void open_item(struct view *v, bool browse)
     struct address address;
     if (i.kind == ITEM_ATTENTION) {
         if (!go_to_subject(v, &i))
-            screen_say(v->screen, SEVERITY_INFO, "%s is folded away: Space unfolds its broker", item_name(v, &i));
+            screen_say(v->screen, SEVERITY_INFO, "%s is folded away: Space unfolds its broker",
+                       item_name(v, &i));
     } else if (i.kind == ITEM_CHANNEL && browse) {
         if (address_of(v, &i, &address))
             screen_browse(v->screen, &address);

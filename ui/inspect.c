@@ -1,0 +1,187 @@
+#include "ui/inspect.h"
+
+#include "base/text.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* ---- headers ---- */
+
+static char *text_of(struct bytes b)
+{
+    size_t len = b.len < 1024 ? b.len : 1024;
+    char *text = malloc(len + 1);
+    if (text)
+        text_copy_bytes(text, len + 1, bytes_slice(b, 0, len));
+    return text;
+}
+
+static char *double_text(double value)
+{
+    char text[40];
+    for (int digits = 15; digits <= 17; digits++) { /* the shortest that reads back */
+        snprintf(text, sizeof text, "%.*g", digits, value);
+        if (strtod(text, NULL) == value)
+            break;
+    }
+    return strdup(text);
+}
+
+static char *decimal_text(const struct value *v)
+{
+    char text[64];
+    snprintf(text, sizeof text, "%" PRId32 "e-%u", v->decimal.digits, v->decimal.scale);
+    return strdup(text);
+}
+
+static char *number_text(const char *format, intmax_t value)
+{
+    char text[32];
+    snprintf(text, sizeof text, *format == 'u' ? "%ju" : "%jd", value);
+    return strdup(text);
+}
+
+static char *value_text(const struct value *v)
+{
+    char text[64];
+    switch (v->type) {
+    case VALUE_VOID: return strdup("null");
+    case VALUE_BOOL: return strdup(v->b ? "true" : "false");
+    case VALUE_INT8:
+    case VALUE_INT16:
+    case VALUE_INT32:
+    case VALUE_INT64: return number_text("d", v->i);
+    case VALUE_UINT8:
+    case VALUE_UINT16:
+    case VALUE_UINT32:
+    case VALUE_UINT64: return number_text("u", (intmax_t)v->u);
+    case VALUE_FLOAT:
+    case VALUE_DOUBLE: return double_text(v->f);
+    case VALUE_DECIMAL: return decimal_text(v);
+    case VALUE_TIMESTAMP:
+        return strdup(v->u < INT64_MAX / NS_PER_S ? clock_rfc3339((int64_t)v->u * NS_PER_S, text, sizeof text)
+                                                  : "?");
+    case VALUE_STRING:
+    case VALUE_BYTES: return v->bytes.data ? text_of(v->bytes) : strdup("null");
+    case VALUE_ARRAY:
+    case VALUE_TABLE: snprintf(text, sizeof text, "(%" PRIu32 ")", v->list.count); return strdup(text);
+    case VALUE_TYPES: break;
+    }
+    return strdup("?");
+}
+
+static bool line_add(struct header_lines *l, char *name, const struct value *value, int depth)
+{
+    if (l->count == l->cap) {
+        size_t cap = l->cap ? l->cap * 2 : 16;
+        struct header_line *lines =
+            l->count < HEADER_LINES_MOST ? reallocarray(l->lines, cap, sizeof *lines) : NULL;
+        if (!lines) {
+            free(name);
+            return false;
+        }
+        l->lines = lines;
+        l->cap = cap;
+    }
+    struct header_line line = {
+        .name = name, .value = value_text(value), .type = value_type_name(value->type), .depth = depth};
+    if (!line.name || !line.value) {
+        free(line.name);
+        free(line.value);
+        return false;
+    }
+    l->lines[l->count++] = line;
+    return true;
+}
+
+static void lines_add(struct header_lines *l, struct headers headers, int depth)
+{
+    char index[16];
+    for (uint32_t i = 0; i < headers.count; i++) {
+        const struct header *h = &headers.items[i];
+        snprintf(index, sizeof index, "[%" PRIu32 "]", i);
+        if (!line_add(l, h->name.data ? text_of(h->name) : strdup(index), &h->value, depth))
+            return;
+        bool nested = h->value.type == VALUE_ARRAY || h->value.type == VALUE_TABLE;
+        if (nested && h->value.list.items && depth < 16)
+            lines_add(l, (struct headers){h->value.list.items, h->value.list.count}, depth + 1);
+    }
+}
+
+void header_lines_make(struct header_lines *l, const struct message *m)
+{
+    *l = (struct header_lines){.lines = NULL};
+    struct header key = {.name = BYTES_LITERAL("key"), .value = {.type = VALUE_BYTES, .bytes = m->key}};
+    struct header id = {.name = BYTES_LITERAL("id"), .value = {.type = VALUE_STRING, .bytes = m->id}};
+    if (m->key.data)
+        lines_add(l, (struct headers){&key, 1}, 0);
+    if (m->id.data)
+        lines_add(l, (struct headers){&id, 1}, 0);
+    lines_add(l, m->headers, 0);
+    lines_add(l, m->properties, 0);
+}
+
+void header_lines_free(struct header_lines *l)
+{
+    for (size_t i = 0; i < l->count; i++) {
+        free(l->lines[i].name);
+        free(l->lines[i].value);
+    }
+    free(l->lines);
+    *l = (struct header_lines){.lines = NULL};
+}
+
+/* ---- fields ---- */
+
+static int draw_quoted(struct canvas *c, int x, int y, int max, struct bytes text)
+{
+    int used = canvas_text(c, x, y, max, ROLE_TREE_STRING, "\"");
+    used += canvas_bytes(c, x + used, y, max - used - 1, ROLE_TREE_STRING, text);
+    return used + canvas_text(c, x + used, y, max - used, ROLE_TREE_STRING, "\"");
+}
+
+int field_draw(struct canvas *c, int x, int y, int max, const struct field *f)
+{
+    switch (f->kind) {
+    case FIELD_OBJECT: return canvas_printf(c, x, y, max, ROLE_TREE_LINE, "{%u}", f->children);
+    case FIELD_ARRAY: return canvas_printf(c, x, y, max, ROLE_TREE_LINE, "[%u]", f->children);
+    case FIELD_LAYER: return canvas_printf(c, x, y, max, ROLE_FORMAT, "unwrapped");
+    case FIELD_STRING: return draw_quoted(c, x, y, max, f->text);
+    case FIELD_NUMBER: return canvas_bytes(c, x, y, max, ROLE_TREE_NUMBER, f->text);
+    case FIELD_BOOL: return canvas_bytes(c, x, y, max, ROLE_TREE_WORD, f->text);
+    case FIELD_NULL: return canvas_text(c, x, y, max, ROLE_TREE_WORD, "null");
+    case FIELD_BYTES: return canvas_bytes(c, x, y, max, ROLE_TREE_STRING, bytes_slice(f->text, 0, 256));
+    case FIELD_ERROR: return canvas_bytes(c, x, y, max, ROLE_FAULT, f->text);
+    case FIELD_KINDS: break;
+    }
+    return 0;
+}
+
+/* Types that the value shows anyway are left out. */
+const char *field_note(const struct field *f, char *into, size_t size)
+{
+    static const char *const plain[] = {"object", "array", "string", "number", "bool", "null", "error"};
+    const char *type = f->type ? f->type : "";
+    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
+        if (!strcmp(type, plain[i]))
+            type = "";
+    snprintf(into, size, "%s%s%s%s", type, f->flags & FIELD_DUPLICATE ? " again: the name is not unique" : "",
+             f->flags & FIELD_UNKNOWN ? " not in the schema" : "",
+             f->flags & FIELD_DEFAULT ? " default" : "");
+    return into;
+}
+
+bool bytes_contain(struct bytes b, const char *text)
+{
+    size_t len = strlen(text);
+    for (size_t i = 0; len && i + len <= b.len; i++) {
+        size_t n = 0;
+        while (n < len && tolower(b.data[i + n]) == tolower((unsigned char)text[n]))
+            n++;
+        if (n == len)
+            return true;
+    }
+    return false;
+}

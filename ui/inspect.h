@@ -1,0 +1,32 @@
+/* What the inspector shows of a message beside its bytes: fields of a tree in one line each, and headers as lines. Floor 5. */
+#ifndef SIGNALBOX_UI_INSPECT_H
+#define SIGNALBOX_UI_INSPECT_H
+
+#include "model/field.h"
+#include "model/message.h"
+#include "ui/canvas.h"
+
+struct header_line {
+    char *name, *value;
+    const char *type; /* static */
+    int depth;        /* of nested tables and arrays */
+};
+struct header_lines {
+    struct header_line *lines;
+    size_t count, cap;
+};
+
+enum { HEADER_LINES_MOST = 2000 };
+
+/* Headers first, then properties; strings are cut at 1 KiB. Whatever fits in memory. */
+void header_lines_make(struct header_lines *l, const struct message *m);
+void header_lines_free(struct header_lines *l);
+
+/* A field's value in at most max cells; returns the cells used. */
+int field_draw(struct canvas *c, int x, int y, int max, const struct field *f);
+/* What stands behind it, muted: its type, or what is odd about it. */
+const char *field_note(const struct field *f, char *into, size_t size);
+/* Does b contain text, ASCII letters in any case? */
+bool bytes_contain(struct bytes b, const char *text);
+
+#endif

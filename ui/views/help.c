@@ -1,0 +1,210 @@
+/* Help: every key of the place one came from, the commands and the filter language, from the tables that the program runs
+ * on. Typing narrows it; Enter runs a key. */
+#include "base/text.h"
+#include "base/utf8.h"
+#include "ui/command.h"
+#include "ui/paint.h"
+#include "ui/screen.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum help_kind { HELP_HEAD, HELP_KEY, HELP_COMMAND, HELP_TOPIC };
+
+struct help_row {
+    enum help_kind kind;
+    const struct key_row *key;
+    const struct command_row *command;
+    const char *left, *text; /* HELP_HEAD, HELP_TOPIC */
+};
+
+enum { HELP_ROWS = 128 };
+
+struct help {
+    char typed[64];
+    enum key_context context;
+    const char *place;
+    struct help_row rows[HELP_ROWS];
+    size_t count, at, top, height;
+};
+
+static const struct {
+    const char *left, *text;
+} topics[] = {
+    {"word", "messages that contain it, in any case (Upper letters make case count)"},
+    {"'exact'  /regex/", "the same, exactly, or as a regular expression"},
+    {"body.a.b[0] > 5", "a field of the payload; also headers.NAME key size age format channel ..."},
+    {"a b | !c", "a and b, or not c; parentheses group"},
+    {"●▲✖?○", "up, slow or in doubt, down, stale (no news), waiting for the first news"},
+    {"READS", "NONE: looking leaves no trace. MARKS: sets redelivered. CONSUMES: takes the message away"},
+};
+
+static void row_texts(const struct help_row *row, char *left, size_t size, const char **text)
+{
+    *text = row->text;
+    if (row->kind == HELP_KEY) {
+        keymap_all(row->key, left, size);
+        *text = row->key->help;
+    } else if (row->kind == HELP_COMMAND) {
+        snprintf(left, size, ":%s %s", row->command->name, row->command->arguments);
+        *text = row->command->help;
+    } else {
+        text_copy(left, size, row->left);
+    }
+}
+
+static bool matches(const struct help *h, const struct help_row *row)
+{
+    char left[64];
+    const char *text;
+    row_texts(row, left, sizeof left, &text);
+    return !h->typed[0] || strcasestr(left, h->typed) || strcasestr(text, h->typed) ||
+           (row->kind == HELP_KEY && strcasestr(row->key->name, h->typed));
+}
+
+static void add(struct help *h, struct help_row row)
+{
+    if (h->count < HELP_ROWS && (row.kind == HELP_HEAD || matches(h, &row)))
+        h->rows[h->count++] = row;
+}
+
+/* A head with nothing under it goes again. */
+static void end_section(struct help *h)
+{
+    if (h->count && h->rows[h->count - 1].kind == HELP_HEAD)
+        h->count--;
+}
+
+static void add_keys(struct help *h, bool own)
+{
+    size_t count;
+    const struct key_row *rows = keymap_rows(&count);
+    uint32_t all = (1u << KEY_CONTEXTS) - 1;
+    for (size_t i = 0; i < count; i++)
+        if (keymap_applies(&rows[i], h->context) && (rows[i].contexts != all) == own)
+            add(h, (struct help_row){.kind = HELP_KEY, .key = &rows[i]});
+    end_section(h);
+}
+
+static void collect(struct help *h)
+{
+    size_t count;
+    const struct command_row *commands = command_rows(&count);
+    h->count = 0;
+    add(h, (struct help_row){.kind = HELP_HEAD, .left = "THIS PLACE", .text = h->place});
+    add_keys(h, true);
+    add(h, (struct help_row){.kind = HELP_HEAD, .left = "EVERYWHERE", .text = ""});
+    add_keys(h, false);
+    add(h, (struct help_row){.kind = HELP_HEAD, .left = "COMMANDS", .text = "a unique beginning will do"});
+    for (size_t i = 0; i < count; i++)
+        add(h, (struct help_row){.kind = HELP_COMMAND, .command = &commands[i]});
+    end_section(h);
+    add(h, (struct help_row){.kind = HELP_HEAD, .left = "WORDS AND FILTERS", .text = ""});
+    for (size_t i = 0; i < sizeof topics / sizeof *topics; i++)
+        add(h, (struct help_row){.kind = HELP_TOPIC, .left = topics[i].left, .text = topics[i].text});
+    end_section(h);
+    if (h->at >= h->count)
+        h->at = h->count ? h->count - 1 : 0;
+}
+
+static void draw_row(struct frame *f, struct rect r, const struct help_row *row, bool here)
+{
+    char left[64];
+    const char *text;
+    int wide = r.w >= 100 ? 34 : 28;
+    row_texts(row, left, sizeof left, &text);
+    bool head = row->kind == HELP_HEAD;
+    canvas_text(f->canvas, r.x + 2, r.y, wide, head ? ROLE_TITLE : ROLE_KEY, left);
+    canvas_text(f->canvas, r.x + 3 + wide, r.y, r.w - wide - 4, head ? ROLE_MUTED : ROLE_TEXT, text);
+    if (!here)
+        return;
+    canvas_text(f->canvas, r.x, r.y, 1, ROLE_FOCUS, "▸");
+    canvas_select(f->canvas, r);
+}
+
+static void help_draw(struct view *v, struct frame *f, struct rect r)
+{
+    struct help *h = v->state;
+    collect(h);
+    h->height = (size_t)(r.h - 2);
+    scroll_to(&h->top, h->at, h->count, h->height);
+    canvas_printf(f->canvas, r.x + 2, r.y, r.w - 4, ROLE_INPUT, "search: %s", h->typed);
+    int x = r.x + 10 + (int)utf8_cells(bytes_of_text(h->typed));
+    for (size_t i = 0; i < h->height && h->top + i < h->count; i++)
+        draw_row(f, (struct rect){r.x, r.y + 1 + (int)i, r.w, 1}, &h->rows[h->top + i], h->top + i == h->at);
+    if (h->count == 0)
+        canvas_text(f->canvas, r.x + 2, r.y + 1, r.w - 4, ROLE_MUTED,
+                    "Nothing matches. Backspace takes a letter back.");
+    canvas_text(f->canvas, 1, r.y + r.h - 1, r.w - 2, ROLE_MUTED,
+                "type to search   Enter runs a key   arrows move   Esc back   more: man signalbox");
+    canvas_cursor(f->canvas, x, r.y, true);
+}
+
+static void run_row(struct view *v)
+{
+    const struct help *h = v->state;
+    const struct help_row *row = h->at < h->count ? &h->rows[h->at] : NULL;
+    if (!row || (row->kind != HELP_KEY && row->kind != HELP_COMMAND))
+        return;
+    screen_back(v->screen);
+    if (row->kind == HELP_KEY)
+        screen_act(v->screen, row->key->action);
+    else
+        screen_prompt(v->screen, PROMPT_COMMAND, row->command->name);
+}
+
+static bool help_key(struct view *v, int key)
+{
+    struct help *h = v->state;
+    size_t len = strlen(h->typed);
+    uint8_t utf8[4];
+    size_t n = key >= ' ' && key < UIKEY_FIRST_NAMED ? utf8_encode((uint32_t)key, utf8) : 0;
+    collect(h);
+    if (key == UIKEY_ERASE) {
+        while (len && ((uint8_t)h->typed[--len] & 0xC0) == 0x80)
+            ;
+        h->typed[len] = '\0';
+    } else if (key == UIKEY_RETURN) {
+        run_row(v);
+    } else if (n && len + n < sizeof h->typed) {
+        memcpy(h->typed + len, utf8, n);
+        h->typed[len + n] = '\0';
+        h->at = h->top = 0;
+    } else {
+        return false;
+    }
+    return true;
+}
+
+static enum action help_action(struct view *v, enum action action)
+{
+    struct help *h = v->state;
+    size_t to = move_by(action, h->at, h->count, h->height);
+    if (to == SIZE_MAX)
+        return action == ACTION_HELP ? ACTION_NONE : action;
+    h->at = to;
+    return ACTION_NONE;
+}
+
+static void help_enter(struct view *v, const void *argument)
+{
+    struct help *h = v->state;
+    const struct view *below = screen_below(v->screen);
+    (void)argument;
+    h->context = below->ops->keys;
+    h->place = below->ops->title;
+    h->typed[0] = '\0';
+    h->at = h->top = 0;
+}
+
+extern const struct view_ops help_view;
+const struct view_ops help_view = {
+    .name = "help",
+    .title = "Help",
+    .keys = KEYS_HELP,
+    .state_size = sizeof(struct help),
+    .enter = help_enter,
+    .draw = help_draw,
+    .action = help_action,
+    .key = help_key,
+};

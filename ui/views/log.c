@@ -1,0 +1,158 @@
+/* The log: the program's own ring, newest at the foot, from a level on. */
+#include "base/log.h"
+#include "ui/paint.h"
+#include "ui/screen.h"
+#include "ui/view.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct log_state {
+    enum log_level level;
+    uint64_t *ids; /* what is shown, oldest first; made anew for every frame */
+    size_t count, cap;
+    uint64_t on;   /* id of the cursor's line */
+    bool scrolled; /* else it stays on the newest */
+    size_t top, height;
+    uint64_t newest; /* as last seen */
+};
+
+static void collect(struct log_state *l)
+{
+    uint64_t oldest, newest;
+    struct log_line line;
+    log_range(&oldest, &newest);
+    l->count = 0;
+    l->newest = newest;
+    size_t most = newest ? (size_t)(newest - oldest + 1) : 0;
+    if (most > l->cap) {
+        uint64_t *ids = reallocarray(l->ids, most, sizeof *ids);
+        if (!ids)
+            return;
+        l->ids = ids;
+        l->cap = most;
+    }
+    for (uint64_t id = oldest; newest && id <= newest; id++)
+        if (log_get(id, &line) && line.level >= l->level)
+            l->ids[l->count++] = id;
+}
+
+static size_t cursor(const struct log_state *l)
+{
+    size_t at = 0;
+    if (!l->scrolled)
+        return l->count ? l->count - 1 : 0;
+    while (at + 1 < l->count && l->ids[at] < l->on)
+        at++;
+    return at;
+}
+
+static enum role level_role(enum log_level level)
+{
+    static const enum role roles[] = {ROLE_MUTED, ROLE_INFO, ROLE_WARN, ROLE_CRIT};
+    return roles[level];
+}
+
+enum { L_TIME, L_LEVEL, L_SOURCE, L_TEXT, L_COLUMNS };
+static const struct column columns[L_COLUMNS] = {
+    {"TIME", 12, false, 0}, {"LEVEL", 5, false, 0}, {"SOURCE", 18, false, 0}, {"WHAT", 0, false, 0}};
+
+static void draw_line(struct frame *f, struct rect r, uint64_t id, bool here)
+{
+    struct slot slots[L_COLUMNS];
+    struct log_line line;
+    char time[24];
+    if (!log_get(id, &line))
+        return;
+    columns_fit(columns, L_COLUMNS, r.x + 2, r.w - 2, slots);
+    column_put(f->canvas, r.y, &columns[L_TIME], &slots[L_TIME], ROLE_MUTED,
+               clock_hms(line.time_ns, time, sizeof time, 3));
+    column_put(f->canvas, r.y, &columns[L_LEVEL], &slots[L_LEVEL], level_role(line.level),
+               log_level_name(line.level));
+    column_put(f->canvas, r.y, &columns[L_SOURCE], &slots[L_SOURCE], ROLE_SOURCE, line.source);
+    column_put(f->canvas, r.y, &columns[L_TEXT], &slots[L_TEXT], ROLE_TEXT, line.text);
+    if (!here)
+        return;
+    canvas_text(f->canvas, r.x, r.y, 1, ROLE_FOCUS, "▸");
+    canvas_select(f->canvas, r);
+    canvas_cursor(f->canvas, r.x, r.y, false);
+}
+
+static void log_draw(struct view *v, struct frame *f, struct rect r)
+{
+    struct log_state *l = v->state;
+    struct slot slots[L_COLUMNS];
+    struct log_line line;
+    collect(l);
+    size_t at = cursor(l);
+    l->height = (size_t)(r.h - 2);
+    scroll_to(&l->top, at, l->count, l->height);
+    columns_fit(columns, L_COLUMNS, r.x + 2, r.w - 2, slots);
+    columns_head(f->canvas, r.y, columns, L_COLUMNS, slots);
+    for (size_t i = 0; i < l->height && l->top + i < l->count; i++)
+        draw_line(f, (struct rect){r.x, r.y + 1 + (int)i, r.w, 1}, l->ids[l->top + i], l->top + i == at);
+    if (l->count == 0)
+        canvas_text(f->canvas, r.x + 2, r.y + 1, r.w - 4, ROLE_MUTED,
+                    "Nothing has been logged at this level.");
+    int y = r.y + r.h - 1;
+    int x = 1 + canvas_printf(f->canvas, 1, y, 40, l->scrolled ? ROLE_PAUSED : ROLE_LIVE, "%s",
+                              l->scrolled ? "PAUSED" : "LIVE");
+    x += canvas_printf(f->canvas, x + 2, y, 40, ROLE_MUTED, "from %s on, %zu lines", log_level_name(l->level),
+                       l->count) +
+         2;
+    if (l->count && log_get(l->ids[at], &line)) /* the whole text of a line that was cut */
+        canvas_text(f->canvas, x + 3, y, r.w - x - 4, ROLE_MUTED, line.text);
+}
+
+static enum action log_action(struct view *v, enum action action)
+{
+    struct log_state *l = v->state;
+    collect(l);
+    size_t to = move_by(action, cursor(l), l->count, l->height);
+    if (action == ACTION_LEVEL) {
+        l->level = l->level == LOG_ERROR ? LOG_DEBUG : l->level + 1;
+    } else if (action == ACTION_FOLLOW || action == ACTION_BOTTOM) {
+        l->scrolled = false;
+    } else if (to != SIZE_MAX) {
+        l->scrolled = l->count > 0;
+        l->on = l->count ? l->ids[to] : 0;
+    } else {
+        return action;
+    }
+    return ACTION_NONE;
+}
+
+static bool log_event(struct view *v, uint32_t changes)
+{
+    const struct log_state *l = v->state;
+    uint64_t oldest, newest;
+    log_range(&oldest, &newest);
+    return newest != l->newest || (changes & HUB_LOG);
+}
+
+static enum err log_open_view(struct view *v, struct err_info *err)
+{
+    struct log_state *l = v->state;
+    (void)err;
+    l->level = LOG_INFO;
+    return ERR_OK;
+}
+
+static void log_close(struct view *v)
+{
+    struct log_state *l = v->state;
+    free(l->ids);
+}
+
+extern const struct view_ops log_view;
+const struct view_ops log_view = {
+    .name = "log",
+    .title = "Log",
+    .keys = KEYS_LOG,
+    .state_size = sizeof(struct log_state),
+    .open = log_open_view,
+    .close = log_close,
+    .on_event = log_event,
+    .draw = log_draw,
+    .action = log_action,
+};
