@@ -1,0 +1,214 @@
+#include "base/json.h"
+
+#include "base/utf8.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define EXACT_DOUBLE (INT64_C(1) << 53)
+
+void json_write(struct json_writer *w, struct buffer *out)
+{
+    *w = (struct json_writer){.out = out};
+}
+
+static void begin_value(struct json_writer *w)
+{
+    if (w->after_name) {
+        w->after_name = false;
+        return;
+    }
+    uint64_t bit = UINT64_C(1) << (w->depth & 63);
+    if (w->depth && (w->has_member & bit))
+        buffer_byte(w->out, ',');
+    w->has_member |= bit;
+}
+
+static void open_list(struct json_writer *w, uint8_t bracket)
+{
+    begin_value(w);
+    buffer_byte(w->out, bracket);
+    w->depth++;
+    w->has_member &= ~(UINT64_C(1) << (w->depth & 63));
+}
+
+static void close_list(struct json_writer *w, uint8_t bracket)
+{
+    w->depth--;
+    buffer_byte(w->out, bracket);
+}
+
+void json_object(struct json_writer *w)
+{
+    open_list(w, '{');
+}
+
+void json_object_end(struct json_writer *w)
+{
+    close_list(w, '}');
+}
+
+void json_array(struct json_writer *w)
+{
+    open_list(w, '[');
+}
+
+void json_array_end(struct json_writer *w)
+{
+    close_list(w, ']');
+}
+
+/* 0: as it is; 1: \u00XX; else the letter behind the backslash. */
+static const uint8_t escapes[256] = {
+    [0] = 1,   [1] = 1,    [2] = 1,  [3] = 1,    [4] = 1,    [5] = 1,     [6] = 1,       [7] = 1,   [8] = 'b',
+    [9] = 't', [10] = 'n', [11] = 1, [12] = 'f', [13] = 'r', [14] = 1,    [15] = 1,      [16] = 1,  [17] = 1,
+    [18] = 1,  [19] = 1,   [20] = 1, [21] = 1,   [22] = 1,   [23] = 1,    [24] = 1,      [25] = 1,  [26] = 1,
+    [27] = 1,  [28] = 1,   [29] = 1, [30] = 1,   [31] = 1,   ['"'] = '"', ['\\'] = '\\', [127] = 1,
+};
+
+static void put_escape(struct buffer *out, uint8_t c)
+{
+    static const char digits[] = "0123456789abcdef";
+    if (escapes[c] != 1) {
+        buffer_append(out, (uint8_t[]){'\\', escapes[c]}, 2);
+        return;
+    }
+    uint8_t text[] = {'\\', 'u', '0', '0', (uint8_t)digits[c >> 4], (uint8_t)digits[c & 15]};
+    buffer_append(out, text, sizeof text);
+}
+
+static void put_quoted(struct buffer *out, struct bytes text)
+{
+    size_t clean = 0, at = 0;
+    buffer_byte(out, '"');
+    while (at < text.len) {
+        uint8_t c = text.data[at];
+        if (c < 0x80 && !escapes[c]) {
+            at++;
+            continue;
+        }
+        size_t before = at;
+        bool bad = c >= 0x80 && utf8_next(text, &at) == UTF8_INVALID;
+        if (c >= 0x80 && !bad)
+            continue;
+        buffer_append(out, text.data + clean, before - clean);
+        if (bad) {
+            buffer_text(out, "\xEF\xBF\xBD");
+        } else {
+            put_escape(out, c);
+            at++;
+        }
+        clean = at;
+    }
+    buffer_append(out, text.data + clean, text.len - clean);
+    buffer_byte(out, '"');
+}
+
+void json_name_bytes(struct json_writer *w, struct bytes name)
+{
+    begin_value(w);
+    put_quoted(w->out, name);
+    buffer_byte(w->out, ':');
+    w->after_name = true;
+}
+
+void json_name(struct json_writer *w, const char *name)
+{
+    json_name_bytes(w, bytes_of_text(name));
+}
+
+void json_null(struct json_writer *w)
+{
+    begin_value(w);
+    buffer_append(w->out, "null", 4);
+}
+
+void json_string(struct json_writer *w, struct bytes utf8)
+{
+    if (!utf8.data) {
+        json_null(w);
+        return;
+    }
+    begin_value(w);
+    put_quoted(w->out, utf8);
+}
+
+void json_text(struct json_writer *w, const char *text)
+{
+    json_string(w, bytes_of_text(text));
+}
+
+static void put_decimal(struct json_writer *w, bool negative, uint64_t magnitude)
+{
+    uint8_t text[24];
+    size_t at = sizeof text;
+    bool quoted = magnitude > (uint64_t)EXACT_DOUBLE;
+    begin_value(w);
+    if (quoted)
+        text[--at] = '"';
+    do {
+        text[--at] = (uint8_t)('0' + magnitude % 10);
+    } while (magnitude /= 10);
+    if (negative)
+        text[--at] = '-';
+    if (quoted)
+        text[--at] = '"';
+    buffer_append(w->out, text + at, sizeof text - at);
+}
+
+void json_int(struct json_writer *w, int64_t value)
+{
+    put_decimal(w, value < 0, value < 0 ? 0 - (uint64_t)value : (uint64_t)value);
+}
+
+void json_uint(struct json_writer *w, uint64_t value)
+{
+    put_decimal(w, false, value);
+}
+
+void json_double(struct json_writer *w, double value)
+{
+    char text[40];
+    if (!isfinite(value)) {
+        json_text(w, isnan(value) ? "NaN" : value > 0 ? "Infinity" : "-Infinity");
+        return;
+    }
+    begin_value(w);
+    for (int precision = 1; precision <= 17; precision++) {
+        snprintf(text, sizeof text, "%.*g", precision, value);
+        if (strtod(text, NULL) == value)
+            break;
+    }
+    buffer_text(w->out, text);
+}
+
+void json_bool(struct json_writer *w, bool value)
+{
+    begin_value(w);
+    buffer_text(w->out, value ? "true" : "false");
+}
+
+void json_raw(struct json_writer *w, struct bytes json)
+{
+    begin_value(w);
+    buffer_bytes(w->out, json);
+}
+
+void json_byte_string(struct json_writer *w, struct bytes b)
+{
+    if (!b.data) {
+        json_null(w);
+        return;
+    }
+    begin_value(w);
+    if (utf8_valid(b)) {
+        buffer_append(w->out, "{\"text\":", 8);
+        put_quoted(w->out, b);
+    } else {
+        buffer_append(w->out, "{\"base64\":\"", 11);
+        buffer_base64(w->out, b);
+        buffer_byte(w->out, '"');
+    }
+    buffer_byte(w->out, '}');
+}
