@@ -1,0 +1,221 @@
+/* Words to flags and arguments. Flags may stand anywhere, `--` ends them, `--name=value` and `--name value` are the same. */
+#include "cli/cli.h"
+
+#include "base/text.h"
+
+#include <stdio.h>
+
+const struct flag_row flag_rows[FLAGS] = {
+#define X(id, name, letter, kind, argument, text) {name, letter, FLAG_##kind, argument, text},
+#include "cli/flags.def"
+#undef X
+};
+
+struct parse {
+    struct cli *cli;
+    char **argv;
+    int argc, at;
+    size_t kept; /* arguments, moved to the front of argv */
+};
+
+static enum flag find_flag(const char *name, size_t len)
+{
+    for (int i = 0; i < FLAGS; i++)
+        if (strlen(flag_rows[i].name) == len && memcmp(flag_rows[i].name, name, len) == 0)
+            return (enum flag)i;
+    return FLAGS;
+}
+
+static enum flag find_letter(char letter)
+{
+    for (int i = 0; i < FLAGS; i++)
+        if (flag_rows[i].letter && flag_rows[i].letter == letter)
+            return (enum flag)i;
+    return FLAGS;
+}
+
+static int unknown_flag(struct parse *p, const char *word)
+{
+    const char *names[FLAGS + 1], *command = p->cli->command ? p->cli->command->name : NULL;
+    char name[64];
+    size_t n = 0;
+    for (int i = 0; i < FLAGS; i++)
+        if (!p->cli->command || (p->cli->command->flags | FLAGS_GLOBAL) >> i & 1)
+            names[n++] = flag_rows[i].name;
+    names[n] = NULL;
+    text_copy_bytes(name, sizeof name, bytes_of(word, strcspn(word, "=")));
+    const char *near = text_nearest(name + strspn(name, "-"), names);
+    if (near)
+        return cli_usage("unknown flag `%s`; did you mean `--%s`?", name, near);
+    return cli_usage("unknown flag `%s`; `signalbox %s%s--help` lists them", name, command ? command : "",
+                     command ? " " : "");
+}
+
+static int take_value(struct parse *p, enum flag flag, const char *value)
+{
+    struct flags *f = &p->cli->flags;
+    const struct flag_row *row = &flag_rows[flag];
+    if (row->kind == FLAG_LIST) {
+        if (f->list_count == MOST_LIST)
+            return cli_usage("--%s more than %d times", row->name, MOST_LIST);
+        f->list[f->list_count++] = value;
+    } else if (row->kind == FLAG_COUNT && (!text_int64(value, &f->number[flag]) || f->number[flag] < 0)) {
+        return cli_usage("--%s %s: write a number", row->name, value);
+    } else if (row->kind == FLAG_DURATION &&
+               (!text_duration(value, &f->number[flag]) || f->number[flag] < 0)) {
+        return cli_usage("--%s %s: write a duration: 250ms 5s 5m", row->name, value);
+    }
+    f->text[flag] = value;
+    f->set |= UINT64_C(1) << flag;
+    return 0;
+}
+
+static int take_flag(struct parse *p, enum flag flag, const char *word, const char *attached)
+{
+    const struct flag_row *row = &flag_rows[flag];
+    if (flag == FLAGS)
+        return unknown_flag(p, word);
+    if (row->kind == FLAG_ON) {
+        if (attached)
+            return cli_usage("--%s takes no value", row->name);
+        p->cli->flags.set |= UINT64_C(1) << flag;
+        return 0;
+    }
+    if (!attached && p->at + 1 >= p->argc)
+        return cli_usage("--%s needs a value: --%s %s", row->name, row->name, row->argument);
+    return take_value(p, flag, attached ? attached : p->argv[++p->at]);
+}
+
+static int take_long(struct parse *p, const char *word)
+{
+    const char *equals = strchr(word, '=');
+    size_t len = equals ? (size_t)(equals - word) : strlen(word);
+    return take_flag(p, find_flag(word + 2, len - 2), word, equals ? equals + 1 : NULL);
+}
+
+/* -n 5 and -n5; several letters at once only where all but the last take no value. */
+static int take_short(struct parse *p, const char *word)
+{
+    for (const char *c = word + 1; *c; c++) {
+        enum flag flag = find_letter(*c);
+        bool value = flag != FLAGS && flag_rows[flag].kind != FLAG_ON;
+        int code = take_flag(p, flag, word, value && c[1] ? c + 1 : NULL);
+        if (code || value)
+            return code;
+    }
+    return 0;
+}
+
+static int take_words(struct parse *p)
+{
+    bool only_arguments = false;
+    for (p->at = 1; p->at < p->argc; p->at++) {
+        char *word = p->argv[p->at];
+        int code = 0;
+        if (only_arguments || word[0] != '-' || word[1] == '\0') {
+            if (!only_arguments && p->kept == 0 && !p->cli->command && (p->cli->command = command_find(word)))
+                continue;
+            p->argv[p->kept++] = word;
+        } else if (strcmp(word, "--") == 0) {
+            only_arguments = true;
+        } else {
+            code = word[1] == '-' ? take_long(p, word) : take_short(p, word);
+        }
+        if (code)
+            return code;
+    }
+    return 0;
+}
+
+/* A flag that some other command takes is as unknown here as any other, but we can say whose it is. */
+static int check_flags(const struct cli *c)
+{
+    uint64_t allowed = FLAGS_GLOBAL | (c->command ? c->command->flags : F(DEMO) | F(VERSION));
+    uint64_t wrong = c->flags.set & ~allowed;
+    for (int i = 0; wrong && i < FLAGS; i++)
+        if (wrong >> i & 1)
+            return cli_usage("`signalbox%s%s` takes no --%s; `--help` lists its flags", c->command ? " " : "",
+                             c->command ? c->command->name : "", flag_rows[i].name);
+    if (cli_flag(c, FLAG_JSON) + cli_flag(c, FLAG_PLAIN) + cli_flag(c, FLAG_FORMAT) > 1)
+        return cli_usage("--json, --plain and --format exclude each other: choose one");
+    const char *color = cli_text(c, FLAG_COLOR);
+    if (color && strcmp(color, "auto") && strcmp(color, "always") && strcmp(color, "never"))
+        return cli_usage("--color %s: write auto, always or never", color);
+    return 0;
+}
+
+static int check_count(const struct cli *c)
+{
+    const struct command *command = c->command;
+    if (c->arg_count < command->min_args)
+        return cli_usage("`signalbox %s` needs %s: signalbox %s %s", command->name, command->missing,
+                         command->name, command->args);
+    if (c->arg_count > command->max_args)
+        return cli_usage("`%s` is one argument too many: signalbox %s %s", c->args[command->max_args],
+                         command->name, command->args);
+    return 0;
+}
+
+/* Without a command all arguments are addresses; a lone word that is none was meant as a command. */
+static int check_word(const struct cli *c)
+{
+    const char *names[64], *word = c->arg_count ? c->args[0] : "/";
+    size_t n = 0;
+    if (strpbrk(word, "/:"))
+        return 0;
+    for (size_t i = 0; i < c->config.endpoint_count; i++)
+        if (strcmp(c->config.endpoints[i].endpoint.name, word) == 0)
+            return 0;
+    for (; commands[n] && n + 1 < sizeof names / sizeof *names; n++)
+        names[n] = commands[n]->name;
+    names[n] = NULL;
+    const char *near = text_nearest(word, names);
+    if (near)
+        return cli_usage("unknown command `%s`; did you mean `%s`?", word, near);
+    return cli_usage("`%s` is neither a command nor an address; `signalbox help` lists the commands", word);
+}
+
+static int answer_help(const struct cli *c)
+{
+    struct buffer out;
+    buffer_init(&out, 1 << 20);
+    if (cli_flag(c, FLAG_VERSION))
+        buffer_text(&out, "signalbox " SIGNALBOX_VERSION "\n");
+    else if (c->command)
+        help_command(c->command, &out);
+    else
+        help_overview(&out);
+    int code = cli_print(&out);
+    buffer_free(&out);
+    return code;
+}
+
+int cli_parse(struct cli *c, int argc, char **argv, const struct registry *registry, bool *done)
+{
+    struct parse p = {.cli = c, .argv = argv, .argc = argc};
+    *c = (struct cli){.registry = registry, .args = (const char *const *)argv};
+    *done = false;
+    int code = take_words(&p);
+    c->arg_count = p.kept;
+    if (code)
+        return code;
+    if (cli_flag(c, FLAG_HELP) || (!c->command && cli_flag(c, FLAG_VERSION))) {
+        *done = true;
+        return answer_help(c);
+    }
+    code = check_flags(c);
+    if (!code && c->command)
+        code = check_count(c);
+    return code;
+}
+
+int cli_configure(struct cli *c)
+{
+    int code = 0;
+    if (!c->config.arena) {
+        struct err_info err = {.code = ERR_OK};
+        bool offline = cli_flag(c, FLAG_DEMO) || (c->command && c->command->offline);
+        code = offline ? (config_init(&c->config, &err) ? cli_error(&err) : 0) : cli_load_config(c);
+    }
+    return code || c->command ? code : check_word(c);
+}

@@ -1,0 +1,154 @@
+#include "cli/cli.h"
+
+#include "base/text.h"
+#include "cli/output.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* ---- talking ---- */
+
+static void say(const char *format, va_list args)
+{
+    char text[1200];
+    int n = vsnprintf(text, sizeof text - 1, format, args);
+    size_t len = n < 0 ? 0 : (size_t)n < sizeof text - 1 ? (size_t)n : sizeof text - 2;
+    for (size_t i = 0; i < len; i++)
+        if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
+            text[i] = ' ';
+    text[len] = '\0';
+    fprintf(stderr, "signalbox: %s\n", text);
+}
+
+void cli_note(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    say(format, args);
+    va_end(args);
+}
+
+void cli_notice(const struct cli *c, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    if (!cli_flag(c, FLAG_QUIET))
+        say(format, args);
+    va_end(args);
+}
+
+int cli_error(const struct err_info *err)
+{
+    char text[1000];
+    cli_note("%s", err_format(err, text, sizeof text));
+    return err_exit_code(err->code);
+}
+
+int cli_usage(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    say(format, args);
+    va_end(args);
+    return err_exit_code(ERR_USAGE);
+}
+
+int cli_print(struct buffer *text)
+{
+    struct err_info err = {.code = ERR_OK};
+    if (!buffer_ok(text))
+        err_set(&err, ERR_LIMIT, "the output is too large");
+    else if (!output_write(STDOUT_FILENO, buffer_view(text), &err) || err.code == ERR_CLOSED)
+        return 0;
+    return cli_error(&err);
+}
+
+bool cli_color(const struct cli *c, int fd)
+{
+    const char *when = cli_text(c, FLAG_COLOR), *no = getenv("NO_COLOR"), *term = getenv("TERM");
+    if (when && strcmp(when, "auto") != 0)
+        return strcmp(when, "always") == 0;
+    return isatty(fd) && !(no && *no) && term && *term && strcmp(term, "dumb") != 0;
+}
+
+bool cli_progress(const struct cli *c)
+{
+    return !cli_flag(c, FLAG_QUIET) && isatty(STDERR_FILENO);
+}
+
+/* ---- configuration ---- */
+
+void cli_fault(const char *file, const struct config_fault *fault)
+{
+    if (fault->line)
+        cli_note("%s:%u:%u: %s", file, fault->line, fault->column, fault->text);
+    else
+        cli_note("%s: %s", file, fault->text);
+}
+
+static void report_fault(void *context, const char *file, const struct config_fault *fault)
+{
+    (void)context;
+    cli_fault(file, fault);
+}
+
+int cli_load_config(struct cli *c)
+{
+    struct err_info err = {.code = ERR_OK};
+    if (!config_load(&c->config, cli_text(c, FLAG_CONFIG), c->registry->brokers, c->registry->probes,
+                     report_fault, NULL, &err))
+        return 0;
+    return err.code == ERR_CONFIG ? err_exit_code(ERR_CONFIG) : cli_error(&err);
+}
+
+int cli_run(struct cli *c)
+{
+    int code = cli_configure(c);
+    return code ? code : c->command->run(c);
+}
+
+void cli_free(struct cli *c)
+{
+    config_free(&c->config);
+}
+
+/* ---- addresses ---- */
+
+int cli_address(struct cli *c, size_t i, bool channel_wanted, struct address *address)
+{
+    struct err_info err = {.code = ERR_OK};
+    if (config_address(&c->config, c->args[i], c->registry->brokers, address, &err))
+        return cli_error(&err);
+    if (channel_wanted && !address->channel.name)
+        return cli_usage("`%s` names no channel; write %s/CHANNEL (`signalbox ls %s` lists them)", c->args[i],
+                         c->args[i], c->args[i]);
+    return config_secret(&c->config, address->endpoint, &err) ? cli_error(&err) : 0;
+}
+
+int cli_may_change(const struct cli *c, const struct address *to)
+{
+    const struct endpoint *e = &to->endpoint->endpoint;
+    struct err_info err;
+    if (e->by_url || !cli_flag(c, FLAG_EXECUTE))
+        return 0;
+    if (!e->write && !cli_flag(c, FLAG_WRITE)) {
+        err_set(&err, ERR_REFUSED, "the endpoint is read-only");
+        err_where(&err, "%s", e->name);
+        err_next(&err, "add --write, or `write: true` to the configuration");
+        return cli_error(&err);
+    }
+    char name[512];
+    snprintf(name, sizeof name, "%s/%s", e->name, to->channel.name);
+    const char *confirmed = cli_text(c, FLAG_CONFIRM);
+    if (e->production && (!confirmed || strcmp(confirmed, name) != 0)) {
+        err_set(&err, ERR_REFUSED, "the endpoint is marked production%s",
+                confirmed ? ", and --confirm names another" : "");
+        err_where(&err, "%s", e->name);
+        err_next(&err, "add --confirm %s", name);
+        return cli_error(&err);
+    }
+    return 0;
+}

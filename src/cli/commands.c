@@ -1,0 +1,27 @@
+/* The command table. A new command is one file and one line here. */
+#include "cli/cli.h"
+
+#define COMMANDS(X) \
+ X(version)         \
+ X(help)            \
+ X(completion)      \
+ X(config)
+
+#define X(name) extern const struct command command_##name;
+COMMANDS(X)
+#undef X
+
+const struct command *const commands[] = {
+#define X(name) &command_##name,
+    COMMANDS(X)
+#undef X
+        NULL,
+};
+
+const struct command *command_find(const char *name)
+{
+    for (size_t i = 0; commands[i]; i++)
+        if (strcmp(commands[i]->name, name) == 0)
+            return commands[i];
+    return NULL;
+}

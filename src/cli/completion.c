@@ -1,0 +1,191 @@
+/* Completion for three shells, made of the command and flag tables. */
+#include "cli/cli.h"
+
+static void words_of_flags(struct buffer *out, uint64_t set)
+{
+    for (int i = 0; i < FLAGS; i++)
+        if (set >> i & 1)
+            buffer_printf(out, " --%s", flag_rows[i].name);
+}
+
+static void command_names(struct buffer *out)
+{
+    for (size_t i = 0; commands[i]; i++)
+        buffer_printf(out, "%s%s", i ? " " : "", commands[i]->name);
+}
+
+static void argument_words(struct buffer *out, const struct command *c)
+{
+    for (size_t i = 0; c->words && c->words[i]; i++)
+        buffer_printf(out, " %s", c->words[i]);
+}
+
+static void bash(struct buffer *out)
+{
+    buffer_text(
+        out, "# bash completion for signalbox; made by `signalbox completion bash`\n"
+             "_signalbox() {\n"
+             "    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} word command= words=\n"
+             "    COMPREPLY=()\n"
+             "    case $prev in\n"
+             "    --config|-c) COMPREPLY=($(compgen -f -- \"$cur\")); return ;;\n"
+             "    --color) COMPREPLY=($(compgen -W 'auto always never' -- \"$cur\")); return ;;\n"
+             "    esac\n"
+             "    for word in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n"
+             "        case $word in\n        ");
+    for (size_t i = 0; commands[i]; i++)
+        buffer_printf(out, "%s%s", i ? "|" : "", commands[i]->name);
+    buffer_text(out, ") command=$word; break ;;\n        esac\n    done\n    case $command in\n");
+    for (size_t i = 0; commands[i]; i++) {
+        buffer_printf(out, "    %s) words='", commands[i]->name);
+        words_of_flags(out, commands[i]->flags | FLAGS_GLOBAL);
+        argument_words(out, commands[i]);
+        buffer_text(out, "' ;;\n");
+    }
+    buffer_text(out, "    *) words='");
+    command_names(out);
+    words_of_flags(out, FLAGS_GLOBAL | F(DEMO) | F(VERSION));
+    buffer_text(out, "' ;;\n    esac\n    COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
+                     "    [[ $cur == -* ]] || COMPREPLY+=($(compgen -f -- \"$cur\"))\n"
+                     "}\ncomplete -o filenames -F _signalbox signalbox\n");
+}
+
+/* Inside '[...]' of zsh and '...' of fish. */
+static void quoted(struct buffer *out, const char *text)
+{
+    for (; *text; text++) {
+        if (*text == '\'')
+            buffer_text(out, "'\\''");
+        else if (strchr("[]:", *text))
+            buffer_printf(out, "\\%c", *text);
+        else
+            buffer_byte(out, (uint8_t)*text);
+    }
+}
+
+static void zsh_flags(struct buffer *out, uint64_t set)
+{
+    for (int i = 0; i < FLAGS; i++) {
+        const struct flag_row *row = &flag_rows[i];
+        if (!(set >> i & 1))
+            continue;
+        buffer_printf(out, "        '%s--%s[", row->kind == FLAG_LIST ? "*" : "", row->name);
+        quoted(out, row->text);
+        buffer_byte(out, ']');
+        if (row->kind != FLAG_ON) {
+            buffer_byte(out, ':');
+            quoted(out, row->argument);
+            buffer_printf(out, ":%s",
+                          i == FLAG_CONFIG  ? "_files"
+                          : i == FLAG_COLOR ? "(auto always never)"
+                                            : "");
+        }
+        buffer_text(out, "' \\\n");
+    }
+}
+
+static void zsh_command(struct buffer *out, const struct command *c)
+{
+    buffer_printf(out, "    %s) _arguments \\\n", c->name);
+    zsh_flags(out, c->flags | FLAGS_GLOBAL);
+    if (c->words) {
+        buffer_text(out, "        '*:word:(");
+        argument_words(out, c);
+        buffer_text(out, " )' ;;\n");
+    } else {
+        buffer_text(out, "        '*:argument:_files' ;;\n");
+    }
+}
+
+static void zsh(struct buffer *out)
+{
+    buffer_text(
+        out,
+        "#compdef signalbox\n# made by `signalbox completion zsh`\n_signalbox() {\n    local -a commands\n"
+        "    commands=(\n");
+    for (size_t i = 0; commands[i]; i++) {
+        buffer_printf(out, "        '%s:", commands[i]->name);
+        quoted(out, commands[i]->purpose);
+        buffer_text(out, "'\n");
+    }
+    buffer_text(
+        out,
+        "    )\n    if (( CURRENT == 2 )); then\n        _describe command commands\n        return\n    fi\n"
+        "    local command=$words[2]\n    shift words\n    (( CURRENT-- ))\n    case $command in\n");
+    for (size_t i = 0; commands[i]; i++)
+        zsh_command(out, commands[i]);
+    buffer_text(out, "    esac\n}\n_signalbox \"$@\"\n");
+}
+
+static void fish_flags(struct buffer *out, const char *condition, uint64_t set)
+{
+    for (int i = 0; i < FLAGS; i++) {
+        const struct flag_row *row = &flag_rows[i];
+        if (!(set >> i & 1))
+            continue;
+        buffer_printf(out, "complete -c signalbox %s -l %s", condition, row->name);
+        if (row->letter)
+            buffer_printf(out, " -s %c", row->letter);
+        buffer_printf(out, "%s -d '", row->kind == FLAG_ON ? "" : " -r");
+        for (const char *c = row->text; *c; c++)
+            buffer_printf(out, *c == '\'' || *c == '\\' ? "\\%c" : "%c", *c);
+        buffer_text(out, "'\n");
+    }
+}
+
+static void fish(struct buffer *out)
+{
+    buffer_text(out, "# fish completion for signalbox; made by `signalbox completion fish`\n");
+    fish_flags(out, "", FLAGS_GLOBAL);
+    fish_flags(out, "-n __fish_use_subcommand", F(DEMO) | F(VERSION));
+    for (size_t i = 0; commands[i]; i++) {
+        const struct command *c = commands[i];
+        struct buffer text;
+        buffer_init(&text, 256);
+        buffer_printf(&text, "-n '__fish_seen_subcommand_from %s'", c->name);
+        buffer_printf(out, "complete -c signalbox -n __fish_use_subcommand -f -a %s -d '%s'\n", c->name,
+                      c->purpose);
+        fish_flags(out, buffer_cstr(&text), c->flags);
+        if (c->words) {
+            buffer_printf(out, "complete -c signalbox %s -f -a '", buffer_cstr(&text));
+            argument_words(out, c);
+            buffer_text(out, "'\n");
+        }
+        buffer_free(&text);
+    }
+}
+
+static const char *const shells[] = {"bash", "zsh", "fish", NULL};
+
+static int run(struct cli *c)
+{
+    static void (*const writers[])(struct buffer *) = {bash, zsh, fish};
+    struct buffer out;
+    buffer_init(&out, 1 << 20);
+    for (size_t i = 0; shells[i]; i++) {
+        if (strcmp(shells[i], c->args[0]) != 0)
+            continue;
+        writers[i](&out);
+        int code = cli_print(&out);
+        buffer_free(&out);
+        return code;
+    }
+    return cli_usage("no completion for `%s`; there is bash, zsh and fish", c->args[0]);
+}
+
+const struct command command_completion = {
+    .name = "completion",
+    .args = "bash|zsh|fish",
+    .purpose = "print a completion script for a shell",
+    .min_args = 1,
+    .max_args = 1,
+    .missing = "a shell",
+    .argument = ARGUMENT_WORD,
+    .words = shells,
+    .examples = {{"source <(signalbox completion bash)", "in ~/.bashrc"},
+                 {"signalbox completion zsh > ~/.zfunc/_signalbox", "a folder of $fpath"},
+                 {"signalbox completion fish | source", "in config.fish"}},
+    .exits = "0 2",
+    .offline = true,
+    .run = run,
+};

@@ -1,0 +1,144 @@
+#include "cli/cli.h"
+
+#include "base/text.h"
+
+#include <stdio.h>
+
+static void flag_line(struct buffer *out, enum flag flag)
+{
+    const struct flag_row *row = &flag_rows[flag];
+    char left[64];
+    snprintf(left, sizeof left, "%s%c%s--%s %s", row->letter ? "-" : "  ", row->letter ? row->letter : ' ',
+             row->letter ? ", " : " ", row->name, row->argument);
+    buffer_printf(out, "  %-28s %s\n", left, row->text);
+}
+
+/* --help fits on one screen: these are named in one line, `signalbox help` explains them. */
+static void global_flags(struct buffer *out)
+{
+    buffer_text(out, "  also:");
+    for (int i = 0; i < FLAGS; i++)
+        if (FLAGS_GLOBAL >> i & 1)
+            buffer_printf(out, " --%s%s%s", flag_rows[i].name, *flag_rows[i].argument ? " " : "",
+                          flag_rows[i].argument);
+    buffer_byte(out, '\n');
+}
+
+static void exit_line(struct buffer *out, const char *exits)
+{
+    buffer_text(out, "Exit:  ");
+    for (const char *at = exits; *at; at += strspn(at, " ")) {
+        char word[8];
+        int64_t code = 0;
+        size_t len = strcspn(at, " ");
+        text_copy_bytes(word, sizeof word, bytes_of(at, len));
+        if (text_int64(word, &code))
+            buffer_printf(out, "%s%s %s", at == exits ? "" : ", ", word, exit_text((int)code));
+        at += len;
+    }
+    buffer_byte(out, '\n');
+}
+
+void help_command(const struct command *command, struct buffer *out)
+{
+    buffer_printf(out, "signalbox %s: %s\n\nUsage: signalbox %s %s%s[flags]\n", command->name,
+                  command->purpose, command->name, command->args, *command->args ? " " : "");
+    for (size_t i = 0; i < 3; i++)
+        buffer_printf(out, "  %-52s # %s\n", command->examples[i].line, command->examples[i].what);
+    buffer_text(out, "\nFlags:\n");
+    for (int i = 0; i < FLAGS; i++)
+        if (command->flags >> i & 1)
+            flag_line(out, (enum flag)i);
+    global_flags(out);
+    exit_line(out, command->exits);
+}
+
+void help_overview(struct buffer *out)
+{
+    buffer_text(out, "signalbox: see what is up, watch what flows, open what is stuck\n\n"
+                     "Usage: signalbox [--config FILE] [--demo] [ADDRESS...]   the screen\n"
+                     "       signalbox COMMAND ...                             one of these:\n");
+    for (size_t i = 0; commands[i]; i++)
+        buffer_printf(out, "  %-11s %s\n", commands[i]->name, commands[i]->purpose);
+    buffer_text(out, "\n  signalbox --demo                  look around, nothing needed\n"
+                     "  signalbox tail kafka://HOST/TOPIC live messages; COMMAND --help says more\n"
+                     "  signalbox help TOPIC              one of: config");
+    for (const struct topic *t = topics; t->name; t++)
+        buffer_printf(out, " %s", t->name);
+    buffer_byte(out, '\n');
+}
+
+void help_config(struct buffer *out)
+{
+    size_t count;
+    const struct config_key *keys = config_keys(&count);
+    for (size_t i = 0; i < count; i++)
+        buffer_printf(out, "%-36s %-16s %s%s%s%s\n", keys[i].path, config_key_type(i), keys[i].doc,
+                      *keys[i].fallback ? " [" : "", keys[i].fallback, *keys[i].fallback ? "]" : "");
+}
+
+static int unknown_topic(const char *word)
+{
+    const char *names[64];
+    size_t n = 0;
+    for (size_t i = 0; commands[i] && n < 50; i++)
+        names[n++] = commands[i]->name;
+    for (const struct topic *t = topics; t->name; t++)
+        names[n++] = t->name;
+    names[n++] = "config";
+    names[n] = NULL;
+    const char *near = text_nearest(word, names);
+    if (near)
+        return cli_usage("no help about `%s`; did you mean `%s`?", word, near);
+    return cli_usage("no help about `%s`; `signalbox help` lists what there is", word);
+}
+
+static int write_topic(const char *word, struct buffer *out)
+{
+    const struct command *command = command_find(word);
+    for (const struct topic *t = topics; t->name; t++) {
+        if (strcmp(t->name, word) == 0) {
+            buffer_text(out, t->text);
+            return 0;
+        }
+    }
+    if (strcmp(word, "config") == 0)
+        help_config(out);
+    else if (strcmp(word, "man") == 0)
+        help_manual(out);
+    else if (command)
+        help_command(command, out);
+    else
+        return unknown_topic(word);
+    return 0;
+}
+
+static int run(struct cli *c)
+{
+    struct buffer out;
+    buffer_init(&out, 4 << 20);
+    int code = 0;
+    if (c->arg_count)
+        code = write_topic(c->args[0], &out);
+    else
+        help_overview(&out);
+    if (!code)
+        code = cli_print(&out);
+    buffer_free(&out);
+    return code;
+}
+
+const struct command command_help = {
+    .name = "help",
+    .args = "[COMMAND|TOPIC]",
+    .purpose = "help about a command, the configuration, the filter language",
+    .detail = "`help config` lists every key of the configuration, `help man` prints this manual's source.",
+    .max_args = 1,
+    .argument = ARGUMENT_WORD,
+    .examples = {{"signalbox help", "all commands"},
+                 {"signalbox help config", "every key of the configuration"},
+                 {"signalbox help filter", "the filter language"}},
+    .exits = "0 2",
+    .offline = true,
+    .run = run,
+};

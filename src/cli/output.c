@@ -1,0 +1,327 @@
+#include "cli/output.h"
+
+#include "base/clock.h"
+#include "base/limits.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#define BLOCK        (256 * KIB)
+#define BLOCK_ROOM   (BLOCK + 64 * KIB) /* a line may begin just below BLOCK */
+#define MOST_PENDING (4 * BLOCK)        /* waiting for the writer: beyond it lanes pause */
+#define KEEP_ROOM    (1 * MIB)          /* a block that grew larger is not kept */
+#define MOST_SPARE   8
+#define FLUSH_AGE_NS (100 * NS_PER_MS)
+
+struct block {
+    struct block *next;
+    struct buffer text;
+};
+
+struct output_lane {
+    struct output *output;
+    struct output_lane *next;
+    void (*resume)(void *context);
+    void *context;
+    struct block *block; /* worker only */
+    int64_t since_ns;    /* of the oldest line in it */
+    bool paused;         /* under the lock */
+};
+
+struct output {
+    int fd;
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t work, finished;
+    struct block *first, **last; /* full ones, oldest first */
+    struct block *spare;
+    size_t spare_count, pending;
+    struct output_lane *lanes;
+    bool closing, done;
+    atomic_bool failed; /* no more output is wanted */
+    struct err_info err;
+};
+
+enum err output_write(int fd, struct bytes text, struct err_info *err)
+{
+    for (size_t at = 0; at < text.len;) {
+        ssize_t n = write(fd, text.data + at, text.len - at);
+        if (n >= 0) {
+            at += (size_t)n;
+        } else if (errno == EAGAIN) {
+            struct pollfd p = {.fd = fd, .events = POLLOUT};
+            poll(&p, 1, -1);
+        } else if (errno == EPIPE) {
+            return err_set(err, ERR_CLOSED, "the reader has gone");
+        } else if (errno != EINTR) {
+            err_set(err, ERR_IO, "writing failed: %s", strerror(errno));
+            err_where(err, "output");
+            return ERR_IO;
+        }
+    }
+    return ERR_OK;
+}
+
+/* ---- blocks ---- */
+
+static void block_free(struct block *b)
+{
+    buffer_free(&b->text);
+    free(b);
+}
+
+static struct block *block_new(void)
+{
+    struct block *b = calloc(1, sizeof *b);
+    if (!b)
+        return NULL;
+    buffer_init(&b->text, LIMIT_LINE);
+    if (!buffer_reserve(&b->text, BLOCK_ROOM)) {
+        block_free(b);
+        return NULL;
+    }
+    return b;
+}
+
+static struct block *take_spare(struct output *o)
+{
+    pthread_mutex_lock(&o->lock);
+    struct block *b = o->spare;
+    if (b) {
+        o->spare = b->next;
+        o->spare_count--;
+        b->next = NULL;
+    }
+    pthread_mutex_unlock(&o->lock);
+    return b ? b : block_new();
+}
+
+/* Under the lock. */
+static void keep_spare(struct output *o, struct block *b)
+{
+    buffer_clear(&b->text);
+    if (b->text.cap > KEEP_ROOM || o->spare_count == MOST_SPARE) {
+        block_free(b);
+        return;
+    }
+    b->next = o->spare;
+    o->spare = b;
+    o->spare_count++;
+}
+
+/* ---- the writer ---- */
+
+/* Under the lock. The context is told outside of it: resuming pokes a session, which has locks of its own. */
+static void resume_lanes(struct output *o)
+{
+    for (struct output_lane *l = o->lanes; l; l = l->next) {
+        if (!l->paused)
+            continue;
+        l->paused = false;
+        pthread_mutex_unlock(&o->lock);
+        l->resume(l->context);
+        pthread_mutex_lock(&o->lock);
+    }
+}
+
+static struct block *next_block(struct output *o)
+{
+    while (!o->first && !o->closing)
+        pthread_cond_wait(&o->work, &o->lock);
+    struct block *b = o->first;
+    if (b && !(o->first = b->next))
+        o->last = &o->first;
+    return b;
+}
+
+static void *writer(void *context)
+{
+    struct output *o = context;
+    pthread_mutex_lock(&o->lock);
+    for (struct block *b; (b = next_block(o));) {
+        pthread_mutex_unlock(&o->lock);
+        struct err_info err = {.code = ERR_OK};
+        size_t len = b->text.len;
+        enum err e = atomic_load(&o->failed) ? ERR_OK : output_write(o->fd, buffer_view(&b->text), &err);
+        pthread_mutex_lock(&o->lock);
+        if (e) {
+            o->err = err;
+            atomic_store(&o->failed, true);
+        }
+        o->pending -= len;
+        keep_spare(o, b);
+        if (o->pending <= MOST_PENDING / 2)
+            resume_lanes(o);
+    }
+    o->done = true;
+    pthread_cond_broadcast(&o->finished);
+    pthread_mutex_unlock(&o->lock);
+    return NULL;
+}
+
+struct output *output_new(int fd, struct err_info *err)
+{
+    struct output *o = calloc(1, sizeof *o);
+    pthread_condattr_t attr;
+    if (!o) {
+        err_set(err, ERR_NOMEM, "no memory for the output");
+        return NULL;
+    }
+    o->fd = fd;
+    o->last = &o->first;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_mutex_init(&o->lock, NULL);
+    pthread_cond_init(&o->work, NULL);
+    pthread_cond_init(&o->finished, &attr);
+    pthread_condattr_destroy(&attr);
+    if (pthread_create(&o->thread, NULL, writer, o)) {
+        err_set(err, ERR_FAILED, "no thread for the output");
+        free(o);
+        return NULL;
+    }
+    return o;
+}
+
+/* ---- the lanes ---- */
+
+struct output_lane *output_lane(struct output *o, void (*resume)(void *context), void *context)
+{
+    struct output_lane *l = calloc(1, sizeof *l);
+    if (!l)
+        return NULL;
+    *l = (struct output_lane){.output = o, .resume = resume, .context = context, .block = block_new()};
+    if (!l->block) {
+        free(l);
+        return NULL;
+    }
+    pthread_mutex_lock(&o->lock);
+    l->next = o->lanes;
+    o->lanes = l;
+    pthread_mutex_unlock(&o->lock);
+    return l;
+}
+
+struct buffer *output_line(struct output_lane *l)
+{
+    return &l->block->text;
+}
+
+static int64_t coarse_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
+    return t.tv_sec * NS_PER_S + t.tv_nsec;
+}
+
+/* Passes the lane's block on; true: the lane shall pause. */
+static bool hand_over(struct output_lane *l)
+{
+    struct output *o = l->output;
+    struct block *next = take_spare(o), *full = l->block;
+    if (!next) {
+        /* Nothing is lost: the block grows on, and is tried again. */
+        return true;
+    }
+    l->block = next;
+    l->since_ns = 0;
+    pthread_mutex_lock(&o->lock);
+    *o->last = full;
+    o->last = &full->next;
+    o->pending += full->text.len;
+    l->paused = o->pending > MOST_PENDING && l->resume;
+    bool paused = l->paused;
+    pthread_cond_signal(&o->work);
+    pthread_mutex_unlock(&o->lock);
+    return paused;
+}
+
+enum emit output_line_end(struct output_lane *l)
+{
+    struct buffer *text = &l->block->text;
+    if (atomic_load_explicit(&l->output->failed, memory_order_relaxed))
+        return EMIT_STOP;
+    if (!buffer_ok(text)) {
+        struct output *o = l->output;
+        pthread_mutex_lock(&o->lock);
+        err_set(&o->err, ERR_LIMIT,
+                "a line of the output is larger than 512 MiB, or there is no memory for it");
+        pthread_mutex_unlock(&o->lock);
+        atomic_store(&o->failed, true);
+        return EMIT_STOP;
+    }
+    int64_t now = coarse_ns();
+    if (!l->since_ns)
+        l->since_ns = now;
+    if (text->len < BLOCK && now - l->since_ns < FLUSH_AGE_NS)
+        return EMIT_OK;
+    return hand_over(l) ? EMIT_PAUSE : EMIT_OK;
+}
+
+void output_idle(struct output_lane *l)
+{
+    if (l->block->text.len)
+        hand_over(l);
+}
+
+/* ---- the end ---- */
+
+static bool wait_writer(struct output *o, int64_t patience_ns)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += patience_ns / NS_PER_S;
+    pthread_mutex_lock(&o->lock);
+    o->closing = true;
+    pthread_cond_signal(&o->work);
+    int late = 0;
+    while (!o->done && !late)
+        late = pthread_cond_timedwait(&o->finished, &o->lock, &until);
+    bool done = o->done;
+    pthread_mutex_unlock(&o->lock);
+    return done;
+}
+
+static void free_all(struct output *o)
+{
+    for (struct output_lane *l = o->lanes, *next; l; l = next) {
+        next = l->next;
+        block_free(l->block);
+        free(l);
+    }
+    for (struct block *b = o->spare, *next; b; b = next) {
+        next = b->next;
+        block_free(b);
+    }
+    pthread_mutex_destroy(&o->lock);
+    pthread_cond_destroy(&o->work);
+    pthread_cond_destroy(&o->finished);
+    free(o);
+}
+
+enum err output_end(struct output **op, int64_t patience_ns, struct err_info *err)
+{
+    struct output *o = *op;
+    *op = NULL;
+    if (!o)
+        return ERR_OK;
+    for (struct output_lane *l = o->lanes; l; l = l->next) {
+        l->resume = NULL;
+        output_idle(l);
+    }
+    if (!wait_writer(o, patience_ns)) {
+        /* The reader holds its end and reads nothing: the thread stays behind with what it has. */
+        pthread_detach(o->thread);
+        return err_set(err, ERR_IO, "the reader of the output takes nothing");
+    }
+    pthread_join(o->thread, NULL);
+    enum err e = o->err.code == ERR_CLOSED ? ERR_OK : o->err.code;
+    if (e && err)
+        *err = o->err;
+    free_all(o);
+    return e;
+}

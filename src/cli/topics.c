@@ -1,0 +1,58 @@
+/* Texts that belong to no command: `signalbox help TOPIC` and the manual's sections are made of them. */
+#include "cli/cli.h"
+
+const struct topic topics[] = {
+    {"addresses", "ADDRESSES",
+     "An address is ENDPOINT/CHANNEL, where ENDPOINT is a name from the configuration or a URL. A channel may carry its\n"
+     "kind (queue: topic: exchange: stream:), needed only where a name is ambiguous. Names are percent-encoded in URLs.\n"
+     "\n"
+     "  orders-kafka/orders                     a channel of a configured endpoint\n"
+     "  kafka://HOST:PORT,HOST:PORT/TOPIC       Kafka; kafkas:// with TLS\n"
+     "  rabbitmq://USER@HOST:PORT/VHOST/QUEUE   RabbitMQ; rabbitmqs:// with TLS; the vhost / is %2f\n"
+     "  http://HOST/PATH  https://  tcp://      for probe alone\n"
+     "  memory:/CHANNEL                         the demo's broker, inside this process\n"
+     "\n"
+     "?ca=FILE names the authorities of a TLS form, ?management=URL RabbitMQ's management API. Secrets come from the\n"
+     "configuration; for an endpoint given by URL from SIGNALBOX_PASSWORD; never from the command line.\n"},
+    {"filter", "FILTER LANGUAGE",
+     "  expr := and (\"|\" and)*     and := term+\n"
+     "  term := \"!\"? ( word | 'exact' | /regex/ | field op value | \"(\" expr \")\" )\n"
+     "  op := = != ~ !~ < <= > >=  value := word | 'exact' | /regex/\n"
+     "\n"
+     "A term is a field test only if it starts with a known field; else it is a word (smart-case substring). Units: 10k\n"
+     "2MiB 250ms 5m 1h. Fields: channel(src) partition(part) position offset(off) id key time(ts) age size format(fmt) type\n"
+     "redelivered dup headers.NAME(hdr) properties.NAME body.PATH.TO[*].X dlq.reason; of lists: name kind state depth lag\n"
+     "p95 age tag. `=` compares as numbers when both sides are, else as text; a missing field makes every test false\n"
+     "except != and !.\n"
+     "\n"
+     "  headers.x-tenant=acme body.order.total>100 age<15m !test\n"},
+    {"output", "OUTPUT",
+     "Data go to stdout, messages and progress to stderr. --json is one object, or one a line for streams; a byte string is\n"
+     "{\"text\":...} where it is UTF-8, else {\"base64\":...}; null and empty differ; integers beyond 2^53 are strings.\n"
+     "--plain is one scrubbed line: time, channel, position, key, size, payload between tabs, with \\t \\n \\r \\\\ \\xNN\n"
+     "escapes and null as \\N. --format takes %{field} with the filter's names, %{field:raw} for the bytes as they are, and\n"
+     "\\t \\n \\\\. Streams flush when the source pauses, at the latest 100 ms after a message; a closed pipe ends quietly.\n"},
+    {"changes", "CHANGES",
+     "Everything that changes a broker is a dry run until --execute. That is all that an endpoint given by URL needs. A\n"
+     "configured one also needs `write: true` or --write; one marked production --confirm ENDPOINT/CHANNEL too. Else the exit\n"
+     "code is 7 and nothing has happened.\n"},
+    {NULL, NULL, NULL},
+};
+
+const char *exit_text(int code)
+{
+    switch (code) {
+    case 0: return "done";
+    case 1: return "failed";
+    case 2: return "usage or configuration";
+    case 3: return "down or threshold crossed";
+    case 4: return "nothing matched";
+    case 5: return "authentication or permission";
+    case 6: return "partial";
+    case 7: return "refused for safety";
+    case 8: return "timed out";
+    case 130: return "interrupted";
+    case 143: return "terminated";
+    default: return "";
+    }
+}
