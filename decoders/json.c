@@ -1,0 +1,318 @@
+#include "decoders/json.h"
+
+#include "base/json.h"
+#include "base/limits.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* ---- decode ---- */
+
+struct build {
+    struct json_reader reader;
+    struct field_tree *tree;
+    struct bytes name; /* of the value that comes next */
+    uint32_t name_offset, name_length;
+    uint32_t parent;
+    uint8_t layer;
+};
+
+static const char *const type_names[] = {
+    [FIELD_OBJECT] = "object", [FIELD_ARRAY] = "array", [FIELD_STRING] = "string",
+    [FIELD_NUMBER] = "number", [FIELD_BOOL] = "bool",   [FIELD_NULL] = "null",
+};
+
+/* Text without escapes, in the arena where it had any; the source's own bytes otherwise. */
+static struct bytes plain_text(struct build *b, struct bytes raw, bool escaped)
+{
+    if (!escaped)
+        return raw;
+    struct buffer text;
+    buffer_init(&text, raw.len + 16);
+    json_unescape(raw, &text);
+    struct bytes copy = arena_copy(b->tree->arena, buffer_view(&text));
+    buffer_free(&text);
+    return copy;
+}
+
+static uint32_t add_value(struct build *b, enum field_kind kind)
+{
+    const struct json_reader *r = &b->reader;
+    uint32_t i = field_add(b->tree, b->parent, kind, b->name);
+    if (i == UINT32_MAX)
+        return i;
+    struct field *f = &b->tree->nodes[i];
+    f->layer = b->layer;
+    f->type = type_names[kind];
+    f->offset = (uint32_t)r->start;
+    f->length = (uint32_t)(r->at - r->start);
+    f->name_offset = b->name_offset;
+    f->name_length = b->name_length;
+    if (kind == FIELD_STRING)
+        f->text = plain_text(b, r->raw, r->escaped);
+    else if (kind >= FIELD_NUMBER)
+        f->text = r->raw;
+    b->name = BYTES_NULL;
+    b->name_length = 0;
+    return i;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    const struct field *const *x = a, *const *y = b;
+    size_t len = (*x)->name.len < (*y)->name.len ? (*x)->name.len : (*y)->name.len;
+    int order = len ? memcmp((*x)->name.data, (*y)->name.data, len) : 0;
+    if (order)
+        return order;
+    if ((*x)->name.len != (*y)->name.len)
+        return (*x)->name.len < (*y)->name.len ? -1 : 1;
+    return (*x)->index < (*y)->index ? -1 : 1;
+}
+
+/* RFC 8259 section 4: names SHOULD be unique. All are kept; every member that repeats a name is flagged. */
+static void flag_duplicates(struct field_tree *t, uint32_t object)
+{
+    struct field *o = &t->nodes[object];
+    if (o->children < 2)
+        return;
+    struct field **members = malloc(o->children * sizeof(struct field *));
+    uint32_t n = 0;
+    for (uint32_t i = object + 1; members && i < o->next; i = t->nodes[i].next)
+        members[n++] = &t->nodes[i];
+    if (n)
+        qsort(members, n, sizeof *members, by_name);
+    for (uint32_t i = 1; i < n; i++) {
+        if (!bytes_equal(members[i]->name, members[i - 1]->name))
+            continue;
+        members[i]->flags |= FIELD_DUPLICATE;
+        members[i - 1]->flags |= FIELD_DUPLICATE;
+    }
+    free(members);
+}
+
+static void close_list(struct build *b)
+{
+    struct field *f = &b->tree->nodes[b->parent];
+    f->length = (uint32_t)b->reader.at - f->offset;
+    field_end(b->tree, b->parent);
+    if (f->kind == FIELD_OBJECT)
+        flag_duplicates(b->tree, b->parent);
+    b->parent = f->parent;
+}
+
+/* What is still open when the reader fails reaches as far as was read. */
+static enum err give_up(struct build *b, uint32_t top)
+{
+    while (b->parent != top)
+        close_list(b);
+    return b->tree->complete ? ERR_FORMAT : ERR_LIMIT;
+}
+
+static bool take_event(struct build *b, enum json_event e)
+{
+    static const enum field_kind kinds[] = {
+        [JSON_STRING] = FIELD_STRING, [JSON_NUMBER] = FIELD_NUMBER, [JSON_TRUE] = FIELD_BOOL,
+        [JSON_FALSE] = FIELD_BOOL,    [JSON_NULL] = FIELD_NULL,
+    };
+    uint32_t node;
+    switch (e) {
+    case JSON_OBJECT:
+    case JSON_ARRAY:
+        node = add_value(b, e == JSON_OBJECT ? FIELD_OBJECT : FIELD_ARRAY);
+        if (node != UINT32_MAX)
+            b->parent = node;
+        return node != UINT32_MAX;
+    case JSON_OBJECT_END:
+    case JSON_ARRAY_END: close_list(b); return true;
+    case JSON_NAME:
+        b->name = plain_text(b, b->reader.raw, b->reader.escaped);
+        b->name_offset = (uint32_t)b->reader.start;
+        b->name_length = (uint32_t)(b->reader.at - b->reader.start);
+        return b->name.data != NULL;
+    default: return add_value(b, kinds[e]) != UINT32_MAX;
+    }
+}
+
+enum err json_decode_under(struct bytes in, uint8_t layer, uint32_t parent, struct field_tree *tree)
+{
+    struct build b = {.tree = tree, .name = BYTES_NULL, .parent = parent, .layer = layer};
+    if (in.len > UINT32_MAX) {
+        field_fail(tree, 0, "more than 4 GiB");
+        return ERR_LIMIT;
+    }
+    json_read(&b.reader, in, LIMIT_DECODE_DEPTH);
+    for (;;) {
+        enum json_event e = json_next(&b.reader);
+        if (e == JSON_END)
+            return ERR_OK;
+        if (e == JSON_ERROR) {
+            enum err code = give_up(&b, parent);
+            field_fail(tree, (uint32_t)b.reader.at, "%s", b.reader.error);
+            return code;
+        }
+        if (!take_event(&b, e)) {
+            if (tree->complete)
+                field_fail(tree, (uint32_t)b.reader.start, "no memory for more fields");
+            give_up(&b, parent);
+            return ERR_LIMIT;
+        }
+    }
+}
+
+static enum err json_decode(struct bytes in, const struct decode_hint *hint, struct field_tree *tree)
+{
+    (void)hint;
+    tree->format = "json";
+    return json_decode_under(in, 0, UINT32_MAX, tree);
+}
+
+/* ---- sniff ---- */
+
+static int json_sniff(struct bytes in, const struct decode_hint *hint, const char **why)
+{
+    bool said = hint && hint->content_type && strstr(hint->content_type, "json");
+    size_t at = 0;
+    while (at < in.len && at < 65536 && memchr(" \t\r\n", in.data[at], 4))
+        at++;
+    if (at == in.len || at == 65536) {
+        *why = "nothing that JSON could begin with";
+        return 0;
+    }
+    bool list = in.data[at] == '{' || in.data[at] == '[';
+    struct json_reader r;
+    enum json_event e;
+    int events = 0;
+    json_read(&r, in, LIMIT_DECODE_DEPTH);
+    do {
+        e = json_next(&r);
+    } while (e != JSON_ERROR && e != JSON_END && ++events < 64 && r.at < 65536);
+    bool reads = e != JSON_ERROR;
+    if (said && (reads || list)) {
+        *why = reads ? "the content type says JSON, and it reads as JSON" : "the content type says JSON";
+        return reads ? 99 : 80;
+    }
+    if (reads) {
+        *why = list ? "begins like a JSON object or array, and reads as JSON" : "reads as a JSON value";
+        return list ? 95 : 60;
+    }
+    *why = list ? "begins like JSON, but breaks off or is malformed" : "does not read as JSON";
+    return list && events > 2 ? 55 : 0;
+}
+
+/* ---- find: walks the text, building nothing ---- */
+
+struct seek {
+    struct json_reader reader;
+    const struct field_path *path;
+    field_visit *visit;
+    void *context;
+    struct buffer text;
+    bool stopped;
+};
+
+static void report(struct seek *s, enum json_event e, size_t start)
+{
+    struct json_reader *r = &s->reader;
+    enum field_kind kind = FIELD_NULL;
+    struct bytes text = r->raw;
+    switch (e) {
+    case JSON_STRING:
+        kind = FIELD_STRING;
+        if (r->escaped) {
+            buffer_clear(&s->text);
+            json_unescape(r->raw, &s->text);
+            text = buffer_view(&s->text);
+        }
+        break;
+    case JSON_NUMBER: kind = FIELD_NUMBER; break;
+    case JSON_TRUE:
+    case JSON_FALSE: kind = FIELD_BOOL; break;
+    case JSON_OBJECT_END:
+    case JSON_ARRAY_END:
+        kind = e == JSON_OBJECT_END ? FIELD_OBJECT : FIELD_ARRAY;
+        text = BYTES_NULL;
+        break;
+    default: break;
+    }
+    s->stopped = !s->visit(s->context, kind, text, bytes_slice(r->in, start, r->at - start));
+}
+
+/* Level k of the stack is an open list whose path matched k steps; anything else was skipped as a whole. */
+static bool name_fits(const struct path_step *step, const struct json_reader *r)
+{
+    return step->name.data ? json_raw_equal(r->raw, r->escaped, step->name) : step->index < 0;
+}
+
+static bool index_fits(const struct path_step *step, int64_t index)
+{
+    return step->index >= 0 ? step->index == index : !step->name.data;
+}
+
+struct level {
+    bool object;
+    int64_t index; /* of the next element */
+};
+
+static enum json_event take_value(struct seek *s, enum json_event e, size_t matched, struct level *levels,
+                                  size_t *open)
+{
+    bool list = e == JSON_OBJECT || e == JSON_ARRAY;
+    size_t start = s->reader.start;
+    if (matched == s->path->count) {
+        if (list)
+            e = json_skip(&s->reader);
+        if (e != JSON_ERROR)
+            report(s, e, start);
+        return e;
+    }
+    if (list)
+        levels[(*open)++] = (struct level){e == JSON_OBJECT, 0};
+    return e;
+}
+
+static enum json_event seek_in_list(struct seek *s, struct level *levels, size_t *open)
+{
+    struct level *level = &levels[*open - 1];
+    const struct path_step *step = &s->path->steps[*open - 1];
+    enum json_event e = json_next(&s->reader);
+    if (e == JSON_OBJECT_END || e == JSON_ARRAY_END) {
+        (*open)--;
+        return e;
+    }
+    if (e == JSON_NAME) {
+        if (!name_fits(step, &s->reader))
+            return json_skip(&s->reader);
+        return take_value(s, json_next(&s->reader), *open, levels, open);
+    }
+    if (e == JSON_ERROR || e == JSON_END)
+        return e;
+    if (index_fits(step, level->index++))
+        return take_value(s, e, *open, levels, open);
+    return e == JSON_OBJECT || e == JSON_ARRAY ? json_skip(&s->reader) : e;
+}
+
+static enum err json_find(struct bytes in, const struct field_path *path, field_visit *visit, void *context)
+{
+    struct seek s = {.path = path, .visit = visit, .context = context};
+    struct level levels[sizeof path->steps / sizeof *path->steps + 1];
+    size_t open = 0;
+    json_read(&s.reader, in, LIMIT_DECODE_DEPTH);
+    buffer_init(&s.text, in.len + 16);
+    enum json_event e = json_next(&s.reader);
+    if (e != JSON_ERROR && e != JSON_END)
+        e = take_value(&s, e, 0, levels, &open);
+    while (e != JSON_ERROR && !s.stopped && open > 0)
+        e = seek_in_list(&s, levels, &open);
+    if (e != JSON_ERROR && !s.stopped)
+        while ((e = json_next(&s.reader)) != JSON_ERROR && e != JSON_END)
+            ;
+    buffer_free(&s.text);
+    return e == JSON_ERROR ? ERR_FORMAT : ERR_OK;
+}
+
+const struct decoder_ops json_decoder = {
+    .name = "json",
+    .sniff = json_sniff,
+    .decode = json_decode,
+    .find = json_find,
+};

@@ -1,0 +1,219 @@
+#include "decoders/unwrap.h"
+
+#include "base/buffer.h"
+#include "base/limits.h"
+#include "base/utf8.h"
+#include "decoders/json.h"
+
+#include <stdio.h>
+#include <zlib.h>
+#include <zstd.h>
+
+enum wrapping { WRAP_NONE, WRAP_GZIP, WRAP_ZSTD, WRAP_BASE64, WRAPPINGS };
+
+static const char *const wrapping_names[WRAPPINGS] = {"", "gzip", "zstd", "base64"};
+
+/* ---- what is it? ---- */
+
+static bool is_gzip(struct bytes in) /* RFC 1952 section 2.3.1: magic, method deflate */
+{
+    return in.len >= 18 && in.data[0] == 0x1F && in.data[1] == 0x8B && in.data[2] == 8;
+}
+
+static bool is_zstd(struct bytes in) /* RFC 8878 section 3.1.1 */
+{
+    return in.len >= 6 && memcmp(in.data, "\x28\xB5\x2F\xFD", 4) == 0;
+}
+
+/* Words look like base64 too: it must be long, whole, of mixed case, and its content must be something. */
+static bool is_base64(struct bytes in)
+{
+    bool upper = false, lower = false, other = false;
+    if (in.len < 16 || in.len % 4)
+        return false;
+    size_t end = in.len - (in.data[in.len - 1] == '=') - (in.data[in.len - 2] == '=');
+    for (size_t i = 0; i < end; i++) {
+        uint8_t c = in.data[i];
+        upper |= c >= 'A' && c <= 'Z';
+        lower |= c >= 'a' && c <= 'z';
+        other |= (c >= '0' && c <= '9') || c == '+' || c == '/';
+        if (!((c | 32) >= 'a' && (c | 32) <= 'z') && !(c >= '0' && c <= '9') && c != '+' && c != '/')
+            return false;
+    }
+    return upper && lower && (other || end < in.len);
+}
+
+static enum wrapping wrapping_of(struct bytes in)
+{
+    if (is_gzip(in))
+        return WRAP_GZIP;
+    if (is_zstd(in))
+        return WRAP_ZSTD;
+    return is_base64(in) ? WRAP_BASE64 : WRAP_NONE;
+}
+
+/* ---- taking it off, within limits ---- */
+
+static size_t most_output(struct bytes in)
+{
+    size_t most =
+        in.len > LIMIT_UNWRAP_OUTPUT / LIMIT_UNWRAP_RATIO ? LIMIT_UNWRAP_OUTPUT : in.len * LIMIT_UNWRAP_RATIO;
+    return most < MIB ? MIB : most;
+}
+
+static const char *const over_limit = "grows over the limit: a bomb, or more than 64 MiB";
+
+static const char *inflate_all(struct bytes in, struct buffer *out)
+{
+    z_stream z = {.next_in = (Bytef *)(uintptr_t)in.data, .avail_in = (uInt)in.len};
+    int code = inflateInit2(&z, 15 + 16); /* gzip alone, not zlib */
+    while (code == Z_OK) {
+        uint8_t *to = buffer_reserve(out, out->max - out->len < 65536 ? out->max - out->len : 65536);
+        if (!to || out->max == out->len) {
+            inflateEnd(&z);
+            return over_limit;
+        }
+        size_t room = out->cap - out->len;
+        z.next_out = to;
+        z.avail_out = (uInt)(room > 65536 ? 65536 : room);
+        size_t before = z.avail_out;
+        code = inflate(&z, Z_NO_FLUSH);
+        out->len += before - z.avail_out;
+        /* RFC 1952 section 2.2: members may follow each other. */
+        if (code == Z_STREAM_END && z.avail_in > 18)
+            code = inflateReset(&z);
+    }
+    inflateEnd(&z);
+    return code == Z_STREAM_END ? NULL : "the gzip stream is damaged or cut off";
+}
+
+static const char *unzstd_all(struct bytes in, struct buffer *out)
+{
+    ZSTD_DCtx *context = ZSTD_createDCtx();
+    ZSTD_inBuffer source = {in.data, in.len, 0};
+    size_t left = 1;
+    const char *why = context ? NULL : "no memory";
+    if (context)
+        ZSTD_DCtx_setParameter(context, ZSTD_d_windowLogMax, 26); /* 64 MiB of window */
+    while (!why && (source.pos < source.size || left > 0)) {
+        uint8_t *to = out->max == out->len
+                          ? NULL
+                          : buffer_reserve(out, out->max - out->len < 65536 ? out->max - out->len : 65536);
+        if (!to) {
+            why = over_limit;
+            break;
+        }
+        size_t room = out->cap - out->len;
+        ZSTD_outBuffer target = {to, room > 65536 ? 65536 : room, 0};
+        size_t before = source.pos;
+        left = ZSTD_decompressStream(context, &target, &source);
+        out->len += target.pos;
+        if (ZSTD_isError(left) || (target.pos == 0 && source.pos == before))
+            why = "the zstd stream is damaged or cut off";
+    }
+    ZSTD_freeDCtx(context);
+    return why;
+}
+
+static const char *take_off(enum wrapping w, struct bytes in, struct buffer *out)
+{
+    switch (w) {
+    case WRAP_GZIP: return inflate_all(in, out);
+    case WRAP_ZSTD: return unzstd_all(in, out);
+    case WRAP_BASE64: return buffer_unbase64(out, in) ? NULL : "this is no base64";
+    default: return "no such wrapping";
+    }
+}
+
+/* ---- the tree ---- */
+
+static enum err content(struct bytes in, uint8_t layer, uint32_t parent, struct field_tree *tree);
+
+static enum err leaf(struct bytes in, uint8_t layer, uint32_t parent, struct field_tree *tree)
+{
+    bool text = utf8_valid(in);
+    uint32_t i = field_add(tree, parent, text ? FIELD_STRING : FIELD_BYTES, BYTES_NULL);
+    if (i == UINT32_MAX)
+        return ERR_LIMIT;
+    tree->nodes[i].text = in;
+    tree->nodes[i].type = text ? "text" : "bytes";
+    tree->nodes[i].layer = layer;
+    tree->nodes[i].length = (uint32_t)in.len;
+    return ERR_OK;
+}
+
+/* A node for the wrapping that covers `in` in its layer, with what is inside as its child. */
+static enum err unwrap_layer(enum wrapping w, struct bytes in, uint8_t layer, uint32_t parent,
+                             struct field_tree *tree)
+{
+    uint32_t node = field_add(tree, parent, FIELD_LAYER, BYTES_NULL);
+    if (node == UINT32_MAX)
+        return ERR_LIMIT;
+    tree->nodes[node].type = wrapping_names[w];
+    tree->nodes[node].layer = layer;
+    tree->nodes[node].length = (uint32_t)in.len;
+    tree->nodes[node].text = BYTES_LITERAL("");
+    struct buffer out;
+    buffer_init(&out, most_output(in));
+    const char *why = take_off(w, in, &out);
+    struct bytes inside = arena_copy(tree->arena, buffer_view(&out));
+    buffer_free(&out);
+    enum err e = ERR_OK;
+    if (!inside.data || tree->layer_count == LIMIT_UNWRAP_LAYERS) {
+        field_fail(tree, 0, "more layers or bytes than the limits allow");
+        e = ERR_LIMIT;
+    } else {
+        tree->layers[tree->layer_count++] = inside;
+        e = content(inside, tree->layer_count, node, tree);
+    }
+    if (why) {
+        field_fail(tree, 0, "%s", why);
+        e = why == over_limit ? ERR_LIMIT : ERR_FORMAT;
+    }
+    field_end(tree, node);
+    return e;
+}
+
+static bool begins_like_json(struct bytes in)
+{
+    size_t at = 0;
+    while (at < in.len && memchr(" \t\r\n", in.data[at], 4))
+        at++;
+    return at < in.len && (in.data[at] == '{' || in.data[at] == '[');
+}
+
+static enum err content(struct bytes in, uint8_t layer, uint32_t parent, struct field_tree *tree)
+{
+    enum wrapping w = wrapping_of(in);
+    if (w != WRAP_NONE)
+        return unwrap_layer(w, in, layer, parent, tree);
+    if (!begins_like_json(in))
+        return leaf(in, layer, parent, tree);
+    return json_decode_under(in, layer, parent, tree);
+}
+
+static enum err unwrap_decode(struct bytes in, const struct decode_hint *hint, struct field_tree *tree)
+{
+    (void)hint;
+    tree->format = "unwrap";
+    enum wrapping w = wrapping_of(in);
+    if (w == WRAP_NONE) {
+        field_fail(tree, 0, "neither gzip nor zstd nor base64");
+        return ERR_FORMAT;
+    }
+    tree->type = wrapping_names[w];
+    return unwrap_layer(w, in, 0, UINT32_MAX, tree);
+}
+
+static int unwrap_sniff(struct bytes in, const struct decode_hint *hint, const char **why)
+{
+    (void)hint;
+    switch (wrapping_of(in)) {
+    case WRAP_GZIP: *why = "begins with the magic of gzip"; return 97;
+    case WRAP_ZSTD: *why = "begins with the magic of zstd"; return 97;
+    case WRAP_BASE64: *why = "long, whole base64 of mixed case"; return 65;
+    default: *why = "neither gzip nor zstd nor base64"; return 0;
+    }
+}
+
+const struct decoder_ops unwrap_decoder = {.name = "unwrap", .sniff = unwrap_sniff, .decode = unwrap_decode};

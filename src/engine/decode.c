@@ -1,0 +1,124 @@
+#include "engine/decode.h"
+
+#include "base/buffer.h"
+#include "base/limits.h"
+#include "base/text.h"
+#include "base/utf8.h"
+
+const struct decoder_ops *decoder_find(decoder_registry decoders, const char *name)
+{
+    for (; *decoders; decoders++)
+        if (strcmp((*decoders)->name, name) == 0)
+            return *decoders;
+    return NULL;
+}
+
+static const char *text_of(const struct message *m, const char *property, const char *header, char *into,
+                           size_t size)
+{
+    const struct value *v = headers_find(m->properties, bytes_of_text(property));
+    if (!v)
+        v = headers_find(m->headers, bytes_of_text(header));
+    if (!v || (v->type != VALUE_STRING && v->type != VALUE_BYTES) || !v->bytes.data)
+        return NULL;
+    return text_copy_bytes(into, size, v->bytes);
+}
+
+struct decode_hint decode_hint_of(const struct message *m, struct decode_hint_text *text)
+{
+    return (struct decode_hint){
+        .content_type =
+            text_of(m, "content_type", "content-type", text->content_type, sizeof text->content_type),
+        .content_encoding = text_of(m, "content_encoding", "content-encoding", text->content_encoding,
+                                    sizeof text->content_encoding),
+    };
+}
+
+struct decode_choice decode_choose(decoder_registry decoders, const struct message *m, const char *wanted)
+{
+    struct decode_hint_text text;
+    struct decode_hint hint = decode_hint_of(m, &text);
+    struct bytes payload = m->payload.data ? m->payload : BYTES_LITERAL("");
+    const struct decoder_ops *named = wanted ? decoder_find(decoders, wanted) : NULL;
+    if (named)
+        return (struct decode_choice){named, 100, "asked for"};
+    struct decode_choice best = {NULL, -1, ""};
+    for (; *decoders; decoders++) {
+        const char *why = "";
+        int score = (*decoders)->sniff(payload, &hint, &why);
+        if (score > best.score)
+            best = (struct decode_choice){*decoders, score, why};
+    }
+    return best;
+}
+
+enum err decode_message(const struct decode_choice *choice, const struct message *m, struct field_tree *tree,
+                        struct arena *arena)
+{
+    struct decode_hint_text text;
+    struct decode_hint hint = decode_hint_of(m, &text);
+    field_tree_init(tree, arena);
+    return choice->decoder->decode(m->payload.data ? m->payload : BYTES_LITERAL(""), &hint, tree);
+}
+
+/* ---- one line ---- */
+
+/* Whole characters up to so many cells; an ellipsis takes the last one where more follows. */
+static void append_cells(struct buffer *into, struct bytes text, size_t cells)
+{
+    size_t used = 0, cut = 0; /* cut: behind the last character that leaves room for the ellipsis */
+    for (size_t at = 0; at < text.len && used <= cells;) {
+        uint32_t cp = utf8_next(text, &at);
+        int width = cp == UTF8_INVALID ? 1 : utf8_width(cp);
+        used += width > 0 ? (size_t)width : 0;
+        if (used < cells)
+            cut = at;
+    }
+    if (used <= cells) {
+        buffer_bytes(into, text);
+        return;
+    }
+    buffer_bytes(into, bytes_slice(text, 0, cut));
+    buffer_text(into, "…");
+}
+
+static void unwrapped_gist(struct bytes payload, const struct decoder_ops *d, struct buffer *line)
+{
+    struct arena arena;
+    struct field_tree tree;
+    arena_init(&arena, LIMIT_DECODE_ARENA);
+    field_tree_init(&tree, &arena);
+    d->decode(payload, NULL, &tree);
+    struct bytes inside = tree.layer_count ? tree.layers[tree.layer_count - 1] : payload;
+    buffer_printf(line, "%s: ", tree.type);
+    utf8_scrub(line, bytes_slice(inside, 0, 1024), SCRUB_SCREEN);
+    arena_free(&arena);
+}
+
+static void hex_gist(struct bytes payload, struct buffer *line)
+{
+    struct bytes head = bytes_slice(payload, 0, 48);
+    for (size_t i = 0; i < head.len; i++)
+        buffer_printf(line, "%02x ", head.data[i]);
+}
+
+void decode_summary(decoder_registry decoders, const struct message *m, size_t cells, struct buffer *into)
+{
+    struct buffer line;
+    if (cells == 0)
+        return;
+    if (!m->payload.data || m->payload.len == 0) {
+        append_cells(into, bytes_of_text(m->payload.data ? "(empty)" : "(null)"), cells);
+        return;
+    }
+    struct decode_choice choice = decode_choose(decoders, m, NULL);
+    buffer_init(&line, 64 * KIB);
+    if (strcmp(choice.decoder->name, "unwrap") == 0)
+        unwrapped_gist(m->payload, choice.decoder, &line);
+    else if (strcmp(choice.decoder->name, "hex") == 0)
+        hex_gist(m->payload, &line);
+    else
+        utf8_scrub(&line, bytes_slice(m->payload, 0, 4 * cells + 64), SCRUB_SCREEN);
+    append_cells(into, buffer_view(&line), cells);
+    buffer_free(&line);
+}

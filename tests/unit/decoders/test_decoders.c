@@ -1,0 +1,249 @@
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include "base/buffer.h"
+#include "base/limits.h"
+#include "decoders/hex.h"
+#include "decoders/json.h"
+#include "decoders/text.h"
+#include "decoders/unwrap.h"
+#include "engine/decode.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <stdio.h>
+#include <zlib.h>
+
+static const struct decoder_ops *const decoders[] = {&json_decoder, &unwrap_decoder, &text_decoder,
+                                                     &hex_decoder, NULL};
+static struct arena arena;
+static struct field_tree tree;
+
+static int setup(void **state)
+{
+    (void)state;
+    arena_init(&arena, LIMIT_DECODE_ARENA);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    arena_free(&arena);
+    return 0;
+}
+
+static enum err decode(const struct decoder_ops *d, struct bytes in)
+{
+    field_tree_init(&tree, &arena);
+    return d->decode(in, NULL, &tree);
+}
+
+static const struct field *at(const char *path)
+{
+    for (uint32_t i = 0; i < tree.count; i++) {
+        char text[200];
+        if (strcmp(field_path(&tree, i, text, sizeof text), path) == 0)
+            return &tree.nodes[i];
+    }
+    fail_msg("no field %s", path);
+    return NULL;
+}
+
+static void numbers_and_text_are_exact(void **state)
+{
+    (void)state;
+    struct bytes in = BYTES_LITERAL(
+        "{\"id\":9007199254740993,\"total\":19.90,\"name\":\"Zo\\u00eb \\\"N\\\"\",\"x\":[true,null]}");
+    assert_int_equal(decode(&json_decoder, in), ERR_OK);
+    assert_true(bytes_equal_text(at("id")->text, "9007199254740993"));
+    assert_true(bytes_equal_text(at("total")->text, "19.90"));
+    assert_true(bytes_equal_text(at("name")->text, "Zoë \"N\""));
+    assert_int_equal(at("x[1]")->kind, FIELD_NULL);
+    assert_int_equal(tree.nodes[0].children, 4);
+    const struct field *id = at("id");
+    assert_int_equal(memcmp(in.data + id->offset, "9007199254740993", id->length), 0);
+    assert_int_equal(memcmp(in.data + id->name_offset, "\"id\"", id->name_length), 0);
+    assert_int_equal(tree.nodes[0].length, in.len);
+}
+
+static void duplicate_keys_are_kept_and_flagged(void **state)
+{
+    (void)state;
+    assert_int_equal(decode(&json_decoder, BYTES_LITERAL("{\"a\":1,\"b\":2,\"\\u0061\":3}")), ERR_OK);
+    assert_int_equal(tree.count, 4);
+    assert_int_equal(tree.nodes[1].flags, FIELD_DUPLICATE);
+    assert_int_equal(tree.nodes[2].flags, 0);
+    assert_int_equal(tree.nodes[3].flags, FIELD_DUPLICATE);
+}
+
+static void a_broken_text_keeps_what_was_read(void **state)
+{
+    (void)state;
+    assert_int_equal(decode(&json_decoder, BYTES_LITERAL("{\"a\":{\"b\":1,\"c\":[1,2")), ERR_FORMAT);
+    assert_false(tree.complete);
+    assert_int_equal(tree.error_at, 20);
+    assert_true(bytes_equal_text(at("a.c[1]")->text, "2"));
+    assert_int_equal(tree.nodes[0].next, tree.count);
+}
+
+static void depth_is_limited(void **state)
+{
+    (void)state;
+    char deep[4000];
+    memset(deep, '[', sizeof deep);
+    assert_int_not_equal(decode(&json_decoder, bytes_of(deep, sizeof deep)), ERR_OK);
+    assert_non_null(strstr(tree.error, "deeply"));
+    assert_true(tree.count <= LIMIT_DECODE_DEPTH);
+}
+
+struct found {
+    char text[200];
+};
+
+static bool append(void *context, enum field_kind kind, struct bytes text, struct bytes raw)
+{
+    struct found *f = context;
+    size_t n = strlen(f->text);
+    (void)raw;
+    snprintf(f->text + n, sizeof f->text - n, "%s:%.*s ", field_kind_name(kind), (int)text.len,
+             text.data ? (const char *)text.data : "");
+    return true;
+}
+
+static void quick_and_slow_look_up_agree(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "{\"a\":{\"b\":[10,{\"c\":\"x\\ny\"},[1,2]],\"b\":true},\"d\":[]}",
+        "[1,[2,{\"a\":3}],{\"a\":{\"b\":null}}]",
+        "7",
+        "\"s\"",
+        "{}",
+    };
+    static const char *const paths[] = {"a",        "a.b",   "a.b[*]", "a.b[1].c", "a.b[2][1]", "d[0]",
+                                        "[1][1].a", "[*].a", "/a/b/0", "[2].a.b",  ""};
+    for (size_t t = 0; t < sizeof texts / sizeof *texts; t++) {
+        for (size_t p = 0; p < sizeof paths / sizeof *paths; p++) {
+            struct field_path path;
+            struct found quick = {""}, slow = {""};
+            assert_int_equal(field_path_parse(&path, bytes_of_text(paths[p]), &arena, NULL), ERR_OK);
+            assert_int_equal(json_decoder.find(bytes_of_text(texts[t]), &path, append, &quick), ERR_OK);
+            decode(&json_decoder, bytes_of_text(texts[t]));
+            field_find(&tree, &path, append, &slow);
+            if (strcmp(quick.text, slow.text) != 0)
+                fail_msg("%s in %s: quick %s, slow %s", paths[p], texts[t], quick.text, slow.text);
+        }
+    }
+}
+
+static struct bytes gzipped(struct bytes in, uint8_t *out, size_t size)
+{
+    z_stream z = {.next_in = (Bytef *)(uintptr_t)in.data,
+                  .avail_in = (uInt)in.len,
+                  .next_out = out,
+                  .avail_out = (uInt)size};
+    deflateInit2(&z, 9, Z_DEFLATED, 15 + 16, 9, Z_DEFAULT_STRATEGY);
+    deflate(&z, Z_FINISH);
+    deflateEnd(&z);
+    return bytes_of(out, size - z.avail_out);
+}
+
+static void layers_come_off_one_by_one(void **state)
+{
+    (void)state;
+    uint8_t zipped[500];
+    struct bytes gz = gzipped(BYTES_LITERAL("{\"order\":{\"total\":7}}"), zipped, sizeof zipped);
+    struct buffer b64;
+    buffer_init(&b64, 1000);
+    buffer_base64(&b64, gz);
+    assert_int_equal(decode(&unwrap_decoder, buffer_view(&b64)), ERR_OK);
+    assert_int_equal(tree.layer_count, 2);
+    assert_string_equal(tree.nodes[0].type, "base64");
+    assert_string_equal(tree.nodes[1].type, "gzip");
+    assert_true(bytes_equal_text(at("order.total")->text, "7"));
+    assert_int_equal(at("order.total")->layer, 2);
+    buffer_free(&b64);
+}
+
+static void a_bomb_is_stopped(void **state)
+{
+    (void)state;
+    size_t size = 100 * MIB;
+    uint8_t *zeros = calloc(1, size), *zipped = malloc(MIB);
+    struct bytes gz = gzipped(bytes_of(zeros, size), zipped, MIB);
+    assert_int_equal(decode(&unwrap_decoder, gz), ERR_LIMIT);
+    assert_non_null(strstr(tree.error, "bomb"));
+    free(zeros);
+    free(zipped);
+}
+
+static void a_cut_stream_says_so(void **state)
+{
+    (void)state;
+    uint8_t zipped[500];
+    struct bytes gz =
+        gzipped(BYTES_LITERAL("some text that is long enough to be cut"), zipped, sizeof zipped);
+    assert_int_equal(decode(&unwrap_decoder, bytes_slice(gz, 0, gz.len - 10)), ERR_FORMAT);
+    assert_non_null(strstr(tree.error, "cut off"));
+}
+
+static const char *chosen(struct bytes payload)
+{
+    struct message m = {.payload = payload};
+    return decode_choose(decoders, &m, NULL).decoder->name;
+}
+
+static void the_best_guess_wins(void **state)
+{
+    (void)state;
+    assert_string_equal(chosen(BYTES_LITERAL("{\"a\":1}")), "json");
+    assert_string_equal(chosen(BYTES_LITERAL("{\"a\":1,\"b\":")), "json");
+    assert_string_equal(chosen(BYTES_LITERAL("hello world")), "text");
+    assert_string_equal(chosen(BYTES_LITERAL("\xff\xfe\x00\x01")), "hex");
+    assert_string_equal(chosen(BYTES_LITERAL("")), "text");
+    assert_string_equal(chosen(BYTES_NULL), "text");
+    assert_string_equal(chosen(BYTES_LITERAL("eyJvcmRlciI6eyJ0b3RhbCI6N319")), "unwrap");
+    assert_string_equal(chosen(BYTES_LITERAL("\x1f\x8b\x08garbage that is no gzip")), "unwrap");
+}
+
+static void summaries_are_one_scrubbed_line(void **state)
+{
+    (void)state;
+    struct buffer b;
+    struct message m = {.payload = BYTES_LITERAL("a line of text \x1b[31m and\nanother \xe2\x80\xae")};
+    buffer_init(&b, 1000);
+    decode_summary(decoders, &m, 60, &b);
+    assert_string_equal(buffer_cstr(&b), "a line of text ␛[31m and␊another <202E>");
+    buffer_clear(&b);
+    m.payload = BYTES_LITERAL("{\"name\":\"日本語日本語\"}");
+    decode_summary(decoders, &m, 14, &b);
+    assert_string_equal(buffer_cstr(&b), "{\"name\":\"日本…");
+    buffer_clear(&b);
+    m.payload = BYTES_NULL;
+    decode_summary(decoders, &m, 14, &b);
+    assert_string_equal(buffer_cstr(&b), "(null)");
+    buffer_free(&b);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(numbers_and_text_are_exact),
+        TEST(duplicate_keys_are_kept_and_flagged),
+        TEST(a_broken_text_keeps_what_was_read),
+        TEST(depth_is_limited),
+        TEST(quick_and_slow_look_up_agree),
+        TEST(layers_come_off_one_by_one),
+        TEST(a_bomb_is_stopped),
+        TEST(a_cut_stream_says_so),
+        TEST(the_best_guess_wins),
+        TEST(summaries_are_one_scrubbed_line),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
