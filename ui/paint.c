@@ -86,6 +86,16 @@ char *paint_latency(int64_t ns, char *into, size_t size)
 
 /* ---- sparklines ---- */
 
+static void spark_cell(struct canvas *c, int x, int y, float value, int level)
+{
+    if (value < 0)
+        canvas_cell(c, x, y, ROLE_MUTED, 0xB7);
+    else if (isinf(value))
+        canvas_cell(c, x, y, ROLE_CRIT, 0xD7);
+    else
+        canvas_cell(c, x, y, ROLE_SPARK, 0x2581 + (uint32_t)level);
+}
+
 void paint_spark(struct canvas *c, int x, int y, const float *values, int count)
 {
     float most = 0;
@@ -93,15 +103,19 @@ void paint_spark(struct canvas *c, int x, int y, const float *values, int count)
         if (isfinite(values[i]) && values[i] > most)
             most = values[i];
     for (int i = 0; i < count; i++) {
-        float v = values[i];
-        int level = most > 0 && isfinite(v) && v > 0 ? (int)(v / most * 7.99f) : 0;
-        if (v < 0)
-            canvas_cell(c, x + i, y, ROLE_MUTED, 0xB7);
-        else if (isinf(v))
-            canvas_cell(c, x + i, y, ROLE_CRIT, 0xD7);
-        else
-            canvas_cell(c, x + i, y, ROLE_SPARK, 0x2581 + (uint32_t)level);
+        bool some = most > 0 && isfinite(values[i]) && values[i] > 0;
+        spark_cell(c, x + i, y, values[i], some ? (int)(values[i] / most * 7.99f) : 0);
     }
+}
+
+/* The same height means the same latency in every row, so that rows compare at a glance. */
+static int latency_level(float ms)
+{
+    static const float steps[] = {5, 15, 50, 150, 400, 1000, 2500};
+    int level = 0;
+    while (level < 7 && ms >= steps[level])
+        level++;
+    return level;
 }
 
 void paint_minutes(struct frame *f, int x, int y, int count, const struct availability *a)
@@ -118,7 +132,8 @@ void paint_minutes(struct frame *f, int x, int y, int count, const struct availa
         bool failed = a->columns[i].failed == a->columns[i].runs;
         values[count - 1 - back] = failed ? INFINITY : a->columns[i].worst_ms;
     }
-    paint_spark(f->canvas, x, y, values, count);
+    for (int i = 0; i < count; i++)
+        spark_cell(f->canvas, x + i, y, values[i], latency_level(values[i]));
     if (a->runs)
         frame_wake(f, (minute + 1) * NS_PER_MIN);
 }

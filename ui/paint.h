@@ -22,7 +22,7 @@ char *paint_latency(int64_t ns, char *into, size_t size); /* milliseconds; – w
 
 /* One cell a value, scaled to the largest; negative: nothing measured (·), INFINITY: failed (×). */
 void paint_spark(struct canvas *c, int x, int y, const float *values, int count);
-/* The last `count` minutes of an availability. */
+/* The last `count` minutes of an availability, on one scale for all: ▁ below 5 ms, █ from 2.5 s on. */
 void paint_minutes(struct frame *f, int x, int y, int count, const struct availability *a);
 
 /* ---- tables ---- */

@@ -130,7 +130,9 @@ static void style_make(struct term *t, int role, int selected)
     struct cchar_style *made = &t->styles[role][selected];
     if (selected) {
         style.bg = ground->bg >= 0 ? ground->bg : style.bg;
-        style.attributes |= ground->attributes;
+        if (ground->attributes & THEME_REVERSE) /* one bar, not as many as there are roles in the row */
+            style.fg = ground->fg;
+        style.attributes = (uint8_t)((style.attributes & ~THEME_DIM) | ground->attributes);
     }
     *made = (struct cchar_style){.attributes = attributes_of(&style)};
     if (!t->colour || (style.fg < 0 && style.bg < 0))
@@ -156,7 +158,7 @@ static bool colour_wanted(enum term_colour colour)
     const char *no = getenv("NO_COLOR");
     if (colour == TERM_COLOUR_NEVER || (colour == TERM_COLOUR_AUTO && no && *no))
         return false;
-    return has_colors() && COLORS >= 8;
+    return has_colors();
 }
 
 /* ---- opening ---- */
@@ -252,9 +254,8 @@ struct term *term_open(const struct theme *theme, enum term_colour colour, struc
     }
     crash_arm();
     set_modes();
-    t->colour = colour_wanted(colour);
-    if (t->colour) {
-        start_color();
+    if (colour_wanted(colour) && start_color() == OK && COLORS >= 8) {
+        t->colour = true;
         use_default_colors();
     }
     term_theme(t, theme);

@@ -206,7 +206,7 @@ static void draw_hex_row(const struct inspector *i, struct frame *f, struct rect
                          size_t from)
 {
     const struct field *mark = field_on(i);
-    int digits = data.len > 0xFFFF ? 8 : 4, x = r.x + digits + 2, text_x = x + (int)i->per_row * 3 + 1;
+    int digits = data.len > 0xFFFF ? 8 : 4, x = r.x + digits + 2, text_x = x + (int)i->per_row * 3;
     canvas_printf(f->canvas, r.x, r.y, digits, ROLE_HEX_OFFSET, "%0*zx", digits, from);
     for (size_t n = 0; n < i->per_row && from + n < data.len; n++) {
         size_t at = from + n;
@@ -224,7 +224,7 @@ static void draw_hex(struct inspector *i, struct frame *f, struct rect r)
 {
     struct bytes data = layer_bytes(i);
     int digits = data.len > 0xFFFF ? 8 : 4;
-    size_t fit = r.w > digits + 7 ? (size_t)(r.w - digits - 3) / 4 : 1;
+    size_t fit = r.w > digits + 6 ? (size_t)(r.w - digits - 2) / 4 : 1;
     i->per_row = fit >= 32 ? 32 : fit >= 16 ? 16 : fit >= 8 ? 8 : fit;
     i->hex_height = r.h > 0 ? (size_t)r.h : 0;
     size_t rows = (data.len + i->per_row - 1) / i->per_row;
@@ -338,6 +338,13 @@ static void draw_status(struct view *v, struct frame *f, int y)
                   m->payload.len);
 }
 
+/* The pane's width for 16 bytes a row, or 8, whatever leaves the tree room enough. */
+static int hex_width(const struct inspector *i, int w)
+{
+    int rest = 4 + 2 + (layer_bytes(i).len > 0xFFFF ? 8 : 4);
+    return w - (rest + 16 * 4) >= 40 ? rest + 16 * 4 : rest + 8 * 4;
+}
+
 static void inspector_draw(struct view *v, struct frame *f, struct rect r)
 {
     struct inspector *i = v->state;
@@ -348,7 +355,7 @@ static void inspector_draw(struct view *v, struct frame *f, struct rect r)
         return;
     }
     int body = r.h - 1, lower = wide ? body / 3 : 7, upper = body - lower;
-    int left = wide ? r.w * 9 / 20 : r.w / 2;
+    int left = r.w - hex_width(i, r.w);
     draw_pane(v, f, (struct rect){r.x, r.y, left, upper}, PANE_TREE);
     draw_pane(v, f, (struct rect){r.x + left, r.y, r.w - left, upper}, PANE_HEX);
     if (wide) {

@@ -430,7 +430,7 @@ static int segment(struct frame *f, int x, int y, enum role role, const char *te
     return x + used + 3;
 }
 
-/* The numbers that must add up: received = held + evicted; of what is held, so many are not shown. */
+/* What came, what is held (rows of lost connections counted), how much of that is hidden, what was lost on the way. */
 static void draw_status(struct view *v, struct frame *f, int y, const struct hub_tail *h)
 {
     const struct tail *t = v->state;

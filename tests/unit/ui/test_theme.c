@@ -1,0 +1,82 @@
+/* Themes: each one compiled in has every role; faults of a file are named with their line. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "ui/theme.h"
+
+#include <stdlib.h>
+
+static void every_theme_has_every_role(void **state)
+{
+    (void)state;
+    for (const char *const *name = theme_names(); *name; name++) {
+        struct theme t;
+        struct err_info err = {.code = ERR_OK};
+        if (theme_load(&t, *name, &err))
+            fail_msg("%s: %s: %s", *name, err.where, err.text);
+        assert_string_equal(t.name, *name);
+        for (int role = 0; role < ROLES; role++)
+            assert_true(t.roles[role].set);
+    }
+}
+
+/* A theme without colours must still tell states apart. */
+static void mono_has_no_colour(void **state)
+{
+    struct theme t;
+    (void)state;
+    assert_int_equal(theme_load(&t, "mono", NULL), ERR_OK);
+    for (int role = 0; role < ROLES; role++)
+        assert_true(t.roles[role].fg == THEME_DEFAULT_COLOUR && t.roles[role].bg == THEME_DEFAULT_COLOUR);
+    assert_int_not_equal(t.roles[ROLE_SELECTED].attributes, 0);
+    assert_int_not_equal(t.roles[ROLE_CRIT].attributes, t.roles[ROLE_OK].attributes);
+    assert_int_not_equal(t.roles[ROLE_WARN].attributes, t.roles[ROLE_CRIT].attributes);
+}
+
+static void faults_are_named(void **state)
+{
+    static const struct {
+        const char *text, *says;
+    } bad[] = {
+        {"text = red\ntxet = blue\n", "unknown role `txet`"},
+        {"text = rde\n", "`rde` is neither a colour nor an attribute"},
+        {"text = 256\n", "`256` is neither a colour nor an attribute"},
+        {"text\n", "expected ROLE = STYLE"},
+        {"text = red\ntext = red\n", "`text` is set twice"},
+        {"# nothing\n", "theme x has no role `text`"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct theme t;
+        struct err_info err = {.code = ERR_OK};
+        assert_int_equal(theme_parse(&t, "x", bytes_of_text(bad[i].text), &err), ERR_CONFIG);
+        assert_string_equal(err.text, bad[i].says);
+    }
+}
+
+static void unknown_theme_suggests_one(void **state)
+{
+    struct theme t;
+    struct err_info err = {.code = ERR_OK};
+    (void)state;
+    assert_int_equal(theme_load(&t, "drak", &err), ERR_NOTFOUND);
+    assert_string_equal(err.next, "did you mean `dark`?");
+    assert_int_equal(theme_load(&t, "../../etc/passwd", &err), ERR_NOTFOUND);
+}
+
+int main(void)
+{
+    unsetenv("XDG_CONFIG_HOME");
+    unsetenv("HOME");
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_theme_has_every_role),
+        cmocka_unit_test(mono_has_no_colour),
+        cmocka_unit_test(faults_are_named),
+        cmocka_unit_test(unknown_theme_suggests_one),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
