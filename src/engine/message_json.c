@@ -1,0 +1,351 @@
+/* The message as JSON, as plain line. Hot on the command line: no allocation of its own, no printf where a message passes. */
+#include "engine/message_json.h"
+
+#include "base/limits.h"
+#include "base/utf8.h"
+#include "engine/decode.h"
+
+#include <stdio.h>
+
+/* ---- times: the part up to the second is made once a second ---- */
+
+static void put_time(struct buffer *out, int64_t ns)
+{
+    static _Thread_local int64_t cached_s = INT64_MIN;
+    static _Thread_local char cached[48];
+    int64_t s = ns / NS_PER_S, fraction = ns % NS_PER_S;
+    if (fraction < 0) {
+        fraction += NS_PER_S;
+        s--;
+    }
+    if (s != cached_s) {
+        clock_rfc3339(s * NS_PER_S, cached, sizeof cached);
+        cached_s = s;
+    }
+    const char *point = strchr(cached, '.');
+    int digits = fraction % NS_PER_MS == 0 ? 3 : fraction % 1000 == 0 ? 6 : 9;
+    uint8_t text[12];
+    for (int i = 9; i > 0; i--, fraction /= 10)
+        text[i] = (uint8_t)('0' + fraction % 10);
+    text[0] = '.';
+    text[digits + 1] = 'Z';
+    buffer_append(out, cached, point ? (size_t)(point - cached) : 0);
+    buffer_append(out, text, (size_t)digits + 2);
+}
+
+static void time_member(struct json_writer *w, const char *name, int64_t ns)
+{
+    json_name(w, name);
+    if (ns == TIME_NONE) {
+        json_null(w);
+        return;
+    }
+    json_raw(w, BYTES_LITERAL("\""));
+    put_time(w->out, ns);
+    buffer_byte(w->out, '"');
+}
+
+static size_t put_int(char *into, int64_t value)
+{
+    char text[24];
+    size_t at = sizeof text;
+    uint64_t v = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+    do {
+        text[--at] = (char)('0' + v % 10);
+    } while (v /= 10);
+    if (value < 0)
+        text[--at] = '-';
+    memcpy(into, text + at, sizeof text - at);
+    return sizeof text - at;
+}
+
+/* position_text without printf. */
+static struct bytes quick_position(struct position p, char into[56])
+{
+    size_t n = 0;
+    if (p.kind == POSITION_PARTITION) {
+        n = put_int(into, p.partition);
+        into[n++] = '/';
+    }
+    if (p.kind != POSITION_NONE)
+        n += put_int(into + n, p.offset);
+    return bytes_of(into, n);
+}
+
+/* ---- typed values ---- */
+
+static void put_value(struct json_writer *w, const struct value *v);
+
+static void put_typed(struct json_writer *w, const struct header *h, bool named)
+{
+    json_object(w);
+    if (named) {
+        json_name(w, "name");
+        if (utf8_valid(h->name))
+            json_string(w, h->name);
+        else
+            json_byte_string(w, h->name);
+    }
+    json_name(w, "type");
+    json_text(w, value_type_name(h->value.type));
+    json_name(w, "value");
+    put_value(w, &h->value);
+    json_object_end(w);
+}
+
+static void put_headers(struct json_writer *w, struct headers headers, bool named)
+{
+    if (!headers.items) {
+        json_null(w);
+        return;
+    }
+    json_array(w);
+    for (uint32_t i = 0; i < headers.count; i++)
+        put_typed(w, &headers.items[i], named);
+    json_array_end(w);
+}
+
+static void put_list(struct json_writer *w, const struct value *v)
+{
+    json_array(w);
+    for (uint32_t i = 0; i < v->list.count; i++)
+        put_typed(w, &v->list.items[i], v->type == VALUE_TABLE);
+    json_array_end(w);
+}
+
+static void put_scaled(struct json_writer *w, const struct value *v)
+{
+    json_object(w);
+    json_name(w, "scale");
+    json_int(w, v->decimal.scale);
+    json_name(w, "digits");
+    json_int(w, v->decimal.digits);
+    json_object_end(w);
+}
+
+/* A double that JSON cannot say (NaN with its payload, infinities, -0) goes by its bits. */
+static void put_double(struct json_writer *w, double f)
+{
+    uint64_t bits;
+    memcpy(&bits, &f, sizeof bits);
+    bool plain = (bits >> 52 & 0x7FF) != 0x7FF && bits != UINT64_C(1) << 63;
+    if (plain) {
+        json_double(w, f);
+        return;
+    }
+    char text[24];
+    snprintf(text, sizeof text, "0x%016llx", (unsigned long long)bits);
+    json_text(w, text);
+}
+
+static void put_value(struct json_writer *w, const struct value *v)
+{
+    switch (v->type) {
+    case VALUE_BOOL: json_bool(w, v->b); break;
+    case VALUE_INT8:
+    case VALUE_INT16:
+    case VALUE_INT32:
+    case VALUE_INT64: json_int(w, v->i); break;
+    case VALUE_UINT8:
+    case VALUE_UINT16:
+    case VALUE_UINT32:
+    case VALUE_UINT64:
+    case VALUE_TIMESTAMP: json_uint(w, v->u); break;
+    case VALUE_FLOAT:
+    case VALUE_DOUBLE: put_double(w, v->f); break;
+    case VALUE_DECIMAL: put_scaled(w, v); break;
+    case VALUE_STRING:
+    case VALUE_BYTES: json_byte_string(w, v->bytes); break;
+    case VALUE_ARRAY:
+    case VALUE_TABLE: put_list(w, v); break;
+    case VALUE_VOID:
+    case VALUE_TYPES: json_null(w);
+    }
+}
+
+/* ---- properties: an object of natural JSON types; message_from_json knows the types by name ---- */
+
+static void put_property(struct json_writer *w, const struct header *p)
+{
+    json_name_bytes(w, p->name);
+    if ((p->value.type == VALUE_STRING || p->value.type == VALUE_BYTES) && p->value.bytes.data &&
+        utf8_valid(p->value.bytes))
+        json_string(w, p->value.bytes);
+    else
+        put_value(w, &p->value);
+}
+
+static void put_properties(struct json_writer *w, struct headers properties)
+{
+    json_object(w);
+    for (uint32_t i = 0; properties.items && i < properties.count; i++)
+        put_property(w, &properties.items[i]);
+    json_object_end(w);
+}
+
+/* ---- decoded ---- */
+
+static void put_node(struct json_writer *w, const struct field_tree *t, uint32_t i);
+
+static void put_children(struct json_writer *w, const struct field_tree *t, uint32_t parent)
+{
+    const struct field *p = &t->nodes[parent];
+    for (uint32_t i = parent + 1; i < p->next; i = t->nodes[i].next) {
+        if (p->kind == FIELD_OBJECT)
+            json_name_bytes(w, t->nodes[i].name.data ? t->nodes[i].name : BYTES_LITERAL(""));
+        put_node(w, t, i);
+    }
+}
+
+/* Recursion goes as deep as the tree, which LIMIT_DECODE_DEPTH bounds. */
+static void put_node(struct json_writer *w, const struct field_tree *t, uint32_t i)
+{
+    const struct field *f = &t->nodes[i];
+    switch (f->kind) {
+    case FIELD_OBJECT:
+        json_object(w);
+        put_children(w, t, i);
+        json_object_end(w);
+        break;
+    case FIELD_ARRAY:
+        json_array(w);
+        put_children(w, t, i);
+        json_array_end(w);
+        break;
+    case FIELD_LAYER:
+        if (f->next > i + 1)
+            put_node(w, t, i + 1);
+        else
+            json_null(w);
+        break;
+    case FIELD_STRING: json_string(w, f->text); break;
+    case FIELD_NUMBER: {
+        int64_t integer;
+        bool beyond = json_to_int64(f->text, &integer) &&
+                      (integer > (INT64_C(1) << 53) || integer < -(INT64_C(1) << 53));
+        bool huge = memchr(f->text.data, '.', f->text.len) == NULL &&
+                    memchr(f->text.data, 'e', f->text.len) == NULL &&
+                    memchr(f->text.data, 'E', f->text.len) == NULL && f->text.len > 16;
+        if (beyond || huge)
+            json_string(w, f->text);
+        else
+            json_raw(w, f->text);
+        break;
+    }
+    case FIELD_BOOL: json_raw(w, f->text); break;
+    case FIELD_BYTES: json_byte_string(w, f->text); break;
+    case FIELD_NULL:
+    case FIELD_ERROR:
+    case FIELD_KINDS: json_null(w);
+    }
+}
+
+void field_tree_json(struct json_writer *w, const struct field_tree *tree)
+{
+    if (tree->count)
+        put_node(w, tree, 0);
+    else
+        json_null(w);
+}
+
+static void put_decoded(struct json_writer *w, const struct message *m, const struct decode_choice *choice)
+{
+    struct arena arena;
+    struct field_tree tree;
+    arena_init(&arena, LIMIT_DECODE_ARENA);
+    bool whole = decode_message(choice, m, &tree, &arena) == ERR_OK;
+    json_name(w, "type");
+    if (tree.type[0])
+        json_text(w, tree.type);
+    else
+        json_null(w);
+    json_name(w, "decoded");
+    /* No partial value: what is given is the whole payload, or nothing. */
+    if (whole)
+        field_tree_json(w, &tree);
+    else
+        json_null(w);
+    arena_free(&arena);
+}
+
+/* ---- the message ---- */
+
+static void put_flags(struct json_writer *w, uint32_t flags)
+{
+    json_array(w);
+    for (int i = 0; i < MESSAGE_FLAGS; i++)
+        if (flags & 1u << i)
+            json_text(w, message_flag_names[i]);
+    json_array_end(w);
+}
+
+void message_json(struct buffer *out, const struct message *m, decoder_registry decoders, uint32_t flags)
+{
+    struct json_writer w;
+    char position[56];
+    struct decode_choice choice = decode_choose(decoders, m, NULL);
+    json_write(&w, out);
+    json_object(&w);
+    json_name(&w, "schema");
+    json_text(&w, "signalbox.message/1");
+    json_name(&w, "endpoint");
+    json_text(&w, m->origin ? m->origin->endpoint : "");
+    json_name(&w, "channel");
+    json_text(&w, m->origin ? m->origin->channel : "");
+    json_name(&w, "position");
+    struct bytes where = quick_position(m->position, position);
+    json_string(&w, where.len ? where : BYTES_NULL);
+    json_name(&w, "id");
+    if (m->id.data && !utf8_valid(m->id))
+        json_byte_string(&w, m->id);
+    else
+        json_string(&w, m->id);
+    time_member(&w, "time", m->time_ns);
+    time_member(&w, "received", m->received_ns);
+    json_name(&w, "key");
+    json_byte_string(&w, m->key);
+    json_name(&w, "headers");
+    put_headers(&w, m->headers, true);
+    json_name(&w, "properties");
+    put_properties(&w, m->properties);
+    json_name(&w, "size");
+    json_uint(&w, m->payload.len);
+    json_name(&w, "payload");
+    json_byte_string(&w, m->payload);
+    json_name(&w, "format");
+    json_text(&w, choice.decoder->name);
+    if (flags & MESSAGE_JSON_DECODE)
+        put_decoded(&w, m, &choice);
+    json_name(&w, "flags");
+    put_flags(&w, m->flags);
+    json_object_end(&w);
+}
+
+/* ---- the plain line ---- */
+
+static void put_field(struct buffer *out, struct bytes b)
+{
+    if (!b.data)
+        buffer_append(out, "\\N", 2);
+    else
+        utf8_scrub(out, b, SCRUB_PLAIN);
+}
+
+void message_plain(struct buffer *out, const struct message *m)
+{
+    char position[56], size[24];
+    if (m->time_ns != TIME_NONE)
+        put_time(out, m->time_ns);
+    else
+        put_time(out, m->received_ns);
+    buffer_byte(out, '\t');
+    put_field(out, bytes_of_text(m->origin ? m->origin->channel : ""));
+    buffer_byte(out, '\t');
+    buffer_bytes(out, quick_position(m->position, position));
+    buffer_byte(out, '\t');
+    put_field(out, m->key);
+    buffer_byte(out, '\t');
+    buffer_append(out, size, put_int(size, (int64_t)m->payload.len));
+    buffer_byte(out, '\t');
+    put_field(out, m->payload);
+}

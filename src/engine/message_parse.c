@@ -1,0 +1,388 @@
+/* The message back from its JSON, byte for byte: the exact inverse of message_json. */
+#include "engine/message_json.h"
+
+#include "base/limits.h"
+#include "base/text.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct parse {
+    struct json_reader reader;
+    struct arena *arena;
+    struct err_info *err;
+    struct bytes text;
+    unsigned depth;
+};
+
+static enum err wrong(struct parse *p, const char *member, const char *wanted)
+{
+    struct json_reader *r = &p->reader;
+    if (r->error)
+        err_set(p->err, ERR_FORMAT, "the JSON is malformed: %s", r->error);
+    else
+        err_set(p->err, ERR_FORMAT, "`%s` must be %s", member, wanted);
+    err_where(p->err, "byte %zu", r->error ? r->at : r->start);
+    err_next(p->err, "this wants what `signalbox browse --json` writes");
+    return ERR_FORMAT;
+}
+
+static struct bytes plain(struct parse *p)
+{
+    struct json_reader *r = &p->reader;
+    struct buffer b;
+    if (!r->escaped)
+        return arena_copy(p->arena, r->raw.data ? r->raw : BYTES_LITERAL(""));
+    buffer_init(&b, r->raw.len + 16);
+    json_unescape(r->raw, &b);
+    struct bytes copy = arena_copy(p->arena, buffer_view(&b));
+    buffer_free(&b);
+    return copy;
+}
+
+static bool name_is(const struct parse *p, const char *name)
+{
+    return json_raw_equal(p->reader.raw, p->reader.escaped, bytes_of_text(name));
+}
+
+/* null, "text", {"text":...} or {"base64":...} at event e. */
+static enum err take_bytes(struct parse *p, enum json_event e, const char *member, struct bytes *out)
+{
+    static const char wanted[] = "a string, null, {\"text\":...} or {\"base64\":...}";
+    *out = BYTES_NULL;
+    if (e == JSON_NULL)
+        return ERR_OK;
+    if (e == JSON_STRING) {
+        *out = plain(p);
+        return ERR_OK;
+    }
+    if (e != JSON_OBJECT || json_next(&p->reader) != JSON_NAME)
+        return wrong(p, member, wanted);
+    bool text = name_is(p, "text"), base64 = name_is(p, "base64");
+    if ((!text && !base64) || json_next(&p->reader) != JSON_STRING)
+        return wrong(p, member, wanted);
+    struct bytes s = plain(p);
+    if (base64) {
+        struct buffer b;
+        buffer_init(&b, s.len + 16);
+        bool good = buffer_unbase64(&b, s);
+        s = arena_copy(p->arena, buffer_view(&b));
+        buffer_free(&b);
+        if (!good)
+            return wrong(p, member, "valid base64");
+    }
+    *out = s;
+    return json_next(&p->reader) == JSON_OBJECT_END ? ERR_OK : wrong(p, member, wanted);
+}
+
+/* A number, or a string of one: integers beyond 2^53 are written as strings. */
+static bool number_text(struct parse *p, enum json_event e, struct bytes *number)
+{
+    struct json_reader r;
+    if (e == JSON_NUMBER) {
+        *number = p->reader.raw;
+        return true;
+    }
+    if (e != JSON_STRING)
+        return false;
+    *number = p->reader.raw;
+    json_read(&r, *number, 2);
+    return json_next(&r) == JSON_NUMBER && json_next(&r) == JSON_END;
+}
+
+static bool integer_in(enum value_type type, struct bytes number, struct value *v)
+{
+    static const struct {
+        int64_t low, high;
+    } ranges[VALUE_TYPES] = {
+        [VALUE_INT8] = {INT8_MIN, INT8_MAX},    [VALUE_INT16] = {INT16_MIN, INT16_MAX},
+        [VALUE_INT32] = {INT32_MIN, INT32_MAX}, [VALUE_INT64] = {INT64_MIN, INT64_MAX},
+        [VALUE_UINT8] = {0, UINT8_MAX},         [VALUE_UINT16] = {0, UINT16_MAX},
+        [VALUE_UINT32] = {0, UINT32_MAX},
+    };
+    if (type == VALUE_UINT64 || type == VALUE_TIMESTAMP)
+        return json_to_uint64(number, &v->u);
+    int64_t i;
+    if (!json_to_int64(number, &i) || i < ranges[type].low || i > ranges[type].high)
+        return false;
+    if (ranges[type].low < 0)
+        v->i = i;
+    else
+        v->u = (uint64_t)i;
+    return true;
+}
+
+static bool take_double(struct parse *p, enum json_event e, double *f)
+{
+    struct bytes s = p->reader.raw;
+    if (e == JSON_NUMBER)
+        return json_to_double(s, f);
+    if (e != JSON_STRING)
+        return false;
+    char text[32], *end;
+    text_copy_bytes(text, sizeof text, s);
+    if (strcmp(text, "NaN") == 0 || strcmp(text, "Infinity") == 0 || strcmp(text, "-Infinity") == 0) {
+        *f = strtod(text, &end);
+        return true;
+    }
+    if (!text_starts(text, "0x") || strlen(text) != 18)
+        return false;
+    uint64_t bits = strtoull(text + 2, &end, 16);
+    memcpy(f, &bits, sizeof bits);
+    return *end == '\0';
+}
+
+static enum err take_decimal(struct parse *p, enum json_event e, const char *member, struct value *v)
+{
+    int64_t scale = -1, digits = INT64_MAX;
+    while (e == JSON_OBJECT || e == JSON_NAME) {
+        bool is_scale = e == JSON_NAME && name_is(p, "scale");
+        if (e == JSON_NAME && (json_next(&p->reader) != JSON_NUMBER ||
+                               !json_to_int64(p->reader.raw, is_scale ? &scale : &digits)))
+            break;
+        e = json_next(&p->reader);
+    }
+    if (e != JSON_OBJECT_END || scale < 0 || scale > 255 || digits < INT32_MIN || digits > INT32_MAX)
+        return wrong(p, member, "{\"scale\":0..255,\"digits\":...}");
+    v->decimal.scale = (uint8_t)scale;
+    v->decimal.digits = (int32_t)digits;
+    return ERR_OK;
+}
+
+static enum err take_list(struct parse *p, enum json_event e, struct headers *out);
+
+static enum err take_value(struct parse *p, enum json_event e, const char *member, struct value *v)
+{
+    struct bytes number;
+    struct headers list;
+    enum err code;
+    switch (v->type) {
+    case VALUE_VOID: return e == JSON_NULL ? ERR_OK : wrong(p, member, "null for void");
+    case VALUE_BOOL:
+        v->b = e == JSON_TRUE;
+        return e == JSON_TRUE || e == JSON_FALSE ? ERR_OK : wrong(p, member, "true or false");
+    case VALUE_FLOAT:
+    case VALUE_DOUBLE: return take_double(p, e, &v->f) ? ERR_OK : wrong(p, member, "a number");
+    case VALUE_DECIMAL: return take_decimal(p, e, member, v);
+    case VALUE_STRING:
+    case VALUE_BYTES: return take_bytes(p, e, member, &v->bytes);
+    case VALUE_ARRAY:
+    case VALUE_TABLE:
+        code = take_list(p, e, &list);
+        v->list.items = list.items;
+        v->list.count = list.count;
+        return code;
+    default:
+        return number_text(p, e, &number) && integer_in(v->type, number, v)
+                   ? ERR_OK
+                   : wrong(p, member, "an integer in the range of its type");
+    }
+}
+
+/* One {"name":...,"type":...,"value":...}; the value's meaning needs the type, which must stand before it. */
+static enum err take_typed(struct parse *p, struct header *h)
+{
+    bool typed = false, valued = false;
+    *h = (struct header){.name = BYTES_NULL};
+    enum json_event e;
+    while ((e = json_next(&p->reader)) == JSON_NAME) {
+        enum err code = ERR_OK;
+        if (name_is(p, "name")) {
+            code = take_bytes(p, json_next(&p->reader), "name", &h->name);
+        } else if (name_is(p, "type")) {
+            typed = json_next(&p->reader) == JSON_STRING && value_type_parse(p->reader.raw, &h->value.type);
+            if (!typed)
+                return wrong(p, "type", "a type of header values, say string, int32, bytes");
+        } else if (name_is(p, "value")) {
+            if (!typed)
+                return wrong(p, "value", "behind `type`");
+            code = take_value(p, json_next(&p->reader), "value", &h->value);
+            valued = true;
+        } else if (json_skip(&p->reader) == JSON_ERROR) {
+            return wrong(p, "header", "an object");
+        }
+        if (code)
+            return code;
+    }
+    return e == JSON_OBJECT_END && valued ? ERR_OK
+                                          : wrong(p, "header", "{\"name\":...,\"type\":...,\"value\":...}");
+}
+
+static struct header *grow(struct parse *p, struct header *items, uint32_t count, uint32_t *cap)
+{
+    if (count < *cap)
+        return items;
+    uint32_t more = *cap ? *cap * 2 : 8;
+    struct header *bigger = arena_alloc(p->arena, more * sizeof *bigger);
+    if (bigger && count)
+        memcpy(bigger, items, count * sizeof *bigger);
+    *cap = more;
+    return bigger;
+}
+
+static enum err take_list(struct parse *p, enum json_event e, struct headers *out)
+{
+    struct header *items = arena_alloc(p->arena, sizeof *items);
+    uint32_t count = 0, cap = 1;
+    *out = (struct headers){NULL, 0};
+    if (e == JSON_NULL)
+        return ERR_OK;
+    if (e != JSON_ARRAY || ++p->depth > LIMIT_HEADER_DEPTH)
+        return wrong(p, "headers", "an array of at most 32 levels, or null");
+    while ((e = json_next(&p->reader)) == JSON_OBJECT) {
+        items = items ? grow(p, items, count, &cap) : NULL;
+        if (!items || count >= LIMIT_HEADERS)
+            return err_set(p->err, ERR_LIMIT, "more headers than the limit");
+        enum err code = take_typed(p, &items[count++]);
+        if (code)
+            return code;
+    }
+    p->depth--;
+    *out = (struct headers){items, count};
+    return e == JSON_ARRAY_END ? ERR_OK : wrong(p, "headers", "an array of objects");
+}
+
+/* ---- properties: types by name (AMQP 0-9-1 basic properties; Kafka's partition) ---- */
+
+static enum value_type property_type(struct bytes name, enum json_event e)
+{
+    static const struct {
+        const char *name;
+        enum value_type type;
+    } known[] = {
+        {"delivery_mode", VALUE_UINT8},
+        {"priority", VALUE_UINT8},
+        {"timestamp", VALUE_TIMESTAMP},
+        {"partition", VALUE_INT32},
+    };
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (bytes_equal_text(name, known[i].name))
+            return known[i].type;
+    return e == JSON_NUMBER                    ? VALUE_INT64
+           : e == JSON_TRUE || e == JSON_FALSE ? VALUE_BOOL
+           : e == JSON_NULL                    ? VALUE_VOID
+                                               : VALUE_STRING;
+}
+
+static enum err take_properties(struct parse *p, enum json_event e, struct headers *out)
+{
+    struct header *items = NULL;
+    uint32_t count = 0, cap = 0;
+    *out = (struct headers){NULL, 0};
+    if (e == JSON_NULL)
+        return ERR_OK;
+    if (e != JSON_OBJECT)
+        return wrong(p, "properties", "an object or null");
+    while ((e = json_next(&p->reader)) == JSON_NAME) {
+        items = grow(p, items, count, &cap);
+        if (!items || count >= LIMIT_HEADERS)
+            return err_set(p->err, ERR_LIMIT, "more properties than the limit");
+        struct header *h = &items[count++];
+        *h = (struct header){.name = plain(p)};
+        enum json_event value = json_next(&p->reader);
+        h->value.type = property_type(h->name, value);
+        enum err code = take_value(p, value, "properties", &h->value);
+        if (code)
+            return code;
+    }
+    *out = (struct headers){items, count};
+    return e == JSON_OBJECT_END ? ERR_OK : wrong(p, "properties", "an object");
+}
+
+/* ---- the rest ---- */
+
+static enum err take_time(struct parse *p, enum json_event e, const char *member, int64_t *ns)
+{
+    char text[64];
+    *ns = TIME_NONE;
+    if (e == JSON_NULL)
+        return ERR_OK;
+    text_copy_bytes(text, sizeof text, p->reader.raw);
+    return e == JSON_STRING && clock_parse(text, 0, ns) && text[0] != '-'
+               ? ERR_OK
+               : wrong(p, member, "an RFC 3339 time or null");
+}
+
+static enum err take_position(struct parse *p, enum json_event e, struct position *position)
+{
+    char text[64];
+    int64_t partition = 0;
+    *position = (struct position){0};
+    if (e == JSON_NULL)
+        return ERR_OK;
+    text_copy_bytes(text, sizeof text, p->reader.raw);
+    char *slash = strchr(text, '/');
+    if (slash)
+        *slash = '\0';
+    bool good = e == JSON_STRING &&
+                (!slash || (text_int64(text, &partition) && partition >= 0 && partition <= INT32_MAX)) &&
+                text_int64(slash ? slash + 1 : text, &position->offset);
+    position->kind = slash ? POSITION_PARTITION : POSITION_OFFSET;
+    position->partition = (int32_t)partition;
+    return good ? ERR_OK : wrong(p, "position", "\"PARTITION/OFFSET\", \"OFFSET\" or null");
+}
+
+static enum err take_flags(struct parse *p, enum json_event e, uint32_t *flags)
+{
+    if (e != JSON_ARRAY)
+        return wrong(p, "flags", "an array of strings");
+    while ((e = json_next(&p->reader)) == JSON_STRING)
+        for (int i = 0; i < MESSAGE_FLAGS; i++)
+            if (bytes_equal_text(p->reader.raw, message_flag_names[i]))
+                *flags |= 1u << i;
+    return e == JSON_ARRAY_END ? ERR_OK : wrong(p, "flags", "an array of strings");
+}
+
+struct names {
+    char endpoint[256], channel[256];
+};
+
+static enum err take_member(struct parse *p, struct message *m, struct names *names)
+{
+    if (name_is(p, "endpoint") || name_is(p, "channel")) {
+        char *into = name_is(p, "endpoint") ? names->endpoint : names->channel;
+        if (json_next(&p->reader) != JSON_STRING)
+            return wrong(p, "endpoint or channel", "a string");
+        text_copy_bytes(into, sizeof names->endpoint, plain(p));
+        return ERR_OK;
+    }
+    if (name_is(p, "position"))
+        return take_position(p, json_next(&p->reader), &m->position);
+    if (name_is(p, "id"))
+        return take_bytes(p, json_next(&p->reader), "id", &m->id);
+    if (name_is(p, "time"))
+        return take_time(p, json_next(&p->reader), "time", &m->time_ns);
+    if (name_is(p, "received"))
+        return take_time(p, json_next(&p->reader), "received", &m->received_ns);
+    if (name_is(p, "key"))
+        return take_bytes(p, json_next(&p->reader), "key", &m->key);
+    if (name_is(p, "payload"))
+        return take_bytes(p, json_next(&p->reader), "payload", &m->payload);
+    if (name_is(p, "headers"))
+        return take_list(p, json_next(&p->reader), &m->headers);
+    if (name_is(p, "properties"))
+        return take_properties(p, json_next(&p->reader), &m->properties);
+    if (name_is(p, "flags"))
+        return take_flags(p, json_next(&p->reader), &m->flags);
+    return json_skip(&p->reader) == JSON_ERROR ? wrong(p, "message", "an object") : ERR_OK;
+}
+
+enum err message_from_json(struct message *m, struct bytes json, struct arena *arena, struct err_info *err)
+{
+    struct parse p = {.arena = arena, .err = err, .text = json};
+    struct names names = {"", ""};
+    *m = (struct message){.time_ns = TIME_NONE, .received_ns = TIME_NONE};
+    json_read(&p.reader, json, LIMIT_DECODE_DEPTH);
+    if (json_next(&p.reader) != JSON_OBJECT)
+        return wrong(&p, "message", "an object");
+    enum json_event e;
+    while ((e = json_next(&p.reader)) == JSON_NAME) {
+        enum err code = take_member(&p, m, &names);
+        if (code)
+            return code;
+    }
+    if (e != JSON_OBJECT_END || json_next(&p.reader) != JSON_END)
+        return wrong(&p, "message", "one object");
+    m->origin = origin_intern(names.endpoint, names.channel, CHANNEL_ANY);
+    return ERR_OK;
+}

@@ -1,0 +1,196 @@
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include "base/limits.h"
+#include "decoders/hex.h"
+#include "decoders/json.h"
+#include "decoders/text.h"
+#include "engine/message_json.h"
+
+#include <math.h>
+#include <string.h>
+
+static const struct decoder_ops *const decoders[] = {&json_decoder, &text_decoder, &hex_decoder, NULL};
+
+static const struct header deep[] = {
+    {BYTES_LITERAL("n"), {.type = VALUE_UINT64, .u = UINT64_MAX}},
+    {BYTES_LITERAL("t"), {.type = VALUE_TIMESTAMP, .u = 1770000000}},
+};
+static const struct header array[] = {
+    {BYTES_NULL, {.type = VALUE_INT8, .i = -128}},
+    {BYTES_NULL, {.type = VALUE_TABLE, .list = {deep, 2}}},
+    {BYTES_NULL, {.type = VALUE_VOID}},
+};
+static const struct header nasty[] = {
+    {BYTES_LITERAL("x"), {.type = VALUE_STRING, .bytes = BYTES_LITERAL("tab\there")}},
+    {BYTES_LITERAL("x"), {.type = VALUE_BYTES, .bytes = BYTES_LITERAL("\xff\x00\x01")}},
+    {BYTES_LITERAL("null"), {.type = VALUE_BYTES, .bytes = {NULL, 0}}},
+    {BYTES_LITERAL("empty"), {.type = VALUE_STRING, .bytes = BYTES_LITERAL("")}},
+    {BYTES_LITERAL("array"), {.type = VALUE_ARRAY, .list = {array, 3}}},
+    {BYTES_LITERAL("emptytable"), {.type = VALUE_TABLE, .list = {array, 0}}},
+    {BYTES_LITERAL("d"), {.type = VALUE_DOUBLE, .f = 0.1}},
+    {BYTES_LITERAL("f"), {.type = VALUE_FLOAT, .f = 0.5f}},
+    {BYTES_LITERAL("nan"), {.type = VALUE_DOUBLE, .f = NAN}},
+    {BYTES_LITERAL("inf"), {.type = VALUE_DOUBLE, .f = -INFINITY}},
+    {BYTES_LITERAL("zero"), {.type = VALUE_DOUBLE, .f = -0.0}},
+    {BYTES_LITERAL("dec"), {.type = VALUE_DECIMAL, .decimal = {2, -1995}}},
+    {BYTES_LITERAL("big"), {.type = VALUE_INT64, .i = INT64_MIN}},
+    {BYTES_LITERAL("yes"), {.type = VALUE_BOOL, .b = true}},
+    {BYTES_LITERAL("\xff name"), {.type = VALUE_VOID}},
+};
+static const struct header properties[] = {
+    {BYTES_LITERAL("content_type"), {.type = VALUE_STRING, .bytes = BYTES_LITERAL("application/json")}},
+    {BYTES_LITERAL("delivery_mode"), {.type = VALUE_UINT8, .u = 2}},
+    {BYTES_LITERAL("timestamp"), {.type = VALUE_TIMESTAMP, .u = 1770000000}},
+    {BYTES_LITERAL("partition"), {.type = VALUE_INT32, .i = 3}},
+    {BYTES_LITERAL("reply_to"), {.type = VALUE_STRING, .bytes = BYTES_LITERAL("\xff")}},
+};
+
+static void round_trip(struct message m)
+{
+    struct buffer b;
+    struct arena arena;
+    struct message back;
+    struct err_info err = {0};
+    buffer_init(&b, MIB);
+    arena_init(&arena, MIB);
+    message_json(&b, &m, decoders, MESSAGE_JSON_DECODE);
+    assert_true(buffer_ok(&b));
+    if (message_from_json(&back, buffer_view(&b), &arena, &err))
+        fail_msg("%s: %s in %s", err.where, err.text, buffer_cstr(&b));
+    assert_true(bytes_equal(m.key, back.key));
+    assert_true(bytes_equal(m.id, back.id));
+    assert_true(bytes_equal(m.payload, back.payload));
+    assert_true(headers_equal(m.headers, back.headers));
+    if (m.properties.count)
+        assert_true(headers_equal(m.properties, back.properties));
+    assert_int_equal(m.time_ns, back.time_ns);
+    assert_int_equal(m.received_ns, back.received_ns);
+    assert_int_equal(m.flags, back.flags);
+    assert_int_equal(m.position.kind, back.position.kind);
+    assert_int_equal(m.position.offset, back.position.offset);
+    assert_string_equal(m.origin->channel, back.origin->channel);
+    buffer_free(&b);
+    arena_free(&arena);
+}
+
+static struct message base(void)
+{
+    return (struct message){
+        .origin = origin_intern("k", "orders", CHANNEL_TOPIC),
+        .position = {POSITION_PARTITION, 3, 10482},
+        .time_ns = INT64_C(1770000000118000000),
+        .received_ns = INT64_C(1770000000118000001),
+        .key = BYTES_LITERAL("o-88412"),
+        .payload = BYTES_LITERAL("{\"id\":9007199254740993,\"x\":1.50}"),
+        .headers = {nasty, sizeof nasty / sizeof *nasty},
+        .properties = {properties, 5},
+        .flags = MESSAGE_REDELIVERED,
+    };
+}
+
+static void everything_comes_back(void **state)
+{
+    (void)state;
+    round_trip(base());
+}
+
+static void null_empty_absent_and_binary_come_back(void **state)
+{
+    (void)state;
+    struct message m = base();
+    m.key = BYTES_LITERAL("");
+    m.payload = BYTES_LITERAL("\xff\xfe");
+    m.id = BYTES_LITERAL("\x80");
+    m.headers = (struct headers){NULL, 0};
+    m.position = (struct position){POSITION_OFFSET, 0, INT64_MAX};
+    m.time_ns = TIME_NONE;
+    m.flags = 0;
+    round_trip(m);
+    m.payload = BYTES_NULL;
+    m.key = BYTES_NULL;
+    m.headers = (struct headers){nasty, 0};
+    m.position = (struct position){0};
+    round_trip(m);
+}
+
+static void the_shape_is_the_documented_one(void **state)
+{
+    (void)state;
+    struct buffer b;
+    struct message m = base();
+    m.headers.count = 1;
+    m.properties = (struct headers){properties + 3, 1};
+    buffer_init(&b, MIB);
+    message_json(&b, &m, decoders, MESSAGE_JSON_DECODE);
+    assert_string_equal(
+        buffer_cstr(&b),
+        "{\"schema\":\"signalbox.message/1\",\"endpoint\":\"k\",\"channel\":\"orders\",\"position\":\"3/10482\",\"id\":null,"
+        "\"time\":\"2026-02-02T02:40:00.118Z\",\"received\":\"2026-02-02T02:40:00.118000001Z\",\"key\":{\"text\":\"o-88412\"},"
+        "\"headers\":[{\"name\":\"x\",\"type\":\"string\",\"value\":{\"text\":\"tab\\there\"}}],"
+        "\"properties\":{\"partition\":3},\"size\":32,\"payload\":{\"text\":\"{\\\"id\\\":9007199254740993,\\\"x\\\":1.50}\"},"
+        "\"format\":\"json\",\"type\":null,\"decoded\":{\"id\":\"9007199254740993\",\"x\":1.50},\"flags\":[\"redelivered\"]}");
+    buffer_free(&b);
+}
+
+static void plain_lines_are_scrubbed_and_told_apart(void **state)
+{
+    (void)state;
+    struct buffer b;
+    struct message m = base();
+    m.payload = BYTES_LITERAL("a\tb\n\x1b[31m\\\xff");
+    buffer_init(&b, MIB);
+    message_plain(&b, &m);
+    assert_string_equal(buffer_cstr(&b),
+                        "2026-02-02T02:40:00.118Z\torders\t3/10482\to-88412\t11\ta\\tb\\n\\x1b[31m\\\\\\xff");
+    buffer_clear(&b);
+    m.key = BYTES_NULL;
+    m.payload = BYTES_LITERAL("");
+    message_plain(&b, &m);
+    assert_string_equal(buffer_cstr(&b), "2026-02-02T02:40:00.118Z\torders\t3/10482\t\\N\t0\t");
+    buffer_free(&b);
+}
+
+static void wrong_messages_say_where(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = {
+        "",
+        "[]",
+        "{\"key\":1}",
+        "{\"payload\":{\"base64\":\"a\"}}",
+        "{\"headers\":[{\"name\":\"a\"}]}",
+        "{} {}",
+        "{\"headers\":[{\"name\":\"a\",\"type\":\"int8\",\"value\":128}]}",
+        "{\"headers\":[{\"name\":\"a\",\"value\":1,\"type\":\"int8\"}]}",
+        "{\"time\":\"yesterday\"}",
+        "{\"position\":\"a/b\"}",
+        "{\"key\":{\"text\":\"x\"",
+        "{\"flags\":{}}",
+        "{\"headers\":[{\"name\":\"a\",\"type\":\"nonsense\",\"value\":1}]}",
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        struct message m;
+        struct arena arena;
+        struct err_info err = {0};
+        arena_init(&arena, MIB);
+        if (message_from_json(&m, bytes_of_text(wrong[i]), &arena, &err) != ERR_FORMAT || !err.where[0])
+            fail_msg("%s was taken", wrong[i]);
+        arena_free(&arena);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(everything_comes_back),
+        cmocka_unit_test(null_empty_absent_and_binary_come_back),
+        cmocka_unit_test(the_shape_is_the_documented_one),
+        cmocka_unit_test(plain_lines_are_scrubbed_and_told_apart),
+        cmocka_unit_test(wrong_messages_say_where),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
