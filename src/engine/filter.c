@@ -1,0 +1,513 @@
+#include "engine/filter.h"
+
+#include "base/buffer.h"
+#include "base/json.h"
+#include "base/limits.h"
+#include "engine/decode.h"
+#include "engine/filter_internal.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* ---- text search ---- */
+
+static bool same_folded(const uint8_t *at, struct bytes text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (tolower(at[i]) != text.data[i])
+            return false;
+    return true;
+}
+
+/* Both cases of the first byte are looked for with memchr, each only when its last hit was passed. */
+static bool contains_folded(const struct pattern *p, struct bytes in)
+{
+    const uint8_t *end = in.data + in.len - p->text.len + 1;
+    const uint8_t *next[2] = {in.data, in.data};
+    bool found[2] = {false, false};
+    int cases = p->first[0] == p->first[1] ? 1 : 2;
+    for (const uint8_t *at = in.data; at < end;) {
+        const uint8_t *nearest = end;
+        for (int i = 0; i < cases; i++) {
+            if (!found[i] || next[i] < at) {
+                next[i] = memchr(at, p->first[i], (size_t)(end - at));
+                found[i] = true;
+                if (!next[i])
+                    next[i] = end;
+            }
+            if (next[i] < nearest)
+                nearest = next[i];
+        }
+        if (nearest >= end)
+            return false;
+        if (same_folded(nearest, p->text))
+            return true;
+        at = nearest + 1;
+    }
+    return false;
+}
+
+static bool contains(const struct pattern *p, struct bytes in)
+{
+    if (p->re)
+        return regex_match(p->re, in, NULL, NULL);
+    if (p->text.len == 0)
+        return true;
+    if (!in.data || in.len < p->text.len)
+        return false;
+    if (p->fold)
+        return contains_folded(p, in);
+    return memmem(in.data, in.len, p->text.data, p->text.len) != NULL;
+}
+
+/* JSON may write any character as \uXXXX: what is looked for must be found however it is written. */
+static bool contains_unescaped(const struct pattern *p, struct bytes in)
+{
+    struct buffer text;
+    bool found = false;
+    if (!in.len || !memchr(in.data, '\\', in.len))
+        return false;
+    buffer_init(&text, in.len + 16);
+    if (json_unescape(in, &text))
+        found = contains(p, buffer_view(&text));
+    buffer_free(&text);
+    return found;
+}
+
+/* ---- one value against one test ---- */
+
+struct test {
+    const struct node *node;
+    bool hit; /* some value satisfies the operator, read positively */
+};
+
+static bool number_token(struct bytes text)
+{
+    struct json_reader r;
+    if (!text.len || !(text.data[0] == '-' || (text.data[0] >= '0' && text.data[0] <= '9')))
+        return false;
+    json_read(&r, text, 2);
+    return json_next(&r) == JSON_NUMBER && json_next(&r) == JSON_END;
+}
+
+static int compare_text(struct bytes a, struct bytes b)
+{
+    size_t len = a.len < b.len ? a.len : b.len;
+    int order = len ? memcmp(a.data, b.data, len) : 0;
+    return order ? order : a.len < b.len ? -1 : a.len > b.len;
+}
+
+static bool holds(enum op op, int order)
+{
+    switch (op) {
+    case OP_LT: return order < 0;
+    case OP_LE: return order <= 0;
+    case OP_GT: return order > 0;
+    case OP_GE: return order >= 0;
+    default: return order == 0;
+    }
+}
+
+/* != and !~ are the negation of = and ~ over all values, so that here they count like these. */
+static bool value_satisfies(const struct node *n, struct bytes text)
+{
+    if (n->op == OP_MATCH || n->op == OP_NO_MATCH || n->pattern.re)
+        return contains(&n->pattern, text) || contains_unescaped(&n->pattern, text);
+    if (n->is_number && number_token(text))
+        return holds(n->op, json_compare(text, n->number));
+    return text.data && holds(n->op, compare_text(text, n->pattern.text));
+}
+
+static bool test_text(struct test *t, struct bytes text)
+{
+    t->hit = t->hit || value_satisfies(t->node, text);
+    return !t->hit;
+}
+
+static void test_cstr(struct test *t, const char *text)
+{
+    if (text)
+        test_text(t, bytes_of_text(text));
+}
+
+static void test_int(struct test *t, int64_t value)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%" PRId64, value);
+    test_cstr(t, text);
+}
+
+static void test_scaled(struct test *t, double value)
+{
+    double wanted = t->node->scaled;
+    t->hit = t->hit || holds(t->node->op, value < wanted ? -1 : value > wanted);
+}
+
+static void test_bool(struct test *t, bool value)
+{
+    static const char *const yes[] = {"true", "yes", "1"}, *const no[] = {"false", "no", "0"};
+    for (int i = 0; i < 3; i++)
+        test_cstr(t, value ? yes[i] : no[i]);
+}
+
+static void test_value(struct test *t, const struct value *v)
+{
+    char text[40];
+    switch (v->type) {
+    case VALUE_BOOL: test_bool(t, v->b); return;
+    case VALUE_INT8:
+    case VALUE_INT16:
+    case VALUE_INT32:
+    case VALUE_INT64: test_int(t, v->i); return;
+    case VALUE_UINT8:
+    case VALUE_UINT16:
+    case VALUE_UINT32:
+    case VALUE_UINT64:
+    case VALUE_TIMESTAMP:
+        snprintf(text, sizeof text, "%" PRIu64, v->u);
+        test_cstr(t, text);
+        return;
+    case VALUE_FLOAT:
+    case VALUE_DOUBLE:
+        snprintf(text, sizeof text, "%.17g", v->f);
+        test_cstr(t, text);
+        return;
+    case VALUE_DECIMAL:
+        snprintf(text, sizeof text, "%de-%u", v->decimal.digits, v->decimal.scale);
+        test_cstr(t, text);
+        return;
+    case VALUE_STRING:
+    case VALUE_BYTES:
+        if (v->bytes.data)
+            test_text(t, v->bytes);
+        return;
+    case VALUE_ARRAY:
+    case VALUE_TABLE:
+        for (uint32_t i = 0; i < v->list.count; i++)
+            test_value(t, &v->list.items[i].value);
+        return;
+    case VALUE_VOID:
+    case VALUE_TYPES: return;
+    }
+}
+
+static void test_named(struct test *t, struct headers headers, struct bytes name)
+{
+    for (uint32_t i = 0; headers.items && i < headers.count; i++)
+        if (bytes_equal(headers.items[i].name, name))
+            test_value(t, &headers.items[i].value);
+}
+
+/* ---- the body ---- */
+
+static bool visit_body(void *context, enum field_kind kind, struct bytes text, struct bytes raw)
+{
+    if (kind == FIELD_OBJECT || kind == FIELD_ARRAY)
+        return test_text(context, raw.data ? raw : text);
+    if (kind == FIELD_NULL)
+        text = BYTES_LITERAL("null");
+    return test_text(context, text);
+}
+
+static bool looks_like_json(struct bytes in)
+{
+    size_t at = 0;
+    while (at < in.len &&
+           (in.data[at] == ' ' || in.data[at] == '\n' || in.data[at] == '\r' || in.data[at] == '\t'))
+        at++;
+    return at < in.len && (in.data[at] == '{' || in.data[at] == '[');
+}
+
+/* Raw bytes first: a member that is named nowhere has no value. Only an escape could hide its name. */
+static bool cannot_have(const struct node *n, struct bytes in)
+{
+    return n->needle.data && !memmem(in.data, in.len, n->needle.data, n->needle.len) &&
+           !memchr(in.data, '\\', in.len);
+}
+
+static void test_body(struct test *t, const struct filter *f, const struct message *m)
+{
+    const struct node *n = t->node;
+    struct bytes in = m->payload;
+    if (!in.data)
+        return;
+    if (n->path.count == 0) {
+        test_text(t, in);
+        return;
+    }
+    if (f->json && f->json->find && looks_like_json(in)) {
+        if (!cannot_have(n, in))
+            (void)f->json->find(in, &n->path, visit_body, t);
+        return;
+    }
+    struct arena arena;
+    struct field_tree tree;
+    struct decode_choice choice = decode_choose(f->decoders, m, NULL);
+    arena_init(&arena, LIMIT_DECODE_ARENA);
+    (void)decode_message(&choice, m, &tree, &arena);
+    field_find(&tree, &n->path, visit_body, t);
+    arena_free(&arena);
+}
+
+static void test_type(struct test *t, const struct filter *f, const struct message *m)
+{
+    struct arena arena;
+    struct field_tree tree;
+    struct decode_choice choice = decode_choose(f->decoders, m, NULL);
+    arena_init(&arena, LIMIT_DECODE_ARENA);
+    (void)decode_message(&choice, m, &tree, &arena);
+    if (tree.type[0])
+        test_cstr(t, tree.type);
+    arena_free(&arena);
+}
+
+/* ---- dead letter reasons: where the brokers and frameworks put them ---- */
+
+static void test_x_death(struct test *t, const struct value *death)
+{
+    if (!death || death->type != VALUE_ARRAY)
+        return;
+    for (uint32_t i = 0; i < death->list.count; i++) {
+        const struct value *entry = &death->list.items[i].value;
+        if (entry->type == VALUE_TABLE)
+            test_named(t, (struct headers){entry->list.items, entry->list.count}, BYTES_LITERAL("reason"));
+    }
+}
+
+static void test_dead_letter_reason(struct test *t, struct headers headers)
+{
+    static const char *const names[] = {"x-first-death-reason",
+                                        "x-last-death-reason",
+                                        "x-death-reason", /* the memory broker */
+                                        "kafka_dlt-exception-message",
+                                        "kafka_dlt-exception-fqcn", /* Spring Kafka */
+                                        "__connect.errors.exception.message",
+                                        "x-exception-message"};
+    test_x_death(t, headers_find(headers, BYTES_LITERAL("x-death")));
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        test_named(t, headers, bytes_of_text(names[i]));
+}
+
+/* ---- one test ---- */
+
+static void test_time(struct test *t, const struct message *m)
+{
+    if (m->time_ns == TIME_NONE)
+        return;
+    if (t->node->is_time)
+        t->hit = holds(t->node->op, m->time_ns < t->node->time_ns ? -1 : m->time_ns > t->node->time_ns);
+    else {
+        char text[40];
+        test_cstr(t, clock_rfc3339(m->time_ns, text, sizeof text));
+    }
+}
+
+static void test_position(struct test *t, const struct message *m)
+{
+    char text[40];
+    if (m->position.kind != POSITION_NONE)
+        test_cstr(t, position_text(m->position, text, sizeof text));
+}
+
+static void test_field(struct test *t, const struct filter *f, const struct message *m, int64_t now_ns)
+{
+    switch (t->node->field) {
+    case F_CHANNEL: test_cstr(t, m->origin->channel); break;
+    case F_ENDPOINT: test_cstr(t, m->origin->endpoint); break;
+    case F_PARTITION:
+        if (m->position.kind == POSITION_PARTITION)
+            test_int(t, m->position.partition);
+        break;
+    case F_POSITION: test_position(t, m); break;
+    case F_OFFSET:
+        if (m->position.kind != POSITION_NONE)
+            test_int(t, m->position.offset);
+        break;
+    case F_ID:
+        if (m->id.data)
+            test_text(t, m->id);
+        break;
+    case F_KEY:
+        if (m->key.data)
+            test_text(t, m->key);
+        break;
+    case F_TIME: test_time(t, m); break;
+    case F_AGE:
+        if (m->time_ns != TIME_NONE)
+            test_scaled(t, (double)(now_ns - m->time_ns));
+        break;
+    case F_SIZE: test_scaled(t, (double)m->payload.len); break;
+    case F_FORMAT: test_cstr(t, decode_choose(f->decoders, m, NULL).decoder->name); break;
+    case F_TYPE: test_type(t, f, m); break;
+    case F_REDELIVERED: test_bool(t, m->flags & MESSAGE_REDELIVERED); break;
+    case F_DUPLICATE: test_bool(t, m->flags & MESSAGE_DUPLICATE); break;
+    case F_DLQ_REASON: test_dead_letter_reason(t, m->headers); break;
+    case F_HEADER: test_named(t, m->headers, t->node->name); break;
+    case F_PROPERTY: test_named(t, m->properties, t->node->name); break;
+    case F_BODY: test_body(t, f, m); break;
+    default: break;
+    }
+}
+
+static bool negated(const struct node *n)
+{
+    return n->op == OP_NE || n->op == OP_NO_MATCH;
+}
+
+/* ---- words ---- */
+
+static bool word_in_value(const struct pattern *p, const struct value *v)
+{
+    if (v->type == VALUE_STRING || v->type == VALUE_BYTES)
+        return contains(p, v->bytes);
+    if (v->type != VALUE_ARRAY && v->type != VALUE_TABLE)
+        return false;
+    for (uint32_t i = 0; i < v->list.count; i++)
+        if (word_in_value(p, &v->list.items[i].value))
+            return true;
+    return false;
+}
+
+static bool word_in_message(const struct pattern *p, const struct message *m)
+{
+    if (contains(p, m->payload) || contains(p, m->key) || contains(p, m->id))
+        return true;
+    for (uint32_t i = 0; m->headers.items && i < m->headers.count; i++)
+        if (word_in_value(p, &m->headers.items[i].value))
+            return true;
+    return contains_unescaped(p, m->payload);
+}
+
+/* ---- the walk ---- */
+
+typedef bool leaf_match(const struct filter *f, const struct node *n, const void *subject, int64_t now_ns);
+
+static bool walk(const struct filter *f, const struct node *n, leaf_match *leaf, const void *subject,
+                 int64_t now_ns)
+{
+    switch (n->kind) {
+    case NODE_ALL:
+        for (const struct node *c = n->first; c; c = c->next)
+            if (!walk(f, c, leaf, subject, now_ns))
+                return false;
+        return true;
+    case NODE_ANY:
+        for (const struct node *c = n->first; c; c = c->next)
+            if (walk(f, c, leaf, subject, now_ns))
+                return true;
+        return false;
+    case NODE_NOT: return !walk(f, n->first, leaf, subject, now_ns);
+    case NODE_WORD:
+    case NODE_TEST: break;
+    }
+    return leaf(f, n, subject, now_ns);
+}
+
+static bool message_leaf(const struct filter *f, const struct node *n, const void *subject, int64_t now_ns)
+{
+    const struct message *m = subject;
+    if (n->kind == NODE_WORD)
+        return word_in_message(&n->pattern, m);
+    struct test t = {.node = n};
+    test_field(&t, f, m, now_ns);
+    return negated(n) ? !t.hit : t.hit;
+}
+
+bool filter_message(const struct filter *f, const struct message *m, int64_t now_ns)
+{
+    return !f->root || walk(f, f->root, message_leaf, m, now_ns);
+}
+
+static void test_row(struct test *t, const struct filter_row *row)
+{
+    switch (t->node->field) {
+    case F_NAME: test_cstr(t, row->name); break;
+    case F_KIND: test_cstr(t, row->kind); break;
+    case F_STATE: test_cstr(t, row->state); break;
+    case F_TAG: test_cstr(t, row->tag); break;
+    case F_DEPTH:
+        if (row->depth >= 0)
+            test_int(t, row->depth);
+        break;
+    case F_LAG:
+        if (row->lag >= 0)
+            test_int(t, row->lag);
+        break;
+    case F_P95:
+        if (row->p95_ms >= 0)
+            test_scaled(t, row->p95_ms);
+        break;
+    case F_LIST_AGE:
+        if (row->age_ns >= 0)
+            test_scaled(t, (double)row->age_ns);
+        break;
+    default: break;
+    }
+}
+
+static bool row_leaf(const struct filter *f, const struct node *n, const void *subject, int64_t now_ns)
+{
+    const struct filter_row *row = subject;
+    (void)f, (void)now_ns;
+    if (n->kind == NODE_WORD) {
+        const char *texts[] = {row->name, row->kind, row->state, row->tag};
+        for (size_t i = 0; i < 4; i++)
+            if (texts[i] && contains(&n->pattern, bytes_of_text(texts[i])))
+                return true;
+        return false;
+    }
+    struct test t = {.node = n};
+    test_row(&t, row);
+    return negated(n) ? !t.hit : t.hit;
+}
+
+bool filter_row(const struct filter *f, const struct filter_row *row)
+{
+    return !f->root || walk(f, f->root, row_leaf, row, 0);
+}
+
+/* ---- making and freeing ---- */
+
+void filter_free(struct filter **fp)
+{
+    struct filter *f = *fp;
+    *fp = NULL;
+    if (!f)
+        return;
+    for (struct regex_entry *e = f->regexes; e; e = e->next)
+        regex_free(&e->re);
+    free(f->text);
+    arena_free(&f->arena);
+    free(f);
+}
+
+const char *filter_text(const struct filter *f)
+{
+    return f->text;
+}
+
+struct filter *filter_new(const char *text, enum filter_kind kind, decoder_registry decoders, size_t *caret,
+                          struct err_info *err)
+{
+    if (strlen(text) > LIMIT_FILTER) {
+        err_set(err, ERR_LIMIT, "a filter has at most %zu characters", (size_t)LIMIT_FILTER);
+        return NULL;
+    }
+    struct filter *f = calloc(1, sizeof *f);
+    if (f)
+        f->text = strdup(text);
+    if (!f || !f->text) {
+        free(f);
+        err_set(err, ERR_NOMEM, "no memory for a filter");
+        return NULL;
+    }
+    f->kind = kind;
+    f->decoders = decoders;
+    f->json = decoders ? decoder_find(decoders, "json") : NULL;
+    arena_init(&f->arena, 64 * MIB);
+    if (filter_parse(f, caret, err))
+        filter_free(&f);
+    return f;
+}

@@ -1,0 +1,263 @@
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "decoders/hex.h"
+#include "decoders/json.h"
+#include "decoders/text.h"
+#include "decoders/unwrap.h"
+#include "engine/filter.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct decoder_ops *const decoders[] = {&json_decoder, &unwrap_decoder, &text_decoder,
+                                                     &hex_decoder, NULL};
+static int64_t now;
+
+static const struct header death_entry[] = {
+    {BYTES_LITERAL("reason"), {.type = VALUE_STRING, .bytes = BYTES_LITERAL("rejected")}}};
+static const struct header deaths[] = {{BYTES_NULL, {.type = VALUE_TABLE, .list = {death_entry, 1}}}};
+static const struct header headers[] = {
+    {BYTES_LITERAL("x-tenant"), {.type = VALUE_STRING, .bytes = BYTES_LITERAL("acme")}},
+    {BYTES_LITERAL("x-tenant"), {.type = VALUE_STRING, .bytes = BYTES_LITERAL("globex")}},
+    {BYTES_LITERAL("retries"), {.type = VALUE_INT32, .i = 7}},
+    {BYTES_LITERAL("x-death"), {.type = VALUE_ARRAY, .list = {deaths, 1}}},
+};
+static const struct header properties[] = {
+    {BYTES_LITERAL("content_type"), {.type = VALUE_STRING, .bytes = BYTES_LITERAL("application/json")}}};
+
+static struct message order(void)
+{
+    return (struct message){
+        .origin = origin_intern("k", "orders", CHANNEL_TOPIC),
+        .position = {POSITION_PARTITION, 3, 10482},
+        .time_ns = now - 10 * 60 * NS_PER_S,
+        .key = BYTES_LITERAL("o-88412"),
+        .payload = BYTES_LITERAL(
+            "{\"order\":{\"total\":100.50,\"id\":9007199254740993,\"lines\":[{\"sku\":\"A-77\"},{\"sku\":\"B-02\"}]},"
+            "\"name\":\"Zo\\u00eb\",\"state\":\"NEW\",\"gone\":null}"),
+        .headers = {headers, 4},
+        .properties = {properties, 1},
+        .flags = MESSAGE_REDELIVERED,
+    };
+}
+
+static bool matches(const char *text)
+{
+    struct err_info err = {0};
+    struct message m = order();
+    struct filter *f = filter_new(text, FILTER_MESSAGES, decoders, NULL, &err);
+    if (!f)
+        fail_msg("%s: %s: %s", text, err.where, err.text);
+    bool hit = filter_message(f, &m, now);
+    filter_free(&f);
+    return hit;
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    now = clock_wall_ns();
+    return 0;
+}
+
+static void these_match(void **state)
+{
+    (void)state;
+    static const char *const yes[] = {
+        "",
+        "  ",
+        "o-88412",
+        "acme",
+        "zoë",
+        "Zoë",
+        "new",
+        "NEW",
+        "'NEW'",
+        "/a-7[0-9]/",
+        "!test",
+        "channel=orders",
+        "src=orders",
+        "partition=3",
+        "off>10000",
+        "offset=10482",
+        "position=3/10482",
+        "key=o-88412",
+        "key~o-88",
+        "age<15m",
+        "age>5m",
+        "size<10k",
+        "size>0.1k",
+        "format=json",
+        "fmt=json",
+        "headers.x-tenant=acme",
+        "hdr.x-tenant=globex",
+        "headers.retries>6",
+        "headers.retries=7.0",
+        "headers.none!=x",
+        "!headers.none=x",
+        "properties.content_type~json",
+        "body.order.total>100",
+        "body.order.total=100.5",
+        "body.order.total<=100.50",
+        "body.order.id=9007199254740993",
+        "body.order.id>9007199254740992",
+        "body.order.lines[*].sku=B-02",
+        "body.order.lines[1].sku=B-02",
+        "body.name=Zoë",
+        "body.state=NEW",
+        "body.missing!=1",
+        "body.gone=null",
+        "dlq.reason=rejected",
+        "redelivered=true",
+        "redelivered=yes",
+        "dup=false",
+        "body~/\"total\":1/",
+        "time>-1h",
+        "test|acme",
+        "(test|acme) key~o-",
+        "headers.x-tenant=acme body.order.total>100 age<15m !test",
+        "!(test nothing)",
+        "'o-88412'",
+        "body.state~/^N.W$/",
+        "endpoint=k",
+        "body.order.lines~A-77",
+    };
+    for (size_t i = 0; i < sizeof yes / sizeof *yes; i++)
+        if (!matches(yes[i]))
+            fail_msg("%s does not match", yes[i]);
+}
+
+static void these_do_not(void **state)
+{
+    (void)state;
+    static const char *const no[] = {
+        "nothing",
+        "'new'",
+        "New",
+        "/xyz/",
+        "!acme",
+        "channel=payments",
+        "partition!=3",
+        "off<10000",
+        "key=O-88412",
+        "age>15m",
+        "size>10k",
+        "format=text",
+        "headers.x-tenant=none",
+        "headers.none=x",
+        "headers.none>1",
+        "headers.retries<6",
+        "body.order.total>100.50",
+        "body.order.id=9007199254740992",
+        "body.order.lines[2].sku=B-02",
+        "body.missing=1",
+        "body.missing<1",
+        "body.state=new",
+        "dlq.reason=expired",
+        "redelivered=false",
+        "time<-1h",
+        "test|nothing",
+        "acme test",
+        "headers.x-tenant!=acme",
+        "http://acme",
+        "orders:x",
+    };
+    for (size_t i = 0; i < sizeof no / sizeof *no; i++)
+        if (matches(no[i]))
+            fail_msg("%s matches", no[i]);
+}
+
+static void faults_have_a_caret_and_a_word(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        size_t caret;
+        const char *says;
+    } faults[] = {
+        {"totl>100", 0, "unknown field `totl`"},
+        {"acme kye=1", 5, "did you mean `key`?"},
+        {"(a", 0, "not closed"},
+        {"a)", 1, "closes nothing"},
+        {"a |", 3, "a term is wanted"},
+        {"| a", 0, "a term is wanted"},
+        {"/[/", 0, "regular expression"},
+        {"'abc", 0, "not closed"},
+        {"size>abc", 5, "a size"},
+        {"age<soon", 4, "a duration"},
+        {"time>yesterday", 5, "a time"},
+        {"key=", 4, "a value is wanted"},
+        {"body.a[x]=1", 5, "path"},
+        {"size>/a/", 5, "no order"},
+        {"xpath('/a')", 0, "xpath"},
+        {"depth>1", 0, "unknown field"},
+        {"!", 0, ""},
+    };
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
+        size_t caret = 99;
+        struct err_info err = {0};
+        char line[800];
+        struct filter *f = filter_new(faults[i].text, FILTER_MESSAGES, decoders, &caret, &err);
+        if (f && faults[i].says[0])
+            fail_msg("%s was taken", faults[i].text);
+        if (!f && (caret != faults[i].caret || !strstr(err_format(&err, line, sizeof line), faults[i].says)))
+            fail_msg("%s: caret %zu, %s", faults[i].text, caret, line);
+        filter_free(&f);
+    }
+}
+
+static void lists_have_fields_of_their_own(void **state)
+{
+    (void)state;
+    static const struct filter_row row = {.name = "orders.created",
+                                          .kind = "queue",
+                                          .state = "running",
+                                          .depth = 18402,
+                                          .lag = -1,
+                                          .p95_ms = 240,
+                                          .age_ns = 5 * NS_PER_S};
+    static const struct {
+        const char *text;
+        bool hit;
+    } cases[] = {{"orders", true},         {"orders !test p95>200ms", true},
+                 {"depth>10k", true},      {"depth>20000", false},
+                 {"lag>0", false},         {"lag!=0", true},
+                 {"name~/^orders/", true}, {"state=running age<10s", true},
+                 {"kind=topic", false}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct err_info err = {0};
+        struct filter *f = filter_new(cases[i].text, FILTER_LIST, decoders, NULL, &err);
+        if (!f || filter_row(f, &row) != cases[i].hit)
+            fail_msg("%s: %s", cases[i].text, f ? "wrong" : err.text);
+        filter_free(&f);
+    }
+}
+
+static void wrapped_bodies_are_looked_into(void **state)
+{
+    (void)state;
+    struct message m = order();
+    m.payload = BYTES_LITERAL("eyJvcmRlciI6eyJ0b3RhbCI6N319");
+    struct filter *f = filter_new("body.order.total=7", FILTER_MESSAGES, decoders, NULL, NULL);
+    assert_true(filter_message(f, &m, now));
+    filter_free(&f);
+}
+
+#define TEST(f) cmocka_unit_test_setup(f, setup)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(these_match),
+        TEST(these_do_not),
+        TEST(faults_have_a_caret_and_a_word),
+        TEST(lists_have_fields_of_their_own),
+        TEST(wrapped_bodies_are_looked_into),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
