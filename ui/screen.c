@@ -257,8 +257,7 @@ void screen_browse(struct screen *s, const struct address *address)
                    "%s: looking CONSUMES, it would take the messages away. Tail it instead.", c->name);
     } else {
         s->confirm = *address;
-        snprintf(s->confirm_text, sizeof s->confirm_text,
-                 "%s: looking %s. y looks, any other key leaves it alone", address->channel.name,
+        snprintf(s->confirm_text, sizeof s->confirm_text, "%s: looking %s.", address->channel.name,
                  c ? "MARKS its messages as redelivered" : "may MARK its messages (it is not listed yet)");
         prompt_open(&s->prompt, PROMPT_CONFIRM, "");
     }
@@ -480,6 +479,8 @@ static void draw_prompt(struct screen *s, struct frame *f, int y)
     canvas_fill(c, (struct rect){0, y, c->w, 2}, ROLE_TEXT, ' ');
     if (s->prompt.kind == PROMPT_CONFIRM) {
         canvas_text(c, 1, y, c->w - 2, ROLE_EFFECT, s->confirm_text);
+        canvas_text(c, 1, y + 1, 2, ROLE_KEY, "y");
+        canvas_text(c, 3, y + 1, c->w - 4, ROLE_KEY_TEXT, "look   any other key leaves it alone");
         canvas_cursor(c, 0, y, true);
         return;
     }

@@ -32,8 +32,10 @@ struct dashboard {
     size_t at;               /* the cursor */
     struct item on;          /* what it stands on, and that one's name */
     char on_name[256];
-    bool moved;    /* by the operator: from then on it stays on its thing */
-    uint8_t *fold; /* enum fold, per endpoint */
+    bool moved;                            /* by the operator: from then on it stays on its thing */
+    uint8_t *fold;                         /* enum fold, per endpoint */
+    struct filter *filter;                 /* of probes, brokers and channels; NULL: none */
+    char filter_text[256], kept_text[256]; /* as applied; as before the line was opened */
 };
 
 /* ---- the list of items ---- */
@@ -68,6 +70,59 @@ static void add(struct dashboard *d, enum item_kind kind, size_t index, size_t c
     d->items[d->count++] = (struct item){kind, (uint32_t)index, (uint32_t)channel};
 }
 
+/* ---- the filter of lists ---- */
+
+static double p95_ms(const struct availability *a)
+{
+    int64_t ns = availability_percentile(a, 95);
+    return ns < 0 ? -1 : (double)ns / NS_PER_MS;
+}
+
+static bool shows_probe(const struct dashboard *d, const struct hub_probe *p)
+{
+    if (!d->filter)
+        return true;
+    struct filter_row row = {.name = p->target->name,
+                             .kind = p->target->kind,
+                             .state = health_name(p->health.state),
+                             .tag = "",
+                             .depth = COUNT_UNKNOWN,
+                             .lag = COUNT_UNKNOWN,
+                             .p95_ms = p95_ms(&p->health),
+                             .age_ns = p->health.runs ? clock_wall_ns() - p->health.last.time_ns : -1};
+    return filter_row(d->filter, &row);
+}
+
+static bool shows_broker(const struct dashboard *d, const struct hub_endpoint *e)
+{
+    if (!d->filter)
+        return true;
+    struct filter_row row = {.name = e->config->endpoint.name,
+                             .kind = e->config->broker->name,
+                             .state = health_name(e->health.state),
+                             .tag = "",
+                             .depth = e->depth,
+                             .lag = e->lag,
+                             .p95_ms = p95_ms(&e->health),
+                             .age_ns = -1};
+    return filter_row(d->filter, &row);
+}
+
+static bool shows_channel(const struct dashboard *d, const struct channel *c)
+{
+    if (c->internal || !d->filter)
+        return !c->internal;
+    struct filter_row row = {.name = c->name,
+                             .kind = channel_kind_name(c->kind),
+                             .state = c->state,
+                             .tag = c->dead_letters ? "dlq" : "",
+                             .depth = c->depth,
+                             .lag = c->lag,
+                             .p95_ms = -1,
+                             .age_ns = -1};
+    return filter_row(d->filter, &row);
+}
+
 static size_t visible_channels(const struct hub_endpoint *e)
 {
     size_t n = 0;
@@ -84,15 +139,19 @@ static bool is_open(const struct view *v, size_t endpoint)
     return visible_channels(hub_endpoint(v->hub, endpoint)) <= OPEN_UP_TO;
 }
 
-static void add_brokers(struct view *v)
+/* With a filter a broker is there for the sake of its channels too, and those that match are unfolded. */
+static void add_broker(struct view *v, size_t index)
 {
-    for (size_t i = 0; i < hub_endpoint_count(v->hub); i++) {
-        const struct hub_endpoint *e = hub_endpoint(v->hub, i);
-        add(v->state, ITEM_BROKER, i, 0);
-        for (size_t c = 0; e->channels && is_open(v, i) && c < e->channels->count; c++)
-            if (!e->channels->items[c].internal)
-                add(v->state, ITEM_CHANNEL, i, c);
-    }
+    struct dashboard *d = v->state;
+    const struct hub_endpoint *e = hub_endpoint(v->hub, index);
+    size_t before = d->count;
+    add(d, ITEM_BROKER, index, 0);
+    bool unfold = e->channels && (d->filter || is_open(v, index));
+    for (size_t c = 0; unfold && c < e->channels->count; c++)
+        if (shows_channel(d, &e->channels->items[c]))
+            add(d, ITEM_CHANNEL, index, c);
+    if (d->count == before + 1 && !shows_broker(d, e))
+        d->count = before;
 }
 
 static void stand_on(struct view *v, size_t at)
@@ -122,9 +181,11 @@ static void rebuild(struct view *v)
         add(d, ITEM_ATTENTION, i, 0);
     d->first[PANE_PROBES] = d->count;
     for (size_t i = 0; i < hub_probe_count(v->hub); i++)
-        add(d, ITEM_PROBE, i, 0);
+        if (shows_probe(d, hub_probe(v->hub, i)))
+            add(d, ITEM_PROBE, i, 0);
     d->first[PANE_BROKERS] = d->count;
-    add_brokers(v);
+    for (size_t i = 0; i < hub_endpoint_count(v->hub); i++)
+        add_broker(v, i);
     d->first[PANES] = d->count;
     if (!d->moved) {
         stand_on(v, 0);
@@ -238,15 +299,15 @@ static void draw_broker(struct row *r, const struct item *item)
     const struct hub_endpoint *e = hub_endpoint(r->v->hub, item->index);
     struct look look = broker_look(e);
     columns_fit(broker_columns, B_COLUMNS, r->x, r->w, slots);
-    snprintf(name, sizeof name, "%s %s",
+    snprintf(name, sizeof name, "%s %s%s",
              !e->channels                 ? " "
              : is_open(r->v, item->index) ? "▾"
                                           : "▸",
-             e->config->endpoint.name);
+             e->config->endpoint.name, e->config->endpoint.production ? " PRODUCTION" : "");
 #define PUT(column, role, value) \
  column_put(r->f->canvas, r->y, &broker_columns[column], &slots[column], role, value)
     PUT(B_STATE, look.role, look.text);
-    PUT(B_NAME, ROLE_TITLE, name);
+    PUT(B_NAME, e->config->endpoint.production ? ROLE_PRODUCTION : ROLE_TITLE, name);
     PUT(B_KIND, ROLE_MUTED, e->config->broker ? e->config->broker->title : "");
     PUT(B_DETAIL, ROLE_MUTED, e->channels ? e->channels->version : "");
     PUT(B_IN, ROLE_TEXT, paint_rate(e->in_rate, text, sizeof text));
@@ -456,7 +517,11 @@ static void draw_status(struct view *v, struct frame *f, int y)
     struct dashboard *d = v->state;
     const struct item *i = &d->items[d->at];
     char text[640] = "";
+    int x = 1;
     const struct hub_attention *rows;
+    if (d->filter) { /* what is hidden must be said before anything else */
+        x += canvas_printf(f->canvas, x, y, f->canvas->w - 2, ROLE_WARN, "filter %s", d->filter_text) + 3;
+    }
     if (d->count == 0)
         return;
     if (i->kind == ITEM_ATTENTION && hub_attention(v->hub, &rows) > i->index)
@@ -468,7 +533,7 @@ static void draw_status(struct view *v, struct frame *f, int y)
         tell_broker(f, hub_endpoint(v->hub, i->index), text, sizeof text);
     else if (i->kind == ITEM_CHANNEL)
         tell_channel(channel_of(v, i), text, sizeof text);
-    canvas_text(f->canvas, 1, y, f->canvas->w - 2, ROLE_MUTED, text);
+    canvas_text(f->canvas, x, y, f->canvas->w - 1 - x, ROLE_MUTED, text);
 }
 
 static void draw(struct view *v, struct frame *f, struct rect r)
@@ -480,6 +545,53 @@ static void draw(struct view *v, struct frame *f, struct rect r)
     else
         draw_plain(v, f, body);
     draw_status(v, f, r.y + r.h - 1);
+}
+
+/* ---- the line at the foot ---- */
+
+static void set_filter(struct dashboard *d, struct filter *f, const char *text)
+{
+    filter_free(&d->filter);
+    if (*text)
+        d->filter = f;
+    else
+        filter_free(&f);
+    text_copy(d->filter_text, sizeof d->filter_text, text);
+}
+
+static void dashboard_typed(struct view *v, enum prompt_kind kind, const char *text, struct prompt_note *note)
+{
+    struct dashboard *d = v->state;
+    struct err_info err = {.code = ERR_OK};
+    (void)kind;
+    struct filter *f = filter_new(text, FILTER_LIST, hub_registry(v->hub)->decoders, &note->caret, &err);
+    note->fault = !f;
+    if (f) {
+        set_filter(d, f, text);
+        rebuild(v);
+        snprintf(note->text, sizeof note->text,
+                 "%zu rows   Enter keeps it, Esc goes back   name kind state depth lag p95",
+                 d->count - d->first[PANE_PROBES]);
+    } else {
+        snprintf(note->text, sizeof note->text, "%s%s%s", err.text, err.next[0] ? "; " : "", err.next);
+    }
+}
+
+static void dashboard_entered(struct view *v, enum prompt_kind kind, const char *text)
+{
+    struct dashboard *d = v->state;
+    struct prompt_note note = {.text = ""};
+    char kept[sizeof d->kept_text];
+    text_copy(kept, sizeof kept, d->kept_text);
+    if (!text)
+        dashboard_typed(v, kind, kept, &note);
+}
+
+static void open_filter(struct view *v)
+{
+    struct dashboard *d = v->state;
+    text_copy(d->kept_text, sizeof d->kept_text, d->filter_text);
+    screen_prompt(v->screen, PROMPT_FILTER, d->filter_text);
 }
 
 /* ---- actions ---- */
@@ -588,12 +700,31 @@ static void next_pane(struct view *v, int step)
     }
 }
 
+/* What needs no row under the cursor. */
+static bool list_action(struct view *v, enum action action)
+{
+    struct dashboard *d = v->state;
+    if (action == ACTION_FIND) {
+        open_filter(v);
+    } else if (action == ACTION_BACK && d->filter) {
+        set_filter(d, NULL, "");
+    } else if (action == ACTION_REFRESH) {
+        hub_refresh(v->hub);
+        screen_say(v->screen, SEVERITY_INFO, "Asked everything again");
+    } else {
+        return false;
+    }
+    return true;
+}
+
 static enum action dashboard_action(struct view *v, enum action action)
 {
     struct dashboard *d = v->state;
     rebuild(v);
+    if (list_action(v, action))
+        return ACTION_NONE;
     if (d->count == 0)
-        return action == ACTION_REFRESH ? ACTION_NONE : action;
+        return action;
     enum pane p = pane_of(d, d->at);
     size_t to = move_by(action, d->at, d->count, d->height[p] > 0 ? (size_t)d->height[p] : 1);
     if (to != SIZE_MAX) {
@@ -610,10 +741,6 @@ static enum action dashboard_action(struct view *v, enum action action)
     case ACTION_RIGHT: fold(v, action); break;
     case ACTION_NEXT_PANE: next_pane(v, 1); break;
     case ACTION_PREVIOUS_PANE: next_pane(v, -1); break;
-    case ACTION_REFRESH:
-        hub_refresh(v->hub);
-        screen_say(v->screen, SEVERITY_INFO, "Asked everything again");
-        break;
     default: return action;
     }
     d->moved = true;
@@ -638,6 +765,7 @@ static void dashboard_close(struct view *v)
     struct dashboard *d = v->state;
     free(d->items);
     free(d->fold);
+    filter_free(&d->filter);
 }
 
 extern const struct view_ops dashboard_view;
@@ -651,4 +779,6 @@ const struct view_ops dashboard_view = {
     .on_event = dashboard_event,
     .draw = draw,
     .action = dashboard_action,
+    .typed = dashboard_typed,
+    .entered = dashboard_entered,
 };

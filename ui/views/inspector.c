@@ -260,7 +260,9 @@ static void draw_why(const struct view *v, struct frame *f, struct rect r)
     int y = r.y, end = r.y + r.h;
     canvas_printf(f->canvas, r.x, y++, r.w, ROLE_TEXT, "%s: %s", i->choice.decoder->name,
                   i->wanted ? "chosen with v" : i->choice.why);
-    if (i->tree.complete)
+    if (!i->message->payload.data)
+        canvas_text(f->canvas, r.x, y++, r.w, ROLE_MUTED, "there is no payload to decode");
+    else if (i->tree.complete)
         canvas_printf(f->canvas, r.x, y++, r.w, ROLE_OK, "● all of it was read: %u fields", i->tree.count);
     else
         canvas_printf(f->canvas, r.x, y++, r.w, ROLE_CRIT, "✖ at byte %u: %s", i->tree.error_at,
@@ -332,10 +334,9 @@ static void draw_status(struct view *v, struct frame *f, int y)
                            n->offset + (n->length ? n->length - 1 : 0), n->length) +
              2;
     }
-    canvas_printf(f->canvas, x, y, f->canvas->w - x - 1, ROLE_MUTED, "%s %s  %sZ  %zu B", m->origin->channel,
+    canvas_printf(f->canvas, x, y, f->canvas->w - x - 1, ROLE_MUTED, "%s %s  %sZ", m->origin->channel,
                   position_text(m->position, position, sizeof position),
-                  clock_hms(m->time_ns == TIME_NONE ? m->received_ns : m->time_ns, time, sizeof time, 3),
-                  m->payload.len);
+                  clock_hms(m->time_ns == TIME_NONE ? m->received_ns : m->time_ns, time, sizeof time, 3));
 }
 
 /* The pane's width for 16 bytes a row, or 8, whatever leaves the tree room enough. */

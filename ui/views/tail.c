@@ -435,7 +435,7 @@ static void draw_status(struct view *v, struct frame *f, int y, const struct hub
 {
     const struct tail *t = v->state;
     const struct store *s = hub_store(v->hub);
-    char text[320], a[32], b[32], mode[48];
+    char text[80], a[32], b[32], mode[48];
     uint64_t held = store_count(s);
     enum role role = mode_of(v, h, mode, sizeof mode);
     int x = segment(f, 1, y, role, mode);
@@ -448,13 +448,19 @@ static void draw_status(struct view *v, struct frame *f, int y, const struct hub
     snprintf(text, sizeof text, "not shown %s", text_count(a, sizeof a, t->filter ? held - t->count : 0));
     x = segment(f, x, y, t->filter ? ROLE_WARN : ROLE_TEXT, text);
     snprintf(text, sizeof text, "dropped %s", text_count(a, sizeof a, h->dropped));
-    x = segment(f, x, y, h->dropped ? ROLE_CRIT : ROLE_TEXT, text);
-    for (size_t i = 0; i < h->channel_count && x < f->canvas->w - 12; i++) {
+    segment(f, x, y, h->dropped ? ROLE_CRIT : ROLE_TEXT, text);
+}
+
+/* What the operator must know about this reading: what a tap misses, why a browse stopped. */
+static void draw_remark(struct frame *f, int x, int y, int w, const struct hub_tail *h)
+{
+    for (size_t i = 0; i < h->channel_count; i++) {
         const char *stopped = h->channels[i].status.progress.stopped;
         const char *say = h->channels[i].notice[0] ? h->channels[i].notice : stopped;
         if (say[0]) {
-            snprintf(text, sizeof text, "%s: %s", h->channels[i].address.channel.name, say);
-            x = segment(f, x, y, ROLE_MUTED, text);
+            canvas_printf(f->canvas, x, y, w, ROLE_EFFECT, "%s: %s", h->channels[i].address.channel.name,
+                          say);
+            return;
         }
     }
 }
@@ -481,8 +487,11 @@ static void draw_boxed(struct view *v, struct frame *f, struct rect r, const str
     clock_hms(f->now_ns - 60 * NS_PER_S, since, sizeof since, 0);
     int x = r.x + 2 + canvas_printf(f->canvas, r.x + 2, r.y + 1, 20, ROLE_MUTED, "60 s ago ");
     draw_rate(f, x, r.y + 1, 60, h);
-    canvas_printf(f->canvas, x + 61, r.y + 1, r.w - x - 63, ROLE_MUTED, "now   gaps %llu",
-                  (unsigned long long)h->gap_count);
+    x += 61;
+    x += canvas_printf(f->canvas, x, r.y + 1, 20, ROLE_MUTED, "now   gaps %llu",
+                       (unsigned long long)h->gap_count) +
+         3;
+    draw_remark(f, x, r.y + 1, r.x + r.w - 2 - x, h);
     struct rect box = {r.x, r.y + 3, r.w, r.h - 3};
     draw_rows(v, f, (struct rect){box.x + 1, box.y + 1, box.w - 3, box.h - 2}, h);
     title_of(h, name, sizeof name);
@@ -506,10 +515,10 @@ static void tail_draw(struct view *v, struct frame *f, struct rect r)
     if (r.w >= 100 && r.h >= 26) {
         draw_boxed(v, f, body, h);
     } else {
-        int x = 1 + canvas_printf(f->canvas, 1, r.y, r.w - 34, t->filter ? ROLE_WARN : ROLE_MUTED,
+        int x = 1 + canvas_printf(f->canvas, 1, r.y, r.w - 23, t->filter ? ROLE_WARN : ROLE_MUTED,
                                   "filter %s", t->filter ? t->filter_text : "none");
-        if (r.w - x > 33)
-            draw_rate(f, r.w - 31, r.y, 30, h);
+        draw_rate(f, r.w - 21, r.y, 20, h);
+        draw_remark(f, x + 2, r.y, r.w - 24 - x, h);
         draw_rows(v, f, (struct rect){body.x, body.y + 1, body.w, body.h - 1}, h);
     }
     draw_status(v, f, r.y + r.h - 1, h);
