@@ -442,8 +442,9 @@ static void draw_status(struct view *v, struct frame *f, int y, const struct hub
     snprintf(text, sizeof text, "%s/s %s/s", paint_rate(h->rate, a, sizeof a),
              text_bytes(b, sizeof b, (uint64_t)(h->byte_rate > 0 ? h->byte_rate : 0)));
     x = segment(f, x, y, ROLE_TEXT, text);
-    snprintf(text, sizeof text, "held %s of %s", text_count(a, sizeof a, held),
-             text_count(b, sizeof b, h->received));
+    snprintf(text, sizeof text, "received %s", text_count(a, sizeof a, h->received));
+    x = segment(f, x, y, ROLE_TEXT, text);
+    snprintf(text, sizeof text, "rows %s", text_count(a, sizeof a, held));
     x = segment(f, x, y, ROLE_TEXT, text);
     snprintf(text, sizeof text, "not shown %s", text_count(a, sizeof a, t->filter ? held - t->count : 0));
     x = segment(f, x, y, t->filter ? ROLE_WARN : ROLE_TEXT, text);

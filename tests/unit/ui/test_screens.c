@@ -1,0 +1,409 @@
+/* Golden screens: fixed data, scripted keys, a clock that stands still. Each screen is compared with
+ * tests/golden/NAME-WxH.txt; UPDATE_GOLDEN=1 writes them anew (then look at the difference before committing it). */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "fake_hub.h"
+
+#include "decoders/hex.h"
+#include "decoders/json.h"
+#include "decoders/text.h"
+#include "ui/screen.h"
+
+#include "base/log.h"
+
+#include <unistd.h>
+
+static const struct decoder_ops *const decoders[] = {&json_decoder, &text_decoder, &hex_decoder, NULL};
+
+struct stage {
+    struct config config;
+    struct arena arena;
+    struct hub *hub;
+    struct screen *screen;
+};
+
+/* ---- setting up ---- */
+
+static void set_up(struct stage *s, int w, int h, bool filled)
+{
+    struct err_info err;
+    clock_fake(FAKE_NOW);
+    *s = (struct stage){.hub = NULL};
+    s->hub = fake_hub_new(&s->config, &s->arena, decoders);
+    if (filled)
+        fake_hub_fill(s->hub);
+    s->screen = screen_new(s->hub, false, &err);
+    assert_non_null(s->screen);
+    assert_true(screen_resize(s->screen, w, h));
+}
+
+static void tear_down(struct stage *s)
+{
+    screen_free(&s->screen);
+    hub_stop(&s->hub);
+}
+
+static void type(struct stage *s, const char *text)
+{
+    for (; *text; text++)
+        screen_key(s->screen, (unsigned char)*text);
+}
+
+static void open_tail(struct stage *s)
+{
+    struct address addresses[] = {
+        {.endpoint = &s->config.endpoints[0], .channel = {CHANNEL_TOPIC, "orders"}},
+        {.endpoint = &s->config.endpoints[0], .channel = {CHANNEL_TOPIC, "payments"}},
+    };
+    screen_tail(s->screen, addresses, 2);
+}
+
+static const char order[] =
+    "{\"id\":88412,\"customer\":{\"id\":1207,\"name\":\"Zo\xC3\xAB Nguy\xE1\xBB\x85n\"},"
+    "\"lines\":[{\"sku\":\"A-77\",\"qty\":2,\"price\":9.95},{\"sku\":\"A-78\",\"qty\":1}],"
+    "\"status\":\"NEW\",\"big\":12345678901234567890}";
+
+static void fill_tail(struct stage *s, unsigned count)
+{
+    char text[256], key[32];
+    for (unsigned i = 0; i < count; i++) {
+        snprintf(text, sizeof text, "{\"paymentId\":\"p-%u\",\"orderId\":%u,\"state\":\"%s\"}", 1033 + i,
+                 88412 + i, i % 5 == 3 ? "REFUSED" : "AUTHORIZED");
+        snprintf(key, sizeof key, "p-%u", 1033 + i);
+        fake_message(s->hub, i, i % 3 ? "payments" : "orders", key, bytes_of_text(text),
+                     i % 11 == 5 ? MESSAGE_REDELIVERED : 0);
+    }
+    fake_gap(s->hub, count, "connection lost: kafka-1:9092: connection lost. Next: trying again");
+    fake_message(s->hub, count, "orders", NULL, bytes_of("\x00\x01\xff\x1b[2Jevil", 11), 0);
+    fake_message(s->hub, count + 1, "orders", "o-88412", bytes_of(order, sizeof order - 1), 0);
+    fake_message(s->hub, count + 2, "orders", "", BYTES_NULL, 0);
+    s->hub->tail.rate = 812;
+    s->hub->tail.byte_rate = 4.1 * 1024 * 1024;
+    for (unsigned i = 0; i < 60; i++)
+        s->hub->tail.per_second[i] = (uint16_t)(400 + i * 7 % 90 * 5);
+    screen_event(s->screen, HUB_TAIL);
+}
+
+/* ---- comparing ---- */
+
+static char *read_golden(const char *path)
+{
+    FILE *f = fopen(path, "r");
+    static char text[64 * 1024];
+    size_t n = f ? fread(text, 1, sizeof text - 1, f) : 0;
+    text[n] = '\0';
+    if (f)
+        fclose(f);
+    return f ? text : NULL;
+}
+
+static void golden(struct stage *s, const char *name)
+{
+    char path[256];
+    struct buffer now;
+    int64_t deadline = clock_mono_ns() + 1;
+    while (screen_work(s->screen, deadline))
+        ;
+    screen_draw(s->screen);
+    const struct canvas *c = screen_canvas(s->screen);
+    buffer_init(&now, 1 * MIB);
+    canvas_dump(c, false, &now);
+    snprintf(path, sizeof path, "%s/tests/golden/%s-%dx%d.txt", getenv("SB_ROOT") ? getenv("SB_ROOT") : ".",
+             name, c->w, c->h);
+    if (getenv("UPDATE_GOLDEN")) {
+        FILE *f = fopen(path, "w");
+        assert_non_null(f);
+        fwrite(buffer_cstr(&now), 1, now.len, f);
+        fclose(f);
+    } else {
+        const char *expected = read_golden(path);
+        if (!expected || strcmp(expected, buffer_cstr(&now)) != 0)
+            fail_msg("%s is not the screen:\n%s", path, buffer_cstr(&now));
+    }
+    buffer_free(&now);
+}
+
+/* Each case runs at the two sizes that people have. */
+static const int sizes[][2] = {{80, 24}, {120, 40}};
+#define AT_BOTH_SIZES(s, filled)                                                              \
+ for (int size = 0; size < 2 && (set_up(&(s), sizes[size][0], sizes[size][1], filled), true); \
+      size++, tear_down(&(s)))
+
+/* ---- the cases ---- */
+
+static void dashboard(void **state)
+{
+    struct stage s;
+    (void)state;
+    AT_BOTH_SIZES(s, true)
+    {
+        golden(&s, "dashboard");
+        type(&s, "jjjj");
+        golden(&s, "dashboard-probe");
+        type(&s, "\t");
+        golden(&s, "dashboard-broker");
+        type(&s, " jG");
+        golden(&s, "dashboard-folded");
+    }
+}
+
+static void dashboard_empty(void **state)
+{
+    struct stage s;
+    (void)state;
+    AT_BOTH_SIZES(s, false)
+    {
+        golden(&s, "dashboard-empty");
+        type(&s, "jkG\r tb\t2");
+        golden(&s, "dashboard-no-tail");
+    }
+}
+
+static void browse_asks_before_it_marks(void **state)
+{
+    struct stage s;
+    (void)state;
+    AT_BOTH_SIZES(s, true)
+    {
+        type(&s, "Gk");
+        type(&s, "b");
+        golden(&s, "browse-asks");
+        type(&s, "b"); /* the key that asked is no answer */
+        assert_null(hub_tail(s.hub));
+        type(&s, "by");
+        assert_non_null(hub_tail(s.hub));
+        assert_string_equal(s.hub->tail.channels[0].address.channel.name, "orders.dlq");
+        assert_int_equal(s.hub->browse_limit, 1000);
+    }
+}
+
+static void tail(void **state)
+{
+    struct stage s;
+    (void)state;
+    AT_BOTH_SIZES(s, true)
+    {
+        open_tail(&s);
+        golden(&s, "tail-waiting");
+        fill_tail(&s, 60);
+        golden(&s, "tail-live");
+        type(&s, "kkkk");
+        fill_tail(&s, 5);
+        golden(&s, "tail-paused");
+        type(&s, "f\\REFUSED");
+        golden(&s, "tail-filtering");
+        type(&s, "\r");
+        golden(&s, "tail-filtered");
+        screen_key(s.screen, UIKEY_ESCAPE);
+        type(&s, "\\totl=3");
+        golden(&s, "tail-filter-fault");
+    }
+}
+
+static void tail_find(void **state)
+{
+    struct stage s;
+    (void)state;
+    AT_BOTH_SIZES(s, true)
+    {
+        open_tail(&s);
+        fill_tail(&s, 60);
+        type(&s, "/p-1040\r");
+        golden(&s, "tail-found");
+        type(&s, "n");
+        golden(&s, "tail-not-found");
+    }
+}
+
+static void inspector(void **state)
+{
+    struct stage s;
+    (void)state;
+    AT_BOTH_SIZES(s, true)
+    {
+        open_tail(&s);
+        fill_tail(&s, 3);
+        type(&s, "k\r");
+        golden(&s, "inspector");
+        type(&s, "jjjj");
+        golden(&s, "inspector-field");
+        type(&s, "\tjl");
+        golden(&s, "inspector-hex");
+        type(&s, "\t\t");
+        golden(&s, "inspector-why");
+        type(&s, "\tg h");
+        golden(&s, "inspector-folded");
+        type(&s, "[");
+        golden(&s, "inspector-binary");
+        type(&s, "]]");
+        golden(&s, "inspector-null");
+    }
+}
+
+static void log_screen(void **state)
+{
+    struct stage s;
+    static bool written;
+    (void)state;
+    clock_fake(FAKE_NOW - 300 * NS_PER_S);
+    if (!written) {
+        written = true;
+        log_write(LOG_DEBUG, "kafka-a", "listing topics");
+        log_write(LOG_INFO, "kafka-a", "unknown -> up");
+        log_write(LOG_WARN, "payments-api", "up -> down: connection refused");
+        log_write(LOG_ERROR, "rabbit-2",
+                  "\x1b[31m10.9.9.9:5672: connection refused. Next: is the broker running, and is "
+                  "the port the one of AMQP (5672), not of the management interface (15672)?");
+    }
+    AT_BOTH_SIZES(s, true)
+    {
+        type(&s, "3");
+        golden(&s, "log");
+        type(&s, "vk");
+        golden(&s, "log-warn");
+    }
+}
+
+static void help(void **state)
+{
+    struct stage s;
+    (void)state;
+    AT_BOTH_SIZES(s, true)
+    {
+        type(&s, "?");
+        golden(&s, "help");
+        type(&s, "fold");
+        golden(&s, "help-search");
+        screen_key(s.screen, UIKEY_ESCAPE);
+        assert_string_equal(screen_top(s.screen)->ops->name, "dashboard");
+    }
+}
+
+static void command_line(void **state)
+{
+    struct stage s;
+    (void)state;
+    AT_BOTH_SIZES(s, true)
+    {
+        type(&s, ":t");
+        golden(&s, "command");
+        screen_key(s.screen, UIKEY_CONTROL('u'));
+        type(&s, "fliter x\r");
+        golden(&s, "command-unknown");
+        type(&s, ":theme mono\r");
+        assert_int_equal(screen_take_wants(s.screen), SCREEN_THEME);
+        type(&s, ":q\r");
+        assert_int_equal(screen_take_wants(s.screen), SCREEN_QUIT);
+    }
+}
+
+static void small_terminals(void **state)
+{
+    static const int small[][2] = {{59, 24}, {80, 15}, {10, 5}, {1, 1}};
+    struct stage s;
+    (void)state;
+    for (size_t i = 0; i < sizeof small / sizeof *small; i++) {
+        set_up(&s, small[i][0], small[i][1], true);
+        golden(&s, "small");
+        type(&s, "jjt");
+        assert_int_equal(screen_take_wants(s.screen), 0);
+        type(&s, "q");
+        assert_int_equal(screen_take_wants(s.screen), SCREEN_QUIT);
+        tear_down(&s);
+    }
+}
+
+/* No size, no view and no key may run into anything. */
+static void any_size_draws(void **state)
+{
+    struct stage s;
+    (void)state;
+    for (int w = SCREEN_MIN_WIDTH; w <= 200; w += 7)
+        for (int h = SCREEN_MIN_HEIGHT; h <= 64; h += 6) {
+            set_up(&s, w, h, true);
+            screen_draw(s.screen);
+            type(&s, "?");
+            screen_draw(s.screen);
+            screen_key(s.screen, UIKEY_ESCAPE);
+            open_tail(&s);
+            fill_tail(&s, 3);
+            screen_draw(s.screen);
+            type(&s, "k\r");
+            screen_draw(s.screen);
+            type(&s, "v\tGv\tjv3");
+            screen_draw(s.screen);
+            tear_down(&s);
+        }
+}
+
+static void quit_goes_back_first(void **state)
+{
+    struct stage s;
+    (void)state;
+    set_up(&s, 80, 24, true);
+    type(&s, "3");
+    type(&s, "q");
+    assert_int_equal(screen_take_wants(s.screen), 0);
+    screen_key(s.screen, UIKEY_ESCAPE); /* never leaves the program */
+    assert_int_equal(screen_take_wants(s.screen), 0);
+    type(&s, "q");
+    assert_int_equal(screen_take_wants(s.screen), SCREEN_QUIT);
+    tear_down(&s);
+}
+
+static void pastes_run_no_keys(void **state)
+{
+    struct stage s;
+    (void)state;
+    set_up(&s, 80, 24, true);
+    screen_key(s.screen, UIKEY_PASTE_BEGIN);
+    type(&s, "qqq\r:q\r");
+    screen_key(s.screen, UIKEY_PASTE_END);
+    assert_int_equal(screen_take_wants(s.screen), 0);
+    type(&s, ":");
+    screen_key(s.screen, UIKEY_PASTE_BEGIN);
+    type(&s, "quit\r"); /* its line end confirms nothing */
+    screen_key(s.screen, UIKEY_PASTE_END);
+    assert_int_equal(screen_take_wants(s.screen), 0);
+    type(&s, "\r");
+    assert_int_equal(screen_take_wants(s.screen), SCREEN_QUIT);
+    tear_down(&s);
+}
+
+/* The screen knows when it changes by itself: with the clock, each second; never sooner. */
+static void it_says_when_it_changes(void **state)
+{
+    struct stage s;
+    (void)state;
+    set_up(&s, 80, 24, true);
+    assert_int_equal(screen_draw(s.screen), FAKE_NOW + NS_PER_S);
+    clock_fake_advance(NS_PER_S / 2);
+    assert_int_equal(screen_draw(s.screen), FAKE_NOW + NS_PER_S);
+    tear_down(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(dashboard),
+        cmocka_unit_test(dashboard_empty),
+        cmocka_unit_test(browse_asks_before_it_marks),
+        cmocka_unit_test(tail),
+        cmocka_unit_test(tail_find),
+        cmocka_unit_test(inspector),
+        cmocka_unit_test(log_screen),
+        cmocka_unit_test(help),
+        cmocka_unit_test(command_line),
+        cmocka_unit_test(small_terminals),
+        cmocka_unit_test(any_size_draws),
+        cmocka_unit_test(quit_goes_back_first),
+        cmocka_unit_test(pastes_run_no_keys),
+        cmocka_unit_test(it_says_when_it_changes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
