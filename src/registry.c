@@ -2,6 +2,10 @@
 #include "registry.h"
 
 #include "brokers/memory/memory.h"
+#include "decoders/hex.h"
+#include "decoders/json.h"
+#include "decoders/text.h"
+#include "decoders/unwrap.h"
 
 #include <stddef.h>
 
@@ -12,7 +16,7 @@ static const struct broker_ops *const brokers[] = {
 
 /* Order of preference among equals. */
 static const struct decoder_ops *const decoders[] = {
-    NULL,
+    &json_decoder, &unwrap_decoder, &text_decoder, &hex_decoder, NULL,
 };
 
 static const struct probe_ops *const probes[] = {

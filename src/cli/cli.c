@@ -47,6 +47,19 @@ int cli_error(const struct err_info *err)
     return err_exit_code(err->code);
 }
 
+/* err->where is "column N" or so; the caret stands there where a number can be read. */
+int cli_filter_error(const char *expression, const struct err_info *err)
+{
+    const char *digits = err->where + strcspn(err->where, "0123456789");
+    char text[8];
+    int64_t column = 0;
+    text_copy_bytes(text, sizeof text, bytes_of(digits, strspn(digits, "0123456789")));
+    cli_note("%s%s%s", err->text, err->next[0] ? "; " : "", err->next);
+    if (text_int64(text, &column) && column >= 1 && column < 400 && !strpbrk(expression, "\n\t"))
+        fprintf(stderr, "  %s\n  %*s^\n", expression, (int)column - 1, "");
+    return err_exit_code(ERR_USAGE);
+}
+
 int cli_usage(const char *format, ...)
 {
     va_list args;

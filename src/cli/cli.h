@@ -99,7 +99,9 @@ static inline const char *cli_text(const struct cli *c, enum flag flag)
 void cli_note(const char *format, ...) SB_PRINTF(1, 2);
 /* A notice that --quiet silences. */
 void cli_notice(const struct cli *c, const char *format, ...) SB_PRINTF(2, 3);
-int cli_error(const struct err_info *err);              /* says it; returns its exit code */
+int cli_error(const struct err_info *err); /* says it; returns its exit code */
+/* A fault in a filter: the expression with a caret below, and the word. Returns its exit code. */
+int cli_filter_error(const char *expression, const struct err_info *err);
 int cli_usage(const char *format, ...) SB_PRINTF(1, 2); /* says it; returns 2 */
 void cli_fault(const char *file, const struct config_fault *fault);
 /* Writes text to stdout. 0; also when the reader has gone. 1 after a message when it fails. */

@@ -303,6 +303,36 @@ enum err config_address(struct config *c, const char *text, broker_registry brok
     return ERR_OK;
 }
 
+/* ---- where to begin ---- */
+
+enum err config_start(const char *text, int64_t now_ns, struct start *start, struct err_info *err)
+{
+    *start = (struct start){.kind = START_DEFAULT};
+    if (!*text)
+        return ERR_OK;
+    if (strcmp(text, "beginning") == 0)
+        start->kind = START_BEGINNING;
+    else if (strcmp(text, "end") == 0)
+        start->kind = START_END;
+    else if (text_starts(text, "end-") && text_int64(text + 4, &start->value) && start->value >= 0)
+        start->kind = START_LAST;
+    else if (text_int64(text, &start->value) && start->value >= 0)
+        start->kind = START_OFFSET;
+    else if (clock_parse(text, now_ns, &start->value))
+        start->kind = START_TIME;
+    if (start->kind != START_DEFAULT)
+        return ERR_OK;
+    static const char *const words[] = {"beginning", "end", NULL};
+    const char *near = text_nearest(text, words);
+    err_set(err, ERR_USAGE, "`%.60s` is no place to begin at", text);
+    err_where(err, "--from");
+    err_next(err,
+             near ? "did you mean `%s`?"
+                  : "write beginning, end, end-100, -15m, 2026-11-22T12:00:00Z or an offset%s",
+             near ? near : "");
+    return ERR_USAGE;
+}
+
 /* ---- probe targets ---- */
 
 static void target_defaults(struct probe_target *t)

@@ -89,6 +89,9 @@ enum err config_target(struct config *c, const char *text, broker_registry broke
 /* The endpoint itself as a target of the broker probe. */
 const struct probe_target *config_endpoint_target(struct config *c, const struct config_endpoint *e,
                                                   struct err_info *err);
+/* What --from takes: beginning, end, end-N, a time (-15m, RFC 3339), an offset. "" is the default. ERR_USAGE. */
+enum err config_start(const char *text, int64_t now_ns, struct start *start,
+                      struct err_info *err) SB_MUST_USE;
 /* Resolves the password of the i-th probe. */
 enum err config_probe_secret(struct config *c, size_t i, struct err_info *err) SB_MUST_USE;
 /* Resolves the endpoint's password (file, command, environment) into endpoint.password; ERR_AUTH or ERR_CONFIG. */

@@ -1,0 +1,61 @@
+#include "cli/encode.h"
+#include "cli/reading.h"
+
+#include "cli/listing.h"
+
+static void encode(void *context, struct buffer *out, const struct message *m)
+{
+    encode_line(context, out, m);
+}
+
+static int run(struct cli *c)
+{
+    struct reading reading;
+    struct encoder encoder;
+    struct address address;
+    int code = reading_init(&reading, c, READ_BROWSE);
+    if (!code)
+        code = cli_address(c, 0, true, &address);
+    if (!code)
+        code = encoder_init(&encoder, c);
+    if (code)
+        return code;
+    struct reading_result result;
+    if (reading.limit < 0)
+        reading.limit = 100;
+    /* Without a filter the source need not look at more than is written. */
+    if (!reading.expression)
+        reading.scan_limit = reading.limit;
+    reading.addresses = &address;
+    reading.address_count = 1;
+    reading.encode = encode;
+    reading.context = &encoder;
+    code = listing_announce_effect(c, &address);
+    if (!code) {
+        reading_run(&reading, &result);
+        code = result.code;
+        if (!code && reading.expression && !result.written)
+            code = err_exit_code(ERR_NOMATCH);
+    }
+    encoder_free(&encoder);
+    return code;
+}
+
+const struct command command_browse = {
+    .name = "browse",
+    .args = "ADDRESS",
+    .purpose = "what is stored in a channel now",
+    .detail =
+        "Stops at the end as it stood when it began, and after 100 messages unless --limit says otherwise. What looking "
+        "does to the channel is said on stderr first: nothing, or marks (RabbitMQ sets redelivered).",
+    .flags = FLAGS_READING | F(INTERNAL) | FLAGS_OUTPUT,
+    .min_args = 1,
+    .max_args = 1,
+    .missing = "an address",
+    .argument = ARGUMENT_ADDRESS,
+    .examples = {{"signalbox browse kafka://localhost:9092/orders", "the first 100"},
+                 {"signalbox browse k/orders --from end-10", "the last 10"},
+                 {"signalbox browse q/emails --where 'age>1h' --json", "old ones, as NDJSON"}},
+    .exits = "0 1 2 4 5 7 8 130",
+    .run = run,
+};

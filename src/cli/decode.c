@@ -1,0 +1,145 @@
+#include "cli/cli.h"
+
+#include "base/json.h"
+#include "base/limits.h"
+#include "base/text.h"
+#include "cli/input.h"
+#include "cli/tree.h"
+#include "engine/decode.h"
+#include "engine/message_json.h"
+
+#include <unistd.h>
+
+struct decoding {
+    const struct cli *cli;
+    const char *where; /* file or - */
+    const char *as;    /* NULL: found out */
+    struct buffer out;
+};
+
+static int check_format(const struct cli *c, const char *as)
+{
+    const char *names[32];
+    size_t n = 0;
+    for (decoder_registry d = c->registry->decoders; *d && n < 30; d++) {
+        if (strcmp((*d)->name, as) == 0)
+            return 0;
+        names[n++] = (*d)->name;
+    }
+    if (strcmp(as, "jsonl") == 0)
+        return 0;
+    names[n++] = "jsonl";
+    names[n] = NULL;
+    const char *near = text_nearest(as, names);
+    if (near)
+        return cli_usage("--as %s: no such format; did you mean `%s`?", as, near);
+    return cli_usage("--as %s: this build decodes no such format; try json, jsonl, text or hex", as);
+}
+
+/* With --as the decoded value alone, else an object that says what was found. */
+static void put_json(struct decoding *d, const struct field_tree *tree)
+{
+    struct json_writer w;
+    json_write(&w, &d->out);
+    if (d->as) {
+        field_tree_json(&w, tree);
+    } else {
+        json_object(&w);
+        json_name(&w, "format");
+        json_text(&w, tree->format);
+        json_name(&w, "type");
+        json_text(&w, tree->type && *tree->type ? tree->type : NULL);
+        json_name(&w, "decoded");
+        field_tree_json(&w, tree);
+        json_object_end(&w);
+    }
+    buffer_byte(&d->out, '\n');
+}
+
+static int decode_one(struct decoding *d, struct bytes payload, const char *format, size_t base)
+{
+    struct message m = {.payload = payload, .time_ns = TIME_NONE};
+    struct decode_choice choice = decode_choose(d->cli->registry->decoders, &m, format);
+    struct arena arena;
+    struct field_tree tree;
+    bool json = cli_flag(d->cli, FLAG_JSON);
+    arena_init(&arena, LIMIT_DECODE_ARENA);
+    field_tree_init(&tree, &arena);
+    enum err e = decode_message(&choice, &m, &tree, &arena);
+    bool good = !e && tree.complete;
+    if (json && good)
+        put_json(d, &tree);
+    else if (!json)
+        tree_print(&d->out, &tree, cli_color(d->cli, STDOUT_FILENO));
+    int code = 0;
+    if (!good) {
+        struct err_info err;
+        err_set(&err, e ? e : ERR_FORMAT, "offset %zu: %s", base + tree.error_at, tree.error);
+        err_where(&err, "%s", d->where);
+        err_next(&err, "it was read as %s%s", choice.decoder->name,
+                 d->as ? "" : "; --as FORMAT chooses another");
+        code = cli_error(&err);
+    }
+    arena_free(&arena);
+    return code;
+}
+
+/* Several values: each line is JSON; a blank line is nothing. */
+static int decode_lines(struct decoding *d, struct bytes text)
+{
+    int first = 0;
+    for (size_t at = 0; at < text.len;) {
+        const uint8_t *end = memchr(text.data + at, '\n', text.len - at);
+        size_t len = end ? (size_t)(end - text.data) - at : text.len - at;
+        struct bytes line = bytes_slice(text, at, len);
+        size_t blank = 0;
+        while (blank < line.len && memchr(" \t\r", line.data[blank], 3))
+            blank++;
+        int code = blank < line.len ? decode_one(d, line, "json", at) : 0;
+        first = first ? first : code;
+        at += len + 1;
+    }
+    return first;
+}
+
+static int run(struct cli *c)
+{
+    struct decoding d = {.cli = c, .where = c->arg_count ? c->args[0] : "-", .as = cli_text(c, FLAG_AS)};
+    struct err_info err = {.code = ERR_OK};
+    struct buffer in;
+    int code = d.as ? check_format(c, d.as) : 0;
+    if (code)
+        return code;
+    buffer_init(&in, LIMIT_MESSAGE);
+    buffer_init(&d.out, LIMIT_LINE);
+    if (input_whole(d.where, &in, &err))
+        code = cli_error(&err);
+    else if (d.as && strcmp(d.as, "jsonl") == 0)
+        code = decode_lines(&d, buffer_view(&in));
+    else
+        code = decode_one(&d, buffer_view(&in), d.as, 0);
+    int printed = cli_print(&d.out);
+    buffer_free(&in);
+    buffer_free(&d.out);
+    return code ? code : printed;
+}
+
+const struct command command_decode = {
+    .name = "decode",
+    .args = "[FILE|-]",
+    .purpose = "show what a payload is, field by field",
+    .detail =
+        "Without --as the format is found out. Exits 1 when the payload isn't wholly what --as says, with offset and reason "
+        "on stderr: the tree for people shows what could be read, --json prints no partial value. With --as FORMAT --json "
+        "the decoded value alone is printed, else an object with format, type and decoded. `jsonl` is several JSON values, "
+        "one a line.",
+    .flags = F(AS) | F(JSON),
+    .max_args = 1,
+    .argument = ARGUMENT_FILE,
+    .examples = {{"signalbox decode order.json", "as a tree"},
+                 {"signalbox decode --as json --json < order.json", "checked and compact"},
+                 {"signalbox decode --as hex packet.bin", "bytes and their text"}},
+    .exits = "0 1 2",
+    .offline = true,
+    .run = run,
+};

@@ -1,0 +1,97 @@
+#include "cli/input.h"
+
+#include "base/limits.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#define CHUNK (64 * KIB)
+
+static int open_path(const char *path, struct err_info *err)
+{
+    if (!path || strcmp(path, "-") == 0)
+        return STDIN_FILENO;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        err_set(err, ERR_IO, "%s", strerror(errno));
+        err_where(err, "%s", path);
+    }
+    return fd;
+}
+
+/* One read; *ended at the end of the file. */
+static enum err read_chunk(int fd, struct buffer *into, bool *ended, struct err_info *err)
+{
+    uint8_t *room = buffer_reserve(into, CHUNK);
+    if (!room)
+        return err_set(err, ERR_LIMIT, "the input is larger than it may be (%zu MiB)", into->max / MIB);
+    ssize_t n;
+    do {
+        n = read(fd, room, CHUNK);
+    } while (n < 0 && errno == EINTR);
+    if (n < 0)
+        return err_set(err, ERR_IO, "reading failed: %s", strerror(errno));
+    into->len += (size_t)n;
+    *ended = n == 0;
+    return ERR_OK;
+}
+
+enum err input_whole(const char *path, struct buffer *into, struct err_info *err)
+{
+    bool ended = false;
+    int fd = open_path(path, err);
+    enum err e = fd < 0 ? ERR_IO : ERR_OK;
+    while (!e && !ended)
+        e = read_chunk(fd, into, &ended, err);
+    if (e && fd >= 0)
+        err_where(err, "%s", path ? path : "-");
+    if (fd > STDERR_FILENO)
+        close(fd);
+    return e;
+}
+
+enum err input_open(struct input *in, const char *path, struct err_info *err)
+{
+    *in = (struct input){.fd = open_path(path, err)};
+    buffer_init(&in->text, LIMIT_LINE);
+    return in->fd < 0 ? ERR_IO : ERR_OK;
+}
+
+static void drop_used(struct input *in)
+{
+    in->text.len -= in->at;
+    memmove(in->text.data, in->text.data + in->at, in->text.len);
+    in->at = 0;
+}
+
+enum err input_line(struct input *in, struct bytes *line, struct err_info *err)
+{
+    size_t looked = in->at;
+    for (;;) {
+        const uint8_t *end =
+            in->text.len > looked ? memchr(in->text.data + looked, '\n', in->text.len - looked) : NULL;
+        if (end || (in->ended && in->text.len > in->at)) {
+            size_t stop = end ? (size_t)(end - in->text.data) : in->text.len;
+            *line = bytes_of(in->text.data + in->at, stop - in->at);
+            in->at = stop + (end != NULL);
+            in->line++;
+            return ERR_OK;
+        }
+        if (in->ended)
+            return ERR_END;
+        if (in->at)
+            drop_used(in);
+        looked = in->text.len;
+        enum err e = read_chunk(in->fd, &in->text, &in->ended, err);
+        if (e)
+            return e;
+    }
+}
+
+void input_close(struct input *in)
+{
+    if (in->fd > STDERR_FILENO)
+        close(in->fd);
+    buffer_free(&in->text);
+}

@@ -1,0 +1,158 @@
+#include "cli/listing.h"
+
+#include "cli/signals.h"
+#include "engine/session.h"
+
+#include <pthread.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#define TIMEOUT_NS (10 * NS_PER_S)
+
+struct wait {
+    int event_fd;
+    pthread_mutex_t lock; /* guards what follows, written by the worker */
+    struct channel_list *lists[2];
+    unsigned count, wanted;
+    struct sample sample;
+    struct session_status status;
+};
+
+static void tell(struct wait *w)
+{
+    (void)!write(w->event_fd, &(uint64_t){1}, sizeof(uint64_t));
+}
+
+static void on_listed(void *context, struct channel_list *list)
+{
+    struct wait *w = context;
+    pthread_mutex_lock(&w->lock);
+    if (w->count < w->wanted)
+        w->lists[w->count++] = list;
+    else
+        channel_list_unref(&list);
+    pthread_mutex_unlock(&w->lock);
+    tell(w);
+}
+
+static void on_sampled(void *context, const struct sample *sample)
+{
+    struct wait *w = context;
+    pthread_mutex_lock(&w->lock);
+    w->sample = *sample;
+    pthread_mutex_unlock(&w->lock);
+}
+
+static void on_status(void *context, const struct session_status *status)
+{
+    struct wait *w = context;
+    pthread_mutex_lock(&w->lock);
+    w->status = *status;
+    pthread_mutex_unlock(&w->lock);
+    tell(w);
+}
+
+static bool is_over(struct wait *w)
+{
+    pthread_mutex_lock(&w->lock);
+    bool over = w->count == w->wanted || w->status.state == SESSION_ENDED;
+    pthread_mutex_unlock(&w->lock);
+    return over;
+}
+
+static double rate(int64_t before, int64_t after, double seconds)
+{
+    return before < 0 || after < before || seconds <= 0 ? -1 : (double)(after - before) / seconds;
+}
+
+/* What the broker counts and doesn't rate. */
+static void derive_rates(const struct channel_list *before, struct channel_list *after)
+{
+    double seconds = (double)(after->time_ns - before->time_ns) / 1e9;
+    for (size_t i = 0; i < after->count; i++) {
+        struct channel *c = &after->items[i];
+        const struct channel *b = channel_list_find(before, c->name, c->kind);
+        if (b && c->in_rate < 0)
+            c->in_rate = rate(b->in_total, c->in_total, seconds);
+        if (b && c->out_rate < 0)
+            c->out_rate = rate(b->out_total, c->out_total, seconds);
+    }
+}
+
+static void wait_for_lists(struct wait *w, struct session *session, int64_t timeout, struct listing *l)
+{
+    int64_t deadline = clock_mono_ns() + timeout;
+    enum waited why = WAITED_EVENT;
+    while (!is_over(w) && why != WAITED_SIGNAL && why != WAITED_TIMEOUT)
+        why = wait_for(w->event_fd, deadline);
+    if (why == WAITED_SIGNAL)
+        l->signal = signals_seen();
+    session_cancel(session);
+    if (why == WAITED_TIMEOUT)
+        err_set(&l->err, ERR_TIMEOUT, "no answer within %.3g s", (double)timeout / 1e9);
+    else if (why == WAITED_SIGNAL)
+        err_set(&l->err, ERR_CANCELLED, "interrupted");
+}
+
+void listing_get(const struct cli *c, const struct config_endpoint *e, const char *pattern, uint32_t flags,
+                 bool again, struct listing *l)
+{
+    /* Static: a worker that has to be left behind may still come back to it. One listing at a time. */
+    static struct wait w = {.lock = PTHREAD_MUTEX_INITIALIZER};
+    int64_t timeout = cli_number(c, FLAG_TIMEOUT, TIMEOUT_NS);
+    struct job job = {.kind = JOB_WATCH,
+                      .pattern = pattern,
+                      .list_flags = flags,
+                      .every_ns = again ? NS_PER_S : 3600 * NS_PER_S,
+                      .timeout_ns = timeout};
+    struct session_sink sink = {
+        .context = &w, .status = on_status, .listed = on_listed, .sampled = on_sampled};
+    *l = (struct listing){.err.code = ERR_OK};
+    w.event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    w.count = 0;
+    w.wanted = again ? 2 : 1;
+    w.status = (struct session_status){.state = SESSION_CONNECTING};
+    w.lists[0] = w.lists[1] = NULL;
+    signals_take();
+    struct session *session = session_start(e->broker, &e->endpoint, &job, &sink, &l->err);
+    if (session) {
+        wait_for_lists(&w, session, timeout + (again ? 2 * NS_PER_S : 0), l);
+        session_join(&session);
+    }
+    close(w.event_fd);
+    l->sample = w.sample;
+    l->list = w.lists[w.count ? w.count - 1 : 0];
+    if (w.count == 2) {
+        derive_rates(w.lists[0], w.lists[1]);
+        channel_list_unref(&w.lists[0]);
+    }
+    if (!l->list && !l->err.code)
+        l->err = w.status.err;
+    if (l->err.code && !l->err.where[0])
+        err_where(&l->err, "%s", e->endpoint.name);
+}
+
+int listing_announce_effect(const struct cli *c, const struct address *address)
+{
+    struct listing l;
+    listing_get(c, address->endpoint, address->channel.name, READ_INTERNAL, false, &l);
+    const struct channel *channel =
+        l.list ? channel_list_find(l.list, address->channel.name, address->channel.kind) : NULL;
+    int code = l.signal ? 128 + l.signal : 0;
+    if (channel && channel->browse_effect == EFFECT_CONSUMES) {
+        struct err_info err;
+        err_set(&err, ERR_REFUSED, "looking at this channel takes its messages away");
+        err_where(&err, "%s/%s", address->endpoint->endpoint.name, channel->name);
+        err_next(&err, "tail a copy instead, if the broker can make one");
+        code = cli_error(&err);
+    } else if (channel) {
+        cli_notice(
+            c, "%s/%s: looking %s", address->endpoint->endpoint.name, channel->name,
+            channel->browse_effect == EFFECT_MARKS
+                ? "MARKS: messages are handed back, with redelivered set; a delivery limit may count it"
+                : "has no effect (NONE)");
+    }
+    channel_list_unref(&l.list);
+    return code;
+}

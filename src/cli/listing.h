@@ -1,0 +1,21 @@
+/* One listing of an endpoint's channels, for ls, for the announcement of a read effect, for doctor. Floor 5. Main thread. */
+#ifndef SIGNALBOX_CLI_LISTING_H
+#define SIGNALBOX_CLI_LISTING_H
+
+#include "cli/cli.h"
+
+struct listing {
+    struct channel_list *list; /* NULL: failed; the caller unrefs it */
+    struct sample sample;      /* of the ping before it */
+    struct err_info err;
+    int signal;
+};
+/* Connects, pings and lists (pattern NULL: all) with a time-out (0: 10 s). With again the list is made a second time after a
+ * second, so that rates can be told from totals. */
+void listing_get(const struct cli *c, const struct config_endpoint *e, const char *pattern, uint32_t flags,
+                 bool again, struct listing *listing);
+/* Says on stderr what reading does to the channel. 0; 7 where it consumes. A listing that fails is no reason to stop: reading will
+ * say why. */
+int listing_announce_effect(const struct cli *c, const struct address *address);
+
+#endif

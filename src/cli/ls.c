@@ -1,0 +1,261 @@
+#include "cli/cli.h"
+
+#include "base/json.h"
+#include "base/text.h"
+#include "base/utf8.h"
+#include "cli/listing.h"
+#include "engine/filter.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+struct ls {
+    struct cli *cli;
+    struct filter *filter;
+    struct buffer out;
+    size_t rows;
+};
+
+static void json_count(struct json_writer *w, const char *name, int64_t count)
+{
+    json_name(w, name);
+    if (count < 0)
+        json_null(w);
+    else
+        json_int(w, count);
+}
+
+static void json_rate(struct json_writer *w, const char *name, double rate)
+{
+    json_name(w, name);
+    if (rate < 0)
+        json_null(w);
+    else
+        json_double(w, rate);
+}
+
+static void json_capabilities(struct json_writer *w, const struct channel *c)
+{
+    json_name(w, "can");
+    json_object(w);
+    for (int i = 0; i < CAPABILITIES; i++) {
+        json_name(w, capability_name((enum capability)i));
+        if (c->why_not[i])
+            json_text(w, c->why_not[i]);
+        else
+            json_bool(w, true);
+    }
+    json_object_end(w);
+}
+
+/* Unknown is null; a capability that is missing says why. */
+static void json_row(struct buffer *out, const struct config_endpoint *e, const struct channel *c)
+{
+    struct json_writer w;
+    json_write(&w, out);
+    json_object(&w);
+    json_name(&w, "schema");
+    json_text(&w, "signalbox.channel/1");
+    json_name(&w, "endpoint");
+    json_text(&w, e->endpoint.name);
+    json_name(&w, "channel");
+    json_text(&w, c->name);
+    json_name(&w, "kind");
+    json_text(&w, channel_kind_name(c->kind));
+    json_name(&w, "detail");
+    json_text(&w, c->detail);
+    json_name(&w, "state");
+    json_text(&w, c->state);
+    json_count(&w, "depth", c->depth);
+    json_name(&w, "depth_upper");
+    json_bool(&w, c->depth_upper);
+    json_count(&w, "unacked", c->unacked);
+    json_count(&w, "bytes", c->bytes);
+    json_count(&w, "consumers", c->consumers);
+    json_count(&w, "groups", c->groups);
+    json_count(&w, "lag", c->lag);
+    json_rate(&w, "in_rate", c->in_rate);
+    json_rate(&w, "out_rate", c->out_rate);
+    json_name(&w, "partitions");
+    json_int(&w, c->partitions);
+    json_name(&w, "browse_effect");
+    json_text(&w, read_effect_name(c->browse_effect));
+    json_name(&w, "tap_effect");
+    json_text(&w, read_effect_name(c->tap_effect));
+    json_name(&w, "dead_letters");
+    json_bool(&w, c->dead_letters);
+    json_capabilities(&w, c);
+    json_object_end(&w);
+    buffer_byte(out, '\n');
+}
+
+static const char *count_text(char *into, size_t size, int64_t n, bool plain)
+{
+    if (n < 0)
+        return text_copy(into, size, plain ? "" : "-");
+    if (plain)
+        snprintf(into, size, "%" PRId64, n);
+    else
+        text_count(into, size, (uint64_t)n);
+    return into;
+}
+
+static const char *rate_text(char *into, size_t size, double rate, bool plain)
+{
+    if (rate < 0)
+        return text_copy(into, size, plain ? "" : "-");
+    snprintf(into, size, plain ? "%.3f" : "%.1f/s", rate);
+    return into;
+}
+
+static void scrubbed(struct buffer *out, const char *text)
+{
+    utf8_scrub(out, bytes_of_text(text), SCRUB_PLAIN);
+}
+
+static void plain_row(struct buffer *out, const struct config_endpoint *e, const struct channel *c)
+{
+    char t[7][32];
+    scrubbed(out, e->endpoint.name);
+    buffer_byte(out, '\t');
+    scrubbed(out, c->name);
+    buffer_printf(out, "\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t", channel_kind_name(c->kind),
+                  count_text(t[0], 32, c->depth, true), rate_text(t[1], 32, c->in_rate, true),
+                  rate_text(t[2], 32, c->out_rate, true), count_text(t[3], 32, c->consumers, true),
+                  count_text(t[4], 32, c->lag, true), count_text(t[5], 32, c->bytes, true),
+                  read_effect_name(c->browse_effect));
+    scrubbed(out, c->state);
+    buffer_byte(out, '\n');
+}
+
+static void people_row(struct buffer *out, const struct config_endpoint *e, const struct channel *c)
+{
+    char t[6][32], bytes[32];
+    struct buffer name;
+    buffer_init(&name, 4096);
+    scrubbed(&name, e->endpoint.name);
+    buffer_byte(&name, '/');
+    scrubbed(&name, c->name);
+    if (c->bytes >= 0)
+        text_bytes(bytes, sizeof bytes, (uint64_t)c->bytes);
+    else
+        text_copy(bytes, sizeof bytes, "-");
+    buffer_printf(out, "%-36s %-9s %s%10s %9s %9s %5s %9s %10s  %-8s ", buffer_cstr(&name),
+                  channel_kind_name(c->kind), c->depth_upper ? "<" : " ",
+                  count_text(t[0], 32, c->depth, false), rate_text(t[1], 32, c->in_rate, false),
+                  rate_text(t[2], 32, c->out_rate, false), count_text(t[3], 32, c->consumers, false),
+                  count_text(t[4], 32, c->lag, false), bytes, read_effect_name(c->browse_effect));
+    scrubbed(out, c->state);
+    buffer_byte(out, '\n');
+    buffer_free(&name);
+}
+
+static bool is_wanted(const struct ls *ls, const struct channel *c)
+{
+    struct filter_row row = {.name = c->name,
+                             .kind = channel_kind_name(c->kind),
+                             .state = c->state,
+                             .tag = c->dead_letters ? "dlq" : "",
+                             .depth = c->depth,
+                             .lag = c->lag,
+                             .p95_ms = -1,
+                             .age_ns = -1};
+    if (c->internal && !cli_flag(ls->cli, FLAG_INTERNAL))
+        return false;
+    return !ls->filter || filter_row(ls->filter, &row);
+}
+
+static void put_list(struct ls *ls, const struct address *a, const struct channel_list *list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        const struct channel *c = &list->items[i];
+        if (!is_wanted(ls, c) || (a->channel.kind != CHANNEL_ANY && a->channel.kind != c->kind))
+            continue;
+        ls->rows++;
+        if (cli_flag(ls->cli, FLAG_JSON))
+            json_row(&ls->out, a->endpoint, c);
+        else if (cli_flag(ls->cli, FLAG_PLAIN))
+            plain_row(&ls->out, a->endpoint, c);
+        else
+            people_row(&ls->out, a->endpoint, c);
+    }
+}
+
+static int list_one(struct ls *ls, const struct address *a)
+{
+    struct listing l;
+    uint32_t flags = cli_flag(ls->cli, FLAG_INTERNAL) ? READ_INTERNAL : 0;
+    listing_get(ls->cli, a->endpoint, a->channel.name, flags, false, &l);
+    if (!l.list)
+        return l.signal ? 128 + l.signal : cli_error(&l.err);
+    put_list(ls, a, l.list);
+    if (!l.list->complete && l.list->note[0])
+        cli_notice(ls->cli, "%s: %s", a->endpoint->endpoint.name, l.list->note);
+    channel_list_unref(&l.list);
+    return 0;
+}
+
+/* A dead endpoint doesn't hide the others: all are listed, and the first failure is the exit code. */
+static int list_all(struct ls *ls)
+{
+    struct cli *c = ls->cli;
+    int first = 0;
+    size_t count = c->arg_count ? c->arg_count : c->config.endpoint_count;
+    for (size_t i = 0; i < count; i++) {
+        struct address a = {0};
+        struct err_info err = {.code = ERR_OK};
+        int code = 0;
+        if (c->arg_count) {
+            code = cli_address(c, i, false, &a);
+        } else {
+            a.endpoint = &c->config.endpoints[i];
+            code = config_secret(&c->config, a.endpoint, &err) ? cli_error(&err) : 0;
+        }
+        if (!code)
+            code = list_one(ls, &a);
+        if (code >= 128)
+            return code;
+        first = first ? first : code;
+    }
+    return first;
+}
+
+static int run(struct cli *c)
+{
+    struct ls ls = {.cli = c};
+    struct err_info err = {.code = ERR_OK};
+    const char *expression = cli_text(c, FLAG_WHERE);
+    if (!c->arg_count && !c->config.endpoint_count)
+        return cli_usage("nothing is configured; give an endpoint: signalbox ls kafka://HOST:PORT");
+    if (expression && !(ls.filter = filter_new(expression, FILTER_LIST, c->registry->decoders, NULL, &err)))
+        return cli_filter_error(expression, &err);
+    buffer_init(&ls.out, (size_t)1 << 30);
+    if (!cli_flag(c, FLAG_JSON) && !cli_flag(c, FLAG_PLAIN))
+        buffer_printf(&ls.out, "%-36s %-9s  %10s %9s %9s %5s %9s %10s  %-8s %s\n", "CHANNEL", "KIND", "DEPTH",
+                      "IN", "OUT", "CONS", "LAG", "BYTES", "BROWSE", "STATE");
+    int code = list_all(&ls);
+    int printed = ls.rows || !code ? cli_print(&ls.out) : 0;
+    if (!code && !ls.rows)
+        code = err_exit_code(ERR_NOMATCH);
+    buffer_free(&ls.out);
+    filter_free(&ls.filter);
+    return code ? code : printed;
+}
+
+const struct command command_ls = {
+    .name = "ls",
+    .args = "[ENDPOINT[/PATTERN]...]",
+    .purpose = "channels with depth, rates, consumers, lag, bytes",
+    .detail =
+        "Without arguments all configured endpoints. Depth with < is an upper bound (Kafka counts offsets); BROWSE is what "
+        "looking at the stored messages does to them: NONE, MARKS or CONSUMES. --json is one object a channel; what a "
+        "broker can't do says why.",
+    .flags = F(WHERE) | F(INTERNAL) | F(JSON) | F(PLAIN),
+    .max_args = 1000,
+    .argument = ARGUMENT_ADDRESS,
+    .examples = {{"signalbox ls", "everything configured"},
+                 {"signalbox ls 'rabbitmq://localhost/%2f/orders*'", "by pattern"},
+                 {"signalbox ls k --where 'depth>1000'", "only the deep ones"}},
+    .exits = "0 1 2 4 5 8 130",
+    .run = run,
+};

@@ -1,0 +1,422 @@
+#include "cli/reading.h"
+
+#include "base/text.h"
+#include "cli/output.h"
+#include "cli/signals.h"
+#include "engine/filter.h"
+#include "engine/session.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#define PROGRESS_NS (200 * NS_PER_MS)
+#define PATIENCE_NS (2 * NS_PER_S) /* for a reader of stdout that takes nothing, after a signal */
+
+struct run;
+
+struct source { /* one session */
+    struct run *run;
+    const struct config_endpoint *endpoint;
+    struct channel_name *channels;
+    size_t channel_count;
+    struct output_lane *lane; /* worker */
+    pthread_mutex_t lock;     /* guards what follows */
+    struct session *session;  /* NULL before it runs and after it was joined */
+    struct session_status status;
+    bool was_up, ended, said; /* said: its failure was printed */
+    uint32_t lost_generation; /* the connection whose loss was printed */
+};
+
+struct run {
+    const struct reading *reading;
+    struct filter *filter;
+    struct output *output;
+    struct source *sources;
+    size_t count;
+    int event_fd;
+    atomic_bool stop;         /* the limit is reached, or the output failed */
+    atomic_int_fast64_t left; /* messages that may still be written */
+    atomic_int_fast64_t written;
+    int64_t progress_at_ns, began_ns;
+    int last_tenth;
+    bool line_open; /* the progress line stands on the terminal */
+    bool left_behind;
+};
+
+static void tell_main(struct run *r)
+{
+    (void)!write(r->event_fd, &(uint64_t){1}, sizeof(uint64_t));
+}
+
+/* ---- on the worker ---- */
+
+static bool take_one(struct run *r, bool *last)
+{
+    if (r->reading->limit < 0)
+        return true;
+    int64_t before = atomic_fetch_sub(&r->left, 1);
+    *last = before == 1;
+    return before >= 1;
+}
+
+static enum emit on_message(void *context, const struct message *m)
+{
+    struct source *s = context;
+    struct run *r = s->run;
+    bool last = false;
+    if (atomic_load_explicit(&r->stop, memory_order_relaxed))
+        return EMIT_STOP;
+    if (r->filter && !filter_message(r->filter, m, clock_wall_ns()))
+        return EMIT_OK;
+    if (!take_one(r, &last))
+        return EMIT_STOP;
+    r->reading->encode(r->reading->context, output_line(s->lane), m);
+    atomic_fetch_add_explicit(&r->written, 1, memory_order_relaxed);
+    enum emit e = output_line_end(s->lane);
+    if (!last && e != EMIT_STOP)
+        return e;
+    atomic_store(&r->stop, true);
+    tell_main(r);
+    return EMIT_STOP;
+}
+
+static void on_idle(void *context)
+{
+    struct source *s = context;
+    output_idle(s->lane);
+}
+
+static void on_status(void *context, const struct session_status *status)
+{
+    struct source *s = context;
+    pthread_mutex_lock(&s->lock);
+    s->status = *status;
+    s->was_up |= status->state == SESSION_UP;
+    s->ended |= status->state == SESSION_ENDED;
+    pthread_mutex_unlock(&s->lock);
+    tell_main(s->run);
+}
+
+static void on_notice(void *context, const char *text)
+{
+    const struct source *s = context;
+    cli_notice(s->run->reading->cli, "%s: %s", s->endpoint->endpoint.name, text);
+}
+
+/* On the output's thread. The lock keeps the session from being joined meanwhile. */
+static void on_room(void *context)
+{
+    struct source *s = context;
+    pthread_mutex_lock(&s->lock);
+    if (s->session)
+        session_resume(s->session);
+    pthread_mutex_unlock(&s->lock);
+}
+
+/* ---- sources ---- */
+
+static struct source *source_for(struct run *r, const struct config_endpoint *e)
+{
+    for (size_t i = 0; i < r->count; i++)
+        if (r->sources[i].endpoint == e && r->sources[i].channel_count < e->broker->max_channels)
+            return &r->sources[i];
+    struct source *s = &r->sources[r->count++];
+    s->run = r;
+    s->endpoint = e;
+    pthread_mutex_init(&s->lock, NULL);
+    return s;
+}
+
+static bool make_sources(struct run *r)
+{
+    const struct reading *g = r->reading;
+    r->sources = calloc(g->address_count, sizeof *r->sources);
+    for (size_t i = 0; r->sources && i < g->address_count; i++) {
+        struct source *s = source_for(r, g->addresses[i].endpoint);
+        if (!s->channels)
+            s->channels = calloc(g->address_count, sizeof *s->channels);
+        if (!s->channels)
+            return false;
+        s->channels[s->channel_count++] = g->addresses[i].channel;
+    }
+    return r->sources != NULL;
+}
+
+static uint32_t read_flags(const struct cli *c)
+{
+    return (cli_flag(c, FLAG_UNCOMMITTED) ? READ_UNCOMMITTED : 0) |
+           (cli_flag(c, FLAG_FIREHOSE) ? READ_FIREHOSE : 0) |
+           (cli_flag(c, FLAG_INTERNAL) ? READ_INTERNAL : 0);
+}
+
+static int start_source(struct run *r, struct source *s)
+{
+    const struct reading *g = r->reading;
+    struct err_info err = {.code = ERR_OK};
+    struct job job = {
+        .kind = JOB_READ,
+        .reconnect = g->mode == READ_TAP,
+        .read = {.mode = g->mode,
+                 .channels = s->channels,
+                 .channel_count = s->channel_count,
+                 .start = g->start,
+                 .partition = (int32_t)cli_number(g->cli, FLAG_PARTITION, -1),
+                 .limit = g->scan_limit,
+                 .flags = read_flags(g->cli)},
+        .timeout_ns = cli_number(g->cli, FLAG_TIMEOUT, 0),
+    };
+    struct session_sink sink = {
+        .context = s, .message = on_message, .idle = on_idle, .status = on_status, .notice = on_notice};
+    s->lane = output_lane(r->output, on_room, s);
+    if (!s->lane) {
+        err_set(&err, ERR_NOMEM, "no memory for the output");
+        return cli_error(&err);
+    }
+    pthread_mutex_lock(&s->lock);
+    s->session = session_start(s->endpoint->broker, &s->endpoint->endpoint, &job, &sink, &err);
+    bool started = s->session;
+    pthread_mutex_unlock(&s->lock);
+    return started ? 0 : cli_error(&err);
+}
+
+/* ---- watching, on the main thread ---- */
+
+static void clear_line(struct run *r)
+{
+    if (r->line_open)
+        fputs("\r\033[K", stderr);
+    r->line_open = false;
+}
+
+/* A session that never came up is given up: a command answers. One that was up is waited for. True: it has ended. */
+static bool look_at(struct run *r, struct source *s, struct err_info *failure)
+{
+    pthread_mutex_lock(&s->lock);
+    struct session_status status = s->status;
+    bool ended = s->ended, was_up = s->was_up;
+    if (status.state == SESSION_BACKOFF && !was_up && s->session)
+        session_cancel(s->session);
+    pthread_mutex_unlock(&s->lock);
+    enum err e = status.err.code;
+    bool failed = e && e != ERR_END && e != ERR_CANCELLED;
+    if (failed && !s->said && (ended || (status.state == SESSION_BACKOFF && !was_up))) {
+        clear_line(r);
+        *failure = status.err;
+        if (!failure->where[0])
+            err_where(failure, "%s", s->endpoint->endpoint.name);
+        cli_error(failure);
+        s->said = true;
+    } else if (status.state == SESSION_BACKOFF && was_up && s->lost_generation != status.generation) {
+        s->lost_generation = status.generation;
+        cli_notice(r->reading->cli, "%s: %s; trying again (what flows meanwhile is not seen)",
+                   s->endpoint->endpoint.name, status.err.text);
+    } else if (status.state == SESSION_UP && s->lost_generation) {
+        s->lost_generation = 0;
+        cli_notice(r->reading->cli, "%s: connected again", s->endpoint->endpoint.name);
+    }
+    return ended;
+}
+
+static void sum_progress(struct run *r, struct reading_result *result)
+{
+    result->scanned = result->total = 0;
+    for (size_t i = 0; i < r->count; i++) {
+        struct source *s = &r->sources[i];
+        pthread_mutex_lock(&s->lock);
+        const struct read_progress *p = &s->status.progress;
+        result->scanned += p->scanned;
+        result->total = p->total < 0 || result->total < 0 ? COUNT_UNKNOWN : result->total + p->total;
+        result->total_upper |= p->total_upper;
+        text_copy(result->stopped, sizeof result->stopped, p->stopped);
+        pthread_mutex_unlock(&s->lock);
+    }
+    result->written = atomic_load(&r->written);
+}
+
+static void progress_text(struct run *r, const struct reading_result *now, char *into, size_t size)
+{
+    char scanned[32], total[32], written[32], left[32];
+    double share = now->total > 0 ? (double)now->scanned / (double)now->total : 0;
+    int64_t spent = clock_mono_ns() - r->began_ns;
+    text_count(scanned, sizeof scanned, (uint64_t)now->scanned);
+    text_count(written, sizeof written, (uint64_t)now->written);
+    if (now->total < 0 || share <= 0) {
+        snprintf(into, size, "scanned %s, %s taken", scanned, written);
+        return;
+    }
+    text_count(total, sizeof total, (uint64_t)now->total);
+    text_age(left, sizeof left, (int64_t)((double)spent / share * (1 - share)));
+    snprintf(into, size, "scanned %s of %s%s (%d %%), %s taken, %s left", scanned,
+             now->total_upper ? "at most " : "", total, (int)(share * 100), written, left);
+}
+
+/* A line that is overwritten on a terminal, a line per 10 % elsewhere. */
+static void show_progress(struct run *r)
+{
+    struct reading_result now = {0};
+    int64_t mono = clock_mono_ns();
+    char text[240];
+    if (!r->reading->progress || cli_flag(r->reading->cli, FLAG_QUIET) || mono < r->progress_at_ns)
+        return;
+    r->progress_at_ns = mono + PROGRESS_NS;
+    sum_progress(r, &now);
+    int tenth = now.total > 0 ? (int)(now.scanned * 10 / now.total) : 0;
+    progress_text(r, &now, text, sizeof text);
+    if (cli_progress(r->reading->cli)) {
+        fprintf(stderr, "\r\033[K%s", text);
+        r->line_open = true;
+    } else if (tenth > r->last_tenth) {
+        cli_note("%s", text);
+    }
+    r->last_tenth = tenth;
+}
+
+static bool all_ended(struct run *r, struct err_info *failure)
+{
+    bool all = true;
+    for (size_t i = 0; i < r->count; i++)
+        all &= look_at(r, &r->sources[i], failure);
+    return all;
+}
+
+static void cancel_all(struct run *r)
+{
+    for (size_t i = 0; i < r->count; i++) {
+        struct session *s = NULL;
+        pthread_mutex_lock(&r->sources[i].lock);
+        s = r->sources[i].session;
+        if (s)
+            session_cancel(s);
+        pthread_mutex_unlock(&r->sources[i].lock);
+    }
+}
+
+static void join_all(struct run *r)
+{
+    for (size_t i = 0; i < r->count; i++) {
+        struct source *s = &r->sources[i];
+        pthread_mutex_lock(&s->lock);
+        struct session *session = s->session;
+        s->session = NULL;
+        pthread_mutex_unlock(&s->lock);
+        if (session && !session_join(&session))
+            r->left_behind = true;
+    }
+}
+
+/* Waits for the end; *code is what it was: 0, 8, 128 + signal, or the failure's. */
+static void watch(struct run *r, struct reading_result *result)
+{
+    struct err_info failure = {.code = ERR_OK};
+    int64_t timeout = cli_number(r->reading->cli, FLAG_TIMEOUT, 0);
+    int64_t deadline = timeout ? clock_mono_ns() + timeout : INT64_MAX;
+    enum waited w = WAITED_EVENT;
+    const char *why = NULL;
+    bool stopped = false;
+    while (!all_ended(r, &failure)) {
+        if (atomic_load(&r->stop) && !stopped) {
+            stopped = true;
+            cancel_all(r);
+        }
+        show_progress(r);
+        w = wait_for(r->event_fd, deadline);
+        if (w != WAITED_EVENT)
+            break;
+    }
+    if (w == WAITED_SIGNAL) {
+        result->code = 128 + signals_seen();
+        why = "it was interrupted";
+    } else if (w == WAITED_TIMEOUT) {
+        result->code = err_exit_code(ERR_TIMEOUT);
+        why = "the time-out passed";
+    } else if (failure.code) {
+        result->code = err_exit_code(failure.code);
+        why = failure.text;
+    }
+    cancel_all(r);
+    join_all(r);
+    clear_line(r);
+    sum_progress(r, result);
+    result->whole = !result->code && w == WAITED_EVENT && !stopped;
+    if (why)
+        text_copy(result->stopped, sizeof result->stopped, why);
+    else if (stopped)
+        text_copy(result->stopped, sizeof result->stopped, "the limit was reached");
+}
+
+static void finish(struct run *r, struct reading_result *result)
+{
+    struct err_info err = {.code = ERR_OK};
+    /* A worker that was left behind may still write into its lane: nothing is freed then, the program ends anyway. */
+    if (r->left_behind)
+        return;
+    if (output_end(&r->output, result->code ? PATIENCE_NS : INT64_MAX / 2, &err) && !result->code) {
+        result->code = cli_error(&err);
+        result->whole = false;
+    }
+    for (size_t i = 0; i < r->count; i++) {
+        pthread_mutex_destroy(&r->sources[i].lock);
+        free(r->sources[i].channels);
+    }
+    free(r->sources);
+    filter_free(&r->filter);
+}
+
+static int prepare(struct run *r)
+{
+    const struct reading *g = r->reading;
+    struct err_info err = {.code = ERR_OK};
+    r->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (g->expression &&
+        !(r->filter = filter_new(g->expression, FILTER_MESSAGES, g->cli->registry->decoders, NULL, &err)))
+        return cli_filter_error(g->expression, &err);
+    r->output = output_new(g->fd, &err);
+    if (!r->output)
+        return cli_error(&err);
+    if (r->event_fd < 0 || !make_sources(r)) {
+        err_set(&err, ERR_NOMEM, "no memory or descriptor for reading");
+        return cli_error(&err);
+    }
+    return 0;
+}
+
+void reading_run(const struct reading *reading, struct reading_result *result)
+{
+    struct run r = {.reading = reading, .began_ns = clock_mono_ns()};
+    *result = (struct reading_result){.total = COUNT_UNKNOWN};
+    atomic_init(&r.left, reading->limit);
+    result->code = prepare(&r);
+    signals_take();
+    if (!result->code && reading->limit != 0) {
+        for (size_t i = 0; i < r.count && !result->code; i++)
+            result->code = start_source(&r, &r.sources[i]);
+        if (result->code) {
+            cancel_all(&r);
+            join_all(&r);
+        } else {
+            watch(&r, result);
+        }
+    }
+    finish(&r, result);
+    close(r.event_fd);
+}
+
+int reading_init(struct reading *r, const struct cli *c, enum read_mode mode)
+{
+    struct err_info err = {.code = ERR_OK};
+    *r = (struct reading){.cli = c,
+                          .mode = mode,
+                          .limit = cli_number(c, FLAG_LIMIT, -1),
+                          .scan_limit = -1,
+                          .expression = cli_text(c, FLAG_WHERE),
+                          .fd = STDOUT_FILENO};
+    if (cli_number(c, FLAG_PARTITION, 0) > INT32_MAX)
+        return cli_usage("--partition %" PRId64 " is out of range", cli_number(c, FLAG_PARTITION, 0));
+    const char *from = cli_flag(c, FLAG_FROM) ? cli_text(c, FLAG_FROM) : "";
+    return config_start(from, clock_wall_ns(), &r->start, &err) ? cli_error(&err) : 0;
+}

@@ -1,0 +1,37 @@
+/* Reading messages for tail, browse, search and export: one session an endpoint, filtered and encoded on its worker, written by
+ * the output sink. Floor 5. Main thread. */
+#ifndef SIGNALBOX_CLI_READING_H
+#define SIGNALBOX_CLI_READING_H
+
+#include "cli/cli.h"
+
+struct reading {
+    const struct cli *cli;
+    const struct address *addresses; /* several only for a tap */
+    size_t address_count;
+    enum read_mode mode;
+    struct start start;
+    int64_t limit;          /* messages to write; -1: no limit */
+    int64_t scan_limit;     /* messages to look at; -1: no limit */
+    const char *expression; /* filter; NULL: all */
+    int fd;                 /* where the lines go */
+    bool progress;
+    /* Appends one message; on a worker, several at once, unless there is one address alone. */
+    void (*encode)(void *context, struct buffer *out, const struct message *m);
+    void *context;
+};
+
+struct reading_result {
+    int code;        /* exit code; messages were printed already */
+    int64_t written; /* messages */
+    int64_t scanned, total;
+    bool total_upper;
+    bool whole;        /* ended by itself: neither signal, time-out nor error */
+    char stopped[160]; /* why it ended */
+};
+
+void reading_run(const struct reading *reading, struct reading_result *result);
+/* --from, --limit, --where, --partition and the others into a reading. 0 or an exit code after a message. */
+int reading_init(struct reading *r, const struct cli *c, enum read_mode mode);
+
+#endif

@@ -1,0 +1,75 @@
+#include "cli/encode.h"
+#include "cli/reading.h"
+
+#include "base/text.h"
+#include "cli/listing.h"
+#include "engine/message_json.h"
+
+static void encode(void *context, struct buffer *out, const struct message *m)
+{
+    encode_line(context, out, m);
+}
+
+/* The honest sentence; also with --quiet off only. */
+static void conclude(const struct cli *c, const struct reading_result *r)
+{
+    char scanned[32], total[32], written[32];
+    text_count(scanned, sizeof scanned, (uint64_t)r->scanned);
+    text_count(written, sizeof written, (uint64_t)r->written);
+    text_count(total, sizeof total, r->total < 0 ? 0 : (uint64_t)r->total);
+    cli_notice(c, "scanned %s of %s%s, stopped because %s; %s matched", scanned,
+               r->total_upper ? "at most " : "", r->total < 0 ? "an unknown number" : total,
+               *r->stopped ? r->stopped : "the end was reached", written);
+}
+
+static int run(struct cli *c)
+{
+    struct reading reading;
+    struct encoder encoder;
+    struct address address;
+    int code = reading_init(&reading, c, READ_BROWSE);
+    if (!code)
+        code = cli_address(c, 0, true, &address);
+    if (!code)
+        code = encoder_init(&encoder, c);
+    if (code)
+        return code;
+    encoder.json_flags = MESSAGE_JSON_DECODE; /* a search shows what it found */
+    struct reading_result result;
+    reading.expression = c->args[1];
+    reading.addresses = &address;
+    reading.address_count = 1;
+    reading.progress = true;
+    reading.encode = encode;
+    reading.context = &encoder;
+    code = listing_announce_effect(c, &address);
+    if (!code) {
+        reading_run(&reading, &result);
+        code = result.code;
+        if (result.scanned || !code || code == err_exit_code(ERR_TIMEOUT))
+            conclude(c, &result);
+        if (!code && !result.written)
+            code = err_exit_code(ERR_NOMATCH);
+    }
+    encoder_free(&encoder);
+    return code;
+}
+
+const struct command command_search = {
+    .name = "search",
+    .args = "ADDRESS EXPR",
+    .purpose = "look through a whole channel",
+    .detail =
+        "All partitions at once, in bounded memory, with progress on stderr; at the end it says what was scanned and why "
+        "it stopped. --limit stops after so many matches.",
+    .flags = (FLAGS_READING & ~F(WHERE)) | F(INTERNAL) | FLAGS_OUTPUT,
+    .min_args = 2,
+    .max_args = 2,
+    .missing = "an address and an expression",
+    .argument = ARGUMENT_ADDRESS,
+    .examples = {{"signalbox search k/orders 'body.order.total>1000'", "by a field of the payload"},
+                 {"signalbox search k/orders o-88412 --json", "by a word, with decoded payloads"},
+                 {"signalbox search q/dead 'dlq.reason=expired' -n 10", "the first ten dead letters"}},
+    .exits = "0 1 2 4 5 7 8 130",
+    .run = run,
+};

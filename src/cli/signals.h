@@ -1,0 +1,15 @@
+/* Signals and the main thread's one wait. Floor 5. Main thread. */
+#ifndef SIGNALBOX_CLI_SIGNALS_H
+#define SIGNALBOX_CLI_SIGNALS_H
+
+#include <stdint.h>
+
+/* SIGINT, SIGTERM and SIGHUP are blocked in this thread and those started later, open only inside wait_for. */
+void signals_take(void);
+int signals_seen(void); /* the signal that came, 0 none */
+
+enum waited { WAITED_EVENT, WAITED_SIGNAL, WAITED_TIMEOUT, WAITED_CLOSED /* nobody reads stdout any more */ };
+/* Until event_fd (an eventfd, drained here) is readable, a signal came, or the monotonic deadline. */
+enum waited wait_for(int event_fd, int64_t deadline_ns);
+
+#endif

@@ -1,0 +1,198 @@
+#include "engine/publisher.h"
+
+#include "base/clock.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#define CONNECT_NS  (10 * NS_PER_S)
+#define STEP_MS     100
+#define SERVE_EVERY 64 /* messages between two looks at the connection */
+
+struct publisher {
+    struct publish_job job;
+    int done_fd, wake_fd;
+    pthread_t thread;
+    atomic_bool cancelled, ended;
+    pthread_mutex_t lock; /* guards `open` against a cancel while the broker closes */
+    bool open;
+    /* the thread's own, until it has ended */
+    struct broker broker;
+    struct publish_result result;
+    size_t pending;
+};
+
+static void on_outcome(void *context, const struct publish_outcome *outcome)
+{
+    struct publisher *p = context;
+    struct publish_result *r = &p->result;
+    switch (outcome->outcome) {
+    case OUTCOME_CONFIRMED: r->confirmed++; return;
+    case OUTCOME_UNKNOWN: r->unknown++; break;
+    default: r->failed++;
+    }
+    if (r->err.code)
+        return;
+    r->err = outcome->err;
+    if (!r->err.code)
+        err_set(&r->err, outcome->outcome == OUTCOME_RETURNED ? ERR_UNROUTABLE : ERR_FAILED,
+                outcome->outcome == OUTCOME_RETURNED ? "no queue takes this message"
+                                                     : "the broker did not confirm the message");
+}
+
+static enum err step(struct publisher *p, int timeout_ms, struct err_info *err)
+{
+    return p->broker.ops->publish_step(&p->broker, timeout_ms, &p->pending, err);
+}
+
+static int64_t patience_ns(const struct publisher *p)
+{
+    return p->job.timeout_ns > 0 ? p->job.timeout_ns : CONNECT_NS;
+}
+
+static enum err hand_over(struct publisher *p, const struct message *m, struct err_info *err)
+{
+    for (;;) {
+        enum err e = p->broker.ops->publish(&p->broker, m, (uint64_t)p->result.handed, err);
+        if (e != ERR_BUSY)
+            return e;
+        if (atomic_load(&p->cancelled))
+            return err_set(err, ERR_CANCELLED, "cancelled");
+        e = step(p, STEP_MS, err);
+        if (e)
+            return e;
+    }
+}
+
+static enum err hand_all_over(struct publisher *p, struct err_info *err)
+{
+    struct message m = {0};
+    enum err e;
+    while (!(e = p->job.next(p->job.context, &m, err))) {
+        if (atomic_load(&p->cancelled))
+            return err_set(err, ERR_CANCELLED, "cancelled");
+        e = hand_over(p, &m, err);
+        if (e)
+            return e;
+        p->result.handed++;
+        if (p->result.handed % SERVE_EVERY == 0 && (e = step(p, 0, err)))
+            return e;
+        if (p->result.failed)
+            return ERR_OK; /* on_outcome has said why */
+    }
+    return e == ERR_END ? ERR_OK : e;
+}
+
+static enum err wait_outcomes(struct publisher *p, struct err_info *err)
+{
+    int64_t deadline = clock_mono_ns() + patience_ns(p);
+    enum err e = step(p, 0, err);
+    while (!e && p->pending && !atomic_load(&p->cancelled) && clock_mono_ns() < deadline)
+        e = step(p, STEP_MS, err);
+    return e;
+}
+
+static enum err publish(struct publisher *p, struct err_info *err)
+{
+    struct publish_sink sink = {.context = p, .outcome = on_outcome};
+    const struct broker_ops *ops = p->broker.ops;
+    enum err e = ops->publish_open(&p->broker, &p->job.to, p->job.flags, &sink, err);
+    if (e)
+        return e;
+    struct err_info later = {.code = ERR_OK};
+    e = hand_all_over(p, err);
+    enum err waited = wait_outcomes(p, e ? &later : err);
+    ops->publish_close(&p->broker);
+    return e ? e : waited;
+}
+
+static void set_open(struct publisher *p, bool open)
+{
+    pthread_mutex_lock(&p->lock);
+    p->open = open;
+    pthread_mutex_unlock(&p->lock);
+}
+
+static void *run(void *context)
+{
+    struct publisher *p = context;
+    struct err_info err = {.code = ERR_OK};
+    p->broker = (struct broker){
+        .ops = p->job.ops,
+        .endpoint = p->job.endpoint,
+        .state = calloc(1, p->job.ops->state_size ? p->job.ops->state_size : 1),
+        .cancelled = &p->cancelled,
+        .wake_fd = p->wake_fd,
+        .deadline_ns = clock_mono_ns() + patience_ns(p),
+    };
+    enum err e = p->broker.state ? p->job.ops->open(&p->broker, &err)
+                                 : err_set(&err, ERR_NOMEM, "no memory for a connection");
+    set_open(p, !e);
+    if (!e)
+        e = publish(p, &err);
+    set_open(p, false);
+    if (p->broker.state)
+        p->job.ops->close(&p->broker);
+    free(p->broker.state);
+    if (e && !p->result.err.code) {
+        err.code = e;
+        p->result.err = err;
+    }
+    atomic_store(&p->ended, true);
+    (void)!write(p->done_fd, &(uint64_t){1}, sizeof(uint64_t));
+    return NULL;
+}
+
+struct publisher *publisher_start(const struct publish_job *job, int done_fd, struct err_info *err)
+{
+    sigset_t all, before;
+    struct publisher *p = calloc(1, sizeof *p);
+    if (!p) {
+        err_set(err, ERR_NOMEM, "no memory for sending");
+        return NULL;
+    }
+    p->job = *job;
+    p->done_fd = done_fd;
+    p->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    pthread_mutex_init(&p->lock, NULL);
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int failed = p->wake_fd < 0 || pthread_create(&p->thread, NULL, run, p);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (!failed)
+        return p;
+    err_set(err, ERR_FAILED, "no thread or descriptor for sending");
+    if (p->wake_fd >= 0)
+        close(p->wake_fd);
+    free(p);
+    return NULL;
+}
+
+bool publisher_ended(struct publisher *p)
+{
+    return atomic_load(&p->ended);
+}
+
+void publisher_cancel(struct publisher *p)
+{
+    atomic_store(&p->cancelled, true);
+    (void)!write(p->wake_fd, &(uint64_t){1}, sizeof(uint64_t));
+    pthread_mutex_lock(&p->lock);
+    if (p->open && p->job.ops->interrupt)
+        p->job.ops->interrupt(&p->broker);
+    pthread_mutex_unlock(&p->lock);
+}
+
+void publisher_join(struct publisher **pp, struct publish_result *result)
+{
+    struct publisher *p = *pp;
+    *pp = NULL;
+    pthread_join(p->thread, NULL);
+    *result = p->result;
+    pthread_mutex_destroy(&p->lock);
+    close(p->wake_fd);
+    free(p);
+}

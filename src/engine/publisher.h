@@ -1,0 +1,35 @@
+/* Sending many messages over one connection, on a thread of its own. Floor 4.
+ *
+ * The source hands out one message after the other; each is published without waiting, outcomes are counted as they come.
+ * The first failure ends it: what was handed over and has no outcome yet is waited for, then counted as unknown. */
+#ifndef SIGNALBOX_ENGINE_PUBLISHER_H
+#define SIGNALBOX_ENGINE_PUBLISHER_H
+
+#include "model/broker.h"
+
+struct publish_job {
+    const struct broker_ops *ops;
+    const struct endpoint *endpoint;
+    struct channel_name to;
+    uint32_t flags;     /* enum publish_flag */
+    int64_t timeout_ns; /* for connecting, and for the last outcomes */
+    /* On the publisher's thread. A message, valid until the next call; ERR_END: no more; else it failed, *err says why. */
+    enum err (*next)(void *context, struct message *m, struct err_info *err);
+    void *context;
+};
+
+struct publish_result {
+    int64_t handed, confirmed, failed, unknown; /* failed: returned or refused */
+    struct err_info err;                        /* the first failure, ERR_OK: none */
+};
+
+struct publisher;
+
+/* done_fd (an eventfd) turns readable at the end. The job must outlive it. NULL with *err. */
+struct publisher *publisher_start(const struct publish_job *job, int done_fd, struct err_info *err);
+bool publisher_ended(struct publisher *p); /* any thread */
+void publisher_cancel(struct publisher *p);
+/* Waits, frees, nulls. */
+void publisher_join(struct publisher **p, struct publish_result *result);
+
+#endif
