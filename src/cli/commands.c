@@ -1,11 +1,7 @@
 /* The command table. A new command is one file and one line here. */
 #include "cli/cli.h"
 
-#define COMMANDS(X) \
- X(version)         \
- X(help)            \
- X(completion)      \
- X(config)
+#define COMMANDS(X) X(tail) X(browse) X(search) X(ls) X(decode) X(config) X(completion) X(help) X(version)
 
 #define X(name) extern const struct command command_##name;
 COMMANDS(X)

@@ -235,7 +235,7 @@ static int run(struct cli *c)
                       "IN", "OUT", "CONS", "LAG", "BYTES", "BROWSE", "STATE");
     int code = list_all(&ls);
     int printed = ls.rows || !code ? cli_print(&ls.out) : 0;
-    if (!code && !ls.rows)
+    if (!code && !ls.rows && (expression || (c->arg_count && strpbrk(c->args[0], "/"))))
         code = err_exit_code(ERR_NOMATCH);
     buffer_free(&ls.out);
     filter_free(&ls.filter);

@@ -157,6 +157,8 @@ enum err config_load(struct config *c, const char *path, broker_registry brokers
     c->file = arena_strdup(c->arena, path);
     if (!c->file)
         return err_set(err, ERR_NOMEM, "no memory for a configuration");
-    struct config_faults faults = {.file = c->file, .report = report, .context = context};
-    return load_file(c, c->file, brokers, probes, &faults, err);
+    struct config_faults faults = {0};
+    e = load_file(c, c->file, brokers, probes, &faults, err);
+    config_faults_report(&faults, c->file, report, context);
+    return e;
 }

@@ -5,9 +5,9 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #define MOST_VISITS 100000 /* nodes looked at: an alias of an alias of an alias multiplies */
-#define MOST_FAULTS 50     /* reported; the rest is counted */
 
 enum key_type {
     TYPE_MAP,   /* the table knows its keys */
@@ -57,18 +57,33 @@ const char *config_key_type(size_t key)
 
 void config_fault(struct config_faults *f, const struct config_node *at, const char *format, ...)
 {
-    if (f->count++ >= MOST_FAULTS)
+    if (f->count++ >= CONFIG_MOST_FAULTS)
         return;
-    struct config_fault fault = {.line = at ? at->line : 0, .column = at ? at->column : 0};
+    struct config_fault *fault = &f->items[f->count - 1];
+    *fault = (struct config_fault){.line = at ? at->line : 0, .column = at ? at->column : 0};
     va_list args;
     va_start(args, format);
-    vsnprintf(fault.text, sizeof fault.text, format, args);
+    vsnprintf(fault->text, sizeof fault->text, format, args);
     va_end(args);
-    for (char *c = fault.text; *c; c++)
+    for (char *c = fault->text; *c; c++)
         if ((unsigned char)*c < 0x20 || *c == 0x7f)
             *c = ' ';
-    if (f->report)
-        f->report(f->context, f->file, &fault);
+}
+
+static int by_place(const void *a, const void *b)
+{
+    const struct config_fault *x = a, *y = b;
+    if (x->line != y->line)
+        return x->line < y->line ? -1 : 1;
+    return x->column < y->column ? -1 : x->column > y->column;
+}
+
+void config_faults_report(struct config_faults *f, const char *file, config_report *report, void *context)
+{
+    unsigned kept = f->count < CONFIG_MOST_FAULTS ? f->count : CONFIG_MOST_FAULTS;
+    qsort(f->items, kept, sizeof *f->items, by_place);
+    for (unsigned i = 0; report && i < kept; i++)
+        report(context, file, &f->items[i]);
 }
 
 /* ---- keys ---- */

@@ -7,15 +7,17 @@
 
 #define CONFIG_URL_ENDPOINTS 64 /* how many the command line may add */
 
+#define CONFIG_MOST_FAULTS 50 /* reported; the rest is counted */
+
 struct config_faults {
-    const char *file;
-    config_report *report;
-    void *context;
     unsigned count;
+    struct config_fault items[CONFIG_MOST_FAULTS];
 };
 void config_fault(struct config_faults *f, const struct config_node *at, const char *format, ...)
     SB_PRINTF(3, 4);
 
+/* Reports what was found, in the order of the file. */
+void config_faults_report(struct config_faults *f, const char *file, config_report *report, void *context);
 /* Checks the tree against config.def: unknown and duplicate keys, wrong types. config_check.c */
 void config_check_tree(const struct config_node *root, struct config_faults *faults);
 bool config_bool(const char *text, bool *value); /* true, false */
