@@ -17,6 +17,7 @@
 
 #define FRAME_NS  (100 * NS_PER_MS) /* between frames that no key asked for */
 #define SECOND_NS (50 * NS_PER_MS)  /* the second frame comes no sooner */
+#define GATHER_NS (5 * NS_PER_MS)   /* between pumps while the hub has something */
 #define PUMP_NS   (4 * NS_PER_MS)
 #define WORK_NS   (4 * NS_PER_MS)
 #define SSH_RATE  (8 * 1024) /* bytes a second */
@@ -27,12 +28,14 @@ struct console {
     struct screen *screen;
     struct term *term;
     bool dirty, urgent; /* something visible changed; because of a key */
+    bool keys;          /* some wait, or a signal came: curses may have one for us */
     bool more;          /* the hub or a view has more to do */
     int64_t frame_ns;   /* monotonic: the next frame that no key asked for */
     int64_t wakeup_ns;  /* monotonic: when what is drawn changes by itself */
     int64_t tokens;     /* bytes that SSH may still take */
     int64_t tokens_at_ns;
-    unsigned wants; /* of the screen, not yet fulfilled */
+    int64_t pump_ns; /* monotonic: the hub may wake us from then on */
+    unsigned wants;  /* of the screen, not yet fulfilled */
     bool quit;
 };
 
@@ -151,26 +154,33 @@ static void take_keys(struct console *c)
         }
         screen_key(c->screen, key);
         c->dirty = c->urgent = true;
-        c->more |= i == MOST_KEYS - 1;
+        c->keys |= i == MOST_KEYS - 1;
         c->wants |= screen_take_wants(c->screen);
-        if (c->wants & (SCREEN_QUIT | SCREEN_SUSPEND)) /* what was typed after it is for whoever comes next */
+        if (c->wants &
+            (SCREEN_QUIT | SCREEN_SUSPEND)) { /* what was typed after it is for whoever comes next */
+            c->keys = true;
             return;
+        }
     }
 }
 
 static void turn(struct console *c)
 {
-    bool more = false;
-    c->more = false;
-    take_keys(c);
+    bool more = false, keys = c->keys;
+    c->more = c->keys = false;
+    if (keys)
+        take_keys(c);
     fulfil(c);
     uint32_t changes = hub_pump(c->hub, PUMP_NS, &more);
-    if (changes)
-        c->dirty |= screen_event(c->screen, changes);
-    c->more |= more;
-    if (screen_work(c->screen, clock_mono_ns() + WORK_NS))
-        c->more = c->dirty = true;
     int64_t now = clock_mono_ns();
+    if (changes) {
+        c->dirty |= screen_event(c->screen, changes);
+        c->pump_ns = now + GATHER_NS;
+    }
+    c->more |= more;
+    if (screen_work(c->screen, now + WORK_NS))
+        c->more = c->dirty = true;
+    now = clock_mono_ns();
     c->dirty |= now >= c->wakeup_ns;
     if (c->dirty && (c->urgent || now >= c->frame_ns))
         draw(c);
@@ -179,7 +189,7 @@ static void turn(struct console *c)
 static int64_t next_turn(const struct console *c)
 {
     int64_t at = hub_wakeup_ns(c->hub);
-    if (c->more)
+    if (c->more || c->keys)
         return 0;
     if (c->dirty && c->frame_ns < at)
         at = c->frame_ns;
@@ -188,13 +198,19 @@ static int64_t next_turn(const struct console *c)
     return at;
 }
 
-/* False: the terminal is gone. */
+/* Waits; false: the terminal is gone. The hub is left alone for a moment after it had something, so that a flood costs
+ * two hundred turns a second and not one for each batch. */
 static bool wait_for(struct console *c, const sigset_t *open)
 {
     struct pollfd fds[] = {{.fd = STDIN_FILENO, .events = POLLIN}, {.fd = hub_fd(c->hub), .events = POLLIN}};
-    int64_t at = next_turn(c), in = at - clock_mono_ns();
+    int64_t at = next_turn(c), now = clock_mono_ns();
+    bool gather = now < c->pump_ns;
+    if (gather && c->pump_ns < at)
+        at = c->pump_ns;
+    int64_t in = at - now;
     struct timespec timeout = {.tv_sec = in > 0 ? in / NS_PER_S : 0, .tv_nsec = in > 0 ? in % NS_PER_S : 0};
-    int n = ppoll(fds, 2, at == INT64_MAX ? NULL : &timeout, open);
+    int n = ppoll(fds, gather ? 1 : 2, at == INT64_MAX ? NULL : &timeout, open);
+    c->keys |= n < 0 || fds[0].revents;
     return n <= 0 || !(fds[0].revents & (POLLHUP | POLLERR | POLLNVAL));
 }
 

@@ -308,7 +308,7 @@ static void draw_broker(struct row *r, const struct item *item)
  column_put(r->f->canvas, r->y, &broker_columns[column], &slots[column], role, value)
     PUT(B_STATE, look.role, look.text);
     PUT(B_NAME, e->config->endpoint.production ? ROLE_PRODUCTION : ROLE_TITLE, name);
-    PUT(B_KIND, ROLE_MUTED, e->config->broker ? e->config->broker->title : "");
+    PUT(B_KIND, ROLE_MUTED, e->config->broker ? e->config->broker->name : "");
     PUT(B_DETAIL, ROLE_MUTED, e->channels ? e->channels->version : "");
     PUT(B_IN, ROLE_TEXT, paint_rate(e->in_rate, text, sizeof text));
     PUT(B_OUT, ROLE_TEXT, paint_rate(e->out_rate, text, sizeof text));

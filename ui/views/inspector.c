@@ -122,8 +122,8 @@ static void decode(struct view *v)
     i->at = i->top = i->byte = i->hex_top = 0;
     i->layer = 0;
     i->choice = decode_choose(hub_registry(v->hub)->decoders, i->message, i->wanted);
-    (void)decode_message(&i->choice, i->message, &i->tree,
-                         &i->arena); /* the tree itself says what went wrong */
+    if (i->message->payload.data) /* the tree itself says what went wrong */
+        (void)decode_message(&i->choice, i->message, &i->tree, &i->arena);
     i->folded = calloc(i->tree.count + 1, sizeof *i->folded);
     i->rows = calloc(i->tree.count + 1, sizeof *i->rows);
     if (!i->folded || !i->rows)
