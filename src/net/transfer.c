@@ -1,0 +1,393 @@
+#include "net/transfer.h"
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/text.h"
+#include "net/certificate.h"
+
+#include <openssl/x509_vfy.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MOST_REDIRECTS 5
+
+/* ---- the request, copied ---- */
+
+static const char *const *copy_headers(struct arena *arena, const char *const *headers)
+{
+    size_t n = 0;
+    while (headers && headers[n])
+        n++;
+    const char **copy = arena_zalloc(arena, (n + 1) * sizeof *copy);
+    for (size_t i = 0; copy && i < n; i++)
+        copy[i] = arena_strdup(arena, headers[i]);
+    return copy;
+}
+
+static const char *copy_text(struct arena *arena, const char *text)
+{
+    return text ? arena_strdup(arena, text) : NULL;
+}
+
+static bool copy_request(struct transfer *t, const struct http_request *from)
+{
+    struct arena *a = &t->arena;
+    t->request = *from;
+    t->request.method = copy_text(a, from->method);
+    t->request.url = copy_text(a, from->url);
+    t->request.username = copy_text(a, from->username);
+    t->request.password = copy_text(a, from->password);
+    t->request.headers = copy_headers(a, from->headers);
+    t->request.body = arena_copy(a, from->body);
+    t->request.tls.ca = copy_text(a, from->tls.ca);
+    t->request.tls.cert = copy_text(a, from->tls.cert);
+    t->request.tls.key = copy_text(a, from->tls.key);
+    return t->request.url && t->request.headers && !t->request.body.data == !from->body.data;
+}
+
+struct transfer *transfer_new(const struct http_request *request, http_done *done, void *context)
+{
+    struct transfer *t = calloc(1, sizeof *t);
+    if (!t)
+        return NULL;
+    t->done = done;
+    t->context = context;
+    arena_init(&t->arena, LIMIT_HTTP_BODY + MIB);
+    phases_init(&t->response.phases);
+    t->response.certificate_expires_ns = TIME_NONE;
+    buffer_init(&t->response.headers, LIMIT_HEADERS);
+    buffer_init(&t->response.body, request->max_body);
+    if (!copy_request(t, request)) {
+        transfer_free(t);
+        return NULL;
+    }
+    return t;
+}
+
+void transfer_free(struct transfer *t)
+{
+    curl_easy_cleanup(t->easy);
+    curl_slist_free_all(t->headers);
+    http_response_free(&t->response);
+    arena_free(&t->arena);
+    free(t);
+}
+
+/* ---- what comes ---- */
+
+static size_t on_body(char *data, size_t size, size_t count, void *context)
+{
+    struct transfer *t = context;
+    size_t len = size * count, room = t->request.max_body - t->response.body.len;
+    t->response.truncated |= len > room;
+    buffer_append(&t->response.body, data, len < room ? len : room);
+    return t->response.truncated || !buffer_ok(&t->response.body) ? CURL_WRITEFUNC_ERROR : len;
+}
+
+/* Each answer on the way (100, redirects) begins anew. Once one has come over TLS no redirect may leave it. */
+static size_t on_header(char *data, size_t size, size_t count, void *context)
+{
+    struct transfer *t = context;
+    size_t len = size * count;
+    if (len > 5 && memcmp(data, "HTTP/", 5) == 0) {
+        char *scheme = NULL;
+        buffer_clear(&t->response.headers);
+        curl_easy_getinfo(t->easy, CURLINFO_SCHEME, &scheme);
+        if (scheme && text_equal_nocase(scheme, "https"))
+            curl_easy_setopt(t->easy, CURLOPT_REDIR_PROTOCOLS_STR, "https");
+    }
+    buffer_append(&t->response.headers, data, len);
+    return buffer_ok(&t->response.headers) ? len : CURL_WRITEFUNC_ERROR;
+}
+
+/* ---- the handle ---- */
+
+#define SET(option, value) (ok &= curl_easy_setopt(t->easy, CURLOPT_##option, value) == CURLE_OK)
+
+static bool set_limits(struct transfer *t)
+{
+    bool ok = true;
+    long ms = clock_poll_ms(t->request.deadline_ns);
+    SET(NOSIGNAL, 1L);
+    SET(QUICK_EXIT, 1L); /* else a name server that hangs would hold the thread of all requests */
+    SET(PROTOCOLS_STR, "http,https");
+    SET(REDIR_PROTOCOLS_STR, "http,https");
+    SET(PROXY, ""); /* none, whatever the environment says: net/dial.h goes direct as well */
+    SET(TIMEOUT_MS, ms < 0 ? 0L : ms);
+    SET(FOLLOWLOCATION, t->request.follow ? 1L : 0L);
+    SET(MAXREDIRS, (long)MOST_REDIRECTS);
+    if (t->request.fresh) {
+        SET(FRESH_CONNECT, 1L);
+        SET(FORBID_REUSE, 1L);
+        SET(DNS_CACHE_TIMEOUT, 0L);
+        SET(SSL_SESSIONID_CACHE, 0L); /* a resumed session shows no certificate */
+    }
+    return ok;
+}
+
+static bool set_tls(struct transfer *t)
+{
+    bool ok = true;
+    const struct tls_options *tls = &t->request.tls;
+    SET(SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    SET(SSL_VERIFYPEER, tls->insecure ? 0L : 1L);
+    SET(SSL_VERIFYHOST, tls->insecure ? 0L : 2L);
+    SET(CERTINFO, 1L);
+    if (tls->ca) {
+        SET(CAINFO, tls->ca);
+        SET(CAPATH, NULL);
+    }
+    if (tls->cert)
+        SET(SSLCERT, tls->cert);
+    if (tls->cert)
+        SET(SSLKEY, tls->key ? tls->key : tls->cert);
+    return ok;
+}
+
+static bool add_header(struct transfer *t, const char *line)
+{
+    struct curl_slist *longer = curl_slist_append(t->headers, line);
+    if (longer)
+        t->headers = longer;
+    return longer;
+}
+
+static bool set_request(struct transfer *t)
+{
+    const struct http_request *r = &t->request;
+    bool ok = add_header(t, "Expect:"); /* no round trip before a body */
+    for (const char *const *h = r->headers; *h; h++)
+        ok &= add_header(t, *h);
+    SET(URL, r->url);
+    SET(HTTPHEADER, t->headers);
+    SET(USERAGENT, "signalbox/" SIGNALBOX_VERSION);
+    if (r->body.data) {
+        SET(POSTFIELDSIZE_LARGE, (curl_off_t)r->body.len);
+        SET(POSTFIELDS, (const char *)r->body.data);
+    }
+    if (r->method && strcmp(r->method, "HEAD") == 0)
+        SET(NOBODY, 1L);
+    else if (r->method)
+        SET(CUSTOMREQUEST, r->method);
+    if (r->username) {
+        SET(HTTPAUTH, CURLAUTH_BASIC);
+        SET(USERNAME, r->username);
+        SET(PASSWORD, r->password ? r->password : "");
+    }
+    return ok;
+}
+
+static bool set_callbacks(struct transfer *t)
+{
+    bool ok = true;
+    SET(PRIVATE, t);
+    SET(ERRORBUFFER, t->reason);
+    SET(WRITEFUNCTION, on_body);
+    SET(WRITEDATA, t);
+    SET(HEADERFUNCTION, on_header);
+    SET(HEADERDATA, t);
+    return ok;
+}
+
+bool transfer_prepare(struct transfer *t)
+{
+    if (clock_mono_ns() >= t->request.deadline_ns) {
+        transfer_fail(t, ERR_TIMEOUT, "timed out before it began");
+        return false;
+    }
+    t->easy = curl_easy_init();
+    if (t->easy && set_limits(t) && set_tls(t) && set_request(t) && set_callbacks(t))
+        return true;
+    transfer_fail(t, ERR_NOMEM, "no memory for an HTTP request");
+    return false;
+}
+
+/* ---- how it ended ---- */
+
+/* Scheme, host and path: neither a user nor what a query may carry. */
+static void say_where(struct transfer *t)
+{
+    const char *url = t->request.url, *host = strstr(url, "://");
+    host = host ? host + 3 : url;
+    size_t authority = strcspn(host, "/?#");
+    const char *at = memrchr(host, '@', authority);
+    const char *rest = at ? at + 1 : host;
+    err_where(&t->response.err, "%.*s%.*s", (int)(host - url), url, (int)strcspn(rest, "?#"), rest);
+}
+
+static enum err end(struct transfer *t, enum err code, const char *text, const char *next)
+{
+    t->response.error = err_set(&t->response.err, code, "%s", text);
+    say_where(t);
+    err_next(&t->response.err, "%s", next);
+    return code;
+}
+
+void transfer_fail(struct transfer *t, enum err code, const char *text)
+{
+    end(t, code, text, "");
+}
+
+static int64_t since(CURL *easy, CURLINFO info)
+{
+    curl_off_t us = 0;
+    curl_easy_getinfo(easy, info, &us);
+    return us * 1000;
+}
+
+/* libcurl's times count from the start, over all redirects; 0 where it didn't come so far. */
+static void read_phases(struct transfer *t)
+{
+    struct phases *p = &t->response.phases;
+    int64_t dns = since(t->easy, CURLINFO_NAMELOOKUP_TIME_T),
+            connect = since(t->easy, CURLINFO_CONNECT_TIME_T);
+    int64_t tls = since(t->easy, CURLINFO_APPCONNECT_TIME_T);
+    int64_t first = since(t->easy, CURLINFO_STARTTRANSFER_TIME_T);
+    int64_t ready = tls > 0 ? tls : connect;
+    p->total = since(t->easy, CURLINFO_TOTAL_TIME_T);
+    if (dns > 0 || connect > 0)
+        p->dns = dns;
+    if (connect > 0)
+        p->connect = connect - dns;
+    if (tls > 0)
+        p->tls = tls - connect;
+    if (first > ready)
+        p->first_byte = first - ready;
+}
+
+static void read_certificates(struct transfer *t)
+{
+    static const char label[] = "Expire date:";
+    struct curl_certinfo *chain = NULL;
+    curl_easy_getinfo(t->easy, CURLINFO_CERTINFO, &chain);
+    for (int i = 0; chain && i < chain->num_of_certs; i++) {
+        for (const struct curl_slist *line = chain->certinfo[i]; line; line = line->next) {
+            if (!text_starts(line->data, label))
+                continue;
+            int64_t when = certificate_time(line->data + sizeof label - 1), *first;
+            first = &t->response.certificate_expires_ns;
+            if (when != TIME_NONE && (*first == TIME_NONE || when < *first))
+                *first = when;
+        }
+    }
+}
+
+static void read_peer(struct transfer *t)
+{
+    char *ip = NULL;
+    long port = 0;
+    curl_easy_getinfo(t->easy, CURLINFO_PRIMARY_IP, &ip);
+    curl_easy_getinfo(t->easy, CURLINFO_PRIMARY_PORT, &port);
+    if (ip && *ip)
+        snprintf(t->response.peer, sizeof t->response.peer, strchr(ip, ':') ? "[%s]:%ld" : "%s:%ld", ip,
+                 port);
+}
+
+static enum err end_timeout(struct transfer *t)
+{
+    const struct phases *p = &t->response.phases;
+    bool secure = text_starts(t->request.url, "https");
+    const char *during = p->dns == PHASE_NONE && p->connect == PHASE_NONE ? "looking the name up"
+                         : p->connect == PHASE_NONE                       ? "connecting"
+                         : secure && p->tls == PHASE_NONE                 ? "agreeing on TLS"
+                         : p->first_byte == PHASE_NONE                    ? "waiting for the answer"
+                                                                          : "reading the answer";
+    char text[96], ms[24];
+    snprintf(text, sizeof text, "timed out after %s ms, %s", text_ms(ms, sizeof ms, p->total), during);
+    return end(t, ERR_TIMEOUT, text,
+               p->connect == PHASE_NONE ? "check address and firewall, or allow more time"
+                                        : "allow more time");
+}
+
+static enum err end_connect(struct transfer *t)
+{
+    long error = 0;
+    char text[96];
+    curl_easy_getinfo(t->easy, CURLINFO_OS_ERRNO, &error);
+    return end(t, ERR_UNREACHABLE, error ? strerror_r((int)error, text, sizeof text) : t->reason,
+               "check that the service runs and listens on this port");
+}
+
+static enum err end_verify(struct transfer *t)
+{
+    long why = 0;
+    curl_easy_getinfo(t->easy, CURLINFO_SSL_VERIFYRESULT, &why);
+    switch (why) {
+    case X509_V_OK: /* the chain is good: what failed is the name, which libcurl checks itself */
+        return end(t, ERR_TLS, "the certificate is for another name", "use a name that it lists");
+    case X509_V_ERR_CERT_HAS_EXPIRED: return end(t, ERR_TLS, "the certificate has expired", "renew it");
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+        return end(t, ERR_TLS, "the certificate is not valid yet", "check the clocks of both hosts");
+    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+        return end(t, ERR_TLS, "the certificate is signed by an unknown authority",
+                   "name its authority with ca");
+    default: return end(t, ERR_TLS, X509_verify_cert_error_string(why), "");
+    }
+}
+
+static enum err end_other(struct transfer *t, CURLcode result)
+{
+    const char *text = t->reason[0] ? t->reason : curl_easy_strerror(result);
+    switch (result) {
+    case CURLE_SSL_CACERT_BADFILE:
+        return end(t, ERR_CONFIG, "the file of authorities (ca) can't be read", "check tls.ca");
+    case CURLE_SSL_CERTPROBLEM:
+        return end(t, ERR_CONFIG, "the client certificate or its key can't be used",
+                   "check tls.cert and tls.key");
+    case CURLE_SSL_CONNECT_ERROR: return end(t, ERR_TLS, text, "does this port speak TLS?");
+    case CURLE_GOT_NOTHING: return end(t, ERR_CLOSED, "the connection was closed without an answer", "");
+    case CURLE_RECV_ERROR:
+    case CURLE_SEND_ERROR: return end(t, ERR_CLOSED, text, "");
+    case CURLE_PARTIAL_FILE: return end(t, ERR_CLOSED, "the answer was cut off", "");
+    case CURLE_TOO_MANY_REDIRECTS: return end(t, ERR_LIMIT, "more than 5 redirects", "check for a loop");
+    case CURLE_URL_MALFORMAT: return end(t, ERR_USAGE, "the URL is malformed", "");
+    case CURLE_OUT_OF_MEMORY: return end(t, ERR_NOMEM, text, "");
+    case CURLE_ABORTED_BY_CALLBACK: return end(t, ERR_CANCELLED, "cancelled", "");
+    default: return end(t, ERR_PROTOCOL, text, "");
+    }
+}
+
+static enum err end_unsupported(struct transfer *t, CURLcode result)
+{
+    long redirects = 0;
+    curl_easy_getinfo(t->easy, CURLINFO_REDIRECT_COUNT, &redirects);
+    if (redirects == 0 && !text_starts(t->request.url, "http"))
+        return end(t, ERR_USAGE, "only http and https are possible", "");
+    if (redirects == 0)
+        return end_other(t, result);
+    return end(t, ERR_REFUSED, "the answer redirects away from TLS or HTTP, which isn't followed",
+               "probe the address it leads to");
+}
+
+static enum err end_failed(struct transfer *t, CURLcode result)
+{
+    switch (result) {
+    case CURLE_OPERATION_TIMEDOUT: return end_timeout(t);
+    case CURLE_COULDNT_RESOLVE_HOST:
+        return end(t, ERR_UNREACHABLE, "no address is known for this name",
+                   "check the name; getent hosts NAME asks the same resolver");
+    case CURLE_COULDNT_CONNECT: return end_connect(t);
+    case CURLE_PEER_FAILED_VERIFICATION: return end_verify(t);
+    case CURLE_UNSUPPORTED_PROTOCOL: return end_unsupported(t, result);
+    case CURLE_WRITE_ERROR:
+        if (!buffer_ok(&t->response.headers))
+            return end(t, ERR_LIMIT, "the headers are longer than 64 KiB", "");
+        return end(t, ERR_NOMEM, "no memory for the answer", "");
+    default: return end_other(t, result);
+    }
+}
+
+void transfer_complete(struct transfer *t, CURLcode result)
+{
+    read_phases(t);
+    read_peer(t);
+    read_certificates(t);
+    curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &t->response.status);
+    bool enough = result == CURLE_WRITE_ERROR && t->response.truncated; /* on_body wanted no more */
+    if (result != CURLE_OK && !enough)
+        end_failed(t, result);
+}
