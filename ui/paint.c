@@ -54,9 +54,9 @@ char *paint_age(struct frame *f, int64_t since_ns, char *into, size_t size)
 
 char *paint_ago(struct frame *f, int64_t time_ns, char *into, size_t size)
 {
-    int64_t age = f->now_ns > time_ns ? f->now_ns - time_ns : 0;
     if (time_ns == TIME_NONE || time_ns == 0)
         return text_copy(into, size, UNKNOWN);
+    int64_t age = f->now_ns > time_ns ? f->now_ns - time_ns : 0;
     if (age >= 10 * NS_PER_S)
         return paint_age(f, time_ns, into, size);
     frame_wake(f, time_ns + 10 * NS_PER_S);

@@ -303,7 +303,7 @@ static void draw_broker(struct row *r, const struct item *item)
              !e->channels                 ? " "
              : is_open(r->v, item->index) ? "▾"
                                           : "▸",
-             e->config->endpoint.name, e->config->endpoint.production ? " PRODUCTION" : "");
+             e->config->endpoint.name, e->config->endpoint.production ? " PROD" : "");
 #define PUT(column, role, value) \
  column_put(r->f->canvas, r->y, &broker_columns[column], &slots[column], role, value)
     PUT(B_STATE, look.role, look.text);
@@ -363,13 +363,16 @@ static void draw_item(struct row *r, const struct item *item)
 
 static const char *empty_text(const struct view *v, enum pane p)
 {
+    const struct dashboard *d = v->state;
+    bool watched = hub_endpoint_count(v->hub) + hub_probe_count(v->hub) > 0;
     if (p == PANE_ATTENTION)
-        return hub_endpoint_count(v->hub) + hub_probe_count(v->hub) ? "● Nothing needs attention."
-                                                                    : "● Nothing is watched yet.";
-    return p == PANE_PROBES
-               ? "No probes are configured: `probes:` in the configuration adds them."
-               : "No broker is configured: `endpoints:` in the configuration, or an address on the "
-                 "command line, adds one.";
+        return watched ? "● Nothing needs attention." : "● Nothing is watched yet.";
+    if (p == PANE_PROBES && d->filter && hub_probe_count(v->hub))
+        return "No probe matches the filter. Esc clears it.";
+    if (p == PANE_BROKERS && d->filter && hub_endpoint_count(v->hub))
+        return "No broker or channel matches the filter. Esc clears it.";
+    return p == PANE_PROBES ? "No probes: `probes:` in the configuration adds them."
+                            : "No brokers: `endpoints:` in the configuration, or an address, adds one.";
 }
 
 static void draw_head(struct view *v, struct frame *f, enum pane p, struct rect inside)

@@ -164,6 +164,32 @@ static void dashboard_empty(void **state)
     }
 }
 
+/* Names from outside are hostile as payloads are; production shows; the filter is said and can be cleared. */
+static void dashboard_filtered(void **state)
+{
+    struct stage s;
+    (void)state;
+    AT_BOTH_SIZES(s, true)
+    {
+        s.config.endpoints[1].endpoint.production = true;
+        fake_channel(s.hub->endpoints[1].channels, "evil\x1b[2J\xE2\x80\xAEqueue", CHANNEL_QUEUE,
+                     "\x9b"
+                     "31m",
+                     7);
+        golden(&s, "dashboard-production");
+        type(&s, "/orders");
+        golden(&s, "dashboard-filtering");
+        type(&s, "\r");
+        golden(&s, "dashboard-filtered");
+        type(&s, "/zzz\r");
+        golden(&s, "dashboard-filtered-away");
+        screen_key(s.screen, UIKEY_ESCAPE);
+        type(&s, "/");
+        screen_key(s.screen, UIKEY_ESCAPE);
+        golden(&s, "dashboard-production");
+    }
+}
+
 static void browse_asks_before_it_marks(void **state)
 {
     struct stage s;
@@ -392,6 +418,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(dashboard),
         cmocka_unit_test(dashboard_empty),
+        cmocka_unit_test(dashboard_filtered),
         cmocka_unit_test(browse_asks_before_it_marks),
         cmocka_unit_test(tail),
         cmocka_unit_test(tail_find),
