@@ -150,7 +150,7 @@ void hub_start(struct hub *h)
         start_watch(h, i);
     struct err_info err = {.code = ERR_OK};
     if (h->probe_count)
-        h->prober = prober_start(h->config->probes, h->probe_count, h->registry->probes, on_probe, h, &err);
+        h->prober = prober_start(h->config->probes, h->probe_count, h->registry, on_probe, h, &err);
     if (h->probe_count && !h->prober)
         log_write(LOG_ERROR, "probes", "%s", err.text);
 }

@@ -7,6 +7,7 @@
 #define SIGNALBOX_ENGINE_PROBER_H
 
 #include "model/probe.h"
+#include "model/registry.h"
 
 #define HEALTH_CHANGES 16
 #define HEALTH_COLUMNS 60
@@ -47,14 +48,17 @@ struct prober;
 typedef void prober_sink(void *context, const struct probe_target *target,
                          const struct sample *sample); /* any thread */
 
-/* Starts measuring every target at its own interval (first runs at once, spread over 200 ms). */
-struct prober *prober_start(const struct probe_target *targets, size_t count, probe_registry probes,
+/* Starts measuring every target at its own interval (first runs at once, spread over 200 ms). A run that takes longer than
+ * the interval delays nobody but the next one of its own target. Targets and registry outlive the prober. A sample over
+ * the target's slow threshold is DEGRADED. */
+struct prober *prober_start(const struct probe_target *targets, size_t count, const struct registry *registry,
                             prober_sink *sink, void *context, struct err_info *err);
 void prober_refresh(struct prober *p); /* any thread: all of them now */
-void prober_stop(struct prober **p);   /* waits for running ones to be cancelled */
+void prober_stop(struct prober **p);   /* cancels what runs and waits for it; the sink is silent afterwards */
 
-/* One measurement of one target, now, blocking until its time-out. */
-void probe_once(const struct probe_target *target, probe_registry probes, int cancel_fd,
+/* One measurement of one target, now, blocking until its time-out. cancel_fd (-1: none) turns readable to end it early;
+ * it is only polled, never read. */
+void probe_once(const struct probe_target *target, const struct registry *registry, int cancel_fd,
                 struct sample *sample);
 
 #endif

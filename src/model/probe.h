@@ -3,6 +3,7 @@
 #ifndef SIGNALBOX_MODEL_PROBE_H
 #define SIGNALBOX_MODEL_PROBE_H
 
+#include "model/broker.h"
 #include "model/endpoint.h"
 #include "model/sample.h"
 
@@ -30,15 +31,26 @@ struct probe_target {
 
 typedef void probe_done(void *context, const struct sample *sample);
 
+struct http_client; /* net/http.h */
+
+/* What the scheduler lends to every probe: a probe keeps nothing of its own between runs. */
+struct probe_env {
+    struct http_client *http; /* shared by all of them */
+    broker_registry brokers;
+};
+
 /* A probe has one of the two forms. */
 struct probe_ops {
     const char *name;
     const char *const *schemes; /* NULL-terminated: URL schemes that mean this probe */
     /* Blocking: measures once, by deadline_ns (monotonic) or soon after; cancel_fd turns readable to end it early (the
      * sample is then ERR_CANCELLED). Called on a thread of the scheduler's pool, several at once. Always fills the sample. */
-    void (*run)(const struct probe_target *target, int64_t deadline_ns, int cancel_fd, struct sample *sample);
-    /* Asynchronous: begins a run; done is called exactly once, by deadline_ns or soon after, on any thread. Returns at once. */
-    void (*start)(const struct probe_target *target, int64_t deadline_ns, probe_done *done, void *context);
+    void (*run)(const struct probe_env *env, const struct probe_target *target, int64_t deadline_ns,
+                int cancel_fd, struct sample *sample);
+    /* Asynchronous: begins a run and returns at once; done is called exactly once, by deadline_ns or soon after, on any
+     * thread, maybe already inside start. A run ends early (ERR_CANCELLED) when env->http is freed. */
+    void (*start)(const struct probe_env *env, const struct probe_target *target, int64_t deadline_ns,
+                  probe_done *done, void *context);
 };
 
 typedef const struct probe_ops *const *probe_registry;
