@@ -210,7 +210,7 @@ static bool wait_for(struct console *c, const sigset_t *open)
     int64_t in = at - now;
     struct timespec timeout = {.tv_sec = in > 0 ? in / NS_PER_S : 0, .tv_nsec = in > 0 ? in % NS_PER_S : 0};
     int n = ppoll(fds, gather ? 1 : 2, at == INT64_MAX ? NULL : &timeout, open);
-    c->keys |= n < 0 || fds[0].revents;
+    c->keys |= n < 0 || fds[0].revents || (n == 0 && !gather); /* a signal may have met another thread */
     return n <= 0 || !(fds[0].revents & (POLLHUP | POLLERR | POLLNVAL));
 }
 

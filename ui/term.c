@@ -68,8 +68,12 @@ static void crash_restore(int number)
     raise(number); /* SA_RESETHAND: now with its default effect */
 }
 
+/* On a stack of its own, since the common one may be what ran over. */
 static void crash_arm(void)
 {
+    static char stack[64 * 1024];
+    stack_t own = {.ss_sp = stack, .ss_size = sizeof stack};
+    sigaltstack(&own, NULL);
     const char *leave = tigetstr("rmcup");
     snprintf(crash.restore, sizeof crash.restore,
              "\033[?1000l\033[?1006l" PASTE_OFF SYNC_END "\033[?25h\033[0m\033[?1l\033>%s\r\n",
@@ -77,7 +81,8 @@ static void crash_arm(void)
     crash.restore_len = strlen(crash.restore);
     crash.armed = 1;
     for (size_t i = 0; i < sizeof crash_signals / sizeof *crash_signals; i++) {
-        struct sigaction action = {.sa_handler = crash_restore, .sa_flags = (int)(SA_RESETHAND | SA_NODEFER)},
+        struct sigaction action = {.sa_handler = crash_restore,
+                                   .sa_flags = (int)(SA_RESETHAND | SA_NODEFER | SA_ONSTACK)},
                          old;
         if (!sigaction(crash_signals[i], NULL, &old) && old.sa_handler == SIG_DFL)
             sigaction(crash_signals[i], &action, NULL);
@@ -143,10 +148,9 @@ static void style_make(struct term *t, int role, int selected)
 
 void term_theme(struct term *t, const struct theme *theme)
 {
-    t->theme = *theme;
-    if (!t->colour) /* the roles keep what doesn't need colour */
-        for (int i = 0; i < ROLES; i++)
-            t->theme.roles[i].fg = t->theme.roles[i].bg = THEME_DEFAULT_COLOUR;
+    /* Without colours every theme is mono: what others say with a colour, it says with an attribute. */
+    if (t->colour || theme_load(&t->theme, "mono", NULL))
+        t->theme = *theme;
     for (int i = 0; i < ROLES; i++)
         for (int selected = 0; selected < 2; selected++)
             style_make(t, i, selected);
