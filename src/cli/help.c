@@ -10,7 +10,7 @@ static void flag_line(struct buffer *out, enum flag flag)
     char left[64];
     snprintf(left, sizeof left, "%s%c%s--%s %s", row->letter ? "-" : "  ", row->letter ? row->letter : ' ',
              row->letter ? ", " : " ", row->name, row->argument);
-    buffer_printf(out, "  %-28s %s\n", left, row->text);
+    buffer_printf(out, "  %-29s%s\n", left, row->text);
 }
 
 /* --help fits on one screen: these are named in one line, `signalbox help` explains them. */
@@ -24,17 +24,26 @@ static void global_flags(struct buffer *out)
     buffer_byte(out, '\n');
 }
 
+/* Wrapped at 80 columns. */
 static void exit_line(struct buffer *out, const char *exits)
 {
-    buffer_text(out, "Exit:  ");
+    size_t column = 6;
+    buffer_text(out, "Exit: ");
     for (const char *at = exits; *at; at += strspn(at, " ")) {
-        char word[8];
+        char word[8], text[64];
         int64_t code = 0;
         size_t len = strcspn(at, " ");
         text_copy_bytes(word, sizeof word, bytes_of(at, len));
-        if (text_int64(word, &code))
-            buffer_printf(out, "%s%s %s", at == exits ? "" : ", ", word, exit_text((int)code));
         at += len;
+        if (!text_int64(word, &code))
+            continue;
+        int n = snprintf(text, sizeof text, " %s %s%s", word, exit_text((int)code), *at ? "," : "");
+        if (column + (size_t)n > 79) {
+            buffer_text(out, "\n      ");
+            column = 6;
+        }
+        buffer_text(out, text);
+        column += (size_t)n;
     }
     buffer_byte(out, '\n');
 }
@@ -44,7 +53,7 @@ void help_command(const struct command *command, struct buffer *out)
     buffer_printf(out, "signalbox %s: %s\n\nUsage: signalbox %s %s%s[flags]\n", command->name,
                   command->purpose, command->name, command->args, *command->args ? " " : "");
     for (size_t i = 0; i < 3; i++)
-        buffer_printf(out, "  %-52s # %s\n", command->examples[i].line, command->examples[i].what);
+        buffer_printf(out, "  %-50s # %s\n", command->examples[i].line, command->examples[i].what);
     buffer_text(out, "\nFlags:\n");
     for (int i = 0; i < FLAGS; i++)
         if (command->flags >> i & 1)

@@ -14,6 +14,7 @@ struct ls {
     struct filter *filter;
     struct buffer out;
     size_t rows;
+    bool asked; /* for something special: that there is none is then an answer of its own */
 };
 
 static void json_count(struct json_writer *w, const char *name, int64_t count)
@@ -184,6 +185,7 @@ static void put_list(struct ls *ls, const struct address *a, const struct channe
 static int list_one(struct ls *ls, const struct address *a)
 {
     struct listing l;
+    ls->asked |= a->channel.name != NULL;
     uint32_t flags = cli_flag(ls->cli, FLAG_INTERNAL) ? READ_INTERNAL : 0;
     listing_get(ls->cli, a->endpoint, a->channel.name, flags, false, &l);
     if (!l.list)
@@ -229,13 +231,14 @@ static int run(struct cli *c)
         return cli_usage("nothing is configured; give an endpoint: signalbox ls kafka://HOST:PORT");
     if (expression && !(ls.filter = filter_new(expression, FILTER_LIST, c->registry->decoders, NULL, &err)))
         return cli_filter_error(expression, &err);
+    ls.asked = expression != NULL;
     buffer_init(&ls.out, (size_t)1 << 30);
     if (!cli_flag(c, FLAG_JSON) && !cli_flag(c, FLAG_PLAIN))
         buffer_printf(&ls.out, "%-36s %-9s  %10s %9s %9s %5s %9s %10s  %-8s %s\n", "CHANNEL", "KIND", "DEPTH",
                       "IN", "OUT", "CONS", "LAG", "BYTES", "BROWSE", "STATE");
     int code = list_all(&ls);
     int printed = ls.rows || !code ? cli_print(&ls.out) : 0;
-    if (!code && !ls.rows && (expression || (c->arg_count && strpbrk(c->args[0], "/"))))
+    if (!code && !ls.rows && ls.asked)
         code = err_exit_code(ERR_NOMATCH);
     buffer_free(&ls.out);
     filter_free(&ls.filter);

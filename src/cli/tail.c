@@ -56,7 +56,7 @@ const struct command command_tail = {
     .argument = ARGUMENT_ADDRESS,
     .examples = {{"signalbox tail kafka://localhost:9092/orders", "what flows from now on"},
                  {"signalbox tail k/orders q/emails --where x-tenant", "two channels, filtered"},
-                 {"signalbox tail k/orders --from -15m --json", "the last 15 minutes and on, as NDJSON"}},
+                 {"signalbox tail k/orders --from -15m --json", "15 minutes back, NDJSON"}},
     .exits = "0 1 2 5 8 130",
     .run = run,
 };

@@ -166,11 +166,15 @@ void archive_end(struct archive_writer *w, struct buffer *out)
     uint8_t digest[SHA256_SIZE];
     if (!w->sha)
         return;
-    sha256_end(&w->sha, digest);
-    if (!out)
+    if (!out) {
+        sha256_end(&w->sha, NULL);
         return;
+    }
+    size_t from = out->len;
     buffer_byte(out, 'E');
     put_u64(out, w->count);
+    add_sum(w, out, from);
+    sha256_end(&w->sha, digest);
     buffer_append(out, digest, sizeof digest);
 }
 
@@ -388,7 +392,7 @@ static enum err check_sum(struct archive *a, struct err_info *err)
     struct sha256 *sha = sha256_new();
     if (!sha)
         return err_set(err, ERR_NOMEM, "no memory for an archive");
-    sha256_add(sha, bytes_slice(a->in, 0, a->end));
+    sha256_add(sha, bytes_slice(a->in, 0, a->in.len - SHA256_SIZE));
     sha256_end(&sha, digest);
     if (get_uint(&c, 1) != 'E')
         return malformed(err, a->end, "its end is missing, so it was not written completely");
@@ -430,6 +434,7 @@ void archive_rewind(struct archive *a)
     for (size_t i = 0; i < 4; i++)
         len |= (uint32_t)a->in.data[sizeof MAGIC - 1 + i] << 8 * i;
     a->at = sizeof MAGIC - 1 + 4 + len;
+    a->taken = 0;
 }
 
 enum err archive_next(struct archive *a, struct message *m, struct err_info *err)
@@ -438,7 +443,8 @@ enum err archive_next(struct archive *a, struct message *m, struct err_info *err
     arena_reset(&a->message_arena);
     *m = (struct message){.origin = a->origin};
     if (a->at == a->end)
-        return ERR_END;
+        return a->taken == a->count ? ERR_END
+                                    : malformed(err, a->end, "it counts other messages than it has");
     if (get_uint(&outer, 1) != 'M')
         return malformed(err, a->at, "a message should begin here");
     struct bytes body = get_bytes(&outer);
@@ -449,6 +455,7 @@ enum err archive_next(struct archive *a, struct message *m, struct err_info *err
     if (c.fault)
         return malformed(err, outer.at - body.len + c.at, c.fault);
     a->at = outer.at;
+    a->taken++;
     return ERR_OK;
 }
 

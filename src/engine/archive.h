@@ -3,7 +3,7 @@
  *   "signalbox.archive/1\n"
  *   u32 length, header: one JSON object (schema, endpoint, url without secrets, channel, kind, created, plan)
  *   any number of: 'M', u32 length, message
- *   'E', u64 count of messages, SHA-256 of every byte before the 'E'
+ *   'E', u64 count of messages, SHA-256 of every byte before it
  *
  * Integers are little-endian. A message is: position kind u8, partition i32, offset i64, time i64, received i64, flags u32;
  * id, key, payload as byte strings; headers and properties as lists. A byte string is u32 length (2^32-1: null) and bytes.
@@ -41,6 +41,7 @@ struct archive {
     /* private */
     struct bytes in;
     size_t at, end;
+    uint64_t taken;
     const struct origin *origin;
     struct arena arena, message_arena;
 };

@@ -1,0 +1,158 @@
+#include "cli/changing.h"
+
+#include "base/limits.h"
+#include "cli/input.h"
+#include "engine/archive.h"
+#include "engine/message_json.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct import {
+    struct cli *cli;
+    struct address to;
+    const char *file;
+    bool archived;
+    struct bytes mapped;
+    struct archive archive;
+    struct input lines;
+    struct arena arena;
+};
+
+static int fault(const struct import *m, const char *what)
+{
+    struct err_info err;
+    err_set(&err, ERR_IO, "%s", what);
+    err_where(&err, "%s", m->file);
+    return cli_error(&err);
+}
+
+/* The file is mapped: its pages come and go, however large it is. */
+static int map_file(struct import *m)
+{
+    struct stat st;
+    int fd = open(m->file, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &st) != 0) {
+        int code = fault(m, strerror(errno));
+        if (fd >= 0)
+            close(fd);
+        return code;
+    }
+    void *data = st.st_size > 0 ? mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0) : MAP_FAILED;
+    close(fd);
+    if (data == MAP_FAILED)
+        return fault(m, st.st_size > 0 ? "the file cannot be mapped" : "the file is empty");
+    m->mapped = bytes_of(data, (size_t)st.st_size);
+    return 0;
+}
+
+static int open_archive(struct import *m)
+{
+    struct err_info err = {.code = ERR_OK};
+    int code = map_file(m);
+    if (code || !archive_open(&m->archive, m->mapped, &err))
+        return code;
+    char where[sizeof err.where];
+    memcpy(where, err.where, sizeof where);
+    err_where(&err, "%.60s: %.60s", m->file, where);
+    return cli_error(&err);
+}
+
+static enum err next_line(struct import *m, struct message *message, struct err_info *err)
+{
+    struct bytes line;
+    enum err e;
+    do {
+        e = input_line(&m->lines, &line, err);
+    } while (!e && line.len == 0);
+    arena_reset(&m->arena);
+    if (!e && (e = message_from_json(message, line, &m->arena, err))) {
+        char where[sizeof err->where];
+        memcpy(where, err->where, sizeof where);
+        err_where(err, "%.60s: line %" PRIu64 " %.40s", m->file, m->lines.line, where);
+    }
+    return e;
+}
+
+static enum err next(void *context, struct message *message, struct err_info *err)
+{
+    struct import *m = context;
+    return m->archived ? archive_next(&m->archive, message, err) : next_line(m, message, err);
+}
+
+/* Reads everything as the import would, so that a damaged file is found before anything is sent. */
+static int rehearse(struct import *m)
+{
+    struct err_info err = {.code = ERR_OK};
+    struct message message;
+    int64_t count = 0, bytes = 0;
+    enum err e;
+    while (!(e = next(m, &message, &err))) {
+        count++;
+        bytes += (int64_t)message.payload.len;
+    }
+    if (e != ERR_END)
+        return cli_error(&err);
+    cli_notice(m->cli,
+               "%s/%s: would send %" PRId64 " message%s with %" PRId64
+               " bytes of payload; nothing was sent. Add --execute "
+               "to do it",
+               m->to.endpoint->endpoint.name, m->to.channel.name, count, count == 1 ? "" : "s", bytes);
+    return count ? 0 : err_exit_code(ERR_NOMATCH);
+}
+
+static int import_all(struct import *m)
+{
+    struct err_info err = {.code = ERR_OK};
+    size_t len = strlen(m->file);
+    m->archived = len > 4 && strcmp(m->file + len - 4, ".sba") == 0;
+    int code = 0;
+    if (m->archived)
+        code = open_archive(m);
+    else if (input_open(&m->lines, m->file, &err))
+        code = cli_error(&err);
+    if (code)
+        return code;
+    return cli_flag(m->cli, FLAG_EXECUTE) ? changing_publish(m->cli, &m->to, PUBLISH_EXACT, next, m)
+                                          : rehearse(m);
+}
+
+static int run(struct cli *c)
+{
+    struct import m = {.cli = c, .file = c->args[0]};
+    arena_init(&m.arena, 2 * LIMIT_MESSAGE);
+    int code = cli_address(c, 1, true, &m.to);
+    if (!code)
+        code = cli_may_change(c, &m.to);
+    if (!code)
+        code = import_all(&m);
+    archive_close(&m.archive);
+    if (m.mapped.data)
+        munmap((void *)(uintptr_t)m.mapped.data, m.mapped.len);
+    input_close(&m.lines);
+    arena_free(&m.arena);
+    return code;
+}
+
+const struct command command_import = {
+    .name = "import",
+    .args = "FILE|- ADDRESS",
+    .purpose = "send what export saved; a dry run until --execute",
+    .detail =
+        "FILE.sba is checked against its SHA-256 before the first message; anything else, and -, is read as JSON lines. Key, "
+        "headers, properties, payload and time are sent as they were; nothing is added.",
+    .flags = F(CREATE) | FLAGS_CHANGE,
+    .min_args = 2,
+    .max_args = 2,
+    .missing = "a file and an address",
+    .argument = ARGUMENT_FILE,
+    .examples = {{"signalbox import orders.sba test/orders", "what would be sent"},
+                 {"signalbox import orders.sba test/orders --execute", "send it"},
+                 {"signalbox import - test/a --execute < a.jsonl", "from a pipe"}},
+    .exits = "0 1 2 4 5 6 7 8 130",
+    .run = run,
+};

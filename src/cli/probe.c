@@ -1,0 +1,391 @@
+/* One thread a target (a few for many, with --once): a probe that hangs until its time-out delays nobody's line. */
+#include "cli/cli.h"
+
+#include "base/json.h"
+#include "base/text.h"
+#include "base/utf8.h"
+#include "cli/output.h"
+#include "cli/signals.h"
+#include "engine/prober.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/poll.h>
+#include <unistd.h>
+
+#define MOST_ONCE  64  /* threads of --once */
+#define MOST_WATCH 512 /* targets of --watch */
+
+#define GREEN  "\033[32m"
+#define YELLOW "\033[33m"
+#define RED    "\033[1;31m"
+#define NORMAL "\033[0m"
+
+struct probing {
+    struct cli *cli;
+    struct probe_target *targets;
+    struct sample *samples; /* --once: in the order of the targets */
+    size_t count;
+    bool watch, color;
+    atomic_size_t next, running;
+    atomic_bool cancelled;
+    int cancel_fd, done_fd;
+    struct output *output;
+};
+
+struct prober_thread {
+    struct probing *probing;
+    struct output_lane *lane;
+    size_t target; /* --watch */
+    pthread_t thread;
+};
+
+/* ---- one sample ---- */
+
+static const struct broker_ops *broker_of(const struct cli *c, const struct probe_target *t)
+{
+    for (broker_registry b = c->registry->brokers; *b; b++)
+        for (const char *const *s = (*b)->schemes; *s; s++)
+            if (t->endpoint.url.scheme && strcmp(*s, t->endpoint.url.scheme) == 0)
+                return *b;
+    return NULL;
+}
+
+static bool has_probe(const struct cli *c, const char *kind)
+{
+    for (probe_registry p = c->registry->probes; *p; p++)
+        if (strcmp((*p)->name, kind) == 0)
+            return true;
+    return false;
+}
+
+/* Connect, authenticate, ask for health, leave. */
+static void ask_broker(struct probing *p, const struct probe_target *t, const struct broker_ops *ops,
+                       struct sample *sample)
+{
+    struct err_info err = {.code = ERR_OK};
+    int64_t began = clock_mono_ns();
+    struct broker b = {.ops = ops,
+                       .endpoint = &t->endpoint,
+                       .state = calloc(1, ops->state_size ? ops->state_size : 1),
+                       .cancelled = &p->cancelled,
+                       .wake_fd = p->cancel_fd,
+                       .deadline_ns = began + t->timeout_ns};
+    enum err e = b.state ? ops->open(&b, &err) : err_set(&err, ERR_NOMEM, "no memory for a connection");
+    sample->phases.connect = clock_mono_ns() - began;
+    if (!e)
+        e = ops->ping(&b, sample, &err);
+    sample->phases.total = clock_mono_ns() - began;
+    if (b.state)
+        ops->close(&b);
+    free(b.state);
+    sample->time_ns = clock_wall_ns();
+    if (!e)
+        return;
+    sample->health = HEALTH_DOWN;
+    sample->error = e;
+    text_copy(sample->code, sizeof sample->code, err_name(e));
+    text_copy(sample->reason, sizeof sample->reason, err.text);
+}
+
+static void take_sample(struct probing *p, const struct probe_target *t, struct sample *sample)
+{
+    const struct broker_ops *ops = broker_of(p->cli, t);
+    *sample = (struct sample){.health = HEALTH_UP, .certificate_expires_ns = TIME_NONE};
+    phases_init(&sample->phases);
+    if (ops && !has_probe(p->cli, t->kind))
+        ask_broker(p, t, ops, sample);
+    else
+        probe_once(t, p->cli->registry->probes, p->cancel_fd, sample);
+    if (sample->health == HEALTH_UP && t->slow_ns > 0 && sample->phases.total > t->slow_ns) {
+        char took[32], limit[32];
+        sample->health = HEALTH_DEGRADED;
+        snprintf(sample->reason, sizeof sample->reason, "slow: %s ms, more than %s ms",
+                 text_ms(took, sizeof took, sample->phases.total), text_ms(limit, sizeof limit, t->slow_ns));
+    }
+}
+
+/* ---- one line ---- */
+
+static void json_phase(struct json_writer *w, const char *name, int64_t ns)
+{
+    if (ns == PHASE_NONE)
+        return;
+    json_name(w, name);
+    json_double(w, (double)ns / 1e6);
+}
+
+static void json_sample(struct buffer *out, const struct probe_target *t, const struct sample *s)
+{
+    struct json_writer w;
+    char time[40];
+    json_write(&w, out);
+    json_object(&w);
+    json_name(&w, "schema");
+    json_text(&w, "signalbox.sample/1");
+    json_name(&w, "target");
+    json_text(&w, t->name);
+    json_name(&w, "kind");
+    json_text(&w, t->kind);
+    json_name(&w, "state");
+    json_text(&w, health_name(s->health));
+    json_name(&w, "reason");
+    json_text(&w, s->reason);
+    json_name(&w, "code");
+    json_text(&w, s->code);
+    json_name(&w, "phases_ms");
+    json_object(&w);
+    json_phase(&w, "dns", s->phases.dns);
+    json_phase(&w, "connect", s->phases.connect);
+    json_phase(&w, "tls", s->phases.tls);
+    json_phase(&w, "first_byte", s->phases.first_byte);
+    json_phase(&w, "total", s->phases.total);
+    json_object_end(&w);
+    json_name(&w, "time");
+    json_text(&w, clock_rfc3339(s->time_ns, time, sizeof time));
+    if (s->certificate_expires_ns != TIME_NONE) {
+        json_name(&w, "certificate_expires");
+        json_text(&w, clock_rfc3339(s->certificate_expires_ns, time, sizeof time));
+    }
+    json_object_end(&w);
+}
+
+static const char *color_of(enum health h)
+{
+    return h == HEALTH_UP ? GREEN : h == HEALTH_DOWN ? RED : YELLOW;
+}
+
+static void put_sample(const struct probing *p, struct buffer *out, const struct probe_target *t,
+                       const struct sample *s)
+{
+    char time[40], total[32] = "-", padded[16];
+    bool plain = cli_flag(p->cli, FLAG_PLAIN);
+    if (cli_flag(p->cli, FLAG_JSON)) {
+        json_sample(out, t, s);
+        buffer_byte(out, '\n');
+        return;
+    }
+    if (s->phases.total != PHASE_NONE)
+        text_ms(total, sizeof total, s->phases.total);
+    if (plain) {
+        buffer_printf(out, "%s\t%s\t", clock_rfc3339(s->time_ns, time, sizeof time), health_name(s->health));
+        utf8_scrub(out, bytes_of_text(t->name), SCRUB_PLAIN);
+        buffer_printf(out, "\t%s\t%.3f\t%s\t", t->kind, (double)s->phases.total / 1e6, s->code);
+    } else {
+        if (p->watch)
+            buffer_printf(out, "%s  ", clock_hms(s->time_ns, time, sizeof time, 0));
+        snprintf(padded, sizeof padded, "%-9s", health_name(s->health));
+        buffer_printf(out, "%s%s%s %-32s %8s ms  %-6s ", p->color ? color_of(s->health) : "", padded,
+                      p->color ? NORMAL : "", t->name, total, s->code);
+    }
+    utf8_scrub(out, bytes_of_text(s->reason), SCRUB_PLAIN);
+    buffer_byte(out, '\n');
+}
+
+/* ---- threads ---- */
+
+static void *run_once(void *context)
+{
+    struct prober_thread *t = context;
+    struct probing *p = t->probing;
+    for (size_t i; (i = atomic_fetch_add(&p->next, 1)) < p->count && !atomic_load(&p->cancelled);)
+        take_sample(p, &p->targets[i], &p->samples[i]);
+    atomic_fetch_sub(&p->running, 1);
+    (void)!write(p->done_fd, &(uint64_t){1}, sizeof(uint64_t));
+    return NULL;
+}
+
+static void *run_watch(void *context)
+{
+    struct prober_thread *t = context;
+    struct probing *p = t->probing;
+    const struct probe_target *target = &p->targets[t->target];
+    struct sample sample;
+    enum emit e = EMIT_OK;
+    while (!atomic_load(&p->cancelled) && e != EMIT_STOP) {
+        int64_t next = clock_mono_ns() + target->every_ns;
+        take_sample(p, target, &sample);
+        if (atomic_load(&p->cancelled))
+            break;
+        put_sample(p, output_line(t->lane), target, &sample);
+        e = output_line_end(t->lane);
+        output_idle(t->lane);
+        struct pollfd wait = {.fd = p->cancel_fd, .events = POLLIN};
+        poll(&wait, 1, clock_poll_ms(next));
+    }
+    atomic_fetch_sub(&p->running, 1);
+    (void)!write(p->done_fd, &(uint64_t){1}, sizeof(uint64_t));
+    return NULL;
+}
+
+static size_t start_threads(struct probing *p, struct prober_thread *threads, size_t count)
+{
+    size_t started = 0;
+    for (; started < count; started++) {
+        struct prober_thread *t = &threads[started];
+        *t = (struct prober_thread){.probing = p, .target = started};
+        if (p->watch && !(t->lane = output_lane(p->output, NULL, NULL)))
+            break;
+        atomic_fetch_add(&p->running, 1);
+        if (pthread_create(&t->thread, NULL, p->watch ? run_watch : run_once, t)) {
+            atomic_fetch_sub(&p->running, 1);
+            break;
+        }
+    }
+    return started;
+}
+
+/* 0, or 128 + signal. */
+static int wait_threads(struct probing *p, struct prober_thread *threads, size_t count)
+{
+    int64_t timeout = p->watch ? cli_number(p->cli, FLAG_TIMEOUT, 0) : 0;
+    int64_t deadline = timeout ? clock_mono_ns() + timeout : INT64_MAX;
+    enum waited w = WAITED_EVENT;
+    while (atomic_load(&p->running) && (w == WAITED_EVENT || (w == WAITED_CLOSED && !p->watch)))
+        w = wait_for(p->done_fd, deadline);
+    atomic_store(&p->cancelled, true);
+    (void)!write(p->cancel_fd, &(uint64_t){1}, sizeof(uint64_t));
+    for (size_t i = 0; i < count; i++)
+        pthread_join(threads[i].thread, NULL);
+    return w == WAITED_SIGNAL ? 128 + signals_seen() : w == WAITED_TIMEOUT ? err_exit_code(ERR_TIMEOUT) : 0;
+}
+
+static int run_threads(struct probing *p)
+{
+    struct err_info err = {.code = ERR_OK};
+    size_t wanted = p->watch || p->count < MOST_ONCE ? p->count : MOST_ONCE;
+    struct prober_thread *threads = calloc(wanted, sizeof *threads);
+    p->output = output_new(STDOUT_FILENO, &err);
+    if (!threads || !p->output) {
+        free(threads);
+        return err.code ? cli_error(&err) : cli_usage("no memory for %zu probes", wanted);
+    }
+    size_t started = start_threads(p, threads, wanted);
+    int code = wait_threads(p, threads, started);
+    if (started < wanted && p->watch)
+        cli_note("only %zu of %zu targets have a thread", started, wanted);
+    free(threads);
+    if (output_end(&p->output, code ? NS_PER_S : INT64_MAX / 2, &err) && !code)
+        code = cli_error(&err);
+    return code;
+}
+
+/* ---- the command ---- */
+
+static int add_target(struct probing *p, const struct probe_target *t)
+{
+    p->targets[p->count] = *t;
+    if (!p->watch && cli_flag(p->cli, FLAG_TIMEOUT))
+        p->targets[p->count].timeout_ns = cli_number(p->cli, FLAG_TIMEOUT, 0);
+    p->count++;
+    return 0;
+}
+
+/* All that is configured; a password that cannot be had makes its target down, and says why, and hides no other. */
+static int add_configured(struct probing *p)
+{
+    struct config *config = &p->cli->config;
+    struct err_info err = {.code = ERR_OK};
+    for (size_t i = 0; i < config->endpoint_count; i++) {
+        if (config_secret(config, &config->endpoints[i], &err))
+            cli_error(&err);
+        const struct probe_target *t = config_endpoint_target(config, &config->endpoints[i], &err);
+        if (!t)
+            return cli_error(&err);
+        add_target(p, t);
+    }
+    for (size_t i = 0; i < config->probe_count; i++) {
+        if (config_probe_secret(config, i, &err))
+            cli_error(&err);
+        add_target(p, &config->probes[i]);
+    }
+    return 0;
+}
+
+static int add_targets(struct probing *p)
+{
+    struct cli *c = p->cli;
+    if (!c->arg_count)
+        return add_configured(p);
+    for (size_t i = 0; i < c->arg_count; i++) {
+        const struct probe_target *t = NULL;
+        struct err_info err = {.code = ERR_OK};
+        if (config_target(&c->config, c->args[i], c->registry->brokers, c->registry->probes, &t, &err))
+            return cli_error(&err);
+        add_target(p, t);
+    }
+    return 0;
+}
+
+static int report_once(struct probing *p)
+{
+    struct buffer out;
+    bool down = false;
+    buffer_init(&out, (size_t)64 << 20);
+    for (size_t i = 0; i < p->count; i++) {
+        enum health h = p->samples[i].health;
+        put_sample(p, &out, &p->targets[i], &p->samples[i]);
+        down |= h == HEALTH_DOWN || h == HEALTH_UNKNOWN ||
+                (h == HEALTH_DEGRADED && cli_flag(p->cli, FLAG_STRICT));
+    }
+    int code = cli_print(&out);
+    buffer_free(&out);
+    return code ? code : down ? err_exit_code(ERR_DOWN) : 0;
+}
+
+static int probe_all(struct probing *p)
+{
+    int code = add_targets(p);
+    if (code)
+        return code;
+    if (!p->count)
+        return cli_usage("nothing is configured; give a target: signalbox probe http://HOST/PATH");
+    if (p->watch && p->count > MOST_WATCH)
+        return cli_usage("--watch takes at most %d targets", MOST_WATCH);
+    signals_take();
+    code = run_threads(p);
+    return code || p->watch ? code : report_once(p);
+}
+
+static int run(struct cli *c)
+{
+    size_t most = c->arg_count + c->config.endpoint_count + c->config.probe_count + 1;
+    struct probing p = {.cli = c,
+                        .watch = cli_flag(c, FLAG_WATCH),
+                        .color = cli_color(c, STDOUT_FILENO),
+                        .targets = calloc(most, sizeof *p.targets),
+                        .samples = calloc(most, sizeof *p.samples),
+                        .cancel_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC),
+                        .done_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)};
+    int code = 1;
+    if (p.watch && cli_flag(c, FLAG_ONCE))
+        code = cli_usage("--once and --watch exclude each other");
+    else if (p.targets && p.samples && p.cancel_fd >= 0 && p.done_fd >= 0)
+        code = probe_all(&p);
+    else
+        cli_note("no memory or descriptor for probing");
+    free(p.targets);
+    free(p.samples);
+    close(p.cancel_fd);
+    close(p.done_fd);
+    return code;
+}
+
+const struct command command_probe = {
+    .name = "probe",
+    .args = "[TARGET...]",
+    .purpose = "is it up? One sample each, or a running view",
+    .detail =
+        "A target is a configured probe or endpoint, or a URL: http, https, tcp, or a broker's. Without targets all that is "
+        "configured. Exit 3 if any is down; degraded is 0, with --strict 3 too.",
+    .flags = F(ONCE) | F(WATCH) | F(STRICT) | F(JSON) | F(PLAIN),
+    .max_args = 1000,
+    .argument = ARGUMENT_ADDRESS,
+    .examples = {{"signalbox probe", "everything configured"},
+                 {"signalbox probe https://example.org/up --json", "with timings, as JSON"},
+                 {"signalbox probe payments --watch", "a line a measurement"}},
+    .exits = "0 2 3 130",
+    .run = run,
+};

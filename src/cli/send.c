@@ -1,0 +1,187 @@
+#include "cli/changing.h"
+#include "cli/encode.h"
+
+#include "base/limits.h"
+#include "base/utf8.h"
+#include "cli/input.h"
+#include "engine/message_json.h"
+
+#include <inttypes.h>
+
+#define MOST_PROPERTIES 4
+
+/* One message of flags and a file, or several of JSON lines. */
+struct sending {
+    struct cli *cli;
+    struct address to;
+    bool json;
+    bool done; /* the one message was handed out */
+    struct buffer body;
+    struct input lines;
+    struct arena arena;
+    struct header headers[MOST_LIST];
+    struct header properties[MOST_PROPERTIES];
+    uint32_t header_count, property_count;
+};
+
+static int take_headers(struct sending *s)
+{
+    const struct flags *f = &s->cli->flags;
+    /* AMQP clients write text as strings; Kafka has bytes alone, the same ones. */
+    enum value_type type = strcmp(s->to.endpoint->broker->name, "kafka") == 0 ? VALUE_BYTES : VALUE_STRING;
+    for (size_t i = 0; i < f->list_count; i++) {
+        const char *equals = strchr(f->list[i], '=');
+        if (!equals || equals == f->list[i])
+            return cli_usage("--header %s: write NAME=VALUE", f->list[i]);
+        s->headers[s->header_count++] = (struct header){
+            .name = bytes_of(f->list[i], (size_t)(equals - f->list[i])),
+            .value = {.type = type, .bytes = bytes_of_text(equals + 1)},
+        };
+    }
+    return 0;
+}
+
+static void add_property(struct sending *s, const char *name, struct value value)
+{
+    s->properties[s->property_count++] = (struct header){.name = bytes_of_text(name), .value = value};
+}
+
+static void take_properties(struct sending *s)
+{
+    if (cli_flag(s->cli, FLAG_TYPE))
+        add_property(
+            s, "type",
+            (struct value){.type = VALUE_STRING, .bytes = bytes_of_text(cli_text(s->cli, FLAG_TYPE))});
+}
+
+static enum err next_of_flags(struct sending *s, struct message *m)
+{
+    if (s->done)
+        return ERR_END;
+    s->done = true;
+    *m = (struct message){
+        .origin = origin_intern(s->to.endpoint->endpoint.name, s->to.channel.name, s->to.channel.kind),
+        .time_ns = TIME_NONE,
+        .received_ns = clock_wall_ns(),
+        .key = bytes_of_text(cli_text(s->cli, FLAG_KEY)),
+        .payload = buffer_view(&s->body),
+        .headers = {s->header_count ? s->headers : NULL, s->header_count},
+        .properties = {s->property_count ? s->properties : NULL, s->property_count},
+    };
+    if (cli_flag(s->cli, FLAG_PARTITION))
+        m->position = (struct position){.kind = POSITION_PARTITION,
+                                        .partition = (int32_t)cli_number(s->cli, FLAG_PARTITION, 0)};
+    return ERR_OK;
+}
+
+static bool is_blank(struct bytes line)
+{
+    for (size_t i = 0; i < line.len; i++)
+        if (!memchr(" \t\r", line.data[i], 3))
+            return false;
+    return true;
+}
+
+static enum err next_of_lines(struct sending *s, struct message *m, struct err_info *err)
+{
+    struct bytes line;
+    enum err e;
+    do {
+        e = input_line(&s->lines, &line, err);
+    } while (!e && is_blank(line));
+    arena_reset(&s->arena);
+    if (!e && (e = message_from_json(m, line, &s->arena, err))) {
+        char where[sizeof err->where];
+        memcpy(where, err->where, sizeof where);
+        err_where(err, "line %" PRIu64 " %.80s", s->lines.line, where);
+    }
+    if (!e && cli_flag(s->cli, FLAG_PARTITION))
+        m->position = (struct position){.kind = POSITION_PARTITION,
+                                        .partition = (int32_t)cli_number(s->cli, FLAG_PARTITION, 0)};
+    return e;
+}
+
+static enum err next(void *context, struct message *m, struct err_info *err)
+{
+    struct sending *s = context;
+    return s->json ? next_of_lines(s, m, err) : next_of_flags(s, m);
+}
+
+/* The dry run reads all of the input, as the sending would, and shows each message. */
+static int rehearse(struct sending *s)
+{
+    struct encoder encoder = {.registry = s->cli->registry, .encoding = s->json ? ENCODE_PLAIN : ENCODE_JSON};
+    struct err_info err = {.code = ERR_OK};
+    struct message m;
+    struct buffer out;
+    int64_t count = 0;
+    enum err e;
+    int code = 0;
+    buffer_init(&out, LIMIT_LINE);
+    while (!code && !(e = next(s, &m, &err))) {
+        count++;
+        buffer_clear(&out);
+        encode_line(&encoder, &out, &m);
+        code = cli_print(&out);
+    }
+    buffer_free(&out);
+    if (!code && e != ERR_END)
+        return cli_error(&err);
+    cli_notice(s->cli, "%s/%s: would send %" PRId64 " message%s; nothing was sent. Add --execute to do it",
+               s->to.endpoint->endpoint.name, s->to.channel.name, count, count == 1 ? "" : "s");
+    return code ? code : count ? 0 : err_exit_code(ERR_NOMATCH);
+}
+
+static int send_all(struct sending *s)
+{
+    struct err_info err = {.code = ERR_OK};
+    const char *file = s->cli->arg_count > 1 ? s->cli->args[1] : "-";
+    int code = take_headers(s);
+    if (code)
+        return code;
+    take_properties(s);
+    if (s->json && s->cli->flags.set & (F(KEY) | F(HEADER) | F(TYPE)))
+        return cli_usage("--json takes whole messages: key, headers and type stand in them");
+    if (s->json ? input_open(&s->lines, file, &err) : input_whole(file, &s->body, &err))
+        return cli_error(&err);
+    if (!cli_flag(s->cli, FLAG_EXECUTE))
+        return rehearse(s);
+    return changing_publish(s->cli, &s->to, cli_flag(s->cli, FLAG_PARTITION) ? PUBLISH_EXACT : 0, next, s);
+}
+
+static int run(struct cli *c)
+{
+    static struct sending s; /* its tables are large */
+    s = (struct sending){.cli = c, .json = cli_flag(c, FLAG_JSON)};
+    int code = cli_address(c, 0, true, &s.to);
+    if (!code)
+        code = cli_may_change(c, &s.to);
+    if (code)
+        return code;
+    buffer_init(&s.body, LIMIT_MESSAGE);
+    arena_init(&s.arena, 2 * LIMIT_MESSAGE);
+    code = send_all(&s);
+    input_close(&s.lines);
+    buffer_free(&s.body);
+    arena_free(&s.arena);
+    return code;
+}
+
+const struct command command_send = {
+    .name = "send",
+    .args = "ADDRESS [FILE|-]",
+    .purpose = "send a message; a dry run until --execute",
+    .detail =
+        "The payload is the file's or stdin's bytes as they are, nothing added. With --json each line of the input is a "
+        "message as tail --json prints it, sent with the same bytes, key, headers and properties.",
+    .flags = F(KEY) | F(HEADER) | F(TYPE) | F(PARTITION) | F(JSON) | F(CREATE) | FLAGS_CHANGE,
+    .min_args = 1,
+    .max_args = 2,
+    .missing = "an address",
+    .argument = ARGUMENT_FILE,
+    .examples = {{"signalbox send k/orders order.json --key o-1", "what would be sent"},
+                 {"signalbox send k/orders order.json --execute", "send it"},
+                 {"signalbox send q/emails --json < saved.jsonl", "as tail --json wrote"}},
+    .exits = "0 1 2 5 6 7 8 130",
+    .run = run,
+};

@@ -1,0 +1,294 @@
+/* Commands in one process with the memory broker: what they write, how they end. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include "brokers/memory/memory_server.h"
+#include "cli/cli.h"
+#include "registry.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static char folder[128], printed[1 << 20], said[1 << 16];
+
+static void read_back(int fd, char *into, size_t size)
+{
+    ssize_t n = pread(fd, into, size - 1, 0);
+    into[n < 0 ? 0 : n] = '\0';
+    close(fd);
+}
+
+static int temporary(void)
+{
+    char path[160];
+    snprintf(path, sizeof path, "%s/out-XXXXXX", folder);
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    unlink(path);
+    return fd;
+}
+
+/* Runs one command line with stdout and stderr caught; words are separated by single spaces. */
+static int run(const char *line)
+{
+    static char words[1024];
+    char *argv[40] = {(char *)(uintptr_t) "signalbox"};
+    int argc = 1, out = temporary(), err = temporary();
+    int old_out = dup(STDOUT_FILENO), old_err = dup(STDERR_FILENO);
+    snprintf(words, sizeof words, "%s", line);
+    for (char *save, *w = strtok_r(words, " ", &save); w && argc < 39; w = strtok_r(NULL, " ", &save))
+        argv[argc++] = w;
+    fflush(NULL);
+    dup2(out, STDOUT_FILENO);
+    dup2(err, STDERR_FILENO);
+    struct cli c;
+    bool done;
+    int code = cli_parse(&c, argc, argv, &registry, &done);
+    if (!code && !done)
+        code = cli_run(&c);
+    cli_free(&c);
+    fflush(NULL);
+    dup2(old_out, STDOUT_FILENO);
+    dup2(old_err, STDERR_FILENO);
+    close(old_out);
+    close(old_err);
+    read_back(out, printed, sizeof printed);
+    read_back(err, said, sizeof said);
+    return code;
+}
+
+static int lines(const char *text)
+{
+    int n = 0;
+    for (; *text; text++)
+        n += *text == '\n';
+    return n;
+}
+
+static void publish(const char *channel, const char *key, const char *payload)
+{
+    static const struct header headers[] = {
+        {BYTES_LITERAL("x-tenant"), {.type = VALUE_STRING, .bytes = BYTES_LITERAL("acme")}}};
+    struct message m = {.time_ns = clock_wall_ns(),
+                        .received_ns = clock_wall_ns(),
+                        .key = bytes_of_text(key),
+                        .payload = bytes_of_text(payload),
+                        .headers = {headers, 1}};
+    struct err_info err;
+    assert_int_equal(memory_publish(channel, &m, NULL, &err), ERR_OK);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    struct err_info err;
+    snprintf(folder, sizeof folder, "%s/sb-commands-XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
+    assert_non_null(mkdtemp(folder));
+    memory_reset();
+    assert_int_equal(memory_declare("orders", CHANNEL_TOPIC, NULL, &err), ERR_OK);
+    assert_int_equal(memory_declare("copy", CHANNEL_TOPIC, NULL, &err), ERR_OK);
+    for (int i = 0; i < 250; i++) {
+        char key[16], payload[64];
+        snprintf(key, sizeof key, "o-%d", i);
+        snprintf(payload, sizeof payload, "{\"n\":%d,\"tab\":\"a\\tb\"}", i);
+        publish("orders", i % 5 ? key : NULL, payload);
+    }
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    char command[160];
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    memory_reset();
+    return system(command);
+}
+
+static void test_browse(void **state)
+{
+    (void)state;
+    assert_int_equal(run("browse memory:/orders --plain"), 0);
+    assert_int_equal(lines(printed), 100);
+    assert_non_null(strstr(said, "NONE"));
+    assert_int_equal(run("browse memory:/orders -n 7 --json --quiet"), 0);
+    assert_int_equal(lines(printed), 7);
+    assert_string_equal(said, "");
+    assert_int_equal(run("browse memory:/orders --from end-3 --json"), 0);
+    assert_int_equal(lines(printed), 3);
+    assert_int_equal(
+        run("browse memory:/orders --where body.n>=248 --format %{offset}|%{body.n}|%{headers.x-tenant}"), 0);
+    assert_int_equal(lines(printed), 2);
+    assert_non_null(strstr(printed, "|249|acme\n"));
+    assert_int_equal(run("browse memory:/orders --where body.n>1000"), 4);
+    assert_int_equal(run("browse memory:/nothing"), 1);
+    assert_int_equal(run("browse memory:"), 2);
+}
+
+static void test_format(void **state)
+{
+    (void)state;
+    assert_int_equal(run("browse memory:/orders -n 1 --format %{key}\\t%{size}\\\\%{payload}"), 0);
+    assert_string_equal(printed, "\\N\t20\\{\"n\":0,\"tab\":\"a\\\\tb\"}\n");
+    assert_int_equal(run("browse memory:/orders --format %{kex}"), 2);
+    assert_non_null(strstr(said, "did you mean `key`?"));
+    assert_int_equal(run("browse memory:/orders --format %{key"), 2);
+    assert_int_equal(run("browse memory:/orders --format %{headers}"), 2);
+}
+
+static void test_search(void **state)
+{
+    (void)state;
+    assert_int_equal(run("search memory:/orders body.n<10 --json"), 0);
+    assert_int_equal(lines(printed), 10);
+    assert_non_null(strstr(printed, "\"decoded\":{\"n\":0"));
+    assert_non_null(strstr(said, "scanned 250 of 250, stopped because"));
+    assert_int_equal(run("search memory:/orders nowhere"), 4);
+    assert_non_null(strstr(said, "0 matched"));
+    assert_int_equal(run("search memory:/orders body.n>=0 -n 3"), 0);
+    assert_int_equal(lines(printed), 3);
+    assert_non_null(strstr(said, "the limit was reached"));
+    assert_int_equal(run("search memory:/orders a=("), 2);
+}
+
+static void test_tail(void **state)
+{
+    (void)state;
+    assert_int_equal(run("tail memory:/orders memory:/copy --from beginning -n 250 --plain"), 0);
+    assert_int_equal(lines(printed), 250);
+    assert_int_equal(run("tail memory:/orders --from end --timeout 100ms"), 8);
+    assert_int_equal(run("tail memory:/orders --from beginning -n 0"), 0);
+    assert_string_equal(printed, "");
+    assert_int_equal(run("tail memory:/orders --from sometimes"), 2);
+}
+
+static void test_ls(void **state)
+{
+    (void)state;
+    assert_int_equal(run("ls memory: --json"), 0);
+    assert_int_equal(lines(printed), 2);
+    assert_non_null(strstr(printed, "\"depth\":250"));
+    assert_int_equal(run("ls memory:/ord* --plain"), 0);
+    assert_int_equal(lines(printed), 1);
+    assert_int_equal(run("ls memory: --where depth>1000"), 4);
+    assert_int_equal(run("ls memory: --where depht>1000"), 2);
+}
+
+static void test_export_import(void **state)
+{
+    (void)state;
+    char line[400];
+    static const char *const names[] = {"a.sba", "a.jsonl"};
+    for (int i = 0; i < 2; i++) {
+        struct err_info err;
+        char name[16];
+        snprintf(name, sizeof name, "copy%d", i);
+        assert_int_equal(memory_declare(name, CHANNEL_TOPIC, NULL, &err), ERR_OK);
+        snprintf(line, sizeof line, "export memory:/orders %s/%s", folder, names[i]);
+        assert_int_equal(run(line), 0);
+        assert_int_equal(run(line), 1); /* it exists */
+        snprintf(line, sizeof line, "import %s/%s memory:/%s", folder, names[i], name);
+        assert_int_equal(run(line), 0);
+        assert_non_null(strstr(said, "would send 250 messages"));
+        snprintf(line, sizeof line, "import %s/%s memory:/%s --execute", folder, names[i], name);
+        assert_int_equal(run(line), 0);
+        assert_int_equal(
+            run("browse memory:/orders -n 250 --format %{key}|%{time}|%{headers.x-tenant}|%{payload}"), 0);
+        char *expected = strdup(printed);
+        snprintf(line, sizeof line,
+                 "browse memory:/%s -n 1000 --format %%{key}|%%{time}|%%{headers.x-tenant}|%%{payload}",
+                 name);
+        assert_int_equal(run(line), 0);
+        assert_string_equal(printed, expected);
+        free(expected);
+    }
+    snprintf(line, sizeof line, "import %s/none.sba memory:/copy", folder);
+    assert_int_equal(run(line), 1);
+    snprintf(line, sizeof line, "export memory:/nothing %s/b.sba", folder);
+    assert_int_equal(run(line), 1);
+    snprintf(line, sizeof line, "%s/b.sba", folder);
+    assert_int_equal(access(line, F_OK), -1);
+    snprintf(line, sizeof line, "%s/b.sba.part", folder);
+    assert_int_equal(access(line, F_OK), -1);
+}
+
+static void test_send(void **state)
+{
+    (void)state;
+    char file[200], line[500];
+    snprintf(file, sizeof file, "%s/body", folder);
+    int fd = open(file, O_WRONLY | O_CREAT, 0600);
+    assert_int_equal(write(fd, "\0\xff", 2), 2);
+    close(fd);
+    snprintf(line, sizeof line, "send memory:/copy %s --key k -H b=2 -H a=1 -H b=", file);
+    assert_int_equal(run(line), 0);
+    assert_non_null(strstr(printed, "AP8="));
+    assert_non_null(strstr(said, "nothing was sent"));
+    assert_int_equal(run("ls memory:/copy --plain"), 0);
+    assert_non_null(strstr(printed, "\ttopic\t0\t"));
+    snprintf(line + strlen(line), sizeof line - strlen(line), " --execute");
+    assert_int_equal(run(line), 0);
+    assert_int_equal(run("browse memory:/copy --json"), 0);
+    assert_non_null(strstr(
+        printed,
+        "\"key\":{\"text\":\"k\"},\"headers\":[{\"name\":\"b\",\"type\":\"string\",\"value\":{\"text\":\"2\"}},"
+        "{\"name\":\"a\""));
+    snprintf(line, sizeof line, "send memory:/missing %s --execute", file);
+    assert_int_equal(run(line), 1);
+    snprintf(line, sizeof line, "send memory:/missing %s --execute --create", file);
+    assert_int_equal(run(line), 0);
+    snprintf(line, sizeof line, "send memory:/copy %s -H novalue", file);
+    assert_int_equal(run(line), 2);
+}
+
+static void test_permission(void **state)
+{
+    (void)state;
+    char config[200], line[600];
+    snprintf(config, sizeof config, "%s/c.yaml", folder);
+    FILE *f = fopen(config, "w");
+    fputs(
+        "endpoints: {r: {url: \"memory:\"}, w: {url: \"memory:\", write: true}, p: {url: \"memory:\", production: true}}\n",
+        f);
+    fclose(f);
+    static const struct {
+        const char *arguments;
+        int code;
+    } cases[] = {
+        {"r/copy", 0},
+        {"r/copy --execute", 7},
+        {"r/copy --execute --write", 0},
+        {"w/copy --execute", 0},
+        {"p/copy --execute --write", 7},
+        {"p/copy --execute --write --confirm p/orders", 7},
+        {"p/copy --execute --write --confirm p/copy", 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        snprintf(line, sizeof line, "send --config %s %s", config, cases[i].arguments);
+        char with_file[1000];
+        snprintf(with_file, sizeof with_file, "%s -- %s", line, config);
+        if (run(with_file) != cases[i].code)
+            fail_msg("%s: %s", cases[i].arguments, said);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_browse, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_format, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_search, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_tail, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_ls, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_export_import, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_send, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_permission, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,346 @@
+/* The configuration: values, every fault with its place, secrets; addresses. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include "base/limits.h"
+#include "brokers/memory/memory.h"
+#include "engine/config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* A driver that is only asked for its words. */
+static const char *const vhost_schemes[] = {"vh", "vhs", NULL};
+static const struct broker_ops vhost_broker = {
+    .name = "vh", .title = "VH", .schemes = vhost_schemes, .default_port = 1, .max_channels = 1};
+static const char *const path_schemes[] = {"kafka", "kafkas", NULL};
+static const struct broker_ops path_broker = {
+    .name = "kafka", .title = "K", .schemes = path_schemes, .default_port = 9092, .path_is_channel = true};
+static const struct broker_ops *const brokers[] = {&memory_broker, &vhost_broker, &path_broker, NULL};
+static const char *const rest_schemes[] = {"http", "https", NULL};
+static const struct probe_ops rest = {.name = "rest", .schemes = rest_schemes};
+static const struct probe_ops *const probes[] = {&rest, NULL};
+
+struct faults {
+    unsigned count;
+    struct config_fault items[64];
+};
+
+static void on_fault(void *context, const char *file, const struct config_fault *fault)
+{
+    struct faults *f = context;
+    (void)file;
+    if (f->count < 64)
+        f->items[f->count++] = *fault;
+}
+
+static char path[128];
+
+static void write_file(const char *text, mode_t mode)
+{
+    snprintf(path, sizeof path, "%s/sb-config-XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+    fchmod(fd, mode);
+    close(fd);
+}
+
+static enum err load(struct config *c, const char *text, struct faults *faults)
+{
+    struct err_info err;
+    *faults = (struct faults){0};
+    write_file(text, 0600);
+    enum err e = config_load(c, path, brokers, probes, on_fault, faults, &err);
+    unlink(path);
+    return e;
+}
+
+static void test_values(void **state)
+{
+    (void)state;
+    struct config c;
+    struct faults f;
+    const char *text =
+        "endpoints:\n"
+        "  k:\n"
+        "    url: \"kafkas://a:9092,b\"\n"
+        "    production: true\n"
+        "    username: ops\n"
+        "    tls: {ca: /ca.pem}\n"
+        "    options: {sasl.mechanisms: PLAIN, fetch.max.bytes: 5}\n"
+        "    channels:\n"
+        "      \"orders.*\": {decode: json, dead_letters: orders.dlt}\n"
+        "probes:\n"
+        "  p: {url: \"http://h/x?y=1\", every: 250ms, expect: {status: 200-204, json: {/status: UP}}, needs: [k]}\n"
+        "redact: [{header: authorization}]\n"
+        "limits: {store: 8MiB}\n"
+        "ui: {theme: mono}\n";
+    assert_int_equal(load(&c, text, &f), ERR_OK);
+    assert_int_equal(f.count, 0);
+    const struct endpoint *e = &c.endpoints[0].endpoint;
+    assert_string_equal(e->name, "k");
+    assert_true(e->production && e->tls.on && !e->write && !e->by_url);
+    assert_string_equal(e->tls.ca, "/ca.pem");
+    assert_int_equal(e->url.host_count, 2);
+    assert_string_equal(endpoint_option(e, "fetch.max.bytes"), "5");
+    assert_string_equal(c.endpoints[0].rules[0].dead_letters, "orders.dlt");
+    assert_int_equal(c.probes[0].every_ns, 250 * NS_PER_MS);
+    assert_int_equal(c.probes[0].timeout_ns, 5 * NS_PER_S);
+    assert_int_equal(c.probes[0].expect_count, 2);
+    assert_string_equal(c.probes[0].expect[1].name, "/status");
+    assert_string_equal(c.probes[0].needs[0], "k");
+    assert_int_equal(c.store_bytes, 8 * MIB);
+    assert_string_equal(c.theme, "mono");
+    config_free(&c);
+}
+
+static void expect_fault(const struct faults *f, unsigned i, unsigned line, unsigned column,
+                         const char *words)
+{
+    assert_true(i < f->count);
+    if (f->items[i].line != line || f->items[i].column != column || !strstr(f->items[i].text, words))
+        fail_msg("fault %u is %u:%u %s", i, f->items[i].line, f->items[i].column, f->items[i].text);
+}
+
+static void test_all_faults_at_once(void **state)
+{
+    (void)state;
+    struct config c;
+    struct faults f;
+    const char *text = "endpoints:\n"
+                       "  k: {url: kafkx://a:9092,b:9092, wrte: true}\n"
+                       "  r:\n"
+                       "    url: \"memory:\"\n"
+                       "    production: yes\n"
+                       "    production: true\n"
+                       "  n: {write: true}\n"
+                       "probes:\n"
+                       "  p: {url: \"http://x/\", every: 5x, needs: [kk]}\n"
+                       "limts: {}\n";
+    assert_int_equal(load(&c, text, &f), ERR_CONFIG);
+    expect_fault(&f, 0, 2, 12, "did you mean `kafka`?");
+    expect_fault(&f, 1, 2, 27, "needs quotes");
+    expect_fault(&f, 2, 2, 35, "did you mean `write`?");
+    expect_fault(&f, 3, 5, 17, "true or false");
+    expect_fault(&f, 4, 6, 5, "stands twice");
+    expect_fault(&f, 5, 7, 3, "has no url");
+    expect_fault(&f, 6, 9, 32, "write a duration");
+    expect_fault(&f, 7, 9, 44, "did you mean `k`?");
+    expect_fault(&f, 8, 10, 1, "did you mean `limits`?");
+    assert_int_equal(f.count, 9);
+    config_free(&c);
+}
+
+static void test_odd_files(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        enum err err;
+    } cases[] = {
+        {"", ERR_OK},
+        {"# nothing\n", ERR_OK},
+        {"endpoints:\nprobes: ~\n", ERR_OK},
+        {"- a\n", ERR_CONFIG},
+        {"endpoints: [\n", ERR_CONFIG},
+        {"endpoints: {}\n---\nprobes: {}\n", ERR_CONFIG},
+        {"endpoints: &a\n  x: *a\n", ERR_CONFIG},
+        {"a: &a [*a]\n", ERR_CONFIG},
+        {"\xff\xfe\xff", ERR_CONFIG},
+        {"? [a]\n: b\n", ERR_CONFIG},
+        {"endpoints: {k: {url: \"memory:\", options: {sasl.password: x}}}", ERR_CONFIG},
+        {"endpoints: {k: {url: \"memory:/x\"}}", ERR_CONFIG},
+        {"endpoints: {k: {url: \"kafka://u:secret@h\"}}", ERR_CONFIG},
+        {"probes: {p: {url: \"http://h\", needs: [p]}}", ERR_CONFIG},
+        {"endpoints: {k: &k {url: \"memory:\"}, l: *k}", ERR_OK},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct config c;
+        struct faults f;
+        if (load(&c, cases[i].text, &f) != cases[i].err)
+            fail_msg("case %zu: %s", i, f.count ? f.items[0].text : "no fault");
+        assert_true(cases[i].err == ERR_OK || f.count > 0);
+        for (unsigned j = 0; j < f.count; j++)
+            assert_null(strstr(f.items[j].text, "secret@"));
+        config_free(&c);
+    }
+}
+
+/* Nine levels of nine aliases are bounded by the table's depth, and by a count. */
+static void test_aliases_are_bounded(void **state)
+{
+    (void)state;
+    char text[4096];
+    size_t n = (size_t)snprintf(text, sizeof text, "x: &a0 [1]\n");
+    for (int i = 1; i < 10; i++)
+        n += (size_t)snprintf(text + n, sizeof text - n,
+                              "x%d: &a%d [*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d]\n", i, i, i - 1,
+                              i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1);
+    snprintf(text + n, sizeof text - n, "redact: *a9\nschemas: *a9\n");
+    struct config c;
+    struct faults f;
+    assert_int_equal(load(&c, text, &f), ERR_CONFIG);
+    config_free(&c);
+}
+
+static void test_missing_file(void **state)
+{
+    (void)state;
+    struct config c;
+    struct faults f = {0};
+    struct err_info err;
+    assert_int_equal(config_load(&c, "/nonexistent/x.yaml", brokers, probes, on_fault, &f, &err), ERR_CONFIG);
+    assert_int_equal(f.count, 1);
+    config_free(&c);
+}
+
+static struct config one_endpoint(const char *line)
+{
+    struct config c;
+    struct faults f;
+    char text[512];
+    snprintf(text, sizeof text, "endpoints: {k: {url: \"memory:\", %s}}", line);
+    assert_int_equal(load(&c, text, &f), ERR_OK);
+    return c;
+}
+
+static void test_secrets(void **state)
+{
+    (void)state;
+    struct err_info err;
+    struct config c = one_endpoint("password_env: SB_TEST_PASSWORD");
+    unsetenv("SB_TEST_PASSWORD");
+    assert_int_equal(config_secret(&c, &c.endpoints[0], &err), ERR_CONFIG);
+    setenv("SB_TEST_PASSWORD", "s3", 1);
+    assert_int_equal(config_secret(&c, &c.endpoints[0], &err), ERR_OK);
+    assert_string_equal(c.endpoints[0].endpoint.password, "s3");
+    config_free(&c);
+
+    c = one_endpoint("password_command: \"printf 'a b\\\\nrest'\"");
+    assert_int_equal(config_secret(&c, &c.endpoints[0], &err), ERR_OK);
+    assert_string_equal(c.endpoints[0].endpoint.password, "a b");
+    config_free(&c);
+
+    c = one_endpoint("password_command: \"exit 3\"");
+    assert_int_equal(config_secret(&c, &c.endpoints[0], &err), ERR_CONFIG);
+    assert_non_null(strstr(err.text, "exit code 3"));
+    config_free(&c);
+}
+
+static void test_secret_file_must_be_private(void **state)
+{
+    (void)state;
+    char line[256], file[128];
+    struct err_info err;
+    write_file("hunter2\nremark\n", 0644);
+    snprintf(file, sizeof file, "%s", path);
+    snprintf(line, sizeof line, "password_file: %s", file);
+    struct config c = one_endpoint(line);
+    assert_int_equal(config_secret(&c, &c.endpoints[0], &err), ERR_CONFIG);
+    assert_non_null(strstr(err.next, "chmod 600"));
+    chmod(file, 0600);
+    assert_int_equal(config_secret(&c, &c.endpoints[0], &err), ERR_OK);
+    assert_string_equal(c.endpoints[0].endpoint.password, "hunter2");
+    unlink(file);
+    config_free(&c);
+}
+
+static void test_addresses(void **state)
+{
+    (void)state;
+    struct config c = one_endpoint("write: true");
+    struct address a, b;
+    struct err_info err;
+    assert_int_equal(config_address(&c, "k/queue:a/b", brokers, &a, &err), ERR_OK);
+    assert_ptr_equal(a.endpoint, &c.endpoints[0]);
+    assert_int_equal(a.channel.kind, CHANNEL_QUEUE);
+    assert_string_equal(a.channel.name, "a/b");
+    assert_int_equal(config_address(&c, "k", brokers, &a, &err), ERR_OK);
+    assert_null(a.channel.name);
+    assert_int_equal(config_address(&c, "kk/x", brokers, &a, &err), ERR_USAGE);
+    assert_non_null(strstr(err.next, "`k`"));
+
+    assert_int_equal(config_address(&c, "vh://me@h:5/%2f/a%20b?ca=/x", brokers, &a, &err), ERR_OK);
+    assert_string_equal(a.endpoint->endpoint.vhost, "/");
+    assert_string_equal(a.channel.name, "a b");
+    assert_string_equal(a.endpoint->endpoint.name, "vh://me@h:5/%2f?ca=/x");
+    assert_string_equal(a.endpoint->endpoint.username, "me");
+    assert_string_equal(a.endpoint->endpoint.tls.ca, "/x");
+    assert_int_equal(config_address(&c, "vh://me@h:5/%2f/other?ca=/x", brokers, &b, &err), ERR_OK);
+    assert_ptr_equal(a.endpoint, b.endpoint);
+    assert_int_equal(config_address(&c, "vh://h/v", brokers, &b, &err), ERR_OK);
+    assert_string_equal(b.endpoint->endpoint.vhost, "v");
+    assert_null(b.channel.name);
+
+    assert_int_equal(config_address(&c, "kafkas://h:1,i:2/topic:t", brokers, &a, &err), ERR_OK);
+    assert_string_equal(a.endpoint->endpoint.name, "kafkas://h:1,i:2");
+    assert_int_equal(a.channel.kind, CHANNEL_TOPIC);
+    assert_true(a.endpoint->endpoint.tls.on && a.endpoint->endpoint.by_url);
+    assert_int_equal(config_address(&c, "kafak://h/t", brokers, &a, &err), ERR_USAGE);
+    assert_non_null(strstr(err.next, "kafka"));
+    assert_int_equal(config_address(&c, "kafka:///t", brokers, &a, &err), ERR_USAGE);
+    assert_int_equal(config_address(&c, "kafka://h/t?sa=1", brokers, &a, &err), ERR_USAGE);
+    assert_int_equal(config_address(&c, "kafka://u:p@h/t", brokers, &a, &err), ERR_USAGE);
+    config_free(&c);
+}
+
+static void test_endpoints_by_url_are_bounded(void **state)
+{
+    (void)state;
+    struct config c = {0};
+    struct err_info err;
+    const struct config_endpoint *first = config_add_url(&c, "kafka://h0", brokers, &err);
+    char url[64];
+    int added = 1;
+    for (; added < 1000; added++) {
+        snprintf(url, sizeof url, "kafka://h%d", added);
+        if (!config_add_url(&c, url, brokers, &err))
+            break;
+    }
+    assert_int_equal(added, 64);
+    assert_int_equal(err.code, ERR_LIMIT);
+    assert_ptr_equal(config_add_url(&c, "kafka://h0", brokers, &err), first);
+    config_free(&c);
+}
+
+static void test_start(void **state)
+{
+    (void)state;
+    struct start s;
+    struct err_info err;
+    int64_t now = 1000 * NS_PER_S;
+    assert_int_equal(config_start("", now, &s, &err), ERR_OK);
+    assert_int_equal(s.kind, START_DEFAULT);
+    assert_int_equal(config_start("end-10", now, &s, &err), ERR_OK);
+    assert_true(s.kind == START_LAST && s.value == 10);
+    assert_int_equal(config_start("42", now, &s, &err), ERR_OK);
+    assert_true(s.kind == START_OFFSET && s.value == 42);
+    assert_int_equal(config_start("-15s", now, &s, &err), ERR_OK);
+    assert_true(s.kind == START_TIME && s.value == 985 * NS_PER_S);
+    assert_int_equal(config_start("beginnig", now, &s, &err), ERR_USAGE);
+    assert_non_null(strstr(err.next, "beginning"));
+    assert_int_equal(config_start("end-x", now, &s, &err), ERR_USAGE);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_values),
+        cmocka_unit_test(test_all_faults_at_once),
+        cmocka_unit_test(test_odd_files),
+        cmocka_unit_test(test_aliases_are_bounded),
+        cmocka_unit_test(test_missing_file),
+        cmocka_unit_test(test_secrets),
+        cmocka_unit_test(test_secret_file_must_be_private),
+        cmocka_unit_test(test_addresses),
+        cmocka_unit_test(test_endpoints_by_url_are_bounded),
+        cmocka_unit_test(test_start),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
