@@ -1,12 +1,12 @@
 /* One thread a target (a few for many, with --once): a probe that hangs until its time-out delays nobody's line. */
 #include "cli/cli.h"
 
-#include "base/json.h"
 #include "base/text.h"
 #include "base/utf8.h"
 #include "cli/output.h"
 #include "cli/signals.h"
 #include "engine/prober.h"
+#include "engine/sample_json.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -98,7 +98,7 @@ static void take_sample(struct probing *p, const struct probe_target *t, struct 
     if (ops && !has_probe(p->cli, t->kind))
         ask_broker(p, t, ops, sample);
     else
-        probe_once(t, p->cli->registry->probes, p->cancel_fd, sample);
+        probe_once(t, p->cli->registry, p->cancel_fd, sample);
     if (sample->health == HEALTH_UP && t->slow_ns > 0 && sample->phases.total > t->slow_ns) {
         char took[32], limit[32];
         sample->health = HEALTH_DEGRADED;
@@ -108,49 +108,6 @@ static void take_sample(struct probing *p, const struct probe_target *t, struct 
 }
 
 /* ---- one line ---- */
-
-static void json_phase(struct json_writer *w, const char *name, int64_t ns)
-{
-    if (ns == PHASE_NONE)
-        return;
-    json_name(w, name);
-    json_double(w, (double)ns / 1e6);
-}
-
-static void json_sample(struct buffer *out, const struct probe_target *t, const struct sample *s)
-{
-    struct json_writer w;
-    char time[40];
-    json_write(&w, out);
-    json_object(&w);
-    json_name(&w, "schema");
-    json_text(&w, "signalbox.sample/1");
-    json_name(&w, "target");
-    json_text(&w, t->name);
-    json_name(&w, "kind");
-    json_text(&w, t->kind);
-    json_name(&w, "state");
-    json_text(&w, health_name(s->health));
-    json_name(&w, "reason");
-    json_text(&w, s->reason);
-    json_name(&w, "code");
-    json_text(&w, s->code);
-    json_name(&w, "phases_ms");
-    json_object(&w);
-    json_phase(&w, "dns", s->phases.dns);
-    json_phase(&w, "connect", s->phases.connect);
-    json_phase(&w, "tls", s->phases.tls);
-    json_phase(&w, "first_byte", s->phases.first_byte);
-    json_phase(&w, "total", s->phases.total);
-    json_object_end(&w);
-    json_name(&w, "time");
-    json_text(&w, clock_rfc3339(s->time_ns, time, sizeof time));
-    if (s->certificate_expires_ns != TIME_NONE) {
-        json_name(&w, "certificate_expires");
-        json_text(&w, clock_rfc3339(s->certificate_expires_ns, time, sizeof time));
-    }
-    json_object_end(&w);
-}
 
 static const char *color_of(enum health h)
 {
@@ -163,7 +120,7 @@ static void put_sample(const struct probing *p, struct buffer *out, const struct
     char time[40], total[32] = "-", padded[16];
     bool plain = cli_flag(p->cli, FLAG_PLAIN);
     if (cli_flag(p->cli, FLAG_JSON)) {
-        json_sample(out, t, s);
+        sample_json(out, t, s->health, s);
         buffer_byte(out, '\n');
         return;
     }

@@ -134,7 +134,7 @@ enum err config_yaml_parse(struct bytes text, struct arena *arena, const struct 
     }
     enum err e = load_nodes(&l);
     if (!e && yaml_document_get_root_node(&l.document)) {
-        *root = &l.nodes[0];
+        *root = l.nodes;
         e = only_document(&l, &parser);
     }
     yaml_document_delete(&l.document);
