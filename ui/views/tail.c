@@ -309,12 +309,13 @@ static void draw_payload(struct view *v, struct frame *f, int y, const struct sl
 
 static void draw_message(struct view *v, struct frame *f, struct rect r, const struct message *m)
 {
+    const struct tail *t = v->state;
     struct slot slots[T_COLUMNS];
     char text[64];
     columns_fit(columns, T_COLUMNS, r.x, r.w, slots);
 #define PUT(column, role, value) column_put(f->canvas, r.y, &columns[column], &slots[column], role, value)
     PUT(T_FLAG, ROLE_WARN, flag_text(m));
-    PUT(T_TIME, ROLE_MUTED,
+    PUT(T_TIME, t->find && filter_message(t->find, m, f->now_ns) ? ROLE_MATCH : ROLE_MUTED,
         clock_hms(m->time_ns == TIME_NONE ? m->received_ns : m->time_ns, text, sizeof text, 3));
     PUT(T_SOURCE, ROLE_SOURCE, m->origin->channel);
     PUT(T_POSITION, ROLE_MUTED, m->position.kind ? position_text(m->position, text, sizeof text) : "–");
@@ -483,12 +484,11 @@ static void draw_rate(struct frame *f, int x, int y, int w, const struct hub_tai
 static void draw_boxed(struct view *v, struct frame *f, struct rect r, const struct hub_tail *h)
 {
     const struct tail *t = v->state;
-    char title[160], right[1100], mode[48], name[128], since[16];
+    char title[160], right[1100], mode[48], name[128];
     canvas_box(f->canvas, (struct rect){r.x, r.y, r.w, 3}, ROLE_BORDER, "Rate", "1 column = 1 second");
-    clock_hms(f->now_ns - 60 * NS_PER_S, since, sizeof since, 0);
-    int x = r.x + 2 + canvas_printf(f->canvas, r.x + 2, r.y + 1, 20, ROLE_MUTED, "60 s ago ");
-    draw_rate(f, x, r.y + 1, 60, h);
-    x += 61;
+    int x = r.x + 2 + canvas_printf(f->canvas, r.x + 2, r.y + 1, 20, ROLE_MUTED, "40 s ago ");
+    draw_rate(f, x, r.y + 1, 40, h);
+    x += 41;
     x += canvas_printf(f->canvas, x, r.y + 1, 20, ROLE_MUTED, "now   gaps %llu",
                        (unsigned long long)h->gap_count) +
          3;

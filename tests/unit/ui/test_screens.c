@@ -231,6 +231,35 @@ static void tail(void **state)
     }
 }
 
+/* A browse that ended says why; what a tap misses and what was lost stay in sight. */
+static void tail_remarks(void **state)
+{
+    struct stage s;
+    (void)state;
+    AT_BOTH_SIZES(s, true)
+    {
+        open_tail(&s);
+        err_set(&s.hub->tail.channels[0].status.err, ERR_NOTFOUND, "no topic `orders`");
+        err_where(&s.hub->tail.channels[0].status.err, "kafka-a");
+        err_next(&s.hub->tail.channels[0].status.err, "did you mean `orders.v2`?");
+        s.hub->tail.channels[0].status.state = SESSION_ENDED;
+        s.hub->tail.channels[1].status.state = SESSION_CONNECTING;
+        golden(&s, "tail-refused");
+        fill_tail(&s, 2);
+        s.hub->tail.dropped = 17;
+        for (int i = 0; i < 2; i++) {
+            s.hub->tail.channels[i].status.state = SESSION_ENDED;
+            s.hub->tail.channels[i].status.err.code = ERR_END;
+        }
+        snprintf(s.hub->tail.channels[1].status.progress.stopped, 160, "the end as it stood at 12:04:30Z");
+        golden(&s, "tail-ended");
+        s.hub->notice_serial = 1;
+        snprintf(s.hub->notice, sizeof s.hub->notice, "orders: misses what comes by the default exchange");
+        screen_event(s.screen, HUB_NOTICE);
+        golden(&s, "tail-notice");
+    }
+}
+
 static void tail_find(void **state)
 {
     struct stage s;
@@ -421,6 +450,7 @@ int main(void)
         cmocka_unit_test(dashboard_filtered),
         cmocka_unit_test(browse_asks_before_it_marks),
         cmocka_unit_test(tail),
+        cmocka_unit_test(tail_remarks),
         cmocka_unit_test(tail_find),
         cmocka_unit_test(inspector),
         cmocka_unit_test(log_screen),
