@@ -41,7 +41,7 @@ struct console {
 
 /* ---- signals ---- */
 
-static volatile sig_atomic_t signal_end, signal_stop;
+static volatile sig_atomic_t signal_end, signal_stop, signal_continue;
 
 static void on_end(int number)
 {
@@ -53,6 +53,11 @@ static void on_stop(int number)
     signal_stop = number;
 }
 
+static void on_continue(int number)
+{
+    signal_continue = number;
+}
+
 static const int end_signals[] = {SIGTERM, SIGHUP, SIGINT};
 
 /* Blocked from here on, in every thread that is started later too; *open is the mask of the wait. */
@@ -60,7 +65,8 @@ static void signals_take(sigset_t *before, sigset_t *open)
 {
     sigset_t ours;
     struct sigaction end = {.sa_handler = on_end}, stop = {.sa_handler = on_stop};
-    signal_end = signal_stop = 0;
+    struct sigaction resume = {.sa_handler = on_continue};
+    signal_end = signal_stop = signal_continue = 0;
     sigemptyset(&ours);
     for (size_t i = 0; i < sizeof end_signals / sizeof *end_signals; i++) {
         sigaddset(&ours, end_signals[i]);
@@ -68,13 +74,16 @@ static void signals_take(sigset_t *before, sigset_t *open)
     }
     sigaddset(&ours, SIGTSTP);
     sigaddset(&ours, SIGWINCH);
+    sigaddset(&ours, SIGCONT);
     sigaction(SIGTSTP, &stop, NULL);
+    sigaction(SIGCONT, &resume, NULL);
     pthread_sigmask(SIG_BLOCK, &ours, before);
     *open = *before;
     for (size_t i = 0; i < sizeof end_signals / sizeof *end_signals; i++)
         sigdelset(open, end_signals[i]);
     sigdelset(open, SIGTSTP);
     sigdelset(open, SIGWINCH);
+    sigdelset(open, SIGCONT);
 }
 
 static void signals_give_back(const sigset_t *before)
@@ -82,6 +91,7 @@ static void signals_give_back(const sigset_t *before)
     for (size_t i = 0; i < sizeof end_signals / sizeof *end_signals; i++)
         signal(end_signals[i], SIG_DFL);
     signal(SIGTSTP, SIG_DFL);
+    signal(SIGCONT, SIG_DFL);
     pthread_sigmask(SIG_SETMASK, before, NULL);
 }
 
@@ -139,6 +149,10 @@ static void fulfil(struct console *c)
     if (wants & SCREEN_SUSPEND || signal_stop) {
         signal_stop = 0;
         term_suspend(c->term);
+        resize(c);
+    } else if (signal_continue) {
+        signal_continue = 0;
+        term_resume(c->term);
         resize(c);
     }
     c->dirty |= wants != 0;

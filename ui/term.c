@@ -467,14 +467,29 @@ int term_key(struct term *t)
 
 /* ---- job control ---- */
 
+static void take_size(void)
+{
+    struct winsize size;
+    if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) && size.ws_row && size.ws_col)
+        resizeterm(size.ws_row, size.ws_col);
+}
+
+void term_resume(struct term *t)
+{
+    reset_prog_mode();
+    take_size();
+    curs_set(t->shown.cursor_visible);
+    say(PASTE_ON);
+    term_redraw(t);
+}
+
 void term_suspend(struct term *t)
 {
     sigset_t stop, before;
-    struct winsize size;
+    struct sigaction plain = {.sa_handler = SIG_DFL}, ours;
     say(PASTE_OFF);
     curs_set(1);
     endwin();
-    struct sigaction plain = {.sa_handler = SIG_DFL}, ours;
     sigaction(SIGTSTP, &plain, &ours);
     sigemptyset(&stop);
     sigaddset(&stop, SIGTSTP);
@@ -482,10 +497,7 @@ void term_suspend(struct term *t)
     pthread_sigmask(SIG_UNBLOCK, &stop, &before); /* here it stops */
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     sigaction(SIGTSTP, &ours, NULL);
-    if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) && size.ws_row && size.ws_col)
-        resizeterm(size.ws_row, size.ws_col);
-    wrefresh(stdscr);
-    curs_set(t->shown.cursor_visible);
-    say(PASTE_ON);
-    term_redraw(t);
+    take_size();
+    wrefresh(stdscr); /* enters the alternate screen again */
+    term_resume(t);
 }

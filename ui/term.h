@@ -32,5 +32,7 @@ void term_redraw(struct term *t); /* forget what is on the screen: the next term
 int term_key(struct term *t);     /* the next key that waits, UIKEY_NONE without any */
 /* Gives the terminal back, stops the process group, and takes the terminal again when it is continued. */
 void term_suspend(struct term *t);
+/* After somebody else stopped the process (SIGSTOP) and it was continued: the modes are ours again, the screen is redrawn. */
+void term_resume(struct term *t);
 
 #endif

@@ -130,7 +130,14 @@ tui_wait 'Stopped'
 tui_type fg
 tui_keys Enter
 tui_wait '\[3 Log\]'
-tui_keys q q
+kill -STOP "$pid" # nothing of ours runs at that: the shell takes the terminal as it is
+tui_wait 'Stopped'
+tui_type fg
+tui_keys Enter
+tui_wait '\[3 Log\]'
+tui_keys 1
+tui_wait '\[1 Dashboard\]'
+tui_keys q
 tui_wait '^\$$'
 check "the terminal is whole after quitting" eventually 5 is_restored
 
