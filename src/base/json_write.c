@@ -67,41 +67,85 @@ static const uint8_t escapes[256] = {
     [27] = 1,  [28] = 1,   [29] = 1, [30] = 1,   [31] = 1,   ['"'] = '"', ['\\'] = '\\', [127] = 1,
 };
 
-static void put_escape(struct buffer *out, uint8_t c)
+#define BYTES_WITH(c) (UINT64_C(0x0101010101010101) * (c))
+
+/* High bits where a byte of w is zero; bits above a zero byte may be wrong, which costs a slower look and nothing else. */
+static inline uint64_t zero_bytes(uint64_t w)
+{
+    return (w - BYTES_WITH(1)) & ~w;
+}
+
+/* Eight characters that stand for themselves? */
+static inline bool all_clean(const uint8_t *text)
+{
+    uint64_t w;
+    memcpy(&w, text, sizeof w);
+    uint64_t control = (w - BYTES_WITH(0x20)) & ~w;
+    uint64_t special =
+        zero_bytes(w ^ BYTES_WITH('"')) | zero_bytes(w ^ BYTES_WITH('\\')) | zero_bytes(w ^ BYTES_WITH(0x7F));
+    return ((w | control | special) & BYTES_WITH(0x80)) == 0;
+}
+
+static uint8_t *put_escape(uint8_t *to, uint8_t c)
 {
     static const char digits[] = "0123456789abcdef";
+    *to++ = '\\';
     if (escapes[c] != 1) {
-        buffer_append(out, (uint8_t[]){'\\', escapes[c]}, 2);
-        return;
+        *to++ = escapes[c];
+        return to;
     }
-    uint8_t text[] = {'\\', 'u', '0', '0', (uint8_t)digits[c >> 4], (uint8_t)digits[c & 15]};
-    buffer_append(out, text, sizeof text);
+    memcpy(to, "u00", 3);
+    to[3] = (uint8_t)digits[c >> 4];
+    to[4] = (uint8_t)digits[c & 15];
+    return to + 5;
 }
+
+/* One character, of one byte or several. */
+static uint8_t *put_character(uint8_t *to, struct bytes text, size_t *at)
+{
+    size_t before = *at;
+    uint8_t c = text.data[before];
+    if (c < 0x80) {
+        (*at)++;
+        if (escapes[c])
+            return put_escape(to, c);
+        *to = c;
+        return to + 1;
+    }
+    if (utf8_next(text, at) == UTF8_INVALID) {
+        memcpy(to, "\xEF\xBF\xBD", 3);
+        return to + 3;
+    }
+    memcpy(to, text.data + before, *at - before);
+    return to + (*at - before);
+}
+
+#define RUN        512 /* bytes of text between two looks at the room */
+#define RUN_MARGIN 16  /* what a run may look at beyond: the last eight, a long character */
+#define RUN_ROOM   ((RUN + RUN_MARGIN) * 6) /* a byte becomes at most six */
 
 static void put_quoted(struct buffer *out, struct bytes text)
 {
-    size_t clean = 0, at = 0;
+    size_t at = 0;
     buffer_byte(out, '"');
     while (at < text.len) {
-        uint8_t c = text.data[at];
-        if (c < 0x80 && !escapes[c]) {
-            at++;
-            continue;
+        size_t stop = text.len - at > RUN ? at + RUN : text.len;
+        size_t most = (stop - at + RUN_MARGIN) * 6;
+        uint8_t *from = buffer_reserve(out, most < RUN_ROOM ? most : RUN_ROOM), *to = from;
+        if (!from)
+            return;
+        while (at < stop) {
+            if (text.len - at >= 8 && all_clean(text.data + at)) {
+                memcpy(to, text.data + at, 8);
+                to += 8;
+                at += 8;
+                continue;
+            }
+            for (size_t end = at + 8 < stop ? at + 8 : stop; at < end;)
+                to = put_character(to, text, &at);
         }
-        size_t before = at;
-        bool bad = c >= 0x80 && utf8_next(text, &at) == UTF8_INVALID;
-        if (c >= 0x80 && !bad)
-            continue;
-        buffer_append(out, text.data + clean, before - clean);
-        if (bad) {
-            buffer_text(out, "\xEF\xBF\xBD");
-        } else {
-            put_escape(out, c);
-            at++;
-        }
-        clean = at;
+        out->len += (size_t)(to - from);
     }
-    buffer_append(out, text.data + clean, text.len - clean);
     buffer_byte(out, '"');
 }
 

@@ -9,18 +9,24 @@
 
 /* ---- times: the part up to the second is made once a second ---- */
 
+/* A message's time and its arrival are of different seconds when old ones are read: a few are kept. */
+#define SECONDS 8
+
 static void put_time(struct buffer *out, int64_t ns)
 {
-    static _Thread_local int64_t cached_s = INT64_MIN;
-    static _Thread_local char cached[48];
+    static _Thread_local struct {
+        int64_t s;
+        char text[48];
+    } seconds[SECONDS];
     int64_t s = ns / NS_PER_S, fraction = ns % NS_PER_S;
     if (fraction < 0) {
         fraction += NS_PER_S;
         s--;
     }
-    if (s != cached_s) {
-        clock_rfc3339(s * NS_PER_S, cached, sizeof cached);
-        cached_s = s;
+    char *cached = seconds[(uint64_t)s % SECONDS].text;
+    if (s != seconds[(uint64_t)s % SECONDS].s || !*cached) {
+        clock_rfc3339(s * NS_PER_S, cached, sizeof seconds[0].text);
+        seconds[(uint64_t)s % SECONDS].s = s;
     }
     const char *point = strchr(cached, '.');
     int digits = fraction % NS_PER_MS == 0 ? 3 : fraction % 1000 == 0 ? 6 : 9;

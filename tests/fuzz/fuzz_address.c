@@ -27,8 +27,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     text[size] = '\0';
     if (!config_address(&c, text, brokers, &address, &err) && address.channel.name && !*address.channel.name)
         abort();
-    (void)config_target(&c, text, brokers, probes, &target, &err);
-    (void)config_start(text, 0, &start, &err);
+    (void)!config_target(&c, text, brokers, probes, &target, &err);
+    (void)!config_start(text, 0, &start, &err);
     config_free(&c);
     free(text);
     return 0;
