@@ -6,6 +6,9 @@
 #include "decoders/json.h"
 #include "decoders/text.h"
 #include "decoders/unwrap.h"
+#include "probes/broker.h"
+#include "probes/rest.h"
+#include "probes/tcp.h"
 
 #include <stddef.h>
 
@@ -20,6 +23,9 @@ static const struct decoder_ops *const decoders[] = {
 };
 
 static const struct probe_ops *const probes[] = {
+    &rest_probe,
+    &tcp_probe,
+    &broker_probe,
     NULL,
 };
 

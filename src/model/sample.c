@@ -1,5 +1,8 @@
 #include "model/sample.h"
 
+#include "base/clock.h"
+#include "base/text.h"
+
 const char *health_name(enum health h)
 {
     static const char *const names[] = {"unknown", "up", "degraded", "down"};
@@ -9,4 +12,19 @@ const char *health_name(enum health h)
 void phases_init(struct phases *p)
 {
     *p = (struct phases){PHASE_NONE, PHASE_NONE, PHASE_NONE, PHASE_NONE, PHASE_NONE};
+}
+
+void sample_init(struct sample *s)
+{
+    *s = (struct sample){
+        .health = HEALTH_UP, .error = ERR_OK, .time_ns = TIME_NONE, .certificate_expires_ns = TIME_NONE};
+    phases_init(&s->phases);
+}
+
+void sample_fail(struct sample *s, const struct err_info *err)
+{
+    s->health = HEALTH_DOWN;
+    s->error = err->code;
+    text_copy(s->code, sizeof s->code, err_name(err->code));
+    text_copy(s->reason, sizeof s->reason, err->text[0] ? err->text : err_text(err->code));
 }

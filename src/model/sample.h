@@ -28,4 +28,8 @@ struct sample {
     int64_t certificate_expires_ns; /* earliest of the presented chain; TIME_NONE unknown */
 };
 
+void sample_init(struct sample *s); /* UP, nothing measured */
+/* DOWN with the error's code and text; phases stay. */
+void sample_fail(struct sample *s, const struct err_info *err);
+
 #endif

@@ -5,6 +5,7 @@
 #include "net/dial.h"
 
 #include "base/clock.h"
+#include "base/thread.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,8 +13,6 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -120,24 +119,14 @@ static struct lookup *lookup_new(const char *host, int port)
     return l;
 }
 
-/* No signal is ever delivered to a helper: they belong to the user interface. */
 static bool lookup_start(struct lookup *l)
 {
-    pthread_t thread;
-    pthread_attr_t attr;
-    sigset_t all, before;
     if (l->done_fd < 0)
         return false;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    pthread_attr_init(&attr);
-    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
     atomic_fetch_add(&l->references, 1);
-    bool started = pthread_create(&thread, &attr, lookup_run, l) == 0;
+    bool started = thread_start(NULL, lookup_run, l);
     if (!started)
         atomic_fetch_sub(&l->references, 1);
-    pthread_attr_destroy(&attr);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
     return started;
 }
 

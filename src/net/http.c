@@ -5,11 +5,11 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "base/thread.h"
 #include "net/transfer.h"
 
 #include <limits.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -178,16 +178,6 @@ static void *client_run(void *arg)
     return NULL;
 }
 
-static bool start_thread(struct http_client *c)
-{
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    c->started = pthread_create(&c->thread, NULL, client_run, c) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return c->started;
-}
-
 /* ---- for every thread ---- */
 
 struct http_client *http_client_new(struct err_info *err)
@@ -241,9 +231,10 @@ static enum err enlist(struct http_client *c, struct transfer *t)
     pthread_mutex_lock(&c->lock);
     if (c->stopping)
         code = ERR_CANCELLED;
-    else if (c->broken || (!c->started && !start_thread(c)))
+    else if (c->broken || (!c->started && !thread_start(&c->thread, client_run, c)))
         code = ERR_NOMEM;
     if (!code) {
+        c->started = true;
         t->next = c->transfers;
         c->transfers = t;
         wake(c);
@@ -285,13 +276,9 @@ static void fetched(void *context, struct http_response *response)
 
 static void fetch_init(struct fetch *f, struct http_response *response)
 {
-    pthread_condattr_t attr;
     *f = (struct fetch){.response = response};
     pthread_mutex_init(&f->lock, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&f->changed, &attr);
-    pthread_condattr_destroy(&attr);
+    thread_cond_init(&f->changed);
 }
 
 static void cancel(struct http_client *c, const void *context)
@@ -306,11 +293,9 @@ static void cancel(struct http_client *c, const void *context)
 /* A look at the flag now and then, while something runs: who sets it has nothing to wake us with. */
 static bool wait_a_little(struct fetch *f)
 {
-    int64_t until = clock_mono_ns() + FLAG_LOOK_NS;
-    struct timespec t = {.tv_sec = until / NS_PER_S, .tv_nsec = until % NS_PER_S};
     pthread_mutex_lock(&f->lock);
     if (!f->done)
-        pthread_cond_timedwait(&f->changed, &f->lock, &t);
+        thread_cond_wait_until(&f->changed, &f->lock, clock_mono_ns() + FLAG_LOOK_NS);
     bool done = f->done;
     pthread_mutex_unlock(&f->lock);
     return done;

@@ -1,0 +1,169 @@
+#include "probes/expect.h"
+
+#include "base/json.h"
+#include "base/regex.h"
+#include "base/text.h"
+#include "decoders/json.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define SHOWN 48 /* bytes of a value in a reason */
+
+struct answer {
+    const struct http_response *http;
+    char *reason;
+    size_t size;
+};
+
+static bool unmet(const struct answer *a, const char *format, ...) SB_PRINTF(2, 3);
+
+static bool unmet(const struct answer *a, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(a->reason, a->size, format, args);
+    va_end(args);
+    return false;
+}
+
+/* "200", or "200-299". What can't be read is met by nothing. */
+static bool in_range(long status, const char *range)
+{
+    char low_text[16];
+    int64_t low, high;
+    size_t len = strcspn(range, "-");
+    text_copy_bytes(low_text, sizeof low_text, bytes_of(range, len));
+    if (!text_int64(low_text, &low) || !text_int64(range[len] ? range + len + 1 : low_text, &high))
+        return false;
+    return status >= low && status <= high;
+}
+
+static bool status_met(const struct answer *a, const char *range)
+{
+    return in_range(a->http->status, range) ||
+           unmet(a, "status %ld, expected %.*s", a->http->status, SHOWN, range);
+}
+
+static bool header_met(const struct answer *a, const struct assertion *x)
+{
+    char value[256], shown[SHOWN];
+    if (!http_header(a->http, x->name, value, sizeof value))
+        return unmet(a, "expected %.*s, got no header %.*s", SHOWN, x->text, SHOWN, x->name);
+    if (strcmp(value, x->text) == 0)
+        return true;
+    return unmet(a, "expected %.*s, got %s in header %.*s", SHOWN, x->text,
+                 text_copy(shown, sizeof shown, value), SHOWN, x->name);
+}
+
+static bool matches(const struct answer *a, const char *pattern, size_t len)
+{
+    struct err_info err = {.code = ERR_OK};
+    struct regex *re = regex_new(bytes_of(pattern, len), false, &err);
+    if (!re)
+        return unmet(a, "the expected pattern is malformed: %s", err.text);
+    bool found = regex_match(re, buffer_view(&a->http->body), NULL, NULL);
+    regex_free(&re);
+    return found || unmet(a, "the body doesn't match /%.*s/", len < SHOWN ? (int)len : SHOWN, pattern);
+}
+
+static bool body_met(const struct answer *a, const char *text)
+{
+    size_t len = strlen(text);
+    struct bytes body = buffer_view(&a->http->body);
+    if (len >= 2 && text[0] == '/' && text[len - 1] == '/')
+        return matches(a, text + 1, len - 2);
+    return memmem(body.data, body.len, text, len) || unmet(a, "the body doesn't contain %.*s", SHOWN, text);
+}
+
+/* ---- JSON ---- */
+
+struct found {
+    const char *expected;
+    bool any, equal;
+    char shown[SHOWN];
+};
+
+static bool same_value(enum field_kind kind, struct bytes text, const char *expected)
+{
+    int64_t whole;
+    double number;
+    if (kind == FIELD_OBJECT || kind == FIELD_ARRAY)
+        return false;
+    if (kind == FIELD_NULL)
+        return strcmp(expected, "null") == 0;
+    if (bytes_equal_text(text, expected))
+        return true;
+    /* 1.0 is 1, however it is written */
+    return kind == FIELD_NUMBER && (text_int64(expected, &whole) || text_double(expected, &number)) &&
+           json_to_double(text, &number) && json_compare(text, bytes_of_text(expected)) == 0;
+}
+
+/* Of members with the same name the last one counts, as for most who read JSON. */
+static bool take_value(void *context, enum field_kind kind, struct bytes text, struct bytes raw)
+{
+    struct found *f = context;
+    (void)raw;
+    f->any = true;
+    f->equal = same_value(kind, text, f->expected);
+    if (kind == FIELD_OBJECT || kind == FIELD_ARRAY)
+        text_copy(f->shown, sizeof f->shown, kind == FIELD_OBJECT ? "an object" : "an array");
+    else if (kind == FIELD_NULL)
+        text_copy(f->shown, sizeof f->shown, "null");
+    else
+        text_copy_bytes(f->shown, sizeof f->shown, text);
+    return true;
+}
+
+static bool json_met(const struct answer *a, const struct assertion *x)
+{
+    struct field_path path;
+    struct arena arena;
+    struct err_info err = {.code = ERR_OK};
+    struct found found = {.expected = x->text};
+    arena_init(&arena, 64 * 1024);
+    enum err bad_path = field_path_parse(&path, bytes_of_text(x->name), &arena, &err);
+    enum err bad_body =
+        bad_path ? ERR_OK : json_decoder.find(buffer_view(&a->http->body), &path, take_value, &found);
+    arena_free(&arena);
+    if (bad_path)
+        return unmet(a, "the pointer %.*s is malformed: %s", SHOWN, x->name, err.text);
+    if (bad_body)
+        return unmet(a, "expected %.*s at %.*s, got a body that isn't JSON", SHOWN, x->text, SHOWN, x->name);
+    return found.equal || unmet(a, "expected %.*s, got %s at %.*s", SHOWN, x->text,
+                                found.any ? found.shown : "nothing", SHOWN, x->name);
+}
+
+/* ---- all of them ---- */
+
+static bool is_met(const struct answer *a, const struct assertion *x)
+{
+    if (a->http->truncated && (x->kind == ASSERT_BODY || x->kind == ASSERT_JSON))
+        return unmet(a, "the body is longer than %zu bytes, too long to look into", a->http->body.len);
+    switch (x->kind) {
+    case ASSERT_STATUS: return status_met(a, x->text);
+    case ASSERT_HEADER: return header_met(a, x);
+    case ASSERT_BODY: return body_met(a, x->text);
+    case ASSERT_JSON: return json_met(a, x);
+    }
+    return false;
+}
+
+/* The status first: it explains best what is wrong with the rest. */
+bool expect_met(const struct assertion *all, size_t count, const struct http_response *answer, char *reason,
+                size_t size)
+{
+    struct answer a = {.http = answer, .reason = reason, .size = size};
+    bool status_named = false;
+    for (size_t i = 0; i < count; i++) {
+        status_named |= all[i].kind == ASSERT_STATUS;
+        if (all[i].kind == ASSERT_STATUS && !is_met(&a, &all[i]))
+            return false;
+    }
+    if (!status_named && !status_met(&a, "200-299"))
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (all[i].kind != ASSERT_STATUS && !is_met(&a, &all[i]))
+            return false;
+    return true;
+}

@@ -1,0 +1,403 @@
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "engine/prober.h"
+#include "probes/broker.h"
+#include "probes/rest.h"
+#include "probes/tcp.h"
+#include "tests/support/server.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+/* ---- a driver that does as it is told ---- */
+
+static enum { DRIVER_UP, DRIVER_ALARM, DRIVER_AUTH, DRIVER_HANG } driver;
+static atomic_int opened, closed;
+
+static enum err fake_open(struct broker *b, struct err_info *err)
+{
+    atomic_fetch_add(&opened, 1);
+    if (driver == DRIVER_AUTH)
+        return err_set(err, ERR_AUTH, "the broker refused user %s", b->endpoint->username);
+    while (driver == DRIVER_HANG && !atomic_load(b->cancelled)) {
+        struct pollfd fd = {.fd = b->wake_fd, .events = POLLIN};
+        if (poll(&fd, 1, clock_poll_ms(b->deadline_ns)) == 0)
+            return err_set(err, ERR_TIMEOUT, "no answer");
+    }
+    return atomic_load(b->cancelled) ? err_set(err, ERR_CANCELLED, "cancelled") : ERR_OK;
+}
+
+static void fake_close(struct broker *b)
+{
+    (void)b;
+    atomic_fetch_add(&closed, 1);
+}
+
+static enum err fake_ping(struct broker *b, struct sample *sample, struct err_info *err)
+{
+    (void)b;
+    (void)err;
+    if (driver == DRIVER_ALARM) {
+        sample->health = HEALTH_DEGRADED;
+        snprintf(sample->reason, sizeof sample->reason, "memory alarm");
+    }
+    return ERR_OK;
+}
+
+static const struct broker_ops fake_broker = {
+    .name = "fake",
+    .schemes = (const char *const[]){"fake", NULL},
+    .open = fake_open,
+    .close = fake_close,
+    .ping = fake_ping,
+};
+
+static const struct registry all = {
+    .brokers = (const struct broker_ops *const[]){&fake_broker, NULL},
+    .probes = (const struct probe_ops *const[]){&rest_probe, &tcp_probe, &broker_probe, NULL},
+};
+
+/* ---- targets ---- */
+
+static struct sample sample;
+static int64_t took_ms;
+
+static void probe(const struct probe_target *t, int cancel_fd)
+{
+    int64_t start = clock_mono_ns();
+    memset(&sample, 0x55, sizeof sample);
+    probe_once(t, &all, cancel_fd, &sample);
+    took_ms = (clock_mono_ns() - start) / NS_PER_MS;
+    assert_true(sample.time_ns > 0);
+}
+
+static struct probe_target target(const char *kind, const char *url, int port)
+{
+    struct probe_target t = {.name = "target", .kind = kind, .timeout_ns = 5 * NS_PER_S};
+    t.endpoint.text = url;
+    t.endpoint.url.scheme = kind;
+    t.endpoint.url.hosts[0].host = "127.0.0.1";
+    t.endpoint.url.hosts[0].port = port;
+    t.endpoint.url.host_count = 1;
+    return t;
+}
+
+static void probe_tcp(int port)
+{
+    struct probe_target t = target("tcp", "tcp://", port);
+    probe(&t, -1);
+}
+
+static void probe_rest(int port, const struct assertion *expect, size_t count)
+{
+    char url[64];
+    snprintf(url, sizeof url, "http://127.0.0.1:%d/health", port);
+    struct probe_target t = target("rest", url, port);
+    t.expect = expect;
+    t.expect_count = count;
+    probe(&t, -1);
+}
+
+static void rest_answers(const char *answer, const struct assertion *expect, size_t count)
+{
+    struct server s;
+    server_start(&s, serve_text, answer);
+    probe_rest(s.port, expect, count);
+    server_stop(&s);
+}
+
+static void assert_down(enum err error, const char *code, const char *reason)
+{
+    assert_int_equal(sample.health, HEALTH_DOWN);
+    assert_int_equal(sample.error, error);
+    assert_string_equal(sample.code, code);
+    assert_string_equal(sample.reason, reason);
+}
+
+/* ---- tcp ---- */
+
+static void tcp_up_and_refused(void **state)
+{
+    (void)state;
+    struct server s;
+    server_start(&s, serve_close, NULL);
+    probe_tcp(s.port);
+    assert_int_equal(sample.health, HEALTH_UP);
+    assert_true(sample.phases.dns >= 0 && sample.phases.connect >= 0);
+    assert_true(sample.phases.total >= sample.phases.connect);
+    server_stop(&s);
+    probe_tcp(server_unused_port());
+    assert_down(ERR_UNREACHABLE, "UNREACHABLE", "127.0.0.1: Connection refused");
+}
+
+static void tcp_without_a_port_says_so(void **state)
+{
+    (void)state;
+    probe_tcp(0);
+    assert_down(ERR_USAGE, "USAGE", "the address names no port: tcp://127.0.0.1:PORT");
+}
+
+static void tcp_every_host_must_answer(void **state)
+{
+    (void)state;
+    struct server s;
+    server_start(&s, serve_close, NULL);
+    struct probe_target t = target("tcp", "tcp://", s.port);
+    t.endpoint.url.hosts[1].host = "127.0.0.1";
+    t.endpoint.url.hosts[1].port = server_unused_port();
+    t.endpoint.url.host_count = 2;
+    probe(&t, -1);
+    assert_int_equal(sample.health, HEALTH_DOWN);
+    server_stop(&s);
+}
+
+/* ---- rest ---- */
+
+#define JSON_ANSWER "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n"
+#define JSON_BODY   "{\"status\":\"DOWN\",\"n\":1.0,\"ok\":true,\"none\":null,\"checks\":[{\"id\":7}]}"
+
+static void rest_up_is_any_2xx(void **state)
+{
+    (void)state;
+    rest_answers("HTTP/1.1 204 No Content\r\n\r\n", NULL, 0);
+    assert_int_equal(sample.health, HEALTH_UP);
+    assert_string_equal(sample.code, "204");
+    assert_string_equal(sample.reason, "");
+    assert_true(sample.phases.first_byte >= 0);
+    rest_answers("HTTP/1.1 503 Unavailable\r\nContent-Length: 0\r\n\r\n", NULL, 0);
+    assert_down(ERR_DOWN, "503", "status 503, expected 200-299");
+}
+
+static void rest_expected_status(void **state)
+{
+    (void)state;
+    const struct assertion exact = {ASSERT_STATUS, NULL, "418"}, range = {ASSERT_STATUS, NULL, "200-418"};
+    const char *answer = "HTTP/1.1 418 Teapot\r\nContent-Length: 0\r\n\r\n";
+    rest_answers(answer, &exact, 1);
+    assert_int_equal(sample.health, HEALTH_UP);
+    rest_answers(answer, &range, 1);
+    assert_int_equal(sample.health, HEALTH_UP);
+}
+
+static void rest_headers(void **state)
+{
+    (void)state;
+    const struct assertion x[] = {{ASSERT_HEADER, "x-mode", "live"}};
+    rest_answers("HTTP/1.1 200 OK\r\nX-Mode: live\r\n\r\n", x, 1);
+    assert_int_equal(sample.health, HEALTH_UP);
+    rest_answers("HTTP/1.1 200 OK\r\nX-Mode: demo\r\n\r\n", x, 1);
+    assert_down(ERR_DOWN, "200", "expected live, got demo in header x-mode");
+    rest_answers("HTTP/1.1 200 OK\r\n\r\n", x, 1);
+    assert_down(ERR_DOWN, "200", "expected live, got no header x-mode");
+}
+
+static void rest_body(void **state)
+{
+    (void)state;
+    const struct assertion text = {ASSERT_BODY, NULL, "fine"}, re = {ASSERT_BODY, NULL, "/^all .*ne$/"};
+    rest_answers("HTTP/1.1 200 OK\r\n\r\nall is fine", &text, 1);
+    assert_int_equal(sample.health, HEALTH_UP);
+    rest_answers("HTTP/1.1 200 OK\r\n\r\nall is fine", &re, 1);
+    assert_int_equal(sample.health, HEALTH_UP);
+    rest_answers("HTTP/1.1 200 OK\r\n\r\nnothing is", &text, 1);
+    assert_down(ERR_DOWN, "200", "the body doesn't contain fine");
+    rest_answers("HTTP/1.1 200 OK\r\n\r\nnothing is", &re, 1);
+    assert_down(ERR_DOWN, "200", "the body doesn't match /^all .*ne$/");
+}
+
+static void rest_json(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *pointer, *expected, *reason; /* NULL: up */
+    } cases[] = {
+        {"/status", "UP", "expected UP, got DOWN at /status"},
+        {"/status", "DOWN", NULL},
+        {"/n", "1", NULL},
+        {"/n", "2", "expected 2, got 1.0 at /n"},
+        {"/ok", "true", NULL},
+        {"/none", "null", NULL},
+        {"/checks/0/id", "7", NULL},
+        {"/checks/1/id", "7", "expected 7, got nothing at /checks/1/id"},
+        {"/checks", "7", "expected 7, got an array at /checks"},
+        {"/checks/0", "7", "expected 7, got an object at /checks/0"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct assertion x = {ASSERT_JSON, cases[i].pointer, cases[i].expected};
+        rest_answers(JSON_ANSWER JSON_BODY, &x, 1);
+        assert_string_equal(sample.reason, cases[i].reason ? cases[i].reason : "");
+        assert_int_equal(sample.health, cases[i].reason ? HEALTH_DOWN : HEALTH_UP);
+    }
+}
+
+static void rest_json_that_is_none(void **state)
+{
+    (void)state;
+    const struct assertion x = {ASSERT_JSON, "/status", "UP"};
+    rest_answers("HTTP/1.1 200 OK\r\n\r\n<html>", &x, 1);
+    assert_down(ERR_DOWN, "200", "expected UP at /status, got a body that isn't JSON");
+    rest_answers("HTTP/1.1 200 OK\r\n\r\n{\"status\":\"UP\",", &x, 1);
+    assert_down(ERR_DOWN, "200", "expected UP at /status, got a body that isn't JSON");
+    rest_answers("HTTP/1.1 503 Sorry\r\n\r\n{\"status\":\"UP\"}", &x, 1);
+    assert_down(ERR_DOWN, "503", "status 503, expected 200-299");
+}
+
+static void rest_failures_of_the_wire(void **state)
+{
+    (void)state;
+    struct server s;
+    probe_rest(server_unused_port(), NULL, 0);
+    assert_down(ERR_UNREACHABLE, "UNREACHABLE", "Connection refused");
+    server_start(&s, serve_reset, NULL);
+    probe_rest(s.port, NULL, 0);
+    assert_int_equal(sample.health, HEALTH_DOWN);
+    assert_int_equal(sample.error, ERR_CLOSED);
+    server_stop(&s);
+}
+
+static char request[8192];
+
+static void serve_kept(struct server *s, int fd)
+{
+    if (server_request(fd, request, sizeof request))
+        server_send(fd, s->script);
+}
+
+static void rest_credentials_leave_the_address(void **state)
+{
+    (void)state;
+    struct server s;
+    char url[64];
+    server_start(&s, serve_kept, "HTTP/1.1 204 No Content\r\n\r\n");
+    snprintf(url, sizeof url, "http://guest@127.0.0.1:%d/health?at=a@b", s.port);
+    struct probe_target t = target("rest", url, s.port);
+    t.endpoint.username = "guest";
+    t.endpoint.password = "secret";
+    probe(&t, -1);
+    server_stop(&s);
+    assert_int_equal(sample.health, HEALTH_UP);
+    assert_non_null(strstr(request, "GET /health?at=a@b HTTP"));
+    assert_non_null(strstr(request, "Authorization: Basic Z3Vlc3Q6c2VjcmV0\r\n"));
+}
+
+static void slow_answers_degrade(void **state)
+{
+    (void)state;
+    struct server s;
+    char url[64];
+    server_start(&s, serve_text, "HTTP/1.1 200 OK\r\n\r\n");
+    snprintf(url, sizeof url, "http://127.0.0.1:%d/", s.port);
+    struct probe_target t = target("rest", url, s.port);
+    t.slow_ns = 1;
+    probe(&t, -1);
+    server_stop(&s);
+    assert_int_equal(sample.health, HEALTH_DEGRADED);
+    assert_non_null(strstr(sample.reason, "threshold"));
+}
+
+static void silence_ends_at_the_time_out_and_by_cancel(void **state)
+{
+    (void)state;
+    struct server s;
+    char url[64];
+    server_start(&s, serve_hang, NULL);
+    snprintf(url, sizeof url, "http://127.0.0.1:%d/", s.port);
+    struct probe_target t = target("rest", url, s.port);
+    t.timeout_ns = 200 * NS_PER_MS;
+    probe(&t, -1);
+    assert_int_equal(sample.error, ERR_TIMEOUT);
+    assert_int_equal(sample.health, HEALTH_DOWN);
+    assert_true(took_ms >= 199 && took_ms < 300);
+    t.timeout_ns = 30 * NS_PER_S;
+    int cancel_fd = eventfd(1, EFD_CLOEXEC);
+    probe(&t, cancel_fd);
+    assert_int_equal(sample.error, ERR_CANCELLED);
+    assert_true(took_ms < 2000);
+    close(cancel_fd);
+    server_stop(&s);
+}
+
+/* ---- broker ---- */
+
+static void probe_broker(int driver_does, int ms, int cancel_fd)
+{
+    struct probe_target t = target("broker", "fake://", 1);
+    t.endpoint.url.scheme = "fake";
+    t.endpoint.username = "ops";
+    t.timeout_ns = ms * NS_PER_MS;
+    driver = driver_does;
+    opened = closed = 0;
+    probe(&t, cancel_fd);
+    assert_int_equal(opened, 1);
+    assert_int_equal(closed, 1);
+}
+
+static void broker_states(void **state)
+{
+    (void)state;
+    probe_broker(DRIVER_UP, 5000, -1);
+    assert_int_equal(sample.health, HEALTH_UP);
+    assert_string_equal(sample.code, "FAKE");
+    assert_true(sample.phases.connect >= 0 && sample.phases.total >= sample.phases.connect);
+    probe_broker(DRIVER_ALARM, 5000, -1);
+    assert_int_equal(sample.health, HEALTH_DEGRADED);
+    assert_string_equal(sample.reason, "memory alarm");
+    probe_broker(DRIVER_AUTH, 5000, -1);
+    assert_down(ERR_AUTH, "AUTH", "the broker refused user ops");
+    probe_broker(DRIVER_HANG, 150, -1);
+    assert_down(ERR_TIMEOUT, "TIMEOUT", "no answer");
+    assert_true(took_ms >= 149 && took_ms < 250);
+}
+
+static void broker_is_cancelled_through_its_flag(void **state)
+{
+    (void)state;
+    int cancel_fd = eventfd(1, EFD_CLOEXEC);
+    probe_broker(DRIVER_HANG, 30000, cancel_fd);
+    assert_int_equal(sample.error, ERR_CANCELLED);
+    assert_true(took_ms < 2000);
+    close(cancel_fd);
+}
+
+static void what_nobody_can_probe(void **state)
+{
+    (void)state;
+    struct probe_target t = target("broker", "carrier-pigeon://", 1);
+    t.endpoint.url.scheme = "carrier-pigeon";
+    probe(&t, -1);
+    assert_down(ERR_UNSUPPORTED, "UNSUPPORTED", "no driver for carrier-pigeon addresses");
+    t.kind = "semaphore";
+    probe(&t, -1);
+    assert_down(ERR_UNSUPPORTED, "UNSUPPORTED", "there is no probe of the kind semaphore");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(tcp_up_and_refused),
+        cmocka_unit_test(tcp_without_a_port_says_so),
+        cmocka_unit_test(tcp_every_host_must_answer),
+        cmocka_unit_test(rest_up_is_any_2xx),
+        cmocka_unit_test(rest_expected_status),
+        cmocka_unit_test(rest_headers),
+        cmocka_unit_test(rest_body),
+        cmocka_unit_test(rest_json),
+        cmocka_unit_test(rest_json_that_is_none),
+        cmocka_unit_test(rest_failures_of_the_wire),
+        cmocka_unit_test(rest_credentials_leave_the_address),
+        cmocka_unit_test(slow_answers_degrade),
+        cmocka_unit_test(silence_ends_at_the_time_out_and_by_cancel),
+        cmocka_unit_test(broker_states),
+        cmocka_unit_test(broker_is_cancelled_through_its_flag),
+        cmocka_unit_test(what_nobody_can_probe),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
