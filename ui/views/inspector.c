@@ -168,15 +168,22 @@ static void draw_node(struct frame *f, struct rect r, const struct inspector *i,
                 n->flags & (FIELD_DUPLICATE | FIELD_UNKNOWN) ? ROLE_WARN : ROLE_TREE_TYPE, type);
 }
 
+static void draw_no_tree(const struct inspector *i, struct frame *f, struct rect r)
+{
+    if (!i->message->payload.data)
+        canvas_text(f->canvas, r.x + 1, r.y, r.w - 2, ROLE_MUTED, "The payload is null: there is none.");
+    else if (i->message->payload.len == 0)
+        canvas_text(f->canvas, r.x + 1, r.y, r.w - 2, ROLE_MUTED, "The payload is empty: 0 bytes.");
+    else
+        canvas_printf(f->canvas, r.x + 1, r.y, r.w - 2, ROLE_CRIT, "✖ %s", i->tree.error);
+}
+
 static void draw_tree(struct inspector *i, struct frame *f, struct rect r)
 {
     i->height = r.h > 0 ? (size_t)r.h : 0;
     scroll_to(&i->top, i->at, i->row_count, i->height);
     if (i->row_count == 0)
-        canvas_text(f->canvas, r.x, r.y, r.w, ROLE_MUTED,
-                    !i->message->payload.data      ? "The payload is null: there is none."
-                    : i->message->payload.len == 0 ? "The payload is empty: 0 bytes."
-                                                   : "Nothing could be read; the bytes are beside.");
+        draw_no_tree(i, f, r);
     for (size_t row = 0; row < i->height && i->top + row < i->row_count; row++) {
         struct rect line = {r.x, r.y + (int)row, r.w, 1};
         draw_node(f, (struct rect){r.x + 2, line.y, r.w - 2, 1}, i, i->rows[i->top + row]);
@@ -212,7 +219,11 @@ static void draw_hex_row(const struct inspector *i, struct frame *f, struct rect
         size_t at = from + n;
         bool marked =
             mark && mark->layer == i->layer && at >= mark->offset && at < (size_t)mark->offset + mark->length;
-        draw_byte(f, x + (int)n * 3, text_x + (int)n, r.y, data.data[at], marked ? ROLE_HEX_MARK : ROLE_HEX,
+        bool wrong = !i->tree.complete && i->layer == 0 && at == i->tree.error_at;
+        draw_byte(f, x + (int)n * 3, text_x + (int)n, r.y, data.data[at],
+                  wrong    ? ROLE_FAULT
+                  : marked ? ROLE_HEX_MARK
+                           : ROLE_HEX,
                   i->pane == PANE_HEX && at == i->byte);
         bool on = marked && n + 1 < i->per_row && at + 1 < (size_t)mark->offset + mark->length;
         if (on)
@@ -295,7 +306,8 @@ static void draw_pane(struct view *v, struct frame *f, struct rect r, enum pane 
     case PANE_TREE:
         draw_tree(i, f, (struct rect){r.x + 1, r.y + 1, r.w - 2, r.h - 2});
         snprintf(title, sizeof title, "Tree  %s", i->choice.decoder->name);
-        box(v, f, r, pane, title, "v decoder");
+        snprintf(size, sizeof size, "✖ at byte %u", i->tree.error_at);
+        box(v, f, r, pane, title, i->tree.complete || !i->message->payload.data ? "v decoder" : size);
         break;
     case PANE_HEX:
         draw_hex(i, f, inside);

@@ -12,13 +12,15 @@
 #include "decoders/hex.h"
 #include "decoders/json.h"
 #include "decoders/text.h"
+#include "decoders/unwrap.h"
 #include "ui/screen.h"
 
 #include "base/log.h"
 
 #include <unistd.h>
 
-static const struct decoder_ops *const decoders[] = {&json_decoder, &text_decoder, &hex_decoder, NULL};
+static const struct decoder_ops *const decoders[] = {&json_decoder, &unwrap_decoder, &text_decoder,
+                                                     &hex_decoder, NULL};
 
 struct stage {
     struct config config;
@@ -300,6 +302,29 @@ static void inspector(void **state)
     }
 }
 
+/* An unwrapped layer has bytes of its own: the cursor in the tree changes between them. */
+static void inspector_layers(void **state)
+{
+    static const char wrapped[] = "eyJiYXNlNjQiOnRydWUsInNheXMiOiJoZWxsbyJ9";
+    struct stage s;
+    (void)state;
+    AT_BOTH_SIZES(s, true)
+    {
+        open_tail(&s);
+        fake_message(s.hub, 0, "orders", "k", bytes_of_text(wrapped), 0);
+        screen_event(s.screen, HUB_TAIL);
+        type(&s, "\r");
+        golden(&s, "inspector-layers");
+        type(&s, "G");
+        golden(&s, "inspector-layers-last");
+        fake_message(s.hub, 1, "orders", "k", bytes_of_text("{\"id\":1,\"list\":[1,2,oops"), 0);
+        type(&s, "]");
+        golden(&s, "inspector-broken");
+        type(&s, "v");
+        golden(&s, "inspector-not-it");
+    }
+}
+
 static void log_screen(void **state)
 {
     struct stage s;
@@ -453,6 +478,7 @@ int main(void)
         cmocka_unit_test(tail_remarks),
         cmocka_unit_test(tail_find),
         cmocka_unit_test(inspector),
+        cmocka_unit_test(inspector_layers),
         cmocka_unit_test(log_screen),
         cmocka_unit_test(help),
         cmocka_unit_test(command_line),
