@@ -1,0 +1,139 @@
+#include "brokers/kafka/kafka_internal.h"
+
+#include <stdio.h>
+
+enum err kafka_err(rd_kafka_resp_err_t e)
+{
+    switch (e) {
+    case RD_KAFKA_RESP_ERR_NO_ERROR: return ERR_OK;
+    case RD_KAFKA_RESP_ERR__AUTHENTICATION:
+    case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED:
+    case RD_KAFKA_RESP_ERR_UNSUPPORTED_SASL_MECHANISM:
+    case RD_KAFKA_RESP_ERR_ILLEGAL_SASL_STATE: return ERR_AUTH;
+    case RD_KAFKA_RESP_ERR__SSL: return ERR_TLS;
+    case RD_KAFKA_RESP_ERR__TRANSPORT:
+    case RD_KAFKA_RESP_ERR__RESOLVE:
+    case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
+    case RD_KAFKA_RESP_ERR_BROKER_NOT_AVAILABLE:
+    case RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE:
+    case RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE:
+    case RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS:
+    case RD_KAFKA_RESP_ERR_NOT_COORDINATOR:
+    case RD_KAFKA_RESP_ERR_NETWORK_EXCEPTION: return ERR_UNREACHABLE;
+    case RD_KAFKA_RESP_ERR__TIMED_OUT:
+    case RD_KAFKA_RESP_ERR__TIMED_OUT_QUEUE:
+    case RD_KAFKA_RESP_ERR__MSG_TIMED_OUT:
+    case RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT: return ERR_TIMEOUT;
+    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_POLICY_VIOLATION: return ERR_DENIED;
+    case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+    case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
+    case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
+    case RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION: return ERR_NOTFOUND;
+    case RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS: return ERR_EXISTS;
+    case RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE:
+    case RD_KAFKA_RESP_ERR_UNSUPPORTED_VERSION: return ERR_UNSUPPORTED;
+    case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+    case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE: return ERR_LIMIT;
+    case RD_KAFKA_RESP_ERR__QUEUE_FULL: return ERR_BUSY;
+    case RD_KAFKA_RESP_ERR__INVALID_ARG: return ERR_USAGE;
+    case RD_KAFKA_RESP_ERR__BAD_MSG: return ERR_PROTOCOL;
+    default: return ERR_FAILED;
+    }
+}
+
+/* What the library and the brokers say, in their words, and what that means here (seen with librdkafka 2.0.2 and Kafka
+ * 3.9). First match wins. */
+static const struct {
+    const char *words;
+    enum err code;
+    bool decisive;
+    const char *next;
+} meanings[] = {
+    {"SSL listener", ERR_TLS, true, "the port speaks TLS: use kafkas:// or `tls: {...}`"},
+    {"certificate verify failed", ERR_TLS, true,
+     "name the authority's certificate: `tls: {ca: FILE}` or ?ca=FILE"},
+    {"wrong version number", ERR_TLS, true, "the port doesn't speak TLS: use kafka:// or another port"},
+    {"SSL handshake", ERR_TLS, true, "check the port, and `tls:` of this endpoint"},
+    {"might require SASL", ERR_AUTH, true, "the port wants a login: give `username` and a password"},
+    {"Unsupported SASL mechanism", ERR_AUTH, true,
+     "set `options: {sasl.mechanisms: ...}` to one that the broker has"},
+    {"Invalid username or password", ERR_AUTH, true, "check `username` and the password"},
+    {"Failed to resolve", ERR_UNREACHABLE, false,
+     "check the name; a cluster that answers may call its brokers by names unknown on this machine"},
+    {"Connection refused", ERR_UNREACHABLE, false, "check host and port, and that the broker runs"},
+};
+
+static const char *look_up(const char *text, enum err *code, bool *decisive)
+{
+    for (size_t i = 0; i < sizeof meanings / sizeof *meanings; i++) {
+        if (strstr(text, meanings[i].words)) {
+            *code = meanings[i].code;
+            *decisive = meanings[i].decisive;
+            return meanings[i].next;
+        }
+    }
+    *decisive = *code == ERR_AUTH || *code == ERR_TLS;
+    return NULL;
+}
+
+static const char *next_of(const struct kafka_state *s, enum err code, const char *known)
+{
+    if (code == ERR_AUTH && s->scram)
+        return "Kafka 4.x refuses this library's SCRAM (librdkafka < 2.6.1), or the password is wrong";
+    if (known)
+        return known;
+    switch (code) {
+    case ERR_AUTH: return "check `username`, the password and `options: {sasl.mechanisms: ...}`";
+    case ERR_TLS: return "check `tls:` of this endpoint";
+    case ERR_UNREACHABLE: return "check host and port, and that the broker runs";
+    case ERR_TIMEOUT: return "check host, port and what lies between";
+    case ERR_DENIED: return "ask for an ACL that allows this";
+    default: return NULL;
+    }
+}
+
+static enum err describe(const struct broker *b, enum err code, const char *what, const char *text,
+                         struct err_info *err)
+{
+    bool decisive;
+    const struct kafka_state *s = b->state;
+    const char *known = look_up(text, &code, &decisive);
+    const char *next = next_of(s, code, known);
+    err_set(err, code, "%s%s%s", what, *what ? ": " : "", text);
+    err_where(err, "%s", b->endpoint->name);
+    if (next)
+        err_next(err, "%s", next);
+    return code;
+}
+
+enum err kafka_fail(const struct broker *b, rd_kafka_resp_err_t e, const char *what, struct err_info *err)
+{
+    return describe(b, kafka_err(e), what, rd_kafka_err2str(e), err);
+}
+
+void kafka_trouble_note(struct kafka_trouble *t, rd_kafka_resp_err_t e, const char *reason)
+{
+    if (e == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
+        if (!t->all_down_ns)
+            t->all_down_ns = clock_mono_ns();
+        if (t->code)
+            return;
+    }
+    enum err code = kafka_err(e);
+    bool decisive;
+    (void)look_up(reason, &code, &decisive);
+    if (t->code && t->decisive && !decisive)
+        return;
+    t->code = code;
+    t->decisive = decisive;
+    text_copy(t->text, sizeof t->text, reason);
+}
+
+enum err kafka_trouble_fail(const struct broker *b, struct err_info *err)
+{
+    const struct kafka_state *s = b->state;
+    return describe(b, s->trouble.code, "", s->trouble.text, err);
+}

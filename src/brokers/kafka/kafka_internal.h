@@ -1,0 +1,105 @@
+/* What the files of the Kafka driver share. Private to src/brokers/kafka/. */
+#ifndef SIGNALBOX_BROKERS_KAFKA_INTERNAL_H
+#define SIGNALBOX_BROKERS_KAFKA_INTERNAL_H
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/text.h"
+#include "model/broker.h"
+
+#include <librdkafka/rdkafka.h>
+
+#define KAFKA_PORT 9092
+
+/* The worst that the connection has said of itself. Worker thread only: the library reports it inside rd_kafka_poll. */
+struct kafka_trouble {
+    enum err code; /* ERR_OK: none */
+    char text[256];
+    bool decisive;       /* trying again cannot help: wrong password, wrong certificate */
+    int64_t all_down_ns; /* monotonic: since when no broker answers; 0: some may */
+};
+
+struct kafka_read;
+struct kafka_publish;
+
+struct kafka_state {
+    const char *source; /* the endpoint's name, for the log; any thread */
+    bool mock;
+    bool scram;
+    int event_fd; /* written by the library when a queue of ours gets something, and by interrupt */
+    rd_kafka_t *rk;
+    rd_kafka_queue_t *events;
+    struct kafka_trouble trouble;
+    struct kafka_read *read;
+    struct kafka_publish *publish;
+};
+
+/* ---- kafka_options.c ---- */
+
+/* A handle with this endpoint's options; NULL with *err (CONFIG names the option). Connects lazily. */
+rd_kafka_t *kafka_handle_new(struct broker *b, rd_kafka_type_t type, bool committed, struct err_info *err);
+bool kafka_is_mock(const struct endpoint *e);
+
+/* ---- kafka_errors.c ---- */
+
+enum err kafka_err(rd_kafka_resp_err_t e);
+/* Fills *err from a library's error: "WHAT: its text", with the endpoint and the next step. */
+enum err kafka_fail(const struct broker *b, rd_kafka_resp_err_t e, const char *what, struct err_info *err);
+/* Keeps what an error event says, the first decisive one longest. */
+void kafka_trouble_note(struct kafka_trouble *t, rd_kafka_resp_err_t e, const char *reason);
+enum err kafka_trouble_fail(const struct broker *b, struct err_info *err);
+
+/* ---- kafka.c ---- */
+
+/* Milliseconds left of b->deadline_ns, at least 1. */
+int kafka_left_ms(const struct broker *b);
+/* Waits for the library, interrupt or wake_fd. */
+void kafka_wait(struct broker *b, int timeout_ms);
+void kafka_drain(
+    struct kafka_state *s); /* the descriptor: before looking at the queues, so that nothing is missed */
+/* The queue writes the session's descriptor from now on; drop ends that before the descriptor can be another's. */
+void kafka_queue_watch(struct kafka_state *s, rd_kafka_queue_t *queue);
+void kafka_queue_drop(rd_kafka_queue_t **queue);
+
+/* ---- kafka_metadata.c ---- */
+
+/* One topic's metadata, or all topics' for NULL. Never creates. The caller frees with rd_kafka_metadata_destroy. */
+enum err kafka_metadata(struct broker *b, const char *topic, const struct rd_kafka_metadata **md,
+                        struct err_info *err);
+/* As above for one topic that must exist: ERR_NOTFOUND names the nearest. */
+enum err kafka_topic_metadata(struct broker *b, const char *topic, const struct rd_kafka_metadata **md,
+                              struct err_info *err);
+/* Asks one kind of offset for every row of the list at once: OFFSET_BEGINNING, OFFSET_END, or milliseconds since 1970.
+ * Each row's own err says what failed for it. Rows' offsets are overwritten. */
+enum err kafka_offsets(struct broker *b, rd_kafka_t *rk, rd_kafka_topic_partition_list_t *rows, int64_t which,
+                       struct err_info *err);
+enum err kafka_list(struct broker *b, const char *pattern, uint32_t flags, struct channel_list *list,
+                    struct err_info *err);
+enum err kafka_ping(struct broker *b, struct sample *sample, struct err_info *err);
+
+/* ---- kafka_read.c, kafka_start.c ---- */
+
+enum err kafka_read_open(struct broker *b, const struct read_request *request, const struct read_sink *sink,
+                         struct err_info *err);
+enum err kafka_read_step(struct broker *b, int timeout_ms, struct err_info *err);
+void kafka_read_pause(struct broker *b, bool pause);
+void kafka_read_progress(struct broker *b, struct read_progress *progress);
+enum err kafka_read_close(struct broker *b, struct err_info *err);
+
+/* ---- kafka_publish.c ---- */
+
+enum err kafka_publish_open(struct broker *b, const struct channel_name *to, uint32_t flags,
+                            const struct publish_sink *sink, struct err_info *err);
+enum err kafka_publish_message(struct broker *b, const struct message *m, uint64_t token,
+                               struct err_info *err);
+enum err kafka_publish_step(struct broker *b, int timeout_ms, size_t *pending, struct err_info *err);
+void kafka_publish_close(struct broker *b);
+/* The library's delivery report: called inside rd_kafka_poll of the producing handle. */
+void kafka_publish_delivered(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque);
+
+/* ---- kafka_groups.c ---- */
+
+enum err kafka_groups(struct broker *b, const char *pattern, group_sink *sink, void *context,
+                      struct err_info *err);
+
+#endif

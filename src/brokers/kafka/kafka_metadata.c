@@ -1,0 +1,271 @@
+/* Topics as the cluster knows them: metadata, watermarks, the listing, the broker's health. */
+#include "brokers/kafka/kafka_internal.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define NO_PURGE   "Kafka's DeleteRecords is not offered yet by this driver"
+#define BYTES_WHY  "librdkafka 2.0 cannot ask for sizes on disk"
+#define NAMES_MOST 4096
+
+static enum err metadata_with(struct broker *b, rd_kafka_topic_t *topic, const char *name,
+                              const struct rd_kafka_metadata **md, struct err_info *err)
+{
+    struct kafka_state *s = b->state;
+    rd_kafka_resp_err_t e = rd_kafka_metadata(s->rk, topic == NULL, topic, md, kafka_left_ms(b));
+    if (!e)
+        return ERR_OK;
+    char what[300];
+    snprintf(what, sizeof what, "metadata%s%s", name ? " of " : "", name ? name : "");
+    return kafka_fail(b, e, what, err);
+}
+
+enum err kafka_metadata(struct broker *b, const char *name, const struct rd_kafka_metadata **md,
+                        struct err_info *err)
+{
+    struct kafka_state *s = b->state;
+    *md = NULL;
+    if (!name)
+        return metadata_with(b, NULL, NULL, md, err);
+    rd_kafka_topic_t *topic = rd_kafka_topic_new(s->rk, name, NULL);
+    if (!topic)
+        return kafka_fail(b, rd_kafka_last_error(), name, err);
+    enum err e = metadata_with(b, topic, name, md, err);
+    rd_kafka_topic_destroy(topic);
+    return e;
+}
+
+static enum err not_found(struct broker *b, const char *name, struct err_info *err)
+{
+    const struct rd_kafka_metadata *all = NULL;
+    const char *near = NULL;
+    if (!kafka_metadata(b, NULL, &all, NULL)) {
+        size_t n = (size_t)all->topic_cnt < NAMES_MOST ? (size_t)all->topic_cnt : NAMES_MOST;
+        const char **names = calloc(n + 1, sizeof *names);
+        for (size_t i = 0; names && i < n; i++)
+            names[i] = all->topics[i].topic;
+        near = names ? text_nearest(name, names) : NULL;
+        free(names);
+    }
+    err_set(err, ERR_NOTFOUND, "no topic %s", name);
+    err_where(err, "%s", b->endpoint->name);
+    if (near)
+        err_next(err, "did you mean %s?", near);
+    else
+        err_next(err, "signalbox ls %s shows its topics", b->endpoint->name);
+    if (all)
+        rd_kafka_metadata_destroy(all);
+    return ERR_NOTFOUND;
+}
+
+enum err kafka_topic_metadata(struct broker *b, const char *name, const struct rd_kafka_metadata **md,
+                              struct err_info *err)
+{
+    enum err e = kafka_metadata(b, name, md, err);
+    if (e)
+        return e;
+    rd_kafka_resp_err_t te =
+        (*md)->topic_cnt == 1 ? (*md)->topics[0].err : RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+    if (!te && (*md)->topics[0].partition_cnt > 0)
+        return ERR_OK;
+    rd_kafka_metadata_destroy(*md);
+    *md = NULL;
+    if (!te || kafka_err(te) == ERR_NOTFOUND)
+        return not_found(b, name, err);
+    return kafka_fail(b, te, name, err);
+}
+
+enum err kafka_offsets(struct broker *b, rd_kafka_t *rk, rd_kafka_topic_partition_list_t *rows, int64_t which,
+                       struct err_info *err)
+{
+    if (rows->cnt == 0)
+        return ERR_OK;
+    for (int i = 0; i < rows->cnt; i++) {
+        rows->elems[i].offset = which;
+        rows->elems[i].err = RD_KAFKA_RESP_ERR_NO_ERROR;
+    }
+    rd_kafka_resp_err_t e = rd_kafka_offsets_for_times(rk, rows, kafka_left_ms(b));
+    return e ? kafka_fail(b, e, "offsets", err) : ERR_OK;
+}
+
+/* ---- the listing ---- */
+
+static bool internal_name(const char *name)
+{
+    return text_starts(name, "__");
+}
+
+static bool looks_dead(const char *name)
+{
+    static const char *const endings[] = {"dlt",         "dlq",          "deadletter",
+                                          "dead-letter", "dead-letters", "dead_letter"};
+    size_t len = strlen(name);
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        size_t n = strlen(endings[i]);
+        if (len > n && strchr(".-_", name[len - n - 1]) && text_equal_nocase(name + len - n, endings[i]))
+            return true;
+    }
+    return false;
+}
+
+static void fill_capabilities(const struct kafka_state *s, struct channel *c)
+{
+    for (int i = 0; i < CAPABILITIES; i++)
+        c->why_not[i] = NULL;
+    c->why_not[CAN_PURGE] = NO_PURGE;
+    if (s->mock) {
+        c->why_not[CAN_GROUPS] = "the mock cluster keeps no groups";
+        c->why_not[CAN_CREATE] = "the mock cluster answers no administration";
+        c->why_not[CAN_PURGE] = "the mock cluster answers no administration";
+    }
+}
+
+static void fill_channel(const struct kafka_state *s, struct channel *c,
+                         const struct rd_kafka_metadata_topic *t)
+{
+    int leaderless = 0;
+    for (int i = 0; i < t->partition_cnt; i++)
+        leaderless += t->partitions[i].leader < 0;
+    c->partitions = t->partition_cnt;
+    c->internal = internal_name(t->topic);
+    c->dead_letters = looks_dead(t->topic);
+    c->bytes_why = BYTES_WHY;
+    c->browse_effect = c->tap_effect = EFFECT_NONE;
+    snprintf(c->detail, sizeof c->detail, "topic, %d partition%s", t->partition_cnt,
+             t->partition_cnt == 1 ? "" : "s");
+    if (t->err)
+        text_copy(c->state, sizeof c->state, rd_kafka_err2str(t->err));
+    else if (leaderless)
+        snprintf(c->state, sizeof c->state, "no leader for %d of %d partitions", leaderless,
+                 t->partition_cnt);
+    fill_capabilities(s, c);
+}
+
+/* Rows of all partitions that have a leader, in the order of the channels. Asking for the others would wait in vain. */
+static rd_kafka_topic_partition_list_t *partition_rows(const struct rd_kafka_metadata *md,
+                                                       const struct channel_list *list)
+{
+    rd_kafka_topic_partition_list_t *rows = rd_kafka_topic_partition_list_new(64);
+    size_t at = 0; /* the list has some of the topics, in the same order */
+    for (int t = 0; t < md->topic_cnt && at < list->count; t++) {
+        const struct rd_kafka_metadata_topic *topic = &md->topics[t];
+        if (strcmp(topic->topic, list->items[at].name) != 0)
+            continue;
+        at++;
+        for (int p = 0; p < topic->partition_cnt; p++)
+            if (topic->partitions[p].leader >= 0)
+                rd_kafka_topic_partition_list_add(rows, topic->topic, topic->partitions[p].id);
+    }
+    return rows;
+}
+
+static void sum_up(struct channel *c, const rd_kafka_topic_partition_list_t *low,
+                   const rd_kafka_topic_partition_list_t *high, int at, int count)
+{
+    int64_t depth = 0, total = 0;
+    bool known = count == c->partitions && count > 0;
+    for (int i = at; i < at + count; i++) {
+        known = known && !low->elems[i].err && !high->elems[i].err && high->elems[i].offset >= 0;
+        depth += high->elems[i].offset - low->elems[i].offset;
+        total += high->elems[i].offset;
+    }
+    if (!known)
+        return;
+    c->depth = depth;
+    c->depth_upper = true;
+    c->in_total = total;
+}
+
+static void add_watermarks(struct channel_list *list, const rd_kafka_topic_partition_list_t *low,
+                           const rd_kafka_topic_partition_list_t *high)
+{
+    int at = 0;
+    for (size_t i = 0; i < list->count; i++) {
+        int count = 0;
+        while (at + count < low->cnt && strcmp(low->elems[at + count].topic, list->items[i].name) == 0)
+            count++;
+        sum_up(&list->items[i], low, high, at, count);
+        at += count;
+    }
+}
+
+static void list_watermarks(struct broker *b, const struct rd_kafka_metadata *md, struct channel_list *list)
+{
+    struct kafka_state *s = b->state;
+    struct err_info err = {.code = ERR_OK};
+    rd_kafka_topic_partition_list_t *low = partition_rows(md, list);
+    rd_kafka_topic_partition_list_t *high = rd_kafka_topic_partition_list_copy(low);
+    enum err e = kafka_offsets(b, s->rk, low, RD_KAFKA_OFFSET_BEGINNING, &err);
+    if (!e)
+        e = kafka_offsets(b, s->rk, high, RD_KAFKA_OFFSET_END, &err);
+    if (!e) {
+        add_watermarks(list, low, high);
+    } else {
+        list->complete = false;
+        snprintf(list->note, sizeof list->note, "depths are missing: %.160s", err.text);
+    }
+    rd_kafka_topic_partition_list_destroy(low);
+    rd_kafka_topic_partition_list_destroy(high);
+}
+
+static bool wanted(const struct rd_kafka_metadata_topic *t, const char *pattern, uint32_t flags)
+{
+    if (pattern && strcmp(pattern, t->topic) == 0)
+        return true;
+    return text_glob(pattern, t->topic) && ((flags & READ_INTERNAL) || !internal_name(t->topic));
+}
+
+enum err kafka_list(struct broker *b, const char *pattern, uint32_t flags, struct channel_list *list,
+                    struct err_info *err)
+{
+    struct kafka_state *s = b->state;
+    const struct rd_kafka_metadata *md = NULL;
+    bool plain = pattern && *pattern && !strpbrk(pattern, "*?");
+    enum err e = plain ? kafka_topic_metadata(b, pattern, &md, err) : kafka_metadata(b, NULL, &md, err);
+    if (plain && e == ERR_NOTFOUND)
+        return ERR_OK;
+    if (e)
+        return e;
+    for (int i = 0; i < md->topic_cnt; i++) {
+        struct channel *c = wanted(&md->topics[i], pattern, flags)
+                                ? channel_list_add(list, md->topics[i].topic, CHANNEL_TOPIC)
+                                : NULL;
+        if (c)
+            fill_channel(s, c, &md->topics[i]);
+    }
+    if (s->mock)
+        text_copy(list->version, sizeof list->version, "Kafka (librdkafka's mock cluster)");
+    list_watermarks(b, md, list);
+    rd_kafka_metadata_destroy(md);
+    return ERR_OK;
+}
+
+/* ---- health ---- */
+
+enum err kafka_ping(struct broker *b, struct sample *sample, struct err_info *err)
+{
+    const struct rd_kafka_metadata *md = NULL;
+    struct kafka_state *s = b->state;
+    rd_kafka_poll(s->rk, 0);
+    enum err e = kafka_metadata(b, NULL, &md, err);
+    if (e)
+        return e;
+    int offline = 0, thin = 0;
+    for (int t = 0; t < md->topic_cnt; t++) {
+        for (int p = 0; p < md->topics[t].partition_cnt; p++) {
+            const struct rd_kafka_metadata_partition *row = &md->topics[t].partitions[p];
+            offline += row->leader < 0;
+            thin += row->isr_cnt < row->replica_cnt;
+        }
+    }
+    sample->health = offline || thin ? HEALTH_DEGRADED : HEALTH_UP;
+    snprintf(sample->code, sizeof sample->code, "%d broker%s", md->broker_cnt,
+             md->broker_cnt == 1 ? "" : "s");
+    if (offline)
+        snprintf(sample->reason, sizeof sample->reason, "%d partitions have no leader", offline);
+    else if (thin)
+        snprintf(sample->reason, sizeof sample->reason, "%d partitions lack replicas in sync", thin);
+    rd_kafka_metadata_destroy(md);
+    return ERR_OK;
+}

@@ -1,0 +1,193 @@
+#include "brokers/kafka/kafka_internal.h"
+
+#include "base/buffer.h"
+#include "base/log.h"
+
+#include <stdio.h>
+
+/* What signalbox promises rests on these: no group, no commit, no topic created. The user's options may not change them. */
+static const char *const reserved[] = {
+    "bootstrap.servers",   "metadata.broker.list",     "group.id",
+    "enable.auto.commit",  "auto.commit.enable",       "enable.auto.offset.store",
+    "offset.store.method", "allow.auto.create.topics", "enable.partition.eof",
+    "isolation.level",     "transactional.id",         "test.mock.num.brokers",
+};
+
+static const struct option common_settings[] = {
+    {"client.id", "signalbox"},
+    {"socket.keepalive.enable", "true"},
+    {"receive.message.max.bytes", "300000000"}, /* a message of LIMIT_MESSAGE and what surrounds it */
+    {"reconnect.backoff.max.ms", "2000"},
+};
+
+/* The library's own queue holds about LIMIT_LIBRARY_QUEUE, and one fetch in flight comes on top. */
+static const struct option consumer_settings[] = {
+    {"enable.partition.eof", "true"},
+    /* What retention took away while we were behind is a gap, not a reason to skip to the end. */
+    {"auto.offset.reset", "earliest"},
+    {"auto.commit.enable", "false"},
+    {"enable.auto.commit", "false"},
+    {"enable.auto.offset.store", "false"},
+    {"allow.auto.create.topics", "false"},
+    {"queued.max.messages.kbytes", "8192"},
+    {"queued.min.messages", "1000000"}, /* the bytes above are the limit */
+    {"fetch.max.bytes", "8388608"},
+    {"fetch.message.max.bytes", "4194304"},
+    {"fetch.error.backoff.ms", "50"},
+};
+
+static const struct option producer_settings[] = {
+    {"message.max.bytes", "268435456"},      {"acks", "all"},
+    {"enable.idempotence", "true"},          {"linger.ms", "2"},
+    {"message.timeout.ms", "30000"},         {"queue.buffering.max.messages", "100000"},
+    {"queue.buffering.max.kbytes", "65536"},
+};
+
+bool kafka_is_mock(const struct endpoint *e)
+{
+    const char *mock = endpoint_option(e, "signalbox.mock");
+    return mock && strcmp(mock, "yes") == 0;
+}
+
+static void on_log(const rd_kafka_t *rk, int level, const char *facility, const char *text)
+{
+    const struct kafka_state *s = rd_kafka_opaque(rk);
+    enum log_level ours = level <= 3 ? LOG_WARN : level <= 6 ? LOG_INFO : LOG_DEBUG;
+    log_write(ours, s ? s->source : "kafka", "%s: %s", facility, text);
+}
+
+static void on_error(rd_kafka_t *rk, int e, const char *reason, void *opaque)
+{
+    (void)rk;
+    struct kafka_state *s = opaque;
+    kafka_trouble_note(&s->trouble, (rd_kafka_resp_err_t)e, reason);
+}
+
+static void set_all(rd_kafka_conf_t *conf, const struct option *settings, size_t count)
+{
+    char text[256];
+    for (size_t i = 0; i < count; i++)
+        (void)rd_kafka_conf_set(conf, settings[i].name, settings[i].value, text, sizeof text);
+}
+
+static bool bootstrap(struct buffer *into, const struct url *url)
+{
+    for (size_t i = 0; i < url->host_count; i++) {
+        const char *host = url->hosts[i].host;
+        bool v6 = strchr(host, ':') != NULL;
+        int port = url->hosts[i].port ? url->hosts[i].port : KAFKA_PORT;
+        buffer_printf(into, "%s%s%s%s:%d", i ? "," : "", v6 ? "[" : "", host, v6 ? "]" : "", port);
+    }
+    return buffer_ok(into) && into->len;
+}
+
+static const char *sasl_mechanism(const struct endpoint *e)
+{
+    const char *m = endpoint_option(e, "sasl.mechanisms");
+    return m ? m : endpoint_option(e, "sasl.mechanism");
+}
+
+static void set_security(struct kafka_state *s, rd_kafka_conf_t *conf, const struct endpoint *e)
+{
+    bool tls = e->tls.on || (e->url.scheme && strcmp(e->url.scheme, "kafkas") == 0);
+    const char *mechanism = sasl_mechanism(e);
+    bool sasl = e->username || mechanism;
+    struct option settings[10];
+    size_t n = 0;
+    s->scram = mechanism && text_starts(mechanism, "SCRAM");
+    settings[n++] = (struct option){"security.protocol", tls    ? sasl ? "sasl_ssl" : "ssl"
+                                                         : sasl ? "sasl_plaintext"
+                                                                : "plaintext"};
+    if (sasl && !mechanism)
+        settings[n++] = (struct option){"sasl.mechanisms", "PLAIN"};
+    if (e->username)
+        settings[n++] = (struct option){"sasl.username", e->username};
+    if (e->password)
+        settings[n++] = (struct option){"sasl.password", e->password};
+    if (e->tls.ca)
+        settings[n++] = (struct option){"ssl.ca.location", e->tls.ca};
+    if (e->tls.cert)
+        settings[n++] = (struct option){"ssl.certificate.location", e->tls.cert};
+    if (e->tls.key)
+        settings[n++] = (struct option){"ssl.key.location", e->tls.key};
+    settings[n++] =
+        (struct option){"enable.ssl.certificate.verification", e->tls.insecure ? "false" : "true"};
+    settings[n++] =
+        (struct option){"ssl.endpoint.identification.algorithm", e->tls.insecure ? "none" : "https"};
+    set_all(conf, settings, n);
+}
+
+static enum err refuse(const struct endpoint *e, const char *why, struct err_info *err)
+{
+    err_set(err, ERR_CONFIG, "%s", why);
+    err_where(err, "%s", e->name);
+    err_next(err, "correct `options:` of this endpoint; the names are librdkafka's");
+    return ERR_CONFIG;
+}
+
+static enum err set_users(rd_kafka_conf_t *conf, const struct endpoint *e, struct err_info *err)
+{
+    char text[300], why[600];
+    for (size_t i = 0; i < e->option_count; i++) {
+        const struct option *o = &e->options[i];
+        if (text_starts(o->name, "signalbox."))
+            continue;
+        for (size_t k = 0; k < sizeof reserved / sizeof *reserved; k++) {
+            if (strcmp(o->name, reserved[k]) == 0) {
+                snprintf(why, sizeof why, "option %s is signalbox's own to set", o->name);
+                return refuse(e, why, err);
+            }
+        }
+        if (rd_kafka_conf_set(conf, o->name, o->value, text, sizeof text) != RD_KAFKA_CONF_OK) {
+            snprintf(why, sizeof why, "option %s is refused: %s", o->name, text);
+            return refuse(e, why, err);
+        }
+    }
+    return ERR_OK;
+}
+
+static enum err fill(struct broker *b, rd_kafka_conf_t *conf, rd_kafka_type_t type, bool committed,
+                     struct err_info *err)
+{
+    const struct endpoint *e = b->endpoint;
+    struct buffer hosts;
+    buffer_init(&hosts, 8 * KIB);
+    if (!bootstrap(&hosts, &e->url)) {
+        buffer_free(&hosts);
+        return refuse(e, "the address names no host", err);
+    }
+    const struct option first[] = {
+        {"bootstrap.servers", buffer_cstr(&hosts)},
+        {"isolation.level", committed ? "read_committed" : "read_uncommitted"},
+    };
+    set_all(conf, common_settings, sizeof common_settings / sizeof *common_settings);
+    set_all(conf, first, type == RD_KAFKA_CONSUMER ? 2 : 1);
+    buffer_free(&hosts);
+    if (type == RD_KAFKA_CONSUMER)
+        set_all(conf, consumer_settings, sizeof consumer_settings / sizeof *consumer_settings);
+    else
+        set_all(conf, producer_settings, sizeof producer_settings / sizeof *producer_settings);
+    set_security(b->state, conf, e);
+    return set_users(conf, e, err);
+}
+
+rd_kafka_t *kafka_handle_new(struct broker *b, rd_kafka_type_t type, bool committed, struct err_info *err)
+{
+    char text[300] = "";
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    rd_kafka_conf_set_opaque(conf, b->state);
+    rd_kafka_conf_set_log_cb(conf, on_log);
+    rd_kafka_conf_set_error_cb(conf, on_error);
+    if (fill(b, conf, type, committed, err)) {
+        rd_kafka_conf_destroy(conf);
+        return NULL;
+    }
+    if (type == RD_KAFKA_PRODUCER)
+        rd_kafka_conf_set_dr_msg_cb(conf, kafka_publish_delivered);
+    rd_kafka_t *rk = rd_kafka_new(type, conf, text, sizeof text);
+    if (!rk) {
+        rd_kafka_conf_destroy(conf);
+        refuse(b->endpoint, text, err);
+    }
+    return rk;
+}

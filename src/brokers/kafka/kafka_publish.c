@@ -1,0 +1,250 @@
+/* Producing: acknowledged by all replicas in sync, idempotent, one outcome a message through delivery reports. */
+#include "brokers/kafka/kafka_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define CLOSE_FLUSH_MS   500
+#define CREATED_POLL_MS  50
+#define EXISTING_RETRIES 200
+
+struct kafka_publish {
+    rd_kafka_t *rk;
+    rd_kafka_queue_t *events;
+    char topic[256];
+    int32_t partitions;
+    uint32_t flags;
+    struct publish_sink sink;
+    size_t pending;
+    bool closing;
+};
+
+static void report(struct kafka_publish *p, struct publish_outcome *o)
+{
+    p->pending--;
+    if (p->sink.outcome)
+        p->sink.outcome(p->sink.context, o);
+}
+
+static enum outcome outcome_of(const rd_kafka_message_t *m)
+{
+    if (!m->err)
+        return OUTCOME_CONFIRMED;
+    return rd_kafka_message_status(m) == RD_KAFKA_MSG_STATUS_POSSIBLY_PERSISTED ? OUTCOME_UNKNOWN
+                                                                                : OUTCOME_REFUSED;
+}
+
+void kafka_publish_delivered(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
+{
+    (void)rk;
+    struct kafka_state *s = opaque;
+    struct kafka_publish *p = s->publish;
+    if (!p || p->pending == 0)
+        return;
+    struct publish_outcome o = {.token = (uint64_t)(uintptr_t)m->_private, .outcome = outcome_of(m)};
+    if (!m->err)
+        o.position = (struct position){POSITION_PARTITION, m->partition, m->offset};
+    else
+        err_set(&o.err, kafka_err(m->err), "%s: %s", p->topic, rd_kafka_err2str(m->err));
+    report(p, &o);
+}
+
+/* ---- opening ---- */
+
+static enum err created(struct broker *b, rd_kafka_event_t *event, const char *name, struct err_info *err)
+{
+    size_t n = 0;
+    const rd_kafka_CreateTopics_result_t *result = event ? rd_kafka_event_CreateTopics_result(event) : NULL;
+    const rd_kafka_topic_result_t **topics = result ? rd_kafka_CreateTopics_result_topics(result, &n) : NULL;
+    if (!event)
+        return kafka_fail(b, RD_KAFKA_RESP_ERR__TIMED_OUT, "creating the topic", err);
+    if (rd_kafka_event_error(event))
+        return kafka_fail(b, rd_kafka_event_error(event), "creating the topic", err);
+    rd_kafka_resp_err_t e = n ? rd_kafka_topic_result_error(topics[0]) : RD_KAFKA_RESP_ERR_NO_ERROR;
+    if (!e || e == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS)
+        return ERR_OK;
+    enum err code = kafka_fail(b, e, name, err);
+    return code;
+}
+
+/* Partitions and replicas are the broker's defaults. */
+static enum err create(struct broker *b, const char *name, struct err_info *err)
+{
+    struct kafka_state *s = b->state;
+    char text[200];
+    if (s->mock)
+        return err_set(err, ERR_UNSUPPORTED, "the mock cluster answers no administration");
+    rd_kafka_NewTopic_t *topic = rd_kafka_NewTopic_new(name, -1, -1, text, sizeof text);
+    if (!topic)
+        return err_set(err, ERR_USAGE, "topic %s: %s", name, text);
+    rd_kafka_AdminOptions_t *options = rd_kafka_AdminOptions_new(s->rk, RD_KAFKA_ADMIN_OP_CREATETOPICS);
+    (void)rd_kafka_AdminOptions_set_request_timeout(options, kafka_left_ms(b), text, sizeof text);
+    (void)rd_kafka_AdminOptions_set_operation_timeout(options, kafka_left_ms(b), text, sizeof text);
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(s->rk);
+    rd_kafka_CreateTopics(s->rk, &topic, 1, options, queue);
+    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, kafka_left_ms(b));
+    enum err e = created(b, event, name, err);
+    if (event)
+        rd_kafka_event_destroy(event);
+    rd_kafka_queue_destroy(queue);
+    rd_kafka_AdminOptions_destroy(options);
+    rd_kafka_NewTopic_destroy(topic);
+    return e;
+}
+
+static enum err find_or_create(struct broker *b, struct kafka_publish *p, struct err_info *err)
+{
+    const struct rd_kafka_metadata *md = NULL;
+    enum err e = kafka_topic_metadata(b, p->topic, &md, err);
+    if (e == ERR_NOTFOUND && (p->flags & PUBLISH_CREATE)) {
+        e = create(b, p->topic, err);
+        /* The controller said yes; the broker that is asked next may hear of it a moment later. */
+        for (int i = 0; !e && i < EXISTING_RETRIES; i++) {
+            e = kafka_topic_metadata(b, p->topic, &md, err);
+            if (e != ERR_NOTFOUND || clock_mono_ns() >= b->deadline_ns || atomic_load(b->cancelled))
+                break;
+            kafka_wait(b, CREATED_POLL_MS);
+            e = ERR_OK;
+        }
+    }
+    if (!e && !md)
+        e = err_set(err, ERR_TIMEOUT, "topic %s was created, but is not seen yet", p->topic);
+    if (md) {
+        p->partitions = md->topics[0].partition_cnt;
+        rd_kafka_metadata_destroy(md);
+    }
+    return e;
+}
+
+enum err kafka_publish_open(struct broker *b, const struct channel_name *to, uint32_t flags,
+                            const struct publish_sink *sink, struct err_info *err)
+{
+    struct kafka_state *s = b->state;
+    if (to->kind != CHANNEL_ANY && to->kind != CHANNEL_TOPIC)
+        return err_set(err, ERR_NOTFOUND, "Kafka has no %s, only topics", channel_kind_name(to->kind));
+    struct kafka_publish *p = s->publish = calloc(1, sizeof *p);
+    if (!p)
+        return err_set(err, ERR_NOMEM, "no memory for publishing");
+    p->sink = *sink;
+    p->flags = flags;
+    text_copy(p->topic, sizeof p->topic, to->name);
+    enum err e = find_or_create(b, p, err);
+    if (e)
+        return e;
+    p->rk = kafka_handle_new(b, RD_KAFKA_PRODUCER, true, err);
+    if (!p->rk)
+        return err ? err->code : ERR_CONFIG;
+    p->events = rd_kafka_queue_get_main(p->rk);
+    kafka_queue_watch(s, p->events);
+    return ERR_OK;
+}
+
+/* ---- one message ---- */
+
+/* Kafka's headers are bytes; other types arrive from other brokers and are refused rather than turned into text. */
+static enum err headers_of(const struct message *m, rd_kafka_headers_t **out, struct err_info *err)
+{
+    *out = NULL;
+    if (!m->headers.items || !m->headers.count)
+        return ERR_OK;
+    *out = rd_kafka_headers_new(m->headers.count);
+    for (uint32_t i = 0; i < m->headers.count; i++) {
+        const struct header *h = &m->headers.items[i];
+        struct bytes v = h->value.bytes;
+        if (h->value.type == VALUE_VOID)
+            v = BYTES_NULL;
+        else if (h->value.type != VALUE_BYTES && h->value.type != VALUE_STRING) {
+            rd_kafka_headers_destroy(*out);
+            return err_set(err, ERR_UNSUPPORTED, "header %.*s is of type %s; Kafka's headers are bytes",
+                           (int)h->name.len, (const char *)h->name.data, value_type_name(h->value.type));
+        }
+        rd_kafka_header_add(*out, (const char *)h->name.data, (ssize_t)h->name.len, v.data, (ssize_t)v.len);
+    }
+    return ERR_OK;
+}
+
+static int32_t partition_of(const struct kafka_publish *p, const struct message *m)
+{
+    bool fits = (p->flags & PUBLISH_EXACT) && m->position.kind == POSITION_PARTITION &&
+                m->position.partition >= 0 && m->position.partition < p->partitions;
+    return fits ? m->position.partition : RD_KAFKA_PARTITION_UA;
+}
+
+static int64_t time_of(const struct kafka_publish *p, const struct message *m)
+{
+    bool keep = (p->flags & PUBLISH_EXACT) && m->time_ns != TIME_NONE && m->time_ns > 0;
+    return keep ? m->time_ns / NS_PER_MS : 0; /* 0: now */
+}
+
+static enum err produce(struct broker *b, struct kafka_publish *p, const struct message *m, uint64_t token,
+                        rd_kafka_headers_t *headers, struct err_info *err)
+{
+    union {
+        const void *in;
+        void *out;
+    } key = {m->key.data}, value = {m->payload.data}; /* RD_KAFKA_MSG_F_COPY: neither is written to */
+    rd_kafka_vu_t vus[8] = {
+        {.vtype = RD_KAFKA_VTYPE_TOPIC, .u.cstr = p->topic},
+        {.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = partition_of(p, m)},
+        {.vtype = RD_KAFKA_VTYPE_TIMESTAMP, .u.i64 = time_of(p, m)},
+        {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
+        {.vtype = RD_KAFKA_VTYPE_KEY, .u.mem = {key.out, m->key.len}},
+        {.vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = {value.out, m->payload.len}},
+        {.vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = (void *)(uintptr_t)token},
+        {.vtype = RD_KAFKA_VTYPE_HEADERS, .u.headers = headers},
+    };
+    rd_kafka_error_t *error = rd_kafka_produceva(p->rk, vus, headers ? 8 : 7);
+    if (!error) {
+        p->pending++;
+        return ERR_OK;
+    }
+    enum err e = kafka_fail(b, rd_kafka_error_code(error), p->topic, err);
+    rd_kafka_error_destroy(error);
+    if (headers)
+        rd_kafka_headers_destroy(headers);
+    return e;
+}
+
+enum err kafka_publish_message(struct broker *b, const struct message *m, uint64_t token,
+                               struct err_info *err)
+{
+    struct kafka_state *s = b->state;
+    rd_kafka_headers_t *headers;
+    enum err e = headers_of(m, &headers, err);
+    return e ? e : produce(b, s->publish, m, token, headers, err);
+}
+
+enum err kafka_publish_step(struct broker *b, int timeout_ms, size_t *pending, struct err_info *err)
+{
+    struct kafka_state *s = b->state;
+    struct kafka_publish *p = s->publish;
+    kafka_drain(s);
+    int served = rd_kafka_poll(p->rk, 0);
+    rd_kafka_poll(s->rk, 0);
+    if (!served && p->pending && timeout_ms) {
+        kafka_wait(b, timeout_ms);
+        rd_kafka_poll(p->rk, 0);
+    }
+    *pending = p->pending;
+    if (p->pending && s->trouble.code && s->trouble.decisive)
+        return kafka_trouble_fail(b, err);
+    return ERR_OK;
+}
+
+void kafka_publish_close(struct broker *b)
+{
+    struct kafka_state *s = b->state;
+    struct kafka_publish *p = s->publish;
+    if (!p)
+        return;
+    if (p->rk && p->pending) {
+        /* Reports of what is in flight come out of the purge as "possibly persisted": OUTCOME_UNKNOWN. */
+        rd_kafka_purge(p->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+        rd_kafka_flush(p->rk, CLOSE_FLUSH_MS);
+    }
+    kafka_queue_drop(&p->events);
+    if (p->rk)
+        rd_kafka_destroy(p->rk);
+    free(p);
+    s->publish = NULL;
+}

@@ -1,0 +1,319 @@
+/* Reading with the simple consumer: no group, nothing committed, all partitions into one queue, batches out of it. A browse
+ * ends for each partition at the offset that stood there at read_open: with the message before it, with any later one, or
+ * with the library's word that the partition's end is reached (control records and compacted ones take offsets, and no
+ * message ever comes for them). */
+#include "brokers/kafka/kafka_reader.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static void fill_headers(struct kafka_read *r, const rd_kafka_message_t *m, struct message *out)
+{
+    rd_kafka_headers_t *list = NULL;
+    if (rd_kafka_message_headers(m, &list) || !list)
+        return;
+    size_t n = rd_kafka_header_cnt(list);
+    if (n > r->header_cap) {
+        struct header *bigger = n <= LIMIT_HEADERS ? realloc(r->headers, n * sizeof *bigger) : NULL;
+        if (!bigger) {
+            out->flags |= MESSAGE_TRUNCATED;
+            n = r->header_cap;
+        } else {
+            r->headers = bigger;
+            r->header_cap = n;
+        }
+    }
+    for (size_t i = 0; i < n; i++) {
+        const char *name = NULL;
+        const void *value = NULL;
+        size_t len = 0;
+        (void)rd_kafka_header_get_all(list, i, &name, &value, &len);
+        r->headers[i] =
+            (struct header){bytes_of_text(name), {.type = VALUE_BYTES, .bytes = bytes_of(value, len)}};
+    }
+    out->headers = (struct headers){r->headers, (uint32_t)n};
+}
+
+static void fill_time(struct kafka_partition *p, const rd_kafka_message_t *m, struct message *out)
+{
+    rd_kafka_timestamp_type_t type;
+    int64_t ms = rd_kafka_message_timestamp(m, &type);
+    out->properties = (struct headers){p->properties, 1};
+    if (type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE || ms < 0)
+        return;
+    out->time_ns = ms < INT64_MAX / NS_PER_MS ? ms * NS_PER_MS : TIME_NONE;
+    p->properties[1].value.bytes =
+        type == RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME ? BYTES_LITERAL("log_append") : BYTES_LITERAL("create");
+    out->properties.count = 2;
+}
+
+void kafka_message_fill(struct kafka_read *r, struct kafka_topic *t, const rd_kafka_message_t *m,
+                        struct message *out)
+{
+    *out = (struct message){
+        .origin = t->origin,
+        .position = {.kind = POSITION_PARTITION, .partition = m->partition, .offset = m->offset},
+        .time_ns = TIME_NONE,
+        .received_ns = r->received_ns,
+        .key = {m->key, m->key_len},
+        .payload = {m->payload, m->len},
+    };
+    fill_time(&t->partitions[m->partition], m, out);
+    fill_headers(r, m, out);
+}
+
+static void partition_done(struct kafka_read *r, struct kafka_partition *p)
+{
+    if (!p->done)
+        r->open--;
+    p->done = true;
+}
+
+static void say(struct kafka_read *r, enum emit answer)
+{
+    r->progress.scanned++;
+    r->left--;
+    r->paused |= answer == EMIT_PAUSE;
+    r->stopped |= answer == EMIT_STOP;
+}
+
+static enum err deliver(struct kafka_read *r, struct kafka_topic *t, struct kafka_partition *p,
+                        const rd_kafka_message_t *m, struct err_info *err)
+{
+    struct message out;
+    kafka_message_fill(r, t, m, &out);
+    p->seen++;
+    if (p->oldest_ns == TIME_NONE || out.time_ns < p->oldest_ns)
+        p->oldest_ns = out.time_ns;
+    if (r->phase == KAFKA_COLLECT)
+        return kafka_last_take(r->last, &out, err);
+    say(r, r->sink.message(r->sink.context, &out));
+    return ERR_OK;
+}
+
+/* By the handle's address: a topic's opaque pointer would be that of the first handle of its name. */
+static struct kafka_topic *topic_of(struct kafka_read *r, const rd_kafka_topic_t *handle)
+{
+    for (size_t i = 0; i < r->topic_count; i++) {
+        if (r->topics[r->hit].handle == handle)
+            return &r->topics[r->hit];
+        r->hit = r->hit + 1 < r->topic_count ? r->hit + 1 : 0;
+    }
+    return NULL;
+}
+
+/* One of the library's: a message, or a word about its partition. */
+static enum err take(struct broker *b, struct kafka_read *r, const rd_kafka_message_t *m,
+                     struct err_info *err)
+{
+    struct kafka_topic *t = topic_of(r, m->rkt);
+    struct kafka_partition *p =
+        t && m->partition >= 0 && m->partition < t->count ? &t->partitions[m->partition] : NULL;
+    if (m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+        if (p && p->to != INT64_MAX)
+            partition_done(r, p);
+        return ERR_OK;
+    }
+    if (m->err)
+        return kafka_fail(b, m->err, t ? t->origin->channel : "", err);
+    enum err e = ERR_OK;
+    if (p && !p->done && m->offset < p->to)
+        e = deliver(r, t, p, m, err);
+    if (p && m->offset >= p->to - 1)
+        partition_done(r, p);
+    return e;
+}
+
+static enum err take_batch(struct broker *b, struct kafka_read *r, struct err_info *err)
+{
+    enum err e = ERR_OK;
+    while (!e && r->at < r->count && !r->paused && !r->stopped && r->left > 0) {
+        rd_kafka_message_t *m = r->batch[r->at++];
+        e = take(b, r, m, err);
+        rd_kafka_message_destroy(m);
+    }
+    return e;
+}
+
+/* Looks at the connection and gets the next batch, without waiting. */
+static enum err refill(struct broker *b, struct kafka_read *r, struct err_info *err)
+{
+    struct kafka_state *s = b->state;
+    kafka_drain(s);
+    rd_kafka_poll(s->rk, 0);
+    if (r->rk != s->rk)
+        rd_kafka_poll(r->rk, 0);
+    if (s->trouble.all_down_ns) {
+        (void)kafka_trouble_fail(b, err);
+        if (err && err->code != ERR_AUTH && err->code != ERR_TLS)
+            err->code = ERR_CLOSED;
+        return err ? err->code : ERR_CLOSED;
+    }
+    if (r->at < r->count || r->paused)
+        return ERR_OK;
+    ssize_t n = rd_kafka_consume_batch_queue(r->queue, 0, r->batch, KAFKA_BATCH);
+    r->at = 0;
+    r->count = n > 0 ? (size_t)n : 0;
+    r->received_ns = clock_wall_ns();
+    return ERR_OK;
+}
+
+static enum err finish(struct kafka_read *r, const char *why)
+{
+    text_copy(r->progress.stopped, sizeof r->progress.stopped, why);
+    return ERR_END;
+}
+
+/* A collecting round is over: reach further back, or hand over what was collected. */
+static enum err next_phase(struct broker *b, struct kafka_read *r, struct err_info *err)
+{
+    char text[200];
+    kafka_stop_all(r);
+    if (kafka_last_reach_back(r->last, r))
+        return kafka_start_all(b, r, err);
+    kafka_last_sort(r->last);
+    if (kafka_last_cut(r->last, text, sizeof text) && r->sink.notice)
+        r->sink.notice(r->sink.context, text);
+    r->phase = KAFKA_REPLAY;
+    return ERR_OK;
+}
+
+static enum err replay(struct broker *b, struct kafka_read *r, struct err_info *err)
+{
+    while (!r->paused && !r->stopped && r->left > 0) {
+        const struct message *stored = kafka_last_next(r->last);
+        if (!stored) {
+            kafka_last_free(&r->last);
+            r->phase = KAFKA_FLOW;
+            break;
+        }
+        struct message m = *stored;
+        atomic_init(&m.refs, 0);
+        say(r, r->sink.message(r->sink.context, &m));
+    }
+    if (r->phase != KAFKA_FLOW || r->browse)
+        return ERR_OK;
+    for (size_t t = 0; t < r->topic_count; t++)
+        for (int32_t p = 0; p < r->topics[t].count; p++)
+            r->topics[t].partitions[p].from = r->topics[t].partitions[p].end,
+            r->topics[t].partitions[p].to = INT64_MAX;
+    return kafka_start_all(b, r, err);
+}
+
+static enum err move(struct broker *b, struct kafka_read *r, struct err_info *err)
+{
+    enum err e = refill(b, r, err);
+    if (!e)
+        e = take_batch(b, r, err);
+    if (!e && r->phase == KAFKA_COLLECT && r->open == 0)
+        e = next_phase(b, r, err);
+    if (!e && r->phase == KAFKA_REPLAY)
+        e = replay(b, r, err);
+    return e;
+}
+
+static enum err ended(struct kafka_read *r)
+{
+    char why[80], time[32];
+    if (r->stopped)
+        return finish(r, "enough was seen");
+    if (r->left <= 0)
+        return finish(r, "the limit was reached");
+    if (!r->browse || r->phase != KAFKA_FLOW || r->open > 0 || r->at < r->count)
+        return ERR_OK;
+    snprintf(why, sizeof why, "the end as it stood at %sZ", clock_hms(r->opened_ns, time, sizeof time, 0));
+    return finish(r, why);
+}
+
+enum err kafka_read_step(struct broker *b, int timeout_ms, struct err_info *err)
+{
+    struct kafka_state *s = b->state;
+    struct kafka_read *r = s->read;
+    int64_t before = r->progress.scanned;
+    bool moved = r->at < r->count;
+    enum err e = move(b, r, err);
+    if (!e)
+        e = ended(r);
+    moved = moved || r->count > 0;
+    if (e || r->progress.scanned != before || timeout_ms == 0)
+        return e;
+    /* A batch without a message of interest (ends, markers) asks for another look first. */
+    if ((r->paused || !moved) && r->phase != KAFKA_REPLAY)
+        kafka_wait(b, timeout_ms);
+    return ERR_OK;
+}
+
+void kafka_read_pause(struct broker *b, bool pause)
+{
+    struct kafka_state *s = b->state;
+    if (s->read)
+        s->read->paused = pause;
+}
+
+void kafka_read_progress(struct broker *b, struct read_progress *progress)
+{
+    const struct kafka_state *s = b->state;
+    if (s->read)
+        *progress = s->read->progress;
+}
+
+static enum err open_handle(struct broker *b, struct kafka_read *r, bool uncommitted, struct err_info *err)
+{
+    struct kafka_state *s = b->state;
+    r->rk = s->rk;
+    if (uncommitted) {
+        r->rk = kafka_handle_new(b, RD_KAFKA_CONSUMER, false, err);
+        if (!r->rk)
+            return err ? err->code : ERR_CONFIG;
+        r->own_events = rd_kafka_queue_get_main(r->rk);
+        kafka_queue_watch(s, r->own_events);
+    }
+    r->queue = rd_kafka_queue_new(r->rk);
+    kafka_queue_watch(s, r->queue);
+    return ERR_OK;
+}
+
+enum err kafka_read_open(struct broker *b, const struct read_request *request, const struct read_sink *sink,
+                         struct err_info *err)
+{
+    struct kafka_state *s = b->state;
+    struct kafka_read *r = s->read = calloc(1, sizeof *r);
+    if (!r)
+        return err_set(err, ERR_NOMEM, "no memory for reading");
+    r->sink = *sink;
+    r->browse = request->mode == READ_BROWSE;
+    r->phase = KAFKA_FLOW;
+    r->opened_ns = clock_wall_ns();
+    r->left = request->limit >= 0 ? request->limit : INT64_MAX;
+    r->progress.total = COUNT_UNKNOWN;
+    enum err e = open_handle(b, r, request->flags & READ_UNCOMMITTED, err);
+    if (!e)
+        e = kafka_start_resolve(b, r, request, err);
+    if (!e)
+        e = kafka_start_all(b, r, err);
+    return e;
+}
+
+enum err kafka_read_close(struct broker *b, struct err_info *err)
+{
+    (void)err;
+    struct kafka_state *s = b->state;
+    struct kafka_read *r = s->read;
+    if (!r)
+        return ERR_OK;
+    kafka_stop_all(r);
+    for (size_t t = 0; t < r->topic_count; t++) {
+        if (r->topics[t].handle)
+            rd_kafka_topic_destroy(r->topics[t].handle);
+        free(r->topics[t].partitions);
+    }
+    kafka_queue_drop(&r->queue);
+    kafka_queue_drop(&r->own_events);
+    if (r->rk && r->rk != s->rk)
+        rd_kafka_destroy(r->rk);
+    kafka_last_free(&r->last);
+    free(r->headers);
+    free(r);
+    s->read = NULL;
+    return ERR_OK;
+}

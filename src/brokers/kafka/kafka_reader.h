@@ -1,0 +1,81 @@
+/* Reading, shared by kafka_read.c (steps), kafka_start.c (where to begin) and kafka_last.c (the last N by time). Private
+ * to src/brokers/kafka/. */
+#ifndef SIGNALBOX_BROKERS_KAFKA_READER_H
+#define SIGNALBOX_BROKERS_KAFKA_READER_H
+
+#include "brokers/kafka/kafka_internal.h"
+
+#define KAFKA_BATCH  1000
+#define KAFKA_TOPICS 64
+
+struct kafka_partition {
+    int32_t id;
+    bool wanted;      /* asked for, and it has a leader */
+    bool started;     /* with the library */
+    bool done;        /* nothing more wanted of it in this phase */
+    int64_t low, end; /* as they stood at read_open */
+    int64_t from, to; /* of this phase: [from, to); to is INT64_MAX for a tap */
+    int64_t seen;     /* messages in this phase */
+    int64_t oldest_ns;
+    struct header properties[2]; /* what messages borrow: partition, timestamp_type */
+};
+
+struct kafka_topic {
+    rd_kafka_topic_t *handle;
+    const struct origin *origin;
+    struct kafka_partition *partitions; /* index is the id */
+    int32_t count;
+};
+
+struct kafka_last;
+struct kafka_marks;
+
+enum kafka_phase { KAFKA_COLLECT, KAFKA_REPLAY, KAFKA_FLOW };
+
+struct kafka_read {
+    rd_kafka_t *rk; /* the session's, or one of its own that sees uncommitted messages */
+    rd_kafka_queue_t *own_events;
+    rd_kafka_queue_t *queue;
+    struct kafka_topic topics[KAFKA_TOPICS];
+    size_t topic_count, hit; /* hit: the topic of the last message */
+    struct read_sink sink;
+    struct read_progress progress;
+    enum kafka_phase phase;
+    struct kafka_last *last;
+    struct kafka_marks *marks;
+    bool browse, paused, stopped;
+    int64_t opened_ns;
+    int64_t left;     /* until the limit; INT64_MAX none */
+    int64_t open;     /* partitions that aren't done */
+    size_t at, count; /* of the batch: what was not handed over yet */
+    int64_t received_ns;
+    rd_kafka_message_t *batch[KAFKA_BATCH];
+    struct header *headers;
+    size_t header_cap;
+};
+
+/* ---- kafka_start.c ---- */
+enum err kafka_start_resolve(struct broker *b, struct kafka_read *r, const struct read_request *request,
+                             struct err_info *err);
+/* Starts every wanted partition at its `from`; stops them all. */
+enum err kafka_start_all(struct broker *b, struct kafka_read *r, struct err_info *err);
+void kafka_stop_all(struct kafka_read *r);
+
+/* ---- kafka_read.c ---- */
+/* Turns the library's message into a borrowed one; the pointers live as long as m. */
+void kafka_message_fill(struct kafka_read *r, struct kafka_topic *t, const rd_kafka_message_t *m,
+                        struct message *out);
+
+/* ---- kafka_last.c ---- */
+struct kafka_last *kafka_last_new(int64_t want, struct err_info *err);
+void kafka_last_free(struct kafka_last **last);
+enum err kafka_last_take(struct kafka_last *l, const struct message *borrowed, struct err_info *err);
+/* After a round: true where older messages must be read first; the partitions' from and to are then set. */
+bool kafka_last_reach_back(struct kafka_last *l, struct kafka_read *r);
+void kafka_last_sort(struct kafka_last *l);
+/* The next one in order of time, NULL after the newest. Valid until the next call. */
+const struct message *kafka_last_next(struct kafka_last *l);
+/* What the byte limit left out, for a notice; false where nothing. */
+bool kafka_last_cut(const struct kafka_last *l, char *text, size_t size);
+
+#endif

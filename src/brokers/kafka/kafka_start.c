@@ -1,0 +1,212 @@
+#include "brokers/kafka/kafka_reader.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static struct header property(const char *name, struct value value)
+{
+    return (struct header){bytes_of_text(name), value};
+}
+
+static void init_partition(struct kafka_partition *p, int32_t id)
+{
+    *p = (struct kafka_partition){.id = id};
+    p->properties[0] = property("partition", (struct value){.type = VALUE_INT32, .i = id});
+    p->properties[1] = property("timestamp_type", (struct value){.type = VALUE_STRING});
+}
+
+static enum err take_partitions(struct kafka_read *r, struct kafka_topic *t,
+                                const struct rd_kafka_metadata_topic *md, const struct read_request *request,
+                                struct err_info *err)
+{
+    char text[300];
+    t->count = md->partition_cnt;
+    t->partitions = calloc((size_t)t->count, sizeof *t->partitions);
+    if (!t->partitions)
+        return err_set(err, ERR_NOMEM, "no memory for %d partitions", t->count);
+    for (int32_t i = 0; i < t->count; i++)
+        init_partition(&t->partitions[i], i);
+    if (request->partition >= t->count) {
+        err_set(err, ERR_NOTFOUND, "topic %s has no partition %" PRId32, md->topic, request->partition);
+        err_next(err, "its partitions are 0 to %d", t->count - 1);
+        return ERR_NOTFOUND;
+    }
+    for (int i = 0; i < md->partition_cnt; i++) {
+        int32_t id = md->partitions[i].id;
+        if (id < 0 || id >= t->count || (request->partition >= 0 && request->partition != id))
+            continue;
+        t->partitions[id].wanted = md->partitions[i].leader >= 0;
+        if (t->partitions[id].wanted || !r->sink.notice)
+            continue;
+        snprintf(text, sizeof text, "partition %" PRId32 " of %s has no leader and is not read", id,
+                 md->topic);
+        r->sink.notice(r->sink.context, text);
+    }
+    return ERR_OK;
+}
+
+static enum err take_topic(struct broker *b, struct kafka_read *r, const struct channel_name *name,
+                           const struct read_request *request, struct err_info *err)
+{
+    if (name->kind != CHANNEL_ANY && name->kind != CHANNEL_TOPIC) {
+        err_set(err, ERR_NOTFOUND, "Kafka has no %s %s, only topics", channel_kind_name(name->kind),
+                name->name);
+        err_where(err, "%s", b->endpoint->name);
+        return ERR_NOTFOUND;
+    }
+    if (r->topic_count == KAFKA_TOPICS)
+        return err_set(err, ERR_LIMIT, "at most %d topics in one reading", KAFKA_TOPICS);
+    const struct rd_kafka_metadata *md = NULL;
+    enum err e = kafka_topic_metadata(b, name->name, &md, err);
+    if (e)
+        return e;
+    struct kafka_topic *t = &r->topics[r->topic_count++];
+    t->origin = origin_intern(b->endpoint->name, name->name, CHANNEL_TOPIC);
+    t->handle = rd_kafka_topic_new(r->rk, name->name, NULL);
+    e = t->handle ? take_partitions(r, t, &md->topics[0], request, err)
+                  : kafka_fail(b, rd_kafka_last_error(), name->name, err);
+    rd_kafka_metadata_destroy(md);
+    return e;
+}
+
+static rd_kafka_topic_partition_list_t *rows_of(const struct kafka_read *r)
+{
+    rd_kafka_topic_partition_list_t *rows = rd_kafka_topic_partition_list_new(16);
+    for (size_t t = 0; t < r->topic_count; t++)
+        for (int32_t p = 0; p < r->topics[t].count; p++)
+            if (r->topics[t].partitions[p].wanted)
+                rd_kafka_topic_partition_list_add(rows, r->topics[t].origin->channel, p);
+    return rows;
+}
+
+/* One question for all partitions; answers go where each partition's `into` member lies. */
+static enum err ask(struct broker *b, struct kafka_read *r, int64_t which, size_t into, struct err_info *err)
+{
+    rd_kafka_topic_partition_list_t *rows = rows_of(r);
+    enum err e = kafka_offsets(b, r->rk, rows, which, err);
+    int row = 0;
+    for (size_t t = 0; !e && t < r->topic_count; t++) {
+        for (int32_t p = 0; !e && p < r->topics[t].count; p++) {
+            struct kafka_partition *part = &r->topics[t].partitions[p];
+            if (!part->wanted)
+                continue;
+            const rd_kafka_topic_partition_t *answer = &rows->elems[row++];
+            if (answer->err)
+                e = kafka_fail(b, answer->err, answer->topic, err);
+            *(int64_t *)(void *)((char *)part + into) = answer->offset;
+        }
+    }
+    rd_kafka_topic_partition_list_destroy(rows);
+    return e;
+}
+
+static void place(struct kafka_read *r, enum start_kind kind, int64_t value)
+{
+    for (size_t t = 0; t < r->topic_count; t++) {
+        for (int32_t i = 0; i < r->topics[t].count; i++) {
+            struct kafka_partition *p = &r->topics[t].partitions[i];
+            switch (kind) {
+            case START_END: p->from = p->end; break;
+            case START_LAST: p->from = value < p->end - p->low ? p->end - value : p->low; break;
+            case START_OFFSET: p->from = value < p->low ? p->low : value < p->end ? value : p->end; break;
+            case START_TIME: /* asked for; nothing that late means the end */
+                if (p->from < 0)
+                    p->from = p->end;
+                break;
+            default: p->from = p->low;
+            }
+            p->to = r->browse || kind == START_LAST ? p->end : INT64_MAX;
+        }
+    }
+}
+
+static enum err place_by_time(struct broker *b, struct kafka_read *r, int64_t ns, struct err_info *err)
+{
+    const struct kafka_state *s = b->state;
+    if (s->mock)
+        return err_set(err, ERR_UNSUPPORTED, "the mock cluster cannot look offsets up by time");
+    int64_t ms = ns / NS_PER_MS + (ns % NS_PER_MS > 0);
+    return ask(b, r, ms > 0 ? ms : 0, offsetof(struct kafka_partition, from), err);
+}
+
+static void count_total(struct kafka_read *r)
+{
+    if (!r->browse)
+        return;
+    r->progress.total = 0;
+    r->progress.total_upper = true;
+    for (size_t t = 0; t < r->topic_count; t++)
+        for (int32_t p = 0; p < r->topics[t].count; p++)
+            r->progress.total += r->topics[t].partitions[p].to - r->topics[t].partitions[p].from;
+}
+
+enum err kafka_start_resolve(struct broker *b, struct kafka_read *r, const struct read_request *request,
+                             struct err_info *err)
+{
+    enum err e = ERR_OK;
+    for (size_t i = 0; !e && i < request->channel_count; i++)
+        e = take_topic(b, r, &request->channels[i], request, err);
+    if (!e)
+        e = ask(b, r, RD_KAFKA_OFFSET_BEGINNING, offsetof(struct kafka_partition, low), err);
+    if (!e)
+        e = ask(b, r, RD_KAFKA_OFFSET_END, offsetof(struct kafka_partition, end), err);
+    enum start_kind kind = request->start.kind;
+    if (kind == START_DEFAULT)
+        kind = r->browse ? START_BEGINNING : START_END;
+    if (!e && kind == START_TIME)
+        e = place_by_time(b, r, request->start.value, err);
+    if (e)
+        return e;
+    place(r, kind, request->start.value);
+    count_total(r);
+    if (kind != START_LAST)
+        return ERR_OK;
+    r->last = kafka_last_new(request->start.value, err);
+    r->phase = KAFKA_COLLECT;
+    return r->last ? ERR_OK : err ? err->code : ERR_NOMEM;
+}
+
+static enum err start_one(struct broker *b, struct kafka_read *r, struct kafka_topic *t,
+                          struct kafka_partition *p, struct err_info *err)
+{
+    p->seen = 0;
+    p->oldest_ns = TIME_NONE;
+    p->done = !p->wanted || p->from >= p->to;
+    if (p->done)
+        return ERR_OK;
+    if (rd_kafka_consume_start_queue(t->handle, p->id, p->from, r->queue))
+        return kafka_fail(b, rd_kafka_last_error(), t->origin->channel, err);
+    p->started = true;
+    r->open++;
+    return ERR_OK;
+}
+
+enum err kafka_start_all(struct broker *b, struct kafka_read *r, struct err_info *err)
+{
+    r->open = 0;
+    enum err e = ERR_OK;
+    for (size_t t = 0; !e && t < r->topic_count; t++)
+        for (int32_t p = 0; !e && p < r->topics[t].count; p++)
+            e = start_one(b, r, &r->topics[t], &r->topics[t].partitions[p], err);
+    return e;
+}
+
+void kafka_stop_all(struct kafka_read *r)
+{
+    for (size_t t = 0; t < r->topic_count; t++) {
+        for (int32_t p = 0; p < r->topics[t].count; p++) {
+            struct kafka_partition *part = &r->topics[t].partitions[p];
+            if (part->started)
+                rd_kafka_consume_stop(r->topics[t].handle, part->id);
+            part->started = false;
+        }
+    }
+    for (; r->at < r->count; r->at++)
+        rd_kafka_message_destroy(r->batch[r->at]);
+    r->at = r->count = 0;
+    ssize_t n;
+    while (r->queue && (n = rd_kafka_consume_batch_queue(r->queue, 0, r->batch, KAFKA_BATCH)) > 0)
+        for (ssize_t i = 0; i < n; i++)
+            rd_kafka_message_destroy(r->batch[i]);
+}

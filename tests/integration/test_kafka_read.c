@@ -1,0 +1,224 @@
+/* The Kafka driver against the lab's broker: reading leaves no trace, and loses nothing of a message. */
+#include "tests/integration/kafka_session.h"
+
+#include <librdkafka/rdkafka.h>
+
+static const struct start from_beginning = {.kind = START_BEGINNING};
+
+/* With several partitions: the driver itself makes topics as the broker's defaults say. */
+static void make_topic(const char *name, int partitions)
+{
+    char error[256];
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    rd_kafka_conf_set(conf, "bootstrap.servers", lab_need("SB_KAFKA"), error, sizeof error);
+    rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, error, sizeof error);
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
+    rd_kafka_NewTopic_t *topic = rd_kafka_NewTopic_new(name, partitions, 1, error, sizeof error);
+    rd_kafka_CreateTopics(rk, &topic, 1, NULL, queue);
+    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, 10000);
+    assert_non_null(event);
+    assert_int_equal(rd_kafka_event_error(event), 0);
+    rd_kafka_event_destroy(event);
+    rd_kafka_NewTopic_destroy(topic);
+    rd_kafka_queue_destroy(queue);
+    rd_kafka_destroy(rk);
+}
+
+static bool topic_exists(const char *name)
+{
+    char command[256], out[16384];
+    snprintf(command, sizeof command, "kcat -b %s -L -J -m 10", lab_need("SB_KAFKA"));
+    assert_int_equal(lab_shell(command, out, sizeof out), 0);
+    char quoted[128];
+    snprintf(quoted, sizeof quoted, "\"%s\"", name);
+    return strstr(out, quoted) != NULL;
+}
+
+static void browse_gives_all_and_ends(void **state)
+{
+    (void)state;
+    const char *kafka = lab_need("SB_KAFKA");
+    char topic[64];
+    struct message messages[300];
+    lab_unique("browse", topic, sizeof topic);
+    for (int i = 0; i < 300; i++)
+        messages[i] = session_message("k", "{\"n\":1}");
+    session_send(kafka, topic, messages, 300, PUBLISH_CREATE);
+    struct session_of_test *s = session_browse(kafka, topic, from_beginning, 0);
+    assert_int_equal(s->count, 300);
+    for (size_t i = 0; i < 300; i++)
+        assert_int_equal(s->messages[i]->position.offset, i);
+    struct read_progress p;
+    kafka_broker.read_progress(&s->broker, &p);
+    assert_int_equal(p.scanned, 300);
+    assert_int_equal(p.total, 300);
+    assert_non_null(strstr(p.stopped, "the end as it stood at"));
+    session_end(s);
+}
+
+static void null_and_empty_differ(void **state)
+{
+    (void)state;
+    const char *kafka = lab_need("SB_KAFKA");
+    char topic[64];
+    lab_unique("nulls", topic, sizeof topic);
+    const struct header headers[] = {
+        {BYTES_LITERAL("a"), {.type = VALUE_BYTES, .bytes = BYTES_LITERAL("1")}},
+        {BYTES_LITERAL("b"), {.type = VALUE_BYTES, .bytes = BYTES_NULL}},
+        {BYTES_LITERAL("a"), {.type = VALUE_BYTES, .bytes = BYTES_LITERAL("2")}},
+        {BYTES_LITERAL("c"), {.type = VALUE_BYTES, .bytes = BYTES_LITERAL("")}},
+        {BYTES_LITERAL(""), {.type = VALUE_BYTES, .bytes = BYTES_LITERAL("\x00\xff")}},
+    };
+    const struct message messages[] = {
+        {.time_ns = TIME_NONE, .key = BYTES_NULL, .payload = BYTES_NULL},
+        {.time_ns = TIME_NONE, .key = BYTES_LITERAL(""), .payload = BYTES_LITERAL("")},
+        {.time_ns = TIME_NONE, .key = BYTES_NULL, .payload = BYTES_LITERAL("")},
+        {.time_ns = TIME_NONE, .key = BYTES_LITERAL("k"), .payload = BYTES_NULL},
+        {.time_ns = TIME_NONE, .payload = BYTES_LITERAL("h"), .headers = {headers, 5}},
+    };
+    session_send(kafka, topic, messages, 5, PUBLISH_CREATE);
+    struct session_of_test *s = session_browse(kafka, topic, from_beginning, 0);
+    assert_int_equal(s->count, 5);
+    for (size_t i = 0; i < 5; i++) {
+        assert_true(bytes_equal(s->messages[i]->key, messages[i].key));
+        assert_true(bytes_equal(s->messages[i]->payload, messages[i].payload));
+        assert_true(headers_equal(s->messages[i]->headers, messages[i].headers));
+    }
+    const struct value *type = headers_find(s->messages[0]->properties, BYTES_LITERAL("timestamp_type"));
+    assert_true(type && bytes_equal_text(type->bytes, "create"));
+    session_end(s);
+}
+
+static void missing_topic_is_named_and_not_made(void **state)
+{
+    (void)state;
+    const char *kafka = lab_need("SB_KAFKA");
+    char topic[64], wrong[80];
+    lab_unique("present", topic, sizeof topic);
+    const struct message m = session_message("k", "v");
+    session_send(kafka, topic, &m, 1, PUBLISH_CREATE);
+    snprintf(wrong, sizeof wrong, "%sx", topic);
+    struct session_of_test *s = session_new(kafka);
+    assert_int_equal(session_open(s), ERR_OK);
+    assert_int_equal(session_read(s, wrong, READ_TAP, (struct start){0}, -1, -1, 0), ERR_NOTFOUND);
+    assert_non_null(strstr(s->err.next, topic));
+    kafka_broker.read_close(&s->broker, NULL);
+    struct channel_list *list = channel_list_new();
+    session_deadline(s, 10000);
+    assert_int_equal(kafka_broker.list(&s->broker, wrong, 0, list, &s->err), ERR_OK);
+    assert_int_equal(list->count, 0);
+    channel_list_unref(&list);
+    const struct channel_name to = {CHANNEL_ANY, wrong};
+    const struct publish_sink sink = {s, keep_outcome};
+    session_deadline(s, 10000);
+    assert_int_equal(kafka_broker.publish_open(&s->broker, &to, 0, &sink, &s->err), ERR_NOTFOUND);
+    session_end(s);
+    assert_false(topic_exists(wrong));
+}
+
+static void the_last_n_are_those_by_time(void **state)
+{
+    (void)state;
+    const char *kafka = lab_need("SB_KAFKA");
+    char topic[64];
+    struct message messages[60];
+    lab_unique("last", topic, sizeof topic);
+    make_topic(topic, 3);
+    /* Partition 0 holds what is newest, 1 what is oldest, 2 lies between. */
+    for (int i = 0; i < 60; i++) {
+        messages[i] = session_message(NULL, "x");
+        messages[i].position = (struct position){POSITION_PARTITION, i % 3, 0};
+        int rank[] = {40, 0, 20};
+        messages[i].time_ns = (INT64_C(1700000000000) + rank[i % 3] + i / 3) * NS_PER_MS;
+    }
+    session_send(kafka, topic, messages, 60, PUBLISH_EXACT);
+    struct session_of_test *s = session_browse(kafka, topic, (struct start){START_LAST, 25}, 0);
+    assert_int_equal(s->count, 25);
+    for (size_t i = 0; i < 25; i++)
+        assert_int_equal(s->messages[i]->time_ns / NS_PER_MS, INT64_C(1700000000000) + 35 + (int64_t)i);
+    session_end(s);
+    s = session_browse(kafka, topic, (struct start){START_TIME, INT64_C(1700000000055) * NS_PER_MS}, 0);
+    assert_int_equal(s->count, 5);
+    session_end(s);
+}
+
+static void a_tap_sees_what_comes(void **state)
+{
+    (void)state;
+    const char *kafka = lab_need("SB_KAFKA");
+    char topic[64];
+    lab_unique("tap", topic, sizeof topic);
+    const struct message m[] = {session_message("k", "1"), session_message("k", "2"),
+                                session_message("k", "3")};
+    session_send(kafka, topic, m, 3, PUBLISH_CREATE);
+    struct session_of_test *s = session_new(kafka);
+    assert_int_equal(session_open(s), ERR_OK);
+    assert_int_equal(session_read(s, topic, READ_TAP, (struct start){START_LAST, 2}, -1, -1, 0), ERR_OK);
+    assert_int_equal(session_steps(s, 2), ERR_OK);
+    assert_true(bytes_equal_text(s->messages[0]->payload, "2"));
+    assert_int_equal(kafka_broker.read_step(&s->broker, 0, &s->err), ERR_OK);
+    session_send(kafka, topic, m, 3, 0);
+    assert_int_equal(session_steps(s, 5), ERR_OK);
+    assert_int_equal(s->messages[4]->position.offset, 5);
+    session_end(s);
+}
+
+static void pause_keeps_and_stop_ends(void **state)
+{
+    (void)state;
+    const char *kafka = lab_need("SB_KAFKA");
+    char topic[64];
+    lab_unique("pause", topic, sizeof topic);
+    struct message m[40];
+    for (int i = 0; i < 40; i++)
+        m[i] = session_message("k", "v");
+    session_send(kafka, topic, m, 40, PUBLISH_CREATE);
+    struct session_of_test *s = session_new(kafka);
+    assert_int_equal(session_open(s), ERR_OK);
+    assert_int_equal(session_read(s, topic, READ_BROWSE, from_beginning, -1, -1, 0), ERR_OK);
+    s->pause = true;
+    for (size_t i = 1; i <= 10; i++) {
+        assert_int_equal(session_steps(s, i), ERR_OK);
+        assert_int_equal(kafka_broker.read_step(&s->broker, 0, &s->err), ERR_OK);
+        assert_int_equal(s->count, i);
+        kafka_broker.read_pause(&s->broker, false);
+    }
+    s->pause = false;
+    s->stop_at = 30;
+    assert_int_equal(session_steps(s, SIZE_MAX), ERR_END);
+    assert_int_equal(s->count, 30);
+    session_end(s);
+}
+
+static void twenty_megabytes_pass(void **state)
+{
+    (void)state;
+    const char *kafka = lab_need("SB_KAFKA");
+    char topic[64];
+    size_t size = 20 * 1000 * 1000;
+    uint8_t *big = malloc(size);
+    lab_unique("big", topic, sizeof topic);
+    for (size_t i = 0; i < size; i++)
+        big[i] = (uint8_t)(i * 2654435761u >> 24);
+    struct message m = {.time_ns = TIME_NONE, .payload = {big, size}};
+    session_send(kafka, topic, &m, 1, PUBLISH_CREATE);
+    struct session_of_test *s = session_browse(kafka, topic, from_beginning, 0);
+    assert_int_equal(s->count, 1);
+    assert_true(bytes_equal(s->messages[0]->payload, m.payload));
+    session_end(s);
+    free(big);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(browse_gives_all_and_ends),
+        cmocka_unit_test(null_and_empty_differ),
+        cmocka_unit_test(missing_topic_is_named_and_not_made),
+        cmocka_unit_test(the_last_n_are_those_by_time),
+        cmocka_unit_test(a_tap_sees_what_comes),
+        cmocka_unit_test(pause_keeps_and_stop_ends),
+        cmocka_unit_test(twenty_megabytes_pass),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
