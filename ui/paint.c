@@ -140,22 +140,34 @@ void paint_minutes(struct frame *f, int x, int y, int count, const struct availa
 
 /* ---- tables ---- */
 
+/* Room beyond what the column of width 0 can use goes to those that may grow, and what is left then back to it. */
+static int grow(const struct column *c, int *surplus)
+{
+    int more = c->most > c->width ? c->most - c->width : 0;
+    more = more < *surplus ? more : *surplus;
+    *surplus -= more;
+    return c->width + more;
+}
+
 void columns_fit(const struct column *columns, size_t count, int x, int w, struct slot *slots)
 {
-    int fixed = 0, gaps = 0;
+    int rest = w + 1, surplus = 0, end = x + w;
     for (size_t i = 0; i < count; i++)
-        if (w >= columns[i].from) {
-            fixed += columns[i].width;
-            gaps++;
+        rest -= w >= columns[i].from ? columns[i].width + 1 : 0;
+    for (size_t i = 0; i < count; i++)
+        if (columns[i].width == 0 && columns[i].most && rest > columns[i].most) {
+            surplus = rest - columns[i].most;
+            rest = columns[i].most;
         }
-    int rest = w - fixed - (gaps ? gaps - 1 : 0), end = x + w;
+    for (size_t i = 0; i < count; i++)
+        slots[i].w = w < columns[i].from ? 0 : columns[i].width ? grow(&columns[i], &surplus) : rest;
     for (size_t i = 0; i < count; i++) {
-        int width = columns[i].width ? columns[i].width : rest;
-        bool shown = w >= columns[i].from && width > 0;
-        if (shown && x + width > end)
-            width = end > x ? end - x : 0;
-        slots[i] = (struct slot){x, shown ? width : 0};
-        x += shown ? width + 1 : 0;
+        struct slot *s = &slots[i];
+        s->x = x;
+        s->w += s->w > 0 && columns[i].width == 0 ? surplus : 0;
+        s->w = s->w > end - x ? end - x : s->w;
+        s->w = s->w > 0 ? s->w : 0;
+        x += s->w ? s->w + 1 : 0;
     }
 }
 

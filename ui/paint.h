@@ -32,6 +32,7 @@ struct column {
     int width;  /* cells; 0: what is left (one column at most) */
     bool right; /* numbers */
     int from;   /* shown where the table is at least so wide */
+    int most; /* may grow so far where room is left over; of the column of width 0: then the others grow first */
 };
 struct slot {
     int x, w; /* w 0: not shown */

@@ -54,8 +54,10 @@ static enum role level_role(enum log_level level)
 }
 
 enum { L_TIME, L_LEVEL, L_SOURCE, L_TEXT, L_COLUMNS };
-static const struct column columns[L_COLUMNS] = {
-    {"TIME", 12, false, 0}, {"LEVEL", 5, false, 0}, {"SOURCE", 18, false, 0}, {"WHAT", 0, false, 0}};
+static const struct column columns[L_COLUMNS] = {{"TIME", 12, false, 0, 0},
+                                                 {"LEVEL", 5, false, 0, 0},
+                                                 {"SOURCE", 18, false, 0, 0},
+                                                 {"WHAT", 0, false, 0, 0}};
 
 static void draw_line(struct frame *f, struct rect r, uint64_t id, bool here)
 {

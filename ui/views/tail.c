@@ -278,10 +278,10 @@ static void tail_entered(struct view *v, enum prompt_kind kind, const char *text
 
 enum { T_FLAG, T_TIME, T_SOURCE, T_POSITION, T_KEY, T_FORMAT, T_SIZE, T_SUMMARY, T_COLUMNS };
 static const struct column columns[T_COLUMNS] = {
-    [T_FLAG] = {"", 1, false, 0},          [T_TIME] = {"TIME", 12, false, 0},
-    [T_SOURCE] = {"SOURCE", 14, false, 0}, [T_POSITION] = {"POSITION", 10, false, 0},
-    [T_KEY] = {"KEY", 10, false, 90},      [T_FORMAT] = {"FMT", 5, false, 100},
-    [T_SIZE] = {"SIZE", 6, true, 0},       [T_SUMMARY] = {"SUMMARY", 0, false, 0},
+    [T_FLAG] = {"", 1, false, 0, 0},           [T_TIME] = {"TIME", 12, false, 0, 0},
+    [T_SOURCE] = {"SOURCE", 14, false, 0, 30}, [T_POSITION] = {"POSITION", 10, false, 0, 14},
+    [T_KEY] = {"KEY", 10, false, 90, 24},      [T_FORMAT] = {"FMT", 5, false, 100, 0},
+    [T_SIZE] = {"SIZE", 6, true, 0, 0},        [T_SUMMARY] = {"SUMMARY", 0, false, 0, 90},
 };
 
 static const char *flag_text(const struct message *m)

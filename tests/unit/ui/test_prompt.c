@@ -113,7 +113,7 @@ static void lists_move_and_scroll(void **state)
 static void columns_fit_any_width(void **state)
 {
     static const struct column columns[] = {
-        {"A", 8, false, 0}, {"B", 0, false, 0}, {"C", 12, true, 60}, {"D", 20, false, 0}};
+        {"A", 8, false, 0, 0}, {"B", 0, false, 0, 0}, {"C", 12, true, 60, 0}, {"D", 20, false, 0, 0}};
     (void)state;
     for (int w = 0; w < 200; w++) {
         struct slot slots[4];

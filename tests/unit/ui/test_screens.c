@@ -130,10 +130,10 @@ static void golden(struct stage *s, const char *name)
     buffer_free(&now);
 }
 
-/* Each case runs at the two sizes that people have. */
-static const int sizes[][2] = {{80, 24}, {120, 40}};
-#define AT_BOTH_SIZES(s, filled)                                                              \
- for (int size = 0; size < 2 && (set_up(&(s), sizes[size][0], sizes[size][1], filled), true); \
+/* Each case runs at the sizes that people have: the smallest, a window, a whole screen. */
+static const int sizes[][2] = {{80, 24}, {120, 40}, {200, 60}};
+#define AT_ALL_SIZES(s, filled)                                                              \
+ for (int size = 0; size < 3 && (set_up(&(s), sizes[size][0], sizes[size][1], filled), true); \
       size++, tear_down(&(s)))
 
 /* ---- the cases ---- */
@@ -142,7 +142,7 @@ static void dashboard(void **state)
 {
     struct stage s;
     (void)state;
-    AT_BOTH_SIZES(s, true)
+    AT_ALL_SIZES(s, true)
     {
         golden(&s, "dashboard");
         type(&s, "jjjj");
@@ -158,7 +158,7 @@ static void dashboard_empty(void **state)
 {
     struct stage s;
     (void)state;
-    AT_BOTH_SIZES(s, false)
+    AT_ALL_SIZES(s, false)
     {
         golden(&s, "dashboard-empty");
         type(&s, "jkG\r tb\t2");
@@ -171,7 +171,7 @@ static void dashboard_filtered(void **state)
 {
     struct stage s;
     (void)state;
-    AT_BOTH_SIZES(s, true)
+    AT_ALL_SIZES(s, true)
     {
         s.config.endpoints[1].endpoint.production = true;
         fake_channel(s.hub->endpoints[1].channels, "evil\x1b[2J\xE2\x80\xAEqueue", CHANNEL_QUEUE,
@@ -196,7 +196,7 @@ static void browse_asks_before_it_marks(void **state)
 {
     struct stage s;
     (void)state;
-    AT_BOTH_SIZES(s, true)
+    AT_ALL_SIZES(s, true)
     {
         type(&s, "Gk");
         type(&s, "b");
@@ -214,7 +214,7 @@ static void tail(void **state)
 {
     struct stage s;
     (void)state;
-    AT_BOTH_SIZES(s, true)
+    AT_ALL_SIZES(s, true)
     {
         open_tail(&s);
         golden(&s, "tail-waiting");
@@ -238,7 +238,7 @@ static void tail_remarks(void **state)
 {
     struct stage s;
     (void)state;
-    AT_BOTH_SIZES(s, true)
+    AT_ALL_SIZES(s, true)
     {
         open_tail(&s);
         err_set(&s.hub->tail.channels[0].status.err, ERR_NOTFOUND, "no topic `orders`");
@@ -266,7 +266,7 @@ static void tail_find(void **state)
 {
     struct stage s;
     (void)state;
-    AT_BOTH_SIZES(s, true)
+    AT_ALL_SIZES(s, true)
     {
         open_tail(&s);
         fill_tail(&s, 60);
@@ -281,7 +281,7 @@ static void inspector(void **state)
 {
     struct stage s;
     (void)state;
-    AT_BOTH_SIZES(s, true)
+    AT_ALL_SIZES(s, true)
     {
         open_tail(&s);
         fill_tail(&s, 3);
@@ -308,7 +308,7 @@ static void inspector_layers(void **state)
     static const char wrapped[] = "eyJiYXNlNjQiOnRydWUsInNheXMiOiJoZWxsbyJ9";
     struct stage s;
     (void)state;
-    AT_BOTH_SIZES(s, true)
+    AT_ALL_SIZES(s, true)
     {
         open_tail(&s);
         fake_message(s.hub, 0, "orders", "k", bytes_of_text(wrapped), 0);
@@ -340,7 +340,7 @@ static void log_screen(void **state)
                   "\x1b[31m10.9.9.9:5672: connection refused. Next: is the broker running, and is "
                   "the port the one of AMQP (5672), not of the management interface (15672)?");
     }
-    AT_BOTH_SIZES(s, true)
+    AT_ALL_SIZES(s, true)
     {
         type(&s, "3");
         golden(&s, "log");
@@ -353,7 +353,7 @@ static void help(void **state)
 {
     struct stage s;
     (void)state;
-    AT_BOTH_SIZES(s, true)
+    AT_ALL_SIZES(s, true)
     {
         type(&s, "?");
         golden(&s, "help");
@@ -368,7 +368,7 @@ static void command_line(void **state)
 {
     struct stage s;
     (void)state;
-    AT_BOTH_SIZES(s, true)
+    AT_ALL_SIZES(s, true)
     {
         type(&s, ":t");
         golden(&s, "command");
