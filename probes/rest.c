@@ -4,7 +4,7 @@
 #include "base/limits.h"
 #include "base/text.h"
 #include "net/http.h"
-#include "probes/expect.h"
+#include "probes/rest_expect.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,7 +47,7 @@ static void judge(const struct probe_target *t, const struct http_response *r, s
         return;
     }
     snprintf(s->code, sizeof s->code, "%ld", r->status);
-    if (!expect_met(t->expect, t->expect_count, r, s->reason, sizeof s->reason)) {
+    if (!rest_expect_met(t->expect, t->expect_count, r, s->reason, sizeof s->reason)) {
         s->health = HEALTH_DOWN;
         s->error = ERR_DOWN;
     }

@@ -1,4 +1,4 @@
-#include "probes/expect.h"
+#include "probes/rest_expect.h"
 
 #include "base/json.h"
 #include "base/regex.h"
@@ -150,8 +150,8 @@ static bool is_met(const struct answer *a, const struct assertion *x)
 }
 
 /* The status first: it explains best what is wrong with the rest. */
-bool expect_met(const struct assertion *all, size_t count, const struct http_response *answer, char *reason,
-                size_t size)
+bool rest_expect_met(const struct assertion *all, size_t count, const struct http_response *answer,
+                     char *reason, size_t size)
 {
     struct answer a = {.http = answer, .reason = reason, .size = size};
     bool status_named = false;
