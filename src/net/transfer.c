@@ -314,8 +314,11 @@ static enum err end_verify(struct transfer *t)
     long why = 0;
     curl_easy_getinfo(t->easy, CURLINFO_SSL_VERIFYRESULT, &why);
     switch (why) {
-    case X509_V_OK: /* the chain is good: what failed is the name, which libcurl checks itself */
-        return end(t, ERR_TLS, "the certificate is for another name", "use a name that it lists");
+    case X509_V_OK: /* the name is libcurl's own check, before or after it asks OpenSSL about the chain */
+    case X509_V_ERR_UNSPECIFIED:
+        if (strstr(t->reason, "host name"))
+            return end(t, ERR_TLS, "the certificate is for another name", "use a name that it lists");
+        return end(t, ERR_TLS, t->reason, "");
     case X509_V_ERR_CERT_HAS_EXPIRED: return end(t, ERR_TLS, "the certificate has expired", "renew it");
     case X509_V_ERR_CERT_NOT_YET_VALID:
         return end(t, ERR_TLS, "the certificate is not valid yet", "check the clocks of both hosts");
