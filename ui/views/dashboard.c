@@ -643,11 +643,9 @@ static void tail_channel(struct view *v, const struct item *i)
         screen_tail(v->screen, &address, 1);
 }
 
-/* From a row of the first pane to the thing that it is about. */
-static bool go_to_subject(struct view *v, const struct item *from)
+static bool stand_on_name(struct view *v, const char *name)
 {
     struct dashboard *d = v->state;
-    const char *name = item_name(v, from);
     for (size_t i = d->first[PANE_PROBES]; i < d->count; i++)
         if (!strcmp(item_name(v, &d->items[i]), name)) {
             stand_on(v, i);
@@ -656,16 +654,31 @@ static bool go_to_subject(struct view *v, const struct item *from)
     return false;
 }
 
-static void open_item(struct view *v, bool browse)
+/* From a row of the first pane to the thing that it is about, unfolded and unfiltered when need be. */
+static bool go_to_subject(struct view *v, const struct item *from)
 {
     struct dashboard *d = v->state;
+    char name[256];
+    text_copy(name, sizeof name, item_name(v, from));
+    if (stand_on_name(v, name))
+        return true;
+    for (size_t i = 0; i < hub_endpoint_count(v->hub); i++) {
+        const struct hub_endpoint *e = hub_endpoint(v->hub, i);
+        for (size_t c = 0; e->channels && c < e->channels->count; c++)
+            if (!strcmp(e->channels->items[c].name, name))
+                d->fold[i] = FOLD_OPEN;
+    }
+    set_filter(d, NULL, "");
+    rebuild(v);
+    return stand_on_name(v, name);
+}
+
+static void open_item(struct view *v, bool browse)
+{
+    const struct dashboard *d = v->state;
     struct item i = d->items[d->at];
     struct address address;
-    if (i.kind == ITEM_ATTENTION) {
-        if (!go_to_subject(v, &i))
-            screen_say(v->screen, SEVERITY_INFO, "%s is folded away: Space unfolds its broker",
-                       item_name(v, &i));
-    } else if (i.kind == ITEM_CHANNEL && browse) {
+    if (i.kind == ITEM_CHANNEL && browse) {
         if (address_of(v, &i, &address))
             screen_browse(v->screen, &address);
     } else if (i.kind == ITEM_CHANNEL) {
@@ -675,6 +688,17 @@ static void open_item(struct view *v, bool browse)
     } else {
         screen_say(v->screen, SEVERITY_INFO, "Choose a channel below: t tails it, b browses it");
     }
+}
+
+/* Enter on what needs attention goes there; t and b mean its channel at once. */
+static void act_on_item(struct view *v, enum action action)
+{
+    struct dashboard *d = v->state;
+    struct item i = d->items[d->at];
+    d->moved = true;
+    if (i.kind == ITEM_ATTENTION && (!go_to_subject(v, &i) || action == ACTION_OPEN))
+        return;
+    open_item(v, action == ACTION_BROWSE);
 }
 
 static void fold(struct view *v, enum action action)
@@ -737,8 +761,8 @@ static enum action dashboard_action(struct view *v, enum action action)
     }
     switch (action) {
     case ACTION_OPEN:
-    case ACTION_TAIL: open_item(v, false); break;
-    case ACTION_BROWSE: open_item(v, true); break;
+    case ACTION_TAIL:
+    case ACTION_BROWSE: act_on_item(v, action); break;
     case ACTION_EXPAND:
     case ACTION_LEFT:
     case ACTION_RIGHT: fold(v, action); break;

@@ -132,7 +132,7 @@ static void golden(struct stage *s, const char *name)
 
 /* Each case runs at the sizes that people have: the smallest, a window, a whole screen. */
 static const int sizes[][2] = {{80, 24}, {120, 40}, {200, 60}};
-#define AT_ALL_SIZES(s, filled)                                                              \
+#define AT_ALL_SIZES(s, filled)                                                               \
  for (int size = 0; size < 3 && (set_up(&(s), sizes[size][0], sizes[size][1], filled), true); \
       size++, tear_down(&(s)))
 
@@ -208,6 +208,20 @@ static void browse_asks_before_it_marks(void **state)
         assert_string_equal(s.hub->tail.channels[0].address.channel.name, "orders.dlq");
         assert_int_equal(s.hub->browse_limit, 1000);
     }
+}
+
+/* t on a row that needs attention means its channel, also when its broker is folded and a filter hides it. */
+static void attention_leads_to_its_channel(void **state)
+{
+    struct stage s;
+    (void)state;
+    set_up(&s, 80, 24, true);
+    type(&s, "Gkkkk ");      /* folds rabbit-1 */
+    type(&s, "/kafka\rgjj"); /* hides it, and goes to orders.dlq */
+    type(&s, "t");
+    assert_non_null(hub_tail(s.hub));
+    assert_string_equal(s.hub->tail.channels[0].address.channel.name, "orders.dlq");
+    tear_down(&s);
 }
 
 static void tail(void **state)
@@ -474,6 +488,7 @@ int main(void)
         cmocka_unit_test(dashboard_empty),
         cmocka_unit_test(dashboard_filtered),
         cmocka_unit_test(browse_asks_before_it_marks),
+        cmocka_unit_test(attention_leads_to_its_channel),
         cmocka_unit_test(tail),
         cmocka_unit_test(tail_remarks),
         cmocka_unit_test(tail_find),

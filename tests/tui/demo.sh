@@ -1,0 +1,57 @@
+# The console on the embedded demo: live rows from the dashboard to one field of one message, by keys alone.
+. "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/lib.sh"
+
+[ -x "$SIGNALBOX" ] || { skip demo "no $SIGNALBOX"; finish; }
+
+name "dashboard"
+tui_start 80 24 "$SIGNALBOX" --demo
+tui_wait ' DEMO ' 5
+tui_wait '● UP +orders-api'
+tui_wait '● UP +▾ .*kafka'
+
+name "find a channel and tail it"
+tui_type '/orders'
+tui_wait 'rows +Enter keeps it'
+tui_keys Enter
+tui_wait 'filter orders'
+tui_keys G
+tui_keys k
+tui_keys t
+tui_wait '^ LIVE '
+tui_wait 'received [1-9]'
+
+name "pause, and the stream goes on"
+tui_keys p
+tui_wait '^ PAUSED \+[0-9]+ new'
+before=$(tui_row 5)
+sleep 0.5
+check "the rows stand still" test "$(tui_row 5)" = "$before"
+
+name "a faulty filter keeps its line and says where"
+tui_type '\totl=3'
+tui_wait '\^ unknown field'
+tui_keys Escape
+
+name "inspect"
+tui_keys Enter
+tui_wait '┌ Tree'
+tui_wait '┌ Bytes'
+tui_keys j
+tui_wait '^ body\.[a-z]'
+tui_keys v
+tui_wait 'Tree +(text|hex|unwrap)'
+tui_resize 120 40
+tui_wait 'Why this decoder'
+tui_keys q
+tui_wait '┌ Rate'
+tui_keys f
+tui_wait '^ LIVE '
+
+name "quit from the dashboard"
+tui_keys 1
+tui_wait '┌ Needs attention'
+tui_keys Escape q
+tui_ended 15
+check "status" test "$(tui_status)" = 0
+finish
