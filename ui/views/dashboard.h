@@ -1,0 +1,48 @@
+/* The dashboard's insides, shared by its three files: the list of items (dashboard_list.c), how they are drawn
+ * (dashboard_draw.c), and what keys do (dashboard.c). */
+#ifndef SIGNALBOX_UI_VIEWS_DASHBOARD_H
+#define SIGNALBOX_UI_VIEWS_DASHBOARD_H
+
+#include "ui/view.h"
+
+enum pane { PANE_ATTENTION, PANE_PROBES, PANE_BROKERS, PANES };
+enum item_kind { ITEM_ATTENTION, ITEM_PROBE, ITEM_BROKER, ITEM_CHANNEL };
+enum fold { FOLD_AUTO, FOLD_OPEN, FOLD_CLOSED };
+
+struct item {
+    enum item_kind kind;
+    uint32_t index;   /* attention row, probe or endpoint */
+    uint32_t channel; /* in the endpoint's list */
+};
+
+struct dashboard {
+    struct item *items;
+    size_t count, cap;
+    size_t first[PANES + 1]; /* items of pane p: first[p] .. first[p + 1] */
+    size_t top[PANES];       /* scrolling */
+    int height[PANES];       /* rows of items, as last drawn */
+    size_t at;               /* the cursor */
+    struct item on;          /* what it stands on, and that one's name */
+    char on_name[256];
+    bool moved;                            /* by the operator: from then on it stays on its thing */
+    uint8_t *fold;                         /* enum fold, per endpoint */
+    struct filter *filter;                 /* of probes, brokers and channels; NULL: none */
+    char filter_text[256], kept_text[256]; /* as applied; as before the line was opened */
+};
+
+/* ---- the list ---- */
+
+/* Makes the list anew from the hub, the cursor on what it stood on. Indexes and pointers of before are void. */
+void dashboard_rebuild(struct view *v);
+void dashboard_stand_on(struct view *v, size_t at);
+const char *dashboard_name(const struct view *v, const struct item *i);
+const struct channel *dashboard_channel(const struct view *v, const struct item *i); /* of an ITEM_CHANNEL */
+bool dashboard_is_open(const struct view *v, size_t endpoint);
+enum pane dashboard_pane_of(const struct dashboard *d, size_t at);
+size_t dashboard_pane_count(const struct dashboard *d, enum pane p);
+
+/* ---- drawing ---- */
+
+void dashboard_draw(struct view *v, struct frame *f, struct rect r);
+
+#endif

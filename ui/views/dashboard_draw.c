@@ -1,0 +1,346 @@
+#include "ui/views/dashboard.h"
+
+#include "base/text.h"
+#include "ui/paint.h"
+
+#include <stdio.h>
+
+/* ---- rows ---- */
+
+struct row {
+    struct frame *f;
+    struct view *v;
+    int x, y, w;
+};
+
+static void draw_attention(struct row *r, const struct item *item)
+{
+    static const struct column columns[] = {{"STATE", 8, false, 0, 0},
+                                            {"NAME", 18, false, 0, 36},
+                                            {"WHERE", 26, false, 100, 50},
+                                            {"SINCE", 5, true, 0, 0},
+                                            {"", 0, false, 0, 80}};
+    struct slot slots[5];
+    const struct hub_attention *rows;
+    char word[32], age[16];
+    hub_attention(r->v->hub, &rows);
+    const struct hub_attention *a = &rows[item->index];
+    struct look look = look_severity(a->severity, a->word, word, sizeof word);
+    columns_fit(columns, 5, r->x, r->w, slots);
+    column_put(r->f->canvas, r->y, &columns[0], &slots[0], look.role, look.text);
+    column_put(r->f->canvas, r->y, &columns[1], &slots[1], ROLE_TEXT, a->name);
+    column_put(r->f->canvas, r->y, &columns[2], &slots[2], ROLE_MUTED, a->where ? a->where : "");
+    column_put(r->f->canvas, r->y, &columns[3], &slots[3], ROLE_MUTED,
+               paint_age(r->f, a->since_ns, age, sizeof age));
+    column_put(r->f->canvas, r->y, &columns[4], &slots[4], ROLE_TEXT, a->text);
+}
+
+enum { P_STATE, P_NAME, P_KIND, P_ADDRESS, P_CODE, P_P50, P_P95, P_AGO, P_SPARK, P_COLUMNS };
+static const struct column probe_columns[P_COLUMNS] = {
+    [P_STATE] = {"STATE", 8, false, 0, 0},        [P_NAME] = {"PROBE", 15, false, 0, 36},
+    [P_KIND] = {"KIND", 5, false, 0, 0},          [P_ADDRESS] = {"ADDRESS", 24, false, 110, 60},
+    [P_CODE] = {"CODE", 8, false, 0, 0},          [P_P50] = {"p50ms", 6, true, 0, 0},
+    [P_P95] = {"p95ms", 6, true, 0, 0},           [P_AGO] = {"AGO", 5, true, 0, 0},
+    [P_SPARK] = {"LAST 30 MIN", 0, false, 0, 30},
+};
+
+static void draw_probe(struct row *r, const struct item *item)
+{
+    struct slot slots[P_COLUMNS];
+    char text[64];
+    const struct hub_probe *p = hub_probe(r->v->hub, item->index);
+    const struct availability *a = &p->health;
+    struct look look = look_health(a);
+    struct canvas *c = r->f->canvas;
+    columns_fit(probe_columns, P_COLUMNS, r->x, r->w, slots);
+#define PUT(column, role, value) column_put(c, r->y, &probe_columns[column], &slots[column], role, value)
+    PUT(P_STATE, look.role, look.text);
+    PUT(P_NAME, ROLE_TEXT, p->target->name);
+    PUT(P_KIND, ROLE_MUTED, p->target->kind);
+    PUT(P_ADDRESS, ROLE_MUTED, p->target->endpoint.text ? p->target->endpoint.text : "");
+    PUT(P_CODE, ROLE_TEXT, a->last.code[0] ? a->last.code : "–");
+    PUT(P_P50, ROLE_TEXT, paint_latency(availability_percentile(a, 50), text, sizeof text));
+    PUT(P_P95, ROLE_TEXT, paint_latency(availability_percentile(a, 95), text, sizeof text));
+    PUT(P_AGO, ROLE_MUTED, paint_ago(r->f, a->runs ? a->last.time_ns : TIME_NONE, text, sizeof text));
+#undef PUT
+    paint_minutes(r->f, slots[P_SPARK].x, r->y, slots[P_SPARK].w > 30 ? 30 : slots[P_SPARK].w, a);
+}
+
+enum { B_STATE, B_NAME, B_KIND, B_DETAIL, B_USERS, B_IN, B_OUT, B_DEPTH, B_DEAD, B_LAG, B_READS, B_COLUMNS };
+static const struct column broker_columns[B_COLUMNS] = {
+    [B_STATE] = {"STATE", 8, false, 0, 0}, [B_NAME] = {"BROKER, CHANNEL", 0, false, 0, 40},
+    [B_KIND] = {"KIND", 8, false, 0, 0},   [B_DETAIL] = {"DETAIL", 22, false, 110, 50},
+    [B_USERS] = {"CONS", 4, true, 100, 0}, [B_IN] = {"IN/s", 6, true, 0, 0},
+    [B_OUT] = {"OUT/s", 6, true, 100, 0},  [B_DEPTH] = {"BACKLOG", 8, true, 0, 0},
+    [B_DEAD] = {"DEAD", 6, true, 0, 0},    [B_LAG] = {"LAG", 7, true, 0, 0},
+    [B_READS] = {"READS", 8, false, 0, 0},
+};
+
+static struct look broker_look(const struct hub_endpoint *e)
+{
+    struct look look = look_health(&e->health);
+    bool trouble =
+        e->status.state == SESSION_BACKOFF || (e->status.state == SESSION_ENDED && e->status.err.code);
+    if (trouble && e->health.state != HEALTH_DOWN)
+        return (struct look){"▲ RETRY", ROLE_WARN};
+    return look;
+}
+
+static void draw_broker(struct row *r, const struct item *item)
+{
+    struct slot slots[B_COLUMNS];
+    char text[64], name[300];
+    const struct hub_endpoint *e = hub_endpoint(r->v->hub, item->index);
+    struct look look = broker_look(e);
+    columns_fit(broker_columns, B_COLUMNS, r->x, r->w, slots);
+    snprintf(name, sizeof name, "%s %s%s",
+             !e->channels                           ? " "
+             : dashboard_is_open(r->v, item->index) ? "▾"
+                                                    : "▸",
+             e->config->endpoint.name, e->config->endpoint.production ? " PROD" : "");
+#define PUT(column, role, value) \
+ column_put(r->f->canvas, r->y, &broker_columns[column], &slots[column], role, value)
+    PUT(B_STATE, look.role, look.text);
+    PUT(B_NAME, e->config->endpoint.production ? ROLE_PRODUCTION : ROLE_TITLE, name);
+    PUT(B_KIND, ROLE_MUTED, e->config->broker ? e->config->broker->name : "");
+    PUT(B_DETAIL, ROLE_MUTED, e->channels ? e->channels->version : "");
+    PUT(B_IN, ROLE_TEXT, paint_rate(e->in_rate, text, sizeof text));
+    PUT(B_OUT, ROLE_TEXT, paint_rate(e->out_rate, text, sizeof text));
+    PUT(B_DEPTH, ROLE_TEXT, paint_number(e->depth, text, sizeof text));
+    PUT(B_DEAD, e->dead > 0 ? ROLE_WARN : ROLE_TEXT, paint_number(e->dead, text, sizeof text));
+    PUT(B_LAG, ROLE_TEXT, paint_number(e->lag, text, sizeof text));
+#undef PUT
+}
+
+/* What looking does, in one word: how it is browsed, or how it flows where nothing is stored. */
+static const char *reads(const struct channel *c)
+{
+    return read_effect_name(c->why_not[CAN_BROWSE] ? c->tap_effect : c->browse_effect);
+}
+
+static void draw_channel(struct row *r, const struct item *item)
+{
+    struct slot slots[B_COLUMNS];
+    char text[64], name[300];
+    const struct channel *c = dashboard_channel(r->v, item);
+    columns_fit(broker_columns, B_COLUMNS, r->x, r->w, slots);
+    snprintf(name, sizeof name, "    %s", c->name);
+    int depth = snprintf(text, sizeof text, "%s", c->depth_upper && c->depth > 0 ? "<" : "");
+#define PUT(column, role, value) \
+ column_put(r->f->canvas, r->y, &broker_columns[column], &slots[column], role, value)
+    paint_number(c->depth, text + depth, sizeof text - (size_t)depth);
+    PUT(c->dead_letters ? B_DEAD : B_DEPTH, c->dead_letters && c->depth > 0 ? ROLE_WARN : ROLE_TEXT, text);
+    if (c->dead_letters && c->depth > 0)
+        PUT(B_STATE, ROLE_WARN, "▲ DLQ");
+    PUT(B_NAME, ROLE_TEXT, name);
+    PUT(B_KIND, ROLE_MUTED, channel_kind_name(c->kind));
+    PUT(B_DETAIL, ROLE_MUTED, c->detail);
+    PUT(B_USERS, ROLE_TEXT, paint_number(c->consumers, text, sizeof text));
+    PUT(B_IN, ROLE_TEXT, paint_rate(c->in_rate, text, sizeof text));
+    PUT(B_OUT, ROLE_TEXT, paint_rate(c->out_rate, text, sizeof text));
+    PUT(B_LAG, ROLE_TEXT, paint_number(c->lag, text, sizeof text));
+    PUT(B_READS, c->browse_effect == EFFECT_NONE ? ROLE_MUTED : ROLE_EFFECT, reads(c));
+#undef PUT
+}
+
+static void draw_item(struct row *r, const struct item *item)
+{
+    switch (item->kind) {
+    case ITEM_ATTENTION: draw_attention(r, item); break;
+    case ITEM_PROBE: draw_probe(r, item); break;
+    case ITEM_BROKER: draw_broker(r, item); break;
+    case ITEM_CHANNEL: draw_channel(r, item); break;
+    }
+}
+
+/* ---- panes ---- */
+
+static const char *empty_text(const struct view *v, enum pane p)
+{
+    const struct dashboard *d = v->state;
+    bool watched = hub_endpoint_count(v->hub) + hub_probe_count(v->hub) > 0;
+    if (p == PANE_ATTENTION)
+        return watched ? "● Nothing needs attention." : "● Nothing is watched yet.";
+    if (p == PANE_PROBES && d->filter && hub_probe_count(v->hub))
+        return "No probe matches the filter. Esc clears it.";
+    if (p == PANE_BROKERS && d->filter && hub_endpoint_count(v->hub))
+        return "No broker or channel matches the filter. Esc clears it.";
+    return p == PANE_PROBES ? "No probes: `probes:` in the configuration adds them."
+                            : "No brokers: `endpoints:` in the configuration, or an address, adds one.";
+}
+
+static void draw_head(struct view *v, struct frame *f, enum pane p, struct rect inside)
+{
+    struct slot slots[B_COLUMNS];
+    (void)v;
+    const struct column *columns = p == PANE_PROBES ? probe_columns : broker_columns;
+    size_t count = p == PANE_PROBES ? P_COLUMNS : B_COLUMNS;
+    columns_fit(columns, count, inside.x + 2, inside.w - 2, slots);
+    columns_head(f->canvas, inside.y, columns, count, slots);
+}
+
+/* Items of a pane in `inside`, whose first row is the head for tables. */
+static void draw_rows(struct view *v, struct frame *f, enum pane p, struct rect inside)
+{
+    struct dashboard *d = v->state;
+    size_t count = dashboard_pane_count(d, p);
+    int head = p != PANE_ATTENTION && count;
+    d->height[p] = inside.h - head;
+    if (head)
+        draw_head(v, f, p, inside);
+    if (count == 0)
+        canvas_text(f->canvas, inside.x + 2, inside.y, inside.w - 2,
+                    p == PANE_ATTENTION ? ROLE_OK : ROLE_MUTED, empty_text(v, p));
+    size_t height = d->height[p] > 0 ? (size_t)d->height[p] : 0;
+    scroll_to(&d->top[p], dashboard_pane_of(d, d->at) == p && count ? d->at - d->first[p] : d->top[p], count,
+              height);
+    for (size_t i = 0; i < height && d->top[p] + i < count; i++) {
+        size_t at = d->first[p] + d->top[p] + i;
+        struct row row = {f, v, inside.x + 2, inside.y + head + (int)i, inside.w - 2};
+        draw_item(&row, &d->items[at]);
+        if (at != d->at)
+            continue;
+        canvas_text(f->canvas, inside.x, row.y, 1, ROLE_FOCUS, "▸");
+        canvas_select(f->canvas, (struct rect){inside.x, row.y, inside.w, 1});
+        canvas_cursor(f->canvas, inside.x, row.y, false);
+    }
+}
+
+/* How many of `room` rows each pane gets: attention at most a quarter, the brokers what the probes leave. */
+static void share(const struct dashboard *d, int room, int rows[PANES])
+{
+    int want[PANES];
+    for (enum pane p = 0; p < PANES; p++) {
+        size_t n = dashboard_pane_count(d, p);
+        want[p] = n == 0 ? 1 : n > CANVAS_MAX ? CANVAS_MAX : (int)n;
+    }
+    int most = room / 4 > 1 ? room / 4 : 1;
+    rows[PANE_ATTENTION] = want[PANE_ATTENTION] < most ? want[PANE_ATTENTION] : most;
+    int rest = room - rows[PANE_ATTENTION];
+    most = rest / 2 > rest - want[PANE_BROKERS] ? rest / 2 : rest - want[PANE_BROKERS];
+    rows[PANE_PROBES] = want[PANE_PROBES] < most ? want[PANE_PROBES] : most;
+    rows[PANE_BROKERS] = rest - rows[PANE_PROBES];
+}
+
+static void pane_titles(const struct view *v, enum pane p, char *title, size_t size)
+{
+    static const char *const words[] = {"Needs attention", "Probes", "Brokers"};
+    const struct dashboard *d = v->state;
+    size_t n = p == PANE_BROKERS ? hub_endpoint_count(v->hub) : dashboard_pane_count(d, p);
+    size_t height = d->height[p] > 0 ? (size_t)d->height[p] : 0;
+    int used = snprintf(title, size, "%s (%zu)", words[p], n);
+    if (dashboard_pane_count(d, p) > height && height && (size_t)used < size)
+        snprintf(title + used, size - (size_t)used, "  rows %zu-%zu of %zu", d->top[p] + 1,
+                 d->top[p] + height, dashboard_pane_count(d, p));
+}
+
+static void draw_boxed(struct view *v, struct frame *f, struct rect r)
+{
+    static const char *const right[] = {"severity, then age", "1 column = 1 minute",
+                                        "READS = what looking does"};
+    struct dashboard *d = v->state;
+    int rows[PANES], y = r.y;
+    char title[80];
+    int heads = (dashboard_pane_count(d, PANE_PROBES) > 0) + (dashboard_pane_count(d, PANE_BROKERS) > 0);
+    share(d, r.h - 6 - heads, rows);
+    for (enum pane p = 0; p < PANES; p++) {
+        int head = p != PANE_ATTENTION && dashboard_pane_count(d, p) > 0;
+        struct rect box = {r.x, y, r.w, rows[p] + 2 + head};
+        draw_rows(v, f, p, (struct rect){box.x + 1, box.y + 1, box.w - 3, box.h - 2});
+        pane_titles(v, p, title, sizeof title);
+        canvas_box(f->canvas, box, dashboard_pane_of(d, d->at) == p && d->moved ? ROLE_FOCUS : ROLE_BORDER,
+                   title, right[p]);
+        y += box.h;
+    }
+}
+
+/* Without boxes: the tables' heads part the panes. */
+static void draw_plain(struct view *v, struct frame *f, struct rect r)
+{
+    struct dashboard *d = v->state;
+    int rows[PANES], y = r.y;
+    int heads = (dashboard_pane_count(d, PANE_PROBES) > 0) + (dashboard_pane_count(d, PANE_BROKERS) > 0);
+    share(d, r.h - heads, rows);
+    for (enum pane p = 0; p < PANES; p++) {
+        int head = p != PANE_ATTENTION && dashboard_pane_count(d, p) > 0;
+        draw_rows(v, f, p, (struct rect){r.x, y, r.w, rows[p] + head});
+        y += rows[p] + head;
+    }
+}
+
+/* ---- the status row: the whole story of what the cursor is on ---- */
+
+static void tell_health(struct frame *f, const struct availability *a, const char *name, char *into,
+                        size_t size)
+{
+    char age[16], hms[16];
+    const char *reason = a->change_count && a->changes[0].to == a->state && a->state != HEALTH_UP
+                             ? a->changes[0].reason
+                             : a->last.reason;
+    if (!a->runs) {
+        snprintf(into, size, "%s: not measured yet", name);
+        return;
+    }
+    clock_hms(a->since_ns, hms, sizeof hms, 0);
+    snprintf(into, size, "%s is %s for %s, since %sZ%s%s   %llu of %llu runs failed", name,
+             health_name(a->state), paint_age(f, a->since_ns, age, sizeof age), hms, reason[0] ? ": " : "",
+             reason, (unsigned long long)a->failed, (unsigned long long)a->runs);
+}
+
+static void tell_broker(struct frame *f, const struct hub_endpoint *e, char *into, size_t size)
+{
+    char text[480];
+    const char *name = e->config->endpoint.name;
+    if (e->status.err.code && e->status.state != SESSION_UP)
+        snprintf(into, size, "%s", err_format(&e->status.err, text, sizeof text));
+    else if (e->channels && !e->channels->complete)
+        snprintf(into, size, "%s: %s", name, e->channels->note);
+    else
+        tell_health(f, &e->health, name, into, size);
+}
+
+static void tell_channel(const struct channel *c, char *into, size_t size)
+{
+    char bytes[32] = "";
+    if (c->bytes >= 0)
+        text_bytes(bytes, sizeof bytes, (uint64_t)c->bytes);
+    const char *why = c->why_not[CAN_TAP] ? c->why_not[CAN_TAP] : c->why_not[CAN_BROWSE];
+    snprintf(into, size, "%s: %s%s%s%s%s%s   looking: %s%s%s", c->name, c->detail, c->state[0] ? ", " : "",
+             c->state, bytes[0] ? ", " : "", bytes, c->depth_upper ? ", backlog is an upper bound" : "",
+             reads(c), why ? "   " : "", why ? why : "");
+}
+
+static void draw_status(struct view *v, struct frame *f, int y)
+{
+    struct dashboard *d = v->state;
+    const struct item *i = &d->items[d->at];
+    char text[640] = "";
+    int x = 1;
+    const struct hub_attention *rows;
+    if (d->filter) { /* what is hidden must be said before anything else */
+        x += canvas_printf(f->canvas, x, y, f->canvas->w - 2, ROLE_WARN, "filter %s", d->filter_text) + 3;
+    }
+    if (d->count == 0)
+        return;
+    if (i->kind == ITEM_ATTENTION && hub_attention(v->hub, &rows) > i->index)
+        snprintf(text, sizeof text, "%s: %s", rows[i->index].name, rows[i->index].text);
+    else if (i->kind == ITEM_PROBE)
+        tell_health(f, &hub_probe(v->hub, i->index)->health, hub_probe(v->hub, i->index)->target->name, text,
+                    sizeof text);
+    else if (i->kind == ITEM_BROKER)
+        tell_broker(f, hub_endpoint(v->hub, i->index), text, sizeof text);
+    else if (i->kind == ITEM_CHANNEL)
+        tell_channel(dashboard_channel(v, i), text, sizeof text);
+    canvas_text(f->canvas, x, y, f->canvas->w - 1 - x, ROLE_MUTED, text);
+}
+
+void dashboard_draw(struct view *v, struct frame *f, struct rect r)
+{
+    struct rect body = {r.x, r.y, r.w, r.h - 1};
+    dashboard_rebuild(v);
+    if (r.w >= 100 && r.h >= 26)
+        draw_boxed(v, f, body);
+    else
+        draw_plain(v, f, body);
+    draw_status(v, f, r.y + r.h - 1);
+}

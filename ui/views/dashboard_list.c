@@ -1,0 +1,181 @@
+#include "ui/views/dashboard.h"
+
+#include "base/text.h"
+#include "ui/paint.h"
+
+#include <stdlib.h>
+
+#define OPEN_UP_TO 12 /* a broker with so many channels is unfolded by itself */
+
+/* ---- the list of items ---- */
+
+const struct channel *dashboard_channel(const struct view *v, const struct item *i)
+{
+    return &hub_endpoint(v->hub, i->index)->channels->items[i->channel];
+}
+
+const char *dashboard_name(const struct view *v, const struct item *i)
+{
+    const struct hub_attention *rows;
+    switch (i->kind) {
+    case ITEM_ATTENTION: return i->index < hub_attention(v->hub, &rows) ? rows[i->index].name : "";
+    case ITEM_PROBE: return hub_probe(v->hub, i->index)->target->name;
+    case ITEM_BROKER: return hub_endpoint(v->hub, i->index)->config->endpoint.name;
+    case ITEM_CHANNEL: return dashboard_channel(v, i)->name;
+    }
+    return "";
+}
+
+static void add(struct dashboard *d, enum item_kind kind, size_t index, size_t channel)
+{
+    if (d->count == d->cap) {
+        size_t cap = d->cap ? d->cap * 2 : 64;
+        struct item *items = reallocarray(d->items, cap, sizeof *items);
+        if (!items)
+            return;
+        d->items = items;
+        d->cap = cap;
+    }
+    d->items[d->count++] = (struct item){kind, (uint32_t)index, (uint32_t)channel};
+}
+
+/* ---- the filter of lists ---- */
+
+static double p95_ms(const struct availability *a)
+{
+    int64_t ns = availability_percentile(a, 95);
+    return ns < 0 ? -1 : (double)ns / NS_PER_MS;
+}
+
+static bool shows_probe(const struct dashboard *d, const struct hub_probe *p)
+{
+    if (!d->filter)
+        return true;
+    struct filter_row row = {.name = p->target->name,
+                             .kind = p->target->kind,
+                             .state = health_name(p->health.state),
+                             .tag = "",
+                             .depth = COUNT_UNKNOWN,
+                             .lag = COUNT_UNKNOWN,
+                             .p95_ms = p95_ms(&p->health),
+                             .age_ns = p->health.runs ? clock_wall_ns() - p->health.last.time_ns : -1};
+    return filter_row(d->filter, &row);
+}
+
+static bool shows_broker(const struct dashboard *d, const struct hub_endpoint *e)
+{
+    if (!d->filter)
+        return true;
+    struct filter_row row = {.name = e->config->endpoint.name,
+                             .kind = e->config->broker->name,
+                             .state = health_name(e->health.state),
+                             .tag = "",
+                             .depth = e->depth,
+                             .lag = e->lag,
+                             .p95_ms = p95_ms(&e->health),
+                             .age_ns = -1};
+    return filter_row(d->filter, &row);
+}
+
+static bool shows_channel(const struct dashboard *d, const struct channel *c)
+{
+    if (c->internal || !d->filter)
+        return !c->internal;
+    struct filter_row row = {.name = c->name,
+                             .kind = channel_kind_name(c->kind),
+                             .state = c->state,
+                             .tag = c->dead_letters ? "dlq" : "",
+                             .depth = c->depth,
+                             .lag = c->lag,
+                             .p95_ms = -1,
+                             .age_ns = -1};
+    return filter_row(d->filter, &row);
+}
+
+static size_t visible_channels(const struct hub_endpoint *e)
+{
+    size_t n = 0;
+    for (size_t i = 0; e->channels && i < e->channels->count; i++)
+        n += !e->channels->items[i].internal;
+    return n;
+}
+
+bool dashboard_is_open(const struct view *v, size_t endpoint)
+{
+    const struct dashboard *d = v->state;
+    if (d->fold[endpoint] != FOLD_AUTO)
+        return d->fold[endpoint] == FOLD_OPEN;
+    return visible_channels(hub_endpoint(v->hub, endpoint)) <= OPEN_UP_TO;
+}
+
+/* With a filter a broker is there for the sake of its channels too, and those that match are unfolded. */
+static void add_broker(struct view *v, size_t index)
+{
+    struct dashboard *d = v->state;
+    const struct hub_endpoint *e = hub_endpoint(v->hub, index);
+    size_t before = d->count;
+    add(d, ITEM_BROKER, index, 0);
+    bool unfold = e->channels && (d->filter || dashboard_is_open(v, index));
+    for (size_t c = 0; unfold && c < e->channels->count; c++)
+        if (shows_channel(d, &e->channels->items[c]))
+            add(d, ITEM_CHANNEL, index, c);
+    if (d->count == before + 1 && !shows_broker(d, e))
+        d->count = before;
+}
+
+void dashboard_stand_on(struct view *v, size_t at)
+{
+    struct dashboard *d = v->state;
+    d->at = at < d->count ? at : d->count ? d->count - 1 : 0;
+    if (d->count == 0)
+        return;
+    d->on = d->items[d->at];
+    text_copy(d->on_name, sizeof d->on_name, dashboard_name(v, &d->on));
+}
+
+static bool same(const struct view *v, const struct item *i)
+{
+    const struct dashboard *d = v->state;
+    if (i->kind != d->on.kind || (i->kind != ITEM_ATTENTION && i->index != d->on.index))
+        return false;
+    return !strcmp(dashboard_name(v, i), d->on_name);
+}
+
+void dashboard_rebuild(struct view *v)
+{
+    struct dashboard *d = v->state;
+    const struct hub_attention *rows;
+    d->count = 0;
+    for (size_t i = 0, n = hub_attention(v->hub, &rows); i < n; i++)
+        add(d, ITEM_ATTENTION, i, 0);
+    d->first[PANE_PROBES] = d->count;
+    for (size_t i = 0; i < hub_probe_count(v->hub); i++)
+        if (shows_probe(d, hub_probe(v->hub, i)))
+            add(d, ITEM_PROBE, i, 0);
+    d->first[PANE_BROKERS] = d->count;
+    for (size_t i = 0; i < hub_endpoint_count(v->hub); i++)
+        add_broker(v, i);
+    d->first[PANES] = d->count;
+    if (!d->moved) {
+        dashboard_stand_on(v, 0);
+        return;
+    }
+    for (size_t i = 0; i < d->count; i++)
+        if (same(v, &d->items[i])) {
+            dashboard_stand_on(v, i);
+            return;
+        }
+    dashboard_stand_on(v, d->at);
+}
+
+enum pane dashboard_pane_of(const struct dashboard *d, size_t at)
+{
+    return at < d->first[PANE_PROBES]    ? PANE_ATTENTION
+           : at < d->first[PANE_BROKERS] ? PANE_PROBES
+                                         : PANE_BROKERS;
+}
+
+size_t dashboard_pane_count(const struct dashboard *d, enum pane p)
+{
+    return d->first[p + 1] - d->first[p];
+}
