@@ -1,6 +1,7 @@
 /* The rows. A new broker, decoder or probe is one file and one row here. */
 #include "registry.h"
 
+#include "brokers/kafka/kafka.h"
 #include "brokers/memory/memory.h"
 #include "decoders/hex.h"
 #include "decoders/json.h"
@@ -13,6 +14,7 @@
 #include <stddef.h>
 
 static const struct broker_ops *const brokers[] = {
+    &kafka_broker,
     &memory_broker,
     NULL,
 };
