@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "base/regex.h"
 #include "base/text.h"
+#include "base/utf8.h"
 #include "decoders/json.h"
 
 #include <stdio.h>
@@ -25,6 +26,18 @@ static bool unmet(const struct answer *a, const char *format, ...)
     vsnprintf(a->reason, a->size, format, args);
     va_end(args);
     return false;
+}
+
+/* What the service sent, as one may print it: short, and without anything a terminal would obey. */
+static const char *show(char into[SHOWN], struct bytes from)
+{
+    struct buffer clean;
+    char cut[SHOWN];
+    buffer_init(&clean, 8 * SHOWN);
+    utf8_scrub(&clean, bytes_of_text(text_copy_bytes(cut, sizeof cut, from)), SCRUB_PLAIN);
+    text_copy_bytes(into, SHOWN, buffer_view(&clean));
+    buffer_free(&clean);
+    return into;
 }
 
 /* "200", or "200-299". What can't be read is met by nothing. */
@@ -52,8 +65,8 @@ static bool header_met(const struct answer *a, const struct assertion *x)
         return unmet(a, "expected %.*s, got no header %.*s", SHOWN, x->text, SHOWN, x->name);
     if (strcmp(value, x->text) == 0)
         return true;
-    return unmet(a, "expected %.*s, got %s in header %.*s", SHOWN, x->text,
-                 text_copy(shown, sizeof shown, value), SHOWN, x->name);
+    return unmet(a, "expected %.*s, got %s in header %.*s", SHOWN, x->text, show(shown, bytes_of_text(value)),
+                 SHOWN, x->name);
 }
 
 static bool matches(const struct answer *a, const char *pattern, size_t len)
@@ -111,7 +124,7 @@ static bool take_value(void *context, enum field_kind kind, struct bytes text, s
     else if (kind == FIELD_NULL)
         text_copy(f->shown, sizeof f->shown, "null");
     else
-        text_copy_bytes(f->shown, sizeof f->shown, text);
+        show(f->shown, text);
     return true;
 }
 

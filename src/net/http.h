@@ -41,7 +41,8 @@ typedef void http_done(void *context,
 
 struct http_client *http_client_new(struct err_info *err); /* starts its thread at the first request */
 void http_client_free(struct http_client **c);             /* running requests end with ERR_CANCELLED first */
-/* Copies what it needs. done is called exactly once, also for requests that cannot start. Any thread. */
+/* Copies what it needs. done is called exactly once, also for requests that cannot start: on the client's thread, or within
+ * http_start where there is no memory or thread, or the client is being freed. Any thread. */
 void http_start(struct http_client *c, const struct http_request *request, http_done *done, void *context);
 /* Blocking form for workers: returns when done, cancelled (flag) or at the deadline. The caller frees the response. */
 void http_fetch(struct http_client *c, const struct http_request *request, const atomic_bool *cancelled,

@@ -238,6 +238,16 @@ static void rest_json(void **state)
     }
 }
 
+static void reasons_hold_nothing_a_terminal_obeys(void **state)
+{
+    (void)state;
+    const struct assertion json = {ASSERT_JSON, "/status", "UP"}, header = {ASSERT_HEADER, "X-Note", "UP"};
+    rest_answers("HTTP/1.1 200 OK\r\n\r\n{\"status\":\"\\u001b[2J\\u202e\"}", &json, 1);
+    assert_down(ERR_DOWN, "200", "expected UP, got \\x1b[2J<202E> at /status");
+    rest_answers("HTTP/1.1 200 OK\r\nX-Note: \x1b[5m\xff\r\n\r\n", &header, 1);
+    assert_down(ERR_DOWN, "200", "expected UP, got \\x1b[5m\\xff in header X-Note");
+}
+
 static void rest_json_that_is_none(void **state)
 {
     (void)state;
@@ -390,6 +400,7 @@ int main(void)
         cmocka_unit_test(rest_headers),
         cmocka_unit_test(rest_body),
         cmocka_unit_test(rest_json),
+        cmocka_unit_test(reasons_hold_nothing_a_terminal_obeys),
         cmocka_unit_test(rest_json_that_is_none),
         cmocka_unit_test(rest_failures_of_the_wire),
         cmocka_unit_test(rest_credentials_leave_the_address),
