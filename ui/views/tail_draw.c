@@ -1,0 +1,256 @@
+#include "ui/views/tail_rows.h"
+
+#include "base/text.h"
+#include "engine/decode.h"
+#include "ui/paint.h"
+
+#include <stdio.h>
+
+enum { T_FLAG, T_TIME, T_SOURCE, T_POSITION, T_KEY, T_FORMAT, T_SIZE, T_SUMMARY, T_COLUMNS };
+static const struct column columns[T_COLUMNS] = {
+    [T_FLAG] = {"", 1, false, 0, 0},           [T_TIME] = {"TIME", 12, false, 0, 0},
+    [T_SOURCE] = {"SOURCE", 14, false, 0, 30}, [T_POSITION] = {"POSITION", 10, false, 0, 14},
+    [T_KEY] = {"KEY", 10, false, 90, 24},      [T_FORMAT] = {"FMT", 5, false, 100, 0},
+    [T_SIZE] = {"SIZE", 6, true, 0, 0},        [T_SUMMARY] = {"SUMMARY", 0, false, 0, 90},
+};
+
+static const char *flag_text(const struct message *m)
+{
+    return m->flags & MESSAGE_TRUNCATED     ? "!"
+           : m->flags & MESSAGE_UNCOMMITTED ? "U"
+           : m->flags & MESSAGE_DUPLICATE   ? "D"
+           : m->flags & MESSAGE_REDELIVERED ? "R"
+                                            : "";
+}
+
+static void draw_payload(struct view *v, struct frame *f, int y, const struct slot *slots,
+                         const struct message *m)
+{
+    decoder_registry decoders = hub_registry(v->hub)->decoders;
+    struct decode_choice choice = decode_choose(decoders, m, NULL);
+    struct buffer summary;
+    buffer_init(&summary, 4096);
+    decode_summary(decoders, m, (size_t)(slots[T_SUMMARY].w > 0 ? slots[T_SUMMARY].w : 0), &summary);
+    canvas_text(f->canvas, slots[T_FORMAT].x, y, slots[T_FORMAT].w, ROLE_FORMAT,
+                m->payload.data ? choice.decoder->name : "null");
+    canvas_bytes(f->canvas, slots[T_SUMMARY].x, y, slots[T_SUMMARY].w, ROLE_TEXT, buffer_view(&summary));
+    buffer_free(&summary);
+}
+
+static void draw_message(struct view *v, struct frame *f, struct rect r, const struct message *m)
+{
+    const struct tail *t = v->state;
+    struct slot slots[T_COLUMNS];
+    char text[64];
+    columns_fit(columns, T_COLUMNS, r.x, r.w, slots);
+#define PUT(column, role, value) column_put(f->canvas, r.y, &columns[column], &slots[column], role, value)
+    PUT(T_FLAG, ROLE_WARN, flag_text(m));
+    PUT(T_TIME, t->find && filter_message(t->find, m, f->now_ns) ? ROLE_MATCH : ROLE_MUTED,
+        clock_hms(m->time_ns == TIME_NONE ? m->received_ns : m->time_ns, text, sizeof text, 3));
+    PUT(T_SOURCE, ROLE_SOURCE, m->origin->channel);
+    PUT(T_POSITION, ROLE_MUTED, m->position.kind ? position_text(m->position, text, sizeof text) : "–");
+    PUT(T_SIZE, ROLE_TEXT, text_count(text, sizeof text, m->payload.len));
+#undef PUT
+    canvas_bytes(f->canvas, slots[T_KEY].x, r.y, slots[T_KEY].w, ROLE_TEXT, m->key);
+    draw_payload(v, f, r.y, slots, m);
+}
+
+static void draw_gap(struct frame *f, struct rect r, const struct message *m)
+{
+    char text[24];
+    int x = r.x + 2;
+    canvas_fill(f->canvas, r, ROLE_WARN, 0x2500);
+    x += canvas_printf(f->canvas, x, r.y, r.w, ROLE_WARN,
+                       " %s %s: ", clock_hms(m->time_ns, text, sizeof text, 3), m->origin->channel);
+    x += canvas_bytes(f->canvas, x, r.y, r.x + r.w - x - 1, ROLE_WARN, m->payload);
+    canvas_cell(f->canvas, x, r.y, ROLE_WARN, ' ');
+}
+
+/* Nothing to show: why, channel by channel. */
+static void draw_empty(struct view *v, struct frame *f, struct rect r, const struct hub_tail *h)
+{
+    const struct tail *t = v->state;
+    char text[480];
+    if (t->filter && store_count(hub_store(v->hub))) {
+        canvas_printf(f->canvas, r.x, r.y, r.w, ROLE_MUTED,
+                      "Nothing that is held matches `%s`. Esc clears the filter.", t->filter_text);
+        return;
+    }
+    for (size_t i = 0; i < h->channel_count && (int)i < r.h; i++) {
+        const struct session_status *s = &h->channels[i].status;
+        bool bad = s->err.code && s->err.code != ERR_END;
+        const char *word = bad                              ? err_format(&s->err, text, sizeof text)
+                           : s->state == SESSION_CONNECTING ? "connecting"
+                           : s->state == SESSION_ENDED      ? "nothing is stored there"
+                           : h->channels[i].notice[0]       ? h->channels[i].notice
+                                                            : "connected, nothing has come yet";
+        int x =
+            canvas_printf(f->canvas, r.x, r.y + (int)i, 40, ROLE_SOURCE, "%s",
+                          h->channels[i].address.channel.name ? h->channels[i].address.channel.name : "?");
+        canvas_text(f->canvas, r.x + x + 2, r.y + (int)i, r.w - x - 2, bad ? ROLE_CRIT : ROLE_MUTED, word);
+    }
+}
+
+static void draw_rows(struct view *v, struct frame *f, struct rect r, const struct hub_tail *h)
+{
+    struct tail *t = v->state;
+    struct slot slots[T_COLUMNS];
+    columns_fit(columns, T_COLUMNS, r.x + 2, r.w - 2, slots);
+    columns_head(f->canvas, r.y, columns, T_COLUMNS, slots);
+    size_t count = tail_row_count(v), at = tail_cursor(v);
+    t->height = (size_t)(r.h - 1);
+    size_t top = t->paused ? tail_row_of(v, t->top_id) : count > t->height ? count - t->height : 0;
+    scroll_to(&top, at, count, t->height);
+    if (count == 0) {
+        draw_empty(v, f, (struct rect){r.x + 2, r.y + 1, r.w - 2, r.h - 1}, h);
+        return;
+    }
+    t->top_id = tail_row_id(v, top);
+    for (size_t i = 0; i < t->height && top + i < count; i++) {
+        struct rect line = {r.x + 2, r.y + 1 + (int)i, r.w - 2, 1};
+        const struct message *m = store_get(hub_store(v->hub), tail_row_id(v, top + i));
+        if (m && tail_is_gap(m))
+            draw_gap(f, line, m);
+        else if (m)
+            draw_message(v, f, line, m);
+        if (top + i != at)
+            continue;
+        canvas_text(f->canvas, r.x, line.y, 1, ROLE_FOCUS, "▸");
+        canvas_select(f->canvas, (struct rect){r.x, line.y, r.w, 1});
+        canvas_cursor(f->canvas, r.x, line.y, false);
+    }
+}
+
+void tail_title(const struct hub_tail *h, char *into, size_t size)
+{
+    const char *first = h->channel_count ? h->channels[0].address.channel.name : NULL;
+    if (h->channel_count > 1)
+        snprintf(into, size, "%s + %zu", first ? first : "?", h->channel_count - 1);
+    else
+        snprintf(into, size, "%s", first ? first : "?");
+}
+
+static bool all_ended(const struct hub_tail *h)
+{
+    for (size_t i = 0; i < h->channel_count; i++)
+        if (h->channels[i].status.state != SESSION_ENDED)
+            return false;
+    return h->channel_count > 0;
+}
+
+static enum role mode_of(const struct view *v, const struct hub_tail *h, char *into, size_t size)
+{
+    const struct tail *t = v->state;
+    uint64_t newest = store_newest(hub_store(v->hub));
+    char count[32];
+    if (t->paused && newest > t->paused_at && !t->filter) {
+        snprintf(into, size, "PAUSED +%s new", text_count(count, sizeof count, newest - t->paused_at));
+    } else if (t->paused) {
+        size_t rows = tail_row_count(v), seen = rows ? tail_row_of(v, t->paused_at + 1) : 0;
+        size_t fresh = rows && tail_row_id(v, seen) > t->paused_at ? rows - seen : 0;
+        snprintf(into, size, fresh ? "PAUSED +%s new" : "PAUSED", text_count(count, sizeof count, fresh));
+    } else {
+        snprintf(into, size, all_ended(h) ? "END" : "LIVE");
+    }
+    return t->paused ? ROLE_PAUSED : ROLE_LIVE;
+}
+
+static int segment(struct frame *f, int x, int y, enum role role, const char *text)
+{
+    int used = canvas_text(f->canvas, x, y, f->canvas->w - 1 - x, role, text);
+    return x + used + 3;
+}
+
+/* What came, what is held (rows of lost connections counted), how much of that is hidden, what was lost on the way. */
+static void draw_status(struct view *v, struct frame *f, int y, const struct hub_tail *h)
+{
+    const struct tail *t = v->state;
+    const struct store *s = hub_store(v->hub);
+    char text[80], a[32], b[32], mode[48];
+    uint64_t held = store_count(s);
+    enum role role = mode_of(v, h, mode, sizeof mode);
+    int x = segment(f, 1, y, role, mode);
+    snprintf(text, sizeof text, "%s/s %s/s", paint_rate(h->rate, a, sizeof a),
+             text_bytes(b, sizeof b, (uint64_t)(h->byte_rate > 0 ? h->byte_rate : 0)));
+    x = segment(f, x, y, ROLE_TEXT, text);
+    snprintf(text, sizeof text, "received %s", text_count(a, sizeof a, h->received));
+    x = segment(f, x, y, ROLE_TEXT, text);
+    snprintf(text, sizeof text, "rows %s", text_count(a, sizeof a, held));
+    x = segment(f, x, y, ROLE_TEXT, text);
+    snprintf(text, sizeof text, "not shown %s", text_count(a, sizeof a, t->filter ? held - t->count : 0));
+    x = segment(f, x, y, t->filter ? ROLE_WARN : ROLE_TEXT, text);
+    snprintf(text, sizeof text, "dropped %s", text_count(a, sizeof a, h->dropped));
+    segment(f, x, y, h->dropped ? ROLE_CRIT : ROLE_TEXT, text);
+}
+
+/* What the operator must know about this reading: what a tap misses, why a browse stopped. */
+static void draw_remark(struct frame *f, int x, int y, int w, const struct hub_tail *h)
+{
+    for (size_t i = 0; i < h->channel_count; i++) {
+        const char *stopped = h->channels[i].status.progress.stopped;
+        const char *say = h->channels[i].notice[0] ? h->channels[i].notice : stopped;
+        if (say[0]) {
+            canvas_printf(f->canvas, x, y, w, ROLE_EFFECT, "%s: %s", h->channels[i].address.channel.name,
+                          say);
+            return;
+        }
+    }
+}
+
+static void draw_rate(struct frame *f, int x, int y, int w, const struct hub_tail *h)
+{
+    float values[60];
+    int count = w > 60 ? 60 : w;
+    bool any = h->rate > 0;
+    for (int i = 0; i < count; i++) {
+        values[i] = h->per_second[60 - count + i];
+        any |= values[i] > 0;
+    }
+    paint_spark(f->canvas, x, y, values, count);
+    if (any) /* it moves on by itself until all of it is nought */
+        frame_wake(f, (f->now_ns / NS_PER_S + 1) * NS_PER_S);
+}
+
+static void draw_boxed(struct view *v, struct frame *f, struct rect r, const struct hub_tail *h)
+{
+    const struct tail *t = v->state;
+    char title[160], right[1100], mode[48], name[128];
+    canvas_box(f->canvas, (struct rect){r.x, r.y, r.w, 3}, ROLE_BORDER, "Rate", "1 column = 1 second");
+    int x = r.x + 2 + canvas_printf(f->canvas, r.x + 2, r.y + 1, 20, ROLE_MUTED, "40 s ago ");
+    draw_rate(f, x, r.y + 1, 40, h);
+    x += 41;
+    x += canvas_printf(f->canvas, x, r.y + 1, 20, ROLE_MUTED, "now   gaps %llu",
+                       (unsigned long long)h->gap_count) +
+         3;
+    draw_remark(f, x, r.y + 1, r.x + r.w - 2 - x, h);
+    struct rect box = {r.x, r.y + 3, r.w, r.h - 3};
+    draw_rows(v, f, (struct rect){box.x + 1, box.y + 1, box.w - 3, box.h - 2}, h);
+    tail_title(h, name, sizeof name);
+    mode_of(v, h, mode, sizeof mode);
+    snprintf(title, sizeof title, "Tail  %s", name);
+    snprintf(right, sizeof right, "%s   filter %s", mode, t->filter ? t->filter_text : "none");
+    canvas_box(f->canvas, box, ROLE_BORDER, title, right);
+}
+
+void tail_draw(struct view *v, struct frame *f, struct rect r)
+{
+    const struct hub_tail *h = hub_tail(v->hub);
+    const struct tail *t = v->state;
+    struct rect body = {r.x, r.y, r.w, r.h - 1};
+    if (!h) {
+        canvas_text(
+            f->canvas, r.x + 2, r.y + 1, r.w - 4, ROLE_MUTED,
+            "No tail is open. Choose a channel on the dashboard (1) and press t, or :tail ENDPOINT/CHANNEL");
+        return;
+    }
+    if (r.w >= 100 && r.h >= 26) {
+        draw_boxed(v, f, body, h);
+    } else {
+        int x = 1 + canvas_printf(f->canvas, 1, r.y, r.w - 23, t->filter ? ROLE_WARN : ROLE_MUTED,
+                                  "filter %s", t->filter ? t->filter_text : "none");
+        draw_rate(f, r.w - 21, r.y, 20, h);
+        draw_remark(f, x + 2, r.y, r.w - 24 - x, h);
+        draw_rows(v, f, (struct rect){body.x, body.y + 1, body.w, body.h - 1}, h);
+    }
+    draw_status(v, f, r.y + r.h - 1, h);
+}

@@ -1,0 +1,33 @@
+/* The tail's insides, shared by its two files: rows, filter and keys (tail.c), and drawing (tail_draw.c). */
+#ifndef SIGNALBOX_UI_VIEWS_TAIL_ROWS_H
+#define SIGNALBOX_UI_VIEWS_TAIL_ROWS_H
+
+#include "ui/view.h"
+
+struct tail {
+    uint32_t serial; /* of the hub's tail that the ids belong to */
+    bool paused;
+    uint64_t on, top_id;                     /* the cursor's message, the first one shown: paused only */
+    uint64_t paused_at;                      /* newest id when it was paused */
+    size_t height;                           /* rows, as last drawn */
+    struct filter *filter;                   /* NULL: none */
+    char filter_text[1024], kept_text[1024]; /* as applied; as it was before the line was opened */
+    uint64_t *ids;                           /* that match, ascending; from head on */
+    size_t head, count, cap;
+    uint64_t scanned; /* newest id that the filter has seen */
+    struct filter *find;
+    int finding;      /* direction of a search under way; 0 none */
+    uint64_t find_at; /* next id to look at */
+};
+
+/* A row that says that a connection was lost or restored; the hub makes it of a message from `signalbox`. */
+bool tail_is_gap(const struct message *m);
+size_t tail_row_count(const struct view *v);
+uint64_t tail_row_id(const struct view *v, size_t row);
+size_t tail_row_of(const struct view *v, uint64_t id); /* of id, or of the next newer one that is shown */
+size_t tail_cursor(const struct view *v);              /* its row */
+
+void tail_draw(struct view *v, struct frame *f, struct rect r);
+void tail_title(const struct hub_tail *h, char *into, size_t size); /* "orders + 2" */
+
+#endif
