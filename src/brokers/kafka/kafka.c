@@ -90,6 +90,35 @@ void kafka_drain(struct kafka_state *s)
     (void)!read(s->event_fd, &(uint64_t){0}, sizeof(uint64_t));
 }
 
+static enum err connect_handle(struct broker *b, bool committed, struct err_info *err)
+{
+    struct kafka_state *s = b->state;
+    s->rk = kafka_handle_new(b, RD_KAFKA_CONSUMER, committed, err);
+    if (!s->rk)
+        return err ? err->code : ERR_CONFIG;
+    s->committed = committed;
+    s->events = rd_kafka_queue_get_main(s->rk);
+    kafka_queue_watch(s, s->events);
+    return wait_until_up(b, err);
+}
+
+static void destroy_handle(struct kafka_state *s)
+{
+    kafka_queue_drop(&s->events);
+    if (s->rk)
+        rd_kafka_destroy_flags(s->rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+    s->rk = NULL;
+}
+
+enum err kafka_isolate(struct broker *b, bool committed, struct err_info *err)
+{
+    struct kafka_state *s = b->state;
+    if (s->committed == committed || s->read || s->publish)
+        return ERR_OK;
+    destroy_handle(s);
+    return connect_handle(b, committed, err);
+}
+
 static enum err kafka_open(struct broker *b, struct err_info *err)
 {
     struct kafka_state *s = b->state;
@@ -98,12 +127,7 @@ static enum err kafka_open(struct broker *b, struct err_info *err)
     s->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (s->event_fd < 0)
         return err_set(err, ERR_FAILED, "no descriptor for a connection to %s", b->endpoint->name);
-    s->rk = kafka_handle_new(b, RD_KAFKA_CONSUMER, true, err);
-    if (!s->rk)
-        return err ? err->code : ERR_CONFIG;
-    s->events = rd_kafka_queue_get_main(s->rk);
-    kafka_queue_watch(s, s->events);
-    return wait_until_up(b, err);
+    return connect_handle(b, true, err);
 }
 
 static void kafka_close(struct broker *b)
@@ -111,10 +135,7 @@ static void kafka_close(struct broker *b)
     struct kafka_state *s = b->state;
     kafka_publish_close(b);
     (void)kafka_read_close(b, NULL);
-    kafka_queue_drop(&s->events);
-    if (s->rk)
-        rd_kafka_destroy_flags(s->rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
-    s->rk = NULL;
+    destroy_handle(s);
     if (s->event_fd >= 0)
         close(s->event_fd);
     s->event_fd = -1;

@@ -28,6 +28,7 @@ struct kafka_state {
     bool scram;
     int event_fd; /* written by the library when a queue of ours gets something, and by interrupt */
     rd_kafka_t *rk;
+    bool committed; /* what rk reads, and what it calls a partition's end */
     rd_kafka_queue_t *events;
     struct kafka_trouble trouble;
     struct kafka_read *read;
@@ -60,6 +61,10 @@ void kafka_drain(
 /* The queue writes the session's descriptor from now on; drop ends that before the descriptor can be another's. */
 void kafka_queue_watch(struct kafka_state *s, rd_kafka_queue_t *queue);
 void kafka_queue_drop(rd_kafka_queue_t **queue);
+
+/* A handle's isolation decides where it sees a partition's end: at the last stable offset or at the high watermark. A
+ * session opens committed, for reading; one that lists wants the watermark and changes its handle once. */
+enum err kafka_isolate(struct broker *b, bool committed, struct err_info *err);
 
 /* ---- kafka_metadata.c ---- */
 
@@ -99,6 +104,10 @@ void kafka_publish_delivered(rd_kafka_t *rk, const rd_kafka_message_t *m, void *
 
 /* ---- kafka_groups.c ---- */
 
+#define KAFKA_LISTED_GROUPS 100 /* a listing asks for the offsets of so many, a request each */
+
+/* Fills groups and lag of the channels; where that fails the list's note says so. */
+void kafka_groups_annotate(struct broker *b, struct channel_list *list);
 enum err kafka_groups(struct broker *b, const char *pattern, group_sink *sink, void *context,
                       struct err_info *err);
 

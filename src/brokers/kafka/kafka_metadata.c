@@ -222,7 +222,9 @@ enum err kafka_list(struct broker *b, const char *pattern, uint32_t flags, struc
     struct kafka_state *s = b->state;
     const struct rd_kafka_metadata *md = NULL;
     bool plain = pattern && *pattern && !strpbrk(pattern, "*?");
-    enum err e = plain ? kafka_topic_metadata(b, pattern, &md, err) : kafka_metadata(b, NULL, &md, err);
+    enum err e = kafka_isolate(b, false, err);
+    if (!e)
+        e = plain ? kafka_topic_metadata(b, pattern, &md, err) : kafka_metadata(b, NULL, &md, err);
     if (plain && e == ERR_NOTFOUND)
         return ERR_OK;
     if (e)
@@ -237,6 +239,7 @@ enum err kafka_list(struct broker *b, const char *pattern, uint32_t flags, struc
     if (s->mock)
         text_copy(list->version, sizeof list->version, "Kafka (librdkafka's mock cluster)");
     list_watermarks(b, md, list);
+    kafka_groups_annotate(b, list);
     rd_kafka_metadata_destroy(md);
     return ERR_OK;
 }

@@ -78,10 +78,11 @@ static void say(struct kafka_read *r, enum emit answer)
 }
 
 static enum err deliver(struct kafka_read *r, struct kafka_topic *t, struct kafka_partition *p,
-                        const rd_kafka_message_t *m, struct err_info *err)
+                        const rd_kafka_message_t *m, uint32_t flags, struct err_info *err)
 {
     struct message out;
     kafka_message_fill(r, t, m, &out);
+    out.flags |= flags;
     p->seen++;
     if (p->oldest_ns == TIME_NONE || out.time_ns < p->oldest_ns)
         p->oldest_ns = out.time_ns;
@@ -103,7 +104,7 @@ static struct kafka_topic *topic_of(struct kafka_read *r, const rd_kafka_topic_t
 }
 
 /* One of the library's: a message, or a word about its partition. */
-static enum err take(struct broker *b, struct kafka_read *r, const rd_kafka_message_t *m,
+static enum err take(struct broker *b, struct kafka_read *r, const rd_kafka_message_t *m, uint32_t flags,
                      struct err_info *err)
 {
     struct kafka_topic *t = topic_of(r, m->rkt);
@@ -118,18 +119,38 @@ static enum err take(struct broker *b, struct kafka_read *r, const rd_kafka_mess
         return kafka_fail(b, m->err, t ? t->origin->channel : "", err);
     enum err e = ERR_OK;
     if (p && !p->done && m->offset < p->to)
-        e = deliver(r, t, p, m, err);
+        e = deliver(r, t, p, m, flags, err);
     if (p && m->offset >= p->to - 1)
         partition_done(r, p);
     return e;
 }
 
+/* The flags of the batch's next message; r->blocked where that is not known yet. */
+static enum err mark(struct broker *b, struct kafka_read *r, uint32_t *flags, struct err_info *err)
+{
+    const rd_kafka_message_t *m = r->batch[r->at];
+    const struct kafka_topic *t = r->marks && !m->err ? topic_of(r, m->rkt) : NULL;
+    enum kafka_mark found = KAFKA_MARK_COMMITTED;
+    *flags = 0;
+    if (!t)
+        return ERR_OK;
+    enum err e = kafka_marks_decide(b, r, t, m, &found, err);
+    r->blocked = found == KAFKA_MARK_WAIT;
+    *flags = found == KAFKA_MARK_UNCOMMITTED ? MESSAGE_UNCOMMITTED : 0;
+    return e;
+}
+
 static enum err take_batch(struct broker *b, struct kafka_read *r, struct err_info *err)
 {
-    enum err e = ERR_OK;
+    uint32_t flags;
+    enum err e = r->marks ? kafka_marks_pump(b, r, err) : ERR_OK;
+    r->blocked = false;
     while (!e && r->at < r->count && !r->paused && !r->stopped && r->left > 0) {
+        e = mark(b, r, &flags, err);
+        if (e || r->blocked)
+            break;
         rd_kafka_message_t *m = r->batch[r->at++];
-        e = take(b, r, m, err);
+        e = take(b, r, m, flags, err);
         rd_kafka_message_destroy(m);
     }
     return e;
@@ -155,6 +176,8 @@ static enum err refill(struct broker *b, struct kafka_read *r, struct err_info *
     r->at = 0;
     r->count = n > 0 ? (size_t)n : 0;
     r->received_ns = clock_wall_ns();
+    if (r->marks)
+        kafka_marks_new_batch(r);
     return ERR_OK;
 }
 
@@ -238,7 +261,7 @@ enum err kafka_read_step(struct broker *b, int timeout_ms, struct err_info *err)
     if (e || r->progress.scanned != before || timeout_ms == 0)
         return e;
     /* A batch without a message of interest (ends, markers) asks for another look first. */
-    if ((r->paused || !moved) && r->phase != KAFKA_REPLAY)
+    if ((r->paused || r->blocked || !moved) && r->phase != KAFKA_REPLAY)
         kafka_wait(b, timeout_ms);
     return ERR_OK;
 }
@@ -260,6 +283,9 @@ void kafka_read_progress(struct broker *b, struct read_progress *progress)
 static enum err open_handle(struct broker *b, struct kafka_read *r, bool uncommitted, struct err_info *err)
 {
     struct kafka_state *s = b->state;
+    enum err e = kafka_isolate(b, true, err);
+    if (e)
+        return e;
     r->rk = s->rk;
     if (uncommitted) {
         r->rk = kafka_handle_new(b, RD_KAFKA_CONSUMER, false, err);
@@ -289,6 +315,8 @@ enum err kafka_read_open(struct broker *b, const struct read_request *request, c
     enum err e = open_handle(b, r, request->flags & READ_UNCOMMITTED, err);
     if (!e)
         e = kafka_start_resolve(b, r, request, err);
+    if (!e && r->rk != s->rk)
+        e = kafka_marks_open(b, r, err);
     if (!e)
         e = kafka_start_all(b, r, err);
     return e;
@@ -302,6 +330,7 @@ enum err kafka_read_close(struct broker *b, struct err_info *err)
     if (!r)
         return ERR_OK;
     kafka_stop_all(r);
+    kafka_marks_close(r);
     for (size_t t = 0; t < r->topic_count; t++) {
         if (r->topics[t].handle)
             rd_kafka_topic_destroy(r->topics[t].handle);

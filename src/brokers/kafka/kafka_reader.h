@@ -44,6 +44,7 @@ struct kafka_read {
     struct kafka_last *last;
     struct kafka_marks *marks;
     bool browse, paused, stopped;
+    bool blocked; /* the next message of the batch waits for the committed reader */
     int64_t opened_ns;
     int64_t left;     /* until the limit; INT64_MAX none */
     int64_t open;     /* partitions that aren't done */
@@ -65,6 +66,20 @@ void kafka_stop_all(struct kafka_read *r);
 /* Turns the library's message into a borrowed one; the pointers live as long as m. */
 void kafka_message_fill(struct kafka_read *r, struct kafka_topic *t, const rd_kafka_message_t *m,
                         struct message *out);
+
+/* ---- kafka_marks.c: only while uncommitted messages are read ---- */
+enum kafka_mark { KAFKA_MARK_WAIT, KAFKA_MARK_COMMITTED, KAFKA_MARK_UNCOMMITTED };
+enum err kafka_marks_open(struct broker *b, struct kafka_read *r, struct err_info *err);
+void kafka_marks_close(struct kafka_read *r);
+/* The committed reader begins where the other one does; start and stop go together. */
+enum err kafka_marks_start(struct broker *b, struct kafka_read *r, struct err_info *err);
+void kafka_marks_stop(struct kafka_read *r);
+/* Takes what the committed reader has got, without waiting. */
+enum err kafka_marks_pump(struct broker *b, struct kafka_read *r, struct err_info *err);
+void kafka_marks_new_batch(struct kafka_read *r);
+/* WAIT: the committed reader is on its way there; the session's descriptor tells when to ask again. */
+enum err kafka_marks_decide(struct broker *b, struct kafka_read *r, const struct kafka_topic *t,
+                            const rd_kafka_message_t *m, enum kafka_mark *mark, struct err_info *err);
 
 /* ---- kafka_last.c ---- */
 struct kafka_last *kafka_last_new(int64_t want, struct err_info *err);

@@ -189,6 +189,8 @@ enum err kafka_start_all(struct broker *b, struct kafka_read *r, struct err_info
     for (size_t t = 0; !e && t < r->topic_count; t++)
         for (int32_t p = 0; !e && p < r->topics[t].count; p++)
             e = start_one(b, r, &r->topics[t], &r->topics[t].partitions[p], err);
+    if (!e && r->marks)
+        e = kafka_marks_start(b, r, err);
     return e;
 }
 
@@ -202,6 +204,8 @@ void kafka_stop_all(struct kafka_read *r)
             part->started = false;
         }
     }
+    if (r->marks)
+        kafka_marks_stop(r);
     for (; r->at < r->count; r->at++)
         rd_kafka_message_destroy(r->batch[r->at]);
     r->at = r->count = 0;

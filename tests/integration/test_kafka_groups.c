@@ -1,0 +1,219 @@
+/* Groups, lag, watermarks and transactions of the lab's Kafka, as the driver shows them. */
+#include "tests/integration/kafka_session.h"
+
+#include <librdkafka/rdkafka.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+static rd_kafka_t *transactional(const char *id)
+{
+    char text[256];
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    rd_kafka_conf_set(conf, "bootstrap.servers", lab_need("SB_KAFKA"), text, sizeof text);
+    rd_kafka_conf_set(conf, "transactional.id", id, text, sizeof text);
+    rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof text);
+    rd_kafka_error_t *e = rd_kafka_init_transactions(rk, 15000);
+    if (e)
+        fail_msg("%s", rd_kafka_error_string(e));
+    return rk;
+}
+
+static void produce(rd_kafka_t *rk, const char *topic, const char *text)
+{
+    char copy[64];
+    snprintf(copy, sizeof copy, "%s", text);
+    assert_int_equal(rd_kafka_producev(rk, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_VALUE(copy, strlen(copy)),
+                                       RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END),
+                     0);
+}
+
+/* 2 committed (offsets 0, 1; marker 2), 1 aborted (3; marker 4), 2 plain (5, 6), 1 open (7), 1 plain behind it (8). */
+static rd_kafka_t *fill_with_transactions(const char *topic)
+{
+    const char *kafka = lab_need("SB_KAFKA");
+    const struct message plain = session_message(NULL, "plain");
+    const struct message two[] = {plain, plain};
+    char id[64];
+    lab_unique("tx", id, sizeof id);
+    struct session_of_test *s = session_new(kafka);
+    const struct channel_name to = {CHANNEL_ANY, topic};
+    const struct publish_sink sink = {s, keep_outcome};
+    assert_int_equal(session_open(s), ERR_OK);
+    assert_int_equal(kafka_broker.publish_open(&s->broker, &to, PUBLISH_CREATE, &sink, &s->err), ERR_OK);
+    session_end(s);
+    rd_kafka_t *rk = transactional(id);
+    assert_null(rd_kafka_begin_transaction(rk));
+    produce(rk, topic, "committed");
+    produce(rk, topic, "committed");
+    assert_null(rd_kafka_commit_transaction(rk, 15000));
+    assert_null(rd_kafka_begin_transaction(rk));
+    produce(rk, topic, "aborted");
+    assert_int_equal(rd_kafka_flush(rk, 15000), 0);
+    assert_null(rd_kafka_abort_transaction(rk, 15000));
+    session_send(kafka, topic, two, 2, 0);
+    assert_null(rd_kafka_begin_transaction(rk));
+    produce(rk, topic, "open");
+    assert_int_equal(rd_kafka_flush(rk, 15000), 0);
+    session_send(kafka, topic, &plain, 1, 0);
+    return rk;
+}
+
+static void transactions_are_isolated(void **state)
+{
+    (void)state;
+    const char *kafka = lab_need("SB_KAFKA");
+    const struct start beginning = {.kind = START_BEGINNING};
+    char topic[64];
+    lab_unique("tx", topic, sizeof topic);
+    rd_kafka_t *rk = fill_with_transactions(topic);
+    struct session_of_test *s = session_browse(kafka, topic, beginning, 0);
+    assert_int_equal(s->count, 4); /* nothing above the open transaction */
+    for (size_t i = 0; i < s->count; i++)
+        assert_int_equal(s->messages[i]->flags & MESSAGE_UNCOMMITTED, 0);
+    session_end(s);
+    s = session_new(kafka);
+    assert_int_equal(session_open(s), ERR_OK);
+    struct channel_list *list = channel_list_new();
+    session_deadline(s, 10000);
+    assert_int_equal(kafka_broker.list(&s->broker, topic, 0, list, &s->err), ERR_OK);
+    assert_int_equal(list->count, 1);
+    assert_int_equal(list->items[0].depth, 9); /* control records and open ones count: an upper bound */
+    assert_true(list->items[0].depth_upper);
+    channel_list_unref(&list);
+    session_end(s);
+    rd_kafka_abort_transaction(rk, 15000);
+    s = session_browse(kafka, topic, (struct start){START_LAST, 5}, 0);
+    assert_int_equal(s->count, 5); /* reaches back over markers */
+    session_end(s);
+    rd_kafka_destroy(rk);
+}
+
+static void uncommitted_ones_are_marked(void **state)
+{
+    (void)state;
+    const char *kafka = lab_need("SB_KAFKA");
+    char topic[64];
+    lab_unique("txu", topic, sizeof topic);
+    rd_kafka_t *rk = fill_with_transactions(topic);
+    struct session_of_test *s =
+        session_browse(kafka, topic, (struct start){.kind = START_BEGINNING}, READ_UNCOMMITTED);
+    assert_int_equal(s->count, 7);
+    for (size_t i = 0; i < s->count; i++) {
+        bool marked = s->messages[i]->flags & MESSAGE_UNCOMMITTED;
+        /* What lies behind the open transaction is not handed to committed readers either. */
+        assert_int_equal(marked,
+                         s->messages[i]->position.offset == 3 || s->messages[i]->position.offset >= 7);
+    }
+    session_end(s);
+    rd_kafka_abort_transaction(rk, 15000);
+    rd_kafka_destroy(rk);
+}
+
+struct seen {
+    struct group_row rows[32];
+    size_t count;
+};
+
+static void keep_row(void *context, const struct group_row *row)
+{
+    struct seen *seen = context;
+    if (seen->count < 32)
+        seen->rows[seen->count++] = *row;
+}
+
+/* A consumer of its own kind commits offset 3 of 5 and leaves. */
+static void commit_three(const char *topic, const char *group)
+{
+    char text[256];
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    rd_kafka_conf_set(conf, "bootstrap.servers", lab_need("SB_KAFKA"), text, sizeof text);
+    rd_kafka_conf_set(conf, "group.id", group, text, sizeof text);
+    rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, text, sizeof text);
+    rd_kafka_topic_partition_list_t *rows = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(rows, topic, 0)->offset = 3;
+    assert_int_equal(rd_kafka_commit(rk, rows, 0), 0);
+    rd_kafka_topic_partition_list_destroy(rows);
+    rd_kafka_destroy(rk);
+}
+
+static void groups_and_lag(void **state)
+{
+    (void)state;
+    const char *kafka = lab_need("SB_KAFKA");
+    char topic[64], group[64];
+    lab_unique("lag", topic, sizeof topic);
+    lab_unique("group", group, sizeof group);
+    const struct message m = session_message("k", "v");
+    const struct message five[] = {m, m, m, m, m};
+    session_send(kafka, topic, five, 5, PUBLISH_CREATE);
+    commit_three(topic, group);
+    struct session_of_test *s = session_new(kafka);
+    struct seen seen = {.count = 0};
+    assert_int_equal(session_open(s), ERR_OK);
+    session_deadline(s, 10000);
+    enum err e = kafka_broker.groups(&s->broker, group, keep_row, &seen, &s->err);
+    if (e)
+        fail_msg("%s", s->err.text);
+    assert_int_equal(seen.count, 1);
+    assert_string_equal(seen.rows[0].channel, topic);
+    assert_int_equal(seen.rows[0].committed, 3);
+    assert_int_equal(seen.rows[0].end, 5);
+    assert_int_equal(seen.rows[0].lag, 2);
+    assert_int_equal(seen.rows[0].members, 0);
+    assert_string_equal(seen.rows[0].state, "Empty");
+    struct channel_list *list = channel_list_new();
+    session_deadline(s, 10000);
+    assert_int_equal(kafka_broker.list(&s->broker, topic, 0, list, &s->err), ERR_OK);
+    assert_int_equal(list->items[0].groups, 1);
+    assert_int_equal(list->items[0].lag, 2);
+    channel_list_unref(&list);
+    session_end(s);
+}
+
+/* Every group's name, one a line; reading, even when killed, adds none. */
+static void reading_leaves_no_group(void **state)
+{
+    (void)state;
+    const char *kafka = lab_need("SB_KAFKA");
+    char topic[64];
+    lab_unique("trace", topic, sizeof topic);
+    const struct message m = session_message("k", "v");
+    session_send(kafka, topic, &m, 1, PUBLISH_CREATE);
+    int pipes[2];
+    assert_int_equal(pipe(pipes), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        struct session_of_test *s = session_new(kafka);
+        if (!session_open(s) &&
+            !session_read(s, topic, READ_TAP, (struct start){START_BEGINNING, 0}, -1, -1, 0) &&
+            !session_steps(s, 1))
+            (void)!write(pipes[1], "r", 1);
+        for (;;)
+            pause();
+    }
+    char byte;
+    assert_int_equal(read(pipes[0], &byte, 1), 1);
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    struct session_of_test *s = session_new(kafka);
+    struct seen seen = {.count = 0};
+    assert_int_equal(session_open(s), ERR_OK);
+    session_deadline(s, 10000);
+    assert_int_equal(kafka_broker.groups(&s->broker, NULL, keep_row, &seen, &s->err), ERR_OK);
+    for (size_t i = 0; i < seen.count; i++)
+        assert_string_not_equal(seen.rows[i].channel, topic);
+    session_end(s);
+    close(pipes[0]);
+    close(pipes[1]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(reading_leaves_no_group),
+        cmocka_unit_test(transactions_are_isolated),
+        cmocka_unit_test(uncommitted_ones_are_marked),
+        cmocka_unit_test(groups_and_lag),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
