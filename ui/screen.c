@@ -435,8 +435,6 @@ bool screen_work(struct screen *s, int64_t deadline_ns)
         if (v->ops && v->ops->work)
             more |= v->ops->work(v, deadline_ns);
     }
-    if (s->prompt.kind == PROMPT_FILTER && more)
-        typed(s); /* the live count */
     return more;
 }
 
@@ -477,6 +475,8 @@ static void draw_prompt(struct screen *s, struct frame *f, int y)
 {
     struct canvas *c = f->canvas;
     canvas_fill(c, (struct rect){0, y, c->w, 2}, ROLE_TEXT, ' ');
+    if (s->prompt.kind == PROMPT_FILTER)
+        typed(s); /* the count is live: messages come, and the filter works through the old ones */
     if (s->prompt.kind == PROMPT_CONFIRM) {
         canvas_text(c, 1, y, c->w - 2, ROLE_EFFECT, s->confirm_text);
         canvas_text(c, 1, y + 1, 2, ROLE_KEY, "y");

@@ -396,6 +396,43 @@ static void command_line(void **state)
     }
 }
 
+/* Gap rows come from `signalbox`; so may a channel of an endpoint that somebody calls that. */
+static void an_endpoint_named_signalbox_is_no_gap(void **state)
+{
+    struct stage s;
+    struct message m = {.origin = origin_intern("signalbox", "orders", CHANNEL_TOPIC),
+                        .time_ns = FAKE_NOW,
+                        .payload = BYTES_LITERAL("{}")};
+    (void)state;
+    set_up(&s, 80, 24, true);
+    open_tail(&s);
+    store_add(s.hub->store, message_seal(&m, NULL));
+    screen_event(s.screen, HUB_TAIL);
+    type(&s, "\r");
+    assert_string_equal(screen_top(s.screen)->ops->name, "message");
+    tear_down(&s);
+}
+
+/* The count beside a filter goes on while the line is open. */
+static void the_count_of_a_filter_is_live(void **state)
+{
+    struct stage s;
+    struct buffer text;
+    (void)state;
+    set_up(&s, 80, 24, true);
+    open_tail(&s);
+    type(&s, "\\REFUSED");
+    fill_tail(&s, 50);
+    while (screen_work(s.screen, clock_mono_ns() + 1))
+        ;
+    screen_draw(s.screen);
+    buffer_init(&text, 1 * MIB);
+    canvas_dump(screen_canvas(s.screen), false, &text);
+    assert_non_null(strstr(buffer_cstr(&text), "11 of 54 "));
+    buffer_free(&text);
+    tear_down(&s);
+}
+
 static void small_terminals(void **state)
 {
     static const int small[][2] = {{59, 24}, {80, 15}, {10, 5}, {1, 1}};
@@ -497,6 +534,8 @@ int main(void)
         cmocka_unit_test(log_screen),
         cmocka_unit_test(help),
         cmocka_unit_test(command_line),
+        cmocka_unit_test(an_endpoint_named_signalbox_is_no_gap),
+        cmocka_unit_test(the_count_of_a_filter_is_live),
         cmocka_unit_test(small_terminals),
         cmocka_unit_test(any_size_draws),
         cmocka_unit_test(quit_goes_back_first),
