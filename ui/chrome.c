@@ -18,7 +18,7 @@ static void count(struct counts *n, const struct availability *a)
     case HEALTH_UP: n->up++; break;
     case HEALTH_DEGRADED: n->slow++; break;
     case HEALTH_DOWN: n->down++; break;
-    case HEALTH_UNKNOWN: a->runs ? n->stale++ : n->waiting++; break;
+    case HEALTH_UNKNOWN: look_waits(a) ? n->waiting++ : n->stale++; break;
     }
 }
 

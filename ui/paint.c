@@ -11,6 +11,11 @@
 
 /* ---- states ---- */
 
+bool look_waits(const struct availability *a)
+{
+    return a->state == HEALTH_UNKNOWN && a->change_count == 0;
+}
+
 struct look look_health(const struct availability *a)
 {
     switch (a->state) {
@@ -19,7 +24,7 @@ struct look look_health(const struct availability *a)
     case HEALTH_DOWN: return (struct look){"✖ DOWN", ROLE_CRIT};
     case HEALTH_UNKNOWN: break;
     }
-    return a->runs ? (struct look){"? STALE", ROLE_STALE} : (struct look){"○ WAIT", ROLE_MUTED};
+    return look_waits(a) ? (struct look){"○ WAIT", ROLE_MUTED} : (struct look){"? STALE", ROLE_STALE};
 }
 
 struct look look_severity(enum severity severity, const char *word, char *into, size_t size)

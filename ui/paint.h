@@ -9,6 +9,8 @@ struct look {
     const char *text; /* "● UP" */
     enum role role;
 };
+/* Unknown since the start: not measured yet, or not often enough for a verdict. Unknown later on is stale. */
+bool look_waits(const struct availability *a);
 struct look look_health(const struct availability *a);
 struct look look_severity(enum severity severity, const char *word, char *into, size_t size);
 
