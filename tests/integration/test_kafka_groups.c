@@ -1,4 +1,5 @@
-/* Groups, lag, watermarks and transactions of the lab's Kafka, as the driver shows them. */
+/* Groups, lag, watermarks and transactions of the lab's Kafka, as the driver shows them.
+ * needs: kafka */
 #include "tests/integration/kafka_session.h"
 
 #include <librdkafka/rdkafka.h>

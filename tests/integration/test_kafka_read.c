@@ -1,4 +1,5 @@
-/* The Kafka driver against the lab's broker: reading leaves no trace, and loses nothing of a message. */
+/* The Kafka driver against the lab's broker: reading leaves no trace, and loses nothing of a message.
+ * needs: kafka */
 #include "tests/integration/kafka_session.h"
 
 #include <librdkafka/rdkafka.h>

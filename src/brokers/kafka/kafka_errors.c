@@ -45,19 +45,19 @@ enum err kafka_err(rd_kafka_resp_err_t e)
 }
 
 /* What the library and the brokers say, in their words, and what that means here (seen with librdkafka 2.0.2 and Kafka
- * 3.9). First match wins. */
+ * 3.9). First match wins. Not decisive: a guess of the library's, or what a broker that is just starting may cause too. */
 static const struct {
     const char *words;
     enum err code;
     bool decisive;
     const char *next;
 } meanings[] = {
-    {"SSL listener", ERR_TLS, true, "the port speaks TLS: use kafkas:// or `tls: {...}`"},
+    {"SSL listener", ERR_TLS, false, "the port speaks TLS: use kafkas:// or `tls: {...}`"},
     {"certificate verify failed", ERR_TLS, true,
      "name the authority's certificate: `tls: {ca: FILE}` or ?ca=FILE"},
     {"wrong version number", ERR_TLS, true, "the port doesn't speak TLS: use kafka:// or another port"},
     {"SSL handshake", ERR_TLS, true, "check the port, and `tls:` of this endpoint"},
-    {"might require SASL", ERR_AUTH, true, "the port wants a login: give `username` and a password"},
+    {"might require SASL", ERR_AUTH, false, "the port wants a login: give `username` and a password"},
     {"Unsupported SASL mechanism", ERR_AUTH, true,
      "set `options: {sasl.mechanisms: ...}` to one that the broker has"},
     {"Invalid username or password", ERR_AUTH, true, "check `username` and the password"},
@@ -130,6 +130,17 @@ void kafka_trouble_note(struct kafka_trouble *t, rd_kafka_resp_err_t e, const ch
     t->code = code;
     t->decisive = decisive;
     text_copy(t->text, sizeof t->text, reason);
+}
+
+/* The library guesses at wrong security settings when a connection breaks; one that was up knows better. */
+enum err kafka_lost(const struct broker *b, struct err_info *err)
+{
+    const struct kafka_state *s = b->state;
+    bool guess = strstr(s->trouble.text, "Disconnected") || !s->trouble.text[0];
+    err_set(err, ERR_CLOSED, "no broker answers any more: %s",
+            guess ? "the connection was closed" : s->trouble.text);
+    err_where(err, "%s", b->endpoint->name);
+    return ERR_CLOSED;
 }
 
 enum err kafka_trouble_fail(const struct broker *b, struct err_info *err)

@@ -49,6 +49,7 @@ enum err kafka_fail(const struct broker *b, rd_kafka_resp_err_t e, const char *w
 /* Keeps what an error event says, the first decisive one longest. */
 void kafka_trouble_note(struct kafka_trouble *t, rd_kafka_resp_err_t e, const char *reason);
 enum err kafka_trouble_fail(const struct broker *b, struct err_info *err);
+enum err kafka_lost(const struct broker *b, struct err_info *err); /* ERR_CLOSED: all brokers went away */
 
 /* ---- kafka.c ---- */
 

@@ -164,12 +164,8 @@ static enum err refill(struct broker *b, struct kafka_read *r, struct err_info *
     rd_kafka_poll(s->rk, 0);
     if (r->rk != s->rk)
         rd_kafka_poll(r->rk, 0);
-    if (s->trouble.all_down_ns) {
-        (void)kafka_trouble_fail(b, err);
-        if (err && err->code != ERR_AUTH && err->code != ERR_TLS)
-            err->code = ERR_CLOSED;
-        return err ? err->code : ERR_CLOSED;
-    }
+    if (s->trouble.all_down_ns)
+        return kafka_lost(b, err);
     if (r->at < r->count || r->paused)
         return ERR_OK;
     ssize_t n = rd_kafka_consume_batch_queue(r->queue, 0, r->batch, KAFKA_BATCH);

@@ -1,0 +1,224 @@
+/* What the Kafka driver says when it may not, cannot or must not: each in time, with the reason and the next step.
+ * One test kills the broker and starts it again.
+ * needs: kafka
+ * alone
+ * timeout: 120 */
+#include "tests/integration/kafka_session.h"
+
+static int64_t took_ms;
+
+static enum err open_timed(struct session_of_test *s, int deadline_ms)
+{
+    int64_t start = clock_mono_ns();
+    session_deadline(s, deadline_ms);
+    enum err e = kafka_broker.open(&s->broker, &s->err);
+    took_ms = (clock_mono_ns() - start) / NS_PER_MS;
+    print_message("%d ms: %s [%s] next: %s\n", (int)took_ms, s->err.text, err_name(e), s->err.next);
+    return e;
+}
+
+static struct session_of_test *with_login(const char *user, const char *password)
+{
+    struct session_of_test *s = session_new(lab_need("SB_KAFKA_SASL"));
+    s->endpoint.username = user;
+    s->endpoint.password = password;
+    return s;
+}
+
+static void login_plain_and_scram(void **state)
+{
+    (void)state;
+    struct session_of_test *s = with_login(lab_need("SB_KAFKA_USER"), lab_need("SB_KAFKA_PASSWORD"));
+    assert_int_equal(open_timed(s, 10000), ERR_OK);
+    session_end(s);
+    s = with_login(lab_need("SB_KAFKA_USER"), lab_need("SB_KAFKA_PASSWORD"));
+    session_option(s, "sasl.mechanisms", "SCRAM-SHA-256");
+    assert_int_equal(open_timed(s, 10000), ERR_OK);
+    session_end(s);
+}
+
+static void wrong_password(void **state)
+{
+    (void)state;
+    struct session_of_test *s = with_login(lab_need("SB_KAFKA_USER"), "wrong-secret");
+    assert_int_equal(open_timed(s, 10000), ERR_AUTH);
+    assert_true(took_ms < 3000);
+    assert_non_null(strstr(s->err.text, "Invalid username or password"));
+    assert_null(strstr(s->err.text, "wrong-secret"));
+    session_end(s);
+    s = with_login(lab_need("SB_KAFKA_USER"), "wrong-secret");
+    session_option(s, "sasl.mechanisms", "SCRAM-SHA-256");
+    assert_int_equal(open_timed(s, 10000), ERR_AUTH);
+    assert_non_null(strstr(s->err.next, "librdkafka < 2.6.1"));
+    session_end(s);
+}
+
+static void wrong_mechanism_and_no_login(void **state)
+{
+    (void)state;
+    struct session_of_test *s = with_login(lab_need("SB_KAFKA_USER"), lab_need("SB_KAFKA_PASSWORD"));
+    session_option(s, "sasl.mechanisms", "OAUTHBEARER");
+    session_option(s, "enable.sasl.oauthbearer.unsecure.jwt", "true");
+    session_option(s, "sasl.oauthbearer.config", "principal=x");
+    enum err e = open_timed(s, 10000);
+    assert_int_equal(e, ERR_AUTH);
+    session_end(s);
+    s = session_new(lab_need("SB_KAFKA_SASL"));
+    assert_int_equal(open_timed(s, 10000), ERR_AUTH);
+    assert_true(took_ms < 5000);
+    session_end(s);
+}
+
+static void tls_with_and_without_authority(void **state)
+{
+    (void)state;
+    struct session_of_test *s = session_new(lab_need("SB_KAFKA_TLS"));
+    s->endpoint.tls = (struct tls_options){.on = true, .ca = lab_need("SB_CA")};
+    assert_int_equal(open_timed(s, 10000), ERR_OK);
+    session_end(s);
+    s = session_new(lab_need("SB_KAFKA_TLS"));
+    s->endpoint.url.scheme = "kafkas";
+    assert_int_equal(open_timed(s, 10000), ERR_TLS);
+    assert_true(took_ms < 3000);
+    assert_non_null(strstr(s->err.next, "ca"));
+    session_end(s);
+    s = session_new(lab_need("SB_KAFKA_TLS"));
+    s->endpoint.tls = (struct tls_options){.on = true, .insecure = true};
+    assert_int_equal(open_timed(s, 10000), ERR_OK);
+    session_end(s);
+    s = session_new(lab_need("SB_KAFKA_TLS"));
+    s->endpoint.tls = (struct tls_options){.on = true,
+                                           .ca = lab_need("SB_CA"),
+                                           .cert = lab_need("SB_CLIENT_CERT"),
+                                           .key = lab_need("SB_CLIENT_KEY")};
+    assert_int_equal(open_timed(s, 10000), ERR_OK);
+    session_end(s);
+}
+
+static void plaintext_and_tls_mixed_up(void **state)
+{
+    (void)state;
+    struct session_of_test *s = session_new(lab_need("SB_KAFKA_TLS"));
+    assert_int_equal(open_timed(s, 10000), ERR_TLS);
+    assert_non_null(strstr(s->err.next, "kafkas://"));
+    session_end(s);
+    s = session_new(lab_need("SB_KAFKA"));
+    s->endpoint.tls = (struct tls_options){.on = true, .ca = lab_need("SB_CA")};
+    enum err e = open_timed(s, 10000);
+    assert_true(e == ERR_TLS || e == ERR_UNREACHABLE);
+    session_end(s);
+}
+
+static void options_are_checked(void **state)
+{
+    (void)state;
+    struct session_of_test *s = session_new(lab_need("SB_KAFKA"));
+    session_option(s, "fetch.wait.max.msx", "1");
+    assert_int_equal(open_timed(s, 10000), ERR_CONFIG);
+    assert_non_null(strstr(s->err.text, "fetch.wait.max.msx"));
+    session_end(s);
+    s = session_new(lab_need("SB_KAFKA"));
+    session_option(s, "group.id", "mine");
+    assert_int_equal(open_timed(s, 10000), ERR_CONFIG);
+    assert_non_null(strstr(s->err.text, "group.id"));
+    session_end(s);
+    s = session_new(lab_need("SB_KAFKA"));
+    session_option(s, "fetch.wait.max.ms", "100");
+    assert_int_equal(open_timed(s, 10000), ERR_OK);
+    session_end(s);
+}
+
+static void nobody_there(void **state)
+{
+    (void)state;
+    struct session_of_test *s = session_new(lab_need("SB_REFUSED"));
+    assert_int_equal(open_timed(s, 10000), ERR_UNREACHABLE);
+    assert_true(took_ms < 3000);
+    session_end(s);
+    s = session_new("127.0.0.1:9");
+    snprintf(s->host, sizeof s->host, "no-such-host.invalid");
+    assert_int_equal(open_timed(s, 10000), ERR_UNREACHABLE);
+    session_end(s);
+}
+
+static void a_silent_broker_times_out(void **state)
+{
+    (void)state;
+    struct lab_chaos chaos;
+    assert_true(lab_chaos_start(&chaos, lab_need("SB_KAFKA")));
+    assert_true(lab_chaos(&chaos, "stall"));
+    struct session_of_test *s = session_new(chaos.address);
+    assert_int_equal(open_timed(s, 1500), ERR_TIMEOUT);
+    assert_true(took_ms < 2500);
+    int64_t start = clock_mono_ns();
+    session_end(s);
+    assert_true(clock_mono_ns() - start < 3 * NS_PER_S);
+    lab_chaos_stop(&chaos);
+}
+
+static void a_user_without_rights(void **state)
+{
+    (void)state;
+    char topic[64];
+    lab_unique("denied", topic, sizeof topic);
+    const struct message m = session_message("k", "v");
+    session_send(lab_need("SB_KAFKA"), topic, &m, 1, PUBLISH_CREATE);
+    struct session_of_test *s = with_login(lab_need("SB_KAFKA_NOBODY"), lab_need("SB_KAFKA_NOBODY_PASSWORD"));
+    assert_int_equal(open_timed(s, 10000), ERR_OK);
+    enum err e = session_read(s, topic, READ_BROWSE, (struct start){0}, -1, -1, 0);
+    print_message("%s [%s]\n", s->err.text, err_name(e));
+    assert_int_equal(e, ERR_DENIED);
+    session_end(s);
+}
+
+/* The library would connect again by itself, but the loss must be seen: the driver reports it, with a policy to retry. */
+static void a_killed_broker_is_reported(void **state)
+{
+    (void)state;
+    char topic[64];
+    lab_unique("killed", topic, sizeof topic);
+    const struct message m = session_message("k", "v");
+    session_send(lab_need("SB_KAFKA"), topic, &m, 1, PUBLISH_CREATE);
+    struct session_of_test *s = session_new(lab_need("SB_KAFKA"));
+    assert_int_equal(open_timed(s, 10000), ERR_OK);
+    assert_int_equal(session_read(s, topic, READ_TAP, (struct start){START_BEGINNING, 0}, -1, -1, 0), ERR_OK);
+    assert_int_equal(session_steps(s, 1), ERR_OK);
+    assert_int_equal(lab_shell("tests/lab/lab kill kafka", NULL, 0), 0);
+    enum err e = session_steps(s, SIZE_MAX);
+    print_message("%s [%s]\n", s->err.text, err_name(e));
+    assert_true(e == ERR_CLOSED || e == ERR_UNREACHABLE);
+    assert_int_equal(err_policy(e), ERR_POLICY_RETRY);
+    int64_t start = clock_mono_ns();
+    session_end(s);
+    assert_true(clock_mono_ns() - start < 3 * NS_PER_S);
+    assert_int_equal(lab_shell("LAB_PORT_BASE=$SB_PORT_BASE tests/lab/lab start kafka", NULL, 0), 0);
+    s = session_new(lab_need("SB_KAFKA"));
+    assert_int_equal(open_timed(s, 20000), ERR_OK);
+    assert_int_equal(session_read(s, topic, READ_BROWSE, (struct start){0}, -1, -1, 0), ERR_OK);
+    assert_int_equal(session_steps(s, SIZE_MAX), ERR_END);
+    assert_int_equal(s->count, 1);
+    session_end(s);
+}
+
+static int start_broker_again(void **state)
+{
+    (void)state;
+    return lab_get("SB_KAFKA") ? lab_shell("LAB_PORT_BASE=$SB_PORT_BASE tests/lab/lab start kafka", NULL, 0) : 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(login_plain_and_scram),
+        cmocka_unit_test(wrong_password),
+        cmocka_unit_test(wrong_mechanism_and_no_login),
+        cmocka_unit_test(tls_with_and_without_authority),
+        cmocka_unit_test(plaintext_and_tls_mixed_up),
+        cmocka_unit_test(options_are_checked),
+        cmocka_unit_test(nobody_there),
+        cmocka_unit_test(a_silent_broker_times_out),
+        cmocka_unit_test(a_user_without_rights),
+        cmocka_unit_test_teardown(a_killed_broker_is_reported, start_broker_again),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,153 @@
+/* The Kafka driver against librdkafka's mock cluster, in this process: what the demo rests on. */
+#include "tests/integration/kafka_session.h"
+
+#include "brokers/kafka/kafka_mock.h"
+
+static struct kafka_mock *mock;
+
+static int start_mock(void **state)
+{
+    (void)state;
+    struct err_info err;
+    mock = kafka_mock_start(&err);
+    return !mock || kafka_mock_topic(mock, "orders", 3, &err) ||
+           kafka_mock_topic(mock, "orders.dlt", 1, &err);
+}
+
+static int stop_mock(void **state)
+{
+    (void)state;
+    kafka_mock_stop(&mock);
+    return 0;
+}
+
+static struct session_of_test *session(void)
+{
+    struct session_of_test *s = session_new(kafka_mock_bootstrap(mock));
+    session_option(s, "signalbox.mock", "yes");
+    if (session_open(s))
+        fail_msg("%s", s->err.text);
+    return s;
+}
+
+static void publish_twelve(struct session_of_test *s)
+{
+    const struct channel_name to = {CHANNEL_TOPIC, "orders"};
+    const struct publish_sink sink = {s, keep_outcome};
+    assert_int_equal(kafka_broker.publish_open(&s->broker, &to, PUBLISH_EXACT, &sink, &s->err), ERR_OK);
+    for (int i = 0; i < 12; i++) {
+        struct message m = session_message("k", "{}");
+        m.position = (struct position){POSITION_PARTITION, i % 3, 0};
+        m.time_ns = (INT64_C(1700000000000) + i) * NS_PER_MS;
+        assert_int_equal(kafka_broker.publish(&s->broker, &m, (uint64_t)i, &s->err), ERR_OK);
+    }
+    session_publish_wait(s, 12);
+    bool seen[12] = {false};
+    for (size_t i = 0; i < 12; i++) {
+        assert_int_equal(s->outcomes[i].outcome, OUTCOME_CONFIRMED);
+        assert_int_equal(s->outcomes[i].position.partition, s->outcomes[i].token % 3);
+        seen[s->outcomes[i].token] = true;
+    }
+    for (size_t i = 0; i < 12; i++)
+        assert_true(seen[i]);
+    kafka_broker.publish_close(&s->broker);
+}
+
+static void publish_list_browse(void **state)
+{
+    (void)state;
+    struct session_of_test *s = session();
+    publish_twelve(s);
+    session_end(s);
+    s = session();
+    struct channel_list *list = channel_list_new();
+    session_deadline(s, 10000);
+    assert_int_equal(kafka_broker.list(&s->broker, NULL, 0, list, &s->err), ERR_OK);
+    const struct channel *c = channel_list_find(list, "orders", CHANNEL_TOPIC);
+    assert_non_null(c);
+    assert_int_equal(c->partitions, 3);
+    assert_int_equal(c->depth, 12);
+    assert_true(c->depth_upper);
+    assert_int_equal(c->bytes, COUNT_UNKNOWN);
+    assert_non_null(c->bytes_why);
+    assert_non_null(c->why_not[CAN_GROUPS]);
+    assert_null(c->why_not[CAN_TAP]);
+    assert_true(list->complete);
+    assert_true(channel_list_find(list, "orders.dlt", CHANNEL_TOPIC)->dead_letters);
+    channel_list_unref(&list);
+    session_end(s);
+    s = session_browse(kafka_mock_bootstrap(mock), "orders", (struct start){START_LAST, 4}, 0);
+    assert_int_equal(s->count, 4);
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(s->messages[i]->time_ns / NS_PER_MS, INT64_C(1700000000008) + (int64_t)i);
+    session_end(s);
+}
+
+static void one_partition_from_an_offset(void **state)
+{
+    (void)state;
+    struct session_of_test *s = session();
+    assert_int_equal(session_read(s, "orders", READ_BROWSE, (struct start){START_OFFSET, 2}, 1, -1, 0),
+                     ERR_OK);
+    assert_int_equal(session_steps(s, SIZE_MAX), ERR_END);
+    assert_int_equal(s->count, 2);
+    assert_int_equal(s->messages[0]->position.partition, 1);
+    assert_int_equal(s->messages[0]->position.offset, 2);
+    assert_int_equal(kafka_broker.read_close(&s->broker, NULL), ERR_OK);
+    /* The same session reads again: from the start, at most five. */
+    assert_int_equal(session_read(s, "orders", READ_BROWSE, (struct start){START_BEGINNING, 0}, -1, 5, 0),
+                     ERR_OK);
+    assert_int_equal(session_steps(s, SIZE_MAX), ERR_END);
+    assert_int_equal(s->count, 5);
+    kafka_broker.read_close(&s->broker, NULL);
+    assert_int_equal(session_read(s, "orders", READ_BROWSE, (struct start){0}, 7, -1, 0), ERR_NOTFOUND);
+    session_end(s);
+}
+
+static void a_waiting_tap_is_woken(void **state)
+{
+    (void)state;
+    struct session_of_test *s = session();
+    assert_int_equal(session_read(s, "orders", READ_TAP, (struct start){0}, -1, -1, 0), ERR_OK);
+    (void)!write(s->broker.wake_fd, &(uint64_t){1}, sizeof(uint64_t));
+    for (int i = 0; i < 20; i++) /* -1 would wait for ever, were it not for the wake-up */
+        assert_int_equal(kafka_broker.read_step(&s->broker, -1, &s->err), ERR_OK);
+    (void)!read(s->broker.wake_fd, &(uint64_t){0}, sizeof(uint64_t));
+    kafka_broker.interrupt(&s->broker);
+    assert_int_equal(kafka_broker.read_step(&s->broker, -1, &s->err), ERR_OK);
+    session_end(s);
+}
+
+static void what_the_mock_lacks_is_said(void **state)
+{
+    (void)state;
+    struct session_of_test *s = session();
+    session_deadline(s, 5000);
+    assert_int_equal(kafka_broker.groups(&s->broker, NULL, NULL, NULL, &s->err), ERR_UNSUPPORTED);
+    assert_int_equal(session_read(s, "orders", READ_BROWSE, (struct start){START_TIME, 1}, -1, -1, 0),
+                     ERR_UNSUPPORTED);
+    struct sample sample = {.health = HEALTH_UNKNOWN};
+    session_deadline(s, 5000);
+    assert_int_equal(kafka_broker.ping(&s->broker, &sample, &s->err), ERR_OK);
+    assert_int_equal(sample.health, HEALTH_UP);
+    session_end(s);
+}
+
+static void cancelled_opening_returns(void **state)
+{
+    (void)state;
+    struct session_of_test *s = session_new("127.0.0.1:1");
+    atomic_store(&s->cancelled, true);
+    assert_int_equal(session_open(s), ERR_CANCELLED);
+    session_end(s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(publish_list_browse),       cmocka_unit_test(one_partition_from_an_offset),
+        cmocka_unit_test(a_waiting_tap_is_woken),    cmocka_unit_test(what_the_mock_lacks_is_said),
+        cmocka_unit_test(cancelled_opening_returns),
+    };
+    return cmocka_run_group_tests(tests, start_mock, stop_mock);
+}
