@@ -74,7 +74,7 @@ static bool matches(const struct answer *a, const char *pattern, size_t len)
     struct err_info err = {.code = ERR_OK};
     struct regex *re = regex_new(bytes_of(pattern, len), false, &err);
     if (!re)
-        return unmet(a, "the expected pattern is malformed: %s", err.text);
+        return unmet(a, "the expected pattern can't be used: %s", err.text);
     bool found = regex_match(re, buffer_view(&a->http->body), NULL, NULL);
     regex_free(&re);
     return found || unmet(a, "the body doesn't match /%.*s/", len < SHOWN ? (int)len : SHOWN, pattern);

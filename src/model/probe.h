@@ -35,7 +35,8 @@ struct http_client; /* net/http.h */
 
 /* What the scheduler lends to every probe: a probe keeps nothing of its own between runs. */
 struct probe_env {
-    struct http_client *http; /* shared by all of them */
+    struct http_client
+        *http; /* shared by all of them; for start alone, since freeing it ends what start began */
     broker_registry brokers;
 };
 

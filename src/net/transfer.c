@@ -97,6 +97,7 @@ static size_t on_header(char *data, size_t size, size_t count, void *context)
         if (scheme && text_equal_nocase(scheme, "https"))
             curl_easy_setopt(t->easy, CURLOPT_REDIR_PROTOCOLS_STR, "https");
     }
+    t->long_headers = len > LIMIT_HEADERS - t->response.headers.len;
     buffer_append(&t->response.headers, data, len);
     return buffer_ok(&t->response.headers) ? len : CURL_WRITEFUNC_ERROR;
 }
@@ -377,7 +378,7 @@ static enum err end_failed(struct transfer *t, CURLcode result)
     case CURLE_PEER_FAILED_VERIFICATION: return end_verify(t);
     case CURLE_UNSUPPORTED_PROTOCOL: return end_unsupported(t, result);
     case CURLE_WRITE_ERROR:
-        if (!buffer_ok(&t->response.headers))
+        if (t->long_headers)
             return end(t, ERR_LIMIT, "the headers are longer than 64 KiB", "");
         return end(t, ERR_NOMEM, "no memory for the answer", "");
     default: return end_other(t, result);

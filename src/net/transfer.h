@@ -16,6 +16,7 @@ struct transfer {
     struct arena arena;
     struct http_request request; /* a copy, in the arena */
     struct http_response response;
+    bool long_headers; /* beyond LIMIT_HEADERS: it was ended for that */
     http_done *done;
     void *context;
     char reason[CURL_ERROR_SIZE]; /* libcurl's own words */

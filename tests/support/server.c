@@ -7,11 +7,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-struct connection {
-    struct server *server;
-    int index, fd;
-};
-
 static int bind_loopback(int *port)
 {
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -26,14 +21,13 @@ static int bind_loopback(int *port)
 
 static void *connection_run(void *arg)
 {
-    struct connection *c = arg;
+    struct server_connection *c = arg;
     struct server *s = c->server;
     s->serve(s, c->fd);
     pthread_mutex_lock(&s->lock);
-    s->fds[c->index] = -1;
     close(c->fd);
+    c->fd = -1;
     pthread_mutex_unlock(&s->lock);
-    free(c);
     return NULL;
 }
 
@@ -44,13 +38,11 @@ static void *accept_run(void *arg)
         int fd = accept(s->listener, NULL, NULL);
         if (fd < 0)
             break;
-        struct connection *c = malloc(sizeof *c);
-        *c = (struct connection){.server = s, .index = i, .fd = fd};
         pthread_mutex_lock(&s->lock);
-        s->fds[i] = fd;
-        pthread_mutex_unlock(&s->lock);
-        if (pthread_create(&s->workers[i], NULL, connection_run, c))
+        s->connections[i] = (struct server_connection){.server = s, .fd = fd};
+        if (pthread_create(&s->connections[i].thread, NULL, connection_run, &s->connections[i]))
             abort();
+        pthread_mutex_unlock(&s->lock);
         atomic_fetch_add(&s->accepted, 1);
     }
     return NULL;
@@ -61,8 +53,6 @@ void server_start(struct server *s, server_serve *serve, const void *script)
     memset(s, 0, sizeof *s);
     s->serve = serve;
     s->script = script;
-    for (int i = 0; i < SERVER_CONNECTIONS; i++)
-        s->fds[i] = -1;
     pthread_mutex_init(&s->lock, NULL);
     s->listener = bind_loopback(&s->port);
     if (listen(s->listener, 128) || pthread_create(&s->thread, NULL, accept_run, s))
@@ -74,14 +64,14 @@ void server_stop(struct server *s)
     shutdown(s->listener, SHUT_RDWR);
     pthread_join(s->thread, NULL);
     close(s->listener);
-    pthread_mutex_lock(&s->lock);
-    for (int i = 0; i < SERVER_CONNECTIONS; i++)
-        if (s->fds[i] >= 0)
-            shutdown(s->fds[i], SHUT_RDWR);
-    pthread_mutex_unlock(&s->lock);
     int accepted = atomic_load(&s->accepted);
+    pthread_mutex_lock(&s->lock);
     for (int i = 0; i < accepted; i++)
-        pthread_join(s->workers[i], NULL);
+        if (s->connections[i].fd >= 0)
+            shutdown(s->connections[i].fd, SHUT_RDWR);
+    pthread_mutex_unlock(&s->lock);
+    for (int i = 0; i < accepted; i++)
+        pthread_join(s->connections[i].thread, NULL);
     pthread_mutex_destroy(&s->lock);
 }
 

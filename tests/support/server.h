@@ -13,14 +13,20 @@ struct server;
 /* Serves one connection, on a thread of its own; the socket is closed after it. */
 typedef void server_serve(struct server *s, int fd);
 
+struct server_connection {
+    struct server *server;
+    int fd; /* -1 once closed */
+    pthread_t thread;
+};
+
 struct server {
     int port;
     atomic_int accepted;
     server_serve *serve;
     const void *script; /* the serve function's own */
     int listener;
-    pthread_t thread, workers[SERVER_CONNECTIONS];
-    int fds[SERVER_CONNECTIONS]; /* -1 once closed */
+    pthread_t thread;
+    struct server_connection connections[SERVER_CONNECTIONS];
     pthread_mutex_t lock;
 };
 
