@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define WRAP_MOST ((size_t)64 * 1024)
+
 static const struct cell blank = {.cp = ' ', .width = 1, .role = ROLE_TEXT};
 
 void canvas_init(struct canvas *c)
@@ -182,6 +184,40 @@ int canvas_printf(struct canvas *c, int x, int y, int max, enum role role, const
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     return canvas_text(c, x, y, max, role, text);
+}
+
+/* Bytes of text from `from` on that stand in one row of w cells; *next is where the following row begins. */
+static size_t row_bytes(struct bytes text, size_t from, int w, size_t *next)
+{
+    int used = 0;
+    for (size_t at = from; at < text.len;) {
+        size_t start = at;
+        uint32_t cp = utf8_next(text, &at);
+        int width = cp == UTF8_INVALID ? -1 : utf8_width(cp);
+        if (cp == '\n') {
+            *next = at;
+            return start - from;
+        }
+        used += width < 0 ? (int)utf8_cells(bytes_slice(text, start, at - start)) : width;
+        if (used > w && start > from) {
+            *next = start;
+            return start - from;
+        }
+    }
+    *next = text.len;
+    return text.len - from;
+}
+
+int canvas_wrap(struct canvas *c, struct rect r, enum role role, struct bytes text, int top)
+{
+    int rows = 0;
+    text = bytes_slice(text, 0, WRAP_MOST);
+    for (size_t from = 0, next; from < text.len && r.w > 0; from = next, rows++) {
+        size_t len = row_bytes(text, from, r.w, &next);
+        if (rows >= top && rows < top + r.h)
+            canvas_bytes(c, r.x, r.y + rows - top, r.w, role, bytes_slice(text, from, len));
+    }
+    return rows;
 }
 
 /* ---- areas ---- */

@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum pane { PANE_TREE, PANE_HEX, PANE_HEADERS, PANE_WHY, PANES };
+enum pane { PANE_TREE, PANE_HEX, PANE_VALUE, PANE_HEADERS, PANE_WHY, PANES };
 
 struct inspector {
     struct message *message; /* our reference; NULL: nothing was opened yet */
@@ -33,6 +33,7 @@ struct inspector {
     enum pane pane;
     struct header_lines headers;
     size_t header_top, header_height;
+    size_t value_top, value_rows, value_height; /* of the whole value under the cursor */
     char find[256];
 };
 
@@ -62,6 +63,7 @@ static void link_hex(struct inspector *i)
         return;
     i->layer = f->layer;
     i->byte = f->offset;
+    i->value_top = 0;
 }
 
 static void go_to_node(struct inspector *i, uint32_t node)
@@ -262,6 +264,19 @@ static void draw_headers(struct inspector *i, struct frame *f, struct rect r)
     }
 }
 
+/* The whole value that the tree shows one line of. */
+static void draw_value(struct inspector *i, struct frame *f, struct rect r)
+{
+    const struct field *n = field_on(i);
+    struct bytes text = n ? n->text : BYTES_NULL;
+    if (n && !text.data) /* an object or array: its own bytes */
+        text = bytes_slice(layer_bytes(i), n->offset, n->length);
+    i->value_height = r.h > 0 ? (size_t)r.h : 0;
+    if (i->value_top >= i->value_rows)
+        i->value_top = 0;
+    i->value_rows = (size_t)canvas_wrap(f->canvas, r, ROLE_TEXT, text, (int)i->value_top);
+}
+
 static void draw_why(const struct view *v, struct frame *f, struct rect r)
 {
     const struct inspector *i = v->state;
@@ -316,6 +331,13 @@ static void draw_pane(struct view *v, struct frame *f, struct rect r, enum pane 
                  i->layer);
         box(v, f, r, pane, title, NULL);
         break;
+    case PANE_VALUE:
+        draw_value(i, f, inside);
+        snprintf(title, sizeof title, "Value");
+        if (i->value_rows > i->value_height)
+            snprintf(title, sizeof title, "Value  row %zu of %zu", i->value_top + 1, i->value_rows);
+        box(v, f, r, pane, title, "Tab");
+        break;
     case PANE_HEADERS:
         draw_headers(i, f, inside);
         snprintf(title, sizeof title, "Headers and properties (%zu)", i->headers.count);
@@ -367,16 +389,17 @@ static void inspector_draw(struct view *v, struct frame *f, struct rect r)
                     "No message is open. Enter on a row of the tail opens it.");
         return;
     }
-    int body = r.h - 1, lower = wide ? body / 3 : 7, upper = body - lower;
-    int left = r.w - hex_width(i, r.w);
+    int body = r.h - 1, lower = wide && r.h >= 30 ? body / 3 : 7, upper = body - lower;
+    int left = r.w - hex_width(i, r.w), why = wide && r.h >= 30 ? 8 : 0;
     draw_pane(v, f, (struct rect){r.x, r.y, left, upper}, PANE_TREE);
-    draw_pane(v, f, (struct rect){r.x + left, r.y, r.w - left, upper}, PANE_HEX);
-    if (wide) {
+    draw_pane(v, f, (struct rect){r.x + left, r.y, r.w - left, upper - why}, PANE_HEX);
+    if (why) {
+        draw_pane(v, f, (struct rect){r.x + left, r.y + upper - why, r.w - left, why}, PANE_WHY);
         draw_pane(v, f, (struct rect){r.x, r.y + upper, left, lower}, PANE_HEADERS);
-        draw_pane(v, f, (struct rect){r.x + left, r.y + upper, r.w - left, lower}, PANE_WHY);
-    } else { /* one place for two: Tab shows the other */
+        draw_pane(v, f, (struct rect){r.x + left, r.y + upper, r.w - left, lower}, PANE_VALUE);
+    } else { /* one place for three: Tab shows the others */
         draw_pane(v, f, (struct rect){r.x, r.y + upper, r.w, lower},
-                  i->pane == PANE_WHY ? PANE_WHY : PANE_HEADERS);
+                  i->pane > PANE_HEX ? i->pane : PANE_HEADERS);
     }
     draw_status(v, f, r.y + r.h - 1);
 }
@@ -441,10 +464,13 @@ static bool move_pane(struct inspector *i, enum action action)
         return move_hex(i, action);
     if (i->pane == PANE_TREE)
         return move_tree(i, action);
-    size_t to = move_by(action, i->header_top, i->headers.count, i->header_height);
+    bool value = i->pane == PANE_VALUE;
+    size_t *top = value ? &i->value_top : &i->header_top;
+    size_t to = move_by(action, *top, value ? i->value_rows : i->headers.count,
+                        value ? i->value_height : i->header_height);
     if (to == SIZE_MAX)
         return false;
-    i->header_top = to;
+    *top = to;
     return true;
 }
 

@@ -113,6 +113,23 @@ static void drawing_outside_is_clipped(void **state)
     canvas_free(&c);
 }
 
+static void long_text_wraps(void **state)
+{
+    (void)state;
+    struct canvas c = make(6, 3);
+    struct bytes text = BYTES_LITERAL("ab\n\ncdefgh日本\x1b");
+    struct rect r = {1, 0, 5, 3};
+    assert_int_equal(canvas_wrap(&c, r, ROLE_TEXT, text, 0), 5);
+    assert_string_equal(dump(&c, false), " ab\n\n cdefg\n");
+    canvas_clear(&c);
+    assert_int_equal(canvas_wrap(&c, r, ROLE_TEXT, text, 3), 5);
+    assert_string_equal(dump(&c, false), " h日本\n ␛\n\n");
+    assert_int_equal(canvas_wrap(&c, (struct rect){0, 0, 1, 1}, ROLE_TEXT, text, 0),
+                     12); /* wider than the room */
+    assert_int_equal(canvas_wrap(&c, (struct rect){0, 0, 0, 0}, ROLE_TEXT, text, 0), 0);
+    canvas_free(&c);
+}
+
 static void boxes_and_the_ascii_set(void **state)
 {
     (void)state;
@@ -141,6 +158,7 @@ int main(void)
         cmocka_unit_test(combining_marks_stay_with_their_letter),
         cmocka_unit_test(hostile_text_shows_as_pictures),
         cmocka_unit_test(drawing_outside_is_clipped),
+        cmocka_unit_test(long_text_wraps),
         cmocka_unit_test(boxes_and_the_ascii_set),
         cmocka_unit_test(ascii_glyphs),
     };

@@ -305,6 +305,8 @@ static void inspector(void **state)
         golden(&s, "inspector-field");
         type(&s, "\tjl");
         golden(&s, "inspector-hex");
+        type(&s, "\t");
+        golden(&s, "inspector-value");
         type(&s, "\t\t");
         golden(&s, "inspector-why");
         type(&s, "\tg h");
