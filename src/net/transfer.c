@@ -241,8 +241,8 @@ static int64_t since(CURL *easy, CURLINFO info)
 static void read_phases(struct transfer *t)
 {
     struct phases *p = &t->response.phases;
-    int64_t dns = since(t->easy, CURLINFO_NAMELOOKUP_TIME_T),
-            connect = since(t->easy, CURLINFO_CONNECT_TIME_T);
+    int64_t dns = since(t->easy, CURLINFO_NAMELOOKUP_TIME_T);
+    int64_t connect = since(t->easy, CURLINFO_CONNECT_TIME_T);
     int64_t tls = since(t->easy, CURLINFO_APPCONNECT_TIME_T);
     int64_t first = since(t->easy, CURLINFO_STARTTRANSFER_TIME_T);
     int64_t ready = tls > 0 ? tls : connect;
@@ -261,13 +261,13 @@ static void read_certificates(struct transfer *t)
 {
     static const char label[] = "Expire date:";
     struct curl_certinfo *chain = NULL;
+    int64_t *first = &t->response.certificate_expires_ns;
     curl_easy_getinfo(t->easy, CURLINFO_CERTINFO, &chain);
     for (int i = 0; chain && i < chain->num_of_certs; i++) {
         for (const struct curl_slist *line = chain->certinfo[i]; line; line = line->next) {
             if (!text_starts(line->data, label))
                 continue;
-            int64_t when = certificate_time(line->data + sizeof label - 1), *first;
-            first = &t->response.certificate_expires_ns;
+            int64_t when = certificate_time(line->data + sizeof label - 1);
             if (when != TIME_NONE && (*first == TIME_NONE || when < *first))
                 *first = when;
         }
@@ -289,16 +289,18 @@ static enum err end_timeout(struct transfer *t)
 {
     const struct phases *p = &t->response.phases;
     bool secure = text_starts(t->request.url, "https");
-    const char *during = p->dns == PHASE_NONE && p->connect == PHASE_NONE ? "looking the name up"
-                         : p->connect == PHASE_NONE                       ? "connecting"
-                         : secure && p->tls == PHASE_NONE                 ? "agreeing on TLS"
-                         : p->first_byte == PHASE_NONE                    ? "waiting for the answer"
-                                                                          : "reading the answer";
+    bool connected = p->connect != PHASE_NONE;
+    const char *during = "reading the answer";
+    if (!connected)
+        during = p->dns == PHASE_NONE ? "looking the name up" : "connecting";
+    else if (secure && p->tls == PHASE_NONE)
+        during = "agreeing on TLS";
+    else if (p->first_byte == PHASE_NONE)
+        during = "waiting for the answer";
     char text[96], ms[24];
     snprintf(text, sizeof text, "timed out after %s ms, %s", text_ms(ms, sizeof ms, p->total), during);
     return end(t, ERR_TIMEOUT, text,
-               p->connect == PHASE_NONE ? "check address and firewall, or allow more time"
-                                        : "allow more time");
+               connected ? "allow more time" : "check address and firewall, or allow more time");
 }
 
 static enum err end_connect(struct transfer *t)

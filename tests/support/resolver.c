@@ -54,10 +54,11 @@ int getaddrinfo(const char *restrict host, const char *restrict service,
     int numeric = hints && (hints->ai_flags & AI_NUMERICHOST);
     if (host && strcmp(host, "hang.test") == 0 && !numeric)
         return hang();
-    if (!host || strcmp(host, "two.test") != 0 || numeric)
+    int two = host && strcmp(host, "two.test") == 0, deaf = host && strcmp(host, "deaf.test") == 0;
+    if (numeric || (!two && !deaf))
         return look_up(host, service, hints, into);
-    int failed = look_up("127.0.0.2", service, hints, into);
+    int failed = look_up(two ? "127.0.0.2" : "127.0.0.1", service, hints, into);
     if (!failed)
-        failed = look_up("127.0.0.1", service, hints, &(*into)->ai_next);
+        failed = look_up(two ? "127.0.0.1" : "127.0.0.2", service, hints, &(*into)->ai_next);
     return failed;
 }

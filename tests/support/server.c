@@ -1,6 +1,7 @@
 #include "tests/support/server.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -140,4 +141,25 @@ int server_unused_port(void)
     int fd = bind_loopback(&port);
     close(fd);
     return port;
+}
+
+void black_hole_open(struct black_hole *b)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    b->listener = bind_loopback(&b->port);
+    at.sin_port = htons((uint16_t)b->port);
+    if (listen(b->listener, 0))
+        abort();
+    for (int i = 0; i < 4; i++) {
+        b->held[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        if (connect(b->held[i], (struct sockaddr *)&at, sizeof at) && errno != EINPROGRESS)
+            abort();
+    }
+}
+
+void black_hole_close(struct black_hole *b)
+{
+    for (int i = 0; i < 4; i++)
+        close(b->held[i]);
+    close(b->listener);
 }

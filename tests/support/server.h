@@ -45,4 +45,13 @@ bool server_send(int fd, const char *text);
 /* A port of 127.0.0.1 where nothing listens. */
 int server_unused_port(void);
 
+/* A port that answers no SYN: a listener whose backlog is full. A black hole that needs no firewall. */
+struct black_hole {
+    int port;
+    int listener, held[4];
+};
+
+void black_hole_open(struct black_hole *b);
+void black_hole_close(struct black_hole *b);
+
 #endif

@@ -25,11 +25,12 @@ static void a_sample_as_scripts_read_it(void **state)
     s.phases.total = 12 * NS_PER_MS;
     buffer_init(&out, 4096);
     sample_json(&out, &target, HEALTH_DEGRADED, &s);
-    assert_string_equal(buffer_cstr(&out),
-                        "{\"schema\":\"signalbox.sample/1\",\"target\":\"payments\",\"kind\":\"rest\","
-                        "\"state\":\"degraded\",\"reason\":\"status 503, expected \\\"200\\\"\",\"code\":\"503\","
-                        "\"phases_ms\":{\"dns\":0,\"connect\":1.235,\"tls\":null,\"first_byte\":null,\"total\":12},"
-                        "\"time\":\"2026-02-02T02:40:00.250Z\"}");
+    assert_string_equal(
+        buffer_cstr(&out),
+        "{\"schema\":\"signalbox.sample/1\",\"target\":\"payments\",\"kind\":\"rest\","
+        "\"state\":\"degraded\",\"reason\":\"status 503, expected \\\"200\\\"\",\"code\":\"503\","
+        "\"phases_ms\":{\"dns\":0,\"connect\":1.235,\"tls\":null,\"first_byte\":null,\"total\":12},"
+        "\"time\":\"2026-02-02T02:40:00.250Z\"}");
     buffer_free(&out);
 }
 

@@ -111,27 +111,31 @@ static void cancelling_ends_it_early(void **state)
     close(cancel_fd);
 }
 
-/* A listener whose backlog is full answers no SYN: the black hole that needs no firewall. */
 static void a_silent_address_times_out(void **state)
 {
     (void)state;
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof at;
-    int held[16], n = 0;
-    int64_t took = 0;
-    int listener = socket(AF_INET, SOCK_STREAM, 0);
-    assert_int_equal(bind(listener, (struct sockaddr *)&at, sizeof at), 0);
-    assert_int_equal(listen(listener, 0), 0);
-    assert_int_equal(getsockname(listener, (struct sockaddr *)&at, &size), 0);
-    while (n < 16 && (held[n] = dial("127.0.0.1", ntohs(at.sin_port), 150, -1, &took)) >= 0)
-        n++;
-    assert_true(n < 16);
+    struct black_hole hole;
+    int64_t took;
+    black_hole_open(&hole);
+    assert_int_equal(dial("127.0.0.1", hole.port, 150, -1, &took), -1);
     assert_int_equal(err.code, ERR_TIMEOUT);
     assert_string_equal(err.text, "127.0.0.1: no answer");
     assert_true(took >= 150 && took < 250);
-    while (n--)
-        close(held[n]);
-    close(listener);
+    black_hole_close(&hole);
+}
+
+/* 127.0.0.1 swallows all, 127.0.0.2 refuses: each has its share of the time, so that the second one is heard. */
+static void a_silent_address_leaves_time_for_the_next(void **state)
+{
+    (void)state;
+    struct black_hole hole;
+    int64_t took;
+    black_hole_open(&hole);
+    assert_int_equal(dial("deaf.test", hole.port, 300, -1, &took), -1);
+    assert_int_equal(err.code, ERR_UNREACHABLE);
+    assert_string_equal(err.text, "127.0.0.1: no answer, 127.0.0.2: Connection refused");
+    assert_true(took >= 150 && took < 250);
+    black_hole_close(&hole);
 }
 
 int main(void)
@@ -144,6 +148,7 @@ int main(void)
         cmocka_unit_test(a_resolver_that_hangs_holds_nobody_beyond_the_deadline),
         cmocka_unit_test(cancelling_ends_it_early),
         cmocka_unit_test(a_silent_address_times_out),
+        cmocka_unit_test(a_silent_address_leaves_time_for_the_next),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -142,6 +142,19 @@ static void a_deadline_holds(void **state)
     server_stop(&s);
 }
 
+static void a_deadline_holds_while_nothing_answers(void **state)
+{
+    (void)state;
+    struct black_hole hole;
+    black_hole_open(&hole);
+    int64_t took = fetch_port(hole.port, "/", 200);
+    assert_int_equal(response.error, ERR_TIMEOUT);
+    assert_true(took >= 199 && took < 300);
+    assert_non_null(strstr(response.err.text, "connecting"));
+    assert_int_equal(response.phases.connect, PHASE_NONE);
+    black_hole_close(&hole);
+}
+
 static void a_deadline_holds_while_the_resolver_hangs(void **state)
 {
     (void)state;
@@ -339,6 +352,7 @@ int main(void)
         TEST(method_headers_credentials_and_body_arrive),
         TEST(refused),
         TEST(a_deadline_holds),
+        TEST(a_deadline_holds_while_nothing_answers),
         TEST(a_deadline_holds_while_the_resolver_hangs),
         TEST(a_flag_cancels),
         TEST(lost_connections_are_told_apart),
