@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "base/limits.h"
 #include "brokers/kafka/kafka.h"
 #include "tests/support/lab.h"
 

@@ -203,7 +203,8 @@ static void a_killed_broker_is_reported(void **state)
 static int start_broker_again(void **state)
 {
     (void)state;
-    return lab_get("SB_KAFKA") ? lab_shell("LAB_PORT_BASE=$SB_PORT_BASE tests/lab/lab start kafka", NULL, 0) : 0;
+    return lab_get("SB_KAFKA") ? lab_shell("LAB_PORT_BASE=$SB_PORT_BASE tests/lab/lab start kafka", NULL, 0)
+                               : 0;
 }
 
 int main(void)

@@ -96,8 +96,10 @@ static void uncommitted_ones_are_marked(void **state)
     char topic[64];
     lab_unique("txu", topic, sizeof topic);
     rd_kafka_t *rk = fill_with_transactions(topic);
+    char by_name[64]; /* several addresses, of which one may refuse */
+    snprintf(by_name, sizeof by_name, "localhost%s", strchr(kafka, ':'));
     struct session_of_test *s =
-        session_browse(kafka, topic, (struct start){.kind = START_BEGINNING}, READ_UNCOMMITTED);
+        session_browse(by_name, topic, (struct start){.kind = START_BEGINNING}, READ_UNCOMMITTED);
     assert_int_equal(s->count, 7);
     for (size_t i = 0; i < s->count; i++) {
         bool marked = s->messages[i]->flags & MESSAGE_UNCOMMITTED;

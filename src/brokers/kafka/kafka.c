@@ -29,10 +29,10 @@ void kafka_wait(struct broker *b, int timeout_ms)
 }
 
 /* The connection's verdict while it is not up yet: ERR_OK to go on waiting. */
-static enum err verdict(struct broker *b, struct err_info *err)
+static enum err verdict(struct broker *b, rd_kafka_t *rk, struct err_info *err)
 {
     struct kafka_state *s = b->state;
-    rd_kafka_poll(s->rk, 0);
+    rd_kafka_poll(rk, 0);
     if (atomic_load(b->cancelled))
         return err_set(err, ERR_CANCELLED, "cancelled");
     const struct kafka_trouble *t = &s->trouble;
@@ -49,20 +49,20 @@ static enum err verdict(struct broker *b, struct err_info *err)
     return ERR_TIMEOUT;
 }
 
-static enum err wait_until_up(struct broker *b, struct err_info *err)
+enum err kafka_wait_up(struct broker *b, rd_kafka_t *rk, struct err_info *err)
 {
     struct kafka_state *s = b->state;
     int slice = SLICE_FIRST_MS;
     for (;;) {
         const struct rd_kafka_metadata *md = NULL;
         int left = kafka_left_ms(b);
-        rd_kafka_resp_err_t e = rd_kafka_metadata(s->rk, 0, NULL, &md, slice < left ? slice : left);
+        rd_kafka_resp_err_t e = rd_kafka_metadata(rk, 0, NULL, &md, slice < left ? slice : left);
         if (!e) {
             rd_kafka_metadata_destroy(md);
             s->trouble = (struct kafka_trouble){.code = ERR_OK};
             return ERR_OK;
         }
-        enum err v = verdict(b, err);
+        enum err v = verdict(b, rk, err);
         if (v)
             return v;
         /* Time-out means that a broker was asked and is slow; anything else that none was connected yet. */
@@ -99,7 +99,7 @@ static enum err connect_handle(struct broker *b, bool committed, struct err_info
     s->committed = committed;
     s->events = rd_kafka_queue_get_main(s->rk);
     kafka_queue_watch(s, s->events);
-    return wait_until_up(b, err);
+    return kafka_wait_up(b, s->rk, err);
 }
 
 static void destroy_handle(struct kafka_state *s)

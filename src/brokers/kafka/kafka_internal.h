@@ -63,6 +63,8 @@ void kafka_drain(
 void kafka_queue_watch(struct kafka_state *s, rd_kafka_queue_t *queue);
 void kafka_queue_drop(rd_kafka_queue_t **queue);
 
+/* Waits until the handle has had an answer, by the deadline; what its error events say ends it early. */
+enum err kafka_wait_up(struct broker *b, rd_kafka_t *rk, struct err_info *err);
 /* A handle's isolation decides where it sees a partition's end: at the last stable offset or at the high watermark. A
  * session opens committed, for reading; one that lists wants the watermark and changes its handle once. */
 enum err kafka_isolate(struct broker *b, bool committed, struct err_info *err);

@@ -7,6 +7,8 @@
 #define CLOSE_FLUSH_MS   500
 #define CREATED_POLL_MS  50
 #define EXISTING_RETRIES 200
+#define WINDOW_MESSAGES  20000
+#define WINDOW_BYTES     (32 * MIB) /* without an outcome; a single larger message passes alone */
 
 struct kafka_publish {
     rd_kafka_t *rk;
@@ -15,8 +17,7 @@ struct kafka_publish {
     int32_t partitions;
     uint32_t flags;
     struct publish_sink sink;
-    size_t pending;
-    bool closing;
+    size_t pending, pending_bytes;
 };
 
 static void report(struct kafka_publish *p, struct publish_outcome *o)
@@ -41,6 +42,8 @@ void kafka_publish_delivered(rd_kafka_t *rk, const rd_kafka_message_t *m, void *
     struct kafka_publish *p = s->publish;
     if (!p || p->pending == 0)
         return;
+    size_t bytes = m->len + m->key_len;
+    p->pending_bytes -= bytes < p->pending_bytes ? bytes : p->pending_bytes;
     struct publish_outcome o = {.token = (uint64_t)(uintptr_t)m->_private, .outcome = outcome_of(m)};
     if (!m->err)
         o.position = (struct position){POSITION_PARTITION, m->partition, m->offset};
@@ -196,6 +199,7 @@ static enum err produce(struct broker *b, struct kafka_publish *p, const struct 
     rd_kafka_error_t *error = rd_kafka_produceva(p->rk, vus, headers ? 8 : 7);
     if (!error) {
         p->pending++;
+        p->pending_bytes += m->key.len + m->payload.len;
         return ERR_OK;
     }
     enum err e = kafka_fail(b, rd_kafka_error_code(error), p->topic, err);
@@ -209,7 +213,11 @@ enum err kafka_publish_message(struct broker *b, const struct message *m, uint64
                                struct err_info *err)
 {
     struct kafka_state *s = b->state;
+    const struct kafka_publish *p = s->publish;
     rd_kafka_headers_t *headers;
+    if (p->pending >= WINDOW_MESSAGES ||
+        (p->pending && p->pending_bytes + m->key.len + m->payload.len > WINDOW_BYTES))
+        return err_set(err, ERR_BUSY, "%zu messages wait for the broker", p->pending);
     enum err e = headers_of(m, &headers, err);
     return e ? e : produce(b, s->publish, m, token, headers, err);
 }

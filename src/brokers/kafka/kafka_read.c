@@ -289,6 +289,9 @@ static enum err open_handle(struct broker *b, struct kafka_read *r, bool uncommi
             return err ? err->code : ERR_CONFIG;
         r->own_events = rd_kafka_queue_get_main(r->rk);
         kafka_queue_watch(s, r->own_events);
+        e = kafka_wait_up(b, r->rk, err);
+        if (e)
+            return e;
     }
     r->queue = rd_kafka_queue_new(r->rk);
     kafka_queue_watch(s, r->queue);

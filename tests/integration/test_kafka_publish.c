@@ -1,0 +1,101 @@
+/* Producing to the lab's Kafka: outcomes one by one, a bounded window, no topic made in passing.
+ * needs: kafka */
+#include "tests/integration/kafka_session.h"
+
+static void open_publish(struct session_of_test *s, const char *topic, uint32_t flags)
+{
+    const struct channel_name to = {CHANNEL_ANY, topic};
+    const struct publish_sink sink = {s, keep_outcome};
+    if (session_open(s) || kafka_broker.publish_open(&s->broker, &to, flags, &sink, &s->err))
+        fail_msg("%s", s->err.text);
+}
+
+static void too_large_is_refused_alone(void **state)
+{
+    (void)state;
+    char topic[64];
+    lab_unique("large", topic, sizeof topic);
+    size_t size = 40 * MIB; /* the broker takes 32 MiB */
+    uint8_t *big = calloc(1, size);
+    struct session_of_test *s = session_new(lab_need("SB_KAFKA"));
+    open_publish(s, topic, PUBLISH_CREATE);
+    struct message small = session_message("k", "v");
+    struct message large = {.time_ns = TIME_NONE, .payload = {big, size}};
+    assert_int_equal(kafka_broker.publish(&s->broker, &small, 1, &s->err), ERR_OK);
+    session_publish_wait(s, 1);
+    assert_int_equal(kafka_broker.publish(&s->broker, &large, 2, &s->err), ERR_OK);
+    session_publish_wait(s, 2);
+    assert_int_equal(kafka_broker.publish(&s->broker, &small, 3, &s->err), ERR_OK);
+    session_publish_wait(s, 3);
+    assert_int_equal(s->outcomes[0].outcome, OUTCOME_CONFIRMED);
+    assert_int_equal(s->outcomes[0].position.offset, 0);
+    assert_int_equal(s->outcomes[1].outcome, OUTCOME_REFUSED);
+    assert_int_equal(s->outcomes[1].token, 2);
+    assert_int_equal(s->outcomes[1].err.code, ERR_LIMIT);
+    assert_int_equal(s->outcomes[2].outcome, OUTCOME_CONFIRMED);
+    assert_int_equal(s->outcomes[2].position.offset, 1);
+    session_end(s);
+    free(big);
+}
+
+static void a_full_window_is_busy(void **state)
+{
+    (void)state;
+    char topic[64];
+    lab_unique("busy", topic, sizeof topic);
+    struct session_of_test *s = session_new(lab_need("SB_KAFKA"));
+    open_publish(s, topic, PUBLISH_CREATE);
+    struct message m = session_message("k", "v");
+    enum err e = ERR_OK;
+    size_t sent = 0;
+    for (; !e && sent < 1000000; sent += !e)
+        e = kafka_broker.publish(&s->broker, &m, sent, &s->err);
+    assert_int_equal(e, ERR_BUSY);
+    session_publish_wait(s, sent);
+    assert_int_equal(s->outcome_count, sent);
+    assert_int_equal(kafka_broker.publish(&s->broker, &m, 0, &s->err), ERR_OK);
+    session_publish_wait(s, sent + 1);
+    session_end(s);
+}
+
+static void closing_reports_what_is_outstanding(void **state)
+{
+    (void)state;
+    char topic[64];
+    lab_unique("unknown", topic, sizeof topic);
+    const struct message m = session_message("k", "v");
+    session_send(lab_need("SB_KAFKA"), topic, &m, 1, PUBLISH_CREATE);
+    struct session_of_test *s = session_new(lab_need("SB_KAFKA"));
+    open_publish(s, topic, 0);
+    for (uint64_t i = 0; i < 5; i++)
+        assert_int_equal(kafka_broker.publish(&s->broker, &m, i, &s->err), ERR_OK);
+    kafka_broker.publish_close(&s->broker);
+    assert_int_equal(s->outcome_count, 5); /* each exactly once, whatever became of it */
+    session_end(s);
+}
+
+static void a_header_that_is_not_bytes_is_refused(void **state)
+{
+    (void)state;
+    char topic[64];
+    lab_unique("typed", topic, sizeof topic);
+    struct session_of_test *s = session_new(lab_need("SB_KAFKA"));
+    open_publish(s, topic, PUBLISH_CREATE);
+    const struct header h = {BYTES_LITERAL("n"), {.type = VALUE_INT32, .i = 5}};
+    struct message m = session_message("k", "v");
+    m.headers = (struct headers){&h, 1};
+    assert_int_equal(kafka_broker.publish(&s->broker, &m, 1, &s->err), ERR_UNSUPPORTED);
+    assert_non_null(strstr(s->err.text, "int32"));
+    session_end(s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(too_large_is_refused_alone),
+        cmocka_unit_test(a_full_window_is_busy),
+        cmocka_unit_test(closing_reports_what_is_outstanding),
+        cmocka_unit_test(a_header_that_is_not_bytes_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
