@@ -124,6 +124,7 @@ static void options_are_checked(void **state)
     session_end(s);
     s = session_new(lab_need("SB_KAFKA"));
     session_option(s, "fetch.wait.max.ms", "100");
+    session_option(s, "message.max.bytes", "90000000");
     assert_int_equal(open_timed(s, 10000), ERR_OK);
     session_end(s);
 }

@@ -31,8 +31,8 @@ static const struct option consumer_settings[] = {
     {"allow.auto.create.topics", "false"},
     {"queued.max.messages.kbytes", "8192"},
     {"queued.min.messages", "1000000"}, /* the bytes above are the limit */
-    {"fetch.max.bytes", "8388608"},
-    {"fetch.message.max.bytes", "4194304"},
+    {"fetch.max.bytes", "4194304"},
+    {"fetch.message.max.bytes", "2097152"},
     {"fetch.error.backoff.ms", "50"},
 };
 
@@ -125,12 +125,19 @@ static enum err refuse(const struct endpoint *e, const char *why, struct err_inf
     return ERR_CONFIG;
 }
 
-static enum err set_users(rd_kafka_conf_t *conf, const struct endpoint *e, struct err_info *err)
+/* The library wants a consumer's fetch.max.bytes above it, and it means nothing there. */
+static bool producers_alone(const char *name)
+{
+    return strcmp(name, "message.max.bytes") == 0;
+}
+
+static enum err set_users(rd_kafka_conf_t *conf, const struct endpoint *e, rd_kafka_type_t type,
+                          struct err_info *err)
 {
     char text[300], why[600];
     for (size_t i = 0; i < e->option_count; i++) {
         const struct option *o = &e->options[i];
-        if (text_starts(o->name, "signalbox."))
+        if (text_starts(o->name, "signalbox.") || (type == RD_KAFKA_CONSUMER && producers_alone(o->name)))
             continue;
         for (size_t k = 0; k < sizeof reserved / sizeof *reserved; k++) {
             if (strcmp(o->name, reserved[k]) == 0) {
@@ -168,7 +175,7 @@ static enum err fill(struct broker *b, rd_kafka_conf_t *conf, rd_kafka_type_t ty
     else
         set_all(conf, producer_settings, sizeof producer_settings / sizeof *producer_settings);
     set_security(b->state, conf, e);
-    return set_users(conf, e, err);
+    return set_users(conf, e, type, err);
 }
 
 rd_kafka_t *kafka_handle_new(struct broker *b, rd_kafka_type_t type, bool committed, struct err_info *err)
