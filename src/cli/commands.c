@@ -1,13 +1,12 @@
 /* The command table. A new command is one file and one line here. */
 #include "cli/cli.h"
 
-#define COMMANDS(X)                                                                                \
- X(probe)                                                                                          \
- X(ls)                                                                                             \
- X(tail)                                                                                           \
- X(browse)                                                                                         \
- X(search) X(decode) X(send) X(export) X(import) X(doctor) X(config) X(init) X(completion) X(help) \
-     X(version)
+#define COMMANDS(X) \
+ X(probe)           \
+ X(ls)              \
+ X(tail)            \
+ X(browse)          \
+ X(search) X(decode) X(send) X(export) X(import) X(doctor) X(config) X(init) X(completion) X(help) X(version)
 
 #define X(name) extern const struct command command_##name;
 COMMANDS(X)

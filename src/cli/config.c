@@ -100,7 +100,7 @@ const struct command command_config = {
     .words = words,
     .examples = {{"signalbox config check", "the file that would be read"},
                  {"signalbox config check --config staging.yaml", "another one"},
-                 {"signalbox config check --json", "faults as JSON, for an editor"}},
+                 {"signalbox config check --json", "as JSON, for an editor"}},
     .exits = "0 2",
     .offline = true,
     .run = run,

@@ -53,7 +53,7 @@ void help_command(const struct command *command, struct buffer *out)
     buffer_printf(out, "signalbox %s: %s\n\nUsage: signalbox %s %s%s[flags]\n", command->name,
                   command->purpose, command->name, command->args, *command->args ? " " : "");
     for (size_t i = 0; i < 3; i++)
-        buffer_printf(out, "  %-50s # %s\n", command->examples[i].line, command->examples[i].what);
+        buffer_printf(out, "  %-48s # %s\n", command->examples[i].line, command->examples[i].what);
     buffer_text(out, "\nFlags:\n");
     for (int i = 0; i < FLAGS; i++)
         if (command->flags >> i & 1)
@@ -71,7 +71,7 @@ void help_overview(struct buffer *out)
         buffer_printf(out, "  %-11s %s\n", commands[i]->name, commands[i]->purpose);
     buffer_text(out, "\n  signalbox --demo                  look around, nothing needed\n"
                      "  signalbox tail kafka://HOST/TOPIC live messages; COMMAND --help says more\n"
-                     "  signalbox help TOPIC              one of: config");
+                     "  signalbox help TOPIC              about config");
     for (const struct topic *t = topics; t->name; t++)
         buffer_printf(out, " %s", t->name);
     buffer_byte(out, '\n');
@@ -145,7 +145,7 @@ const struct command command_help = {
     .max_args = 1,
     .argument = ARGUMENT_WORD,
     .examples = {{"signalbox help", "all commands"},
-                 {"signalbox help config", "every key of the configuration"},
+                 {"signalbox help config", "the configuration's keys"},
                  {"signalbox help filter", "the filter language"}},
     .exits = "0 2",
     .offline = true,

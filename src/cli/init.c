@@ -95,7 +95,7 @@ const struct command command_init = {
     .purpose = "write a commented configuration",
     .detail =
         "On a terminal to the usual place, with --config to that file, in a pipe to stdout. A file that exists is left alone.",
-    .examples = {{"signalbox init", "~/.config/signalbox/config.yaml"},
+    .examples = {{"signalbox init", "the usual place"},
                  {"signalbox init --config staging.yaml", "elsewhere"},
                  {"signalbox init | less", "only look"}},
     .exits = "0 1 2",

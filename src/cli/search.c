@@ -68,8 +68,8 @@ const struct command command_search = {
     .missing = "an address and an expression",
     .argument = ARGUMENT_ADDRESS,
     .examples = {{"signalbox search k/orders 'body.order.total>1000'", "by a field of the payload"},
-                 {"signalbox search k/orders o-88412 --json", "by a word, with decoded payloads"},
-                 {"signalbox search q/dead 'dlq.reason=expired' -n 10", "the first ten dead letters"}},
+                 {"signalbox search k/orders o-88412 --json", "by a word, decoded"},
+                 {"signalbox search q/dead dlq.reason=expired -n 10", "the first ten dead letters"}},
     .exits = "0 1 2 4 5 7 8 130",
     .run = run,
 };

@@ -99,6 +99,8 @@ static enum err parser_fault(struct load *l, const yaml_parser_t *p)
     if (p->error == YAML_READER_ERROR)
         return err_set(l->err, ERR_CONFIG, "%s (byte %zu)", p->problem ? p->problem : "wrong encoding",
                        p->problem_offset);
+    if (p->problem && strstr(p->problem, "unexpected ':'"))
+        return err_set(l->err, ERR_CONFIG, "%s; inside { } a URL needs quotes", p->problem);
     if (p->context)
         err_set(l->err, ERR_CONFIG, "%s %s", p->problem ? p->problem : "this is no YAML", p->context);
     return ERR_CONFIG;

@@ -1,0 +1,75 @@
+# The configuration: every fault at once, with its place; where it is looked for; the sample of init; secrets.
+. "$(dirname "$0")/../lib.sh"
+
+cat >"$T/bad.yaml" <<'END'
+endpoints:
+  k: {url: "memroy:", wrte: true}
+probes:
+  p: {needs: [kk]}
+END
+name "all faults at once"
+run "$SIGNALBOX" config check --config "$T/bad.yaml"
+expect_status 2
+expect_empty out
+expect_err 'bad.yaml:2:12: unknown scheme `memroy`; did you mean `memory`'
+expect_err 'bad.yaml:2:23: unknown key `wrte` under endpoints.\*; did you mean `write`'
+expect_err 'bad.yaml:4:3: `p` has no url'
+expect_err 'bad.yaml:4:15: needs: no endpoint or probe is called `kk`; did you mean `k`'
+run "$SIGNALBOX" config check --config "$T/bad.yaml" --json
+expect_status 2
+expect_out '"good":false,"faults":\[\{"line":2,"column":12,'
+
+name "every command refuses it"
+run "$SIGNALBOX" ls --config "$T/bad.yaml"
+expect_status 2
+expect_err ':4:3: '
+
+name "no file"
+run "$SIGNALBOX" config check
+expect_status 0
+expect_out 'no such file'
+run "$SIGNALBOX" config check --config "$T/none.yaml"
+expect_status 2
+SIGNALBOX_CONFIG=$T/none.yaml run "$SIGNALBOX" config check
+expect_status 2
+run "$SIGNALBOX" config check --config "$T"
+expect_status 2
+expect_err 'directory'
+
+name "init"
+run "$SIGNALBOX" init
+expect_status 0
+cp "$out" "$T/sample.yaml"
+run "$SIGNALBOX" init --config "$T/written.yaml"
+expect_status 0
+check "private" test "$(stat -c %a "$T/written.yaml")" = 600
+check "the same" cmp -s "$T/written.yaml" "$T/sample.yaml"
+run "$SIGNALBOX" init --config "$T/written.yaml"
+expect_status 1
+
+name "flags beat the environment, which beats the XDG file"
+mkdir -p "$XDG_CONFIG_HOME/signalbox"
+for n in xdg env flag; do echo "endpoints: {$n: {url: \"memory:\"}}" >"$T/$n.yaml"; done
+cp "$T/xdg.yaml" "$XDG_CONFIG_HOME/signalbox/config.yaml"
+run "$SIGNALBOX" probe --plain
+expect_out 'xdg'
+SIGNALBOX_CONFIG=$T/env.yaml run "$SIGNALBOX" probe --plain
+expect_out 'env'
+SIGNALBOX_CONFIG=$T/env.yaml run "$SIGNALBOX" probe --plain --config "$T/flag.yaml"
+expect_out 'flag'
+
+name "secrets"
+echo 'endpoints: {k: {url: "memory:", password_file: secret}}' >"$T/s.yaml"
+echo hunter2 >"$T/secret"
+chmod 644 "$T/secret"
+run "$SIGNALBOX" ls k --config "$T/s.yaml"
+expect_status 2
+expect_err 'chmod 600'
+expect_no_err hunter2
+chmod 600 "$T/secret"
+run "$SIGNALBOX" ls k --config "$T/s.yaml"
+expect_status 0
+run "$SIGNALBOX" tail 'memory://u:hunter2@h/x'
+expect_status 2
+expect_no_err hunter2
+finish

@@ -1,0 +1,56 @@
+# decode: found out or told, whole or not, for people and as JSON.
+. "$(dirname "$0")/../lib.sh"
+
+printf '{"id":9007199254740993,"a":[1,{"b":null}],"a":2}' >"$T/good.json"
+printf '{"id":1,"a":[1,' >"$T/cut.json"
+printf '\x00\xff\x1b[31m' >"$T/bytes"
+
+name "for people"
+run "$SIGNALBOX" decode "$T/good.json"
+expect_status 0
+expect_out '^  id: 9007199254740993$'
+expect_out 'b: null'
+
+name "as JSON"
+run "$SIGNALBOX" decode "$T/good.json" --json
+expect_out '^\{"format":"json","type":.*"decoded":\{"id":"9007199254740993","a":\[1,\{"b":null\}\],"a":2\}\}$'
+run "$SIGNALBOX" decode "$T/good.json" --json --as json
+expect_out '^\{"id":"9007199254740993",'
+
+name "not whole"
+run "$SIGNALBOX" decode "$T/cut.json" --as json
+expect_status 1
+expect_out 'id: 1'
+expect_err 'offset 15: '
+run "$SIGNALBOX" decode "$T/cut.json" --as json --json
+expect_status 1
+expect_empty out
+
+name "two values are jsonl, not json"
+printf '{"n":1}\n\n[2]\n' >"$T/lines"
+run "$SIGNALBOX" decode "$T/lines" --as json --json
+expect_status 1
+run "$SIGNALBOX" decode "$T/lines" --as jsonl --json
+expect_status 0
+expect_lines 2
+printf '{"n":1}\n{"n":\n' >"$T/lines"
+run "$SIGNALBOX" decode "$T/lines" --as jsonl --json
+expect_status 1
+expect_err 'offset 13'
+
+name "hostile bytes don't reach the terminal"
+run "$SIGNALBOX" decode "$T/bytes" --color always
+check "no escape" sh -c "! grep -q \"\$(printf '\\033\\[31m')\" '$out'"
+
+name "formats"
+run "$SIGNALBOX" decode "$T/bytes" --as hxe
+expect_status 2
+expect_err 'did you mean `hex`'
+run "$SIGNALBOX" decode "$T/none"
+expect_status 1
+run "$SIGNALBOX" decode "$T"
+expect_status 1
+name "empty input"
+run "$SIGNALBOX" decode
+expect_status 0
+finish

@@ -1,0 +1,93 @@
+# Help, version, manual and completion: made of one table, on one screen, with the nearest name for what is misspelt.
+. "$(dirname "$0")/../lib.sh"
+
+commands=$("$SIGNALBOX" help | sed -n 's/^  \([a-z]*\)  .*/\1/p' | grep -v signalbox)
+check "there are commands" test -n "$commands"
+
+for command in $commands; do
+    name "$command --help"
+    run "$SIGNALBOX" "$command" --help
+    expect_status 0
+    expect_empty err
+    expect_out "^signalbox $command: "
+    expect_out "^Usage: signalbox $command "
+    expect_out '^Exit: '
+    check "$command --help fits 80x24" test "$(wc -l <"$out")" -le 24 -a "$(wc -L <"$out")" -le 80
+    check "$command --help has three examples" test "$(grep -c '^  .*signalbox.* # ' "$out")" = 3
+    name "help $command"
+    cp "$out" "$T/before"
+    [ "$command" = config ] && continue # also a topic: its keys
+    run "$SIGNALBOX" help "$command"
+    check "help $command is the same" cmp -s "$out" "$T/before"
+done
+
+name "the overview"
+run "$SIGNALBOX" --help
+expect_status 0
+check "fits 80x24" test "$(wc -L <"$out")" -le 80
+
+name "topics"
+for topic in config addresses filter output changes man; do
+    run "$SIGNALBOX" help $topic
+    expect_status 0
+    check "$topic says something" test -s "$out"
+done
+run "$SIGNALBOX" help filtr
+expect_status 2
+expect_err 'did you mean `filter`'
+
+name "the manual of the source is that of the program"
+run "$SIGNALBOX" help man
+check "man/signalbox.1" cmp "$out" "$SB_ROOT/man/signalbox.1"
+
+name "version"
+run "$SIGNALBOX" --version
+expect_out '^signalbox [0-9]+\.[0-9]+\.[0-9]+$'
+run "$SIGNALBOX" version
+expect_out '^  libyaml +[0-9.]+'
+run "$SIGNALBOX" version --json
+expect_out '^\{"version":"[0-9.]+","libraries":\{".*"libyaml":"[0-9.]+"'
+
+name "misspelt"
+run "$SIGNALBOX" tial
+expect_status 2
+expect_err 'did you mean `tail`'
+expect_empty out
+run "$SIGNALBOX" tail --limt 3 memory:/x
+expect_status 2
+expect_err 'did you mean `--limit`'
+run "$SIGNALBOX" tail
+expect_status 2
+expect_err 'needs an address'
+run "$SIGNALBOX" tail memory:/x --execute
+expect_status 2
+run "$SIGNALBOX" tail memory:/x --limit many
+expect_status 2
+run "$SIGNALBOX" tail memory:/x --json --plain
+expect_status 2
+run "$SIGNALBOX" version x
+expect_status 2
+run "$SIGNALBOX" tail memory:/x --where 'totl=('
+expect_status 2
+run "$SIGNALBOX"
+expect_status 2
+expect_err 'needs a terminal'
+
+name "completion"
+for shell in bash zsh fish; do
+    run "$SIGNALBOX" completion $shell
+    expect_status 0
+    check "$shell knows tail --firehose" grep -q firehose "$out"
+done
+run "$SIGNALBOX" completion bash
+check "bash can read it" bash -n "$out"
+complete_bash() { # words before the cursor, the last one unfinished
+    bash -c '. "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _signalbox; echo "${COMPREPLY[*]}"' _ "$out" "$@"
+}
+cp "$out" "$T/completion"
+check "a command" test "$(complete_bash signalbox bro)" = browse
+check "a flag" test "$(complete_bash signalbox tail --fire)" = --firehose
+check "a word" test "$(complete_bash signalbox config che)" = check
+run "$SIGNALBOX" completion tcsh
+expect_status 2
+finish

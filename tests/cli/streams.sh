@@ -1,0 +1,34 @@
+# How commands behave in a pipe and under signals, on the in-process broker.
+. "$(dirname "$0")/../lib.sh"
+
+name "a signal ends a tail"
+for pair in INT:130 TERM:143; do
+    rm -f "$T/watch"
+    # A background job of a script ignores SIGINT, and so would we.
+    env --default-signal=INT "$SIGNALBOX" probe memory: --watch >"$T/watch" 2>&1 &
+    pid=$!
+    check "a line comes" eventually 10 test -s "$T/watch"
+    kill -"${pair%:*}" $pid
+    wait $pid
+    check "${pair%:*} gives ${pair#*:}" test $? = "${pair#*:}"
+done
+
+name "a closed pipe ends quietly"
+check "help" sh -c '"$0" help config 2>"$1" | head -n 1 >/dev/null; ! test -s "$1"' "$SIGNALBOX" "$T/noise"
+status=$(bash -c '"$0" probe memory: --watch 2>"$1" | head -n 1 >/dev/null; echo ${PIPESTATUS[0]}' "$SIGNALBOX" "$T/noise")
+check "a watch ends when nobody reads, with 0" test "$status" = 0
+check "and says nothing" test ! -s "$T/noise"
+
+name "a full disk is an error"
+if [ -w /dev/full ]; then
+    "$SIGNALBOX" help config >/dev/full 2>"$err"
+    check "exit 1" test $? = 1
+    expect_err 'writing failed'
+else
+    skip "full disk" "no /dev/full"
+fi
+
+name "demo in a pipe"
+RUN_LIMIT=60 run "$SIGNALBOX" --demo x
+expect_status 2
+finish
