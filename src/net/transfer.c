@@ -5,12 +5,15 @@
 #include "base/text.h"
 #include "net/certificate.h"
 
+#include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-#define MOST_REDIRECTS 5
+#define MOST_REDIRECTS  5
+#define CA_KEPT_SECONDS 60L
 
 /* ---- the request, copied ---- */
 
@@ -102,6 +105,43 @@ static size_t on_header(char *data, size_t size, size_t count, void *context)
     return buffer_ok(&t->response.headers) ? len : CURL_WRITEFUNC_ERROR;
 }
 
+/* ---- TLS ---- */
+
+static void note_expiry(struct transfer *t, int64_t when)
+{
+    int64_t *first = &t->response.certificate_expires_ns;
+    if (when != TIME_NONE && (*first == TIME_NONE || when < *first))
+        *first = when;
+}
+
+/* Of a chain that is refused libcurl tells nothing: the date of an expired certificate is taken down here. */
+static int on_verify(int good, X509_STORE_CTX *store)
+{
+    struct tm tm;
+    SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
+    const X509 *certificate = X509_STORE_CTX_get_current_cert(store);
+    struct transfer *t = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+    if (!good && X509_STORE_CTX_get_error(store) == X509_V_ERR_CERT_HAS_EXPIRED && certificate &&
+        ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &tm))
+        note_expiry(t, timegm(&tm) * NS_PER_S);
+    return good;
+}
+
+/* Called once TCP stands. libcurl itself says when that was only if TLS stands in the end, too. A connection that is kept
+ * outlives this transfer, which nothing may then lead back to. */
+static CURLcode on_tls(CURL *easy, void *ssl_ctx, void *context)
+{
+    struct transfer *t = context;
+    (void)easy;
+    t->tls_began_ns = clock_mono_ns();
+    SSL_CTX_set_options(ssl_ctx, SSL_OP_NO_RENEGOTIATION);
+    if (!t->request.fresh)
+        return CURLE_OK;
+    SSL_CTX_set_app_data(ssl_ctx, t);
+    SSL_CTX_set_verify(ssl_ctx, SSL_CTX_get_verify_mode(ssl_ctx), on_verify);
+    return CURLE_OK;
+}
+
 /* ---- the handle ---- */
 
 #define SET(option, value) (ok &= curl_easy_setopt(t->easy, CURLOPT_##option, value) == CURLE_OK)
@@ -135,10 +175,15 @@ static bool set_tls(struct transfer *t)
     SET(SSL_VERIFYPEER, tls->insecure ? 0L : 1L);
     SET(SSL_VERIFYHOST, tls->insecure ? 0L : 2L);
     SET(CERTINFO, 1L);
-    if (tls->ca) {
+    SET(SSL_CTX_FUNCTION, on_tls);
+    SET(SSL_CTX_DATA, t);
+    if (tls->ca)
         SET(CAINFO, tls->ca);
+    /* Authorities are kept in memory, which costs tens of milliseconds once a minute instead of each time, only where they
+     * come from one file and no folder. */
+    SET(CA_CACHE_TIMEOUT, CA_KEPT_SECONDS);
+    if (tls->ca || curl_version_info(CURLVERSION_NOW)->cainfo)
         SET(CAPATH, NULL);
-    }
     if (tls->cert)
         SET(SSLCERT, tls->cert);
     if (tls->cert)
@@ -197,6 +242,7 @@ bool transfer_prepare(struct transfer *t)
         transfer_fail(t, ERR_TIMEOUT, "timed out before it began");
         return false;
     }
+    t->began_ns = clock_mono_ns();
     t->easy = curl_easy_init();
     if (t->easy && set_limits(t) && set_tls(t) && set_request(t) && set_callbacks(t))
         return true;
@@ -245,31 +291,28 @@ static void read_phases(struct transfer *t)
     int64_t connect = since(t->easy, CURLINFO_CONNECT_TIME_T);
     int64_t tls = since(t->easy, CURLINFO_APPCONNECT_TIME_T);
     int64_t first = since(t->easy, CURLINFO_STARTTRANSFER_TIME_T);
-    int64_t ready = tls > 0 ? tls : connect;
     p->total = since(t->easy, CURLINFO_TOTAL_TIME_T);
     if (dns > 0 || connect > 0)
         p->dns = dns;
+    if (connect == 0 && t->tls_began_ns) /* TCP stood, TLS failed */
+        connect = t->tls_began_ns - t->began_ns;
     if (connect > 0)
         p->connect = connect - dns;
     if (tls > 0)
         p->tls = tls - connect;
-    if (first > ready)
-        p->first_byte = first - ready;
+    if (first > 0)
+        p->first_byte = first - (tls > 0 ? tls : connect);
 }
 
 static void read_certificates(struct transfer *t)
 {
     static const char label[] = "Expire date:";
     struct curl_certinfo *chain = NULL;
-    int64_t *first = &t->response.certificate_expires_ns;
     curl_easy_getinfo(t->easy, CURLINFO_CERTINFO, &chain);
     for (int i = 0; chain && i < chain->num_of_certs; i++) {
         for (const struct curl_slist *line = chain->certinfo[i]; line; line = line->next) {
-            if (!text_starts(line->data, label))
-                continue;
-            int64_t when = certificate_time(line->data + sizeof label - 1);
-            if (when != TIME_NONE && (*first == TIME_NONE || when < *first))
-                *first = when;
+            if (text_starts(line->data, label))
+                note_expiry(t, certificate_time(line->data + sizeof label - 1));
         }
     }
 }

@@ -16,6 +16,8 @@ struct transfer {
     struct arena arena;
     struct http_request request; /* a copy, in the arena */
     struct http_response response;
+    int64_t tls_began_ns; /* monotonic; 0: it didn't come so far */
+    int64_t began_ns;
     bool long_headers; /* beyond LIMIT_HEADERS: it was ended for that */
     http_done *done;
     void *context;

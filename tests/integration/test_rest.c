@@ -89,6 +89,9 @@ static void bad_certificates_are_told_apart(void **state)
     assert_reason(HEALTH_DOWN, "the certificate has expired");
     assert_int_equal(sample.error, ERR_TLS);
     assert_string_equal(sample.code, "TLS");
+    assert_true(sample.certificate_expires_ns != TIME_NONE && days_left() <= 0);
+    assert_true(sample.phases.connect >= 0);
+    assert_int_equal(sample.phases.tls, PHASE_NONE);
     probe_rest("SB_HTTPS_OTHER", "/health", NULL);
     assert_reason(HEALTH_DOWN, "the certificate is for another name");
     probe_rest("SB_HTTPS_STRANGER", "/health", NULL);
@@ -145,6 +148,18 @@ static void tls_to_a_port_without_it(void **state)
     run(&t);
     assert_int_equal(sample.health, HEALTH_DOWN);
     assert_int_equal(sample.error, ERR_TLS);
+}
+
+static void a_handshake_that_hangs_is_told_from_a_connection(void **state)
+{
+    char url[256], base[128];
+    (void)state;
+    snprintf(base, sizeof base, "https://%s", lab_need("SB_TCP_SILENT"));
+    struct probe_target t = rest(base, "/", url);
+    t.timeout_ns = 300 * NS_PER_MS;
+    run(&t);
+    assert_int_equal(sample.error, ERR_TIMEOUT);
+    assert_non_null(strstr(sample.reason, "agreeing on TLS"));
 }
 
 /* ---- HTTP ---- */
@@ -263,6 +278,7 @@ int main(void)
         cmocka_unit_test(an_expired_certificate_degrades_where_nobody_verifies),
         cmocka_unit_test(wrong_files_are_named),
         cmocka_unit_test(tls_to_a_port_without_it),
+        cmocka_unit_test(a_handshake_that_hangs_is_told_from_a_connection),
         cmocka_unit_test(what_services_do_wrong),
         cmocka_unit_test(a_body_that_is_too_long_to_look_into),
         cmocka_unit_test(time_outs_hold),
