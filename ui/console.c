@@ -268,6 +268,18 @@ static enum term_colour colour_of(const char *word)
     return word && !strcmp(word, "never") ? TERM_COLOUR_NEVER : TERM_COLOUR_AUTO;
 }
 
+/* A theme that the configuration names wrongly is the configuration's fault, and exits like one. */
+static bool choose_theme(struct console *c, const char *asked, const struct config *config,
+                         struct err_info *err)
+{
+    if (!screen_set_theme(c->screen, asked ? asked : config->theme, err))
+        return true;
+    err->code = asked ? ERR_USAGE : ERR_CONFIG;
+    if (!asked && config->file)
+        err_where(err, "%s: ui.theme", config->file);
+    return false;
+}
+
 int console_run(struct config *config, const struct registry *registry, const struct console_options *options,
                 struct err_info *err)
 {
@@ -276,7 +288,7 @@ int console_run(struct config *config, const struct registry *registry, const st
     err->code = ERR_OK;
     c.hub = hub_new(config, registry, err);
     c.screen = c.hub ? screen_new(c.hub, options->demo, err) : NULL;
-    if (c.screen && !screen_set_theme(c.screen, options->theme ? options->theme : config->theme, err))
+    if (c.screen && choose_theme(&c, options->theme, config, err))
         c.term = term_open(screen_theme(c.screen), colour_of(options->colour), err);
     if (c.term)
         code = run(&c, options);

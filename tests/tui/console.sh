@@ -83,6 +83,22 @@ tui_start 100 24 env TERM=dumb "$SIGNALBOX"
 tui_wait 'TERM is dumb'
 check "status" test "$(tui_status)" = 2
 
+name "an unknown theme"
+printf 'ui: {theme: drak}\n' >"$T/theme.yaml"
+tui_start 200 24 "$SIGNALBOX" --config "$T/theme.yaml"
+tui_wait 'theme.yaml: ui.theme: no theme .drak.* did you mean .dark'
+tui_ended
+check "status" test "$(tui_status)" = 2
+printf 'ui: {theme: dark}\n' >"$T/theme.yaml"
+tui_start 100 24 "$SIGNALBOX" --config "$T/theme.yaml"
+tui_wait '\[1 Dashboard\]'
+tui_type ':theme mono'
+tui_keys Enter
+tui_gone ':theme'
+tui_expect 'q quit$'
+tui_keys q
+tui_ended
+
 name "a TERM that nobody here knows"
 tui_start 100 24 env TERM=nonesuch "$SIGNALBOX"
 tui_wait 'no terminfo entry for TERM=nonesuch'
