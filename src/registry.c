@@ -3,6 +3,7 @@
 
 #include "brokers/kafka/kafka.h"
 #include "brokers/memory/memory.h"
+#include "brokers/rabbitmq/rabbitmq.h"
 #include "decoders/hex.h"
 #include "decoders/json.h"
 #include "decoders/text.h"
@@ -15,6 +16,7 @@
 
 static const struct broker_ops *const brokers[] = {
     &kafka_broker,
+    &rabbitmq_broker,
     &memory_broker,
     NULL,
 };

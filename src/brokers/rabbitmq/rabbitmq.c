@@ -1,0 +1,44 @@
+#include "brokers/rabbitmq/rabbitmq_internal.h"
+
+#include "net/http.h"
+
+static enum err rabbit_open(struct broker *b, struct err_info *err)
+{
+    return rabbit_connect(b, err);
+}
+
+static void rabbit_close(struct broker *b)
+{
+    struct rabbit *r = b->state;
+    rabbit_publish_close(b);
+    (void)rabbit_read_close(b, NULL);
+    rabbit_disconnect(b);
+    if (r->http)
+        http_client_free(&r->http);
+}
+
+static const char *const rabbit_schemes[] = {"rabbitmq", "rabbitmqs", NULL};
+
+/* No interrupt hook: every wait of ours polls wake_fd beside the socket. */
+const struct broker_ops rabbitmq_broker = {
+    .name = "rabbitmq",
+    .title = "RabbitMQ",
+    .schemes = rabbit_schemes,
+    .default_port = 5672,
+    .state_size = sizeof(struct rabbit),
+    .max_channels = RABBIT_MOST_CHANNELS,
+    .path_is_channel = false,
+    .open = rabbit_open,
+    .close = rabbit_close,
+    .list = rabbit_list,
+    .ping = rabbit_ping,
+    .read_open = rabbit_read_open,
+    .read_step = rabbit_read_step,
+    .read_pause = rabbit_read_pause,
+    .read_progress = rabbit_read_progress,
+    .read_close = rabbit_read_close,
+    .publish_open = rabbit_publish_open,
+    .publish = rabbit_publish,
+    .publish_step = rabbit_publish_step,
+    .publish_close = rabbit_publish_close,
+};

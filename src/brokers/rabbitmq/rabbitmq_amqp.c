@@ -1,0 +1,362 @@
+/* The connection: dialling, TLS, login, the frame loop, and what errors mean. */
+#include "brokers/rabbitmq/rabbitmq_internal.h"
+
+#include "base/log.h"
+#include "base/text.h"
+#include "net/dial.h"
+
+#include <amqp_ssl_socket.h>
+#include <amqp_tcp_socket.h>
+
+#include <openssl/ssl.h>
+#include <openssl/x509_vfy.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/poll.h>
+#include <unistd.h>
+
+#define HEARTBEAT_EVERY_NS (RABBIT_HEARTBEAT_S * NS_PER_S / 2)
+
+amqp_bytes_t rabbit_text(const char *text)
+{
+    return amqp_cstring_bytes(text ? text : "");
+}
+
+char *rabbit_copy(char *into, size_t size, amqp_bytes_t from)
+{
+    return text_copy_bytes(into, size, bytes_of(from.bytes ? from.bytes : "", from.len));
+}
+
+/* ---- errors ---- */
+
+static enum err meaning(int code, const char *text)
+{
+    switch (code) {
+    case AMQP_ACCESS_REFUSED: return strstr(text, "Login was refused") ? ERR_AUTH : ERR_DENIED;
+    case AMQP_NOT_FOUND: return ERR_NOTFOUND;
+    case AMQP_NOT_ALLOWED: /* 530: also how a vhost that is not there, or not for us, is refused */
+        return strstr(text, "not found") ? ERR_NOTFOUND : ERR_DENIED;
+    case AMQP_RESOURCE_LOCKED: return ERR_REFUSED;
+    case AMQP_CONNECTION_FORCED: return ERR_CLOSED;
+    case AMQP_NOT_IMPLEMENTED: return ERR_UNSUPPORTED;
+    default: return ERR_FAILED;
+    }
+}
+
+static enum err server_said(const struct broker *b, int code, amqp_bytes_t text, const char *what,
+                            struct err_info *err)
+{
+    char said[256];
+    rabbit_copy(said, sizeof said, text);
+    enum err e = meaning(code, said);
+    err_set(err, e, "%s: %d %s", what, code, said);
+    err_where(err, "%s", b->endpoint->name);
+    if (e == ERR_AUTH)
+        err_next(
+            err,
+            "check username and password (password_env, password_file, or SIGNALBOX_PASSWORD for a URL)");
+    else if (e == ERR_DENIED)
+        err_next(err, "ask for read permission on it: rabbitmqctl list_permissions shows what the user has");
+    return e;
+}
+
+enum err rabbit_status(struct broker *b, int status, struct err_info *err)
+{
+    enum err e = ERR_CLOSED;
+    if (status == AMQP_STATUS_OK || status == AMQP_STATUS_TIMEOUT)
+        return ERR_OK;
+    if (status == AMQP_STATUS_NO_MEMORY)
+        e = ERR_NOMEM;
+    else if (status == AMQP_STATUS_SSL_PEER_VERIFY_FAILED ||
+             status == AMQP_STATUS_SSL_HOSTNAME_VERIFY_FAILED || status == AMQP_STATUS_SSL_CONNECTION_FAILED)
+        e = ERR_TLS;
+    err_set(err, e, "%s",
+            status == AMQP_STATUS_HEARTBEAT_TIMEOUT ? "no heartbeat from the broker: the connection is dead"
+                                                    : amqp_error_string2(status));
+    err_where(err, "%s", b->endpoint->name);
+    if (e == ERR_TLS)
+        err_next(err,
+                 "check tls: {ca: FILE} or ?ca=FILE, and that the name in the certificate is the host's");
+    return e;
+}
+
+/* The server closes a channel for one wrong question; the answer is owed, then the channel opens anew. */
+static void reopen_channel(struct broker *b)
+{
+    struct rabbit *r = b->state;
+    amqp_channel_close_ok_t ok = {0};
+    amqp_send_method(r->connection, RABBIT_CHANNEL, AMQP_CHANNEL_CLOSE_OK_METHOD, &ok);
+    amqp_channel_open(r->connection, RABBIT_CHANNEL);
+}
+
+enum err rabbit_reply(struct broker *b, amqp_rpc_reply_t reply, const char *what, struct err_info *err)
+{
+    enum err e;
+    switch (reply.reply_type) {
+    case AMQP_RESPONSE_NORMAL: return ERR_OK;
+    case AMQP_RESPONSE_LIBRARY_EXCEPTION:
+        e = rabbit_status(b, reply.library_error, err);
+        return e ? e : err_set(err, ERR_TIMEOUT, "%s: no answer in time", what);
+    case AMQP_RESPONSE_SERVER_EXCEPTION:
+        if (reply.reply.id == AMQP_CHANNEL_CLOSE_METHOD) {
+            const amqp_channel_close_t *m = reply.reply.decoded;
+            e = server_said(b, m->reply_code, m->reply_text, what, err);
+            reopen_channel(b);
+            return e;
+        }
+        if (reply.reply.id == AMQP_CONNECTION_CLOSE_METHOD) {
+            const amqp_connection_close_t *m = reply.reply.decoded;
+            return server_said(b, m->reply_code, m->reply_text, what, err);
+        }
+        return err_set(err, ERR_PROTOCOL, "%s: an answer that nobody asked for", what);
+    default: return err_set(err, ERR_CLOSED, "%s: the broker closed the connection", what);
+    }
+}
+
+enum err rabbit_last_reply(struct broker *b, const char *what, struct err_info *err)
+{
+    struct rabbit *r = b->state;
+    return rabbit_reply(b, amqp_get_rpc_reply(r->connection), what, err);
+}
+
+/* ---- connecting ---- */
+
+static struct timeval time_left(const struct broker *b)
+{
+    int ms = clock_poll_ms(b->deadline_ns);
+    if (ms <= 0)
+        ms = 1;
+    return (struct timeval){ms / 1000, ms % 1000 * 1000};
+}
+
+static bool wants_tls(const struct endpoint *e)
+{
+    return e->tls.on || (e->url.scheme && strcmp(e->url.scheme, "rabbitmqs") == 0);
+}
+
+/* rabbitmq-c 0.11 has no default verify paths of its own, and its check of the name is its own too: both are OpenSSL's
+ * business, reached through the context. */
+static enum err open_tls(struct broker *b, const char *host, int port, struct err_info *err)
+{
+    struct rabbit *r = b->state;
+    const struct tls_options *tls = &b->endpoint->tls;
+    const char *ca = tls->ca ? tls->ca : url_query(&b->endpoint->url, "ca");
+    amqp_socket_t *socket = amqp_ssl_socket_new(r->connection);
+    if (!socket)
+        return err_set(err, ERR_NOMEM, "no memory for a TLS socket");
+    SSL_CTX *context = amqp_ssl_socket_get_context(socket);
+    if (ca && amqp_ssl_socket_set_cacert(socket, ca)) {
+        err_set(err, ERR_CONFIG, "no certificates can be read");
+        err_where(err, "%s", ca);
+        return ERR_CONFIG;
+    }
+    if (!ca)
+        SSL_CTX_set_default_verify_paths(context);
+    if (tls->cert && tls->key && amqp_ssl_socket_set_key(socket, tls->cert, tls->key))
+        return err_set(err, ERR_CONFIG, "the client certificate or its key cannot be read");
+    X509_VERIFY_PARAM *verify = SSL_CTX_get0_param(context);
+    if (!tls->insecure && !X509_VERIFY_PARAM_set1_ip_asc(verify, host))
+        X509_VERIFY_PARAM_set1_host(verify, host, 0);
+    amqp_ssl_socket_set_verify_peer(socket, !tls->insecure);
+    amqp_ssl_socket_set_verify_hostname(socket, 0); /* done above, alternative names and addresses included */
+    struct timeval timeout = time_left(b);
+    int status = amqp_socket_open_noblock(socket, host, port, &timeout);
+    if (status == AMQP_STATUS_SOCKET_ERROR || status == AMQP_STATUS_TCP_ERROR) {
+        err_set(err, ERR_UNREACHABLE, "%s", amqp_error_string2(status));
+        err_where(err, "%s:%d", host, port);
+        return ERR_UNREACHABLE;
+    }
+    r->fd = amqp_socket_get_sockfd(socket);
+    return status == AMQP_STATUS_TIMEOUT ? err_set(err, ERR_TIMEOUT, "no TLS answer in time")
+                                         : rabbit_status(b, status, err);
+}
+
+static enum err open_plain(struct broker *b, const char *host, int port, struct err_info *err)
+{
+    struct rabbit *r = b->state;
+    int fd = dial_tcp(host, port, b->deadline_ns, b->wake_fd, NULL, err);
+    if (fd < 0)
+        return err->code;
+    amqp_socket_t *socket = amqp_tcp_socket_new(r->connection);
+    if (!socket) {
+        close(fd);
+        return err_set(err, ERR_NOMEM, "no memory for a socket");
+    }
+    amqp_tcp_socket_set_sockfd(socket, fd);
+    r->fd = fd;
+    return ERR_OK;
+}
+
+static amqp_table_entry_t truth_entry(const char *name)
+{
+    amqp_table_entry_t e = {.key = amqp_cstring_bytes(name)};
+    e.value.kind = AMQP_FIELD_KIND_BOOLEAN;
+    e.value.value.boolean = 1;
+    return e;
+}
+
+static amqp_table_entry_t text_entry(const char *name, const char *value)
+{
+    amqp_table_entry_t e = {.key = amqp_cstring_bytes(name)};
+    e.value.kind = AMQP_FIELD_KIND_UTF8;
+    e.value.value.bytes = amqp_cstring_bytes(value);
+    return e;
+}
+
+/* Administrators see who we are, and we are told when publishing is blocked or a queue goes away. */
+static enum err login(struct broker *b, struct err_info *err)
+{
+    struct rabbit *r = b->state;
+    const struct endpoint *e = b->endpoint;
+    amqp_table_entry_t capabilities[] = {
+        truth_entry("authentication_failure_close"), truth_entry("connection.blocked"),
+        truth_entry("consumer_cancel_notify"),       truth_entry("basic.nack"),
+        truth_entry("publisher_confirms"),           truth_entry("exchange_exchange_bindings"),
+    };
+    amqp_table_entry_t properties[] = {
+        text_entry("product", "signalbox"),
+        text_entry("version", SIGNALBOX_VERSION),
+        text_entry("connection_name", "signalbox"),
+        {.key = amqp_cstring_bytes("capabilities"), .value = {.kind = AMQP_FIELD_KIND_TABLE}},
+    };
+    properties[3].value.value.table =
+        (amqp_table_t){sizeof capabilities / sizeof *capabilities, capabilities};
+    amqp_table_t table = {sizeof properties / sizeof *properties, properties};
+    struct timeval timeout = time_left(b), rpc = {10, 0};
+    amqp_set_handshake_timeout(r->connection, &timeout);
+    amqp_set_rpc_timeout(r->connection, &rpc);
+    const char *user = e->username && e->username[0] ? e->username : "guest";
+    const char *password = e->password ? e->password : strcmp(user, "guest") == 0 ? "guest" : "";
+    amqp_rpc_reply_t reply =
+        amqp_login_with_properties(r->connection, e->vhost ? e->vhost : "/", 0, 131072, RABBIT_HEARTBEAT_S,
+                                   &table, AMQP_SASL_METHOD_PLAIN, user, password);
+    enum err code = rabbit_reply(b, reply, "login", err);
+    if (code == ERR_CLOSED)
+        err_next(err, "is this an AMQP port? TLS ports want rabbitmqs://");
+    return code;
+}
+
+static void note_version(struct rabbit *r)
+{
+    const amqp_table_t *server = amqp_get_server_properties(r->connection);
+    for (int i = 0; server && i < server->num_entries; i++)
+        if (server->entries[i].key.len == 7 && memcmp(server->entries[i].key.bytes, "version", 7) == 0 &&
+            server->entries[i].value.kind == AMQP_FIELD_KIND_UTF8)
+            rabbit_copy(r->version, sizeof r->version, server->entries[i].value.value.bytes);
+}
+
+static enum err connect_host(struct broker *b, size_t i, struct err_info *err)
+{
+    struct rabbit *r = b->state;
+    const struct url *u = &b->endpoint->url;
+    const char *host = u->host_count ? u->hosts[i].host : "localhost";
+    bool tls = wants_tls(b->endpoint);
+    int port = u->host_count && u->hosts[i].port ? u->hosts[i].port : tls ? 5671 : 5672;
+    r->fd = -1;
+    r->connection = amqp_new_connection();
+    if (!r->connection)
+        return err_set(err, ERR_NOMEM, "no memory for a connection");
+    enum err e = tls ? open_tls(b, host, port, err) : open_plain(b, host, port, err);
+    if (!e)
+        e = login(b, err);
+    if (!e) {
+        amqp_channel_open(r->connection, RABBIT_CHANNEL);
+        e = rabbit_last_reply(b, "opening a channel", err);
+    }
+    if (!e)
+        note_version(r);
+    else
+        rabbit_disconnect(b);
+    return e;
+}
+
+enum err rabbit_connect(struct broker *b, struct err_info *err)
+{
+    size_t hosts = b->endpoint->url.host_count ? b->endpoint->url.host_count : 1;
+    enum err e = ERR_UNREACHABLE;
+    for (size_t i = 0; i < hosts; i++) {
+        e = connect_host(b, i, err);
+        if (err_policy(e) != ERR_POLICY_RETRY || !e || atomic_load(b->cancelled))
+            break;
+    }
+    return e;
+}
+
+void rabbit_disconnect(struct broker *b)
+{
+    struct rabbit *r = b->state;
+    if (!r->connection)
+        return;
+    struct timeval soon = {2, 0};
+    amqp_set_rpc_timeout(r->connection, &soon);
+    amqp_connection_close(r->connection, AMQP_REPLY_SUCCESS);
+    amqp_destroy_connection(r->connection);
+    r->connection = NULL;
+    r->fd = -1;
+}
+
+/* ---- the frame loop ---- */
+
+static bool ready(const struct rabbit *r)
+{
+    return amqp_frames_enqueued(r->connection) || amqp_data_in_buffer(r->connection);
+}
+
+/* A heartbeat may always be sent (AMQP 0-9-1 section 4.2.7); the library only does so while it waits for frames. */
+static void send_heartbeat(struct rabbit *r)
+{
+    amqp_frame_t beat = {.frame_type = AMQP_FRAME_HEARTBEAT};
+    amqp_send_frame(r->connection, &beat);
+}
+
+void rabbit_wait(struct broker *b, int timeout_ms)
+{
+    struct rabbit *r = b->state;
+    int64_t end = timeout_ms < 0 ? INT64_MAX : clock_mono_ns() + timeout_ms * NS_PER_MS;
+    while (!ready(r)) {
+        struct pollfd fds[] = {{.fd = r->fd, .events = POLLIN}, {.fd = b->wake_fd, .events = POLLIN}};
+        int64_t beat = clock_mono_ns() + HEARTBEAT_EVERY_NS;
+        int n = poll(fds, 2, clock_poll_ms(beat < end ? beat : end));
+        if (n != 0 || clock_mono_ns() >= end)
+            return;
+        send_heartbeat(r);
+    }
+}
+
+enum err rabbit_other_frame(struct broker *b, const amqp_frame_t *frame, struct err_info *err)
+{
+    struct rabbit *r = b->state;
+    if (frame->frame_type != AMQP_FRAME_METHOD)
+        return ERR_OK;
+    switch (frame->payload.method.id) {
+    case AMQP_CHANNEL_CLOSE_METHOD: {
+        const amqp_channel_close_t *m = frame->payload.method.decoded;
+        return server_said(b, m->reply_code, m->reply_text, "the broker closed the channel", err);
+    }
+    case AMQP_CONNECTION_CLOSE_METHOD: {
+        const amqp_connection_close_t *m = frame->payload.method.decoded;
+        return server_said(b, m->reply_code, m->reply_text, "the broker closed the connection", err);
+    }
+    case AMQP_BASIC_CANCEL_METHOD:
+        return err_set(err, ERR_CLOSED, "the broker cancelled the reading: its queue is gone");
+    case AMQP_CONNECTION_BLOCKED_METHOD: r->blocked = true; return ERR_OK;
+    case AMQP_CONNECTION_UNBLOCKED_METHOD: r->blocked = false; return ERR_OK;
+    default: return ERR_OK;
+    }
+}
+
+enum err rabbit_serve(struct broker *b, struct err_info *err)
+{
+    struct rabbit *r = b->state;
+    enum err e = ERR_OK;
+    while (!e) {
+        amqp_frame_t frame;
+        struct timeval now = {0, 0};
+        int status = amqp_simple_wait_frame_noblock(r->connection, &frame, &now);
+        if (status == AMQP_STATUS_TIMEOUT)
+            break;
+        e = status ? rabbit_status(b, status, err) : rabbit_other_frame(b, &frame, err);
+        amqp_maybe_release_buffers(r->connection);
+    }
+    return e;
+}

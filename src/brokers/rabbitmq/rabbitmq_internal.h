@@ -1,0 +1,123 @@
+/* What the files of this folder share. A session's worker calls everything here. */
+#ifndef SIGNALBOX_BROKERS_RABBITMQ_INTERNAL_H
+#define SIGNALBOX_BROKERS_RABBITMQ_INTERNAL_H
+
+#include "base/arena.h"
+#include "brokers/rabbitmq/rabbitmq.h"
+#include "model/field.h"
+
+#include <amqp.h>
+
+#define RABBIT_CHANNEL       1
+#define RABBIT_HEARTBEAT_S   30
+#define RABBIT_MOST_CHANNELS 32
+
+struct http_client;
+struct rabbit_reader;
+struct rabbit_writer;
+
+struct rabbit {
+    amqp_connection_state_t connection; /* NULL: not open */
+    int fd;
+    bool blocked; /* connection.blocked: an alarm stops publishers */
+    char version[32];
+    /* management API */
+    struct http_client *http;
+    char api[512];     /* base URL, without /api; "" none */
+    bool api_refused;  /* tried once, and it will not work */
+    char api_why[200]; /* why, in one sentence */
+    struct rabbit_reader *reader;
+    struct rabbit_writer *writer;
+};
+
+/* ---- AMQP (rabbitmq_amqp.c) ---- */
+
+enum err rabbit_connect(struct broker *b, struct err_info *err);
+void rabbit_disconnect(struct broker *b);
+/* Our error for a reply of the library; what: "tap queue", for the sentence. The channel is opened again where the server
+ * closed it. ERR_OK for a normal reply. */
+enum err rabbit_reply(struct broker *b, amqp_rpc_reply_t reply, const char *what, struct err_info *err);
+enum err rabbit_last_reply(struct broker *b, const char *what, struct err_info *err);
+enum err rabbit_status(struct broker *b, int status, struct err_info *err); /* amqp_status_enum */
+/* Waits until frames can be read, wake_fd is readable or the time is over; sends heartbeats when due. */
+void rabbit_wait(struct broker *b, int timeout_ms);
+/* Handles a frame that is no delivery: closes, blocked, cancel. */
+enum err rabbit_other_frame(struct broker *b, const amqp_frame_t *frame, struct err_info *err);
+/* Takes whatever is there without waiting; for sessions that have nothing open. */
+enum err rabbit_serve(struct broker *b, struct err_info *err);
+amqp_bytes_t rabbit_text(const char *text);
+char *rabbit_copy(char *into, size_t size, amqp_bytes_t from);
+
+/* ---- typed tables and messages (rabbitmq_table.c) ---- */
+
+struct headers rabbit_headers(const amqp_table_t *table, struct arena *arena);
+bool rabbit_table(struct headers headers, struct arena *arena,
+                  amqp_table_t *table); /* false: out of memory */
+/* Properties, headers, key, payload, id and time of a delivered message; slices borrow from it and from the arena. */
+void rabbit_message(struct message *m, const amqp_message_t *from, amqp_bytes_t exchange,
+                    amqp_bytes_t routing_key, struct arena *arena);
+/* The other way. exchange and routing_key of the original are not part of it. */
+enum err rabbit_properties(const struct message *m, struct arena *arena, amqp_basic_properties_t *to,
+                           struct err_info *err);
+
+/* ---- management API (rabbitmq_management.c) ---- */
+
+/* A parsed answer; the tree lives in the arena. */
+struct rabbit_answer {
+    struct arena arena;
+    struct field_tree tree;
+    struct buffer *body;
+};
+/* GET or PUT of a path below /api; what the API refuses for good is remembered. answer may be NULL. */
+enum err rabbit_api(struct broker *b, const char *method, const char *path, const char *json,
+                    struct rabbit_answer *answer, struct err_info *err);
+void rabbit_answer_free(struct rabbit_answer *a);
+/* Members of an object by name; NULL where there is none. */
+const struct field *rabbit_member(const struct rabbit_answer *a, const struct field *object,
+                                  const char *name);
+int64_t rabbit_number(const struct rabbit_answer *a, const struct field *object,
+                      const char *name); /* COUNT_UNKNOWN */
+bool rabbit_truth(const struct rabbit_answer *a, const struct field *object, const char *name);
+char *rabbit_string(const struct rabbit_answer *a, const struct field *object, const char *name, char *into,
+                    size_t size);
+const struct field *rabbit_first(const struct rabbit_answer *a, const struct field *list);
+const struct field *rabbit_next(const struct rabbit_answer *a, const struct field *list,
+                                const struct field *item);
+/* "queues/VHOST/NAME" with both percent-encoded; NAME NULL: without it. */
+void rabbit_path(const struct broker *b, char *into, size_t size, const char *kind, const char *name,
+                 const char *rest);
+
+enum err rabbit_list(struct broker *b, const char *pattern, uint32_t flags, struct channel_list *list,
+                     struct err_info *err);
+enum err rabbit_ping(struct broker *b, struct sample *sample, struct err_info *err);
+
+/* ---- what a channel is (rabbitmq_find.c) ---- */
+
+struct rabbit_channel {
+    enum channel_kind kind; /* QUEUE, STREAM or EXCHANGE */
+    char type[64];          /* "classic" "quorum" "stream"; an exchange's type; "" unknown */
+    int64_t depth;          /* messages ready; COUNT_UNKNOWN */
+    int64_t consumers;
+    int64_t delivery_limit; /* -1: none or not known */
+    bool exclusive, single_active;
+};
+/* ERR_NOTFOUND with the nearest name where the management API knows names. */
+enum err rabbit_find(struct broker *b, const struct channel_name *name, struct rabbit_channel *found,
+                     struct err_info *err);
+
+/* ---- reading and publishing ---- */
+
+enum err rabbit_read_open(struct broker *b, const struct read_request *r, const struct read_sink *sink,
+                          struct err_info *err);
+enum err rabbit_read_step(struct broker *b, int timeout_ms, struct err_info *err);
+void rabbit_read_pause(struct broker *b, bool pause);
+void rabbit_read_progress(struct broker *b, struct read_progress *progress);
+enum err rabbit_read_close(struct broker *b, struct err_info *err);
+
+enum err rabbit_publish_open(struct broker *b, const struct channel_name *to, uint32_t flags,
+                             const struct publish_sink *sink, struct err_info *err);
+enum err rabbit_publish(struct broker *b, const struct message *m, uint64_t token, struct err_info *err);
+enum err rabbit_publish_step(struct broker *b, int timeout_ms, size_t *pending, struct err_info *err);
+void rabbit_publish_close(struct broker *b);
+
+#endif

@@ -1,0 +1,246 @@
+/* Publishing with confirms and mandatory: a message counts as arrived when the broker has acknowledged it and did not return
+ * it before. A return carries no number: it is matched to the oldest message on its way with the same content. */
+#include "brokers/rabbitmq/rabbitmq_internal.h"
+
+#include "base/hash.h"
+#include "base/limits.h"
+#include "base/text.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define WINDOW 1000
+
+struct outstanding {
+    uint64_t tag, token, content;
+    bool returned;
+    char why[96];
+};
+
+struct rabbit_writer {
+    char exchange[256], key[256];
+    bool to_exchange; /* then the message's own key routes */
+    struct publish_sink sink;
+    uint64_t next_tag;
+    struct outstanding window[WINDOW]; /* oldest first from `first`, ring */
+    size_t first, count;
+    struct arena arena;
+};
+
+static struct outstanding *at(struct rabbit_writer *w, size_t i)
+{
+    return &w->window[(w->first + i) % WINDOW];
+}
+
+static uint64_t content_of(struct bytes body, struct bytes key)
+{
+    return hash_bytes(body, hash_bytes(key, 1));
+}
+
+static enum err select_confirms(struct broker *b, struct err_info *err)
+{
+    struct rabbit *rabbit = b->state;
+    amqp_confirm_select(rabbit->connection, RABBIT_CHANNEL);
+    return rabbit_last_reply(b, "asking for confirms", err);
+}
+
+static enum err create_queue(struct broker *b, const char *name, struct err_info *err)
+{
+    struct rabbit *rabbit = b->state;
+    amqp_queue_declare(rabbit->connection, RABBIT_CHANNEL, rabbit_text(name), 0, 1, 0, 0, amqp_empty_table);
+    return rabbit_last_reply(b, "making the queue", err);
+}
+
+enum err rabbit_publish_open(struct broker *b, const struct channel_name *to, uint32_t flags,
+                             const struct publish_sink *sink, struct err_info *err)
+{
+    struct rabbit *rabbit = b->state;
+    struct rabbit_writer *w = rabbit->writer = calloc(1, sizeof *w);
+    struct rabbit_channel found;
+    struct err_info own;
+    if (!w)
+        return err_set(err, ERR_NOMEM, "no memory for publishing");
+    if (!err)
+        err = &own;
+    arena_init(&w->arena, LIMIT_DECODE_ARENA);
+    w->sink = *sink;
+    enum err e = rabbit_find(b, to, &found, err);
+    if (e == ERR_NOTFOUND && (flags & PUBLISH_CREATE) && to->kind != CHANNEL_EXCHANGE) {
+        e = create_queue(b, to->name, err);
+        found.kind = CHANNEL_QUEUE;
+    }
+    if (e)
+        return e;
+    w->to_exchange = found.kind == CHANNEL_EXCHANGE;
+    text_copy(w->exchange, sizeof w->exchange, w->to_exchange ? to->name : "");
+    text_copy(w->key, sizeof w->key, w->to_exchange ? "" : to->name);
+    return select_confirms(b, err);
+}
+
+/* The broker checks user_id against the login and closes the channel: better said before. */
+static enum err check_user(const struct broker *b, const struct message *m, struct err_info *err)
+{
+    const struct value *v = headers_find(m->properties, BYTES_LITERAL("user_id"));
+    const char *user = b->endpoint->username ? b->endpoint->username : "guest";
+    if (!v || v->type != VALUE_STRING || bytes_equal_text(v->bytes, user))
+        return ERR_OK;
+    err_set(err, ERR_DENIED, "property user_id is %.*s, the login is %s: the broker refuses that",
+            (int)v->bytes.len, (const char *)v->bytes.data, user);
+    err_next(err, "log in as that user, or take user_id out of the message");
+    return ERR_DENIED;
+}
+
+static amqp_bytes_t lend(struct bytes b)
+{
+    return (amqp_bytes_t){.len = b.len, .bytes = (void *)(uintptr_t)b.data};
+}
+
+enum err rabbit_publish(struct broker *b, const struct message *m, uint64_t token, struct err_info *err)
+{
+    struct rabbit *rabbit = b->state;
+    struct rabbit_writer *w = rabbit->writer;
+    amqp_basic_properties_t properties;
+    if (w->count == WINDOW || rabbit->blocked)
+        return err_set(err, ERR_BUSY,
+                       rabbit->blocked ? "the broker blocks publishers: a memory or disk alarm"
+                                       : "the window is full");
+    arena_reset(&w->arena);
+    enum err e = check_user(b, m, err);
+    if (!e)
+        e = rabbit_properties(m, &w->arena, &properties, err);
+    if (e)
+        return e;
+    struct bytes key = w->to_exchange ? (m->key.data ? m->key : BYTES_LITERAL("")) : bytes_of_text(w->key);
+    if (key.len > 255)
+        return err_set(err, ERR_LIMIT, "a routing key has at most 255 bytes");
+    int status = amqp_basic_publish(rabbit->connection, RABBIT_CHANNEL, rabbit_text(w->exchange), lend(key),
+                                    1, 0, &properties, lend(m->payload));
+    if (status)
+        return rabbit_status(b, status, err);
+    *at(w, w->count++) =
+        (struct outstanding){.tag = ++w->next_tag, .token = token, .content = content_of(m->payload, key)};
+    return ERR_OK;
+}
+
+/* ---- outcomes ---- */
+
+static void report(struct rabbit_writer *w, const struct outstanding *o, enum outcome outcome,
+                   const char *text)
+{
+    struct publish_outcome out = {.token = o->token, .outcome = outcome};
+    static const enum err codes[] = {ERR_OK, ERR_UNROUTABLE, ERR_FAILED, ERR_CLOSED};
+    if (outcome != OUTCOME_CONFIRMED)
+        err_set(&out.err, codes[outcome], "%s", text);
+    w->sink.outcome(w->sink.context, &out);
+}
+
+static void settle_oldest(struct rabbit_writer *w, bool acknowledged)
+{
+    struct outstanding o = *at(w, 0);
+    w->first = (w->first + 1) % WINDOW;
+    w->count--;
+    if (o.returned)
+        report(w, &o, OUTCOME_RETURNED, o.why);
+    else
+        report(w, &o, acknowledged ? OUTCOME_CONFIRMED : OUTCOME_REFUSED, "the broker refused the message");
+}
+
+/* Confirms may come out of order: what is settled in the middle is moved to the front first. */
+static void settle(struct rabbit_writer *w, uint64_t tag, bool multiple, bool acknowledged)
+{
+    while (multiple && w->count && at(w, 0)->tag <= tag)
+        settle_oldest(w, acknowledged);
+    for (size_t i = 0; !multiple && i < w->count; i++) {
+        if (at(w, i)->tag != tag)
+            continue;
+        struct outstanding o = *at(w, i);
+        for (size_t k = i; k > 0; k--)
+            *at(w, k) = *at(w, k - 1);
+        *at(w, 0) = o;
+        settle_oldest(w, acknowledged);
+        return;
+    }
+}
+
+static enum err take_return(struct broker *b, struct rabbit_writer *w, const amqp_basic_return_t *m,
+                            struct err_info *err)
+{
+    struct rabbit *rabbit = b->state;
+    amqp_message_t content;
+    char text[96];
+    rabbit_copy(text, sizeof text, m->reply_text);
+    struct bytes key = {m->routing_key.bytes, m->routing_key.len};
+    uint64_t key_hash = hash_bytes(key, 1);
+    enum err e = rabbit_reply(b, amqp_read_message(rabbit->connection, RABBIT_CHANNEL, &content, 0),
+                              "a returned message", err);
+    if (e)
+        return e;
+    uint64_t hash = hash_bytes(bytes_of(content.body.bytes, content.body.len), key_hash);
+    amqp_destroy_message(&content);
+    for (size_t i = 0; i < w->count; i++) {
+        struct outstanding *o = at(w, i);
+        if (o->content != hash || o->returned)
+            continue;
+        o->returned = true;
+        snprintf(o->why, sizeof o->why, "returned by the broker: %.60s", text);
+        break;
+    }
+    return ERR_OK;
+}
+
+static enum err take_frame(struct broker *b, struct rabbit_writer *w, const amqp_frame_t *frame,
+                           struct err_info *err)
+{
+    if (frame->frame_type != AMQP_FRAME_METHOD)
+        return ERR_OK;
+    if (frame->payload.method.id == AMQP_BASIC_ACK_METHOD) {
+        const amqp_basic_ack_t *m = frame->payload.method.decoded;
+        settle(w, m->delivery_tag, m->multiple, true);
+        return ERR_OK;
+    }
+    if (frame->payload.method.id == AMQP_BASIC_NACK_METHOD) {
+        const amqp_basic_nack_t *m = frame->payload.method.decoded;
+        settle(w, m->delivery_tag, m->multiple, false);
+        return ERR_OK;
+    }
+    if (frame->payload.method.id == AMQP_BASIC_RETURN_METHOD)
+        return take_return(b, w, frame->payload.method.decoded, err);
+    return rabbit_other_frame(b, frame, err);
+}
+
+enum err rabbit_publish_step(struct broker *b, int timeout_ms, size_t *pending, struct err_info *err)
+{
+    struct rabbit *rabbit = b->state;
+    struct rabbit_writer *w = rabbit->writer;
+    enum err e = ERR_OK;
+    if (w->count && timeout_ms)
+        rabbit_wait(b, timeout_ms);
+    while (!e) {
+        amqp_frame_t frame;
+        struct timeval now = {0, 0};
+        amqp_maybe_release_buffers(rabbit->connection);
+        int status = amqp_simple_wait_frame_noblock(rabbit->connection, &frame, &now);
+        if (status == AMQP_STATUS_TIMEOUT)
+            break;
+        e = status ? rabbit_status(b, status, err) : take_frame(b, w, &frame, err);
+    }
+    *pending = w->count;
+    return e;
+}
+
+void rabbit_publish_close(struct broker *b)
+{
+    struct rabbit *rabbit = b->state;
+    struct rabbit_writer *w = rabbit->writer;
+    if (!w)
+        return;
+    while (w->count) {
+        struct outstanding o = *at(w, 0);
+        w->first = (w->first + 1) % WINDOW;
+        w->count--;
+        report(w, &o, OUTCOME_UNKNOWN, "the connection went away before the broker answered");
+    }
+    arena_free(&w->arena);
+    free(w);
+    rabbit->writer = NULL;
+}

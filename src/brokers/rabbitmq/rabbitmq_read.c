@@ -1,0 +1,243 @@
+/* Reading: opening by kind, and the loop over deliveries. Deliveries are acknowledged in bunches and bounded by the
+ * prefetch, so that a paused reader holds the broker back and keeps its heartbeats. */
+#include "brokers/rabbitmq/rabbitmq_reader.h"
+
+#include "base/limits.h"
+#include "base/text.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define STEP_MOST 500
+
+void rabbit_emit(struct rabbit_reader *r, const struct message *m)
+{
+    enum emit e = r->sink.message(r->sink.context, m);
+    r->left--;
+    r->paused |= e == EMIT_PAUSE;
+    r->stopped |= e == EMIT_STOP;
+}
+
+enum err rabbit_finish(struct rabbit_reader *r, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(r->progress.stopped, sizeof r->progress.stopped, format, args);
+    va_end(args);
+    return ERR_END;
+}
+
+/* ---- opening ---- */
+
+struct rabbit_source *rabbit_source_add(struct broker *b, const char *channel, enum channel_kind kind)
+{
+    struct rabbit *rabbit = b->state;
+    struct rabbit_reader *r = rabbit->reader;
+    if (r->source_count == sizeof r->sources / sizeof *r->sources)
+        return NULL;
+    struct rabbit_source *s = &r->sources[r->source_count++];
+    *s = (struct rabbit_source){.origin = origin_intern(b->endpoint->name, channel, kind)};
+    return s;
+}
+
+enum err rabbit_consume(struct broker *b, amqp_bytes_t queue, const amqp_table_t *arguments,
+                        struct err_info *err)
+{
+    struct rabbit *rabbit = b->state;
+    char tag[16];
+    snprintf(tag, sizeof tag, "%zu", rabbit->reader->source_count - 1);
+    amqp_basic_consume(rabbit->connection, RABBIT_CHANNEL, queue, rabbit_text(tag), 0, 0, 0,
+                       arguments ? *arguments : amqp_empty_table);
+    return rabbit_last_reply(b, "reading", err);
+}
+
+static enum err open_channel(struct broker *b, const struct read_request *request,
+                             const struct channel_name *name, struct err_info *err)
+{
+    struct rabbit *rabbit = b->state;
+    struct rabbit_channel found;
+    bool by_default = name->name[0] == '\0' || strcmp(name->name, "amq.default") == 0;
+    if (by_default && request->mode == READ_TAP) {
+        found = (struct rabbit_channel){.kind = CHANNEL_EXCHANGE};
+        return rabbit_tap_open(b, name, &found, request->flags, err);
+    }
+    enum err e = rabbit_find(b, name, &found, err);
+    if (e)
+        return e;
+    if (found.kind == CHANNEL_STREAM)
+        return rabbit_stream_open(b, name->name, request, err);
+    if (request->mode == READ_TAP)
+        return rabbit_tap_open(b, name, &found, request->flags, err);
+    if (found.kind == CHANNEL_QUEUE)
+        return rabbit_browse_open(b, name, &found, request, err);
+    rabbit->reader->browse = true;
+    err_set(err, ERR_UNSUPPORTED, "%s is an exchange, which keeps nothing to look at", name->name);
+    err_where(err, "%s", b->endpoint->name);
+    err_next(err, "tail it, or browse a queue that is bound to it");
+    return ERR_UNSUPPORTED;
+}
+
+enum err rabbit_read_open(struct broker *b, const struct read_request *request, const struct read_sink *sink,
+                          struct err_info *err)
+{
+    struct rabbit *rabbit = b->state;
+    struct rabbit_reader *r = rabbit->reader = calloc(1, sizeof *r);
+    if (!r)
+        return err_set(err, ERR_NOMEM, "no memory for a reader");
+    arena_init(&r->arena, LIMIT_DECODE_ARENA);
+    r->sink = *sink;
+    r->browse = request->mode == READ_BROWSE;
+    r->left = request->limit >= 0 ? request->limit : INT64_MAX;
+    r->stream_end = INT64_MAX;
+    r->progress.total = COUNT_UNKNOWN;
+    amqp_basic_qos(rabbit->connection, RABBIT_CHANNEL, 0, RABBIT_PREFETCH, 0);
+    enum err e = rabbit_last_reply(b, "setting the prefetch", err);
+    for (size_t i = 0; !e && i < request->channel_count; i++)
+        e = open_channel(b, request, &request->channels[i], err);
+    return e;
+}
+
+/* ---- deliveries ---- */
+
+static struct rabbit_source *source_of(struct rabbit_reader *r, amqp_bytes_t tag)
+{
+    size_t index = 0;
+    const char *digits = tag.bytes;
+    for (size_t i = 0; i < tag.len; i++)
+        index = index * 10 + (size_t)(digits[i] - '0');
+    return index < r->source_count ? &r->sources[index] : NULL;
+}
+
+static void take_delivery(struct rabbit_reader *r, const amqp_envelope_t *envelope)
+{
+    struct rabbit_source *s = source_of(r, envelope->consumer_tag);
+    struct message m = {.origin = s ? s->origin : NULL};
+    r->last_tag = envelope->delivery_tag;
+    r->unacked++;
+    if (!s || r->stopped || r->left <= 0)
+        return;
+    arena_reset(&r->arena);
+    rabbit_message(&m, &envelope->message, envelope->exchange, envelope->routing_key, &r->arena);
+    if (s->firehose && !rabbit_firehose_message(s, &m, &r->arena))
+        return;
+    if (s->stream)
+        rabbit_stream_position(&m);
+    if (s->stream && m.position.offset > r->stream_end) {
+        r->stopped = true;
+        return;
+    }
+    /* A tap's own queue says nothing about the message's earlier deliveries. */
+    r->progress.scanned++;
+    rabbit_emit(r, &m);
+    if (s->stream && m.position.offset >= r->stream_end)
+        r->stopped = true;
+}
+
+static enum err acknowledge(struct broker *b, struct rabbit_reader *r, struct err_info *err)
+{
+    struct rabbit *rabbit = b->state;
+    if (r->unacked == 0)
+        return ERR_OK;
+    r->unacked = 0;
+    return rabbit_status(b, amqp_basic_ack(rabbit->connection, RABBIT_CHANNEL, r->last_tag, 1), err);
+}
+
+/* A frame that is no delivery stands first: amqp_consume_message puts it back and says so. */
+static enum err take_other(struct broker *b, struct err_info *err)
+{
+    struct rabbit *rabbit = b->state;
+    amqp_frame_t frame;
+    struct timeval now = {0, 0};
+    int status = amqp_simple_wait_frame_noblock(rabbit->connection, &frame, &now);
+    return status == AMQP_STATUS_TIMEOUT ? ERR_OK
+           : status                      ? rabbit_status(b, status, err)
+                                         : rabbit_other_frame(b, &frame, err);
+}
+
+static enum err consume_step(struct broker *b, struct rabbit_reader *r, struct err_info *err)
+{
+    struct rabbit *rabbit = b->state;
+    enum err e = ERR_OK;
+    for (int n = 0; !e && n < STEP_MOST && !r->paused && !r->stopped && r->left > 0; n++) {
+        amqp_envelope_t envelope;
+        struct timeval now = {0, 0};
+        amqp_maybe_release_buffers(rabbit->connection);
+        amqp_rpc_reply_t reply = amqp_consume_message(rabbit->connection, &envelope, &now, 0);
+        if (reply.reply_type == AMQP_RESPONSE_NORMAL) {
+            take_delivery(r, &envelope);
+            amqp_destroy_envelope(&envelope);
+        } else if (reply.reply_type == AMQP_RESPONSE_LIBRARY_EXCEPTION &&
+                   reply.library_error == AMQP_STATUS_UNEXPECTED_STATE) {
+            e = take_other(b, err);
+        } else if (reply.reply_type == AMQP_RESPONSE_LIBRARY_EXCEPTION &&
+                   reply.library_error == AMQP_STATUS_TIMEOUT) {
+            break;
+        } else {
+            e = rabbit_reply(b, reply, "reading", err);
+        }
+    }
+    if (!e && (r->unacked >= RABBIT_PREFETCH / 2 || (r->unacked && !r->paused)))
+        e = acknowledge(b, r, err);
+    return e;
+}
+
+static bool stream_done(const struct rabbit_reader *r)
+{
+    return r->browse && r->stream_end < 0;
+}
+
+enum err rabbit_read_step(struct broker *b, int timeout_ms, struct err_info *err)
+{
+    struct rabbit *rabbit = b->state;
+    struct rabbit_reader *r = rabbit->reader;
+    int64_t before = r->progress.scanned;
+    if (r->mode == RABBIT_GET) {
+        if (!r->paused)
+            return rabbit_browse_step(b, err);
+        rabbit_wait(b, 1000); /* held messages go back in time, paused or not */
+        return clock_mono_ns() >= r->give_back_ns ? rabbit_finish(r, "held messages went back after a minute")
+                                                  : ERR_OK;
+    }
+    enum err e = r->paused ? ERR_OK : consume_step(b, r, err);
+    if (e)
+        return e;
+    if (r->stopped && r->browse && r->stream_end != INT64_MAX)
+        return rabbit_finish(r, "the end as it stood at the start");
+    if (r->stopped || r->left <= 0)
+        return rabbit_finish(r, "the limit was reached");
+    if (stream_done(r))
+        return rabbit_finish(r, "the stream is empty");
+    if (r->progress.scanned == before)
+        rabbit_wait(b, timeout_ms);
+    return ERR_OK;
+}
+
+void rabbit_read_pause(struct broker *b, bool pause)
+{
+    struct rabbit *rabbit = b->state;
+    if (rabbit->reader)
+        rabbit->reader->paused = pause;
+}
+
+void rabbit_read_progress(struct broker *b, struct read_progress *progress)
+{
+    const struct rabbit *rabbit = b->state;
+    if (rabbit->reader)
+        *progress = rabbit->reader->progress;
+}
+
+enum err rabbit_read_close(struct broker *b, struct err_info *err)
+{
+    struct rabbit *rabbit = b->state;
+    struct rabbit_reader *r = rabbit->reader;
+    if (!r)
+        return ERR_OK;
+    b->deadline_ns = clock_mono_ns() + 5 * NS_PER_S;
+    enum err e = rabbit_browse_return(b, err);
+    enum err restored = rabbit_firehose_restore(b, e ? NULL : err);
+    arena_free(&r->arena);
+    free(r);
+    rabbit->reader = NULL;
+    return e ? e : restored;
+}

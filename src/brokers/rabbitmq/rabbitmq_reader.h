@@ -1,0 +1,69 @@
+/* One reading session. Private to this folder. */
+#ifndef SIGNALBOX_BROKERS_RABBITMQ_READER_H
+#define SIGNALBOX_BROKERS_RABBITMQ_READER_H
+
+#include "brokers/rabbitmq/rabbitmq_internal.h"
+
+#define RABBIT_PREFETCH 500
+
+enum rabbit_mode { RABBIT_CONSUME, RABBIT_GET };
+
+/* One consumer; its tag is its index. */
+struct rabbit_source {
+    const struct origin *origin;
+    bool stream;   /* x-stream-offset becomes the position */
+    bool firehose; /* messages of amq.rabbitmq.trace, turned back into what they tell of */
+    char queue
+        [256]; /* firehose: only what went to this queue by the default exchange; "" all of the default exchange */
+};
+
+struct rabbit_reader {
+    struct read_sink sink;
+    enum rabbit_mode mode;
+    struct rabbit_source sources[RABBIT_MOST_CHANNELS * 2];
+    size_t source_count;
+    struct arena arena; /* of the message at hand */
+    uint64_t last_tag;  /* of the newest delivery that is not acknowledged */
+    size_t unacked;
+    bool browse, paused, stopped;
+    int64_t left; /* until the limit */
+    struct read_progress progress;
+    /* GET: messages held until they all go back in one nack */
+    char queue[256];
+    int64_t held, snapshot, delivery_limit;
+    int64_t give_back_ns; /* monotonic */
+    /* streams: browse ends behind this offset; INT64_MAX a tap */
+    int64_t stream_end;
+    /* firehose */
+    bool tracing_switched;
+    bool has_firehose;
+};
+
+/* Hands a message to the sink; heeds the answer. */
+void rabbit_emit(struct rabbit_reader *r, const struct message *m);
+enum err rabbit_finish(struct rabbit_reader *r, const char *format, ...) SB_PRINTF(2, 3);
+/* Starts consuming a queue as the next source. arguments may be NULL. */
+enum err rabbit_consume(struct broker *b, amqp_bytes_t queue, const amqp_table_t *arguments,
+                        struct err_info *err);
+/* The source that the next rabbit_consume starts; NULL over the limit. */
+struct rabbit_source *rabbit_source_add(struct broker *b, const char *channel, enum channel_kind kind);
+
+enum err rabbit_tap_open(struct broker *b, const struct channel_name *name,
+                         const struct rabbit_channel *found, uint32_t flags,
+                         struct err_info *err); /* rabbitmq_tap.c */
+enum err rabbit_firehose_restore(struct broker *b, struct err_info *err);
+/* False: not for this source. */
+bool rabbit_firehose_message(const struct rabbit_source *s, struct message *m, struct arena *arena);
+
+enum err rabbit_browse_open(struct broker *b, const struct channel_name *name,
+                            const struct rabbit_channel *found, const struct read_request *request,
+                            struct err_info *err); /* rabbitmq_browse.c */
+enum err rabbit_browse_step(struct broker *b, struct err_info *err);
+enum err rabbit_browse_return(struct broker *b, struct err_info *err);
+
+enum err rabbit_stream_open(struct broker *b, const char *name, const struct read_request *request,
+                            struct err_info *err); /* rabbitmq_stream.c */
+/* Takes x-stream-offset out of the headers, into the position. */
+void rabbit_stream_position(struct message *m);
+
+#endif
