@@ -11,8 +11,10 @@
 #include "probes/tcp.h"
 #include "tests/support/server.h"
 
+#include <dirent.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -389,6 +391,76 @@ static void what_nobody_can_probe(void **state)
     assert_down(ERR_UNSUPPORTED, "UNSUPPORTED", "there is no probe of the kind semaphore");
 }
 
+/* ---- idle ---- */
+
+static atomic_int samples;
+
+static void count_sample(void *context, const struct probe_target *t, const struct sample *result)
+{
+    (void)context;
+    (void)t;
+    (void)result;
+    atomic_fetch_add(&samples, 1);
+}
+
+/* How often the threads of this process, but for this one, have gone to sleep. */
+static long sleeps(void)
+{
+    static const char label[] = "voluntary_ctxt_switches:";
+    char path[64], line[256];
+    long sum = 0;
+    DIR *tasks = opendir("/proc/self/task");
+    assert_non_null(tasks);
+    for (const struct dirent *task; (task = readdir(tasks));) {
+        long id = strtol(task->d_name, NULL, 10);
+        snprintf(path, sizeof path, "/proc/self/task/%ld/status", id);
+        FILE *f = id > 0 && id != gettid() ? fopen(path, "r") : NULL;
+        while (f && fgets(line, sizeof line, f))
+            if (strncmp(line, label, sizeof label - 1) == 0)
+                sum += strtol(line + sizeof label - 1, NULL, 10);
+        if (f)
+            fclose(f);
+    }
+    closedir(tasks);
+    return sum;
+}
+
+static void pause_ms(int ms)
+{
+    int64_t until = clock_mono_ns() + ms * NS_PER_MS;
+    while (clock_mono_ns() < until)
+        poll(NULL, 0, clock_poll_ms(until));
+}
+
+/* Once all have settled, nobody stirs: 400 ms without a wake-up must come within some seconds. */
+static void nothing_stirs_while_nothing_is_due(void **state)
+{
+    (void)state;
+    struct server s;
+    char url[64];
+#ifdef __SANITIZE_THREAD__
+    print_message("skip: the thread sanitizer has a thread of its own that wakes up\n");
+    skip();
+#endif
+    server_start(&s, serve_text, "HTTP/1.1 200 OK\r\n\r\n");
+    snprintf(url, sizeof url, "http://127.0.0.1:%d/", s.port);
+    struct probe_target targets[] = {target("rest", url, s.port), target("tcp", "tcp://", s.port)};
+    targets[0].every_ns = targets[1].every_ns = 1000 * NS_PER_S;
+    samples = 0;
+    struct prober *p = prober_start(targets, 2, &all, count_sample, NULL, NULL);
+    assert_non_null(p);
+    int64_t deadline = clock_mono_ns() + 10 * NS_PER_S;
+    bool quiet = false;
+    while (!quiet && clock_mono_ns() < deadline) {
+        long before = sleeps();
+        pause_ms(400);
+        quiet = atomic_load(&samples) == 2 && sleeps() == before;
+    }
+    assert_true(quiet);
+    prober_stop(&p);
+    server_stop(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -409,6 +481,7 @@ int main(void)
         cmocka_unit_test(broker_states),
         cmocka_unit_test(broker_is_cancelled_through_its_flag),
         cmocka_unit_test(what_nobody_can_probe),
+        cmocka_unit_test(nothing_stirs_while_nothing_is_due),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
