@@ -18,18 +18,25 @@ static amqp_bytes_t lend(struct bytes b)
 
 static struct value take_value(const amqp_field_value_t *from, struct arena *arena, unsigned depth);
 
-static struct headers take_list(const amqp_array_t *array, const amqp_table_t *table, struct arena *arena,
-                                unsigned depth)
+static struct headers take_array(const amqp_array_t *array, struct arena *arena, unsigned depth)
 {
-    uint32_t count = (uint32_t)(array ? array->num_entries : table->num_entries);
-    struct header *items = arena_alloc(arena, (count + 1) * sizeof *items);
+    struct header *items = arena_alloc(arena, ((size_t)array->num_entries + 1) * sizeof *items);
     if (!items || depth > LIMIT_HEADER_DEPTH)
         return (struct headers){NULL, 0};
-    for (uint32_t i = 0; i < count; i++) {
-        items[i].name = array ? BYTES_NULL : borrow(table->entries[i].key);
-        items[i].value = take_value(array ? &array->entries[i] : &table->entries[i].value, arena, depth + 1);
-    }
-    return (struct headers){items, count};
+    for (int i = 0; i < array->num_entries; i++)
+        items[i] = (struct header){BYTES_NULL, take_value(&array->entries[i], arena, depth + 1)};
+    return (struct headers){items, (uint32_t)array->num_entries};
+}
+
+static struct headers take_table(const amqp_table_t *table, struct arena *arena, unsigned depth)
+{
+    struct header *items = arena_alloc(arena, ((size_t)table->num_entries + 1) * sizeof *items);
+    if (!items || depth > LIMIT_HEADER_DEPTH)
+        return (struct headers){NULL, 0};
+    for (int i = 0; i < table->num_entries; i++)
+        items[i] = (struct header){borrow(table->entries[i].key),
+                                   take_value(&table->entries[i].value, arena, depth + 1)};
+    return (struct headers){items, (uint32_t)table->num_entries};
 }
 
 static struct value list_value(enum value_type type, struct headers list)
@@ -62,17 +69,15 @@ static struct value take_value(const amqp_field_value_t *from, struct arena *are
     case AMQP_FIELD_KIND_BYTES:
         return (struct value){.type = VALUE_BYTES, .bytes = borrow(from->value.bytes)};
     case AMQP_FIELD_KIND_TIMESTAMP: return (struct value){.type = VALUE_TIMESTAMP, .u = from->value.u64};
-    case AMQP_FIELD_KIND_ARRAY:
-        return list_value(VALUE_ARRAY, take_list(&from->value.array, NULL, arena, depth));
-    case AMQP_FIELD_KIND_TABLE:
-        return list_value(VALUE_TABLE, take_list(NULL, &from->value.table, arena, depth));
+    case AMQP_FIELD_KIND_ARRAY: return list_value(VALUE_ARRAY, take_array(&from->value.array, arena, depth));
+    case AMQP_FIELD_KIND_TABLE: return list_value(VALUE_TABLE, take_table(&from->value.table, arena, depth));
     default: return (struct value){.type = VALUE_VOID};
     }
 }
 
 struct headers rabbit_headers(const amqp_table_t *table, struct arena *arena)
 {
-    return take_list(NULL, table, arena, 0);
+    return take_table(table, arena, 0);
 }
 
 /* ---- out ---- */
