@@ -184,9 +184,14 @@ static inline void session_send(const char *host_port, const char *topic, const 
     const struct publish_sink sink = {s, keep_outcome};
     if (session_open(s) || kafka_broker.publish_open(&s->broker, &to, flags, &sink, &s->err))
         fail_msg("%s", s->err.text);
-    for (size_t i = 0; i < count; i++)
-        if (kafka_broker.publish(&s->broker, &messages[i], i, &s->err))
+    for (size_t i = 0; i < count; i++) {
+        size_t pending;
+        enum err e;
+        while ((e = kafka_broker.publish(&s->broker, &messages[i], i, &s->err)) == ERR_BUSY)
+            assert_int_equal(kafka_broker.publish_step(&s->broker, 100, &pending, &s->err), ERR_OK);
+        if (e)
             fail_msg("%s", s->err.text);
+    }
     session_publish_wait(s, count);
     for (size_t i = 0; i < count && i < 64; i++)
         assert_int_equal(s->outcomes[i].outcome, OUTCOME_CONFIRMED);

@@ -53,6 +53,15 @@ static void wrong_password(void **state)
     session_end(s);
 }
 
+static void no_password(void **state)
+{
+    (void)state;
+    struct session_of_test *s = with_login(lab_need("SB_KAFKA_USER"), NULL);
+    assert_int_equal(open_timed(s, 10000), ERR_AUTH);
+    assert_non_null(strstr(s->err.next, "password_env"));
+    session_end(s);
+}
+
 static void wrong_mechanism_and_no_login(void **state)
 {
     (void)state;
@@ -213,6 +222,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(login_plain_and_scram),
         cmocka_unit_test(wrong_password),
+        cmocka_unit_test(no_password),
         cmocka_unit_test(wrong_mechanism_and_no_login),
         cmocka_unit_test(tls_with_and_without_authority),
         cmocka_unit_test(plaintext_and_tls_mixed_up),

@@ -210,6 +210,50 @@ static void twenty_megabytes_pass(void **state)
     free(big);
 }
 
+static enum emit take_slowly(void *context, const struct message *m)
+{
+    struct session_of_test *s = context;
+    int64_t until = clock_mono_ns() + 5 * NS_PER_MS;
+    while (clock_mono_ns() < until)
+        ;
+    s->count++;
+    (void)m;
+    return EMIT_OK;
+}
+
+/* The library's queue is full most of the time then; its threads must not sleep on when there is room again. */
+static void a_slow_sink_is_not_slowed_further(void **state)
+{
+    (void)state;
+    const char *kafka = lab_need("SB_KAFKA");
+    char topic[64];
+    lab_unique("slow", topic, sizeof topic);
+    size_t size = 900 * KIB;
+    uint8_t *body = calloc(1, size);
+    struct message m[60];
+    for (int i = 0; i < 60; i++)
+        m[i] = (struct message){.time_ns = TIME_NONE, .payload = {body, size}};
+    session_send(kafka, topic, m, 30, PUBLISH_CREATE);
+    session_send(kafka, topic, m + 30, 30, 0);
+    struct session_of_test *s = session_new(kafka);
+    const struct channel_name name = {CHANNEL_ANY, topic};
+    const struct read_request request = {
+        .mode = READ_BROWSE, .channels = &name, .channel_count = 1, .partition = -1, .limit = -1};
+    const struct read_sink sink = {s, take_slowly, keep_notice};
+    assert_int_equal(session_open(s), ERR_OK);
+    session_deadline(s, 10000);
+    int64_t start = clock_mono_ns();
+    assert_int_equal(kafka_broker.read_open(&s->broker, &request, &sink, &s->err), ERR_OK);
+    assert_int_equal(session_steps(s, SIZE_MAX), ERR_END);
+    int64_t ms = (clock_mono_ns() - start) / NS_PER_MS;
+    print_message("60 messages at 5 ms each in %d ms\n", (int)ms);
+    assert_int_equal(s->count, 60);
+    assert_true(ms < 1200); /* 330; 2,100 without the nudge */
+    s->count = 0;
+    session_end(s);
+    free(body);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -220,6 +264,7 @@ int main(void)
         cmocka_unit_test(a_tap_sees_what_comes),
         cmocka_unit_test(pause_keeps_and_stop_ends),
         cmocka_unit_test(twenty_megabytes_pass),
+        cmocka_unit_test(a_slow_sink_is_not_slowed_further),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

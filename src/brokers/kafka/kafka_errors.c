@@ -130,6 +130,9 @@ void kafka_trouble_note(struct kafka_trouble *t, rd_kafka_resp_err_t e, const ch
     t->code = code;
     t->decisive = decisive;
     text_copy(t->text, sizeof t->text, reason);
+    char *tail = strstr(t->text, " (after "); /* "in state CONNECT, 1 identical error(s) suppressed)" */
+    if (tail)
+        *tail = '\0';
 }
 
 /* The library guesses at wrong security settings when a connection breaks; one that was up knows better. */

@@ -178,9 +178,23 @@ static enum err fill(struct broker *b, rd_kafka_conf_t *conf, rd_kafka_type_t ty
     return set_users(conf, e, type, err);
 }
 
+static enum err check_login(const struct endpoint *e, struct err_info *err)
+{
+    const char *mechanism = sasl_mechanism(e);
+    bool by_password = !mechanism || text_starts(mechanism, "PLAIN") || text_starts(mechanism, "SCRAM");
+    if (!e->username || e->password || !by_password || endpoint_option(e, "sasl.password"))
+        return ERR_OK;
+    err_set(err, ERR_AUTH, "no password for %s", e->username);
+    err_where(err, "%s", e->name);
+    err_next(err, "give password_env, password_file or password_command, or SIGNALBOX_PASSWORD with a URL");
+    return ERR_AUTH;
+}
+
 rd_kafka_t *kafka_handle_new(struct broker *b, rd_kafka_type_t type, bool committed, struct err_info *err)
 {
     char text[300] = "";
+    if (check_login(b->endpoint, err))
+        return NULL;
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     rd_kafka_conf_set_opaque(conf, b->state);
     rd_kafka_conf_set_log_cb(conf, on_log);

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define NUDGE_BYTES (2 * MIB)
+
 static void fill_headers(struct kafka_read *r, const rd_kafka_message_t *m, struct message *out)
 {
     rd_kafka_headers_t *list = NULL;
@@ -150,6 +152,7 @@ static enum err take_batch(struct broker *b, struct kafka_read *r, struct err_in
         if (e || r->blocked)
             break;
         rd_kafka_message_t *m = r->batch[r->at++];
+        r->since_nudge += m->len + m->key_len;
         e = take(b, r, m, flags, err);
         rd_kafka_message_destroy(m);
     }
@@ -169,6 +172,8 @@ static enum err refill(struct broker *b, struct kafka_read *r, struct err_info *
     if (r->at < r->count || r->paused)
         return ERR_OK;
     ssize_t n = rd_kafka_consume_batch_queue(r->queue, 0, r->batch, KAFKA_BATCH);
+    if (r->since_nudge > NUDGE_BYTES)
+        kafka_nudge(b, r);
     r->at = 0;
     r->count = n > 0 ? (size_t)n : 0;
     r->received_ns = clock_wall_ns();
@@ -339,6 +344,8 @@ enum err kafka_read_close(struct broker *b, struct err_info *err)
     kafka_queue_drop(&r->own_events);
     if (r->rk && r->rk != s->rk)
         rd_kafka_destroy(r->rk);
+    if (r->leaders)
+        rd_kafka_topic_partition_list_destroy(r->leaders);
     kafka_last_free(&r->last);
     free(r->headers);
     free(r);

@@ -46,9 +46,11 @@ struct kafka_read {
     bool browse, paused, stopped;
     bool blocked; /* the next message of the batch waits for the committed reader */
     int64_t opened_ns;
-    int64_t left;     /* until the limit; INT64_MAX none */
-    int64_t open;     /* partitions that aren't done */
-    size_t at, count; /* of the batch: what was not handed over yet */
+    int64_t left;                             /* until the limit; INT64_MAX none */
+    int64_t open;                             /* partitions that aren't done */
+    size_t at, count;                         /* of the batch: what was not handed over yet */
+    rd_kafka_topic_partition_list_t *leaders; /* one partition of each leading broker, for kafka_nudge */
+    size_t since_nudge;                       /* bytes taken */
     int64_t received_ns;
     rd_kafka_message_t *batch[KAFKA_BATCH];
     struct header *headers;
@@ -61,6 +63,9 @@ enum err kafka_start_resolve(struct broker *b, struct kafka_read *r, const struc
 /* Starts every wanted partition at its `from`; stops them all. */
 enum err kafka_start_all(struct broker *b, struct kafka_read *r, struct err_info *err);
 void kafka_stop_all(struct kafka_read *r);
+/* A broker thread of the library (2.0.2) that found our queue full looks again after up to a second, whatever we have
+ * taken meanwhile; anything to send wakes it. So it gets a small question whose answer nobody waits for. */
+void kafka_nudge(const struct broker *b, struct kafka_read *r);
 
 /* ---- kafka_read.c ---- */
 /* Turns the library's message into a borrowed one; the pointers live as long as m. */

@@ -16,6 +16,14 @@ static void init_partition(struct kafka_partition *p, int32_t id)
     p->properties[1] = property("timestamp_type", (struct value){.type = VALUE_STRING});
 }
 
+static void remember_leader(struct kafka_read *r, const char *topic, int32_t partition, int32_t leader)
+{
+    for (int i = 0; i < r->leaders->cnt; i++)
+        if ((intptr_t)r->leaders->elems[i].opaque == leader)
+            return;
+    rd_kafka_topic_partition_list_add(r->leaders, topic, partition)->opaque = (void *)(intptr_t)leader;
+}
+
 static enum err take_partitions(struct kafka_read *r, struct kafka_topic *t,
                                 const struct rd_kafka_metadata_topic *md, const struct read_request *request,
                                 struct err_info *err)
@@ -37,6 +45,8 @@ static enum err take_partitions(struct kafka_read *r, struct kafka_topic *t,
         if (id < 0 || id >= t->count || (request->partition >= 0 && request->partition != id))
             continue;
         t->partitions[id].wanted = md->partitions[i].leader >= 0;
+        if (t->partitions[id].wanted)
+            remember_leader(r, md->topic, id, md->partitions[i].leader);
         if (t->partitions[id].wanted || !r->sink.notice)
             continue;
         snprintf(text, sizeof text, "partition %" PRId32 " of %s has no leader and is not read", id,
@@ -145,6 +155,7 @@ enum err kafka_start_resolve(struct broker *b, struct kafka_read *r, const struc
                              struct err_info *err)
 {
     enum err e = ERR_OK;
+    r->leaders = rd_kafka_topic_partition_list_new(4);
     for (size_t i = 0; !e && i < request->channel_count; i++)
         e = take_topic(b, r, &request->channels[i], request, err);
     if (!e)
@@ -213,4 +224,17 @@ void kafka_stop_all(struct kafka_read *r)
     while (r->queue && (n = rd_kafka_consume_batch_queue(r->queue, 0, r->batch, KAFKA_BATCH)) > 0)
         for (ssize_t i = 0; i < n; i++)
             rd_kafka_message_destroy(r->batch[i]);
+}
+
+void kafka_nudge(const struct broker *b, struct kafka_read *r)
+{
+    const struct kafka_state *s = b->state;
+    r->since_nudge = 0;
+    for (int i = 0; i < r->leaders->cnt; i++)
+        r->leaders->elems[i].offset = RD_KAFKA_OFFSET_END;
+    (void)rd_kafka_offsets_for_times(r->rk, r->leaders, 0);
+    for (int i = 0; r->rk != s->rk && i < r->leaders->cnt; i++)
+        r->leaders->elems[i].offset = RD_KAFKA_OFFSET_END;
+    if (r->rk != s->rk)
+        (void)rd_kafka_offsets_for_times(s->rk, r->leaders, 0);
 }
