@@ -66,6 +66,7 @@ static void draw_probe(struct row *r, const struct item *item)
     paint_minutes(r->f, slots[P_SPARK].x, r->y, slots[P_SPARK].w > 30 ? 30 : slots[P_SPARK].w, a);
 }
 
+_Static_assert(P_NAME == 1, "names stand second in both tables");
 enum { B_STATE, B_NAME, B_KIND, B_DETAIL, B_USERS, B_IN, B_OUT, B_DEPTH, B_DEAD, B_LAG, B_READS, B_COLUMNS };
 static const struct column broker_columns[B_COLUMNS] = {
     [B_STATE] = {"STATE", 8, false, 0, 0}, [B_NAME] = {"BROKER, CHANNEL", 0, false, 0, 40},
@@ -169,10 +170,9 @@ static const char *empty_text(const struct view *v, enum pane p)
                             : "No brokers: `endpoints:` in the configuration, or an address, adds one.";
 }
 
-static void draw_head(struct view *v, struct frame *f, enum pane p, struct rect inside)
+static void draw_head(struct frame *f, enum pane p, struct rect inside)
 {
     struct slot slots[B_COLUMNS];
-    (void)v;
     const struct column *columns = p == PANE_PROBES ? probe_columns : broker_columns;
     size_t count = p == PANE_PROBES ? P_COLUMNS : B_COLUMNS;
     columns_fit(columns, count, inside.x + 2, inside.w - 2, slots);
@@ -187,7 +187,7 @@ static void draw_rows(struct view *v, struct frame *f, enum pane p, struct rect 
     int head = p != PANE_ATTENTION && count;
     d->height[p] = inside.h - head;
     if (head)
-        draw_head(v, f, p, inside);
+        draw_head(f, p, inside);
     if (count == 0)
         canvas_text(f->canvas, inside.x + 2, inside.y, inside.w - 2,
                     p == PANE_ATTENTION ? ROLE_OK : ROLE_MUTED, empty_text(v, p));
@@ -254,6 +254,28 @@ static void draw_boxed(struct view *v, struct frame *f, struct rect r)
     }
 }
 
+/* Rows that don't fit are said to be there: in a table's head beside what they are, else at the end of the last row. */
+static void draw_overflow(const struct view *v, struct frame *f, enum pane p, int y)
+{
+    const struct dashboard *d = v->state;
+    size_t count = dashboard_pane_count(d, p), height = d->height[p] > 0 ? (size_t)d->height[p] : 0;
+    char text[64];
+    if (count <= height)
+        return;
+    int cells = snprintf(text, sizeof text, " %zu-%zu of %zu", d->top[p] + 1, d->top[p] + height, count);
+    if (p == PANE_ATTENTION) {
+        canvas_text(f->canvas, f->canvas->w - cells, y, cells, ROLE_WARN, text);
+        return;
+    }
+    struct slot slots[B_COLUMNS];
+    columns_fit(p == PANE_PROBES ? probe_columns : broker_columns, p == PANE_PROBES ? P_COLUMNS : B_COLUMNS,
+                2, f->canvas->w - 2, slots);
+    struct rect title = {slots[P_NAME].x, y, slots[P_NAME].w, 1};
+    canvas_fill(f->canvas, title, ROLE_HEAD, ' ');
+    int x = canvas_text(f->canvas, title.x, y, title.w, ROLE_HEAD, p == PANE_PROBES ? "PROBE" : "BROKER");
+    canvas_text(f->canvas, title.x + x, y, title.w - x, ROLE_WARN, text);
+}
+
 /* Without boxes: the tables' heads part the panes. */
 static void draw_plain(struct view *v, struct frame *f, struct rect r)
 {
@@ -264,6 +286,7 @@ static void draw_plain(struct view *v, struct frame *f, struct rect r)
     for (enum pane p = 0; p < PANES; p++) {
         int head = p != PANE_ATTENTION && dashboard_pane_count(d, p) > 0;
         draw_rows(v, f, p, (struct rect){r.x, y, r.w, rows[p] + head});
+        draw_overflow(v, f, p, head ? y : y + rows[p] - 1);
         y += rows[p] + head;
     }
 }

@@ -154,6 +154,29 @@ static void dashboard(void **state)
     }
 }
 
+/* More than fits: each pane says what part of it is shown, and scrolls by itself. */
+static void dashboard_overflowing(void **state)
+{
+    struct stage s;
+    (void)state;
+    AT_ALL_SIZES(s, true)
+    {
+        char name[32];
+        for (int i = 0; i < 4; i++)
+            fake_attention(s.hub, SEVERITY_WARN, "DLQ", "orders.dlq", "rabbit-1", 60 + i, "one of many");
+        for (int i = 0; i < 60; i++) {
+            snprintf(name, sizeof name, "queue-%02d", i);
+            fake_channel(s.hub->endpoints[1].channels, name, CHANNEL_QUEUE, "classic queue", i);
+        }
+        type(&s, "G ");
+        screen_key(s.screen, UIKEY_UP);
+        type(&s, "l");
+        golden(&s, "dashboard-overflowing");
+        type(&s, "G");
+        golden(&s, "dashboard-overflowing-end");
+    }
+}
+
 static void dashboard_empty(void **state)
 {
     struct stage s;
@@ -524,6 +547,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(dashboard),
+        cmocka_unit_test(dashboard_overflowing),
         cmocka_unit_test(dashboard_empty),
         cmocka_unit_test(dashboard_filtered),
         cmocka_unit_test(browse_asks_before_it_marks),
