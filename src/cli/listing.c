@@ -140,6 +140,9 @@ int listing_announce_effect(const struct cli *c, const struct address *address)
     const struct channel *channel =
         l.list ? channel_list_find(l.list, address->channel.name, address->channel.kind) : NULL;
     int code = l.signal ? 128 + l.signal : 0;
+    if (!l.list && !code && l.err.code != ERR_DENIED && l.err.code != ERR_NOTFOUND &&
+        l.err.code != ERR_UNSUPPORTED)
+        code = cli_error(&l.err);
     if (channel && channel->browse_effect == EFFECT_CONSUMES) {
         struct err_info err;
         err_set(&err, ERR_REFUSED, "looking at this channel takes its messages away");

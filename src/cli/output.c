@@ -12,7 +12,7 @@
 
 #define BLOCK        (256 * KIB)
 #define BLOCK_ROOM   (BLOCK + 64 * KIB) /* a line may begin just below BLOCK */
-#define MOST_PENDING (4 * BLOCK)        /* waiting for the writer: beyond it lanes pause */
+#define MOST_PENDING (32 * BLOCK)       /* waiting for the writer: beyond it lanes pause */
 #define KEEP_ROOM    (1 * MIB)          /* a block that grew larger is not kept */
 #define MOST_SPARE   8
 #define FLUSH_AGE_NS (100 * NS_PER_MS)

@@ -134,7 +134,7 @@ static void put_sample(const struct probing *p, struct buffer *out, const struct
         if (p->watch)
             buffer_printf(out, "%s  ", clock_hms(s->time_ns, time, sizeof time, 0));
         snprintf(padded, sizeof padded, "%-9s", health_name(s->health));
-        buffer_printf(out, "%s%s%s %-32s %8s ms  %-6s ", p->color ? color_of(s->health) : "", padded,
+        buffer_printf(out, "%s%s%s %-32s %8s ms  %-11s ", p->color ? color_of(s->health) : "", padded,
                       p->color ? NORMAL : "", t->name, total, s->code);
     }
     utf8_scrub(out, bytes_of_text(s->reason), SCRUB_PLAIN);
