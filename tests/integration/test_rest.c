@@ -14,6 +14,7 @@
 #include "probes/rest.h"
 #include "probes/tcp.h"
 #include "tests/support/lab.h"
+#include "tests/support/punctual.h"
 
 static const struct registry all = {.probes =
                                         (const struct probe_ops *const[]){&rest_probe, &tcp_probe, NULL}};
@@ -214,7 +215,7 @@ static void time_outs_hold(void **state)
         t.timeout_ns = 300 * NS_PER_MS;
         run(&t);
         assert_int_equal(sample.error, ERR_TIMEOUT);
-        assert_true(took_ms >= 299 && took_ms < 400);
+        ASSERT_PUNCTUAL(took_ms, 300, run(&t));
     }
 }
 
