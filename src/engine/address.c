@@ -200,13 +200,15 @@ enum err config_broker_url(struct config *c, const char *url, broker_registry br
     if (failed)
         return failed;
     endpoint_from_url(e, (*ops)->schemes, true);
-    e->name = e->text = endpoint_text(c, *ops, url);
+    e->text = endpoint_text(c, *ops, url);
+    /* The name is what a channel is put behind, on screen and in messages: without the parameters it reads as an address. */
+    e->name = e->text ? arena_strndup(c->arena, e->text, strcspn(e->text, "?")) : NULL;
     return e->name ? ERR_OK : no_memory(err);
 }
 
 static bool same_endpoint(const struct config_endpoint *a, const struct endpoint *b)
 {
-    return a->endpoint.by_url && strcmp(a->endpoint.name, b->name) == 0;
+    return a->endpoint.by_url && strcmp(a->endpoint.text, b->text) == 0;
 }
 
 static struct config_endpoint *add_endpoint(struct config *c, const struct endpoint *e,
