@@ -269,7 +269,8 @@ static void test_addresses(void **state)
     assert_int_equal(config_address(&c, "vh://me@h:5/%2f/a%20b?ca=/x", brokers, &a, &err), ERR_OK);
     assert_string_equal(a.endpoint->endpoint.vhost, "/");
     assert_string_equal(a.channel.name, "a b");
-    assert_string_equal(a.endpoint->endpoint.name, "vh://me@h:5/%2f?ca=/x");
+    assert_string_equal(a.endpoint->endpoint.name, "vh://me@h:5/%2f");
+    assert_string_equal(a.endpoint->endpoint.text, "vh://me@h:5/%2f?ca=/x");
     assert_string_equal(a.endpoint->endpoint.username, "me");
     assert_string_equal(a.endpoint->endpoint.tls.ca, "/x");
     assert_int_equal(config_address(&c, "vh://me@h:5/%2f/other?ca=/x", brokers, &b, &err), ERR_OK);
