@@ -2,6 +2,8 @@
  * needs: kafka */
 #include "tests/integration/kafka_session.h"
 
+#include <librdkafka/rdkafka.h>
+
 static void open_publish(struct session_of_test *s, const char *topic, uint32_t flags)
 {
     const struct channel_name to = {CHANNEL_ANY, topic};
@@ -89,12 +91,52 @@ static void a_header_that_is_not_bytes_is_refused(void **state)
     session_end(s);
 }
 
+static void delete_topic(const char *name)
+{
+    char error[256];
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    rd_kafka_conf_set(conf, "bootstrap.servers", lab_need("SB_KAFKA"), error, sizeof error);
+    rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, error, sizeof error);
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
+    rd_kafka_DeleteTopic_t *topic = rd_kafka_DeleteTopic_new(name);
+    rd_kafka_DeleteTopics(rk, &topic, 1, NULL, queue);
+    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, 10000);
+    assert_non_null(event);
+    assert_int_equal(rd_kafka_event_error(event), 0);
+    rd_kafka_event_destroy(event);
+    rd_kafka_DeleteTopic_destroy(topic);
+    rd_kafka_queue_destroy(queue);
+    rd_kafka_destroy(rk);
+}
+
+static void a_vanished_topic_does_not_come_back(void **state)
+{
+    (void)state;
+    char topic[64];
+    lab_unique("vanished", topic, sizeof topic);
+    struct session_of_test *s = session_new(lab_need("SB_KAFKA"));
+    open_publish(s, topic, PUBLISH_CREATE);
+    delete_topic(topic);
+    struct message m = session_message("k", "v");
+    assert_int_equal(kafka_broker.publish(&s->broker, &m, 1, &s->err), ERR_OK);
+    session_publish_wait(s, 1);
+    print_message("%s\n", s->outcomes[0].err.text);
+    assert_int_equal(s->outcomes[0].outcome, OUTCOME_REFUSED);
+    assert_int_equal(s->outcomes[0].err.code, ERR_NOTFOUND);
+    session_end(s);
+    s = session_new(lab_need("SB_KAFKA"));
+    assert_int_equal(session_open(s), ERR_OK);
+    assert_int_equal(session_read(s, topic, READ_BROWSE, (struct start){0}, -1, -1, 0), ERR_NOTFOUND);
+    session_end(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(too_large_is_refused_alone),
         cmocka_unit_test(a_full_window_is_busy),
         cmocka_unit_test(closing_reports_what_is_outstanding),
+        cmocka_unit_test(a_vanished_topic_does_not_come_back),
         cmocka_unit_test(a_header_that_is_not_bytes_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,6 +16,7 @@ static const char *const reserved[] = {
 static const struct option common_settings[] = {
     {"client.id", "signalbox"},
     {"socket.keepalive.enable", "true"},
+    {"allow.auto.create.topics", "false"},      /* documented for consumers; producers obey it too */
     {"receive.message.max.bytes", "300000000"}, /* a message of LIMIT_MESSAGE and what surrounds it */
     {"reconnect.backoff.max.ms", "2000"},
 };
@@ -28,7 +29,6 @@ static const struct option consumer_settings[] = {
     {"auto.commit.enable", "false"},
     {"enable.auto.commit", "false"},
     {"enable.auto.offset.store", "false"},
-    {"allow.auto.create.topics", "false"},
     {"queued.max.messages.kbytes", "8192"},
     {"queued.min.messages", "1000000"}, /* the bytes above are the limit */
     {"fetch.max.bytes", "4194304"},
@@ -37,10 +37,15 @@ static const struct option consumer_settings[] = {
 };
 
 static const struct option producer_settings[] = {
-    {"message.max.bytes", "268435456"},       {"acks", "all"},
-    {"enable.idempotence", "true"},           {"linger.ms", "2"},
-    {"message.timeout.ms", "30000"},          {"queue.buffering.max.messages", "100000"},
-    {"queue.buffering.max.kbytes", "300000"}, /* one message of LIMIT_MESSAGE fits; the driver's window is smaller */
+    {"message.max.bytes", "268435456"},
+    {"acks", "all"},
+    {"enable.idempotence", "true"},
+    {"linger.ms", "2"},
+    {"topic.metadata.propagation.max.ms", "5000"}, /* a topic that was there at publish_open and is gone */
+    {"message.timeout.ms", "30000"},
+    {"queue.buffering.max.messages", "100000"},
+    {"queue.buffering.max.kbytes",
+     "300000"}, /* one message of LIMIT_MESSAGE fits; the driver's window is smaller */
 };
 
 bool kafka_is_mock(const struct endpoint *e)

@@ -104,7 +104,8 @@ static enum err find_or_create(struct broker *b, struct kafka_publish *p, struct
         /* The controller said yes; the broker that is asked next may hear of it a moment later. */
         for (int i = 0; !e && i < EXISTING_RETRIES; i++) {
             e = kafka_topic_metadata(b, p->topic, &md, err);
-            if (e != ERR_NOTFOUND || clock_mono_ns() >= b->deadline_ns || atomic_load(b->cancelled))
+            if ((e != ERR_NOTFOUND && e != ERR_UNREACHABLE) || clock_mono_ns() >= b->deadline_ns ||
+                atomic_load(b->cancelled))
                 break;
             kafka_wait(b, CREATED_POLL_MS);
             e = ERR_OK;

@@ -261,8 +261,8 @@ enum err kafka_read_step(struct broker *b, int timeout_ms, struct err_info *err)
     moved = moved || r->count > 0;
     if (e || r->progress.scanned != before || timeout_ms == 0)
         return e;
-    /* A batch without a message of interest (ends, markers) asks for another look first. */
-    if ((r->paused || r->blocked || !moved) && r->phase != KAFKA_REPLAY)
+    /* A batch without a message of interest (ends, markers) asks for another look first, and so does a new phase. */
+    if (r->paused || r->blocked || (!moved && r->phase != KAFKA_REPLAY))
         kafka_wait(b, timeout_ms);
     return ERR_OK;
 }
