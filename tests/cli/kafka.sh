@@ -1,0 +1,79 @@
+# The commands on a real Kafka: there and back, byte for byte; how they fail.
+# needs: kafka
+. "$(dirname "$0")/../lib.sh"
+
+kafka=kafka://$SB_KAFKA
+topic=cli-$$-$RANDOM
+printf 'x\0\377\n' >"$T/bytes"
+
+name "send is a dry run until --execute, and creates only when told"
+run "$SIGNALBOX" send "$kafka/$topic" "$T/bytes" --key k1
+expect_status 0
+expect_err 'nothing was sent'
+run "$SIGNALBOX" send "$kafka/$topic" "$T/bytes" --key k1 --execute
+expect_status 1
+run "$SIGNALBOX" send "$kafka/$topic" "$T/bytes" --key k1 -H b=2 -H a=1 -H b= --execute --create
+expect_status 0
+expect_err '1 confirmed'
+for n in 2 3 4; do
+    echo "{\"n\":$n}" >"$T/json"
+    run "$SIGNALBOX" send "$kafka/$topic" "$T/json" --execute
+    expect_status 0
+done
+
+name "browse"
+run "$SIGNALBOX" browse "$kafka/$topic" --json
+expect_status 0
+expect_lines 4
+expect_err 'NONE'
+expect_out '"key":\{"text":"k1"\},"headers":\[\{"name":"b","type":"bytes","value":\{"text":"2"\}\},\{"name":"a"'
+expect_out '"payload":\{"base64":"eAD/Cg=="\}'
+cp "$out" "$T/before"
+run "$SIGNALBOX" browse "$kafka/$topic" --from end-1 --format '%{offset} %{body.n}'
+expect_out '^3 4$'
+expect_lines 1
+
+name "search"
+run "$SIGNALBOX" search "$kafka/$topic" 'body.n>=3' --format '%{body.n}'
+expect_status 0
+expect_lines 2
+expect_err 'scanned 4 of (at most )?4, stopped because'
+run "$SIGNALBOX" search "$kafka/$topic" 'body.n>=30'
+expect_status 4
+
+name "tail ends at its limit, or at its time-out"
+run "$SIGNALBOX" tail "$kafka/$topic" --from beginning -n 4 --plain
+expect_status 0
+expect_lines 4
+run "$SIGNALBOX" tail "$kafka/$topic" --timeout 1s
+expect_status 8
+
+name "ls"
+run "$SIGNALBOX" ls "$kafka/$topic" --json
+expect_out '"depth":4,"depth_upper":true'
+
+name "export and import"
+for kind in sba jsonl; do
+    run "$SIGNALBOX" export "$kafka/$topic" "$T/saved.$kind"
+    expect_status 0
+    run "$SIGNALBOX" import "$T/saved.$kind" "$kafka/$topic-$kind" --create --execute
+    expect_status 0
+    run "$SIGNALBOX" browse "$kafka/$topic-$kind" --json
+    for f in "$out" "$T/before"; do
+        sed 's/"channel":"[^"]*"//; s/"received":"[^"]*"//; s/"position":"[^"]*"//' "$f" | sort >"$f.same"
+    done
+    check "$kind brings back the same" cmp "$out.same" "$T/before.same"
+done
+
+name "failures"
+run "$SIGNALBOX" browse "$kafka/none-$topic"
+expect_status 1
+expect_err 'no topic'
+run "$SIGNALBOX" tail "kafka://$SB_REFUSED/x"
+expect_status 1
+run "$SIGNALBOX" probe "$kafka" --plain
+expect_status 0
+run "$SIGNALBOX" probe "kafka://$SB_REFUSED" --json
+expect_status 3
+expect_out '"state":"down"'
+finish
