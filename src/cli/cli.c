@@ -138,6 +138,9 @@ int cli_address(struct cli *c, size_t i, bool channel_wanted, struct address *ad
     if (channel_wanted && !address->channel.name)
         return cli_usage("`%s` names no channel; write %s/CHANNEL (`signalbox ls %s` lists them)", c->args[i],
                          c->args[i], c->args[i]);
+    struct endpoint *e = &address->endpoint->endpoint;
+    if (e->by_url && e->username && !e->password)
+        cli_ask_password(c, e);
     return config_secret(&c->config, address->endpoint, &err) ? cli_error(&err) : 0;
 }
 

@@ -113,6 +113,8 @@ bool cli_progress(const struct cli *c);      /* a line that is overwritten, on s
 
 /* The i-th argument as an address; password resolved. 0 or an exit code after a message. */
 int cli_address(struct cli *c, size_t i, bool channel_wanted, struct address *address);
+/* Asks the terminal, where there is one, for the password of a user that a URL names. Leaves it NULL where nothing is said. */
+void cli_ask_password(struct cli *c, struct endpoint *e);
 /* May this address be changed? CLI.md "Changes". 0, or 7 after a message. */
 int cli_may_change(const struct cli *c, const struct address *to);
 
