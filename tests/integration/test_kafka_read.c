@@ -210,6 +210,31 @@ static void twenty_megabytes_pass(void **state)
     free(big);
 }
 
+/* More than the driver merges in memory: exactly the last N all the same. */
+static void the_last_n_of_many_bytes(void **state)
+{
+    (void)state;
+    const char *kafka = lab_need("SB_KAFKA");
+    char topic[64];
+    lab_unique("lastmany", topic, sizeof topic);
+    make_topic(topic, 2);
+    size_t size = 800 * KIB;
+    uint8_t *body = calloc(1, size);
+    struct message m[40];
+    for (int i = 0; i < 40; i++)
+        m[i] = (struct message){.time_ns = (INT64_C(1700000000000) + i) * NS_PER_MS,
+                                .position = {POSITION_PARTITION, i % 2, 0},
+                                .payload = {body, size}};
+    session_send(kafka, topic, m, 40, PUBLISH_EXACT);
+    struct session_of_test *s = session_browse(kafka, topic, (struct start){START_LAST, 30}, 0);
+    assert_int_equal(s->count, 30);
+    for (size_t i = 0; i < 30; i++)
+        assert_true(s->messages[i]->time_ns >= INT64_C(1700000000010) * NS_PER_MS);
+    assert_non_null(strstr(s->notice, "not merged"));
+    session_end(s);
+    free(body);
+}
+
 static enum emit take_slowly(void *context, const struct message *m)
 {
     struct session_of_test *s = context;
@@ -264,6 +289,7 @@ int main(void)
         cmocka_unit_test(a_tap_sees_what_comes),
         cmocka_unit_test(pause_keeps_and_stop_ends),
         cmocka_unit_test(twenty_megabytes_pass),
+        cmocka_unit_test(the_last_n_of_many_bytes),
         cmocka_unit_test(a_slow_sink_is_not_slowed_further),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,36 +1,66 @@
 /* "The last N over all partitions, by time": a heap of sealed messages with the oldest on top. Each partition's last N
- * offsets are read; where control or compacted records left fewer messages than offsets, it reaches further back. */
+ * offsets are read; where control or compacted records left fewer messages than offsets, it reaches further back. Where the
+ * messages would take too much memory only their places are kept, and they are read again from there, unmerged. */
 #include "brokers/kafka/kafka_reader.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-#define LAST_BYTES (16 * MIB) /* of the messages held; what is older is left out, and that is said */
+#define LAST_BYTES  (16 * MIB) /* of the messages held */
+#define LAST_PLACES 400000
 
-struct kafka_last {
-    int64_t want, asked;
-    size_t count, cap, next;
-    size_t bytes;
-    struct message **heap;
+struct place {
+    int64_t time_ns, offset;
+    const struct origin *origin;
+    struct message *message; /* sealed; NULL once only places are kept */
+    int32_t partition;
 };
 
-static int compare(const struct message *a, const struct message *b)
+struct kafka_last {
+    int64_t want;
+    size_t count, cap, next;
+    size_t bytes;
+    bool places; /* the messages took too much */
+    struct place *heap;
+};
+
+static int compare(const struct place *a, const struct place *b)
 {
     if (a->time_ns != b->time_ns)
         return a->time_ns < b->time_ns ? -1 : 1;
-    if (a->position.partition != b->position.partition)
-        return a->position.partition < b->position.partition ? -1 : 1;
-    return a->position.offset < b->position.offset ? -1 : a->position.offset > b->position.offset;
+    if (a->partition != b->partition)
+        return a->partition < b->partition ? -1 : 1;
+    return a->offset < b->offset ? -1 : a->offset > b->offset;
+}
+
+static void swap(struct place *a, struct place *b)
+{
+    struct place c = *a;
+    *a = *b;
+    *b = c;
 }
 
 struct kafka_last *kafka_last_new(int64_t want, struct err_info *err)
 {
+    if (want > LAST_PLACES) {
+        err_set(err, ERR_LIMIT, "the last %lld messages are more than %d", (long long)want, LAST_PLACES);
+        err_next(err, "begin at a time or an offset instead");
+        return NULL;
+    }
     struct kafka_last *l = calloc(1, sizeof *l);
     if (!l)
         err_set(err, ERR_NOMEM, "no memory for reading");
     else
-        l->want = l->asked = want > 0 ? want : 0;
+        l->want = want > 0 ? want : 0;
     return l;
+}
+
+static void drop_messages(struct kafka_last *l)
+{
+    for (size_t i = 0; i < l->count; i++)
+        if (l->heap[i].message)
+            message_unref(&l->heap[i].message);
+    l->bytes = 0;
 }
 
 void kafka_last_free(struct kafka_last **lp)
@@ -39,24 +69,15 @@ void kafka_last_free(struct kafka_last **lp)
     *lp = NULL;
     if (!l)
         return;
-    for (size_t i = 0; i < l->count; i++)
-        if (l->heap[i])
-            message_unref(&l->heap[i]);
+    drop_messages(l);
     free(l->heap);
     free(l);
 }
 
 static void sift_up(struct kafka_last *l, size_t i)
 {
-    while (i > 0) {
-        size_t up = (i - 1) / 2;
-        if (compare(l->heap[up], l->heap[i]) <= 0)
-            return;
-        struct message *m = l->heap[up];
-        l->heap[up] = l->heap[i];
-        l->heap[i] = m;
-        i = up;
-    }
+    for (; i > 0 && compare(&l->heap[(i - 1) / 2], &l->heap[i]) > 0; i = (i - 1) / 2)
+        swap(&l->heap[(i - 1) / 2], &l->heap[i]);
 }
 
 static void sift_down(struct kafka_last *l)
@@ -64,21 +85,21 @@ static void sift_down(struct kafka_last *l)
     for (size_t i = 0;;) {
         size_t least = i;
         for (size_t child = 2 * i + 1; child <= 2 * i + 2; child++)
-            if (child < l->count && compare(l->heap[child], l->heap[least]) < 0)
+            if (child < l->count && compare(&l->heap[child], &l->heap[least]) < 0)
                 least = child;
         if (least == i)
             return;
-        struct message *m = l->heap[least];
-        l->heap[least] = l->heap[i];
-        l->heap[i] = m;
+        swap(&l->heap[least], &l->heap[i]);
         i = least;
     }
 }
 
 static void drop_oldest(struct kafka_last *l)
 {
-    l->bytes -= l->heap[0]->footprint;
-    message_unref(&l->heap[0]);
+    if (l->heap[0].message) {
+        l->bytes -= l->heap[0].message->footprint;
+        message_unref(&l->heap[0].message);
+    }
     l->heap[0] = l->heap[--l->count];
     sift_down(l);
 }
@@ -88,7 +109,7 @@ static bool grow(struct kafka_last *l)
     if (l->count < l->cap)
         return true;
     size_t cap = l->cap ? l->cap * 2 : 64;
-    struct message **heap = realloc(l->heap, cap * sizeof(struct message *));
+    struct place *heap = realloc(l->heap, cap * sizeof *heap);
     if (!heap)
         return false;
     l->heap = heap;
@@ -98,23 +119,27 @@ static bool grow(struct kafka_last *l)
 
 enum err kafka_last_take(struct kafka_last *l, const struct message *borrowed, struct err_info *err)
 {
-    if (l->want == 0 || ((int64_t)l->count == l->want && compare(borrowed, l->heap[0]) <= 0))
+    struct place place = {.time_ns = borrowed->time_ns,
+                          .offset = borrowed->position.offset,
+                          .partition = borrowed->position.partition,
+                          .origin = borrowed->origin};
+    if (l->want == 0 || ((int64_t)l->count == l->want && compare(&place, &l->heap[0]) <= 0))
         return ERR_OK;
-    struct message *m = message_seal(borrowed, err);
-    if (!m)
-        return err ? err->code : ERR_NOMEM;
-    if (!grow(l)) {
-        message_unref(&m);
+    if (!grow(l))
         return err_set(err, ERR_NOMEM, "no memory for reading");
+    if (!l->places) {
+        place.message = message_seal(borrowed, err);
+        if (!place.message)
+            return err ? err->code : ERR_NOMEM;
+        l->bytes += place.message->footprint;
     }
-    l->bytes += m->footprint;
-    l->heap[l->count++] = m;
+    l->heap[l->count++] = place;
     sift_up(l, l->count - 1);
     if ((int64_t)l->count > l->want)
         drop_oldest(l);
-    while (l->bytes > LAST_BYTES && l->count > 1) {
-        drop_oldest(l);
-        l->want = (int64_t)l->count;
+    if (l->bytes > LAST_BYTES && l->count > 1) {
+        drop_messages(l);
+        l->places = true;
     }
     return ERR_OK;
 }
@@ -126,7 +151,7 @@ static bool may_hold_more(const struct kafka_last *l, const struct kafka_partiti
         return false;
     if ((int64_t)l->count < l->want)
         return true;
-    return p->seen == 0 ? p->to > p->from : p->seen < l->want && p->oldest_ns > l->heap[0]->time_ns;
+    return p->seen == 0 ? p->to > p->from : p->seen < l->want && p->oldest_ns > l->heap[0].time_ns;
 }
 
 bool kafka_last_reach_back(struct kafka_last *l, struct kafka_read *r)
@@ -146,30 +171,47 @@ bool kafka_last_reach_back(struct kafka_last *l, struct kafka_read *r)
     return more;
 }
 
-static int compare_slots(const void *a, const void *b)
+static int compare_places(const void *a, const void *b)
 {
-    return compare(*(struct message *const *)a, *(struct message *const *)b);
+    return compare(a, b);
 }
 
 void kafka_last_sort(struct kafka_last *l)
 {
     if (l->count)
-        qsort(l->heap, l->count, sizeof(struct message *), compare_slots);
+        qsort(l->heap, l->count, sizeof *l->heap, compare_places);
 }
 
 const struct message *kafka_last_next(struct kafka_last *l)
 {
-    if (l->next > 0 && l->heap[l->next - 1])
-        message_unref(&l->heap[l->next - 1]);
-    return l->next < l->count ? l->heap[l->next++] : NULL;
+    if (l->next > 0)
+        message_unref(&l->heap[l->next - 1].message);
+    return l->next < l->count ? l->heap[l->next++].message : NULL;
 }
 
-bool kafka_last_cut(const struct kafka_last *l, char *text, size_t size)
+static struct kafka_partition *partition_of(struct kafka_read *r, const struct place *place)
 {
-    if (l->want == l->asked)
+    for (size_t t = 0; t < r->topic_count; t++)
+        if (r->topics[t].origin == place->origin && place->partition < r->topics[t].count)
+            return &r->topics[t].partitions[place->partition];
+    return NULL;
+}
+
+bool kafka_last_places(const struct kafka_last *l, struct kafka_read *r)
+{
+    if (!l->places)
         return false;
-    char limit[32];
-    snprintf(text, size, "the last %zu messages of the %lld asked for: more would take over %s", l->count,
-             (long long)l->asked, text_bytes(limit, sizeof limit, LAST_BYTES));
+    for (size_t t = 0; t < r->topic_count; t++) {
+        for (int32_t i = 0; i < r->topics[t].count; i++) {
+            struct kafka_partition *p = &r->topics[t].partitions[i];
+            p->from = p->end;
+            p->to = r->browse ? p->end : INT64_MAX;
+        }
+    }
+    for (size_t i = 0; i < l->count; i++) {
+        struct kafka_partition *p = partition_of(r, &l->heap[i]);
+        if (p && l->heap[i].offset < p->from)
+            p->from = l->heap[i].offset;
+    }
     return true;
 }

@@ -191,13 +191,18 @@ static enum err finish(struct kafka_read *r, const char *why)
 /* A collecting round is over: reach further back, or hand over what was collected. */
 static enum err next_phase(struct broker *b, struct kafka_read *r, struct err_info *err)
 {
-    char text[200];
     kafka_stop_all(r);
     if (kafka_last_reach_back(r->last, r))
         return kafka_start_all(b, r, err);
+    if (kafka_last_places(r->last, r)) {
+        kafka_last_free(&r->last);
+        r->phase = KAFKA_FLOW;
+        if (r->sink.notice)
+            r->sink.notice(r->sink.context,
+                           "so many that they come partition by partition, not merged by time");
+        return kafka_start_all(b, r, err);
+    }
     kafka_last_sort(r->last);
-    if (kafka_last_cut(r->last, text, sizeof text) && r->sink.notice)
-        r->sink.notice(r->sink.context, text);
     r->phase = KAFKA_REPLAY;
     return ERR_OK;
 }

@@ -95,7 +95,7 @@ bool kafka_last_reach_back(struct kafka_last *l, struct kafka_read *r);
 void kafka_last_sort(struct kafka_last *l);
 /* The next one in order of time, NULL after the newest. Valid until the next call. */
 const struct message *kafka_last_next(struct kafka_last *l);
-/* What the byte limit left out, for a notice; false where nothing. */
-bool kafka_last_cut(const struct kafka_last *l, char *text, size_t size);
+/* True where the messages took too much memory: the partitions' from and to are then set to where they begin. */
+bool kafka_last_places(const struct kafka_last *l, struct kafka_read *r);
 
 #endif
