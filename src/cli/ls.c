@@ -13,6 +13,7 @@ struct ls {
     struct cli *cli;
     struct filter *filter;
     struct buffer out;
+    int width; /* of the first column */
     size_t rows;
     bool asked; /* for something special: that there is none is then an answer of its own */
 };
@@ -129,7 +130,8 @@ static void plain_row(struct buffer *out, const struct config_endpoint *e, const
     buffer_byte(out, '\n');
 }
 
-static void people_row(struct buffer *out, const struct config_endpoint *e, const struct channel *c)
+static void people_row(struct buffer *out, int width, const struct config_endpoint *e,
+                       const struct channel *c)
 {
     char t[6][32], bytes[32];
     struct buffer name;
@@ -141,7 +143,7 @@ static void people_row(struct buffer *out, const struct config_endpoint *e, cons
         text_bytes(bytes, sizeof bytes, (uint64_t)c->bytes);
     else
         text_copy(bytes, sizeof bytes, "-");
-    buffer_printf(out, "%-36s %-9s %s%10s %9s %9s %5s %9s %10s  %-8s ", buffer_cstr(&name),
+    buffer_printf(out, "%-*s %-9s %s%10s %9s %9s %5s %9s %10s  %-8s ", width, buffer_cstr(&name),
                   channel_kind_name(c->kind), c->depth_upper ? "<" : " ",
                   count_text(t[0], 32, c->depth, false), rate_text(t[1], 32, c->in_rate, false),
                   rate_text(t[2], 32, c->out_rate, false), count_text(t[3], 32, c->consumers, false),
@@ -178,7 +180,7 @@ static void put_list(struct ls *ls, const struct address *a, const struct channe
         else if (cli_flag(ls->cli, FLAG_PLAIN))
             plain_row(&ls->out, a->endpoint, c);
         else
-            people_row(&ls->out, a->endpoint, c);
+            people_row(&ls->out, ls->width, a->endpoint, c);
     }
 }
 
@@ -222,9 +224,22 @@ static int list_all(struct ls *ls)
     return first;
 }
 
+/* Room for the longest endpoint and a channel of usual length; a longer one only pushes its own line. */
+static int first_column(const struct cli *c)
+{
+    size_t longest = 16;
+    for (size_t i = 0; i < c->arg_count; i++)
+        longest = strlen(c->args[i]) > longest ? strlen(c->args[i]) : longest;
+    for (size_t i = 0; !c->arg_count && i < c->config.endpoint_count; i++) {
+        size_t len = strlen(c->config.endpoints[i].endpoint.name);
+        longest = len > longest ? len : longest;
+    }
+    return longest > 80 ? 100 : (int)longest + 20;
+}
+
 static int run(struct cli *c)
 {
-    struct ls ls = {.cli = c};
+    struct ls ls = {.cli = c, .width = first_column(c)};
     struct err_info err = {.code = ERR_OK};
     const char *expression = cli_text(c, FLAG_WHERE);
     if (!c->arg_count && !c->config.endpoint_count)
@@ -234,8 +249,8 @@ static int run(struct cli *c)
     ls.asked = expression != NULL;
     buffer_init(&ls.out, (size_t)1 << 30);
     if (!cli_flag(c, FLAG_JSON) && !cli_flag(c, FLAG_PLAIN))
-        buffer_printf(&ls.out, "%-36s %-9s  %10s %9s %9s %5s %9s %10s  %-8s %s\n", "CHANNEL", "KIND", "DEPTH",
-                      "IN", "OUT", "CONS", "LAG", "BYTES", "BROWSE", "STATE");
+        buffer_printf(&ls.out, "%-*s %-9s  %10s %9s %9s %5s %9s %10s  %-8s %s\n", ls.width, "CHANNEL", "KIND",
+                      "DEPTH", "IN", "OUT", "CONS", "LAG", "BYTES", "BROWSE", "STATE");
     int code = list_all(&ls);
     int printed = ls.rows || !code ? cli_print(&ls.out) : 0;
     if (!code && !ls.rows && ls.asked)
