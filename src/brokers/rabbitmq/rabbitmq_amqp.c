@@ -303,10 +303,29 @@ static bool ready(const struct rabbit *r)
 }
 
 /* A heartbeat may always be sent (AMQP 0-9-1 section 4.2.7); the library only does so while it waits for frames. */
-static void send_heartbeat(struct rabbit *r)
+static int send_heartbeat(struct rabbit *r)
 {
     amqp_frame_t beat = {.frame_type = AMQP_FRAME_HEARTBEAT};
-    amqp_send_frame(r->connection, &beat);
+    return amqp_send_frame(r->connection, &beat);
+}
+
+enum err rabbit_wait_paused(struct broker *b, int timeout_ms, struct err_info *err)
+{
+    struct rabbit *r = b->state;
+    int64_t now = clock_mono_ns(), end = timeout_ms < 0 ? INT64_MAX : now + timeout_ms * NS_PER_MS;
+    for (;;) {
+        if (now >= r->beat_ns) {
+            int status = send_heartbeat(r);
+            if (status)
+                return rabbit_status(b, status, err);
+            r->beat_ns = now + HEARTBEAT_EVERY_NS;
+        }
+        struct pollfd wake = {.fd = b->wake_fd, .events = POLLIN};
+        int n = poll(&wake, 1, clock_poll_ms(r->beat_ns < end ? r->beat_ns : end));
+        now = clock_mono_ns();
+        if (n != 0 || now >= end)
+            return ERR_OK;
+    }
 }
 
 void rabbit_wait(struct broker *b, int timeout_ms)

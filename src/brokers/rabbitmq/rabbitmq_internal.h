@@ -19,7 +19,8 @@ struct rabbit_writer;
 struct rabbit {
     amqp_connection_state_t connection; /* NULL: not open */
     int fd;
-    bool blocked; /* connection.blocked: an alarm stops publishers */
+    bool blocked;    /* connection.blocked: an alarm stops publishers */
+    int64_t beat_ns; /* monotonic: when a paused reader owes the next heartbeat */
     char version[32];
     /* management API */
     struct http_client *http;
@@ -41,6 +42,8 @@ enum err rabbit_last_reply(struct broker *b, const char *what, struct err_info *
 enum err rabbit_status(struct broker *b, int status, struct err_info *err); /* amqp_status_enum */
 /* Waits until frames can be read, wake_fd is readable or the time is over; sends heartbeats when due. */
 void rabbit_wait(struct broker *b, int timeout_ms);
+/* The same for a paused reader: what waits in the socket wakes nobody, and heartbeats go out all the same. */
+enum err rabbit_wait_paused(struct broker *b, int timeout_ms, struct err_info *err);
 /* Handles a frame that is no delivery: closes, blocked, cancel. */
 enum err rabbit_other_frame(struct broker *b, const amqp_frame_t *frame, struct err_info *err);
 /* Takes whatever is there without waiting; for sessions that have nothing open. */

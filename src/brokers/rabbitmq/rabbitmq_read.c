@@ -187,19 +187,26 @@ static bool stream_done(const struct rabbit_reader *r)
     return r->browse && r->stream_end < 0;
 }
 
+/* Held messages go back in time, paused or not. */
+static enum err hold_paused(struct broker *b, struct rabbit_reader *r, int timeout_ms, struct err_info *err)
+{
+    int left = clock_poll_ms(r->give_back_ns);
+    enum err e = rabbit_wait_paused(b, timeout_ms < 0 || left < timeout_ms ? left : timeout_ms, err);
+    if (!e && clock_mono_ns() >= r->give_back_ns)
+        return rabbit_finish(r, "held messages went back after a minute");
+    return e;
+}
+
 enum err rabbit_read_step(struct broker *b, int timeout_ms, struct err_info *err)
 {
     struct rabbit *rabbit = b->state;
     struct rabbit_reader *r = rabbit->reader;
     int64_t before = r->progress.scanned;
-    if (r->mode == RABBIT_GET) {
-        if (!r->paused)
-            return rabbit_browse_step(b, err);
-        rabbit_wait(b, 1000); /* held messages go back in time, paused or not */
-        return clock_mono_ns() >= r->give_back_ns ? rabbit_finish(r, "held messages went back after a minute")
-                                                  : ERR_OK;
-    }
-    enum err e = r->paused ? ERR_OK : consume_step(b, r, err);
+    if (r->mode == RABBIT_GET)
+        return r->paused ? hold_paused(b, r, timeout_ms, err) : rabbit_browse_step(b, err);
+    if (r->paused && !r->stopped && r->left > 0)
+        return rabbit_wait_paused(b, timeout_ms, err);
+    enum err e = consume_step(b, r, err);
     if (e)
         return e;
     if (r->stopped && r->browse && r->stream_end != INT64_MAX)
