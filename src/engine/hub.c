@@ -241,22 +241,29 @@ static void say(struct hub *h, enum severity severity, const char *text)
 
 /* ---- endpoints ---- */
 
-/* Lists are sorted alike, so that rates come from one walk over both. */
-static void derive_rates(const struct channel_list *before, struct channel_list *now)
+/* A counter that went back was reset: the rate is unknown until the next listing. */
+static void derive_rates(const struct channel *b, struct channel *c, double seconds)
 {
-    double seconds = (double)(now->time_ns - before->time_ns) / NS_PER_S;
-    for (size_t i = 0, j = 0; seconds > 0.1 && i < now->count; i++) {
+    if (c->in_rate < 0 && b->in_total >= 0 && c->in_total >= b->in_total)
+        c->in_rate = (double)(c->in_total - b->in_total) / seconds;
+    if (c->out_rate < 0 && b->out_total >= 0 && c->out_total >= b->out_total)
+        c->out_rate = (double)(c->out_total - b->out_total) / seconds;
+}
+
+/* What a listing alone cannot tell: rates, and since when a channel holds messages. Lists are sorted alike, so that one walk
+ * over both finds the pairs. */
+static void compare_lists(const struct channel_list *before, struct channel_list *now)
+{
+    double seconds = before ? (double)(now->time_ns - before->time_ns) / NS_PER_S : 0;
+    for (size_t i = 0, j = 0; i < now->count; i++) {
         struct channel *c = &now->items[i];
-        while (j < before->count && strcmp(before->items[j].name, c->name) < 0)
+        while (before && j < before->count && strcmp(before->items[j].name, c->name) < 0)
             j++;
-        const struct channel *b = j < before->count ? &before->items[j] : NULL;
-        if (!b || b->kind != c->kind || strcmp(b->name, c->name) != 0)
-            continue;
-        /* A counter that went back was reset: the rate is unknown until the next listing. */
-        if (c->in_rate < 0 && b->in_total >= 0 && c->in_total >= b->in_total)
-            c->in_rate = (double)(c->in_total - b->in_total) / seconds;
-        if (c->out_rate < 0 && b->out_total >= 0 && c->out_total >= b->out_total)
-            c->out_rate = (double)(c->out_total - b->out_total) / seconds;
+        const struct channel *b = before && j < before->count ? &before->items[j] : NULL;
+        bool same = b && b->kind == c->kind && strcmp(b->name, c->name) == 0;
+        c->filled_since_ns = same && b->depth > 0 ? b->filled_since_ns : now->time_ns;
+        if (same && seconds > 0.1)
+            derive_rates(b, c, seconds);
     }
 }
 
@@ -285,8 +292,7 @@ static void sum_channels(struct hub_endpoint *e)
 
 static void take_list(struct hub_endpoint *e, struct channel_list *list)
 {
-    if (e->channels)
-        derive_rates(e->channels, list);
+    compare_lists(e->channels, list);
     channel_list_unref(&e->channels);
     e->channels = list;
     sum_channels(e);
@@ -565,7 +571,7 @@ static void attend_health(struct hub *h, const struct availability *a, const cha
         row = attention_row(h, SEVERITY_CRIT, "DOWN", name, a->since_ns);
     else if (a->state == HEALTH_DEGRADED)
         row = attention_row(h, SEVERITY_WARN, "SLOW", name, a->since_ns);
-    else if (a->state == HEALTH_UNKNOWN && a->runs)
+    else if (a->state == HEALTH_UNKNOWN && a->change_count) /* it was known before */
         row = attention_row(h, SEVERITY_WARN, "STALE", name, a->since_ns);
     if (!row)
         return;
@@ -579,7 +585,7 @@ static void attend_dead_letters(struct hub *h, const struct hub_endpoint *e)
         const struct channel *c = &e->channels->items[i];
         if (!c->dead_letters || c->depth <= 0 || c->internal)
             continue;
-        struct hub_attention *row = attention_row(h, SEVERITY_WARN, "DLQ", c->name, e->channels->time_ns);
+        struct hub_attention *row = attention_row(h, SEVERITY_WARN, "DLQ", c->name, c->filled_since_ns);
         if (!row)
             return;
         char count[32];

@@ -49,6 +49,7 @@ struct channel {
     const char *bytes_why;             /* static text or NULL */
     char state[64];                    /* "running", "idle", "no leader for 2 of 12 partitions"; "" unknown */
     bool dead_letters;                 /* it looks like a dead letter channel */
+    int64_t filled_since_ns;           /* wall clock of the first listing that found messages; the engine's */
 };
 
 /* Everything unknown, every capability absent without a reason: drivers start from this. */
