@@ -1,0 +1,209 @@
+/* The hub over the memory broker: what the console would see, without a screen. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "brokers/memory/memory.h"
+#include "brokers/memory/memory_server.h"
+#include "engine/hub.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/poll.h>
+
+static const struct broker_ops *const brokers[] = {&memory_broker, NULL};
+static const struct decoder_ops *const decoders[] = {NULL};
+static const struct probe_ops *const probes[] = {NULL};
+static const struct registry rows = {.brokers = brokers, .decoders = decoders, .probes = probes};
+
+static struct config config;
+static struct hub *hub;
+
+static void publish(const char *queue, int count)
+{
+    for (int i = 0; i < count; i++) {
+        struct message m = {.payload = BYTES_LITERAL("{}"), .time_ns = TIME_NONE};
+        assert_int_equal(memory_publish(queue, &m, NULL, NULL), ERR_OK);
+    }
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    struct err_info err = {0};
+    config = (struct config){0};
+    memory_declare("orders.dlq", CHANNEL_QUEUE, NULL, NULL);
+    memory_declare("orders", CHANNEL_QUEUE, "orders.dlq", NULL);
+    if (!config_add_url(&config, "memory:", brokers, &err))
+        return -1;
+    hub = hub_new(&config, &rows, &err);
+    if (hub)
+        hub_start(hub);
+    return hub ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    hub_stop(&hub);
+    config_free(&config);
+    memory_reset();
+    return 0;
+}
+
+typedef bool condition(void);
+
+/* Pumps until it holds; false at the deadline. */
+static bool pump_until(condition *holds)
+{
+    int64_t end = clock_mono_ns() + 10 * NS_PER_S;
+    bool more = false;
+    while (!holds() && clock_mono_ns() < end) {
+        struct pollfd p = {.fd = hub_fd(hub), .events = POLLIN};
+        if (!more)
+            poll(&p, 1, 100);
+        hub_pump(hub, 4 * NS_PER_MS, &more);
+    }
+    return holds();
+}
+
+static bool listed(void)
+{
+    return hub_endpoint(hub, 0)->channels != NULL;
+}
+
+static struct address address_of(const char *channel)
+{
+    return (struct address){&config.endpoints[0], {CHANNEL_QUEUE, channel}};
+}
+
+static bool tailing(void)
+{
+    return hub_tail(hub) && hub_tail(hub)->channels[0].status.state == SESSION_UP;
+}
+
+static bool has_five(void)
+{
+    return hub_tail(hub)->received == 5;
+}
+
+static bool has_ten(void)
+{
+    return hub_tail(hub)->received == 10;
+}
+
+static void channels_and_health_arrive(void **state)
+{
+    (void)state;
+    assert_true(pump_until(listed));
+    assert_int_equal(hub_endpoint(hub, 0)->channels->count, 2);
+    assert_int_equal(hub_endpoint(hub, 0)->health.state, HEALTH_UP);
+}
+
+static void a_tail_fills_the_store_and_another_replaces_it(void **state)
+{
+    (void)state;
+    struct address a = address_of("orders");
+    assert_int_equal(hub_tail_open(hub, &a, 1, (struct start){0}, 0, NULL), ERR_OK);
+    assert_true(pump_until(tailing));
+    publish("orders", 5);
+    assert_true(pump_until(has_five));
+    assert_int_equal(store_count(hub_store(hub)), 5);
+    uint32_t serial = hub_tail(hub)->serial;
+    assert_int_equal(hub_browse_open(hub, &a, -1, NULL), ERR_OK);
+    assert_int_not_equal(hub_tail(hub)->serial, serial);
+    assert_true(pump_until(has_five));
+    assert_int_equal(hub_tail(hub)->channels[0].status.progress.total, 5);
+}
+
+/* A full queue pauses the source, and every batch arrives once there is room: more than the queue holds goes through. */
+static void credit_loses_nothing(void **state)
+{
+    (void)state;
+    struct address a = address_of("orders");
+    publish("orders", 8000);
+    assert_int_equal(hub_tail_open(hub, &a, 1, (struct start){START_BEGINNING, 0}, 0, NULL), ERR_OK);
+    int64_t end = clock_mono_ns() + 20 * NS_PER_S;
+    bool more = false;
+    while (hub_tail(hub)->received < 8000 && clock_mono_ns() < end) {
+        struct pollfd p = {.fd = hub_fd(hub), .events = POLLIN};
+        if (!more)
+            poll(&p, 1, 100);
+        hub_pump(hub, NS_PER_MS / 10, &more);
+    }
+    assert_int_equal(hub_tail(hub)->received, 8000);
+    for (uint64_t id = 1; id <= 8000; id++)
+        assert_int_equal(store_get(hub_store(hub), id)->position.offset, (int64_t)id - 1);
+}
+
+static int64_t since;
+
+static bool dead_letters_shown(void)
+{
+    const struct hub_attention *row;
+    size_t n = hub_attention(hub, &row);
+    if (n == 1 && strcmp(row->word, "DLQ") == 0 && strstr(row->text, "1 dead letter"))
+        since = row->since_ns;
+    return n == 1 && since;
+}
+
+static int64_t listing;
+
+static bool listed_again(void)
+{
+    return hub_endpoint(hub, 0)->channels->time_ns != listing;
+}
+
+static void dead_letters_age_from_the_first_look(void **state)
+{
+    (void)state;
+    since = 0;
+    publish("orders", 1);
+    assert_true(memory_reject("orders", "rejected"));
+    hub_refresh(hub);
+    assert_true(pump_until(dead_letters_shown));
+    int64_t first = since;
+    listing = hub_endpoint(hub, 0)->channels->time_ns;
+    hub_refresh(hub);
+    assert_true(pump_until(listed_again));
+    assert_true(dead_letters_shown());
+    assert_int_equal(since, first);
+}
+
+static void a_missing_channel_is_said_and_the_rest_lives(void **state)
+{
+    (void)state;
+    struct address both[] = {address_of("nothing"), address_of("orders")};
+    uint64_t serial;
+    enum severity severity;
+    assert_int_equal(hub_tail_open(hub, &both[0], 1, (struct start){0}, 0, NULL), ERR_OK);
+    int64_t end = clock_mono_ns() + 10 * NS_PER_S;
+    bool more;
+    while (!hub_notice(hub, &serial, &severity) && clock_mono_ns() < end) {
+        struct pollfd p = {.fd = hub_fd(hub), .events = POLLIN};
+        poll(&p, 1, 100);
+        hub_pump(hub, NS_PER_MS, &more);
+    }
+    assert_non_null(strstr(hub_notice(hub, &serial, &severity), "no channel nothing"));
+    assert_int_equal(hub_tail_open(hub, &both[1], 1, (struct start){0}, 0, NULL), ERR_OK);
+    assert_true(pump_until(tailing));
+    publish("orders", 10);
+    assert_true(pump_until(has_ten));
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(channels_and_health_arrive),
+        TEST(a_tail_fills_the_store_and_another_replaces_it),
+        TEST(credit_loses_nothing),
+        TEST(dead_letters_age_from_the_first_look),
+        TEST(a_missing_channel_is_said_and_the_rest_lives),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
