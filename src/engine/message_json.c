@@ -25,7 +25,7 @@ static void put_time(struct buffer *out, int64_t ns)
     }
     char *cached = seconds[(uint64_t)s % SECONDS].text;
     if (s != seconds[(uint64_t)s % SECONDS].s || !*cached) {
-        clock_rfc3339(s * NS_PER_S, cached, sizeof seconds[0].text);
+        clock_rfc3339(ns, cached, sizeof seconds[0].text);
         seconds[(uint64_t)s % SECONDS].s = s;
     }
     const char *point = strchr(cached, '.');
@@ -340,10 +340,11 @@ static void put_field(struct buffer *out, struct bytes b)
 void message_plain(struct buffer *out, const struct message *m)
 {
     char position[56], size[24];
-    if (m->time_ns != TIME_NONE)
-        put_time(out, m->time_ns);
+    int64_t ns = m->time_ns != TIME_NONE ? m->time_ns : m->received_ns;
+    if (ns != TIME_NONE)
+        put_time(out, ns);
     else
-        put_time(out, m->received_ns);
+        put_field(out, BYTES_NULL);
     buffer_byte(out, '\t');
     put_field(out, bytes_of_text(m->origin ? m->origin->channel : ""));
     buffer_byte(out, '\t');

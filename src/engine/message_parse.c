@@ -45,6 +45,14 @@ static bool name_is(const struct parse *p, const char *name)
     return json_raw_equal(p->reader.raw, p->reader.escaped, bytes_of_text(name));
 }
 
+/* A text that the arena has no room for must not pass as null: null is a tombstone on Kafka. */
+static enum err no_room(struct parse *p, const char *member)
+{
+    err_set(p->err, ERR_LIMIT, "`%s` is larger than a message may be", member);
+    err_where(p->err, "byte %zu", p->reader.start);
+    return ERR_LIMIT;
+}
+
 /* null, "text", {"text":...} or {"base64":...} at event e. */
 static enum err take_bytes(struct parse *p, enum json_event e, const char *member, struct bytes *out)
 {
@@ -54,7 +62,7 @@ static enum err take_bytes(struct parse *p, enum json_event e, const char *membe
         return ERR_OK;
     if (e == JSON_STRING) {
         *out = plain(p);
-        return ERR_OK;
+        return out->data ? ERR_OK : no_room(p, member);
     }
     if (e != JSON_OBJECT || json_next(&p->reader) != JSON_NAME)
         return wrong(p, member, wanted);
@@ -62,7 +70,7 @@ static enum err take_bytes(struct parse *p, enum json_event e, const char *membe
     if ((!text && !base64) || json_next(&p->reader) != JSON_STRING)
         return wrong(p, member, wanted);
     struct bytes s = plain(p);
-    if (base64) {
+    if (s.data && base64) {
         struct buffer b;
         buffer_init(&b, s.len + 16);
         bool good = buffer_unbase64(&b, s);
@@ -71,6 +79,8 @@ static enum err take_bytes(struct parse *p, enum json_event e, const char *membe
         if (!good)
             return wrong(p, member, "valid base64");
     }
+    if (!s.data)
+        return no_room(p, member);
     *out = s;
     return json_next(&p->reader) == JSON_OBJECT_END ? ERR_OK : wrong(p, member, wanted);
 }
@@ -168,6 +178,8 @@ static enum err take_value(struct parse *p, enum json_event e, const char *membe
     case VALUE_BYTES: return take_bytes(p, e, member, &v->bytes);
     case VALUE_ARRAY:
     case VALUE_TABLE:
+        if (e == JSON_NULL)
+            return wrong(p, member, "an array; null is no table inside a table");
         code = take_list(p, e, &list);
         v->list.items = list.items;
         v->list.count = list.count;
@@ -279,6 +291,8 @@ static enum err take_properties(struct parse *p, enum json_event e, struct heade
             return err_set(p->err, ERR_LIMIT, "more properties than the limit");
         struct header *h = &items[count++];
         *h = (struct header){.name = plain(p)};
+        if (!h->name.data)
+            return no_room(p, "properties");
         enum json_event value = json_next(&p->reader);
         h->value.type = property_type(h->name, value);
         enum err code = take_value(p, value, "properties", &h->value);
@@ -343,7 +357,12 @@ static enum err take_member(struct parse *p, struct message *m, struct names *na
         char *into = name_is(p, "endpoint") ? names->endpoint : names->channel;
         if (json_next(&p->reader) != JSON_STRING)
             return wrong(p, "endpoint or channel", "a string");
-        text_copy_bytes(into, sizeof names->endpoint, plain(p));
+        struct bytes name = plain(p);
+        if (!name.data)
+            return no_room(p, "endpoint or channel");
+        if (name.len >= sizeof names->endpoint || memchr(name.data, '\0', name.len))
+            return wrong(p, "endpoint or channel", "at most 255 bytes, none of them zero");
+        text_copy_bytes(into, sizeof names->endpoint, name);
         return ERR_OK;
     }
     if (name_is(p, "position"))

@@ -11,6 +11,7 @@
 #include "engine/message_json.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 static const struct decoder_ops *const decoders[] = {&json_decoder, &text_decoder, &hex_decoder, NULL};
@@ -183,6 +184,61 @@ static void wrong_messages_say_where(void **state)
     }
 }
 
+/* A payload that does not fit must not come back as null, which deletes a key on Kafka. */
+static void a_full_arena_is_an_error_and_no_null(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"{\"payload\":\"%s\"}", "{\"payload\":{\"text\":\"%s\"}}",
+                                        "{\"key\":{\"base64\":\"%s\"}}", "{\"properties\":{\"%s\":1}}"};
+    char large[4001], json[4100];
+    memset(large, 'A', sizeof large - 1);
+    large[sizeof large - 1] = '\0';
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        struct message m;
+        struct arena arena;
+        struct err_info err = {0};
+        arena_init(&arena, 2000);
+        const char *hole = strstr(texts[i], "%s");
+        snprintf(json, sizeof json, "%.*s%s%s", (int)(hole - texts[i]), texts[i], large, hole + 2);
+        assert_int_equal(message_from_json(&m, bytes_of_text(json), &arena, &err), ERR_LIMIT);
+        assert_true(err.where[0]);
+        arena_free(&arena);
+    }
+}
+
+static void names_are_never_shortened(void **state)
+{
+    (void)state;
+    char json[400];
+    struct message m;
+    struct arena arena;
+    arena_init(&arena, MIB);
+    snprintf(json, sizeof json, "{\"channel\":\"%0300d\"}", 1);
+    assert_int_equal(message_from_json(&m, bytes_of_text(json), &arena, NULL), ERR_FORMAT);
+    assert_int_equal(message_from_json(&m, BYTES_LITERAL("{\"channel\":\"a\\u0000b\"}"), &arena, NULL),
+                     ERR_FORMAT);
+    arena_free(&arena);
+}
+
+/* Found by fuzzing: without any time the smallest second overflowed. */
+static void times_at_the_edge(void **state)
+{
+    (void)state;
+    struct buffer b;
+    struct message m = base();
+    m.time_ns = m.received_ns = TIME_NONE;
+    m.key = BYTES_NULL;
+    m.payload = BYTES_LITERAL("");
+    buffer_init(&b, MIB);
+    message_plain(&b, &m);
+    assert_string_equal(buffer_cstr(&b), "\\N\torders\t3/10482\t\\N\t0\t");
+    buffer_free(&b);
+    /* clock_parse takes the years 1701 to 2199, though clock_rfc3339 writes 1677 to 2262. */
+    m.time_ns = INT64_C(-8488800000) * NS_PER_S + 1;    /* 1701-01-01 and a nanosecond */
+    m.received_ns = INT64_C(7258118400) * NS_PER_S - 1; /* the last one of 2199 */
+    round_trip(m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -191,6 +247,9 @@ int main(void)
         cmocka_unit_test(the_shape_is_the_documented_one),
         cmocka_unit_test(plain_lines_are_scrubbed_and_told_apart),
         cmocka_unit_test(wrong_messages_say_where),
+        cmocka_unit_test(a_full_arena_is_an_error_and_no_null),
+        cmocka_unit_test(names_are_never_shortened),
+        cmocka_unit_test(times_at_the_edge),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
