@@ -47,6 +47,16 @@ enum err rabbit_browse_open(struct broker *b, const struct channel_name *name,
     if (r->delivery_limit >= 0 && r->delivery_limit < 3)
         return refuse(b, ERR_REFUSED, name->name,
                       "has a delivery limit below 3, and looking counts: messages could be lost", err);
+    if (r->delivery_limit >= 0 && found->redelivered == COUNT_UNKNOWN)
+        return refuse(
+            b, ERR_REFUSED, name->name,
+            "has a delivery limit and, so far, no statistics of returns: looking could lose messages", err);
+    /* A message's own count is seen only once it is in our hands, and then returning it is what loses it. No message was
+     * returned more often than all redeliveries and the last return together. */
+    if (r->delivery_limit >= 0 && found->redelivered + 2 >= r->delivery_limit)
+        return refuse(b, ERR_REFUSED, name->name,
+                      "may hold messages near its delivery limit, and looking counts: they could be lost",
+                      err);
     r->mode = RABBIT_GET;
     text_copy(r->queue, sizeof r->queue, name->name);
     struct rabbit_source *s = rabbit_source_add(b, name->name, CHANNEL_QUEUE);

@@ -14,6 +14,16 @@ static int64_t limit_of(const struct rabbit_answer *a, const struct field *queue
     return by_argument >= 0 ? by_argument : by_policy;
 }
 
+/* Statistics that are there and don't mention it say that nothing was ever redelivered. */
+static int64_t redelivered_of(const struct rabbit_answer *a, const struct field *queue)
+{
+    const struct field *stats = rabbit_member(a, queue, "message_stats");
+    if (!stats || rabbit_number(a, stats, "publish") < 0)
+        return COUNT_UNKNOWN;
+    int64_t n = rabbit_number(a, stats, "redeliver");
+    return n < 0 ? 0 : n;
+}
+
 static enum err find_queue(struct broker *b, const char *name, struct rabbit_channel *found,
                            struct err_info *err)
 {
@@ -29,6 +39,7 @@ static enum err find_queue(struct broker *b, const char *name, struct rabbit_cha
     found->depth = rabbit_number(&a, q, "messages_ready");
     found->consumers = rabbit_number(&a, q, "consumers");
     found->delivery_limit = limit_of(&a, q);
+    found->redelivered = redelivered_of(&a, q);
     found->exclusive = rabbit_truth(&a, q, "exclusive");
     found->single_active = rabbit_truth(&a, rabbit_member(&a, q, "arguments"), "x-single-active-consumer");
     rabbit_answer_free(&a);
@@ -99,8 +110,10 @@ enum err rabbit_find(struct broker *b, const struct channel_name *name, struct r
     struct err_info own;
     if (!err)
         err = &own;
-    *found =
-        (struct rabbit_channel){.depth = COUNT_UNKNOWN, .consumers = COUNT_UNKNOWN, .delivery_limit = -1};
+    *found = (struct rabbit_channel){.depth = COUNT_UNKNOWN,
+                                     .consumers = COUNT_UNKNOWN,
+                                     .delivery_limit = -1,
+                                     .redelivered = COUNT_UNKNOWN};
     enum err e = ERR_NOTFOUND;
     if (name->kind != CHANNEL_EXCHANGE)
         e = find_queue(b, name->name, found, err);

@@ -102,6 +102,7 @@ struct rabbit_channel {
     int64_t depth;          /* messages ready; COUNT_UNKNOWN */
     int64_t consumers;
     int64_t delivery_limit; /* -1: none or not known */
+    int64_t redelivered;    /* deliveries of returned messages, ever, over all of them; COUNT_UNKNOWN */
     bool exclusive, single_active;
 };
 /* ERR_NOTFOUND with the nearest name where the management API knows names. */
