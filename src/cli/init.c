@@ -28,7 +28,6 @@ static const char sample[] =
     "  # payments: {url: \"http://payments:8080/health\", every: 5s, timeout: 2s, slow: 800ms,\n"
     "  #            expect: {status: 200, json: {/status: UP}}, needs: [local-kafka]}\n"
     "\n"
-    "# redact: [{field: \"card.*\"}, {header: authorization}]\n"
     "# ui: {theme: dark}\n"
     "# limits: {store: 64MiB}\n";
 

@@ -27,10 +27,6 @@ struct config_endpoint {
     size_t rule_count;
 };
 
-struct redact_rule {
-    const char *field, *header, *regex; /* one is set */
-};
-
 struct config {
     const char *file; /* NULL: none read */
     struct config_endpoint *endpoints;
@@ -39,8 +35,6 @@ struct config {
     size_t probe_count;
     const struct config_password *probe_passwords; /* as many as the file has probes, in their order */
     const char *const *schemas;                    /* NULL-terminated; NULL none */
-    const struct redact_rule *redact;
-    size_t redact_count;
     const char *theme; /* NULL: default */
     size_t store_bytes;
     struct arena *arena; /* owns every string above */

@@ -78,7 +78,6 @@ static void test_values(void **state)
         "      \"orders.*\": {decode: json, dead_letters: orders.dlt}\n"
         "probes:\n"
         "  p: {url: \"http://h/x?y=1\", every: 250ms, expect: {status: 200-204, json: {/status: UP}}, needs: [k]}\n"
-        "redact: [{header: authorization}]\n"
         "limits: {store: 8MiB}\n"
         "ui: {theme: mono}\n";
     assert_int_equal(load(&c, text, &f), ERR_OK);
@@ -170,6 +169,19 @@ static void test_odd_files(void **state)
             assert_null(strstr(f.items[j].text, "secret@"));
         config_free(&c);
     }
+}
+
+/* What says what to hide is refused as long as nothing hides it. */
+static void test_redact_is_refused_not_ignored(void **state)
+{
+    (void)state;
+    struct config c;
+    struct faults f;
+    assert_int_equal(load(&c, "redact: [{header: authorization}]\n", &f), ERR_CONFIG);
+    assert_int_equal(f.count, 1);
+    config_free(&c);
+    assert_int_equal(load(&c, "redact: []\n", &f), ERR_OK);
+    config_free(&c);
 }
 
 /* Nine levels of nine aliases are bounded by the table's depth, and by a count. */
@@ -335,6 +347,7 @@ int main(void)
         cmocka_unit_test(test_values),
         cmocka_unit_test(test_all_faults_at_once),
         cmocka_unit_test(test_odd_files),
+        cmocka_unit_test(test_redact_is_refused_not_ignored),
         cmocka_unit_test(test_aliases_are_bounded),
         cmocka_unit_test(test_missing_file),
         cmocka_unit_test(test_secrets),
