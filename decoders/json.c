@@ -15,6 +15,7 @@ struct build {
     uint32_t name_offset, name_length;
     uint32_t parent;
     uint8_t layer;
+    bool nested; /* strings that hold an object or array are opened */
 };
 
 static const char *const type_names[] = {
@@ -55,6 +56,37 @@ static uint32_t add_value(struct build *b, enum field_kind kind)
     b->name = BYTES_NULL;
     b->name_length = 0;
     return i;
+}
+
+static bool reads_as_list(struct bytes text)
+{
+    struct json_reader r;
+    enum json_event e;
+    if (text.len < 2 || (text.data[0] != '{' && text.data[0] != '['))
+        return false;
+    json_read(&r, text, LIMIT_DECODE_DEPTH);
+    do {
+        e = json_next(&r);
+    } while (e != JSON_ERROR && e != JSON_END);
+    return e == JSON_END;
+}
+
+static enum err decode_layer(struct bytes in, uint8_t layer, uint32_t parent, bool nested,
+                             struct field_tree *tree);
+
+/* JSON in a string becomes a layer of its own below it. */
+static bool open_string(struct build *b, uint32_t node)
+{
+    struct field_tree *t = b->tree;
+    struct bytes text = t->nodes[node].text;
+    if (!b->nested || t->layer_count == sizeof t->layers / sizeof *t->layers || !reads_as_list(text))
+        return true;
+    t->nodes[node].kind = FIELD_LAYER;
+    t->nodes[node].type = "json string";
+    t->layers[t->layer_count++] = text;
+    enum err e = decode_layer(text, t->layer_count, node, true, t);
+    field_end(t, node);
+    return e == ERR_OK;
 }
 
 static int by_name(const void *a, const void *b)
@@ -129,13 +161,16 @@ static bool take_event(struct build *b, enum json_event e)
         b->name_offset = (uint32_t)b->reader.start;
         b->name_length = (uint32_t)(b->reader.at - b->reader.start);
         return b->name.data != NULL;
-    default: return add_value(b, kinds[e]) != UINT32_MAX;
+    default:
+        node = add_value(b, kinds[e]);
+        return node != UINT32_MAX && (e != JSON_STRING || open_string(b, node));
     }
 }
 
-enum err json_decode_under(struct bytes in, uint8_t layer, uint32_t parent, struct field_tree *tree)
+static enum err decode_layer(struct bytes in, uint8_t layer, uint32_t parent, bool nested,
+                             struct field_tree *tree)
 {
-    struct build b = {.tree = tree, .name = BYTES_NULL, .parent = parent, .layer = layer};
+    struct build b = {.tree = tree, .name = BYTES_NULL, .parent = parent, .layer = layer, .nested = nested};
     if (in.len > UINT32_MAX) {
         field_fail(tree, 0, "more than 4 GiB");
         return ERR_LIMIT;
@@ -147,7 +182,11 @@ enum err json_decode_under(struct bytes in, uint8_t layer, uint32_t parent, stru
             return ERR_OK;
         if (e == JSON_ERROR) {
             enum err code = give_up(&b, parent);
-            field_fail(tree, (uint32_t)b.reader.at, "%s", b.reader.error);
+            if (b.reader.depth >= LIMIT_DECODE_DEPTH)
+                field_fail(tree, (uint32_t)b.reader.at, "%s: more than %d levels", b.reader.error,
+                           LIMIT_DECODE_DEPTH);
+            else
+                field_fail(tree, (uint32_t)b.reader.at, "%s", b.reader.error);
             return code;
         }
         if (!take_event(&b, e)) {
@@ -159,11 +198,17 @@ enum err json_decode_under(struct bytes in, uint8_t layer, uint32_t parent, stru
     }
 }
 
+enum err json_decode_under(struct bytes in, uint8_t layer, uint32_t parent, bool nested,
+                           struct field_tree *tree)
+{
+    return decode_layer(in, layer, parent, nested, tree);
+}
+
 static enum err json_decode(struct bytes in, const struct decode_hint *hint, struct field_tree *tree)
 {
     (void)hint;
     tree->format = "json";
-    return json_decode_under(in, 0, UINT32_MAX, tree);
+    return decode_layer(in, 0, UINT32_MAX, false, tree);
 }
 
 /* ---- sniff ---- */

@@ -80,10 +80,12 @@ static const char *inflate_all(struct bytes in, struct buffer *out)
         code = inflate(&z, Z_NO_FLUSH);
         out->len += before - z.avail_out;
         /* RFC 1952 section 2.2: members may follow each other. */
-        if (code == Z_STREAM_END && z.avail_in > 18)
+        if (code == Z_STREAM_END && z.avail_in && is_gzip(bytes_of(z.next_in, z.avail_in)))
             code = inflateReset(&z);
     }
     inflateEnd(&z);
+    if (code == Z_STREAM_END && z.avail_in)
+        return "something follows the gzip stream";
     return code == Z_STREAM_END ? NULL : "the gzip stream is damaged or cut off";
 }
 
@@ -189,7 +191,14 @@ static enum err content(struct bytes in, uint8_t layer, uint32_t parent, struct 
         return unwrap_layer(w, in, layer, parent, tree);
     if (!begins_like_json(in))
         return leaf(in, layer, parent, tree);
-    return json_decode_under(in, layer, parent, tree);
+    return json_decode_under(in, layer, parent, true, tree);
+}
+
+/* JSON that holds, or is, a string that begins like JSON. */
+static bool may_nest(struct bytes in)
+{
+    bool json = begins_like_json(in) || (in.len && in.data[0] == '"');
+    return json && (memmem(in.data, in.len, "\"{\\\"", 4) || memmem(in.data, in.len, "\"[", 2));
 }
 
 static enum err unwrap_decode(struct bytes in, const struct decode_hint *hint, struct field_tree *tree)
@@ -197,8 +206,12 @@ static enum err unwrap_decode(struct bytes in, const struct decode_hint *hint, s
     (void)hint;
     tree->format = "unwrap";
     enum wrapping w = wrapping_of(in);
+    if (w == WRAP_NONE && may_nest(in)) {
+        tree->type = "json";
+        return json_decode_under(in, 0, UINT32_MAX, true, tree);
+    }
     if (w == WRAP_NONE) {
-        field_fail(tree, 0, "neither gzip nor zstd nor base64");
+        field_fail(tree, 0, "neither gzip nor zstd nor base64, and no JSON in JSON strings");
         return ERR_FORMAT;
     }
     tree->type = wrapping_names[w];

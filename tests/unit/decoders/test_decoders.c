@@ -169,6 +169,32 @@ static void layers_come_off_one_by_one(void **state)
     buffer_free(&b64);
 }
 
+static void json_in_strings_is_opened_on_request(void **state)
+{
+    (void)state;
+    struct bytes in =
+        BYTES_LITERAL("{\"order\":\"{\\\"total\\\":7,\\\"tags\\\":\\\"[1,2]\\\"}\",\"note\":\"{no json\"}");
+    assert_int_equal(decode(&unwrap_decoder, in), ERR_OK);
+    assert_true(bytes_equal_text(at("order.total")->text, "7"));
+    assert_int_equal(at("order.total")->layer, 1);
+    assert_true(bytes_equal_text(at("order.tags[1]")->text, "2"));
+    assert_true(bytes_equal_text(at("note")->text, "{no json"));
+    assert_int_equal(decode(&unwrap_decoder, BYTES_LITERAL("\"{\\\"a\\\":1}\"")), ERR_OK);
+    assert_true(bytes_equal_text(at("a")->text, "1"));
+    assert_int_equal(decode(&json_decoder, in), ERR_OK);
+    assert_int_equal(at("order")->kind, FIELD_STRING); /* the json decoder says what the wire says */
+}
+
+static void what_follows_a_gzip_stream_is_no_part_of_it(void **state)
+{
+    (void)state;
+    uint8_t zipped[500];
+    struct bytes gz = gzipped(BYTES_LITERAL("some text that is long enough"), zipped, 400);
+    memcpy(zipped + gz.len, "garbage", 7);
+    assert_int_equal(decode(&unwrap_decoder, bytes_of(zipped, gz.len + 7)), ERR_FORMAT);
+    assert_non_null(strstr(tree.error, "follows"));
+}
+
 static void a_bomb_is_stopped(void **state)
 {
     (void)state;
@@ -240,6 +266,8 @@ int main(void)
         TEST(depth_is_limited),
         TEST(quick_and_slow_look_up_agree),
         TEST(layers_come_off_one_by_one),
+        TEST(json_in_strings_is_opened_on_request),
+        TEST(what_follows_a_gzip_stream_is_no_part_of_it),
         TEST(a_bomb_is_stopped),
         TEST(a_cut_stream_says_so),
         TEST(the_best_guess_wins),
