@@ -10,7 +10,7 @@
 #define LIMIT_HEADERS       65536       /* headers and properties of one message, nested ones counted */
 #define LIMIT_HEADER_DEPTH  32          /* nested tables and arrays */
 #define LIMIT_STORE_DEFAULT (64 * MIB)  /* the message ring */
-#define LIMIT_QUEUE         (8 * MIB)   /* worker to UI: messages on their way */
+#define LIMIT_QUEUE         (4 * MIB)   /* worker to UI: messages on their way */
 #define LIMIT_EVENTS        4096        /* worker to UI: other events on their way */
 #define LIMIT_LIBRARY_QUEUE (8 * MIB)   /* a client library's own buffer */
 #define LIMIT_DECODE_DEPTH  512         /* nesting of a decoded payload */

@@ -85,10 +85,11 @@ static enum emit on_message(void *context, const struct message *m)
     return EMIT_STOP;
 }
 
-static void on_idle(void *context)
+static bool on_idle(void *context)
 {
     struct source *s = context;
     output_idle(s->lane);
+    return true;
 }
 
 static void on_status(void *context, const struct session_status *status)

@@ -107,9 +107,9 @@ static enum emit on_message(void *context, const struct message *borrowed)
     return !full || push_batch(s) ? EMIT_OK : EMIT_PAUSE;
 }
 
-static void on_idle(void *context)
+static bool on_idle(void *context)
 {
-    (void)push_batch(context);
+    return push_batch(context);
 }
 
 /* ---- the rest is urgent: few, small, and never refused ---- */

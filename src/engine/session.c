@@ -67,7 +67,7 @@ static void enter(struct session *s, enum session_state state, const struct err_
 static void flush_idle(struct session *s)
 {
     if (s->emitted && s->sink.idle)
-        s->sink.idle(s->sink.context);
+        (void)s->sink.idle(s->sink.context); /* without room it asks to be resumed */
     s->emitted = 0;
 }
 
@@ -157,11 +157,14 @@ static void disconnect_broker(struct session *s)
 
 /* ---- the reading job ---- */
 
+/* The sink goes first: what it held back for want of room must be on its way before the source may bring more. */
 static void follow_pause(struct session *s)
 {
     if (!atomic_exchange(&s->resumed, false))
         return;
-    s->emitted++; /* what the sink held back for want of room wants to be flushed, even if nothing follows */
+    if (s->sink.idle && !s->sink.idle(s->sink.context))
+        return;
+    s->emitted = 0;
     if (s->paused) {
         s->paused = false;
         s->ops->read_pause(&s->broker, false);

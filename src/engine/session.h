@@ -23,7 +23,9 @@ struct session_sink {
     void *context;
     /* A message, borrowed. What it returns goes to the driver; after EMIT_PAUSE call session_resume when there is room. */
     enum emit (*message)(void *context, const struct message *borrowed);
-    void (*idle)(void *context); /* the source paused: flush what is batched. May be NULL */
+    /* Hand on what is batched: the source has nothing more for now, or there may be room again. False: there is no room, and
+     * session_resume will be called; a paused source stays so. May be NULL. */
+    bool (*idle)(void *context);
     void (*status)(void *context, const struct session_status *status);
     void (*notice)(void *context, const char *text);
     void (*listed)(void *context, struct channel_list *list); /* watching job; takes the reference over */

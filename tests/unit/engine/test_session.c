@@ -56,13 +56,14 @@ static enum emit on_message(void *context, const struct message *m)
     return e;
 }
 
-static void on_idle(void *context)
+static bool on_idle(void *context)
 {
     (void)context;
     pthread_mutex_lock(&seen.lock);
     seen.idles++;
     pthread_cond_broadcast(&seen.changed);
     pthread_mutex_unlock(&seen.lock);
+    return true;
 }
 
 static void on_status(void *context, const struct session_status *status)
