@@ -211,7 +211,7 @@ static enum err unwrap_decode(struct bytes in, const struct decode_hint *hint, s
         return json_decode_under(in, 0, UINT32_MAX, true, tree);
     }
     if (w == WRAP_NONE) {
-        field_fail(tree, 0, "neither gzip nor zstd nor base64, and no JSON in JSON strings");
+        field_fail(tree, 0, "neither gzip nor zstd nor base64");
         return ERR_FORMAT;
     }
     tree->type = wrapping_names[w];

@@ -11,6 +11,7 @@
 
 /* ---- talking ---- */
 
+static void say(const char *format, va_list args) SB_PRINTF(1, 0);
 static void say(const char *format, va_list args)
 {
     char text[1200];
