@@ -70,7 +70,9 @@ enum err rabbit_status(struct broker *b, int status, struct err_info *err)
     else if (status == AMQP_STATUS_SSL_PEER_VERIFY_FAILED ||
              status == AMQP_STATUS_SSL_HOSTNAME_VERIFY_FAILED || status == AMQP_STATUS_SSL_CONNECTION_FAILED)
         e = ERR_TLS;
-    err_set(err, e, "%s",
+    else if (status == AMQP_STATUS_BAD_AMQP_DATA || status == AMQP_STATUS_INVALID_PARAMETER)
+        e = ERR_FORMAT; /* the same message would come again after reconnecting */
+    err_set(err, e, e == ERR_FORMAT ? "a message that rabbitmq-c cannot take apart: %s" : "%s",
             status == AMQP_STATUS_HEARTBEAT_TIMEOUT ? "no heartbeat from the broker: the connection is dead"
                                                     : amqp_error_string2(status));
     err_where(err, "%s", b->endpoint->name);
@@ -231,6 +233,7 @@ static enum err login(struct broker *b, struct err_info *err)
         amqp_login_with_properties(r->connection, e->vhost ? e->vhost : "/", 0, 131072, RABBIT_HEARTBEAT_S,
                                    &table, AMQP_SASL_METHOD_PLAIN, user, password);
     enum err code = rabbit_reply(b, reply, "login", err);
+    r->logged_in = !code;
     if (code == ERR_CLOSED)
         err_next(err, "is this an AMQP port? TLS ports want rabbitmqs://");
     return code;
@@ -288,10 +291,13 @@ void rabbit_disconnect(struct broker *b)
     if (!r->connection)
         return;
     struct timeval soon = {2, 0};
-    amqp_set_rpc_timeout(r->connection, &soon);
-    amqp_connection_close(r->connection, AMQP_REPLY_SUCCESS);
+    if (r->logged_in) { /* before that there may be no socket, which the library asserts */
+        amqp_set_rpc_timeout(r->connection, &soon);
+        amqp_connection_close(r->connection, AMQP_REPLY_SUCCESS);
+    }
     amqp_destroy_connection(r->connection);
     r->connection = NULL;
+    r->logged_in = false;
     r->fd = -1;
 }
 

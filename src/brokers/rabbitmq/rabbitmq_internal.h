@@ -19,6 +19,7 @@ struct rabbit_writer;
 struct rabbit {
     amqp_connection_state_t connection; /* NULL: not open */
     int fd;
+    bool logged_in;
     bool blocked;    /* connection.blocked: an alarm stops publishers */
     int64_t beat_ns; /* monotonic: when a paused reader owes the next heartbeat */
     char version[32];

@@ -255,6 +255,22 @@ static enum err put_basic(amqp_basic_properties_t *to, size_t i, const struct va
     return ERR_OK;
 }
 
+/* The wire has one byte for a name's length, and rabbitmq-c 0.11 cannot read a table with an empty name again. */
+static enum err check_names(struct headers headers, bool named, unsigned depth, struct err_info *err)
+{
+    enum err e = depth > LIMIT_HEADER_DEPTH ? err_set(err, ERR_LIMIT, "headers are nested too deep") : ERR_OK;
+    for (uint32_t i = 0; !e && i < headers.count; i++) {
+        const struct header *h = &headers.items[i];
+        if (named && (h->name.len == 0 || h->name.len > 255))
+            return err_set(err, ERR_UNSUPPORTED, "a header's name has %zu bytes: AMQP takes 1 to 255",
+                           h->name.len);
+        if (h->value.type == VALUE_TABLE || h->value.type == VALUE_ARRAY)
+            e = check_names((struct headers){h->value.list.items, h->value.list.count},
+                            h->value.type == VALUE_TABLE, depth + 1, err);
+    }
+    return e;
+}
+
 enum err rabbit_properties(const struct message *m, struct arena *arena, amqp_basic_properties_t *to,
                            struct err_info *err)
 {
@@ -267,6 +283,9 @@ enum err rabbit_properties(const struct message *m, struct arena *arena, amqp_ba
     }
     if (!m->headers.items)
         return ERR_OK;
+    enum err e = check_names(m->headers, true, 0, err);
+    if (e)
+        return e;
     to->_flags |= AMQP_BASIC_HEADERS_FLAG;
     return put_table(m->headers, arena, &to->headers) ? ERR_OK
                                                       : err_set(err, ERR_NOMEM, "no memory for the headers");

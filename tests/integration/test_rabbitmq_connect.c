@@ -1,0 +1,310 @@
+/* The RabbitMQ driver against the lab's broker: getting in, being kept out, and what the lists and the health say.
+ * needs: rabbitmq */
+#include "tests/integration/rabbit_session.h"
+
+/* ---- getting in ---- */
+
+static void the_administrator_gets_in(void **state)
+{
+    (void)state;
+    session_end(session_up("/"));
+    session_end(session_up("shop"));
+}
+
+static void a_wrong_password_is_auth(void **state)
+{
+    (void)state;
+    struct session_of_test *s = session_new(lab_need("SB_RABBIT"));
+    s->endpoint.password = "wrong";
+    assert_int_equal(session_open(s), ERR_AUTH);
+    assert_null(strstr(s->err.text, "wrong"));
+    assert_string_not_equal(s->err.next, "");
+    session_end(s);
+}
+
+static void an_unknown_vhost_is_told(void **state)
+{
+    (void)state;
+    struct session_of_test *s = session_new(lab_need("SB_RABBIT"));
+    s->endpoint.vhost = "nowhere";
+    assert_int_equal(session_open(s), ERR_NOTFOUND);
+    assert_non_null(strstr(s->err.text, "nowhere"));
+    session_end(s);
+    s = session_new(lab_need("SB_RABBIT")); /* there, but not for the viewer */
+    session_as(s, "SB_RABBIT_VIEWER", "SB_RABBIT_VIEWER_PASSWORD");
+    s->endpoint.vhost = "shop";
+    assert_int_equal(session_open(s), ERR_DENIED);
+    session_end(s);
+}
+
+static void a_refused_port_is_unreachable(void **state)
+{
+    (void)state;
+    struct session_of_test *s = session_new(lab_need("SB_REFUSED"));
+    assert_int_equal(session_open(s), ERR_UNREACHABLE);
+    session_end(s);
+}
+
+static void a_silent_port_is_a_timeout_in_time(void **state)
+{
+    (void)state;
+    struct session_of_test *s = session_new(lab_need("SB_TCP_SILENT"));
+    int64_t begin = clock_mono_ns();
+    session_deadline(s, 1000);
+    assert_int_equal(rabbitmq_broker.open(&s->broker, &s->err), ERR_TIMEOUT);
+    session_end(s);
+    assert_in_range((clock_mono_ns() - begin) / NS_PER_MS, 900, 4000);
+}
+
+static void what_is_no_amqp_port_is_no_broker(void **state)
+{
+    (void)state;
+    const char *const ports[] = {"SB_TCP_CLOSES", "SB_TCP_GARBAGE"};
+    for (size_t i = 0; i < 2; i++) {
+        struct session_of_test *s = session_new(lab_need(ports[i]));
+        session_deadline(s, 2000);
+        enum err e = rabbitmq_broker.open(&s->broker, &s->err);
+        assert_true(e == ERR_CLOSED || e == ERR_PROTOCOL || e == ERR_TIMEOUT || e == ERR_FORMAT);
+        assert_string_not_equal(s->err.text, "");
+        session_end(s);
+    }
+}
+
+static void tls_is_verified(void **state)
+{
+    (void)state;
+    struct session_of_test *s = session_new(lab_need("SB_RABBIT_TLS"));
+    s->endpoint.tls = (struct tls_options){.on = true, .ca = lab_need("SB_CA")};
+    if (session_open(s))
+        fail_msg("%s", s->err.text);
+    session_end(s);
+    s = session_new(lab_need("SB_RABBIT_TLS")); /* an authority that this machine does not know */
+    s->endpoint.tls = (struct tls_options){.on = true};
+    assert_int_equal(session_open(s), ERR_TLS);
+    assert_non_null(strstr(s->err.next, "ca"));
+    session_end(s);
+    s = session_new(lab_need("SB_RABBIT_TLS"));
+    s->endpoint.tls = (struct tls_options){.on = true, .insecure = true};
+    assert_int_equal(session_open(s), ERR_OK);
+    session_end(s);
+}
+
+static void tls_to_a_silent_port_times_out(void **state)
+{
+    (void)state;
+    struct session_of_test *s = session_new(lab_need("SB_TCP_SILENT"));
+    s->endpoint.tls = (struct tls_options){.on = true, .ca = lab_need("SB_CA")};
+    int64_t begin = clock_mono_ns();
+    session_deadline(s, 1000);
+    assert_int_equal(rabbitmq_broker.open(&s->broker, &s->err), ERR_TIMEOUT);
+    session_end(s);
+    assert_in_range((clock_mono_ns() - begin) / NS_PER_MS, 0, 4000);
+    s = session_new(lab_need("SB_REFUSED"));
+    s->endpoint.tls = (struct tls_options){.on = true, .ca = lab_need("SB_CA")};
+    assert_int_equal(session_open(s), ERR_UNREACHABLE);
+    session_end(s);
+}
+
+/* ---- lists ---- */
+
+static struct channel_list *list_of(struct session_of_test *s, const char *pattern)
+{
+    struct channel_list *list = channel_list_new();
+    session_deadline(s, 10000);
+    list->complete = true;
+    if (rabbitmq_broker.list(&s->broker, pattern, 0, list, &s->err))
+        fail_msg("%s", s->err.text);
+    return list;
+}
+
+static void the_list_tells_kinds_and_effects(void **state)
+{
+    struct rig *rig = *state;
+    char classic[64], quorum[64], single[64], stream[64], topic[64];
+    const amqp_table_entry_t sac = rig_truth("x-single-active-consumer");
+    rig_queue(rig, "list-classic", "classic", NULL, classic);
+    rig_queue(rig, "list-quorum", "quorum", NULL, quorum);
+    rig_queue(rig, "list-single", "quorum", &sac, single);
+    rig_queue(rig, "list-stream", "stream", NULL, stream);
+    rig_exchange(rig, "topic", topic);
+    struct session_of_test *s = session_up("/");
+    struct channel_list *list = list_of(s, NULL);
+    assert_true(list->complete);
+    assert_ptr_equal(strstr(list->version, "RabbitMQ 3."), list->version);
+    const struct channel *c = channel_list_find(list, classic, CHANNEL_QUEUE);
+    assert_non_null(c);
+    assert_string_equal(c->detail, "classic queue");
+    assert_int_equal(c->browse_effect, EFFECT_MARKS);
+    assert_int_equal(c->tap_effect, EFFECT_NONE);
+    assert_null(c->why_not[CAN_BROWSE]);
+    c = channel_list_find(list, quorum, CHANNEL_QUEUE);
+    assert_non_null(c);
+    assert_string_equal(c->detail, "quorum queue");
+    assert_null(c->why_not[CAN_BROWSE]);
+    c = channel_list_find(list, single, CHANNEL_QUEUE);
+    assert_non_null(c);
+    assert_non_null(c->why_not[CAN_BROWSE]);
+    c = channel_list_find(list, stream, CHANNEL_STREAM);
+    assert_non_null(c);
+    assert_int_equal(c->browse_effect, EFFECT_NONE);
+    assert_null(c->why_not[CAN_SEEK]);
+    c = channel_list_find(list, topic, CHANNEL_EXCHANGE);
+    assert_non_null(c);
+    assert_string_equal(c->detail, "topic exchange");
+    assert_non_null(c->why_not[CAN_BROWSE]);
+    assert_null(channel_list_find(list, "amq.topic", CHANNEL_EXCHANGE));
+    channel_list_unref(&list);
+    session_end(s);
+}
+
+/* Statistics come a second late: waits until the list tells the depth. */
+static void the_list_tells_the_depth_of_one(void **state)
+{
+    struct rig *rig = *state;
+    char queue[64];
+    rig_queue(rig, "list-depth", "classic", NULL, queue);
+    rig_fill(rig, queue, 5);
+    struct session_of_test *s = session_up("/");
+    int64_t deadline = clock_mono_ns() + 15 * NS_PER_S;
+    for (bool told = false; !told;) {
+        assert_true(clock_mono_ns() < deadline);
+        struct channel_list *list = list_of(s, queue);
+        assert_int_equal(list->count, 1);
+        told = list->items[0].depth == 5;
+        channel_list_unref(&list);
+        usleep(50000);
+    }
+    struct channel_list *list = list_of(s, "no-such-queue-at-all");
+    assert_int_equal(list->count, 0);
+    channel_list_unref(&list);
+    session_end(s);
+}
+
+static void without_management_a_named_queue_has_its_depth(void **state)
+{
+    struct rig *rig = *state;
+    char queue[64];
+    rig_queue(rig, "nomgmt", "classic", NULL, queue);
+    rig_fill(rig, queue, 3);
+    struct session_of_test *s = session_new(lab_need("SB_RABBIT"));
+    session_as(s, "SB_RABBIT_NOMGMT", "SB_RABBIT_NOMGMT_PASSWORD");
+    assert_int_equal(session_open(s), ERR_OK);
+    struct channel_list *list = list_of(s, NULL);
+    assert_false(list->complete);
+    assert_non_null(strstr(list->note, "nomgmt"));
+    channel_list_unref(&list);
+    list = list_of(s, queue);
+    assert_int_equal(list->count, 1);
+    assert_int_equal(list->items[0].depth, 3);
+    assert_false(list->complete);
+    channel_list_unref(&list);
+    list = list_of(s, "no-such-queue-at-all"); /* costs the channel, not the session */
+    assert_int_equal(list->count, 0);
+    channel_list_unref(&list);
+    assert_int_equal(session_browse(s, queue, -1), ERR_OK);
+    assert_int_equal(session_steps(s, SIZE_MAX), ERR_END);
+    assert_int_equal(s->count, 3);
+    session_end(s);
+    rig_wait_depth(rig, queue, 3);
+}
+
+static void without_management_a_missing_queue_is_not_found(void **state)
+{
+    (void)state;
+    struct session_of_test *s = session_new(lab_need("SB_RABBIT"));
+    session_as(s, "SB_RABBIT_NOMGMT", "SB_RABBIT_NOMGMT_PASSWORD");
+    assert_int_equal(session_open(s), ERR_OK);
+    assert_int_equal(session_browse(s, "no-such-queue-at-all", -1), ERR_NOTFOUND);
+    session_end(s);
+    s = session_new(lab_need("SB_RABBIT"));
+    s->endpoint.management = "http://127.0.0.1:1";
+    assert_int_equal(session_open(s), ERR_OK);
+    assert_int_equal(session_browse(s, "no-such-queue-at-all", -1), ERR_NOTFOUND);
+    session_end(s);
+}
+
+/* Reads what begins with `orders`, writes and configures nothing. */
+static void the_viewer_sees_and_looks_but_taps_nothing(void **state)
+{
+    struct rig *rig = *state;
+    char mine[64], other[64], exchange[64];
+    rig_queue(rig, "orders", "classic", NULL, mine);
+    rig_queue(rig, "other", "classic", NULL, other);
+    rig_exchange(rig, "fanout", exchange);
+    rig_fill(rig, mine, 2);
+    rig_fill(rig, other, 1);
+    struct session_of_test *s = session_new(lab_need("SB_RABBIT"));
+    session_as(s, "SB_RABBIT_VIEWER", "SB_RABBIT_VIEWER_PASSWORD");
+    assert_int_equal(session_open(s), ERR_OK);
+    struct channel_list *list = list_of(s, NULL);
+    assert_true(list->complete);
+    assert_non_null(channel_list_find(list, mine, CHANNEL_QUEUE));
+    channel_list_unref(&list);
+    assert_int_equal(session_browse(s, mine, -1), ERR_OK);
+    assert_int_equal(session_steps(s, SIZE_MAX), ERR_END);
+    assert_int_equal(s->count, 2);
+    assert_int_equal(session_close_read(s), ERR_OK);
+    assert_int_equal(session_browse(s, other, -1), ERR_OK);
+    assert_int_equal(session_steps(s, SIZE_MAX), ERR_DENIED);
+    session_close_read(s);
+    assert_int_equal(session_read(s, (struct channel_name){CHANNEL_EXCHANGE, exchange}, READ_TAP,
+                                  (struct start){0}, -1, 0),
+                     ERR_DENIED);
+    session_end(s);
+    rig_wait_depth(rig, mine, 2);
+    rig_wait_depth(rig, other, 1);
+}
+
+/* ---- health ---- */
+
+static void ping_says_up(void **state)
+{
+    (void)state;
+    const char *const users[][2] = {{"SB_RABBIT_USER", "SB_RABBIT_PASSWORD"},
+                                    {"SB_RABBIT_NOMGMT", "SB_RABBIT_NOMGMT_PASSWORD"}};
+    for (size_t i = 0; i < 2; i++) {
+        struct session_of_test *s = session_new(lab_need("SB_RABBIT"));
+        struct sample sample;
+        session_as(s, users[i][0], users[i][1]);
+        assert_int_equal(session_open(s), ERR_OK);
+        sample_init(&sample);
+        assert_int_equal(rabbitmq_broker.ping(&s->broker, &sample, &s->err), ERR_OK);
+        assert_int_equal(sample.health, HEALTH_UP);
+        assert_string_equal(sample.code, "AMQP");
+        session_end(s);
+    }
+}
+
+static int setup(void **state)
+{
+    *state = lab_get("SB_RABBIT") ? rig_open("/") : NULL;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    if (*state)
+        rig_close(*state);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_administrator_gets_in),
+        cmocka_unit_test(a_wrong_password_is_auth),
+        cmocka_unit_test(an_unknown_vhost_is_told),
+        cmocka_unit_test(a_refused_port_is_unreachable),
+        cmocka_unit_test(a_silent_port_is_a_timeout_in_time),
+        cmocka_unit_test(what_is_no_amqp_port_is_no_broker),
+        cmocka_unit_test(tls_is_verified),
+        cmocka_unit_test(tls_to_a_silent_port_times_out),
+        cmocka_unit_test(the_list_tells_kinds_and_effects),
+        cmocka_unit_test(the_list_tells_the_depth_of_one),
+        cmocka_unit_test(without_management_a_named_queue_has_its_depth),
+        cmocka_unit_test(without_management_a_missing_queue_is_not_found),
+        cmocka_unit_test(the_viewer_sees_and_looks_but_taps_nothing),
+        cmocka_unit_test(ping_says_up),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}

@@ -1,0 +1,329 @@
+/* The RabbitMQ driver against the lab's broker: what is published arrives as it was, and each outcome is the right one's.
+ * needs: rabbitmq
+ * timeout: 120 */
+#include "tests/integration/rabbit_session.h"
+
+/* ---- nothing of a message is lost ---- */
+
+#define TEXT(s)                                   \
+ {                                                \
+  .type = VALUE_STRING, .bytes = BYTES_LITERAL(s) \
+ }
+
+static const struct header inner[] = {
+    {BYTES_LITERAL("deep"), {.type = VALUE_BOOL, .b = true}},
+    {BYTES_LITERAL("short"), {.type = VALUE_INT16, .i = -32768}},
+};
+static const struct header table[] = {
+    {BYTES_LITERAL("in"), {.type = VALUE_TABLE, .list = {inner, 2}}},
+    {BYTES_LITERAL("none"), {.type = VALUE_TABLE, .list = {inner, 0}}},
+};
+static const struct header array[] = {
+    {BYTES_NULL, {.type = VALUE_INT8, .i = -128}},
+    {BYTES_NULL, TEXT("x")},
+    {BYTES_NULL, {.type = VALUE_ARRAY, .list = {NULL, 0}}},
+    {BYTES_NULL, {.type = VALUE_TABLE, .list = {table, 2}}},
+};
+static const struct header typed[] = {
+    {BYTES_LITERAL("table"), {.type = VALUE_TABLE, .list = {table, 2}}},
+    {BYTES_LITERAL("array"), {.type = VALUE_ARRAY, .list = {array, 4}}},
+    {BYTES_LITERAL("decimal"), {.type = VALUE_DECIMAL, .decimal = {2, 12345}}},
+    {BYTES_LITERAL("float"), {.type = VALUE_FLOAT, .f = 0.5}},
+    {BYTES_LITERAL("double"), {.type = VALUE_DOUBLE, .f = 0.1}},
+    {BYTES_LITERAL("timestamp"), {.type = VALUE_TIMESTAMP, .u = 1700000000}},
+    {BYTES_LITERAL("void"), {.type = VALUE_VOID}},
+    {BYTES_LITERAL("bytes"), {.type = VALUE_BYTES, .bytes = BYTES_LITERAL("\x00\xff\x80")}},
+    {BYTES_LITERAL("int8"), {.type = VALUE_INT8, .i = -128}},
+    {BYTES_LITERAL("int16"), {.type = VALUE_INT16, .i = -32768}},
+    {BYTES_LITERAL("int32"), {.type = VALUE_INT32, .i = INT32_MIN}},
+    {BYTES_LITERAL("int64"), {.type = VALUE_INT64, .i = INT64_MIN}},
+    {BYTES_LITERAL("uint8"), {.type = VALUE_UINT8, .u = 255}},
+    {BYTES_LITERAL("uint16"), {.type = VALUE_UINT16, .u = 65535}},
+    {BYTES_LITERAL("uint32"), {.type = VALUE_UINT32, .u = UINT32_MAX}},
+    {BYTES_LITERAL("true"), {.type = VALUE_BOOL, .b = true}},
+    {BYTES_LITERAL("empty"), TEXT("")},
+    {BYTES_LITERAL("text"), TEXT("K\xc3\xb6ln")},
+};
+
+static void typed_tables_come_back_as_they_were(void **state)
+{
+    struct rig *rig = *state;
+    char queue[64];
+    rig_queue(rig, "typed", "classic", NULL, queue);
+    struct message m = session_message("", "typed");
+    m.headers = (struct headers){typed, sizeof typed / sizeof *typed};
+    session_send(queue, &m);
+    struct session_of_test *s = session_look(queue);
+    assert_int_equal(s->count, 1);
+    struct headers got = s->messages[0]->headers;
+    assert_int_equal(got.count, m.headers.count);
+    for (uint32_t i = 0; i < got.count; i++) {
+        if (!value_equal(&got.items[i].value, &typed[i].value))
+            fail_msg("%.*s came back as %s", (int)typed[i].name.len, (const char *)typed[i].name.data,
+                     value_type_name(got.items[i].value.type));
+    }
+    assert_true(headers_equal(got, m.headers));
+    session_end(s);
+}
+
+static void an_absent_table_is_not_an_empty_one(void **state)
+{
+    struct rig *rig = *state;
+    char queue[64];
+    rig_queue(rig, "absent", "classic", NULL, queue);
+    struct message m = session_message("", "absent");
+    session_send(queue, &m);
+    m.headers = (struct headers){typed, 0};
+    session_send(queue, &m);
+    struct session_of_test *s = session_look(queue);
+    assert_int_equal(s->count, 2);
+    assert_null(s->messages[0]->headers.items);
+    assert_non_null(s->messages[1]->headers.items);
+    assert_int_equal(s->messages[1]->headers.count, 0);
+    session_end(s);
+}
+
+static void a_name_that_the_wire_cannot_carry_is_refused(void **state)
+{
+    struct rig *rig = *state;
+    char queue[64], long_name[256];
+    rig_queue(rig, "names", "classic", NULL, queue);
+    memset(long_name, 'n', sizeof long_name);
+    struct session_of_test *s = session_up("/");
+    assert_int_equal(session_open_publish(s, CHANNEL_QUEUE, queue, 0), ERR_OK);
+    const struct bytes names[] = {BYTES_LITERAL(""), bytes_of(long_name, 256)};
+    for (size_t i = 0; i < 2; i++) {
+        const struct header bad = {names[i], {.type = VALUE_VOID}};
+        const struct header around = {BYTES_LITERAL("t"), {.type = VALUE_TABLE, .list = {&bad, 1}}};
+        struct message m = session_message("", "m");
+        m.headers = (struct headers){&bad, 1};
+        assert_int_equal(rabbitmq_broker.publish(&s->broker, &m, 1, &s->err), ERR_UNSUPPORTED);
+        m.headers = (struct headers){&around, 1};
+        assert_int_equal(rabbitmq_broker.publish(&s->broker, &m, 1, &s->err), ERR_UNSUPPORTED);
+    }
+    session_end(s);
+    assert_int_equal(rig_depth(rig, queue), 0);
+}
+
+/* A foreign client can send an empty name, which rabbitmq-c cannot read: reconnecting would only meet it again. */
+static void a_table_that_cannot_be_read_is_malformed(void **state)
+{
+    struct rig *rig = *state;
+    char queue[64];
+    rig_queue(rig, "malformed", "classic", NULL, queue);
+    amqp_table_entry_t entry = rig_number("", 1);
+    amqp_basic_properties_t p = {._flags = AMQP_BASIC_HEADERS_FLAG, .headers = {1, &entry}};
+    amqp_basic_publish(rig->connection, rig->channel, amqp_empty_bytes, amqp_cstring_bytes(queue), 0, 0, &p,
+                       amqp_cstring_bytes("m"));
+    rig_wait_depth(rig, queue, 1);
+    struct session_of_test *s = session_up("/");
+    assert_int_equal(session_browse(s, queue, -1), ERR_OK);
+    assert_int_equal(session_steps(s, SIZE_MAX), ERR_FORMAT);
+    session_end(s);
+    rig_wait_depth(rig, queue, 1); /* returned with the connection */
+}
+
+static void all_properties_come_back(void **state)
+{
+    struct rig *rig = *state;
+    char queue[64];
+    const struct header properties[] = {
+        {BYTES_LITERAL("content_type"), TEXT("application/json")},
+        {BYTES_LITERAL("content_encoding"), TEXT("gzip")},
+        {BYTES_LITERAL("delivery_mode"), {.type = VALUE_UINT8, .u = 2}},
+        {BYTES_LITERAL("priority"), {.type = VALUE_UINT8, .u = 9}},
+        {BYTES_LITERAL("correlation_id"), TEXT("c-1")},
+        {BYTES_LITERAL("reply_to"), TEXT("answers")},
+        {BYTES_LITERAL("expiration"), TEXT("3600000")},
+        {BYTES_LITERAL("message_id"), TEXT("m-1")},
+        {BYTES_LITERAL("timestamp"), {.type = VALUE_TIMESTAMP, .u = 1700000000}},
+        {BYTES_LITERAL("type"), TEXT("order.created")},
+        {BYTES_LITERAL("user_id"), TEXT("guest")},
+        {BYTES_LITERAL("app_id"), TEXT("shop")},
+    };
+    rig_queue(rig, "properties", "classic", NULL, queue);
+    struct message m = session_message("", "p");
+    m.properties = (struct headers){properties, 12};
+    session_send(queue, &m);
+    struct session_of_test *s = session_look(queue);
+    assert_int_equal(s->count, 1);
+    const struct message *got = s->messages[0];
+    assert_int_equal(got->properties.count, 14); /* and exchange, routing_key */
+    assert_true(headers_equal((struct headers){got->properties.items, 12}, m.properties));
+    assert_true(bytes_equal_text(headers_find(got->properties, BYTES_LITERAL("routing_key"))->bytes, queue));
+    assert_true(bytes_equal_text(headers_find(got->properties, BYTES_LITERAL("exchange"))->bytes, ""));
+    assert_true(bytes_equal_text(got->id, "m-1"));
+    assert_int_equal(got->time_ns, INT64_C(1700000000) * NS_PER_S);
+    session_end(s);
+}
+
+static void a_large_payload_is_exact(void **state)
+{
+    struct rig *rig = *state;
+    const size_t sizes[] = {0, (size_t)MIB, 20 * (size_t)MIB};
+    uint8_t *data = malloc(20 * (size_t)MIB);
+    for (size_t i = 0; i < 20 * (size_t)MIB; i++)
+        data[i] = (uint8_t)(i * 2654435761u >> 13);
+    for (size_t i = 0; i < 3; i++) {
+        char queue[64];
+        rig_queue(rig, "large", "classic", NULL, queue);
+        struct message m = session_message("", "");
+        m.payload = bytes_of(data, sizes[i]);
+        session_send(queue, &m);
+        struct session_of_test *s = session_look(queue);
+        assert_int_equal(s->count, 1);
+        assert_non_null(s->messages[0]);
+        assert_true(bytes_equal(s->messages[0]->payload, m.payload));
+        session_end(s);
+    }
+    free(data);
+}
+
+/* ---- outcomes ---- */
+
+static void only_the_unroutable_one_is_returned(void **state)
+{
+    struct rig *rig = *state;
+    char exchange[64], queue[64];
+    rig_exchange(rig, "topic", exchange);
+    rig_queue(rig, "routed", "classic", NULL, queue);
+    rig_bind(rig, queue, exchange, "a.#");
+    struct session_of_test *s = session_up("/");
+    assert_int_equal(session_open_publish(s, CHANNEL_EXCHANGE, exchange, 0), ERR_OK);
+    for (uint64_t i = 0; i < 51; i++) { /* the same payload: key and order alone tell which one came back */
+        struct message m = session_message(i == 25 ? "b.x" : "a.x", "same");
+        assert_int_equal(rabbitmq_broker.publish(&s->broker, &m, 100 + i, &s->err), ERR_OK);
+    }
+    session_publish_wait(s, 51);
+    assert_int_equal(s->outcome_count, 51);
+    bool seen[51] = {false};
+    for (size_t i = 0; i < 51; i++) {
+        const struct publish_outcome *o = &s->outcomes[i];
+        assert_in_range(o->token, 100, 150);
+        assert_false(seen[o->token - 100]);
+        seen[o->token - 100] = true;
+        assert_int_equal(o->outcome, o->token == 125 ? OUTCOME_RETURNED : OUTCOME_CONFIRMED);
+        assert_int_equal(o->err.code, o->token == 125 ? ERR_UNROUTABLE : ERR_OK);
+    }
+    session_end(s);
+    rig_wait_depth(rig, queue, 50);
+}
+
+static void a_missing_queue_is_made_on_request_only(void **state)
+{
+    struct rig *rig = *state;
+    char queue[64];
+    lab_unique("missing", queue, sizeof queue);
+    struct session_of_test *s = session_up("/");
+    assert_int_equal(session_open_publish(s, CHANNEL_QUEUE, queue, 0), ERR_NOTFOUND);
+    assert_non_null(strstr(s->err.text, queue));
+    rabbitmq_broker.publish_close(&s->broker);
+    assert_int_equal(rig_depth(rig, queue), -1);
+    assert_int_equal(session_open_publish(s, CHANNEL_QUEUE, queue, PUBLISH_CREATE), ERR_OK);
+    rig_remember(rig, 'q', queue);
+    struct message m = session_message("", "made");
+    assert_int_equal(rabbitmq_broker.publish(&s->broker, &m, 1, &s->err), ERR_OK);
+    session_publish_wait(s, 1);
+    assert_int_equal(s->outcomes[0].outcome, OUTCOME_CONFIRMED);
+    session_end(s);
+    rig_wait_depth(rig, queue, 1);
+}
+
+static void the_name_of_another_user_is_refused(void **state)
+{
+    struct rig *rig = *state;
+    char queue[64];
+    rig_queue(rig, "user", "classic", NULL, queue);
+    const struct header user = {BYTES_LITERAL("user_id"), TEXT("somebody")};
+    struct session_of_test *s = session_up("/");
+    assert_int_equal(session_open_publish(s, CHANNEL_QUEUE, queue, 0), ERR_OK);
+    struct message m = session_message("", "m");
+    m.properties = (struct headers){&user, 1};
+    assert_int_equal(rabbitmq_broker.publish(&s->broker, &m, 1, &s->err), ERR_DENIED);
+    assert_non_null(strstr(s->err.text, "somebody"));
+    m.properties = (struct headers){NULL, 0}; /* and the session goes on */
+    assert_int_equal(rabbitmq_broker.publish(&s->broker, &m, 2, &s->err), ERR_OK);
+    session_publish_wait(s, 1);
+    assert_int_equal(s->outcomes[0].token, 2);
+    assert_int_equal(s->outcomes[0].outcome, OUTCOME_CONFIRMED);
+    session_end(s);
+}
+
+static void a_full_window_is_busy_and_goes_on(void **state)
+{
+    struct rig *rig = *state;
+    char queue[64];
+    rig_queue(rig, "window", "classic", NULL, queue);
+    struct session_of_test *s = session_up("/");
+    assert_int_equal(session_open_publish(s, CHANNEL_QUEUE, queue, 0), ERR_OK);
+    struct message m = session_message("", "m");
+    uint64_t sent = 0;
+    enum err e = ERR_OK;
+    for (; !e && sent < 100000; sent += !e)
+        e = rabbitmq_broker.publish(&s->broker, &m, sent, &s->err);
+    assert_int_equal(e, ERR_BUSY);
+    session_publish_wait(s, sent);
+    assert_int_equal(s->outcome_count, sent);
+    assert_int_equal(rabbitmq_broker.publish(&s->broker, &m, 0, &s->err), ERR_OK);
+    session_publish_wait(s, sent + 1);
+    session_end(s);
+    rig_wait_depth(rig, queue, (int64_t)sent + 1);
+}
+
+static void closing_reports_what_is_outstanding(void **state)
+{
+    struct rig *rig = *state;
+    char queue[64];
+    rig_queue(rig, "outstanding", "classic", NULL, queue);
+    struct session_of_test *s = session_up("/");
+    assert_int_equal(session_open_publish(s, CHANNEL_QUEUE, queue, 0), ERR_OK);
+    struct message m = session_message("", "m");
+    for (uint64_t i = 0; i < 5; i++)
+        assert_int_equal(rabbitmq_broker.publish(&s->broker, &m, i, &s->err), ERR_OK);
+    rabbitmq_broker.publish_close(&s->broker);
+    assert_int_equal(s->outcome_count, 5);
+    for (size_t i = 0; i < 5; i++)
+        assert_int_equal(s->outcomes[i].outcome, OUTCOME_UNKNOWN);
+    session_end(s);
+}
+
+static int setup(void **state)
+{
+    if (lab_get("SB_RABBIT"))
+        *state = rig_open("/");
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    if (*state)
+        rig_close(*state);
+    return 0;
+}
+
+static void rabbitmq_is_there(void **state)
+{
+    (void)state;
+    (void)lab_need("SB_RABBIT");
+}
+
+int main(void)
+{
+    const struct CMUnitTest there[] = {cmocka_unit_test(rabbitmq_is_there)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(typed_tables_come_back_as_they_were),
+        cmocka_unit_test(an_absent_table_is_not_an_empty_one),
+        cmocka_unit_test(a_name_that_the_wire_cannot_carry_is_refused),
+        cmocka_unit_test(a_table_that_cannot_be_read_is_malformed),
+        cmocka_unit_test(all_properties_come_back),
+        cmocka_unit_test(a_large_payload_is_exact),
+        cmocka_unit_test(only_the_unroutable_one_is_returned),
+        cmocka_unit_test(a_missing_queue_is_made_on_request_only),
+        cmocka_unit_test(the_name_of_another_user_is_refused),
+        cmocka_unit_test(a_full_window_is_busy_and_goes_on),
+        cmocka_unit_test(closing_reports_what_is_outstanding),
+    };
+    if (!lab_get("SB_RABBIT"))
+        return cmocka_run_group_tests(there, NULL, NULL);
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
