@@ -60,6 +60,9 @@ bool rabbit_table(struct headers headers, struct arena *arena,
 /* Properties, headers, key, payload, id and time of a delivered message; slices borrow from it and from the arena. */
 void rabbit_message(struct message *m, const amqp_message_t *from, amqp_bytes_t exchange,
                     amqp_bytes_t routing_key, struct arena *arena);
+/* What the type of that property is on the wire, where a table carries it as another integer (the firehose does); and the id
+ * and time that a property of that name gives the message. */
+struct value rabbit_property(struct message *m, const struct header *property);
 /* The other way. exchange and routing_key of the original are not part of it. */
 enum err rabbit_properties(const struct message *m, struct arena *arena, amqp_basic_properties_t *to,
                            struct err_info *err);

@@ -232,6 +232,27 @@ void rabbit_message(struct message *m, const amqp_message_t *from, amqp_bytes_t 
         m->time_ns = (int64_t)p->timestamp * NS_PER_S;
 }
 
+struct value rabbit_property(struct message *m, const struct header *property)
+{
+    struct value v = property->value;
+    for (size_t i = 0; i < BASIC; i++) {
+        if (!bytes_equal_text(property->name, basic[i].name))
+            continue;
+        bool number = v.type >= VALUE_INT8 && v.type <= VALUE_INT64;
+        if (number && basic[i].place == OCTET)
+            v = (struct value){.type = VALUE_UINT8, .u = (uint8_t)v.i};
+        if (number && basic[i].place == TIMESTAMP) /* 32 bits of it: good until 2106 */
+            v = (struct value){.type = VALUE_TIMESTAMP,
+                               .u = v.type == VALUE_INT32 ? (uint32_t)v.i : (uint64_t)v.i};
+        if (basic[i].flag == AMQP_BASIC_MESSAGE_ID_FLAG && v.type == VALUE_STRING)
+            m->id = v.bytes;
+        if (basic[i].place == TIMESTAMP && v.type == VALUE_TIMESTAMP &&
+            v.u < (uint64_t)(INT64_MAX / NS_PER_S))
+            m->time_ns = (int64_t)v.u * NS_PER_S;
+    }
+    return v;
+}
+
 static enum err put_basic(amqp_basic_properties_t *to, size_t i, const struct value *v, struct err_info *err)
 {
     uint8_t *at = (uint8_t *)to + basic[i].offset;

@@ -255,9 +255,7 @@ bool rabbit_firehose_message(const struct rabbit_source *s, struct message *m, s
         if (bytes_equal_text(p->name, "headers"))
             m->headers = table_of(properties, "headers");
         else
-            list[count++] = *p;
-        if (bytes_equal_text(p->name, "message_id") && p->value.type == VALUE_STRING)
-            m->id = p->value.bytes;
+            list[count++] = (struct header){p->name, rabbit_property(m, p)};
     }
     if (list) {
         list[count++] =

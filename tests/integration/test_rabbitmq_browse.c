@@ -1,0 +1,341 @@
+/* The RabbitMQ driver against the lab's broker: looking into queues gives everything back, streams are read without a trace.
+ * needs: rabbitmq */
+#include "tests/integration/rabbit_session.h"
+
+static void assert_numbers(const struct session_of_test *s, size_t from, size_t count)
+{
+    assert_int_equal(s->count, count);
+    for (size_t i = 0; i < count; i++) {
+        char text[16];
+        snprintf(text, sizeof text, "%zu", from + i);
+        if (!session_has(s, i, text))
+            fail_msg("message %zu is %.*s", i, (int)s->messages[i]->payload.len,
+                     (const char *)s->messages[i]->payload.data);
+    }
+}
+
+static const char *stopped(struct session_of_test *s)
+{
+    static struct read_progress p;
+    rabbitmq_broker.read_progress(&s->broker, &p);
+    return p.stopped;
+}
+
+/* ---- queues ---- */
+
+static void look_twice(struct rig *rig, const char *type, size_t count)
+{
+    char queue[64], all[32];
+    rig_queue(rig, type, type, NULL, queue);
+    rig_fill(rig, queue, (int)count);
+    snprintf(all, sizeof all, "%zu of %zu", count, count);
+    for (int round = 0; round < 2; round++) {
+        struct session_of_test *s = session_up("/");
+        assert_int_equal(session_browse(s, queue, -1), ERR_OK);
+        assert_int_equal(session_steps(s, SIZE_MAX), ERR_END);
+        assert_numbers(s, 0, count);
+        for (size_t i = 0; i < count; i++)
+            assert_int_equal(s->messages[i]->flags & MESSAGE_REDELIVERED, round ? MESSAGE_REDELIVERED : 0);
+        assert_non_null(strstr(stopped(s), all));
+        assert_string_equal(s->messages[0]->origin->channel, queue);
+        assert_int_equal(s->messages[0]->origin->kind, CHANNEL_QUEUE);
+        assert_int_equal(session_close_read(s), ERR_OK);
+        rig_wait_depth(rig, queue, (int64_t)count); /* returned by the nack: the connection still stands */
+        session_end(s);
+    }
+}
+
+static void a_classic_queue_gets_all_back(void **state)
+{
+    look_twice(*state, "classic", 300);
+}
+
+static void a_quorum_queue_gets_all_back(void **state)
+{
+    look_twice(*state, "quorum", 32);
+}
+
+/* More than that come back in the order of a hash: nothing is lost, and it is said before. */
+static void a_long_quorum_queue_is_told_to_lose_its_order(void **state)
+{
+    struct rig *rig = *state;
+    char queue[64];
+    rig_queue(rig, "quorum", "quorum", NULL, queue);
+    rig_fill(rig, queue, 100);
+    struct session_of_test *s = session_up("/");
+    assert_int_equal(session_browse(s, queue, 32), ERR_OK);
+    assert_string_equal(s->notice, "");
+    session_close_read(s);
+    assert_int_equal(session_browse(s, queue, -1), ERR_OK);
+    assert_non_null(strstr(s->notice, "another order"));
+    assert_int_equal(session_steps(s, SIZE_MAX), ERR_END);
+    assert_numbers(s, 0, 100);
+    session_close_read(s);
+    rig_wait_depth(rig, queue, 100);
+    session_end(s);
+    s = session_look(queue);
+    bool seen[100] = {false};
+    for (size_t i = 0; i < s->count; i++) {
+        char text[8];
+        snprintf(text, sizeof text, "%.*s", (int)s->messages[i]->payload.len,
+                 (const char *)s->messages[i]->payload.data);
+        long n = strtol(text, NULL, 10);
+        assert_in_range(n, 0, 99);
+        assert_false(seen[n]);
+        seen[n] = true;
+    }
+    assert_int_equal(s->count, 100);
+    session_end(s);
+}
+
+static void the_limit_is_kept_and_told(void **state)
+{
+    struct rig *rig = *state;
+    char queue[64];
+    rig_queue(rig, "limit", "classic", NULL, queue);
+    rig_fill(rig, queue, 50);
+    struct session_of_test *s = session_up("/");
+    assert_int_equal(session_browse(s, queue, 20), ERR_OK);
+    assert_int_equal(session_steps(s, SIZE_MAX), ERR_END);
+    assert_numbers(s, 0, 20);
+    assert_non_null(strstr(stopped(s), "limit"));
+    assert_non_null(strstr(stopped(s), "20 of 50"));
+    assert_int_equal(session_close_read(s), ERR_OK);
+    rig_wait_depth(rig, queue, 50);
+    s->stop_at = 7; /* the same session again, the sink says stop */
+    assert_int_equal(session_browse(s, queue, -1), ERR_OK);
+    assert_int_equal(session_steps(s, SIZE_MAX), ERR_END);
+    assert_numbers(s, 0, 7);
+    session_end(s);
+    rig_wait_depth(rig, queue, 50);
+}
+
+static void an_empty_queue_ends_at_once(void **state)
+{
+    struct rig *rig = *state;
+    char queue[64];
+    rig_queue(rig, "empty", "classic", NULL, queue);
+    struct session_of_test *s = session_up("/");
+    assert_int_equal(session_browse(s, queue, -1), ERR_OK);
+    assert_int_equal(session_steps(s, SIZE_MAX), ERR_END);
+    assert_int_equal(s->count, 0);
+    assert_non_null(strstr(stopped(s), "0 of 0"));
+    session_end(s);
+}
+
+static void what_comes_later_is_not_looked_at(void **state)
+{
+    struct rig *rig = *state;
+    char queue[64];
+    rig_queue(rig, "later", "classic", NULL, queue);
+    rig_fill(rig, queue, 10);
+    struct session_of_test *s = session_up("/");
+    s->pause = true;
+    assert_int_equal(session_browse(s, queue, -1), ERR_OK);
+    assert_int_equal(session_steps(s, 1), ERR_OK);
+    rig_send(rig, "", queue, "late");
+    rig_wait_depth(rig, queue, 10); /* nine of before, and this one */
+    s->pause = false;
+    rabbitmq_broker.read_pause(&s->broker, false);
+    assert_int_equal(session_steps(s, SIZE_MAX), ERR_END);
+    assert_numbers(s, 0, 10);
+    session_end(s);
+    rig_wait_depth(rig, queue, 11);
+}
+
+static void two_connections_may_not_share_an_exclusive_queue(void **state)
+{
+    struct rig *rig = *state;
+    char queue[64];
+    lab_unique("exclusive", queue, sizeof queue);
+    amqp_queue_declare(rig->connection, rig->channel, amqp_cstring_bytes(queue), 0, 0, 1, 0,
+                       amqp_empty_table);
+    assert_true(rig_went_well(rig));
+    rig_remember(rig, 'q', queue);
+    rig_fill(rig, queue, 2);
+    struct session_of_test *s = session_up("/");
+    assert_int_equal(session_browse(s, queue, -1), ERR_REFUSED);
+    assert_non_null(strstr(s->err.next, "tail"));
+    session_end(s);
+    rig_wait_depth(rig, queue, 2);
+}
+
+static void what_would_lose_messages_is_refused(void **state)
+{
+    struct rig *rig = *state;
+    char single[64], twice[64];
+    const amqp_table_entry_t sac = rig_truth("x-single-active-consumer"),
+                             two = rig_number("x-delivery-limit", 2);
+    rig_queue(rig, "single", "quorum", &sac, single);
+    rig_queue(rig, "twice", "quorum", &two, twice);
+    rig_fill(rig, single, 1);
+    rig_fill(rig, twice, 1);
+    struct session_of_test *s = session_up("/");
+    assert_int_equal(session_browse(s, single, -1), ERR_UNSUPPORTED);
+    session_close_read(s);
+    assert_int_equal(session_browse(s, twice, -1), ERR_REFUSED);
+    assert_non_null(strstr(s->err.text, "delivery limit"));
+    session_end(s);
+    rig_wait_depth(rig, single, 1);
+    rig_wait_depth(rig, twice, 1);
+}
+
+/* Looking again and again counts, so that it must stop before the broker drops the message. */
+static void looking_stops_before_the_delivery_limit(void **state)
+{
+    struct rig *rig = *state;
+    char queue[64];
+    const amqp_table_entry_t five = rig_number("x-delivery-limit", 5);
+    rig_queue(rig, "five", "quorum", &five, queue);
+    rig_fill(rig, queue, 3);
+    for (int i = 0; i < 9; i++) {
+        struct session_of_test *s = session_up("/");
+        if (!session_browse(s, queue, -1))
+            assert_int_equal(session_steps(s, SIZE_MAX), ERR_END);
+        session_end(s);
+        rig_wait_depth(rig, queue, 3);
+    }
+}
+
+static void an_exchange_keeps_nothing_to_look_at(void **state)
+{
+    struct rig *rig = *state;
+    char exchange[64];
+    rig_exchange(rig, "fanout", exchange);
+    struct session_of_test *s = session_up("/");
+    assert_int_equal(session_browse(s, exchange, -1), ERR_UNSUPPORTED);
+    session_end(s);
+}
+
+static void a_name_that_is_not_there_gets_the_nearest(void **state)
+{
+    struct rig *rig = *state;
+    char queue[64], wrong[80];
+    rig_queue(rig, "nearest", "classic", NULL, queue);
+    snprintf(wrong, sizeof wrong, "%sx", queue);
+    struct session_of_test *s = session_up("/");
+    assert_int_equal(session_browse(s, wrong, -1), ERR_NOTFOUND);
+    assert_non_null(strstr(s->err.next, queue));
+    session_end(s);
+}
+
+/* ---- streams ---- */
+
+static struct session_of_test *read_stream(const char *stream, struct start start, int64_t limit)
+{
+    struct session_of_test *s = session_up("/");
+    const struct channel_name name = {CHANNEL_ANY, stream};
+    if (session_read(s, name, READ_BROWSE, start, limit, 0))
+        fail_msg("%s", s->err.text);
+    enum err e = session_steps(s, SIZE_MAX);
+    if (e != ERR_END)
+        fail_msg("%d %s", e, s->err.text);
+    return s;
+}
+
+static void a_stream_is_read_from_anywhere_and_again(void **state)
+{
+    struct rig *rig = *state;
+    char stream[64];
+    rig_queue(rig, "stream", "stream", NULL, stream);
+    for (int i = 0; i < 100; i++) {
+        char text[16];
+        snprintf(text, sizeof text, "%d", i);
+        rig_send(rig, "", stream, text);
+    }
+    rig_wait_depth(rig, stream, 100);
+    const struct {
+        struct start start;
+        size_t first, count;
+    } cases[] = {
+        {{START_DEFAULT, 0}, 0, 100}, {{START_BEGINNING, 0}, 0, 100}, {{START_BEGINNING, 0}, 0, 100},
+        {{START_OFFSET, 42}, 42, 58}, {{START_LAST, 10}, 90, 10},     {{START_LAST, 1000}, 0, 100},
+        {{START_OFFSET, 99}, 99, 1},  {{START_OFFSET, 100}, 0, 0},    {{START_END, 0}, 0, 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct session_of_test *s = read_stream(stream, cases[i].start, -1);
+        assert_numbers(s, cases[i].first, cases[i].count);
+        for (size_t k = 0; k < s->count; k++) {
+            const struct message *m = s->messages[k];
+            assert_int_equal(m->position.kind, POSITION_OFFSET);
+            assert_int_equal(m->position.offset, cases[i].first + k);
+            assert_int_equal(m->flags & MESSAGE_REDELIVERED, 0);
+            assert_null(headers_find(m->headers, BYTES_LITERAL("x-stream-offset")));
+            assert_int_equal(m->origin->kind, CHANNEL_STREAM);
+        }
+        session_end(s);
+    }
+    struct session_of_test *s = read_stream(stream, (struct start){START_BEGINNING, 0}, 5);
+    assert_numbers(s, 0, 5);
+    session_end(s);
+    rig_wait_depth(rig, stream, 100);
+}
+
+static void an_empty_stream_ends_at_once(void **state)
+{
+    struct rig *rig = *state;
+    char stream[64];
+    rig_queue(rig, "empty-stream", "stream", NULL, stream);
+    struct session_of_test *s = read_stream(stream, (struct start){0}, -1);
+    assert_int_equal(s->count, 0);
+    session_end(s);
+}
+
+static void a_stream_is_tailed_from_now_on(void **state)
+{
+    struct rig *rig = *state;
+    char stream[64];
+    rig_queue(rig, "tail-stream", "stream", NULL, stream);
+    rig_send(rig, "", stream, "old");
+    rig_wait_depth(rig, stream, 1);
+    struct session_of_test *s = session_up("/");
+    session_tap(s, CHANNEL_STREAM, stream, 0);
+    rig_send(rig, "", stream, "new");
+    assert_int_equal(session_steps(s, 1), ERR_OK);
+    assert_true(session_has(s, 0, "new"));
+    assert_int_equal(s->messages[0]->position.offset, 1);
+    session_end(s);
+}
+
+static int setup(void **state)
+{
+    *state = lab_get("SB_RABBIT") ? rig_open("/") : NULL;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    if (*state)
+        rig_close(*state);
+    return 0;
+}
+
+static void rabbitmq_is_there(void **state)
+{
+    (void)state;
+    (void)lab_need("SB_RABBIT");
+}
+
+int main(void)
+{
+    const struct CMUnitTest there[] = {cmocka_unit_test(rabbitmq_is_there)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_classic_queue_gets_all_back),
+        cmocka_unit_test(a_quorum_queue_gets_all_back),
+        cmocka_unit_test(a_long_quorum_queue_is_told_to_lose_its_order),
+        cmocka_unit_test(the_limit_is_kept_and_told),
+        cmocka_unit_test(an_empty_queue_ends_at_once),
+        cmocka_unit_test(what_comes_later_is_not_looked_at),
+        cmocka_unit_test(two_connections_may_not_share_an_exclusive_queue),
+        cmocka_unit_test(what_would_lose_messages_is_refused),
+        cmocka_unit_test(looking_stops_before_the_delivery_limit),
+        cmocka_unit_test(an_exchange_keeps_nothing_to_look_at),
+        cmocka_unit_test(a_name_that_is_not_there_gets_the_nearest),
+        cmocka_unit_test(a_stream_is_read_from_anywhere_and_again),
+        cmocka_unit_test(an_empty_stream_ends_at_once),
+        cmocka_unit_test(a_stream_is_tailed_from_now_on),
+    };
+    if (!lab_get("SB_RABBIT"))
+        return cmocka_run_group_tests(there, NULL, NULL);
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
