@@ -27,6 +27,7 @@ struct run {
     const struct probe_ops *ops; /* NULL: no such kind */
     int64_t due_ns;              /* monotonic; under the lock, as what follows */
     bool running;
+    bool again; /* asked for while it ran: what it is about to say is older than the question */
     struct run *next_waiting;
 };
 
@@ -95,8 +96,11 @@ static void end_run(void *context, const struct sample *sample)
     pthread_mutex_lock(&p->lock);
     run->running = false;
     p->running--;
-    if (p->stopping)
+    if (run->again)
+        run->due_ns = clock_mono_ns();
+    if (run->again || p->stopping)
         pthread_cond_signal(&p->changed);
+    run->again = false;
     pthread_mutex_unlock(&p->lock);
 }
 
@@ -261,8 +265,10 @@ void prober_refresh(struct prober *p)
 {
     pthread_mutex_lock(&p->lock);
     int64_t now = clock_mono_ns();
-    for (size_t i = 0; i < p->count; i++)
+    for (size_t i = 0; i < p->count; i++) {
         p->runs[i].due_ns = now;
+        p->runs[i].again = p->runs[i].running;
+    }
     pthread_cond_signal(&p->changed);
     pthread_mutex_unlock(&p->lock);
 }
