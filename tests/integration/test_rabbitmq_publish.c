@@ -287,6 +287,61 @@ static void closing_reports_what_is_outstanding(void **state)
     session_end(s);
 }
 
+/* Nobody knows what became of them: confirmed would be a lie, and so would be lost. */
+static void a_cut_connection_leaves_outcomes_unknown(void **state)
+{
+    struct rig *rig = *state;
+    char queue[64];
+    struct lab_chaos chaos;
+    rig_queue(rig, "cut", "classic", NULL, queue);
+    assert_true(lab_chaos_start(&chaos, lab_need("SB_RABBIT")));
+    struct session_of_test *s = session_new(chaos.address);
+    assert_int_equal(session_open(s), ERR_OK);
+    assert_int_equal(session_open_publish(s, CHANNEL_QUEUE, queue, 0), ERR_OK);
+    assert_true(lab_chaos(&chaos, "stall"));
+    struct message m = session_message("", "m");
+    for (uint64_t i = 0; i < 5; i++)
+        assert_int_equal(rabbitmq_broker.publish(&s->broker, &m, i, &s->err), ERR_OK);
+    assert_true(lab_chaos(&chaos, "cut"));
+    int64_t deadline = clock_mono_ns() + 15 * NS_PER_S;
+    enum err e = ERR_OK;
+    for (size_t pending = 5; !e && pending; assert_true(clock_mono_ns() < deadline))
+        e = rabbitmq_broker.publish_step(&s->broker, 500, &pending, &s->err);
+    assert_int_equal(err_policy(e), ERR_POLICY_RETRY);
+    assert_int_equal(e, ERR_CLOSED);
+    rabbitmq_broker.publish_close(&s->broker);
+    assert_int_equal(s->outcome_count, 5);
+    for (size_t i = 0; i < 5; i++) {
+        assert_int_equal(s->outcomes[i].outcome, OUTCOME_UNKNOWN);
+        assert_int_equal(s->outcomes[i].token, i);
+    }
+    session_end(s);
+    lab_chaos_stop(&chaos);
+}
+
+/* A queue that refuses what is over its bound says so by basic.nack. */
+static void a_full_queue_refuses(void **state)
+{
+    struct rig *rig = *state;
+    char queue[64];
+    amqp_table_entry_t entries[] = {rig_number("x-max-length", 3), rig_text("x-overflow", "reject-publish")};
+    lab_unique("full", queue, sizeof queue);
+    amqp_queue_declare(rig->connection, rig->channel, amqp_cstring_bytes(queue), 0, 1, 0, 0,
+                       (amqp_table_t){2, entries});
+    assert_true(rig_went_well(rig));
+    rig_remember(rig, 'q', queue);
+    rig_fill(rig, queue, 3);
+    struct session_of_test *s = session_up("/");
+    assert_int_equal(session_open_publish(s, CHANNEL_QUEUE, queue, 0), ERR_OK);
+    struct message m = session_message("", "one too many");
+    assert_int_equal(rabbitmq_broker.publish(&s->broker, &m, 9, &s->err), ERR_OK);
+    session_publish_wait(s, 1);
+    assert_int_equal(s->outcomes[0].outcome, OUTCOME_REFUSED);
+    assert_int_equal(s->outcomes[0].token, 9);
+    session_end(s);
+    rig_wait_depth(rig, queue, 3);
+}
+
 static int setup(void **state)
 {
     if (lab_get("SB_RABBIT"))
@@ -322,6 +377,8 @@ int main(void)
         cmocka_unit_test(the_name_of_another_user_is_refused),
         cmocka_unit_test(a_full_window_is_busy_and_goes_on),
         cmocka_unit_test(closing_reports_what_is_outstanding),
+        cmocka_unit_test(a_cut_connection_leaves_outcomes_unknown),
+        cmocka_unit_test(a_full_queue_refuses),
     };
     if (!lab_get("SB_RABBIT"))
         return cmocka_run_group_tests(there, NULL, NULL);
