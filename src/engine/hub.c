@@ -149,6 +149,9 @@ void hub_start(struct hub *h)
     for (size_t i = 0; i < h->endpoint_count; i++)
         start_watch(h, i);
     struct err_info err = {.code = ERR_OK};
+    for (size_t i = 0; i < h->probe_count; i++)
+        if (config_probe_secret(h->config, i, &err))
+            log_write(LOG_ERROR, h->probes[i].target->name, "%s", err.text);
     if (h->probe_count)
         h->prober = prober_start(h->config->probes, h->probe_count, h->registry, on_probe, h, &err);
     if (h->probe_count && !h->prober)
