@@ -130,7 +130,7 @@ static void credit_loses_nothing(void **state)
 {
     (void)state;
     static uint8_t payload[FLOOD_PAYLOAD];
-    char names[FLOODS][16];
+    char names[FLOODS][24];
     struct address addresses[FLOODS];
     int64_t next[FLOODS] = {0};
     for (int q = 0; q < FLOODS; q++) {
