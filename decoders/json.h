@@ -8,6 +8,7 @@ extern const struct decoder_ops json_decoder;
 
 /* Pure entry for other decoders: adds the value in layer bytes `in` (layer number `layer`) under parent. nested: strings that
  * hold a whole JSON object or array become layers with their content as children. */
-enum err json_decode_under(struct bytes in, uint8_t layer, uint32_t parent, bool nested, struct field_tree *tree);
+enum err json_decode_under(struct bytes in, uint8_t layer, uint32_t parent, bool nested,
+                           struct field_tree *tree);
 
 #endif

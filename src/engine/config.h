@@ -35,7 +35,7 @@ struct config {
     size_t probe_count;
     const struct config_password *probe_passwords; /* as many as the file has probes, in their order */
     const char *const *schemas;                    /* NULL-terminated; NULL none */
-    const char *theme; /* NULL: default */
+    const char *theme;                             /* NULL: default */
     size_t store_bytes;
     struct arena *arena; /* owns every string above */
 };
