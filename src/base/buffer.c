@@ -155,7 +155,7 @@ bool buffer_unbase64(struct buffer *b, struct bytes text)
     while (pad < 2 && pad < text.len && text.data[text.len - 1 - pad] == '=')
         pad++;
     size_t len = text.len / 4 * 3 - pad;
-    uint8_t *to = len ? buffer_reserve(b, len + 2) : NULL;
+    uint8_t *to = len ? buffer_reserve(b, len) : NULL;
     if (!to)
         return len == 0;
     for (size_t i = 0, at = 0; i < text.len; i += 4) {

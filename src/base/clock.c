@@ -97,12 +97,23 @@ static bool character(const char **text, const char *any_of)
     return false;
 }
 
-static int64_t parse_fraction(const char **text)
+/* At least one digit; those beyond nanoseconds are read and dropped. */
+static bool parse_fraction(const char **text, int64_t *fraction)
 {
-    int64_t fraction = 0, unit = NS_PER_S / 10;
-    for (; **text >= '0' && **text <= '9'; (*text)++, unit /= 10)
-        fraction += (**text - '0') * unit;
-    return fraction;
+    const char *start = *text;
+    *fraction = 0;
+    for (int64_t unit = NS_PER_S / 10; **text >= '0' && **text <= '9'; (*text)++, unit /= 10)
+        *fraction += (**text - '0') * unit;
+    return *text > start;
+}
+
+static bool is_date(int year, int month, int day)
+{
+    static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    if (month < 1 || month > 12 || day < 1)
+        return false;
+    bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    return day <= days[month - 1] + (month == 2 && leap);
 }
 
 static bool parse_zone(const char **text, int64_t *offset_s)
@@ -128,10 +139,9 @@ static bool parse_rfc3339(const char *text, int64_t *ns)
               digits(&text, 2, &tm.tm_hour) && character(&text, ":") && digits(&text, 2, &tm.tm_min) &&
               character(&text, ":") && digits(&text, 2, &tm.tm_sec);
     if (ok && character(&text, "."))
-        fraction = parse_fraction(&text);
-    ok = ok && parse_zone(&text, &offset) && !*text && tm.tm_mon >= 1 && tm.tm_mon <= 12 && tm.tm_mday >= 1 &&
-         tm.tm_mday <= 31 && tm.tm_hour < 24 && tm.tm_min < 60 && tm.tm_sec <= 60 && tm.tm_year > 1700 &&
-         tm.tm_year < 2200;
+        ok = parse_fraction(&text, &fraction);
+    ok = ok && parse_zone(&text, &offset) && !*text && is_date(tm.tm_year, tm.tm_mon, tm.tm_mday) &&
+         tm.tm_hour < 24 && tm.tm_min < 60 && tm.tm_sec <= 60 && tm.tm_year > 1700 && tm.tm_year < 2200;
     if (!ok)
         return false;
     tm.tm_year -= 1900;

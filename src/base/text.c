@@ -127,13 +127,22 @@ bool text_int64(const char *text, int64_t *value)
     return true;
 }
 
+/* strtod also takes white space, inf, nan and hexadecimal, none of which is a number to us. */
+static bool starts_decimal(const char *text)
+{
+    if (text[0] == '0' && (text[1] == 'x' || text[1] == 'X'))
+        return false;
+    return isdigit((unsigned char)text[0]) || (text[0] == '.' && isdigit((unsigned char)text[1]));
+}
+
 bool text_double(const char *text, double *value)
 {
     char *end;
-    bool digits = isdigit((unsigned char)text[0]) || ((text[0] == '-' || text[0] == '.') && text[1]);
+    if (!starts_decimal(text[0] == '-' ? text + 1 : text))
+        return false;
     errno = 0;
     double v = strtod(text, &end);
-    if (!digits || errno == ERANGE || *end)
+    if (errno == ERANGE || *end)
         return false;
     *value = v;
     return true;
@@ -147,7 +156,7 @@ struct unit {
 static bool number_with_unit(const char *text, const struct unit *units, double most, double *value)
 {
     char *end;
-    if (!isdigit((unsigned char)text[0]))
+    if (!isdigit((unsigned char)text[0]) || !starts_decimal(text))
         return false;
     double v = strtod(text, &end);
     for (; units->name; units++) {
