@@ -314,16 +314,18 @@ static bool take_value(struct parser *p, struct node *n, const struct known_fiel
     } else if (!n->pattern.re && !n->pattern.exact && k->unit == UNIT_NONE && ordered) {
         n->is_number = plain_unit(t, n, p);
     }
+    if (ordered && n->pattern.re) {
+        fault(p, start, "use ~ with a pattern", "a pattern has no order");
+        return false;
+    }
     text_copy_bytes(text, sizeof text, t);
-    bool scaled = n->pattern.re || scale_value(n, k->unit, text, clock_wall_ns());
-    if (!scaled && n->op != OP_MATCH && n->op != OP_NO_MATCH) {
+    /* Sizes, durations and milliseconds are numbers only; a time can also be looked into as text. */
+    bool as_text = k->unit == UNIT_NONE || (k->unit == UNIT_TIME && n->pattern.re);
+    bool scaled = !n->pattern.re && scale_value(n, k->unit, text, clock_wall_ns());
+    if (!as_text && !scaled && !(k->unit == UNIT_TIME && (n->op == OP_MATCH || n->op == OP_NO_MATCH))) {
         static const char *const wanted[] = {"", "a size, say 10k or 2MiB", "a duration, say 250ms or 15m",
                                              "a duration, say 250ms", "a time, RFC 3339 or -15m"};
         fault(p, start, wanted[k->unit], "`%s` is no value for %s", text, k->name);
-        return false;
-    }
-    if (ordered && n->pattern.re) {
-        fault(p, start, "use ~ with a pattern", "a pattern has no order");
         return false;
     }
     return true;
