@@ -24,7 +24,7 @@ struct visit {
     pthread_t guard;
     bool guarded;
     pthread_mutex_t lock;
-    bool interruptible; /* under the lock: between open and close */
+    bool interruptible; /* under the lock: from open to close */
 };
 
 static const struct broker_ops *driver_of(broker_registry brokers, const char *scheme)
@@ -102,14 +102,14 @@ static enum err visit(struct visit *v, struct sample *sample, struct err_info *e
 {
     const struct broker_ops *ops = v->broker.ops;
     int64_t start = clock_mono_ns();
+    set_interruptible(v, true);
     enum err failed = ops->open(&v->broker, err);
     int64_t opened = clock_mono_ns();
     if (!failed) {
-        set_interruptible(v, true);
         failed = ops->ping(&v->broker, sample, err);
-        set_interruptible(v, false);
         sample->phases.connect = opened - start;
     }
+    set_interruptible(v, false);
     sample->phases.total = clock_mono_ns() - start;
     ops->close(&v->broker);
     return failed;

@@ -143,6 +143,7 @@ static enum err connect_broker(struct session *s, struct err_info *err)
     s->broker.state = calloc(1, s->ops->state_size ? s->ops->state_size : 1);
     if (!s->broker.state)
         return err_set(err, ERR_NOMEM, "no memory for a connection");
+    set_interruptible(s, true);
     return s->ops->open(&s->broker, err);
 }
 
@@ -322,10 +323,8 @@ static void *worker(void *context)
         struct err_info err = {.code = ERR_OK};
         int64_t start = clock_mono_ns();
         enum err e = connect_broker(s, &err);
-        if (!e) {
-            set_interruptible(s, true);
+        if (!e)
             e = s->job.kind == JOB_READ ? run_read(s, &err) : run_watch(s, &err);
-        }
         err.code = e;
         if (atomic_load(&s->cancelled))
             err.code = e = ERR_CANCELLED;

@@ -146,7 +146,7 @@ struct broker_ops {
      * CONFIG (an option the library refuses, named), CANCELLED. */
     enum err (*open)(struct broker *b, struct err_info *err);
     void (*close)(struct broker *b);
-    /* Any thread: makes a blocking hook return soon. */
+    /* Any thread, from before open (state is zeroed then) until close begins: makes a blocking hook return soon. */
     void (*interrupt)(struct broker *b);
 
     /* Lists channels with statistics. pattern: text_glob, NULL all; a plain name must be cheap (describe one). Rates may be

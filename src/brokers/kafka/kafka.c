@@ -144,7 +144,8 @@ static void kafka_close(struct broker *b)
 static void kafka_interrupt(struct broker *b)
 {
     struct kafka_state *s = b->state;
-    (void)!write(s->event_fd, &(uint64_t){1}, sizeof(uint64_t));
+    if (s->event_fd > 0) /* not open yet */
+        (void)!write(s->event_fd, &(uint64_t){1}, sizeof(uint64_t));
 }
 
 static const char *const kafka_schemes[] = {"kafka", "kafkas", NULL};

@@ -59,7 +59,8 @@ static void memory_close(struct broker *b)
 static void memory_interrupt(struct broker *b)
 {
     struct memory_state *s = b->state;
-    (void)!write(s->event_fd, &(uint64_t){1}, sizeof(uint64_t));
+    if (s->event_fd > 0) /* not open yet */
+        (void)!write(s->event_fd, &(uint64_t){1}, sizeof(uint64_t));
 }
 
 static enum err memory_list_channels(struct broker *b, const char *pattern, uint32_t flags,

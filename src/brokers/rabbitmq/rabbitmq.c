@@ -19,7 +19,6 @@ static void rabbit_close(struct broker *b)
 
 static const char *const rabbit_schemes[] = {"rabbitmq", "rabbitmqs", NULL};
 
-/* No interrupt hook: every wait of ours polls wake_fd beside the socket. */
 const struct broker_ops rabbitmq_broker = {
     .name = "rabbitmq",
     .title = "RabbitMQ",
@@ -30,6 +29,7 @@ const struct broker_ops rabbitmq_broker = {
     .path_is_channel = false,
     .open = rabbit_open,
     .close = rabbit_close,
+    .interrupt = rabbit_interrupt,
     .list = rabbit_list,
     .ping = rabbit_ping,
     .read_open = rabbit_read_open,

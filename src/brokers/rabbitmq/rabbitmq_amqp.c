@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/poll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define HEARTBEAT_EVERY_NS (RABBIT_HEARTBEAT_S * NS_PER_S / 2)
@@ -248,6 +249,24 @@ static void note_version(struct rabbit *r)
             rabbit_copy(r->version, sizeof r->version, server->entries[i].value.value.bytes);
 }
 
+static void set_logging_in(struct rabbit *r, bool on)
+{
+    pthread_mutex_lock(&r->login_lock);
+    r->logging_in = on;
+    pthread_mutex_unlock(&r->login_lock);
+}
+
+/* The library's login waits for nobody but the server: a cancel ends it by ending the socket. Later on every wait is ours,
+ * and what is held must still be returned. */
+void rabbit_interrupt(struct broker *b)
+{
+    struct rabbit *r = b->state;
+    pthread_mutex_lock(&r->login_lock);
+    if (r->logging_in && atomic_load(b->cancelled))
+        shutdown(r->fd, SHUT_RDWR);
+    pthread_mutex_unlock(&r->login_lock);
+}
+
 static enum err connect_host(struct broker *b, size_t i, struct err_info *err)
 {
     struct rabbit *r = b->state;
@@ -260,8 +279,13 @@ static enum err connect_host(struct broker *b, size_t i, struct err_info *err)
     if (!r->connection)
         return err_set(err, ERR_NOMEM, "no memory for a connection");
     enum err e = tls ? open_tls(b, host, port, err) : open_plain(b, host, port, err);
-    if (!e)
-        e = login(b, err);
+    if (!e) {
+        set_logging_in(r, true);
+        e = atomic_load(b->cancelled) ? ERR_CANCELLED : login(b, err);
+        set_logging_in(r, false);
+        if (e && atomic_load(b->cancelled))
+            e = err_set(err, ERR_CANCELLED, "cancelled");
+    }
     if (!e) {
         amqp_channel_open(r->connection, RABBIT_CHANNEL);
         e = rabbit_last_reply(b, "opening a channel", err);

@@ -7,6 +7,7 @@
 #include "model/field.h"
 
 #include <amqp.h>
+#include <pthread.h>
 
 #define RABBIT_CHANNEL       1
 #define RABBIT_HEARTBEAT_S   30
@@ -19,6 +20,9 @@ struct rabbit_writer;
 struct rabbit {
     amqp_connection_state_t connection; /* NULL: not open */
     int fd;
+    pthread_mutex_t
+        login_lock;  /* zeroed is unlocked and ready (glibc), since interrupt may come before open */
+    bool logging_in; /* under login_lock: fd is in the library's blocking login */
     bool logged_in;
     bool blocked;    /* connection.blocked: an alarm stops publishers */
     int64_t beat_ns; /* monotonic: when a paused reader owes the next heartbeat */
@@ -36,6 +40,7 @@ struct rabbit {
 
 enum err rabbit_connect(struct broker *b, struct err_info *err);
 void rabbit_disconnect(struct broker *b);
+void rabbit_interrupt(struct broker *b); /* any thread */
 /* Our error for a reply of the library; what: "tap queue", for the sentence. The channel is opened again where the server
  * closed it. ERR_OK for a normal reply. */
 enum err rabbit_reply(struct broker *b, amqp_rpc_reply_t reply, const char *what, struct err_info *err);
