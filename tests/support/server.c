@@ -41,10 +41,10 @@ static void *accept_run(void *arg)
             break;
         pthread_mutex_lock(&s->lock);
         s->connections[i] = (struct server_connection){.server = s, .fd = fd};
+        atomic_fetch_add(&s->accepted, 1); /* before it can answer: who has the answer may count on it */
         if (pthread_create(&s->connections[i].thread, NULL, connection_run, &s->connections[i]))
             abort();
         pthread_mutex_unlock(&s->lock);
-        atomic_fetch_add(&s->accepted, 1);
     }
     return NULL;
 }
