@@ -107,10 +107,10 @@ static enum err next(void *context, struct message *m, struct err_info *err)
     return s->json ? next_of_lines(s, m, err) : next_of_flags(s, m);
 }
 
-/* The dry run reads all of the input, as the sending would, and shows each message. */
+/* The dry run reads all of the input, as the sending would, and shows each message whole: only JSON shows its headers. */
 static int rehearse(struct sending *s)
 {
-    struct encoder encoder = {.registry = s->cli->registry, .encoding = s->json ? ENCODE_PLAIN : ENCODE_JSON};
+    struct encoder encoder = {.registry = s->cli->registry, .encoding = ENCODE_JSON};
     struct err_info err = {.code = ERR_OK};
     struct message m;
     struct buffer out;
@@ -146,7 +146,8 @@ static int send_all(struct sending *s)
         return cli_error(&err);
     if (!cli_flag(s->cli, FLAG_EXECUTE))
         return rehearse(s);
-    return changing_publish(s->cli, &s->to, cli_flag(s->cli, FLAG_PARTITION) ? PUBLISH_EXACT : 0, next, s);
+    return changing_publish(
+        s->cli, &s->to, cli_flag(s->cli, FLAG_PARTITION) ? PUBLISH_EXACT | PUBLISH_PARTITION : 0, next, s);
 }
 
 static int run(struct cli *c)

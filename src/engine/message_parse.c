@@ -13,6 +13,7 @@ struct parse {
     struct err_info *err;
     struct bytes text;
     unsigned depth;
+    bool has_payload; /* any other JSON object would pass for a message with nothing inside: a tombstone */
 };
 
 static enum err wrong(struct parse *p, const char *member, const char *wanted)
@@ -375,8 +376,10 @@ static enum err take_member(struct parse *p, struct message *m, struct names *na
         return take_time(p, json_next(&p->reader), "received", &m->received_ns);
     if (name_is(p, "key"))
         return take_bytes(p, json_next(&p->reader), "key", &m->key);
-    if (name_is(p, "payload"))
+    if (name_is(p, "payload")) {
+        p->has_payload = true;
         return take_bytes(p, json_next(&p->reader), "payload", &m->payload);
+    }
     if (name_is(p, "headers"))
         return take_list(p, json_next(&p->reader), &m->headers);
     if (name_is(p, "properties"))
@@ -402,6 +405,8 @@ enum err message_from_json(struct message *m, struct bytes json, struct arena *a
     }
     if (e != JSON_OBJECT_END || json_next(&p.reader) != JSON_END)
         return wrong(&p, "message", "one object");
+    if (!p.has_payload)
+        return wrong(&p, "payload", "there: without it this is some JSON, not a message");
     m->origin = origin_intern(names.endpoint, names.channel, CHANNEL_ANY);
     return ERR_OK;
 }

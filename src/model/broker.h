@@ -116,8 +116,9 @@ struct publish_sink {
 };
 
 enum publish_flag {
-    PUBLISH_CREATE = 1 << 0, /* create a missing destination; without it that is ERR_NOTFOUND */
-    PUBLISH_EXACT = 1 << 1,  /* keep timestamp and, where it fits, partition of the message */
+    PUBLISH_CREATE = 1 << 0,    /* create a missing destination; without it that is ERR_NOTFOUND */
+    PUBLISH_EXACT = 1 << 1,     /* keep timestamp and, where it fits, partition of the message */
+    PUBLISH_PARTITION = 1 << 2, /* the message's partition or none: one that is not there is ERR_NOTFOUND */
 };
 
 /* ---- groups ---- */

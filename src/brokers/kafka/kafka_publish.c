@@ -219,6 +219,13 @@ enum err kafka_publish_message(struct broker *b, const struct message *m, uint64
     if (p->pending >= WINDOW_MESSAGES ||
         (p->pending && p->pending_bytes + m->key.len + m->payload.len > WINDOW_BYTES))
         return err_set(err, ERR_BUSY, "%zu messages wait for the broker", p->pending);
+    bool wanted = (p->flags & PUBLISH_PARTITION) && m->position.kind == POSITION_PARTITION;
+    if (wanted && (m->position.partition < 0 || m->position.partition >= p->partitions)) {
+        err_set(err, ERR_NOTFOUND, "topic %s has no partition %d", p->topic, m->position.partition);
+        err_where(err, "%s", b->endpoint->name);
+        err_next(err, "its partitions are 0 to %d", p->partitions - 1);
+        return ERR_NOTFOUND;
+    }
     enum err e = headers_of(m, &headers, err);
     return e ? e : produce(b, s->publish, m, token, headers, err);
 }

@@ -94,7 +94,7 @@ static enum err not_found(const char *name, struct err_info *err)
     if (near)
         err_next(err, "did you mean %s?", near);
     else
-        err_next(err, "signalbox ls memory: lists them");
+        err_next(err, "`signalbox ls memory:` lists them");
     if (list)
         channel_list_unref(&list);
     return ERR_NOTFOUND;

@@ -90,7 +90,7 @@ static enum err not_found(struct broker *b, const char *name, struct err_info *e
     err_set(err, ERR_NOTFOUND, "no queue, stream or exchange %s in vhost %s", name,
             b->endpoint->vhost ? b->endpoint->vhost : "/");
     err_where(err, "%s", b->endpoint->name);
-    err_next(err, "signalbox ls %s: lists them", b->endpoint->name);
+    err_next(err, "`signalbox ls %s` lists them", b->endpoint->name);
     if (list && !rabbit_list(b, NULL, READ_INTERNAL, list, NULL))
         names = calloc(list->count + 1, sizeof *names);
     for (size_t i = 0; names && i < list->count; i++)
