@@ -42,71 +42,6 @@ struct prober_thread {
     pthread_t thread;
 };
 
-/* ---- one sample ---- */
-
-static const struct broker_ops *broker_of(const struct cli *c, const struct probe_target *t)
-{
-    for (broker_registry b = c->registry->brokers; *b; b++)
-        for (const char *const *s = (*b)->schemes; *s; s++)
-            if (t->endpoint.url.scheme && strcmp(*s, t->endpoint.url.scheme) == 0)
-                return *b;
-    return NULL;
-}
-
-static bool has_probe(const struct cli *c, const char *kind)
-{
-    for (probe_registry p = c->registry->probes; *p; p++)
-        if (strcmp((*p)->name, kind) == 0)
-            return true;
-    return false;
-}
-
-/* Connect, authenticate, ask for health, leave. */
-static void ask_broker(struct probing *p, const struct probe_target *t, const struct broker_ops *ops,
-                       struct sample *sample)
-{
-    struct err_info err = {.code = ERR_OK};
-    int64_t began = clock_mono_ns();
-    struct broker b = {.ops = ops,
-                       .endpoint = &t->endpoint,
-                       .state = calloc(1, ops->state_size ? ops->state_size : 1),
-                       .cancelled = &p->cancelled,
-                       .wake_fd = p->cancel_fd,
-                       .deadline_ns = began + t->timeout_ns};
-    enum err e = b.state ? ops->open(&b, &err) : err_set(&err, ERR_NOMEM, "no memory for a connection");
-    sample->phases.connect = clock_mono_ns() - began;
-    if (!e)
-        e = ops->ping(&b, sample, &err);
-    sample->phases.total = clock_mono_ns() - began;
-    if (b.state)
-        ops->close(&b);
-    free(b.state);
-    sample->time_ns = clock_wall_ns();
-    if (!e)
-        return;
-    sample->health = HEALTH_DOWN;
-    sample->error = e;
-    text_copy(sample->code, sizeof sample->code, err_name(e));
-    text_copy(sample->reason, sizeof sample->reason, err.text);
-}
-
-static void take_sample(struct probing *p, const struct probe_target *t, struct sample *sample)
-{
-    const struct broker_ops *ops = broker_of(p->cli, t);
-    *sample = (struct sample){.health = HEALTH_UP, .certificate_expires_ns = TIME_NONE};
-    phases_init(&sample->phases);
-    if (ops && !has_probe(p->cli, t->kind))
-        ask_broker(p, t, ops, sample);
-    else
-        probe_once(t, p->cli->registry, p->cancel_fd, sample);
-    if (sample->health == HEALTH_UP && t->slow_ns > 0 && sample->phases.total > t->slow_ns) {
-        char took[32], limit[32];
-        sample->health = HEALTH_DEGRADED;
-        snprintf(sample->reason, sizeof sample->reason, "slow: %s ms, more than %s ms",
-                 text_ms(took, sizeof took, sample->phases.total), text_ms(limit, sizeof limit, t->slow_ns));
-    }
-}
-
 /* ---- one line ---- */
 
 static const char *color_of(enum health h)
@@ -148,7 +83,7 @@ static void *run_once(void *context)
     struct prober_thread *t = context;
     struct probing *p = t->probing;
     for (size_t i; (i = atomic_fetch_add(&p->next, 1)) < p->count && !atomic_load(&p->cancelled);)
-        take_sample(p, &p->targets[i], &p->samples[i]);
+        probe_once(&p->targets[i], p->cli->registry, p->cancel_fd, &p->samples[i]);
     atomic_fetch_sub(&p->running, 1);
     (void)!write(p->done_fd, &(uint64_t){1}, sizeof(uint64_t));
     return NULL;
@@ -163,7 +98,7 @@ static void *run_watch(void *context)
     enum emit e = EMIT_OK;
     while (!atomic_load(&p->cancelled) && e != EMIT_STOP) {
         int64_t next = clock_mono_ns() + target->every_ns;
-        take_sample(p, target, &sample);
+        probe_once(target, p->cli->registry, p->cancel_fd, &sample);
         if (atomic_load(&p->cancelled))
             break;
         put_sample(p, output_line(t->lane), target, &sample);
