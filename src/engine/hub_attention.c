@@ -1,0 +1,77 @@
+/* What needs attention: endpoints and probes that are not well, dead letters that nobody reads. */
+#include "engine/hub_internal.h"
+
+#include "base/text.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static struct hub_attention *attention_row(struct hub *h, enum severity severity, const char *word,
+                                           const char *name, int64_t since_ns)
+{
+    if (h->attention_count == ATTENTION_MOST)
+        return NULL;
+    struct hub_attention *a = &h->attention[h->attention_count++];
+    *a = (struct hub_attention){
+        .severity = severity, .word = word, .name = name, .where = "", .since_ns = since_ns};
+    return a;
+}
+
+static void attend_health(struct hub *h, const struct availability *a, const char *name, const char *where)
+{
+    struct hub_attention *row = NULL;
+    if (a->state == HEALTH_DOWN)
+        row = attention_row(h, SEVERITY_CRIT, "DOWN", name, a->since_ns);
+    else if (a->state == HEALTH_DEGRADED)
+        row = attention_row(h, SEVERITY_WARN, "SLOW", name, a->since_ns);
+    else if (a->state == HEALTH_UNKNOWN && a->change_count) /* it was known before */
+        row = attention_row(h, SEVERITY_WARN, "STALE", name, a->since_ns);
+    if (!row)
+        return;
+    row->where = where;
+    text_copy(row->text, sizeof row->text, a->change_count ? a->changes[0].reason : a->last.reason);
+}
+
+static void attend_dead_letters(struct hub *h, const struct hub_endpoint *e)
+{
+    for (size_t i = 0; e->channels && i < e->channels->count; i++) {
+        const struct channel *c = &e->channels->items[i];
+        if (!c->dead_letters || c->depth <= 0 || c->internal)
+            continue;
+        struct hub_attention *row = attention_row(h, SEVERITY_WARN, "DLQ", c->name, c->filled_since_ns);
+        if (!row)
+            return;
+        char count[32];
+        row->where = e->config->endpoint.name;
+        snprintf(row->text, sizeof row->text, "%s dead letters, %s reading them: t tails, b browses",
+                 text_count(count, sizeof count, (uint64_t)c->depth),
+                 c->consumers > 0 ? "somebody" : "nobody");
+    }
+}
+
+static int by_severity(const void *a, const void *b)
+{
+    const struct hub_attention *x = a, *y = b;
+    if (x->severity != y->severity)
+        return (int)y->severity - (int)x->severity;
+    return x->since_ns < y->since_ns ? -1 : x->since_ns > y->since_ns;
+}
+
+void hub_attend(struct hub *h)
+{
+    h->attention_count = 0;
+    for (size_t i = 0; i < h->endpoint_count; i++) {
+        const struct hub_endpoint *e = &h->endpoints[i];
+        attend_health(h, &e->health, e->config->endpoint.name, e->config->endpoint.text);
+        attend_dead_letters(h, e);
+    }
+    for (size_t i = 0; i < h->probe_count; i++)
+        attend_health(h, &h->probes[i].health, h->probes[i].target->name, h->probes[i].target->endpoint.text);
+    qsort(h->attention, h->attention_count, sizeof *h->attention, by_severity);
+}
+
+size_t hub_attention(const struct hub *h, const struct hub_attention **rows)
+{
+    *rows = h->attention;
+    return h->attention_count;
+}

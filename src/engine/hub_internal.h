@@ -1,0 +1,66 @@
+/* What the hub's files share. Floor 4; private to hub*.c. UI thread only.
+ * hub.c makes and ends it, pumps, and keeps endpoints and probes; hub_tail.c opens and fills tails; hub_attention.c says what
+ * somebody should look at. */
+#ifndef SIGNALBOX_ENGINE_HUB_INTERNAL_H
+#define SIGNALBOX_ENGINE_HUB_INTERNAL_H
+
+#include "engine/hub.h"
+#include "engine/hub_event.h"
+
+#define ATTENTION_MOST     256
+#define TAIL_MOST_SESSIONS 64
+
+struct watch {
+    struct session *session;
+    struct hub_source source;
+};
+
+/* One set of reading sessions with one store generation. */
+struct tail_run {
+    struct tail_run *next; /* in the list of retired ones */
+    uint32_t serial;
+    size_t session_count, ended;
+    struct session *sessions[TAIL_MOST_SESSIONS];
+    struct hub_source sources[TAIL_MOST_SESSIONS];
+    struct channel_name *names; /* of all channels; sessions hold slices of it */
+    size_t *first_channel;      /* of each session: index into names and tail.channels */
+    struct hub_tail tail;
+    int64_t second; /* of the newest per_second slot */
+    uint64_t bytes_this_second, messages_this_second;
+};
+
+struct hub {
+    struct config *config;
+    const struct registry *registry;
+    struct queue *queue;
+    struct queue_item *taken; /* taken from the queue, not yet used up */
+    struct hub_endpoint *endpoints;
+    struct watch *watches;
+    size_t endpoint_count;
+    struct hub_probe *probes;
+    size_t probe_count;
+    struct prober *prober;
+    struct tail_run *tail;
+    struct tail_run *retired;
+    uint32_t serial;
+    struct store *store;
+    struct hub_attention attention[ATTENTION_MOST];
+    size_t attention_count;
+    char notice[240];
+    uint64_t notice_serial;
+    enum severity notice_severity;
+    bool started;
+};
+
+void hub_say(struct hub *h, enum severity severity, const char *text); /* the newest notice */
+void hub_attend(struct hub *h);                                        /* makes the attention rows anew */
+
+/* hub_tail.c. Runs that were replaced stay listed until their sessions have ended. */
+uint32_t hub_tail_event(struct hub *h, struct hub_event *e); /* HUB_ bits */
+void hub_tail_tick(struct hub *h, int64_t now_ns);           /* begins the next second's slot */
+void hub_tail_resume(struct hub *h);                         /* there is room again */
+void hub_tail_reap(struct hub *h);                           /* frees the replaced runs that have ended */
+bool hub_tail_join(struct hub *h); /* all replaced runs; false: one was left behind */
+void hub_tail_free(struct hub *h); /* after they were joined */
+
+#endif

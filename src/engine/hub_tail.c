@@ -1,0 +1,313 @@
+/* The tail: sessions that read into the store, the time line's gaps, and its rates. */
+#include "engine/hub_internal.h"
+
+#include "base/text.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* ---- runs ---- */
+
+static void tail_free(struct tail_run *t)
+{
+    for (size_t i = 0; i < t->session_count; i++)
+        hub_source_free(&t->sources[i]);
+    free(t->names);
+    free(t->first_channel);
+    free(t->tail.channels);
+    free(t);
+}
+
+static bool tail_join(struct tail_run *t)
+{
+    bool all = true;
+    for (size_t i = 0; i < t->session_count; i++)
+        all &= session_join(&t->sessions[i]);
+    return all;
+}
+
+static void tail_cancel(struct tail_run *t)
+{
+    for (size_t i = 0; i < t->session_count; i++)
+        if (t->sessions[i])
+            session_cancel(t->sessions[i]);
+}
+
+static struct tail_run *run_of(struct hub *h, uint32_t serial)
+{
+    if (h->tail && h->tail->serial == serial)
+        return h->tail;
+    struct tail_run *t = h->retired;
+    while (t && t->serial != serial)
+        t = t->next;
+    return t;
+}
+
+void hub_tail_reap(struct hub *h)
+{
+    for (struct tail_run **at = &h->retired; *at;) {
+        struct tail_run *t = *at;
+        if (t->ended < t->session_count) {
+            at = &t->next;
+            continue;
+        }
+        *at = t->next;
+        tail_join(t);
+        tail_free(t);
+    }
+}
+
+bool hub_tail_join(struct hub *h)
+{
+    bool all = true;
+    for (struct tail_run *t = h->retired; t; t = t->next)
+        all &= tail_join(t);
+    return all;
+}
+
+void hub_tail_free(struct hub *h)
+{
+    for (struct tail_run *t = h->retired, *next; t; t = next) {
+        next = t->next;
+        tail_free(t);
+    }
+    h->retired = NULL;
+}
+
+/* ---- what comes ---- */
+
+void hub_tail_tick(struct hub *h, int64_t now_ns)
+{
+    struct tail_run *t = h->tail;
+    if (!t)
+        return;
+    int64_t second = now_ns / NS_PER_S;
+    int64_t steps = second - t->second;
+    if (steps <= 0)
+        return;
+    size_t slots = sizeof t->tail.per_second / sizeof *t->tail.per_second;
+    t->tail.rate = steps == 1 ? (double)t->messages_this_second : 0;
+    t->tail.byte_rate = steps == 1 ? (double)t->bytes_this_second : 0;
+    size_t shift = (size_t)steps < slots ? (size_t)steps : slots;
+    memmove(t->tail.per_second, t->tail.per_second + shift, (slots - shift) * sizeof *t->tail.per_second);
+    memset(t->tail.per_second + slots - shift, 0, shift * sizeof *t->tail.per_second);
+    t->second = second;
+    t->messages_this_second = t->bytes_this_second = 0;
+}
+
+static void store_message(struct hub *h, struct message *m)
+{
+    struct tail_run *t = h->tail;
+    uint16_t *slot = &t->tail.per_second[sizeof t->tail.per_second / sizeof *t->tail.per_second - 1];
+    if (*slot < UINT16_MAX)
+        (*slot)++;
+    t->messages_this_second++;
+    t->bytes_this_second += m->payload.len;
+    t->tail.received++;
+    store_add(h->store, m);
+}
+
+/* A lost or restored connection becomes a row of its own in the time line: a message without a position whose flag says
+ * so would be a lie, so it is a payload from the origin `signalbox`. */
+static void store_gap(struct hub *h, const char *channel, const char *text)
+{
+    struct message gap = {.origin = origin_intern("signalbox", channel, CHANNEL_ANY),
+                          .time_ns = clock_wall_ns(),
+                          .received_ns = clock_wall_ns(),
+                          .payload = bytes_of_text(text)};
+    struct message *sealed = message_seal(&gap, NULL);
+    if (sealed) {
+        h->tail->tail.gap_count++;
+        store_add(h->store, sealed);
+    }
+}
+
+static const char *session_endpoint(const struct tail_run *t, size_t session)
+{
+    return t->tail.channels[t->first_channel[session]].address.endpoint->endpoint.name;
+}
+
+static void note_connection(struct hub *h, size_t session, const struct session_status *before,
+                            const struct session_status *now)
+{
+    const char *name = session_endpoint(h->tail, session);
+    char why[360], text[440];
+    if (now->state == SESSION_BACKOFF && before->state == SESSION_UP) {
+        snprintf(text, sizeof text, "connection lost: %s", err_format(&now->err, why, sizeof why));
+        store_gap(h, name, text);
+    } else if (now->state == SESSION_UP && now->generation > 1 && before->state != SESSION_UP) {
+        store_gap(h, name, "connection restored: what was sent in between is missing here");
+    } else if (now->state == SESSION_ENDED && now->err.code != ERR_OK && now->err.code != ERR_END &&
+               now->err.code != ERR_CANCELLED) {
+        hub_say(h, SEVERITY_CRIT, err_format(&now->err, why, sizeof why));
+        store_gap(h, name, why);
+    }
+}
+
+static void take_tail_status(struct hub *h, size_t session, const struct session_status *status)
+{
+    struct tail_run *t = h->tail;
+    size_t first = t->first_channel[session];
+    size_t end = session + 1 < t->session_count ? t->first_channel[session + 1] : t->tail.channel_count;
+    note_connection(h, session, &t->tail.channels[first].status, status);
+    for (size_t i = first; i < end; i++)
+        t->tail.channels[i].status = *status;
+    t->tail.dropped = 0;
+    for (size_t i = 0; i < t->session_count; i++)
+        t->tail.dropped += (uint64_t)t->tail.channels[t->first_channel[i]].status.progress.dropped;
+}
+
+static uint32_t use_tail(struct hub *h, struct hub_event *e)
+{
+    struct tail_run *t = h->tail;
+    switch (e->kind) {
+    case HUB_EVENT_BATCH:
+        for (size_t i = 0; i < e->batch.count; i++) {
+            store_message(h, e->batch.messages[i]);
+            e->batch.messages[i] = NULL;
+        }
+        break;
+    case HUB_EVENT_STATUS: take_tail_status(h, e->index, &e->status); break;
+    case HUB_EVENT_NOTICE:
+        text_copy(t->tail.channels[t->first_channel[e->index]].notice, sizeof t->tail.channels->notice,
+                  e->notice);
+        hub_say(h, SEVERITY_WARN, e->notice);
+        return HUB_TAIL | HUB_NOTICE;
+    default: break;
+    }
+    return HUB_TAIL;
+}
+
+uint32_t hub_tail_event(struct hub *h, struct hub_event *e)
+{
+    struct tail_run *t = run_of(h, e->serial);
+    if (t && e->kind == HUB_EVENT_STATUS && e->status.state == SESSION_ENDED)
+        t->ended++;
+    return t && t == h->tail ? use_tail(h, e) : 0;
+}
+
+void hub_tail_resume(struct hub *h)
+{
+    struct tail_run *t = h->tail;
+    for (size_t i = 0; t && i < t->session_count; i++)
+        if (t->sessions[i] && hub_source_was_paused(&t->sources[i]))
+            session_resume(t->sessions[i]);
+}
+
+/* ---- opening and closing ---- */
+
+static enum err tail_alloc(struct hub *h, size_t count, struct tail_run **out, struct err_info *err)
+{
+    struct tail_run *t = calloc(1, sizeof *t);
+    if (t) {
+        t->names = calloc(count, sizeof *t->names);
+        t->first_channel = calloc(count, sizeof *t->first_channel);
+        t->tail.channels = calloc(count, sizeof *t->tail.channels);
+    }
+    if (!t || !t->names || !t->first_channel || !t->tail.channels) {
+        if (t)
+            tail_free(t);
+        return err_set(err, ERR_NOMEM, "no memory for a tail");
+    }
+    t->serial = t->tail.serial = ++h->serial;
+    t->second = clock_wall_ns() / NS_PER_S;
+    *out = t;
+    return ERR_OK;
+}
+
+static void group_channels(struct tail_run *t, const struct address *addresses, size_t count, struct hub *h)
+{
+    for (size_t i = 0; i < count; i++) {
+        t->names[i] = addresses[i].channel;
+        t->tail.channels[i].address = addresses[i];
+    }
+    t->tail.channel_count = count;
+    /* Neighbours on one endpoint share a session as far as the driver can: addresses come grouped from the caller or not,
+     * either is right, sharing is only cheaper. */
+    for (size_t i = 0; i < count && t->session_count < TAIL_MOST_SESSIONS;) {
+        size_t most = addresses[i].endpoint->broker->max_channels;
+        size_t n = 1;
+        while (i + n < count && n < most && addresses[i + n].endpoint == addresses[i].endpoint)
+            n++;
+        hub_source_init(&t->sources[t->session_count], h->queue, HUB_SOURCE_TAIL, t->session_count,
+                        t->serial);
+        t->first_channel[t->session_count++] = i;
+        i += n;
+    }
+}
+
+static void start_tail_session(struct hub *h, struct tail_run *t, size_t i, const struct job *like)
+{
+    size_t first = t->first_channel[i];
+    size_t end = i + 1 < t->session_count ? t->first_channel[i + 1] : t->tail.channel_count;
+    struct config_endpoint *c = t->tail.channels[first].address.endpoint;
+    struct job job = *like;
+    job.read.channels = &t->names[first];
+    job.read.channel_count = end - first;
+    struct session_sink sink = hub_source_sink(&t->sources[i]);
+    struct err_info err = {.code = ERR_OK};
+    if (!config_secret(h->config, c, &err))
+        t->sessions[i] = session_start(c->broker, &c->endpoint, &job, &sink, &err);
+    if (t->sessions[i])
+        return;
+    struct session_status status = {.state = SESSION_ENDED, .since_ns = clock_wall_ns(), .err = err};
+    t->ended++;
+    take_tail_status(h, i, &status);
+}
+
+static enum err open_run(struct hub *h, const struct address *addresses, size_t count, const struct job *job,
+                         struct err_info *err)
+{
+    struct tail_run *t = NULL;
+    size_t store_bytes = store_budget(h->store);
+    struct store *fresh = store_new(store_bytes);
+    if (!fresh)
+        return err_set(err, ERR_NOMEM, "no memory for a store");
+    enum err e = tail_alloc(h, count, &t, err);
+    if (e) {
+        store_free(&fresh);
+        return e;
+    }
+    hub_tail_close(h);
+    store_free(&h->store);
+    h->store = fresh;
+    group_channels(t, addresses, count, h);
+    h->tail = t;
+    for (size_t i = 0; i < t->session_count; i++)
+        start_tail_session(h, t, i, job);
+    return ERR_OK;
+}
+
+enum err hub_tail_open(struct hub *h, const struct address *addresses, size_t count, struct start start,
+                       uint32_t flags, struct err_info *err)
+{
+    if (count == 0)
+        return err_set(err, ERR_USAGE, "nothing to tail");
+    struct job job = {
+        .kind = JOB_READ,
+        .reconnect = true,
+        .read = {.mode = READ_TAP, .start = start, .partition = -1, .limit = -1, .flags = flags}};
+    return open_run(h, addresses, count, &job, err);
+}
+
+enum err hub_browse_open(struct hub *h, const struct address *address, int64_t limit, struct err_info *err)
+{
+    struct job job = {.kind = JOB_READ, .read = {.mode = READ_BROWSE, .partition = -1, .limit = limit}};
+    return open_run(h, address, 1, &job, err);
+}
+
+void hub_tail_close(struct hub *h)
+{
+    struct tail_run *t = h->tail;
+    if (!t)
+        return;
+    h->tail = NULL;
+    tail_cancel(t);
+    t->next = h->retired;
+    h->retired = t;
+}
+
+const struct hub_tail *hub_tail(const struct hub *h)
+{
+    return h->tail ? &h->tail->tail : NULL;
+}
