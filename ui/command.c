@@ -9,17 +9,10 @@ enum { ADDRESSES_MOST = 64 };
 
 /* ---- what they do ---- */
 
-/* An endpoint that isn't in the configuration can't join while the console runs: its sessions exist since the start. */
 static bool parse_address(struct screen *s, const char *text, struct address *address)
 {
     struct err_info err = {.code = ERR_OK};
-    struct hub *hub = screen_hub(s);
-    if (strstr(text, "://")) {
-        screen_say(s, SEVERITY_WARN,
-                   "%s: here an address is ENDPOINT/CHANNEL; start signalbox with the URL to add it", text);
-        return false;
-    }
-    if (config_address(hub_config(hub), text, hub_registry(hub)->brokers, address, &err)) {
+    if (hub_address(screen_hub(s), text, address, &err)) {
         screen_say_err(s, &err);
         return false;
     }

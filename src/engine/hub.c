@@ -19,24 +19,33 @@
 
 /* ---- making and ending ---- */
 
+/* Takes up the configuration's next endpoint. */
+static enum err add_endpoint(struct hub *h, struct err_info *err)
+{
+    size_t i = h->endpoint_count;
+    struct hub_endpoint *e = &h->endpoints[i];
+    e->config = &h->config->endpoints[i];
+    e->depth = e->dead = e->lag = COUNT_UNKNOWN;
+    e->in_rate = e->out_rate = -1;
+    enum err code = availability_init(&e->health, 3, 1, 0, WATCH_STALE_NS, err);
+    if (code)
+        return code;
+    hub_source_init(&h->watches[i].source, h->queue, HUB_SOURCE_ENDPOINT, i, 0);
+    h->endpoint_count++;
+    return ERR_OK;
+}
+
+/* There is room for all that can be added later, so that no view's row moves. */
 static enum err init_endpoints(struct hub *h, struct err_info *err)
 {
-    h->endpoint_count = h->config->endpoint_count;
-    h->endpoints = calloc(h->endpoint_count + 1, sizeof *h->endpoints);
-    h->watches = calloc(h->endpoint_count + 1, sizeof *h->watches);
+    h->endpoints = calloc(h->config->endpoint_cap + 1, sizeof *h->endpoints);
+    h->watches = calloc(h->config->endpoint_cap + 1, sizeof *h->watches);
     if (!h->endpoints || !h->watches)
         return err_set(err, ERR_NOMEM, "no memory for the endpoints");
-    for (size_t i = 0; i < h->endpoint_count; i++) {
-        struct hub_endpoint *e = &h->endpoints[i];
-        e->config = &h->config->endpoints[i];
-        e->depth = e->dead = e->lag = COUNT_UNKNOWN;
-        e->in_rate = e->out_rate = -1;
-        enum err code = availability_init(&e->health, 3, 1, 0, WATCH_STALE_NS, err);
-        if (code)
-            return code;
-        hub_source_init(&h->watches[i].source, h->queue, HUB_SOURCE_ENDPOINT, i, 0);
-    }
-    return ERR_OK;
+    enum err e = ERR_OK;
+    while (!e && h->endpoint_count < h->config->endpoint_count)
+        e = add_endpoint(h, err);
+    return e;
 }
 
 static enum err init_probes(struct hub *h, struct err_info *err)
@@ -335,6 +344,17 @@ int64_t hub_wakeup_ns(const struct hub *h)
         return INT64_MAX;
     int64_t in = wall - clock_wall_ns();
     return clock_mono_ns() + (in > 0 ? in : 0) + NS_PER_MS;
+}
+
+enum err hub_address(struct hub *h, const char *text, struct address *address, struct err_info *err)
+{
+    enum err e = config_address(h->config, text, h->registry->brokers, address, err);
+    while (!e && h->endpoint_count < h->config->endpoint_count) {
+        e = add_endpoint(h, err);
+        if (!e && h->started)
+            start_watch(h, h->endpoint_count - 1);
+    }
+    return e;
 }
 
 void hub_refresh(struct hub *h)

@@ -59,6 +59,10 @@ uint32_t hub_pump(struct hub *h, int64_t budget_ns, bool *more);
 int64_t hub_wakeup_ns(const struct hub *h);
 void hub_refresh(struct hub *h); /* list, ping and probe everything now */
 
+/* As config_address; an endpoint given by URL that is new is connected and watched from here on. */
+enum err hub_address(struct hub *h, const char *text, struct address *address,
+                     struct err_info *err) SB_MUST_USE;
+
 size_t hub_endpoint_count(const struct hub *h);
 const struct hub_endpoint *hub_endpoint(const struct hub *h, size_t i);
 size_t hub_probe_count(const struct hub *h);

@@ -106,6 +106,29 @@ static void channels_and_health_arrive(void **state)
     assert_int_equal(hub_endpoint(hub, 0)->health.state, HEALTH_UP);
 }
 
+static bool second_listed(void)
+{
+    return hub_endpoint(hub, 1)->channels != NULL;
+}
+
+/* `:tail URL` of a server that the console was not started with. */
+static void an_endpoint_joins_at_run_time(void **state)
+{
+    (void)state;
+    struct address a;
+    assert_true(pump_until(listed));
+    assert_int_equal(hub_endpoint_count(hub), 1);
+    assert_int_equal(hub_address(hub, "memory:/orders", &a, NULL), ERR_OK);
+    assert_int_equal(hub_endpoint_count(hub), 1); /* that one is there already */
+    assert_int_equal(hub_address(hub, "memory://other/orders", &a, NULL), ERR_OK);
+    assert_int_equal(hub_endpoint_count(hub), 2);
+    assert_string_equal(a.channel.name, "orders");
+    assert_ptr_equal(hub_endpoint(hub, 1)->config, a.endpoint);
+    assert_true(pump_until(second_listed));
+    assert_int_equal(hub_address(hub, "kafcha://h/x", &a, NULL), ERR_USAGE);
+    assert_int_equal(hub_endpoint_count(hub), 2);
+}
+
 static void a_tail_fills_the_store_and_another_replaces_it(void **state)
 {
     (void)state;
@@ -225,6 +248,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(channels_and_health_arrive),
+        TEST(an_endpoint_joins_at_run_time),
         TEST(a_tail_fills_the_store_and_another_replaces_it),
         TEST(credit_loses_nothing),
         TEST(dead_letters_age_from_the_first_look),
