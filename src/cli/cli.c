@@ -112,8 +112,7 @@ static void report_fault(void *context, const char *file, const struct config_fa
 int cli_load_config(struct cli *c)
 {
     struct err_info err = {.code = ERR_OK};
-    if (!config_load(&c->config, cli_text(c, FLAG_CONFIG), c->registry->brokers, c->registry->probes,
-                     report_fault, NULL, &err))
+    if (!config_load(&c->config, cli_text(c, FLAG_CONFIG), c->registry, report_fault, NULL, &err))
         return 0;
     return err.code == ERR_CONFIG ? err_exit_code(ERR_CONFIG) : cli_error(&err);
 }

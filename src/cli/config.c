@@ -51,8 +51,7 @@ static int check(struct cli *c)
     json_array(&f);
     struct check state = {.json = json ? &f : NULL};
     struct err_info err = {.code = ERR_OK};
-    enum err e = config_load(&c->config, cli_text(c, FLAG_CONFIG), c->registry->brokers, c->registry->probes,
-                             report, &state, &err);
+    enum err e = config_load(&c->config, cli_text(c, FLAG_CONFIG), c->registry, report, &state, &err);
     json_array_end(&f);
     if (json) {
         json_write(&w, &out);

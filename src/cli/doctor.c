@@ -74,8 +74,7 @@ static bool check_config(struct doctor *d)
     struct err_info err = {.code = ERR_OK};
     char text[4300], path[4096];
     bool given;
-    if (config_load(&c->config, cli_text(c, FLAG_CONFIG), c->registry->brokers, c->registry->probes, on_fault,
-                    d, &err))
+    if (config_load(&c->config, cli_text(c, FLAG_CONFIG), c->registry, on_fault, d, &err))
         return false;
     if (!c->config.file) {
         snprintf(text, sizeof text, "none at %s", config_path(path, sizeof path, &given) ? path : "$HOME");

@@ -103,7 +103,7 @@ static enum err read_file(const char *path, struct buffer *text, struct err_info
     return e;
 }
 
-static enum err load_text(struct config *c, struct bytes text, broker_registry brokers, probe_registry probes,
+static enum err load_text(struct config *c, struct bytes text, const struct registry *registry,
                           struct config_faults *faults, struct err_info *err)
 {
     const struct config_node *root;
@@ -116,11 +116,11 @@ static enum err load_text(struct config *c, struct bytes text, broker_registry b
     if (!root)
         return ERR_OK;
     config_check_tree(root, faults);
-    e = config_read_tree(c, root, brokers, probes, faults);
+    e = config_read_tree(c, root, registry, faults);
     return e ? err_set(err, e, "the configuration needs too much memory") : ERR_OK;
 }
 
-static enum err load_file(struct config *c, const char *path, broker_registry brokers, probe_registry probes,
+static enum err load_file(struct config *c, const char *path, const struct registry *registry,
                           struct config_faults *faults, struct err_info *err)
 {
     struct buffer text;
@@ -129,7 +129,7 @@ static enum err load_file(struct config *c, const char *path, broker_registry br
     if (e)
         config_fault(faults, NULL, "%s%s%s", err->text, err->next[0] ? "; " : "", err->next);
     else
-        e = load_text(c, buffer_view(&text), brokers, probes, faults, err);
+        e = load_text(c, buffer_view(&text), registry, faults, err);
     buffer_free(&text);
     if (faults->count) {
         e = err_set(err, ERR_CONFIG, "%u fault%s in the configuration", faults->count,
@@ -139,7 +139,7 @@ static enum err load_file(struct config *c, const char *path, broker_registry br
     return e;
 }
 
-enum err config_load(struct config *c, const char *path, broker_registry brokers, probe_registry probes,
+enum err config_load(struct config *c, const char *path, const struct registry *registry,
                      config_report *report, void *context, struct err_info *err)
 {
     struct err_info unused = {.code = ERR_OK};
@@ -158,7 +158,7 @@ enum err config_load(struct config *c, const char *path, broker_registry brokers
     if (!c->file)
         return err_set(err, ERR_NOMEM, "no memory for a configuration");
     struct config_faults faults = {0};
-    e = load_file(c, c->file, brokers, probes, &faults, err);
+    e = load_file(c, c->file, registry, &faults, err);
     config_faults_report(&faults, c->file, report, context);
     return e;
 }

@@ -5,15 +5,7 @@
 #ifndef SIGNALBOX_ENGINE_CONFIG_H
 #define SIGNALBOX_ENGINE_CONFIG_H
 
-#include "model/broker.h"
-#include "model/probe.h"
-
-struct channel_rule { /* endpoints.NAME.channels."PATTERN" */
-    const char *pattern;
-    const char *decode; /* decoder name or NULL */
-    const char *type;
-    const char *dead_letters;
-};
+#include "model/registry.h"
 
 struct config_password { /* where a password is found; at most one is set */
     const char *env, *file, *command;
@@ -23,8 +15,6 @@ struct config_endpoint {
     struct endpoint endpoint;
     const struct broker_ops *broker;
     struct config_password password;
-    const struct channel_rule *rules;
-    size_t rule_count;
 };
 
 struct config {
@@ -61,7 +51,7 @@ enum err config_init(struct config *c, struct err_info *err) SB_MUST_USE;
 bool config_path(char *into, size_t size, bool *given);
 /* path NULL: $SIGNALBOX_CONFIG, else the XDG file, else an empty configuration. Secrets (password_env, password_file,
  * password_command) are resolved lazily by config_secret. ERR_CONFIG after at least one fault was reported. */
-enum err config_load(struct config *c, const char *path, broker_registry brokers, probe_registry probes,
+enum err config_load(struct config *c, const char *path, const struct registry *registry,
                      config_report *report, void *context, struct err_info *err) SB_MUST_USE;
 void config_free(struct config *c);
 /* Adds an endpoint given by URL (without channel) and returns it; the same URL twice is the same endpoint. Its password is

@@ -23,8 +23,8 @@ void config_check_tree(const struct config_node *root, struct config_faults *fau
 bool config_bool(const char *text, bool *value); /* true, false */
 
 /* Fills c from a tree; what the check has refused already is left out silently. config_read.c */
-enum err config_read_tree(struct config *c, const struct config_node *root, broker_registry brokers,
-                          probe_registry probes, struct config_faults *faults);
+enum err config_read_tree(struct config *c, const struct config_node *root, const struct registry *registry,
+                          struct config_faults *faults);
 
 /* address.c: a URL to endpoint and driver or probe. split_channel: the path's last part is a channel, *channel gets it (NULL:
  * none). ERR_USAGE with the nearest scheme. */

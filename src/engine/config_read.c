@@ -14,8 +14,7 @@
 
 struct reading {
     struct config *config;
-    broker_registry brokers;
-    probe_registry probes;
+    const struct registry *registry;
     struct config_faults *faults;
     bool no_memory;
 };
@@ -166,13 +165,34 @@ static bool is_good_name(struct reading *r, const struct config_node *key)
 
 /* ---- endpoints ---- */
 
-static void read_rules(struct reading *r, const struct config_node *map, struct config_endpoint *e)
+static void check_decoder(struct reading *r, const struct config_node *rule)
+{
+    const struct config_node *name = get_kind(rule, "decode", CONFIG_SCALAR);
+    const char *names[32], *near;
+    char all[200] = "";
+    size_t n = 0;
+    for (decoder_registry d = r->registry->decoders; d && *d && n + 1 < sizeof names / sizeof *names; d++) {
+        if (name && strcmp((*d)->name, name->text) == 0)
+            return;
+        names[n++] = (*d)->name;
+        snprintf(all + strlen(all), sizeof all - strlen(all), " %s", (*d)->name);
+    }
+    names[n] = NULL;
+    if (!name)
+        return;
+    near = text_nearest(name->text, names);
+    config_fault(r->faults, name, "decode: this version has no decoder `%.40s`%s%s%s; it has%s", name->text,
+                 near ? "; did you mean `" : "", near ? near : "", near ? "`?" : "", all);
+}
+
+static void read_rules(struct reading *r, const struct config_node *map, struct endpoint *e)
 {
     const struct config_node *channels = get_kind(map, "channels", CONFIG_MAP);
     struct channel_rule *rules = make(r, count_of(channels), sizeof *rules);
     size_t n = 0;
     for (size_t i = 0; rules && i < count_of(channels); i++) {
         const struct config_member *m = &channels->members[i];
+        check_decoder(r, m->value);
         if (m->key->kind == CONFIG_SCALAR)
             rules[n++] = (struct channel_rule){
                 .pattern = m->key->text,
@@ -196,7 +216,8 @@ static bool read_url(struct reading *r, const struct config_node *key, const str
             config_fault(r->faults, key, "`%.60s` has no url; write url: \"SCHEME://HOST:PORT\"", key->text);
         return false;
     }
-    if (config_broker_url(r->config, url->text, r->brokers, &e->endpoint, &e->broker, &channel, &err)) {
+    if (config_broker_url(r->config, url->text, r->registry->brokers, &e->endpoint, &e->broker, &channel,
+                          &err)) {
         report(r, url, &err);
         return false;
     }
@@ -221,7 +242,7 @@ static void read_endpoint(struct reading *r, const struct config_node *key, cons
     read_password(r, map, &e->password);
     read_tls(r, map, &e->endpoint);
     read_options(r, map, &e->endpoint);
-    read_rules(r, map, e);
+    read_rules(r, map, &e->endpoint);
     r->config->endpoint_count++;
 }
 
@@ -327,7 +348,7 @@ static void read_probe(struct reading *r, const struct config_node *key, const s
             config_fault(r->faults, key, "`%.60s` has no url", key->text);
         return;
     }
-    if (config_probe_url(r->config, url->text, r->brokers, r->probes, t, &err)) {
+    if (config_probe_url(r->config, url->text, r->registry->brokers, r->registry->probes, t, &err)) {
         report(r, url, &err);
         return;
     }
@@ -454,10 +475,10 @@ static void read_limits(struct reading *r, const struct config_node *root)
         r->config->store_bytes = (size_t)size;
 }
 
-enum err config_read_tree(struct config *c, const struct config_node *root, broker_registry brokers,
-                          probe_registry probes, struct config_faults *faults)
+enum err config_read_tree(struct config *c, const struct config_node *root, const struct registry *registry,
+                          struct config_faults *faults)
 {
-    struct reading r = {.config = c, .brokers = brokers, .probes = probes, .faults = faults};
+    struct reading r = {.config = c, .registry = registry, .faults = faults};
     read_endpoints(&r, root);
     read_probes(&r, root);
     check_needs(&r, root);

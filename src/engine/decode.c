@@ -33,6 +33,7 @@ struct decode_hint decode_hint_of(const struct message *m, struct decode_hint_te
             text_of(m, "content_type", "content-type", text->content_type, sizeof text->content_type),
         .content_encoding = text_of(m, "content_encoding", "content-encoding", text->content_encoding,
                                     sizeof text->content_encoding),
+        .type = m->origin ? m->origin->type : NULL,
     };
 }
 
@@ -41,9 +42,12 @@ struct decode_choice decode_choose(decoder_registry decoders, const struct messa
     struct decode_hint_text text;
     struct decode_hint hint = decode_hint_of(m, &text);
     struct bytes payload = m->payload.data ? m->payload : BYTES_LITERAL("");
+    const char *rule = m->origin ? m->origin->decode : NULL;
     const struct decoder_ops *named = wanted ? decoder_find(decoders, wanted) : NULL;
     if (named)
         return (struct decode_choice){named, 100, "asked for"};
+    if (rule && (named = decoder_find(decoders, rule)))
+        return (struct decode_choice){named, 100, "the configuration names it for this channel"};
     struct decode_choice best = {NULL, -1, ""};
     /* Who is as sure as that is right: the others need not look, which a tail as JSON feels. */
     for (; *decoders && best.score < SURE; decoders++) {

@@ -242,6 +242,7 @@ static enum err watch_once(struct session *s, struct err_info *err)
         return err_set(err, ERR_NOMEM, "no memory for a list of channels");
     e = s->ops->list(&s->broker, s->job.pattern, s->job.list_flags, list, err);
     if (!e && s->sink.listed) {
+        endpoint_mark_dead_letters(s->endpoint, list);
         channel_list_sort(list);
         s->sink.listed(s->sink.context, list);
     } else {

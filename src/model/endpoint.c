@@ -211,3 +211,31 @@ enum err url_parse(struct url *url, const char *text, struct arena *arena, struc
         return fault(&p, "the address is too long", "shorten it");
     return mark ? parse_query(&p, bytes_slice(rest, (size_t)(mark - rest.data) + 1, rest.len)) : ERR_OK;
 }
+
+const struct channel_rule *endpoint_rule(const struct endpoint *e, const char *channel)
+{
+    for (size_t i = 0; i < e->rule_count; i++)
+        if (text_glob(e->rules[i].pattern, channel))
+            return &e->rules[i];
+    return NULL;
+}
+
+const struct origin *endpoint_origin(const struct endpoint *e, const char *channel, enum channel_kind kind)
+{
+    const struct channel_rule *rule = endpoint_rule(e, channel);
+    struct origin origin = {e->name, channel, kind, rule ? rule->decode : NULL, rule ? rule->type : NULL};
+    return origin_intern_rule(&origin);
+}
+
+void endpoint_mark_dead_letters(const struct endpoint *e, struct channel_list *l)
+{
+    for (size_t r = 0; r < e->rule_count; r++) {
+        const char *name;
+        if (!e->rules[r].dead_letters)
+            continue;
+        enum channel_kind kind = channel_kind_parse(e->rules[r].dead_letters, &name);
+        for (size_t i = 0; i < l->count; i++)
+            if ((kind == CHANNEL_ANY || kind == l->items[i].kind) && strcmp(l->items[i].name, name) == 0)
+                l->items[i].dead_letters = true;
+    }
+}

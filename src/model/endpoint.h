@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "model/channel.h"
 #include "model/message.h"
 
 struct option {
@@ -36,6 +37,14 @@ struct tls_options {
     const char *ca, *cert, *key; /* file names; NULL: default verify paths, no client certificate */
 };
 
+/* What the configuration says of channels whose names match: endpoints.NAME.channels."PATTERN". */
+struct channel_rule {
+    const char *pattern;      /* * and ? */
+    const char *decode;       /* decoder's name; NULL: found out */
+    const char *type;         /* message type; NULL */
+    const char *dead_letters; /* where what could not be handled goes; NULL */
+};
+
 struct endpoint {
     const char *name; /* configured name; for one given by URL the URL without secrets and channel */
     const char *text; /* the URL, without secrets */
@@ -48,9 +57,17 @@ struct endpoint {
     struct tls_options tls;
     const struct option *options; /* handed to the library as they are */
     size_t option_count;
-    const char *management; /* URL of the management API; NULL: driver's default */
+    const char *management;           /* URL of the management API; NULL: driver's default */
+    const struct channel_rule *rules; /* the first pattern that matches counts */
+    size_t rule_count;
 };
 
 const char *endpoint_option(const struct endpoint *e, const char *name); /* NULL: not set */
+/* The channel's rule; NULL: none. */
+const struct channel_rule *endpoint_rule(const struct endpoint *e, const char *channel);
+/* The interned origin of what is read from the channel: it carries the rule's decoder and type. Any thread. */
+const struct origin *endpoint_origin(const struct endpoint *e, const char *channel, enum channel_kind kind);
+/* Channels that a rule names as the place for dead letters become such. */
+void endpoint_mark_dead_letters(const struct endpoint *e, struct channel_list *l);
 
 #endif

@@ -87,9 +87,12 @@ struct origin {
     const char *endpoint;
     const char *channel;
     enum channel_kind kind;
+    const char *decode; /* the decoder that the configuration wants for the channel; NULL: found out */
+    const char *type;   /* and the message type; NULL */
 };
 const struct origin *origin_intern(const char *endpoint, const char *channel,
-                                   enum channel_kind kind); /* any thread */
+                                   enum channel_kind kind);           /* any thread; without a rule */
+const struct origin *origin_intern_rule(const struct origin *wanted); /* copies its strings */
 
 enum position_kind { POSITION_NONE, POSITION_PARTITION, POSITION_OFFSET };
 

@@ -30,36 +30,70 @@ enum channel_kind channel_kind_parse(const char *text, const char **name)
 struct origin_node {
     struct origin origin;
     struct origin_node *next;
-    char text[]; /* endpoint and channel, each with its NUL */
+    char text[]; /* its strings, each with its NUL */
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct origin_node *origins;
-static const struct origin nowhere = {"", "", CHANNEL_ANY};
+static const struct origin nowhere = {"", "", CHANNEL_ANY, NULL, NULL};
 
-static struct origin_node *origin_new(const char *endpoint, const char *channel, enum channel_kind kind)
+static size_t text_size_of(const char *text)
 {
-    size_t a = strlen(endpoint) + 1, b = strlen(channel) + 1;
-    struct origin_node *n = malloc(sizeof *n + a + b);
+    return text ? strlen(text) + 1 : 0;
+}
+
+static const char *put(char **at, const char *text)
+{
+    size_t size = text_size_of(text);
+    char *copy = *at;
+    if (!text)
+        return NULL;
+    memcpy(copy, text, size);
+    *at += size;
+    return copy;
+}
+
+static struct origin_node *origin_new(const struct origin *o)
+{
+    struct origin_node *n = malloc(sizeof *n + text_size_of(o->endpoint) + text_size_of(o->channel) +
+                                   text_size_of(o->decode) + text_size_of(o->type));
     if (!n)
         return NULL;
-    memcpy(n->text, endpoint, a);
-    memcpy(n->text + a, channel, b);
-    n->origin = (struct origin){n->text, n->text + a, kind};
+    char *at = n->text;
+    n->origin.endpoint = put(&at, o->endpoint);
+    n->origin.channel = put(&at, o->channel);
+    n->origin.kind = o->kind;
+    n->origin.decode = put(&at, o->decode);
+    n->origin.type = put(&at, o->type);
     n->next = origins;
     origins = n;
     return n;
 }
 
-const struct origin *origin_intern(const char *endpoint, const char *channel, enum channel_kind kind)
+static bool same_text(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+static bool same_origin(const struct origin *a, const struct origin *b)
+{
+    return a->kind == b->kind && same_text(a->endpoint, b->endpoint) && same_text(a->channel, b->channel) &&
+           same_text(a->decode, b->decode) && same_text(a->type, b->type);
+}
+
+const struct origin *origin_intern_rule(const struct origin *wanted)
 {
     pthread_mutex_lock(&lock);
     struct origin_node *n = origins;
-    while (n && (n->origin.kind != kind || strcmp(n->origin.endpoint, endpoint) != 0 ||
-                 strcmp(n->origin.channel, channel) != 0))
+    while (n && !same_origin(&n->origin, wanted))
         n = n->next;
     if (!n)
-        n = origin_new(endpoint, channel, kind);
+        n = origin_new(wanted);
     pthread_mutex_unlock(&lock);
     return n ? &n->origin : &nowhere;
+}
+
+const struct origin *origin_intern(const char *endpoint, const char *channel, enum channel_kind kind)
+{
+    return origin_intern_rule(&(struct origin){.endpoint = endpoint, .channel = channel, .kind = kind});
 }

@@ -11,6 +11,9 @@ static const struct broker_ops *const brokers[] = {&memory_broker, NULL};
 static const char *const schemes[] = {"http", "https", NULL};
 static const struct probe_ops rest = {.name = "rest", .schemes = schemes};
 static const struct probe_ops *const probes[] = {&rest, NULL};
+static const struct decoder_ops json = {.name = "json"};
+static const struct decoder_ops *const decoders[] = {&json, NULL};
+static const struct registry registry = {.brokers = brokers, .decoders = decoders, .probes = probes};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -23,7 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     if (!config_yaml_parse(bytes_of(data, size), c.arena, &root, &line, &column, &err) && root) {
         config_check_tree(root, faults);
-        (void)config_read_tree(&c, root, brokers, probes, faults);
+        (void)config_read_tree(&c, root, &registry, faults);
         config_faults_report(faults, "", NULL, NULL);
     }
     config_free(&c);

@@ -72,7 +72,7 @@ static enum err take_topic(struct broker *b, struct kafka_read *r, const struct 
     if (e)
         return e;
     struct kafka_topic *t = &r->topics[r->topic_count++];
-    t->origin = origin_intern(b->endpoint->name, name->name, CHANNEL_TOPIC);
+    t->origin = endpoint_origin(b->endpoint, name->name, CHANNEL_TOPIC);
     t->handle = rd_kafka_topic_new(r->rk, name->name, NULL);
     e = t->handle ? take_partitions(r, t, &md->topics[0], request, err)
                   : kafka_fail(b, rd_kafka_last_error(), name->name, err);

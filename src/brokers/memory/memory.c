@@ -146,7 +146,7 @@ static enum err memory_read_open(struct broker *b, const struct read_request *r,
             return not_found(name, err);
         struct cursor *c = &s->cursors[s->cursor_count++];
         text_copy(c->name, sizeof c->name, name);
-        c->origin = origin_intern(b->endpoint->name, name, range.kind);
+        c->origin = endpoint_origin(b->endpoint, name, range.kind);
         c->at = start_of(name, &range, r);
         c->end = s->browse ? range.next : INT64_MAX;
         if (s->browse && c->end > c->at)

@@ -37,7 +37,7 @@ struct rabbit_source *rabbit_source_add(struct broker *b, const char *channel, e
     if (r->source_count == sizeof r->sources / sizeof *r->sources)
         return NULL;
     struct rabbit_source *s = &r->sources[r->source_count++];
-    *s = (struct rabbit_source){.origin = origin_intern(b->endpoint->name, channel, kind)};
+    *s = (struct rabbit_source){.origin = endpoint_origin(b->endpoint, channel, kind)};
     return s;
 }
 

@@ -11,6 +11,7 @@
 #include "decoders/text.h"
 #include "decoders/unwrap.h"
 #include "engine/decode.h"
+#include "model/endpoint.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -236,6 +237,18 @@ static void the_best_guess_wins(void **state)
     assert_string_equal(chosen(BYTES_LITERAL("\x1f\x8b\x08garbage that is no gzip")), "unwrap");
 }
 
+static void a_rule_of_the_configuration_wins(void **state)
+{
+    (void)state;
+    struct channel_rule rule = {.pattern = "raw*", .decode = "text"};
+    struct endpoint e = {.name = "k", .rules = &rule, .rule_count = 1};
+    struct message m = {.payload = BYTES_LITERAL("{}"), .origin = endpoint_origin(&e, "raw1", CHANNEL_TOPIC)};
+    assert_string_equal(decode_choose(decoders, &m, NULL).decoder->name, "text");
+    assert_string_equal(decode_choose(decoders, &m, "hex").decoder->name, "hex");
+    m.origin = endpoint_origin(&e, "other", CHANNEL_TOPIC);
+    assert_string_equal(decode_choose(decoders, &m, NULL).decoder->name, "json");
+}
+
 static void summaries_are_one_scrubbed_line(void **state)
 {
     (void)state;
@@ -271,6 +284,7 @@ int main(void)
         TEST(a_bomb_is_stopped),
         TEST(a_cut_stream_says_so),
         TEST(the_best_guess_wins),
+        TEST(a_rule_of_the_configuration_wins),
         TEST(summaries_are_one_scrubbed_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

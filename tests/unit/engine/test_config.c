@@ -25,6 +25,9 @@ static const struct broker_ops *const brokers[] = {&memory_broker, &vhost_broker
 static const char *const rest_schemes[] = {"http", "https", NULL};
 static const struct probe_ops rest = {.name = "rest", .schemes = rest_schemes};
 static const struct probe_ops *const probes[] = {&rest, NULL};
+static const struct decoder_ops json = {.name = "json"};
+static const struct decoder_ops *const decoders[] = {&json, NULL};
+static const struct registry registry = {.brokers = brokers, .decoders = decoders, .probes = probes};
 
 struct faults {
     unsigned count;
@@ -56,7 +59,7 @@ static enum err load(struct config *c, const char *text, struct faults *faults)
     struct err_info err;
     *faults = (struct faults){0};
     write_file(text, 0600);
-    enum err e = config_load(c, path, brokers, probes, on_fault, faults, &err);
+    enum err e = config_load(c, path, &registry, on_fault, faults, &err);
     unlink(path);
     return e;
 }
@@ -88,7 +91,16 @@ static void test_values(void **state)
     assert_string_equal(e->tls.ca, "/ca.pem");
     assert_int_equal(e->url.host_count, 2);
     assert_string_equal(endpoint_option(e, "fetch.max.bytes"), "5");
-    assert_string_equal(c.endpoints[0].rules[0].dead_letters, "orders.dlt");
+    const struct origin *o = endpoint_origin(e, "orders.eu", CHANNEL_TOPIC);
+    assert_string_equal(o->decode, "json");
+    assert_ptr_equal(o, endpoint_origin(e, "orders.eu", CHANNEL_TOPIC));
+    assert_null(endpoint_origin(e, "orders", CHANNEL_TOPIC)->decode);
+    struct channel_list *l = channel_list_new();
+    (void)channel_list_add(l, "orders.dlt", CHANNEL_TOPIC);
+    (void)channel_list_add(l, "orders.eu", CHANNEL_TOPIC);
+    endpoint_mark_dead_letters(e, l);
+    assert_true(l->items[0].dead_letters && !l->items[1].dead_letters);
+    channel_list_unref(&l);
     assert_int_equal(c.probes[0].every_ns, 250 * NS_PER_MS);
     assert_int_equal(c.probes[0].timeout_ns, 5 * NS_PER_S);
     assert_int_equal(c.probes[0].expect_count, 2);
@@ -118,6 +130,7 @@ static void test_all_faults_at_once(void **state)
                        "    url: \"memory:\"\n"
                        "    production: yes\n"
                        "    production: true\n"
+                       "    channels: {a: {decode: jsn}, b: {decode: protobuf}}\n"
                        "  n: {write: true}\n"
                        "probes:\n"
                        "  p: {url: \"http://x/\", every: 5x, needs: [kk]}\n"
@@ -128,11 +141,13 @@ static void test_all_faults_at_once(void **state)
     expect_fault(&f, 2, 2, 35, "did you mean `write`?");
     expect_fault(&f, 3, 5, 17, "true or false");
     expect_fault(&f, 4, 6, 5, "stands twice");
-    expect_fault(&f, 5, 7, 3, "has no url");
-    expect_fault(&f, 6, 9, 32, "write a duration");
-    expect_fault(&f, 7, 9, 44, "did you mean `k`?");
-    expect_fault(&f, 8, 10, 1, "did you mean `limits`?");
-    assert_int_equal(f.count, 9);
+    expect_fault(&f, 5, 7, 27, "did you mean `json`?");
+    expect_fault(&f, 6, 7, 45, "no decoder `protobuf`; it has json");
+    expect_fault(&f, 7, 8, 3, "has no url");
+    expect_fault(&f, 8, 10, 32, "write a duration");
+    expect_fault(&f, 9, 10, 44, "did you mean `k`?");
+    expect_fault(&f, 10, 11, 1, "did you mean `limits`?");
+    assert_int_equal(f.count, 11);
     config_free(&c);
 }
 
@@ -207,7 +222,7 @@ static void test_missing_file(void **state)
     struct config c;
     struct faults f = {0};
     struct err_info err;
-    assert_int_equal(config_load(&c, "/nonexistent/x.yaml", brokers, probes, on_fault, &f, &err), ERR_CONFIG);
+    assert_int_equal(config_load(&c, "/nonexistent/x.yaml", &registry, on_fault, &f, &err), ERR_CONFIG);
     assert_int_equal(f.count, 1);
     config_free(&c);
 }
