@@ -241,7 +241,7 @@ static int json_sniff(struct bytes in, const struct decode_hint *hint, const cha
         return list ? 95 : 60;
     }
     *why = list ? "begins like JSON, but breaks off or is malformed" : "does not read as JSON";
-    return list && events > 2 ? 55 : 0;
+    return !list ? 0 : events > 2 ? 55 : 5;
 }
 
 /* ---- find: walks the text, building nothing ---- */
@@ -357,6 +357,7 @@ static enum err json_find(struct bytes in, const struct field_path *path, field_
 
 const struct decoder_ops json_decoder = {
     .name = "json",
+    .hidden = "\"[redacted]\"",
     .sniff = json_sniff,
     .decode = json_decode,
     .find = json_find,

@@ -229,4 +229,10 @@ static int unwrap_sniff(struct bytes in, const struct decode_hint *hint, const c
     }
 }
 
-const struct decoder_ops unwrap_decoder = {.name = "unwrap", .sniff = unwrap_sniff, .decode = unwrap_decode};
+const struct decoder_ops unwrap_decoder = {
+    .name = "unwrap",
+    .hidden = "\"[redacted]\"", /* only JSON has fields outside of what is wrapped */
+    .wraps = true,
+    .sniff = unwrap_sniff,
+    .decode = unwrap_decode,
+};

@@ -63,19 +63,25 @@ void regex_free(struct regex **rp)
     free(re);
 }
 
-bool regex_match(const struct regex *re, struct bytes subject, size_t *start, size_t *end)
+enum regex_found regex_find(const struct regex *re, struct bytes subject, size_t from, size_t *start,
+                            size_t *end)
 {
-    if (!subject.data)
-        return false;
+    if (!subject.data || from > subject.len)
+        return REGEX_NONE;
     pcre2_match_data *data = pcre2_match_data_create(1, NULL);
     if (!data)
-        return false;
-    int n = pcre2_match(re->code, subject.data, subject.len, 0, 0, data, re->context);
+        return REGEX_UNSURE;
+    int n = pcre2_match(re->code, subject.data, subject.len, from, 0, data, re->context);
     const PCRE2_SIZE *at = pcre2_get_ovector_pointer(data);
     if (n >= 0 && start)
         *start = at[0];
     if (n >= 0 && end)
         *end = at[1];
     pcre2_match_data_free(data);
-    return n >= 0;
+    return n >= 0 ? REGEX_FOUND : n == PCRE2_ERROR_NOMATCH ? REGEX_NONE : REGEX_UNSURE;
+}
+
+bool regex_match(const struct regex *re, struct bytes subject, size_t *start, size_t *end)
+{
+    return regex_find(re, subject, 0, start, end) == REGEX_FOUND;
 }

@@ -8,6 +8,7 @@
 char *text_copy(char *into, size_t size, const char *from);
 char *text_copy_bytes(char *into, size_t size, struct bytes from);
 bool text_starts(const char *text, const char *prefix);
+char *text_lower(char *text);                         /* ASCII, in place; returns text */
 bool text_equal_nocase(const char *a, const char *b); /* ASCII */
 /* Shell-like pattern: * and ?; "" and NULL match everything. */
 bool text_glob(const char *pattern, const char *text);

@@ -169,6 +169,7 @@ static int start_source(struct run *r, struct source *s)
                  .partition = (int32_t)cli_number(g->cli, FLAG_PARTITION, -1),
                  .limit = g->scan_limit,
                  .flags = read_flags(g->cli)},
+        .redaction = g->whole ? NULL : g->cli->config.redaction,
         .timeout_ns = cli_number(g->cli, FLAG_TIMEOUT, 0),
     };
     struct session_sink sink = {

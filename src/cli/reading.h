@@ -16,6 +16,7 @@ struct reading {
     const char *expression; /* filter; NULL: all */
     int fd;                 /* where the lines go */
     bool progress;
+    bool whole; /* also what the configuration's `redact` hides: for archives */
     /* Appends one message; on a worker, several at once, unless there is one address alone. */
     void (*encode)(void *context, struct buffer *out, const struct message *m);
     void *context;

@@ -43,6 +43,7 @@ void config_free(struct config *c)
     if (!c->arena)
         return;
     wipe_passwords(c);
+    redaction_free(&c->redaction);
     arena_free(c->arena);
     free(c->arena);
     *c = (struct config){0};

@@ -5,6 +5,7 @@
 #ifndef SIGNALBOX_ENGINE_CONFIG_H
 #define SIGNALBOX_ENGINE_CONFIG_H
 
+#include "engine/redact.h"
 #include "model/registry.h"
 
 struct config_password { /* where a password is found; at most one is set */
@@ -25,6 +26,7 @@ struct config {
     size_t probe_count;
     const struct config_password *probe_passwords; /* as many as the file has probes, in their order */
     const char *const *schemas;                    /* NULL-terminated; NULL none */
+    struct redaction *redaction;                   /* NULL: nothing is hidden */
     const char *theme;                             /* NULL: default */
     size_t store_bytes;
     struct arena *arena; /* owns every string above */

@@ -438,15 +438,44 @@ static void check_needs(struct reading *r, const struct config_node *root)
 
 /* ---- the rest ---- */
 
-/* What should be hidden must not be shown because a version cannot hide it: better no start than a leak. */
+static const struct config_node *redact_value(const struct config_node *item, enum redact_kind *kind)
+{
+    static const char *const words[] = {"field", "header", "regex"};
+    const struct config_node *found = NULL;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        const struct config_node *value = get_kind(item, words[i], CONFIG_SCALAR);
+        if (value && found)
+            return NULL;
+        if (value) {
+            found = value;
+            *kind = (enum redact_kind)i;
+        }
+    }
+    return found && *found->text ? found : NULL;
+}
+
+/* What should be hidden must not be shown because a rule is faulty: any fault refuses the file. */
 static void read_redact(struct reading *r, const struct config_node *root)
 {
     const struct config_node *list = get_kind(root, "redact", CONFIG_LIST);
-    if (count_of(list) > 0)
-        config_fault(
-            r->faults, list,
-            "this version cannot hide anything, so it does not start with rules that say what to hide; "
-            "take `redact` out to see everything");
+    struct redact_rule *rules = make(r, count_of(list), sizeof *rules);
+    struct err_info err = {.code = ERR_OK};
+    size_t faulty = 0;
+    for (size_t i = 0; rules && i < count_of(list); i++) {
+        const struct config_node *item = list->members[i].value;
+        const struct config_node *value = redact_value(item, &rules[i].kind);
+        if (!value) {
+            config_fault(r->faults, item,
+                         "redact: a rule is one of field: PATH, header: NAME, regex: PATTERN");
+            return;
+        }
+        rules[i].text = value->text;
+    }
+    if (!rules || !count_of(list))
+        return;
+    r->config->redaction = redaction_new(rules, count_of(list), r->registry->decoders, &faulty, &err);
+    if (!r->config->redaction)
+        report(r, redact_value(list->members[faulty].value, &rules[faulty].kind), &err);
 }
 
 static void read_schemas(struct reading *r, const struct config_node *root)

@@ -242,6 +242,7 @@ static void start_tail_session(struct hub *h, struct tail_run *t, size_t i, cons
     size_t end = i + 1 < t->session_count ? t->first_channel[i + 1] : t->tail.channel_count;
     struct config_endpoint *c = t->tail.channels[first].address.endpoint;
     struct job job = *like;
+    job.redaction = h->config->redaction;
     job.read.channels = &t->names[first];
     job.read.channel_count = end - first;
     struct session_sink sink = hub_source_sink(&t->sources[i]);

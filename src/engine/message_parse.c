@@ -407,6 +407,8 @@ enum err message_from_json(struct message *m, struct bytes json, struct arena *a
         return wrong(&p, "message", "one object");
     if (!p.has_payload)
         return wrong(&p, "payload", "there: without it this is some JSON, not a message");
+    if (message_check_whole(m, err))
+        return ERR_REFUSED;
     m->origin = origin_intern(names.endpoint, names.channel, CHANNEL_ANY);
     return ERR_OK;
 }

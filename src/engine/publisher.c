@@ -74,7 +74,9 @@ static enum err hand_all_over(struct publisher *p, struct err_info *err)
     while (!(e = p->job.next(p->job.context, &m, err))) {
         if (atomic_load(&p->cancelled))
             return err_set(err, ERR_CANCELLED, "cancelled");
-        e = hand_over(p, &m, err);
+        e = message_check_whole(&m, err);
+        if (!e)
+            e = hand_over(p, &m, err);
         if (e)
             return e;
         p->result.handed++;

@@ -40,6 +40,7 @@ struct session {
 
     /* worker only */
     struct broker broker;
+    struct redactor *redactor; /* NULL: nothing is hidden */
     struct session_status status;
     bool paused;
     bool stop_emitted;
@@ -75,7 +76,7 @@ static enum emit on_message(void *context, const struct message *m)
 {
     struct session *s = context;
     s->emitted++;
-    enum emit e = s->sink.message(s->sink.context, m);
+    enum emit e = s->sink.message(s->sink.context, s->redactor ? redactor_apply(s->redactor, m) : m);
     s->paused = e == EMIT_PAUSE;
     s->stop_emitted |= e == EMIT_STOP;
     return e;
@@ -345,6 +346,7 @@ static void session_free(struct session *s)
 {
     if (s->wake_fd >= 0)
         close(s->wake_fd);
+    redactor_free(&s->redactor);
     pthread_mutex_destroy(&s->lock);
     pthread_cond_destroy(&s->ended_cond);
     free(s);
@@ -379,8 +381,10 @@ struct session *session_start(const struct broker_ops *ops, const struct endpoin
     pthread_cond_init(&s->ended_cond, &attr);
     pthread_condattr_destroy(&attr);
     s->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (s->wake_fd < 0 || !start_thread(s)) {
-        err_set(err, ERR_FAILED, "no thread or descriptor for a session with %s", endpoint->name);
+    if (job->redaction)
+        s->redactor = redactor_new(job->redaction);
+    if (s->wake_fd < 0 || (job->redaction && !s->redactor) || !start_thread(s)) {
+        err_set(err, ERR_FAILED, "no thread, memory or descriptor for a session with %s", endpoint->name);
         session_free(s);
         return NULL;
     }

@@ -6,6 +6,7 @@
 #ifndef SIGNALBOX_ENGINE_SESSION_H
 #define SIGNALBOX_ENGINE_SESSION_H
 
+#include "engine/redact.h"
 #include "model/broker.h"
 
 enum session_state { SESSION_CONNECTING, SESSION_UP, SESSION_BACKOFF, SESSION_ENDED };
@@ -39,9 +40,10 @@ enum job_kind {
 
 struct job {
     enum job_kind kind;
-    bool reconnect;           /* go on after RETRY errors; always true makes sense for the console */
-    struct read_request read; /* JOB_READ; strings must outlive the session */
-    const char *pattern;      /* JOB_WATCH: channels to list, NULL all */
+    bool reconnect;                    /* go on after RETRY errors; always true makes sense for the console */
+    struct read_request read;          /* JOB_READ; strings must outlive the session */
+    const struct redaction *redaction; /* JOB_READ: what is hidden; NULL: nothing, as archives need it */
+    const char *pattern;               /* JOB_WATCH: channels to list, NULL all */
     uint32_t list_flags;
     int64_t every_ns, timeout_ns; /* JOB_WATCH */
 };

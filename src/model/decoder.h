@@ -14,6 +14,9 @@ struct decode_hint {
 
 struct decoder_ops {
     const char *name; /* "json": also the word of --as and of `format` in the JSON */
+    /* What takes the place of a value that is to be hidden, in the format's own words; NULL: it gives no fields. */
+    const char *hidden;
+    bool wraps; /* takes a wrapping off: the bytes show nothing of what is inside */
     /* How well the bytes look like this format, 0 (cannot be) to 100 (certainly), with the reason in one static sentence
      * that the inspector shows. Looks at no more than the first 64 KiB. */
     int (*sniff)(struct bytes in, const struct decode_hint *hint, const char **why);

@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-const char *const message_flag_names[MESSAGE_FLAGS] = {"redelivered", "duplicate", "uncommitted",
-                                                       "truncated"};
+const char *const message_flag_names[MESSAGE_FLAGS] = {"redelivered", "duplicate", "uncommitted", "truncated",
+                                                       "redacted"};
 
 static const char *const value_names[VALUE_TYPES] = {
     [VALUE_VOID] = "void",       [VALUE_BOOL] = "bool",           [VALUE_INT8] = "int8",
@@ -223,4 +223,16 @@ char *position_text(struct position p, char *into, size_t size)
     case POSITION_NONE: into[0] = '\0';
     }
     return into;
+}
+
+enum err message_check_whole(const struct message *m, struct err_info *err)
+{
+    if (!(m->flags & (MESSAGE_TRUNCATED | MESSAGE_REDACTED)))
+        return ERR_OK;
+    bool redacted = m->flags & MESSAGE_REDACTED;
+    err_set(err, ERR_REFUSED, "the message is %s: it is not what its sender sent",
+            redacted ? "redacted" : "truncated");
+    err_next(err, redacted ? "take it from an archive (export FILE.sba), which keeps what `redact` hides"
+                           : "take it from its source");
+    return ERR_REFUSED;
 }

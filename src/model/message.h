@@ -109,7 +109,8 @@ enum message_flag {
     MESSAGE_DUPLICATE = 1 << 1,   /* found by signalbox */
     MESSAGE_UNCOMMITTED = 1 << 2, /* seen only because --uncommitted: open or aborted transaction */
     MESSAGE_TRUNCATED = 1 << 3,   /* cut by a limit of ours; never resent */
-    MESSAGE_FLAGS = 4             /* how many there are */
+    MESSAGE_REDACTED = 1 << 4,    /* the configuration's `redact` hid something; never resent */
+    MESSAGE_FLAGS = 5             /* how many there are */
 };
 extern const char *const message_flag_names[MESSAGE_FLAGS];
 
@@ -133,7 +134,9 @@ struct message {
 struct message *message_seal(const struct message *borrowed, struct err_info *err) SB_MUST_USE;
 struct message *message_ref(struct message *m); /* sealed only; returns m */
 void message_unref(struct message **m);         /* nulls *m; NULL inside is allowed */
-size_t message_size(const struct message *m);   /* bytes of the payload */
+/* ERR_REFUSED for one that is not what its sender sent (cut, redacted): it must not be sent again. */
+enum err message_check_whole(const struct message *m, struct err_info *err) SB_MUST_USE;
+size_t message_size(const struct message *m); /* bytes of the payload */
 /* First header or property of that name; NULL where there is none. */
 const struct value *headers_find(struct headers headers, struct bytes name);
 const char *value_type_name(enum value_type type); /* "int32", as in the JSON */

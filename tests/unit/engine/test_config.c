@@ -141,8 +141,8 @@ static void test_all_faults_at_once(void **state)
     expect_fault(&f, 2, 2, 35, "did you mean `write`?");
     expect_fault(&f, 3, 5, 17, "true or false");
     expect_fault(&f, 4, 6, 5, "stands twice");
-    expect_fault(&f, 5, 7, 27, "did you mean `json`?");
-    expect_fault(&f, 6, 7, 45, "no decoder `protobuf`; it has json");
+    expect_fault(&f, 5, 7, 28, "did you mean `json`?");
+    expect_fault(&f, 6, 7, 46, "no decoder `protobuf`; it has json");
     expect_fault(&f, 7, 8, 3, "has no url");
     expect_fault(&f, 8, 10, 32, "write a duration");
     expect_fault(&f, 9, 10, 44, "did you mean `k`?");
@@ -186,14 +186,20 @@ static void test_odd_files(void **state)
     }
 }
 
-/* What says what to hide is refused as long as nothing hides it. */
-static void test_redact_is_refused_not_ignored(void **state)
+/* A rule that hides nothing because it is faulty refuses the file. */
+static void test_faulty_redact_is_refused(void **state)
 {
     (void)state;
     struct config c;
     struct faults f;
-    assert_int_equal(load(&c, "redact: [{header: authorization}]\n", &f), ERR_CONFIG);
-    assert_int_equal(f.count, 1);
+    assert_int_equal(load(&c, "redact: [{header: authorization}]\n", &f), ERR_OK);
+    assert_non_null(c.redaction);
+    config_free(&c);
+    assert_int_equal(load(&c, "redact:\n  - {regex: \"4[0-9\"}\n", &f), ERR_CONFIG);
+    expect_fault(&f, 0, 2, 13, "no regular expression");
+    config_free(&c);
+    assert_int_equal(load(&c, "redact: [{header: a, field: b}]\n", &f), ERR_CONFIG);
+    expect_fault(&f, 0, 1, 10, "one of field");
     config_free(&c);
     assert_int_equal(load(&c, "redact: []\n", &f), ERR_OK);
     config_free(&c);
@@ -362,7 +368,7 @@ int main(void)
         cmocka_unit_test(test_values),
         cmocka_unit_test(test_all_faults_at_once),
         cmocka_unit_test(test_odd_files),
-        cmocka_unit_test(test_redact_is_refused_not_ignored),
+        cmocka_unit_test(test_faulty_redact_is_refused),
         cmocka_unit_test(test_aliases_are_bounded),
         cmocka_unit_test(test_missing_file),
         cmocka_unit_test(test_secrets),

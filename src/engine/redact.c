@@ -1,0 +1,423 @@
+#include "engine/redact.h"
+
+#include "base/arena.h"
+#include "base/buffer.h"
+#include "base/limits.h"
+#include "base/regex.h"
+#include "base/text.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define HIDDEN        "[redacted]"
+#define HIDDEN_UNREAD "[redacted: cannot be read to its end, so that its fields cannot be told apart]"
+#define PATH_MOST     1024
+
+struct rule {
+    enum redact_kind kind;
+    const char *text;
+    struct bytes
+        needle; /* FIELD: stands in every payload that has such a field, unless escaped; empty: none known */
+    struct regex *re; /* REGEX */
+};
+
+struct redaction {
+    decoder_registry decoders;
+    size_t count;
+    struct rule rules[];
+};
+
+struct redactor {
+    const struct redaction *rules;
+    struct arena arena; /* what was hidden of one message */
+    struct message out;
+    bool changed, failed;
+};
+
+/* ---- compiling ---- */
+
+/* The longest run without a wildcard or a dot. */
+static struct bytes needle_of(const char *pattern)
+{
+    struct bytes best = BYTES_LITERAL("");
+    while (*pattern) {
+        size_t len = strcspn(pattern, "*?.");
+        if (len > best.len)
+            best = bytes_of(pattern, len);
+        pattern += len + (pattern[len] != '\0');
+    }
+    return best;
+}
+
+struct redaction *redaction_new(const struct redact_rule *rules, size_t count, decoder_registry decoders,
+                                size_t *faulty, struct err_info *err)
+{
+    struct redaction *r = calloc(1, sizeof *r + count * sizeof *r->rules);
+    if (!r) {
+        err_set(err, ERR_NOMEM, "no memory for rules");
+        return NULL;
+    }
+    r->decoders = decoders;
+    for (size_t i = 0; i < count; i++) {
+        struct rule *rule = &r->rules[r->count++];
+        *rule =
+            (struct rule){.kind = rules[i].kind, .text = rules[i].text, .needle = needle_of(rules[i].text)};
+        if (rule->kind == REDACT_REGEX && !(rule->re = regex_new(bytes_of_text(rule->text), false, err))) {
+            *faulty = i;
+            redaction_free(&r);
+            return NULL;
+        }
+    }
+    return r;
+}
+
+void redaction_free(struct redaction **rp)
+{
+    struct redaction *r = *rp;
+    *rp = NULL;
+    for (size_t i = 0; r && i < r->count; i++)
+        regex_free(&r->rules[i].re);
+    free(r);
+}
+
+struct redactor *redactor_new(const struct redaction *rules)
+{
+    struct redactor *r = calloc(1, sizeof *r);
+    if (r) {
+        r->rules = rules;
+        arena_init(&r->arena, 4 * LIMIT_MESSAGE);
+    }
+    return r;
+}
+
+void redactor_free(struct redactor **rp)
+{
+    if (*rp)
+        arena_free(&(*rp)->arena);
+    free(*rp);
+    *rp = NULL;
+}
+
+/* ---- text: what a regular expression matches ---- */
+
+static struct bytes hide_whole(struct redactor *r)
+{
+    r->changed = true;
+    return BYTES_LITERAL(HIDDEN);
+}
+
+/* A search that ran into its limits may have missed something: all of it goes. */
+static struct bytes hide_rule(struct redactor *r, const struct rule *rule, struct bytes in)
+{
+    struct buffer out;
+    size_t start, end, done = 0, from = 0;
+    enum regex_found found;
+    buffer_init(&out, 4 * LIMIT_MESSAGE);
+    while ((found = regex_find(rule->re, in, from, &start, &end)) == REGEX_FOUND) {
+        from = end;
+        if (start == end) { /* an empty match hides nothing */
+            if (++from > in.len)
+                break;
+            continue;
+        }
+        buffer_bytes(&out, bytes_slice(in, done, start - done));
+        buffer_text(&out, HIDDEN);
+        done = end;
+    }
+    struct bytes hidden = in;
+    if (found == REGEX_UNSURE) {
+        hidden = hide_whole(r);
+    } else if (done) {
+        buffer_bytes(&out, bytes_slice(in, done, in.len - done));
+        hidden = out.failed ? BYTES_NULL : arena_copy(&r->arena, buffer_view(&out));
+        r->changed = true;
+        if (!hidden.data)
+            hidden = hide_whole(r);
+    }
+    buffer_free(&out);
+    return hidden;
+}
+
+static struct bytes hide_matches(struct redactor *r, struct bytes in)
+{
+    for (size_t i = 0; in.len && i < r->rules->count; i++)
+        if (r->rules->rules[i].re)
+            in = hide_rule(r, &r->rules->rules[i], in);
+    return in;
+}
+
+static bool matches(const struct redactor *r, struct bytes text)
+{
+    for (size_t i = 0; i < r->rules->count; i++)
+        if (r->rules->rules[i].re && regex_find(r->rules->rules[i].re, text, 0, NULL, NULL) != REGEX_NONE)
+            return true;
+    return false;
+}
+
+/* ---- headers ---- */
+
+static bool names_header(const struct redactor *r, struct bytes name)
+{
+    char lower[256], pattern[256];
+    if (!name.data)
+        return false;
+    text_lower(text_copy_bytes(lower, sizeof lower, name));
+    for (size_t i = 0; i < r->rules->count; i++)
+        if (r->rules->rules[i].kind == REDACT_HEADER &&
+            text_glob(text_lower(text_copy(pattern, sizeof pattern, r->rules->rules[i].text)), lower))
+            return true;
+    return false;
+}
+
+static struct headers hide_headers(struct redactor *r, struct headers in, unsigned depth);
+
+static struct value hidden_value(struct redactor *r, enum value_type type)
+{
+    return (struct value){.type = type == VALUE_BYTES ? VALUE_BYTES : VALUE_STRING, .bytes = hide_whole(r)};
+}
+
+static bool number_matches(const struct redactor *r, const struct value *v)
+{
+    char text[32];
+    bool is_unsigned = v->type >= VALUE_UINT8 && v->type <= VALUE_UINT64;
+    int n = is_unsigned ? snprintf(text, sizeof text, "%" PRIu64, v->u)
+                        : snprintf(text, sizeof text, "%" PRId64, v->i);
+    return matches(r, bytes_of(text, (size_t)n));
+}
+
+static struct value hide_value(struct redactor *r, const struct value *in, unsigned depth)
+{
+    struct value out = *in;
+    switch (in->type) {
+    case VALUE_STRING:
+    case VALUE_BYTES: out.bytes = hide_matches(r, in->bytes); return out;
+    case VALUE_ARRAY:
+    case VALUE_TABLE: {
+        struct headers list = hide_headers(r, (struct headers){in->list.items, in->list.count}, depth + 1);
+        out.list.items = list.items;
+        out.list.count = list.count;
+        return out;
+    }
+    case VALUE_INT8:
+    case VALUE_INT16:
+    case VALUE_INT32:
+    case VALUE_INT64:
+    case VALUE_UINT8:
+    case VALUE_UINT16:
+    case VALUE_UINT32:
+    case VALUE_UINT64: return number_matches(r, in) ? hidden_value(r, in->type) : out;
+    default: return out;
+    }
+}
+
+static struct headers hide_headers(struct redactor *r, struct headers in, unsigned depth)
+{
+    if (!in.count)
+        return in;
+    struct header *items =
+        depth <= LIMIT_HEADER_DEPTH ? arena_alloc(&r->arena, in.count * sizeof *items) : NULL;
+    r->failed |= !items;
+    for (uint32_t i = 0; items && i < in.count; i++) {
+        const struct header *h = &in.items[i];
+        items[i].name = h->name;
+        items[i].value =
+            names_header(r, h->name) ? hidden_value(r, h->value.type) : hide_value(r, &h->value, depth);
+    }
+    return (struct headers){items, items ? in.count : 0};
+}
+
+/* ---- fields of a payload ---- */
+
+struct edit { /* of the payload's own bytes, in ascending order */
+    size_t offset, length;
+};
+
+struct walk {
+    struct redactor *r;
+    const struct field_tree *tree;
+    unsigned depth; /* of payloads inside payloads */
+    struct edit *edits;
+    size_t count, cap;
+    char path[PATH_MOST];
+    size_t ends[LIMIT_DECODE_DEPTH + LIMIT_UNWRAP_LAYERS + 8]; /* of the path, by depth */
+};
+
+/* A rule holds for the path and for each of its tails: card.* for orders.card.number. */
+static bool names_field(const struct walk *w)
+{
+    for (size_t i = 0; i < w->r->rules->count; i++) {
+        const struct rule *rule = &w->r->rules->rules[i];
+        if (rule->kind != REDACT_FIELD)
+            continue;
+        for (const char *tail = w->path; tail; tail = strchr(tail, '.') ? strchr(tail, '.') + 1 : NULL)
+            if (text_glob(rule->text, tail))
+                return true;
+    }
+    return false;
+}
+
+/* What is inside a layer has no bytes of its own in the payload: what wraps it goes. */
+static void hide_node(struct walk *w, uint32_t node)
+{
+    const struct field *f = &w->tree->nodes[node];
+    while (f->layer && f->parent != UINT32_MAX)
+        f = &w->tree->nodes[f->parent];
+    size_t last = w->count ? w->edits[w->count - 1].offset + w->edits[w->count - 1].length : 0;
+    if (w->count && f->offset < last)
+        return;
+    if (w->count == w->cap) {
+        size_t cap = w->cap ? w->cap * 2 : 16;
+        struct edit *edits = reallocarray(w->edits, cap, sizeof *edits);
+        if (!edits) {
+            w->r->failed = true;
+            return;
+        }
+        w->edits = edits;
+        w->cap = cap;
+    }
+    w->edits[w->count++] = (struct edit){f->offset, f->length};
+}
+
+/* Appends the field's name to its parent's path; false: the path is longer than a rule could name. */
+static bool enter_field(struct walk *w, const struct field *f)
+{
+    size_t slots = sizeof w->ends / sizeof *w->ends;
+    size_t at = f->depth && f->depth <= slots ? w->ends[f->depth - 1] : 0;
+    if (f->depth >= slots || at + f->name.len + 2 > PATH_MOST)
+        return false;
+    if (f->name.data) {
+        if (at)
+            w->path[at++] = '.';
+        for (size_t i = 0; i < f->name.len; i++)
+            w->path[at++] = f->name.data[i] ? (char)f->name.data[i] : '\1'; /* the path is C text */
+    }
+    w->path[at] = '\0';
+    w->ends[f->depth] = at;
+    return true;
+}
+
+static struct bytes hide_fields(struct redactor *r, struct bytes in, unsigned depth);
+
+/* What the raw bytes don't show: escaped text, layers, and numbers, whose place only a whole value can take. */
+static bool leaf_matches(const struct redactor *r, const struct field *f)
+{
+    bool plain = f->kind == FIELD_STRING && !f->layer && f->length == f->text.len + 2;
+    return f->kind >= FIELD_STRING && f->kind != FIELD_LAYER && !plain && matches(r, f->text);
+}
+
+/* A payload inside the payload: JSON in a string, base64 of JSON. */
+static bool holds_hidden(struct redactor *r, const struct field *f, unsigned depth)
+{
+    return f->kind == FIELD_STRING && f->text.len && depth < LIMIT_UNWRAP_LAYERS &&
+           hide_fields(r, f->text, depth + 1).data != f->text.data;
+}
+
+static void walk_fields(struct walk *w)
+{
+    for (uint32_t i = 0; i < w->tree->count;) {
+        const struct field *f = &w->tree->nodes[i];
+        bool known = enter_field(w, f);
+        bool hide = !known || (f->name.data && (names_field(w) || matches(w->r, f->name))) ||
+                    leaf_matches(w->r, f) || holds_hidden(w->r, f, w->depth);
+        if (hide)
+            hide_node(w, i);
+        i = hide ? f->next : i + 1;
+    }
+}
+
+static struct bytes spliced(struct redactor *r, struct bytes in, const struct edit *edits, size_t count,
+                            const char *hidden)
+{
+    struct buffer out;
+    size_t done = 0;
+    buffer_init(&out, 4 * LIMIT_MESSAGE);
+    for (size_t i = 0; i < count; i++) {
+        buffer_bytes(&out, bytes_slice(in, done, edits[i].offset - done));
+        buffer_text(&out, edits[i].length == in.len ? HIDDEN : hidden);
+        done = edits[i].offset + edits[i].length;
+    }
+    buffer_bytes(&out, bytes_slice(in, done, in.len - done));
+    struct bytes result = out.failed ? BYTES_NULL : arena_copy(&r->arena, buffer_view(&out));
+    buffer_free(&out);
+    r->failed |= !result.data;
+    r->changed = true;
+    return result;
+}
+
+/* Can the payload have such a field at all? Most have not, and are not decoded for it. */
+static bool may_have_fields(const struct redactor *r, struct bytes in)
+{
+    bool escapes = memmem(in.data, in.len, "\\u", 2) != NULL;
+    for (size_t i = 0; i < r->rules->count; i++) {
+        const struct rule *rule = &r->rules->rules[i];
+        if (rule->kind == REDACT_REGEX)
+            return true;
+        if (rule->kind == REDACT_FIELD &&
+            (escapes || !rule->needle.len || memmem(in.data, in.len, rule->needle.data, rule->needle.len)))
+            return true;
+    }
+    return false;
+}
+
+static struct bytes hide_decoded(struct redactor *r, const struct decoder_ops *decoder, struct bytes in,
+                                 unsigned depth)
+{
+    struct arena arena;
+    struct field_tree tree;
+    struct walk w = {.r = r, .tree = &tree, .depth = depth};
+    struct bytes out = in;
+    arena_init(&arena, LIMIT_DECODE_ARENA);
+    field_tree_init(&tree, &arena);
+    (void)decoder->decode(in, NULL, &tree);
+    if (tree.complete)
+        walk_fields(&w);
+    if (!tree.complete) {
+        r->changed = true;
+        out = BYTES_LITERAL(HIDDEN_UNREAD);
+    } else if (w.count) {
+        out = spliced(r, in, w.edits, w.count, decoder->hidden);
+    }
+    free(w.edits);
+    arena_free(&arena);
+    return out;
+}
+
+/* Every decoder that gives fields and doesn't rule the bytes out has its turn, whatever the screen would choose. The same
+ * bytes come back where nothing is hidden. */
+static struct bytes hide_fields(struct redactor *r, struct bytes in, unsigned depth)
+{
+    const char *why;
+    const struct decode_hint hint = {.content_type = NULL};
+    for (decoder_registry d = r->rules->decoders; in.len && *d; d++)
+        if ((*d)->hidden && (*d)->sniff(in, &hint, &why) > 0 && ((*d)->wraps || may_have_fields(r, in)))
+            in = hide_decoded(r, *d, in, depth);
+    return in;
+}
+
+static struct bytes hide_payload(struct redactor *r, struct bytes payload)
+{
+    return hide_matches(r, hide_fields(r, payload, 0));
+}
+
+const struct message *redactor_apply(struct redactor *r, const struct message *m)
+{
+    arena_reset(&r->arena);
+    r->changed = r->failed = false;
+    r->out = *m;
+    r->out.key = hide_payload(r, m->key);
+    r->out.id =
+        names_header(r, BYTES_LITERAL("message_id")) && m->id.data ? hide_whole(r) : hide_matches(r, m->id);
+    r->out.headers = hide_headers(r, m->headers, 0);
+    r->out.properties = hide_headers(r, m->properties, 0);
+    r->out.payload = hide_payload(r, m->payload);
+    if (r->failed) {
+        r->out.key = r->out.id = BYTES_NULL;
+        r->out.headers = r->out.properties = (struct headers){NULL, 0};
+        r->out.payload = hide_whole(r);
+    }
+    if (!r->changed)
+        return m;
+    r->out.flags |= MESSAGE_REDACTED;
+    return &r->out;
+}
