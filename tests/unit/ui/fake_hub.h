@@ -294,6 +294,11 @@ void hub_stop(struct hub **hp)
     free(h);
 }
 
+enum err hub_address(struct hub *h, const char *text, struct address *address, struct err_info *err)
+{
+    return config_address(h->config, text, h->registry.brokers, address, err);
+}
+
 int hub_fd(const struct hub *h)
 {
     (void)h;
