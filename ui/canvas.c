@@ -220,6 +220,31 @@ int canvas_wrap(struct canvas *c, struct rect r, enum role role, struct bytes te
     return rows;
 }
 
+/* Back from a row that ends within a word to the last space in it, if there is one. */
+static size_t word_end(struct bytes text, size_t from, size_t len, size_t *next)
+{
+    if (*next >= text.len || text.data[*next - 1] == '\n')
+        return len;
+    for (size_t n = *next == from + len && text.data[*next] == ' ' ? len + 1 : len; n > 1; n--)
+        if (text.data[from + n - 1] == ' ') {
+            *next = from + n;
+            return n - 1;
+        }
+    return len;
+}
+
+int canvas_words(struct canvas *c, struct rect r, enum role role, struct bytes text)
+{
+    int rows = 0;
+    text = bytes_slice(text, 0, WRAP_MOST);
+    for (size_t from = 0, next; from < text.len && r.w > 0; from = next, rows++) {
+        size_t len = word_end(text, from, row_bytes(text, from, r.w, &next), &next);
+        if (rows < r.h)
+            canvas_bytes(c, r.x, r.y + rows, r.w, role, bytes_slice(text, from, len));
+    }
+    return rows;
+}
+
 /* ---- areas ---- */
 
 void canvas_fill(struct canvas *c, struct rect r, enum role role, uint32_t cp)

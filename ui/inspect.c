@@ -64,7 +64,8 @@ static char *value_text(const struct value *v)
         return strdup(v->u < INT64_MAX / NS_PER_S ? clock_rfc3339((int64_t)v->u * NS_PER_S, text, sizeof text)
                                                   : "?");
     case VALUE_STRING:
-    case VALUE_BYTES: return v->bytes.data ? text_of(v->bytes) : strdup("null");
+    case VALUE_BYTES:
+        return !v->bytes.data ? strdup("null") : v->bytes.len ? text_of(v->bytes) : strdup("(empty)");
     case VALUE_ARRAY:
     case VALUE_TABLE: snprintf(text, sizeof text, "(%" PRIu32 ")", v->list.count); return strdup(text);
     case VALUE_TYPES: break;
@@ -110,14 +111,23 @@ static void lines_add(struct header_lines *l, struct headers headers, int depth)
     }
 }
 
+static bool has_property(const struct message *m, const char *name)
+{
+    for (uint32_t i = 0; i < m->properties.count; i++)
+        if (bytes_equal(m->properties.items[i].name, bytes_of_text(name)))
+            return true;
+    return false;
+}
+
 void header_lines_make(struct header_lines *l, const struct message *m)
 {
     *l = (struct header_lines){.lines = NULL};
     struct header key = {.name = BYTES_LITERAL("key"), .value = {.type = VALUE_BYTES, .bytes = m->key}};
     struct header id = {.name = BYTES_LITERAL("id"), .value = {.type = VALUE_STRING, .bytes = m->id}};
-    if (m->key.data)
+    /* Where a protocol has no key of its own, the driver lends it a property: that one is shown, once. */
+    if (m->key.data && !has_property(m, "routing_key"))
         lines_add(l, (struct headers){&key, 1}, 0);
-    if (m->id.data)
+    if (m->id.data && !has_property(m, "message_id"))
         lines_add(l, (struct headers){&id, 1}, 0);
     lines_add(l, m->headers, 0);
     lines_add(l, m->properties, 0);
@@ -167,7 +177,7 @@ const char *field_note(const struct field *f, char *into, size_t size)
     for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
         if (!strcmp(type, plain[i]))
             type = "";
-    snprintf(into, size, "%s%s%s%s", type, f->flags & FIELD_DUPLICATE ? " again: the name is not unique" : "",
+    snprintf(into, size, "%s%s%s%s", type, f->flags & FIELD_DUPLICATE ? " duplicate name" : "",
              f->flags & FIELD_UNKNOWN ? " not in the schema" : "",
              f->flags & FIELD_DEFAULT ? " default" : "");
     return into;

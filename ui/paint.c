@@ -73,6 +73,22 @@ char *paint_number(int64_t n, char *into, size_t size)
     return n < 0 ? text_copy(into, size, UNKNOWN) : text_count(into, size, (uint64_t)n);
 }
 
+char *paint_count(int64_t n, bool upper, int cells, char *into, size_t size)
+{
+    static const char units[] = " kMGTPE";
+    const char *sign = upper && n > 0 ? "<" : "";
+    char number[32];
+    double shown = (double)n;
+    size_t unit = 0;
+    snprintf(into, size, "%s%s", sign, paint_number(n, number, sizeof number));
+    if (n < 1000 || (int)strlen(into) <= cells)
+        return into;
+    for (; shown >= 999.5 && units[unit + 1]; unit++)
+        shown /= 1000;
+    snprintf(into, size, "%s%.*f%c", sign, shown < 9.95 ? 1 : 0, shown, units[unit]);
+    return into;
+}
+
 char *paint_rate(double rate, char *into, size_t size)
 {
     if (rate < 0 || isnan(rate))

@@ -18,7 +18,9 @@ struct look look_severity(enum severity severity, const char *word, char *into, 
 char *paint_age(struct frame *f, int64_t since_ns, char *into, size_t size);
 /* How long ago the newest sample came: in steps of 5 s at least, so that healthy probes write nothing. */
 char *paint_ago(struct frame *f, int64_t time_ns, char *into, size_t size);
-char *paint_number(int64_t n, char *into, size_t size);   /* 18,402; – when unknown (negative) */
+char *paint_number(int64_t n, char *into, size_t size); /* 18,402; – when unknown (negative) */
+/* The same in at most that many cells, shortened when need be (7.7M), never cut; an upper bound begins with <. */
+char *paint_count(int64_t n, bool upper, int cells, char *into, size_t size);
 char *paint_rate(double rate, char *into, size_t size);   /* 812, 0.6; – when unknown */
 char *paint_latency(int64_t ns, char *into, size_t size); /* milliseconds; – when unknown */
 

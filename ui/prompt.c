@@ -131,6 +131,25 @@ enum prompt_result prompt_key(struct prompt *p, int key)
     }
 }
 
+bool prompt_half_typed(const char *text)
+{
+    size_t len = strlen(text);
+    while (len && text[len - 1] == ' ')
+        len--;
+    return len && strchr("=~<>!|(", text[len - 1]);
+}
+
+char *prompt_good_part(const char *text, size_t caret, char *into, size_t size)
+{
+    size_t len = strlen(text);
+    len = caret < len ? caret : len;
+    while (len && text[len - 1] != ' ')
+        len--;
+    while (len && text[len - 1] == ' ')
+        len--;
+    return text_copy_bytes(into, size, bytes_of(text, len));
+}
+
 char prompt_sign(enum prompt_kind kind)
 {
     return kind == PROMPT_COMMAND ? ':' : kind == PROMPT_FIND ? '/' : kind == PROMPT_FILTER ? '\\' : ' ';

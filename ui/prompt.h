@@ -28,6 +28,10 @@ void prompt_remember(struct prompt *p, enum prompt_kind kind, const char *text);
 void prompt_free(struct prompt *p);
 /* Draws sign, text and cursor into w cells of row y; the text scrolls so that the cursor stays visible. */
 void prompt_draw(const struct prompt *p, struct canvas *c, int x, int y, int w);
+/* Does the text end where a filter's term still wants something (`name=`)? Then it is not wrong, but not yet meant. */
+bool prompt_half_typed(const char *text);
+/* The words of a filter that end before byte `caret`: what can be shown while the rest is wrong or half typed. */
+char *prompt_good_part(const char *text, size_t caret, char *into, size_t size);
 char prompt_sign(enum prompt_kind kind); /* ':' '/' '\\' */
 
 #endif

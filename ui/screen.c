@@ -12,6 +12,7 @@
 
 #define INFO_NS      (6 * NS_PER_S)
 #define BROWSE_LIMIT 1000
+#define NOTICE_ROWS  6
 
 #define X(id, ops) extern const struct view_ops ops;
 #include "ui/views.def"
@@ -33,7 +34,7 @@ struct screen {
     struct prompt prompt;
     struct prompt_note note;
     struct address confirm; /* what PROMPT_CONFIRM would browse */
-    char confirm_text[240];
+    char confirm_text[640];
     struct theme theme;
     struct {
         char text[480];
@@ -245,6 +246,21 @@ static const struct channel *listed(struct screen *s, const struct address *a)
     return NULL;
 }
 
+/* What the operator must know before saying yes: how many, what stays behind, what counts. */
+static void ask_to_browse(struct screen *s, const struct channel *c)
+{
+    char depth[40] = "an unknown number of messages", number[32];
+    if (c && c->depth >= 0)
+        snprintf(depth, sizeof depth, "%s messages", text_count(number, sizeof number, (uint64_t)c->depth));
+    bool quorum = c && text_starts(c->detail, "quorum");
+    snprintf(
+        s->confirm_text, sizeof s->confirm_text,
+        "%s holds %s. Looking takes at most %d, hands all of them back, and %s them: `redelivered` stays "
+        "set.%s",
+        s->confirm.channel.name, depth, BROWSE_LIMIT, c ? "MARKS" : "may MARK (it is not listed yet)",
+        quorum ? " It may count towards the delivery limit; near that it is refused." : "");
+}
+
 void screen_browse(struct screen *s, const struct address *address)
 {
     const struct channel *c = listed(s, address);
@@ -257,8 +273,7 @@ void screen_browse(struct screen *s, const struct address *address)
                    "%s: looking CONSUMES, it would take the messages away. Tail it instead.", c->name);
     } else {
         s->confirm = *address;
-        snprintf(s->confirm_text, sizeof s->confirm_text, "%s: looking %s.", address->channel.name,
-                 c ? "MARKS its messages as redelivered" : "may MARK its messages (it is not listed yet)");
+        ask_to_browse(s, c);
         prompt_open(&s->prompt, PROMPT_CONFIRM, "");
     }
 }
@@ -382,13 +397,14 @@ void screen_act(struct screen *s, enum action action)
         global_action(s, v->ops->action ? v->ops->action(v, action) : action);
 }
 
-static void screen_input(struct screen *s, int key)
+/* Esc takes one thing away: what was said first, then a filter, then the view. */
+static void screen_input(struct screen *s, int key, bool dismissed)
 {
     struct view *v = screen_top(s);
     if (v->ops->key && v->ops->key(v, key))
         return;
     enum action action = keymap_find(v->ops->keys, key);
-    if (action != ACTION_BACK || !dismiss(s, true))
+    if (action != ACTION_BACK || !(dismissed || dismiss(s, true)))
         screen_act(s, action);
 }
 
@@ -396,7 +412,7 @@ void screen_key(struct screen *s, int key)
 {
     if (key == UIKEY_UNKNOWN || paste_key(s, key))
         return;
-    dismiss(s, false);
+    bool dismissed = dismiss(s, false);
     if (key == UIKEY_CONTROL('l'))
         s->wants |= SCREEN_REDRAW;
     else if (key == UIKEY_CONTROL('z'))
@@ -406,7 +422,7 @@ void screen_key(struct screen *s, int key)
     else if (s->prompt.kind != PROMPT_NONE)
         prompt_input(s, key);
     else
-        screen_input(s, key);
+        screen_input(s, key, dismissed);
 }
 
 bool screen_resize(struct screen *s, int w, int h)
@@ -465,9 +481,15 @@ static void draw_notice(struct screen *s, struct frame *f, int y)
     if (!s->notice.text[0])
         return;
     frame_wake(f, s->notice.until_ns);
-    canvas_fill(f->canvas, (struct rect){0, y, f->canvas->w, 1}, ROLE_TEXT, ' ');
-    int x = 1 + canvas_text(f->canvas, 1, y, 3, roles[s->notice.severity], glyphs[s->notice.severity]);
-    canvas_text(f->canvas, x + 1, y, f->canvas->w - x - 2, roles[s->notice.severity], s->notice.text);
+    enum role role = roles[s->notice.severity];
+    struct bytes text = bytes_of_text(s->notice.text);
+    struct rect r = {3, y, f->canvas->w - 4, 0};
+    r.h = canvas_words(f->canvas, r, role, text);
+    r.h = r.h < NOTICE_ROWS ? r.h : NOTICE_ROWS;
+    r.y = y - r.h + 1;
+    canvas_fill(f->canvas, (struct rect){0, r.y, f->canvas->w, r.h}, ROLE_TEXT, ' ');
+    canvas_text(f->canvas, 1, r.y, 1, role, glyphs[s->notice.severity]);
+    canvas_words(f->canvas, r, role, text);
 }
 
 /* The line takes the status row, what is said to it the row of hints. */
@@ -478,7 +500,12 @@ static void draw_prompt(struct screen *s, struct frame *f, int y)
     if (s->prompt.kind == PROMPT_FILTER)
         typed(s); /* the count is live: messages come, and the filter works through the old ones */
     if (s->prompt.kind == PROMPT_CONFIRM) {
-        canvas_text(c, 1, y, c->w - 2, ROLE_EFFECT, s->confirm_text);
+        struct rect r = {1, y, c->w - 2, 0};
+        r.h = canvas_words(c, r, ROLE_EFFECT, bytes_of_text(s->confirm_text));
+        r.h = r.h < NOTICE_ROWS ? r.h : NOTICE_ROWS;
+        r.y = y - r.h + 1;
+        canvas_fill(c, (struct rect){0, r.y, c->w, r.h}, ROLE_TEXT, ' ');
+        canvas_words(c, r, ROLE_EFFECT, bytes_of_text(s->confirm_text));
         canvas_text(c, 1, y + 1, 2, ROLE_KEY, "y");
         canvas_text(c, 3, y + 1, c->w - 4, ROLE_KEY_TEXT, "look   any other key leaves it alone");
         canvas_cursor(c, 0, y, true);

@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "ui/paint.h"
+#include "ui/prompt.h"
 #include "ui/screen.h"
 
 #include <stdio.h>
@@ -31,7 +32,10 @@ static void dashboard_typed(struct view *v, enum prompt_kind kind, const char *t
     (void)kind;
     struct filter *f = filter_new(text, FILTER_LIST, hub_registry(v->hub)->decoders, &note->caret, &err);
     note->fault = !f;
-    if (f) {
+    if (f && prompt_half_typed(text)) { /* the list stands still until the term is whole */
+        filter_free(&f);
+        snprintf(note->text, sizeof note->text, "half typed: `%s` wants something behind it", text);
+    } else if (f) {
         set_filter(d, f, text);
         dashboard_rebuild(v);
         snprintf(note->text, sizeof note->text,

@@ -39,7 +39,7 @@ enum { P_STATE, P_NAME, P_KIND, P_ADDRESS, P_CODE, P_P50, P_P95, P_AGO, P_SPARK,
 static const struct column probe_columns[P_COLUMNS] = {
     [P_STATE] = {"STATE", 8, false, 0, 0},        [P_NAME] = {"PROBE", 15, false, 0, 36},
     [P_KIND] = {"KIND", 5, false, 0, 0},          [P_ADDRESS] = {"ADDRESS", 24, false, 110, 60},
-    [P_CODE] = {"CODE", 8, false, 0, 0},          [P_P50] = {"p50ms", 6, true, 0, 0},
+    [P_CODE] = {"CODE", 11, false, 0, 0},         [P_P50] = {"p50ms", 6, true, 0, 0},
     [P_P95] = {"p95ms", 6, true, 0, 0},           [P_AGO] = {"AGO", 5, true, 0, 0},
     [P_SPARK] = {"LAST 30 MIN", 0, false, 0, 30},
 };
@@ -87,6 +87,15 @@ static struct look broker_look(const struct hub_endpoint *e)
     return look;
 }
 
+/* A sum with an upper bound in it is one. */
+static bool depth_is_upper(const struct hub_endpoint *e)
+{
+    for (size_t i = 0; e->channels && i < e->channels->count; i++)
+        if (e->channels->items[i].depth_upper && e->channels->items[i].depth > 0)
+            return true;
+    return false;
+}
+
 static void draw_broker(struct row *r, const struct item *item)
 {
     struct slot slots[B_COLUMNS];
@@ -104,12 +113,13 @@ static void draw_broker(struct row *r, const struct item *item)
     PUT(B_STATE, look.role, look.text);
     PUT(B_NAME, e->config->endpoint.production ? ROLE_PRODUCTION : ROLE_TITLE, name);
     PUT(B_KIND, ROLE_MUTED, e->config->broker ? e->config->broker->name : "");
-    PUT(B_DETAIL, ROLE_MUTED, e->channels ? e->channels->version : "");
+    PUT(B_DETAIL, ROLE_MUTED, e->channels ? e->channels->version : "not listed yet");
     PUT(B_IN, ROLE_TEXT, paint_rate(e->in_rate, text, sizeof text));
     PUT(B_OUT, ROLE_TEXT, paint_rate(e->out_rate, text, sizeof text));
-    PUT(B_DEPTH, ROLE_TEXT, paint_number(e->depth, text, sizeof text));
-    PUT(B_DEAD, e->dead > 0 ? ROLE_WARN : ROLE_TEXT, paint_number(e->dead, text, sizeof text));
-    PUT(B_LAG, ROLE_TEXT, paint_number(e->lag, text, sizeof text));
+    PUT(B_DEPTH, ROLE_TEXT, paint_count(e->depth, depth_is_upper(e), slots[B_DEPTH].w, text, sizeof text));
+    PUT(B_DEAD, e->dead > 0 ? ROLE_WARN : ROLE_TEXT,
+        paint_count(e->dead, false, slots[B_DEAD].w, text, sizeof text));
+    PUT(B_LAG, ROLE_TEXT, paint_count(e->lag, false, slots[B_LAG].w, text, sizeof text));
 #undef PUT
 }
 
@@ -126,20 +136,19 @@ static void draw_channel(struct row *r, const struct item *item)
     const struct channel *c = dashboard_channel(r->v, item);
     columns_fit(broker_columns, B_COLUMNS, r->x, r->w, slots);
     snprintf(name, sizeof name, "    %s", c->name);
-    int depth = snprintf(text, sizeof text, "%s", c->depth_upper && c->depth > 0 ? "<" : "");
 #define PUT(column, role, value) \
  column_put(r->f->canvas, r->y, &broker_columns[column], &slots[column], role, value)
-    paint_number(c->depth, text + depth, sizeof text - (size_t)depth);
+    paint_count(c->depth, c->depth_upper, slots[c->dead_letters ? B_DEAD : B_DEPTH].w, text, sizeof text);
     PUT(c->dead_letters ? B_DEAD : B_DEPTH, c->dead_letters && c->depth > 0 ? ROLE_WARN : ROLE_TEXT, text);
     if (c->dead_letters && c->depth > 0)
         PUT(B_STATE, ROLE_WARN, "▲ DLQ");
     PUT(B_NAME, ROLE_TEXT, name);
     PUT(B_KIND, ROLE_MUTED, channel_kind_name(c->kind));
     PUT(B_DETAIL, ROLE_MUTED, c->detail);
-    PUT(B_USERS, ROLE_TEXT, paint_number(c->consumers, text, sizeof text));
+    PUT(B_USERS, ROLE_TEXT, paint_count(c->consumers, false, slots[B_USERS].w, text, sizeof text));
     PUT(B_IN, ROLE_TEXT, paint_rate(c->in_rate, text, sizeof text));
     PUT(B_OUT, ROLE_TEXT, paint_rate(c->out_rate, text, sizeof text));
-    PUT(B_LAG, ROLE_TEXT, paint_number(c->lag, text, sizeof text));
+    PUT(B_LAG, ROLE_TEXT, paint_count(c->lag, false, slots[B_LAG].w, text, sizeof text));
     PUT(B_READS, c->browse_effect == EFFECT_NONE ? ROLE_MUTED : ROLE_EFFECT, reads(c));
 #undef PUT
 }
@@ -156,12 +165,28 @@ static void draw_item(struct row *r, const struct item *item)
 
 /* ---- panes ---- */
 
+/* Silence of what has not answered yet is no good news. */
+static struct look nothing_needs(const struct hub *hub)
+{
+    size_t waiting = 0, all = hub_endpoint_count(hub) + hub_probe_count(hub);
+    for (size_t i = 0; i < hub_endpoint_count(hub); i++)
+        waiting += look_waits(&hub_endpoint(hub, i)->health);
+    for (size_t i = 0; i < hub_probe_count(hub); i++)
+        waiting += look_waits(&hub_probe(hub, i)->health);
+    if (all == 0)
+        return (struct look){"○ Nothing is watched yet.", ROLE_MUTED};
+    if (waiting == all)
+        return (struct look){"○ Nothing is known yet: connecting, waiting for the first answers.",
+                             ROLE_MUTED};
+    if (waiting)
+        return (struct look){"○ Nothing needs attention so far; some have not answered yet (WAIT).",
+                             ROLE_MUTED};
+    return (struct look){"● Nothing needs attention.", ROLE_OK};
+}
+
 static const char *empty_text(const struct view *v, enum pane p)
 {
     const struct dashboard *d = v->state;
-    bool watched = hub_endpoint_count(v->hub) + hub_probe_count(v->hub) > 0;
-    if (p == PANE_ATTENTION)
-        return watched ? "● Nothing needs attention." : "● Nothing is watched yet.";
     if (p == PANE_PROBES && d->filter && hub_probe_count(v->hub))
         return "No probe matches the filter. Esc clears it.";
     if (p == PANE_BROKERS && d->filter && hub_endpoint_count(v->hub))
@@ -188,9 +213,11 @@ static void draw_rows(struct view *v, struct frame *f, enum pane p, struct rect 
     d->height[p] = inside.h - head;
     if (head)
         draw_head(f, p, inside);
-    if (count == 0)
-        canvas_text(f->canvas, inside.x + 2, inside.y, inside.w - 2,
-                    p == PANE_ATTENTION ? ROLE_OK : ROLE_MUTED, empty_text(v, p));
+    if (count == 0) {
+        struct look look =
+            p == PANE_ATTENTION ? nothing_needs(v->hub) : (struct look){empty_text(v, p), ROLE_MUTED};
+        canvas_text(f->canvas, inside.x + 2, inside.y, inside.w - 2, look.role, look.text);
+    }
     size_t height = d->height[p] > 0 ? (size_t)d->height[p] : 0;
     scroll_to(&d->top[p], dashboard_pane_of(d, d->at) == p && count ? d->at - d->first[p] : d->top[p], count,
               height);

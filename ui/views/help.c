@@ -107,19 +107,39 @@ static void collect(struct help *h)
         h->at = h->count ? h->count - 1 : 0;
 }
 
-static void draw_row(struct frame *f, struct rect r, const struct help_row *row, bool here)
+/* Returns the rows it takes, at least one; draws those of them that fit into r. */
+static int draw_row(struct frame *f, struct rect r, const struct help_row *row, bool here)
 {
     char left[64];
     const char *text;
     int wide = r.w >= 100 ? 34 : 28;
     row_texts(row, left, sizeof left, &text);
     bool head = row->kind == HELP_HEAD;
+    int rows = canvas_words(f->canvas, (struct rect){r.x + 3 + wide, r.y, r.w - wide - 4, r.h},
+                            head ? ROLE_MUTED : ROLE_TEXT, bytes_of_text(text));
+    rows = rows > 1 ? rows : 1;
+    if (r.h == 0)
+        return rows;
     canvas_text(f->canvas, r.x + 2, r.y, wide, head ? ROLE_TITLE : ROLE_KEY, left);
-    canvas_text(f->canvas, r.x + 3 + wide, r.y, r.w - wide - 4, head ? ROLE_MUTED : ROLE_TEXT, text);
     if (!here)
-        return;
+        return rows;
+    r.h = rows < r.h ? rows : r.h;
     canvas_text(f->canvas, r.x, r.y, 1, ROLE_FOCUS, "▸");
     canvas_select(f->canvas, r);
+    return rows;
+}
+
+/* Entries differ in height: the first one to show so that the cursor's stands whole among h rows. */
+static size_t first_shown(struct frame *f, const struct help *h, struct rect r)
+{
+    size_t top = h->at < h->top ? h->at : h->top;
+    int rows = 0;
+    for (size_t i = h->at + 1; i > top; i--) {
+        rows += draw_row(f, (struct rect){r.x, r.y, r.w, 0}, &h->rows[i - 1], false);
+        if (rows > r.h && i <= h->at)
+            return i;
+    }
+    return top;
 }
 
 static void help_draw(struct view *v, struct frame *f, struct rect r)
@@ -127,11 +147,15 @@ static void help_draw(struct view *v, struct frame *f, struct rect r)
     struct help *h = v->state;
     collect(h);
     h->height = (size_t)(r.h - 2);
-    scroll_to(&h->top, h->at, h->count, h->height);
+    struct rect list = {r.x, r.y + 1, r.w, r.h - 2};
+    h->top = h->count ? first_shown(f, h, list) : 0;
     canvas_printf(f->canvas, r.x + 2, r.y, r.w - 4, ROLE_INPUT, "search: %s", h->typed);
     int x = r.x + 10 + (int)utf8_cells(bytes_of_text(h->typed));
-    for (size_t i = 0; i < h->height && h->top + i < h->count; i++)
-        draw_row(f, (struct rect){r.x, r.y + 1 + (int)i, r.w, 1}, &h->rows[h->top + i], h->top + i == h->at);
+    for (size_t i = h->top; i < h->count && list.h > 0; i++) {
+        int rows = draw_row(f, list, &h->rows[i], i == h->at);
+        list.y += rows;
+        list.h -= rows;
+    }
     if (h->count == 0)
         canvas_text(f->canvas, r.x + 2, r.y + 1, r.w - 4, ROLE_MUTED,
                     "Nothing matches. Backspace takes a letter back.");

@@ -369,7 +369,7 @@ static void draw_status(struct view *v, struct frame *f, int y)
              2;
     }
     canvas_printf(f->canvas, x, y, f->canvas->w - x - 1, ROLE_MUTED, "%s %s  %sZ", m->origin->channel,
-                  position_text(m->position, position, sizeof position),
+                  m->position.kind ? position_text(m->position, position, sizeof position) : "(no position)",
                   clock_hms(m->time_ns == TIME_NONE ? m->received_ns : m->time_ns, time, sizeof time, 3));
 }
 

@@ -1,11 +1,14 @@
 /* The log: the program's own ring, newest at the foot, from a level on. */
 #include "base/log.h"
+#include "base/text.h"
 #include "ui/paint.h"
 #include "ui/screen.h"
 #include "ui/view.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+
+enum { DETAIL_ROWS = 4 };
 
 struct log_state {
     enum log_level level;
@@ -59,6 +62,14 @@ static const struct column columns[L_COLUMNS] = {{"TIME", 12, false, 0, 0},
                                                  {"SOURCE", 18, false, 0, 0},
                                                  {"WHAT", 0, false, 0, 0}};
 
+/* Errors say where they happened, and so does the column before. */
+static const char *without_source(const struct log_line *line)
+{
+    size_t len = strlen(line->source);
+    bool same = text_starts(line->text, line->source) && text_starts(line->text + len, ": ");
+    return same ? line->text + len + 2 : line->text;
+}
+
 static void draw_line(struct frame *f, struct rect r, uint64_t id, bool here)
 {
     struct slot slots[L_COLUMNS];
@@ -72,7 +83,7 @@ static void draw_line(struct frame *f, struct rect r, uint64_t id, bool here)
     column_put(f->canvas, r.y, &columns[L_LEVEL], &slots[L_LEVEL], level_role(line.level),
                log_level_name(line.level));
     column_put(f->canvas, r.y, &columns[L_SOURCE], &slots[L_SOURCE], ROLE_SOURCE, line.source);
-    column_put(f->canvas, r.y, &columns[L_TEXT], &slots[L_TEXT], ROLE_TEXT, line.text);
+    column_put(f->canvas, r.y, &columns[L_TEXT], &slots[L_TEXT], ROLE_TEXT, without_source(&line));
     if (!here)
         return;
     canvas_text(f->canvas, r.x, r.y, 1, ROLE_FOCUS, "▸");
@@ -87,7 +98,15 @@ static void log_draw(struct view *v, struct frame *f, struct rect r)
     struct log_line line;
     collect(l);
     size_t at = cursor(l);
-    l->height = (size_t)(r.h - 2);
+    /* The whole text of the cursor's line has its place above the status row. */
+    bool here = l->count && log_get(l->ids[at], &line);
+    struct bytes whole = bytes_of_text(here ? without_source(&line) : "");
+    struct rect detail = {r.x + 2, 0, r.w - 4, 0};
+    detail.h = canvas_words(f->canvas, detail, ROLE_TEXT, whole);
+    detail.h = detail.h > DETAIL_ROWS ? DETAIL_ROWS : detail.h < 2 ? 0 : detail.h;
+    detail.y = r.y + r.h - 1 - detail.h;
+    canvas_words(f->canvas, detail, ROLE_MUTED, whole);
+    l->height = (size_t)(r.h - 2 - detail.h);
     scroll_to(&l->top, at, l->count, l->height);
     columns_fit(columns, L_COLUMNS, r.x + 2, r.w - 2, slots);
     columns_head(f->canvas, r.y, columns, L_COLUMNS, slots);
@@ -99,11 +118,10 @@ static void log_draw(struct view *v, struct frame *f, struct rect r)
     int y = r.y + r.h - 1;
     int x = 1 + canvas_printf(f->canvas, 1, y, 40, l->scrolled ? ROLE_PAUSED : ROLE_LIVE, "%s",
                               l->scrolled ? "PAUSED" : "LIVE");
-    x += canvas_printf(f->canvas, x + 2, y, 40, ROLE_MUTED, "from %s on, %zu lines", log_level_name(l->level),
-                       l->count) +
-         2;
-    if (l->count && log_get(l->ids[at], &line)) /* the whole text of a line that was cut */
-        canvas_text(f->canvas, x + 3, y, r.w - x - 4, ROLE_MUTED, line.text);
+    x += 2 + canvas_printf(f->canvas, x + 2, y, 40, ROLE_MUTED, "from %s on, %zu lines",
+                           log_level_name(l->level), l->count);
+    if (here && detail.h == 0) /* the whole text of a line that was cut by its column only */
+        canvas_text(f->canvas, x + 3, y, r.w - x - 4, ROLE_MUTED, without_source(&line));
 }
 
 static enum action log_action(struct view *v, enum action action)

@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "ui/paint.h"
+#include "ui/prompt.h"
 #include "ui/screen.h"
 #include "ui/views/tail_rows.h"
 
@@ -213,6 +214,20 @@ static void count_note(const struct view *v, struct prompt_note *note)
              hits, all, busy ? ", still looking" : "");
 }
 
+/* While the line is wrong or half typed the list shows what its good words find, never nothing. */
+static void show_good_part(struct view *v, const char *text, size_t caret)
+{
+    struct tail *t = v->state;
+    struct prompt_note note = {.text = ""};
+    char good[sizeof t->filter_text];
+    prompt_good_part(text, caret, good, sizeof good);
+    struct filter *f = strcmp(good, t->filter_text) ? compile(v, good, &note) : NULL;
+    if (f) {
+        set_filter(v, f, good);
+        filter_slice(v, clock_mono_ns() + 2 * NS_PER_MS);
+    }
+}
+
 static void tail_typed(struct view *v, enum prompt_kind kind, const char *text, struct prompt_note *note)
 {
     struct tail *t = v->state;
@@ -221,7 +236,12 @@ static void tail_typed(struct view *v, enum prompt_kind kind, const char *text, 
         return;
     }
     struct filter *f = compile(v, text, note);
-    if (f && kind == PROMPT_FILTER) {
+    bool half = f && kind == PROMPT_FILTER && prompt_half_typed(text);
+    if (half)
+        snprintf(note->text, sizeof note->text, "half typed: `%s` wants something behind it", text);
+    if (kind == PROMPT_FILTER && (half || !f)) {
+        show_good_part(v, text, half ? strlen(text) : note->caret);
+    } else if (f && kind == PROMPT_FILTER) {
         set_filter(v, f, text);
         filter_slice(v, clock_mono_ns() + 2 * NS_PER_MS);
         count_note(v, note);
@@ -249,6 +269,7 @@ static void tail_entered(struct view *v, enum prompt_kind kind, const char *text
         restore_filter(v);
     } else if (kind == PROMPT_FILTER) {
         text_copy(t->kept_text, sizeof t->kept_text, text);
+        restore_filter(v); /* as it stands, half typed or not */
     } else if (kind == PROMPT_FIND && text && *text) {
         filter_free(&t->find);
         t->find = compile(v, text, &note);
@@ -264,6 +285,9 @@ static void inspect(struct view *v)
     size_t row = tail_cursor(v);
     uint64_t id = tail_row_count(v) ? tail_row_id(v, row) : 0;
     const struct message *m = id ? store_get(hub_store(v->hub), id) : NULL;
+    if (m && tail_is_gap(m))
+        screen_say(v->screen, SEVERITY_WARN, "%s: %.*s", m->origin->channel, (int)m->payload.len,
+                   (const char *)m->payload.data);
     if (!m || tail_is_gap(m))
         return;
     pause_at(v, row);
@@ -324,7 +348,7 @@ static enum action tail_action(struct view *v, enum action action)
     return ACTION_NONE;
 }
 
-/* Another tail has another store: ids begin anew. */
+/* Another tail has another store: ids begin anew. A filter made for other channels would hide what this one says. */
 static void renew(struct view *v)
 {
     struct tail *t = v->state;
@@ -334,8 +358,7 @@ static void renew(struct view *v)
         return;
     t->serial = serial;
     follow(t);
-    t->head = t->count = 0;
-    t->scanned = 0;
+    set_filter(v, NULL, "");
 }
 
 static void tail_enter(struct view *v, const void *argument)

@@ -49,7 +49,7 @@ static void draw_message(struct view *v, struct frame *f, struct rect r, const s
         clock_hms(m->time_ns == TIME_NONE ? m->received_ns : m->time_ns, text, sizeof text, 3));
     PUT(T_SOURCE, ROLE_SOURCE, m->origin->channel);
     PUT(T_POSITION, ROLE_MUTED, m->position.kind ? position_text(m->position, text, sizeof text) : "–");
-    PUT(T_SIZE, ROLE_TEXT, text_count(text, sizeof text, m->payload.len));
+    PUT(T_SIZE, ROLE_TEXT, paint_count((int64_t)m->payload.len, false, slots[T_SIZE].w, text, sizeof text));
 #undef PUT
     canvas_bytes(f->canvas, slots[T_KEY].x, r.y, slots[T_KEY].w, ROLE_TEXT, m->key);
     draw_payload(v, f, r.y, slots, m);
@@ -138,6 +138,14 @@ static bool all_ended(const struct hub_tail *h)
     return h->channel_count > 0;
 }
 
+static bool any_failed(const struct hub_tail *h)
+{
+    for (size_t i = 0; i < h->channel_count; i++)
+        if (h->channels[i].status.err.code && h->channels[i].status.err.code != ERR_END)
+            return true;
+    return false;
+}
+
 static enum role mode_of(const struct view *v, const struct hub_tail *h, char *into, size_t size)
 {
     const struct tail *t = v->state;
@@ -149,8 +157,11 @@ static enum role mode_of(const struct view *v, const struct hub_tail *h, char *i
         size_t rows = tail_row_count(v), seen = rows ? tail_row_of(v, t->paused_at + 1) : 0;
         size_t fresh = rows && tail_row_id(v, seen) > t->paused_at ? rows - seen : 0;
         snprintf(into, size, fresh ? "PAUSED +%s new" : "PAUSED", text_count(count, sizeof count, fresh));
+    } else if (all_ended(h)) {
+        snprintf(into, size, any_failed(h) ? "FAILED" : "END");
+        return any_failed(h) ? ROLE_CRIT : ROLE_LIVE;
     } else {
-        snprintf(into, size, all_ended(h) ? "END" : "LIVE");
+        snprintf(into, size, "LIVE");
     }
     return t->paused ? ROLE_PAUSED : ROLE_LIVE;
 }

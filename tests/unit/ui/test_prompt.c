@@ -151,13 +151,52 @@ static void ages_tell_when_they_change(void **state)
     assert_true(f.wakeup_ns == INT64_MAX);
 }
 
+static void counts_are_shortened_to_their_column(void **state)
+{
+    static const struct {
+        int64_t n;
+        bool upper;
+        int cells;
+        const char *text;
+    } rows[] = {
+        {-1, true, 4, "–"},         {0, true, 4, "0"},
+        {999, false, 2, "999"},     {18402, true, 7, "<18,402"},
+        {18402, true, 6, "<18k"},   {7708412, false, 8, "7.7M"},
+        {999500, false, 6, "1.0M"}, {123456789, false, 7, "123M"},
+        {9949, false, 4, "9.9k"},   {INT64_MAX, true, 8, "<9.2E"},
+    };
+    char text[64];
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        assert_string_equal(paint_count(rows[i].n, rows[i].upper, rows[i].cells, text, sizeof text),
+                            rows[i].text);
+}
+
+static void a_filters_good_words_are_told_from_the_rest(void **state)
+{
+    char text[64];
+    (void)state;
+    assert_true(prompt_half_typed("name="));
+    assert_true(prompt_half_typed("a | "));
+    assert_true(prompt_half_typed("!"));
+    assert_false(prompt_half_typed("name=x"));
+    assert_false(prompt_half_typed(""));
+    assert_string_equal(prompt_good_part("a b totl=3", 4, text, sizeof text), "a b");
+    assert_string_equal(prompt_good_part("totl=3", 99, text, sizeof text), "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(edits_by_characters),        cmocka_unit_test(controls_never_become_text),
-        cmocka_unit_test(history_is_kept_by_kind),    cmocka_unit_test(a_long_line_scrolls),
-        cmocka_unit_test(lists_move_and_scroll),      cmocka_unit_test(columns_fit_any_width),
+        cmocka_unit_test(edits_by_characters),
+        cmocka_unit_test(controls_never_become_text),
+        cmocka_unit_test(history_is_kept_by_kind),
+        cmocka_unit_test(a_long_line_scrolls),
+        cmocka_unit_test(lists_move_and_scroll),
+        cmocka_unit_test(columns_fit_any_width),
         cmocka_unit_test(ages_tell_when_they_change),
+        cmocka_unit_test(counts_are_shortened_to_their_column),
+        cmocka_unit_test(a_filters_good_words_are_told_from_the_rest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -531,6 +531,66 @@ static void pastes_run_no_keys(void **state)
     tear_down(&s);
 }
 
+/* Silence of what was not asked yet is no good news, and no nought. */
+static void dashboard_begins_with_nothing_known(void **state)
+{
+    struct stage s;
+    (void)state;
+    AT_ALL_SIZES(s, true)
+    {
+        s.hub->attention_count = 0;
+        for (size_t i = 0; i < hub_endpoint_count(s.hub); i++) {
+            struct hub_endpoint *e = &s.hub->endpoints[i];
+            availability_free(&e->health);
+            fake_samples(&e->health, 0, 0, 0, "", "");
+            channel_list_unref(&e->channels);
+            e->depth = e->dead = e->lag = COUNT_UNKNOWN;
+            e->in_rate = e->out_rate = -1;
+        }
+        for (size_t i = 0; i < hub_probe_count(s.hub); i++) {
+            availability_free(&s.hub->probes[i].health);
+            fake_samples(&s.hub->probes[i].health, 0, 0, 0, "", "");
+        }
+        golden(&s, "dashboard-first");
+    }
+}
+
+/* Numbers too wide for their column are shortened, never cut. */
+static void dashboard_large_counts(void **state)
+{
+    struct stage s;
+    (void)state;
+    AT_ALL_SIZES(s, true)
+    {
+        s.hub->endpoints[0].channels->items[0].depth = s.hub->endpoints[0].depth = 7708412;
+        s.hub->endpoints[0].channels->items[0].lag = s.hub->endpoints[0].lag = 123456789;
+        s.hub->endpoints[1].dead = 99950;
+        golden(&s, "dashboard-large");
+    }
+}
+
+/* `partition=` is not wrong but not yet meant: the list stands still; Esc takes away one thing at a time; another tail
+ * begins without the filter. */
+static void a_filter_half_typed_hides_nothing(void **state)
+{
+    struct stage s;
+    (void)state;
+    AT_ALL_SIZES(s, true)
+    {
+        open_tail(&s);
+        fill_tail(&s, 60);
+        type(&s, "\\REFUSED partition=");
+        golden(&s, "tail-filter-half");
+        type(&s, "3\r");
+        screen_say(s.screen, SEVERITY_INFO, "said");
+        screen_key(s.screen, UIKEY_ESCAPE);
+        golden(&s, "tail-filter-kept");
+        open_tail(&s);
+        fill_tail(&s, 3);
+        golden(&s, "tail-filter-reset");
+    }
+}
+
 /* The screen knows when it changes by itself: with the clock, each second; never sooner. */
 static void it_says_when_it_changes(void **state)
 {
@@ -566,6 +626,9 @@ int main(void)
         cmocka_unit_test(any_size_draws),
         cmocka_unit_test(quit_goes_back_first),
         cmocka_unit_test(pastes_run_no_keys),
+        cmocka_unit_test(dashboard_begins_with_nothing_known),
+        cmocka_unit_test(dashboard_large_counts),
+        cmocka_unit_test(a_filter_half_typed_hides_nothing),
         cmocka_unit_test(it_says_when_it_changes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
