@@ -73,6 +73,12 @@ static char *value_text(const struct value *v)
     return strdup("?");
 }
 
+/* AMQP's default exchange has no name. */
+static bool blank_exchange(const char *name, const struct value *v)
+{
+    return v->type == VALUE_STRING && v->bytes.data && v->bytes.len == 0 && !strcmp(name, "exchange");
+}
+
 static bool line_add(struct header_lines *l, char *name, const struct value *value, int depth)
 {
     if (l->count == l->cap) {
@@ -86,8 +92,11 @@ static bool line_add(struct header_lines *l, char *name, const struct value *val
         l->lines = lines;
         l->cap = cap;
     }
-    struct header_line line = {
-        .name = name, .value = value_text(value), .type = value_type_name(value->type), .depth = depth};
+    struct header_line line = {.name = name,
+                               .value = name && blank_exchange(name, value) ? strdup("(default)")
+                                                                            : value_text(value),
+                               .type = value_type_name(value->type),
+                               .depth = depth};
     if (!line.name || !line.value) {
         free(line.name);
         free(line.value);

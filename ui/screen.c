@@ -459,10 +459,11 @@ bool screen_work(struct screen *s, int64_t deadline_ns)
 static void draw_small(struct screen *s)
 {
     struct canvas *c = &s->canvas;
-    char size[64];
-    snprintf(size, sizeof size, "%dx%d, needs %dx%d", c->w, c->h, SCREEN_MIN_WIDTH, SCREEN_MIN_HEIGHT);
-    if (c->w >= 44) {
-        canvas_printf(c, 0, 0, c->w, ROLE_WARN, "Too small: %s. q quits.", size);
+    char line[96];
+    int cells = snprintf(line, sizeof line, "Too small: %dx%d, needs %dx%d. q quits.", c->w, c->h,
+                         SCREEN_MIN_WIDTH, SCREEN_MIN_HEIGHT);
+    if (c->w >= cells) {
+        canvas_text(c, 0, 0, c->w, ROLE_WARN, line);
         return;
     }
     canvas_text(c, 0, 0, c->w, ROLE_WARN, "Too small:");

@@ -341,6 +341,31 @@ static void inspector(void **state)
     }
 }
 
+/* A RabbitMQ message has no key and no position of its own: none is invented; the default exchange has a name. */
+static void inspector_amqp(void **state)
+{
+    struct stage s;
+    struct header properties[] = {
+        {.name = BYTES_LITERAL("exchange"), .value = {.type = VALUE_STRING, .bytes = BYTES_LITERAL("")}},
+        {.name = BYTES_LITERAL("routing_key"),
+         .value = {.type = VALUE_STRING, .bytes = BYTES_LITERAL("orders")}}};
+    struct message m = {.origin = origin_intern("rabbit-1", "orders.dlq", CHANNEL_QUEUE),
+                        .time_ns = TIME_NONE,
+                        .received_ns = FAKE_NOW,
+                        .key = BYTES_LITERAL("orders"),
+                        .payload = BYTES_LITERAL("{\"a\":1,\"a\":2}"),
+                        .properties = {properties, 2}};
+    (void)state;
+    AT_ALL_SIZES(s, true)
+    {
+        open_tail(&s);
+        store_add(s.hub->store, message_seal(&m, NULL));
+        screen_event(s.screen, HUB_TAIL);
+        type(&s, "\r");
+        golden(&s, "inspector-amqp");
+    }
+}
+
 /* An unwrapped layer has bytes of its own: the cursor in the tree changes between them. */
 static void inspector_layers(void **state)
 {
@@ -460,7 +485,7 @@ static void the_count_of_a_filter_is_live(void **state)
 
 static void small_terminals(void **state)
 {
-    static const int small[][2] = {{59, 24}, {80, 15}, {10, 5}, {1, 1}};
+    static const int small[][2] = {{59, 24}, {80, 15}, {40, 12}, {10, 5}, {1, 1}};
     struct stage s;
     (void)state;
     for (size_t i = 0; i < sizeof small / sizeof *small; i++) {
@@ -616,6 +641,7 @@ int main(void)
         cmocka_unit_test(tail_remarks),
         cmocka_unit_test(tail_find),
         cmocka_unit_test(inspector),
+        cmocka_unit_test(inspector_amqp),
         cmocka_unit_test(inspector_layers),
         cmocka_unit_test(log_screen),
         cmocka_unit_test(help),
