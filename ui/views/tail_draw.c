@@ -76,7 +76,7 @@ static void draw_empty(struct view *v, struct frame *f, struct rect r, const str
                       "Nothing that is held matches `%s`. Esc clears the filter.", t->filter_text);
         return;
     }
-    for (size_t i = 0; i < h->channel_count && (int)i < r.h; i++) {
+    for (size_t i = 0; i < h->channel_count && r.h > 0; i++) {
         const struct session_status *s = &h->channels[i].status;
         bool bad = s->err.code && s->err.code != ERR_END;
         const char *word = bad                              ? err_format(&s->err, text, sizeof text)
@@ -84,10 +84,12 @@ static void draw_empty(struct view *v, struct frame *f, struct rect r, const str
                            : s->state == SESSION_ENDED      ? "nothing is stored there"
                            : h->channels[i].notice[0]       ? h->channels[i].notice
                                                             : "connected, nothing has come yet";
-        int x =
-            canvas_printf(f->canvas, r.x, r.y + (int)i, 40, ROLE_SOURCE, "%s",
-                          h->channels[i].address.channel.name ? h->channels[i].address.channel.name : "?");
-        canvas_text(f->canvas, r.x + x + 2, r.y + (int)i, r.w - x - 2, bad ? ROLE_CRIT : ROLE_MUTED, word);
+        const char *name = h->channels[i].address.channel.name;
+        int x = r.x + 2 + canvas_text(f->canvas, r.x, r.y, 40, ROLE_SOURCE, name ? name : "?");
+        int rows = canvas_words(f->canvas, (struct rect){x, r.y, r.x + r.w - x, r.h},
+                                bad ? ROLE_CRIT : ROLE_MUTED, bytes_of_text(word));
+        r.y += rows;
+        r.h -= rows;
     }
 }
 

@@ -284,6 +284,9 @@ static void tail_remarks(void **state)
         s.hub->tail.channels[0].status.state = SESSION_ENDED;
         s.hub->tail.channels[1].status.state = SESSION_CONNECTING;
         golden(&s, "tail-refused");
+        err_next(&s.hub->tail.channels[0].status.err,
+                 "is the name right? `signalbox ls kafka-a` shows what is there; a remedy is never cut off");
+        golden(&s, "tail-refused-long");
         fill_tail(&s, 2);
         s.hub->tail.dropped = 17;
         for (int i = 0; i < 2; i++) {
