@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "base/thread.h"
 #include "brokers/kafka/kafka_mock.h"
 #include "brokers/memory/memory_server.h"
 #include "demo/services.h"
@@ -325,14 +326,22 @@ static enum err add_probes(struct demo *d, struct err_info *err)
 
 static bool start_traffic(struct demo *d, struct err_info *err)
 {
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    d->running = pthread_create(&d->thread, NULL, traffic, d) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    d->running = thread_start(&d->thread, traffic, d);
     if (!d->running)
         err_set(err, ERR_FAILED, "no thread for the demo");
     return d->running;
+}
+
+/* librdkafka's mock lets its thread have the signals of the one that made it, and ends at the first that interrupts its
+ * wait: fg after ^Z would leave the demo without its Kafka. */
+static struct kafka_mock *start_mock(struct err_info *err)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    struct kafka_mock *mock = kafka_mock_start(err);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return mock;
 }
 
 struct demo *demo_start(struct config *config, const struct registry *registry, struct err_info *err)
@@ -345,7 +354,7 @@ struct demo *demo_start(struct config *config, const struct registry *registry, 
     d->config = config;
     d->seed = 20260211;
     d->stop_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    d->kafka = kafka_mock_start(err);
+    d->kafka = start_mock(err);
     d->services = d->kafka ? services_start(demo_services, DEMO_PROBES, err) : NULL;
     bool ok = d->services && !declare_channels(d, err) && !add_endpoints(d, registry, err) &&
               !add_probes(d, err) && start_traffic(d, err);

@@ -54,4 +54,22 @@ tui_wait '┌ Needs attention'
 tui_keys Escape q
 tui_ended 15
 check "status" test "$(tui_status)" = 0
+
+name "the demo's own brokers live through a suspension"
+tui_shell 80 24
+tui_type "$SIGNALBOX --demo"
+tui_keys Enter
+tui_wait '● UP +▾ .*kafka'
+tui_keys C-z
+tui_wait 'Stopped'
+tui_type fg
+tui_keys Enter
+tui_wait 'q quit$'
+tui_type ':tail demo-kafka/orders'
+tui_keys Enter
+tui_wait 'received [1-9]'
+tui_keys 1
+tui_wait '\[1 Dashboard\]'
+tui_keys Escape q
+tui_wait '^\$' 15
 finish
