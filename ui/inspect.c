@@ -161,6 +161,18 @@ static int draw_quoted(struct canvas *c, int x, int y, int max, struct bytes tex
     return used + canvas_text(c, x + used, y, max - used, ROLE_TREE_STRING, "\"");
 }
 
+/* Bytes look the same wherever they stand: in the list, in the tree, beside it. */
+static int draw_hex_digits(struct canvas *c, int x, int y, int max, struct bytes data)
+{
+    struct buffer text;
+    buffer_init(&text, 1024);
+    for (size_t i = 0; i < data.len && (int)i <= max / 3; i++)
+        buffer_printf(&text, i ? " %02x" : "%02x", data.data[i]);
+    int used = canvas_bytes(c, x, y, max, ROLE_TREE_STRING, buffer_view(&text));
+    buffer_free(&text);
+    return used;
+}
+
 int field_draw(struct canvas *c, int x, int y, int max, const struct field *f)
 {
     switch (f->kind) {
@@ -171,7 +183,7 @@ int field_draw(struct canvas *c, int x, int y, int max, const struct field *f)
     case FIELD_NUMBER: return canvas_bytes(c, x, y, max, ROLE_TREE_NUMBER, f->text);
     case FIELD_BOOL: return canvas_bytes(c, x, y, max, ROLE_TREE_WORD, f->text);
     case FIELD_NULL: return canvas_text(c, x, y, max, ROLE_TREE_WORD, "null");
-    case FIELD_BYTES: return canvas_bytes(c, x, y, max, ROLE_TREE_STRING, bytes_slice(f->text, 0, 256));
+    case FIELD_BYTES: return draw_hex_digits(c, x, y, max, f->text);
     case FIELD_ERROR: return canvas_bytes(c, x, y, max, ROLE_FAULT, f->text);
     case FIELD_KINDS: break;
     }

@@ -249,15 +249,16 @@ static const struct channel *listed(struct screen *s, const struct address *a)
 /* What the operator must know before saying yes: how many, what stays behind, what counts. */
 static void ask_to_browse(struct screen *s, const struct channel *c)
 {
-    char depth[40] = "an unknown number of messages", number[32];
+    char depth[40] = "an unknown number of messages", number[32], limit[16];
     if (c && c->depth >= 0)
         snprintf(depth, sizeof depth, "%s messages", text_count(number, sizeof number, (uint64_t)c->depth));
     bool quorum = c && text_starts(c->detail, "quorum");
     snprintf(
         s->confirm_text, sizeof s->confirm_text,
-        "%s holds %s. Looking takes at most %d, hands all of them back, and %s them: `redelivered` stays "
+        "%s holds %s. Looking takes at most %s, hands all of them back, and %s them: `redelivered` stays "
         "set.%s",
-        s->confirm.channel.name, depth, BROWSE_LIMIT, c ? "MARKS" : "may MARK (it is not listed yet)",
+        s->confirm.channel.name, depth, text_count(limit, sizeof limit, BROWSE_LIMIT),
+        c ? "MARKS" : "may MARK (it is not listed yet)",
         quorum ? " It may count towards the delivery limit; near that it is refused." : "");
 }
 

@@ -222,6 +222,8 @@ static enum action dashboard_action(struct view *v, enum action action)
     size_t to = move_by(action, d->at, d->count, d->height[p] > 0 ? (size_t)d->height[p] : 1);
     if (to != SIZE_MAX) {
         d->moved = true;
+        if (action == ACTION_TOP) /* of all panes */
+            memset(d->top, 0, sizeof d->top);
         dashboard_stand_on(v, to);
         return ACTION_NONE;
     }

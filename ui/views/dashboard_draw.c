@@ -87,6 +87,13 @@ static struct look broker_look(const struct hub_endpoint *e)
     return look;
 }
 
+static const char *broker_detail(const struct hub_endpoint *e)
+{
+    if (!e->channels)
+        return e->health.state == HEALTH_DOWN ? "never listed" : "not listed yet";
+    return e->channels->version[0] ? e->channels->version : e->channels->count == 0 ? "no channels" : "";
+}
+
 /* A sum with an upper bound in it is one. */
 static bool depth_is_upper(const struct hub_endpoint *e)
 {
@@ -104,7 +111,7 @@ static void draw_broker(struct row *r, const struct item *item)
     struct look look = broker_look(e);
     columns_fit(broker_columns, B_COLUMNS, r->x, r->w, slots);
     snprintf(name, sizeof name, "%s %s%s",
-             !e->channels                           ? " "
+             !e->channels || !e->channels->count    ? " "
              : dashboard_is_open(r->v, item->index) ? "▾"
                                                     : "▸",
              e->config->endpoint.name, e->config->endpoint.production ? " PROD" : "");
@@ -113,7 +120,7 @@ static void draw_broker(struct row *r, const struct item *item)
     PUT(B_STATE, look.role, look.text);
     PUT(B_NAME, e->config->endpoint.production ? ROLE_PRODUCTION : ROLE_TITLE, name);
     PUT(B_KIND, ROLE_MUTED, e->config->broker ? e->config->broker->name : "");
-    PUT(B_DETAIL, ROLE_MUTED, e->channels ? e->channels->version : "not listed yet");
+    PUT(B_DETAIL, ROLE_MUTED, broker_detail(e));
     PUT(B_IN, ROLE_TEXT, paint_rate(e->in_rate, text, sizeof text));
     PUT(B_OUT, ROLE_TEXT, paint_rate(e->out_rate, text, sizeof text));
     PUT(B_DEPTH, ROLE_TEXT, paint_count(e->depth, depth_is_upper(e), slots[B_DEPTH].w, text, sizeof text));

@@ -259,7 +259,7 @@ static void draw_headers(struct inspector *i, struct frame *f, struct rect r)
         int x = r.x + line->depth * 2, y = r.y + (int)n;
         x += canvas_text(f->canvas, x, y, r.w / 2, ROLE_TREE_NAME, line->name) + 1;
         x = x < r.x + 18 ? r.x + 18 : x;
-        x += canvas_text(f->canvas, x, y, r.x + r.w - x, ROLE_TEXT, line->value) + 1;
+        x += canvas_text(f->canvas, x, y, r.x + r.w - x, ROLE_TEXT, line->value) + 2;
         canvas_text(f->canvas, x, y, r.x + r.w - x, ROLE_TREE_TYPE, line->type);
     }
 }

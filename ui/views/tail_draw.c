@@ -202,11 +202,14 @@ static void draw_remark(struct frame *f, int x, int y, int w, const struct hub_t
     for (size_t i = 0; i < h->channel_count; i++) {
         const char *stopped = h->channels[i].status.progress.stopped;
         const char *say = h->channels[i].notice[0] ? h->channels[i].notice : stopped;
-        if (say[0]) {
-            canvas_printf(f->canvas, x, y, w, ROLE_EFFECT, "%s: %s", h->channels[i].address.channel.name,
-                          say);
-            return;
-        }
+        const char *name = h->channels[i].address.channel.name;
+        if (!say[0])
+            continue;
+        if (h->channel_count == 1) /* the title names it */
+            canvas_text(f->canvas, x, y, w, ROLE_EFFECT, say);
+        else
+            canvas_printf(f->canvas, x, y, w, ROLE_EFFECT, "%s: %s", name ? name : "?", say);
+        return;
     }
 }
 
@@ -259,10 +262,11 @@ void tail_draw(struct view *v, struct frame *f, struct rect r)
     if (r.w >= 100 && r.h >= 26) {
         draw_boxed(v, f, body, h);
     } else {
-        int x = 1 + canvas_printf(f->canvas, 1, r.y, r.w - 23, t->filter ? ROLE_WARN : ROLE_MUTED,
-                                  "filter %s", t->filter ? t->filter_text : "none");
+        int x = 1;
+        if (t->filter)
+            x += canvas_printf(f->canvas, x, r.y, r.w - 23, ROLE_WARN, "filter %s", t->filter_text) + 2;
         draw_rate(f, r.w - 21, r.y, 20, h);
-        draw_remark(f, x + 2, r.y, r.w - 24 - x, h);
+        draw_remark(f, x, r.y, r.w - 22 - x, h);
         draw_rows(v, f, (struct rect){body.x, body.y + 1, body.w, body.h - 1}, h);
     }
     draw_status(v, f, r.y + r.h - 1, h);
