@@ -498,9 +498,9 @@ static void draw_notice(struct screen *s, struct frame *f, int y)
 static void draw_prompt(struct screen *s, struct frame *f, int y)
 {
     struct canvas *c = f->canvas;
-    canvas_fill(c, (struct rect){0, y, c->w, 2}, ROLE_TEXT, ' ');
     if (s->prompt.kind == PROMPT_FILTER)
         typed(s); /* the count is live: messages come, and the filter works through the old ones */
+    canvas_fill(c, (struct rect){0, y, c->w, 2}, ROLE_TEXT, ' ');
     if (s->prompt.kind == PROMPT_CONFIRM) {
         struct rect r = {1, y, c->w - 2, 0};
         r.h = canvas_words(c, r, ROLE_EFFECT, bytes_of_text(s->confirm_text));
@@ -513,15 +513,19 @@ static void draw_prompt(struct screen *s, struct frame *f, int y)
         canvas_cursor(c, 0, y, true);
         return;
     }
-    int x = 2;
-    if (s->note.fault) {
-        size_t caret = s->note.caret < s->prompt.len ? s->note.caret : s->prompt.len;
-        int at = 2 + (int)utf8_cells(bytes_of(s->prompt.text, caret));
-        at = at < c->w - 30 ? at : 2;
+    size_t caret = s->note.caret < s->prompt.len ? s->note.caret : s->prompt.len;
+    int at = 2 + (int)utf8_cells(bytes_of(s->prompt.text, caret));
+    at = at < c->w - 30 ? at : 2;
+    int x = s->note.fault ? at + 2 : 2;
+    struct rect note = {x, y + 1, c->w - x - 1, 0};
+    note.h = canvas_words(c, note, ROLE_MUTED, bytes_of_text(s->note.text));
+    note.h = note.h < 1 ? 1 : note.h > NOTICE_ROWS ? NOTICE_ROWS : note.h;
+    y -= note.h - 1; /* a long one lifts the line */
+    note.y = y + 1;
+    canvas_fill(c, (struct rect){0, y, c->w, note.h + 1}, ROLE_TEXT, ' ');
+    if (s->note.fault)
         canvas_text(c, at, y + 1, 1, ROLE_FAULT, "^");
-        x = at + 2;
-    }
-    canvas_text(c, x, y + 1, c->w - x - 1, s->note.fault ? ROLE_FAULT : ROLE_MUTED, s->note.text);
+    canvas_words(c, note, s->note.fault ? ROLE_FAULT : ROLE_MUTED, bytes_of_text(s->note.text));
     prompt_draw(&s->prompt, c, 1, y, c->w - 2);
 }
 

@@ -1,6 +1,7 @@
 #include "ui/views/tail_rows.h"
 
 #include "base/text.h"
+#include "base/utf8.h"
 #include "engine/decode.h"
 #include "ui/paint.h"
 
@@ -9,7 +10,7 @@
 enum { T_FLAG, T_TIME, T_SOURCE, T_POSITION, T_KEY, T_FORMAT, T_SIZE, T_SUMMARY, T_COLUMNS };
 static const struct column columns[T_COLUMNS] = {
     [T_FLAG] = {"", 1, false, 0, 0},           [T_TIME] = {"TIME", 12, false, 0, 0},
-    [T_SOURCE] = {"SOURCE", 14, false, 0, 30}, [T_POSITION] = {"POSITION", 10, false, 0, 14},
+    [T_SOURCE] = {"SOURCE", 15, false, 0, 30}, [T_POSITION] = {"POSITION", 10, false, 0, 14},
     [T_KEY] = {"KEY", 10, false, 90, 24},      [T_FORMAT] = {"FMT", 5, false, 100, 0},
     [T_SIZE] = {"SIZE", 6, true, 0, 0},        [T_SUMMARY] = {"SUMMARY", 0, false, 0, 90},
 };
@@ -37,17 +38,29 @@ static void draw_payload(struct view *v, struct frame *f, int y, const struct sl
     buffer_free(&summary);
 }
 
+/* Channels of several endpoints may have one name. */
+static bool several_endpoints(const struct hub_tail *h)
+{
+    for (size_t i = 1; i < h->channel_count; i++)
+        if (h->channels[i].address.endpoint != h->channels[0].address.endpoint)
+            return true;
+    return false;
+}
+
 static void draw_message(struct view *v, struct frame *f, struct rect r, const struct message *m)
 {
     const struct tail *t = v->state;
     struct slot slots[T_COLUMNS];
-    char text[64];
+    char text[320];
     columns_fit(columns, T_COLUMNS, r.x, r.w, slots);
 #define PUT(column, role, value) column_put(f->canvas, r.y, &columns[column], &slots[column], role, value)
     PUT(T_FLAG, ROLE_WARN, flag_text(m));
     PUT(T_TIME, t->find && filter_message(t->find, m, f->now_ns) ? ROLE_MATCH : ROLE_MUTED,
         clock_hms(m->time_ns == TIME_NONE ? m->received_ns : m->time_ns, text, sizeof text, 3));
-    PUT(T_SOURCE, ROLE_SOURCE, m->origin->channel);
+    bool several = several_endpoints(hub_tail(v->hub));
+    snprintf(text, sizeof text, "%s%s%s", several ? m->origin->endpoint : "", several ? "/" : "",
+             m->origin->channel);
+    PUT(T_SOURCE, ROLE_SOURCE, text);
     PUT(T_POSITION, ROLE_MUTED, m->position.kind ? position_text(m->position, text, sizeof text) : "–");
     PUT(T_SIZE, ROLE_TEXT, paint_count((int64_t)m->payload.len, false, slots[T_SIZE].w, text, sizeof text));
 #undef PUT
@@ -168,8 +181,11 @@ static enum role mode_of(const struct view *v, const struct hub_tail *h, char *i
     return t->paused ? ROLE_PAUSED : ROLE_LIVE;
 }
 
+/* What has no room goes whole: half a counter is a wrong one. */
 static int segment(struct frame *f, int x, int y, enum role role, const char *text)
 {
+    if (x + (int)utf8_cells(bytes_of_text(text)) > f->canvas->w - 1)
+        return x;
     int used = canvas_text(f->canvas, x, y, f->canvas->w - 1 - x, role, text);
     return x + used + 3;
 }
@@ -183,6 +199,9 @@ static void draw_status(struct view *v, struct frame *f, int y, const struct hub
     uint64_t held = store_count(s);
     enum role role = mode_of(v, h, mode, sizeof mode);
     int x = segment(f, 1, y, role, mode);
+    snprintf(text, sizeof text, "dropped %s", text_count(a, sizeof a, h->dropped));
+    if (h->dropped) /* a loss has its place before everything else */
+        x = segment(f, x, y, ROLE_CRIT, text);
     snprintf(text, sizeof text, "%s/s %s/s", paint_rate(h->rate, a, sizeof a),
              text_bytes(b, sizeof b, (uint64_t)(h->byte_rate > 0 ? h->byte_rate : 0)));
     x = segment(f, x, y, ROLE_TEXT, text);
@@ -192,8 +211,8 @@ static void draw_status(struct view *v, struct frame *f, int y, const struct hub
     x = segment(f, x, y, ROLE_TEXT, text);
     snprintf(text, sizeof text, "not shown %s", text_count(a, sizeof a, t->filter ? held - t->count : 0));
     x = segment(f, x, y, t->filter ? ROLE_WARN : ROLE_TEXT, text);
-    snprintf(text, sizeof text, "dropped %s", text_count(a, sizeof a, h->dropped));
-    segment(f, x, y, h->dropped ? ROLE_CRIT : ROLE_TEXT, text);
+    if (!h->dropped)
+        segment(f, x, y, ROLE_TEXT, "dropped 0");
 }
 
 /* What the operator must know about this reading: what a tap misses, why a browse stopped. */
