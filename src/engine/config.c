@@ -11,15 +11,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define CONFIG_ARENA (64 * MIB)
+#define CONFIG_ARENA  (64 * MIB)
+#define SECRETS_ARENA (16 * MIB)
 
 enum err config_init(struct config *c, struct err_info *err)
 {
     *c = (struct config){.store_bytes = LIMIT_STORE_DEFAULT};
-    c->arena = malloc(sizeof *c->arena);
+    c->arena = malloc(2 * sizeof *c->arena);
     if (!c->arena)
         return err_set(err, ERR_NOMEM, "no memory for a configuration");
+    c->secrets = c->arena + 1;
     arena_init(c->arena, CONFIG_ARENA);
+    arena_init(c->secrets, SECRETS_ARENA);
     c->endpoint_cap = CONFIG_URL_ENDPOINTS;
     c->endpoints = arena_zalloc(c->arena, c->endpoint_cap * sizeof *c->endpoints);
     if (c->endpoints)
@@ -44,6 +47,7 @@ void config_free(struct config *c)
         return;
     wipe_passwords(c);
     redaction_free(&c->redaction);
+    arena_free(c->secrets);
     arena_free(c->arena);
     free(c->arena);
     *c = (struct config){0};

@@ -29,7 +29,9 @@ struct config {
     struct redaction *redaction;                   /* NULL: nothing is hidden */
     const char *theme;                             /* NULL: default */
     size_t store_bytes;
-    struct arena *arena; /* owns every string above */
+    struct arena *arena;   /* owns every string above */
+    struct arena *secrets; /* but passwords, which any thread may fetch: secret.c */
+    atomic_bool leaving;   /* a password_command that still runs is ended */
 };
 
 /* One row of config.def: what the checker, the man page and the help know about a key. */
@@ -78,9 +80,11 @@ const struct probe_target *config_endpoint_target(struct config *c, const struct
 /* What --from takes: beginning, end, end-N, a time (-15m, RFC 3339), an offset. "" is the default. ERR_USAGE. */
 enum err config_start(const char *text, int64_t now_ns, struct start *start,
                       struct err_info *err) SB_MUST_USE;
-/* Resolves the password of the i-th probe. */
+/* Resolves the password of the i-th probe. This and config_secret: any thread, one at a time. */
 enum err config_probe_secret(struct config *c, size_t i, struct err_info *err) SB_MUST_USE;
 /* Resolves the endpoint's password (file, command, environment) into endpoint.password; ERR_AUTH or ERR_CONFIG. */
 enum err config_secret(struct config *c, struct config_endpoint *e, struct err_info *err) SB_MUST_USE;
+/* The same for a session's worker: `config` is the struct config. */
+enum err config_prepare(void *config, const struct endpoint *e, struct err_info *err);
 
 #endif

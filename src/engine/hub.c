@@ -88,12 +88,15 @@ static void start_watch(struct hub *h, size_t i)
 {
     struct hub_endpoint *e = &h->endpoints[i];
     struct config_endpoint *c = &h->config->endpoints[i];
-    struct job job = {
-        .kind = JOB_WATCH, .reconnect = true, .every_ns = WATCH_EVERY_NS, .timeout_ns = WATCH_TIMEOUT_NS};
+    struct job job = {.kind = JOB_WATCH,
+                      .reconnect = true,
+                      .every_ns = WATCH_EVERY_NS,
+                      .timeout_ns = WATCH_TIMEOUT_NS,
+                      .prepare = config_prepare,
+                      .prepare_context = h->config};
     struct session_sink sink = hub_source_sink(&h->watches[i].source);
     struct err_info err = {.code = ERR_OK};
-    if (!config_secret(h->config, c, &err))
-        h->watches[i].session = session_start(c->broker, &c->endpoint, &job, &sink, &err);
+    h->watches[i].session = session_start(c->broker, &c->endpoint, &job, &sink, &err);
     if (!h->watches[i].session)
         e->status = (struct session_status){.state = SESSION_ENDED, .since_ns = clock_wall_ns(), .err = err};
 }
@@ -104,6 +107,12 @@ static void on_probe(void *context, const struct probe_target *target, const str
     hub_push_probe(h->queue, (size_t)(target - h->config->probes), sample);
 }
 
+static enum err prepare_probe(void *context, const struct probe_target *target, struct err_info *err)
+{
+    struct hub *h = context;
+    return config_probe_secret(h->config, (size_t)(target - h->config->probes), err);
+}
+
 void hub_start(struct hub *h)
 {
     if (h->started)
@@ -112,11 +121,9 @@ void hub_start(struct hub *h)
     for (size_t i = 0; i < h->endpoint_count; i++)
         start_watch(h, i);
     struct err_info err = {.code = ERR_OK};
-    for (size_t i = 0; i < h->probe_count; i++)
-        if (config_probe_secret(h->config, i, &err))
-            log_write(LOG_ERROR, h->probes[i].target->name, "%s", err.text);
+    struct prober_host host = {.context = h, .sample = on_probe, .prepare = prepare_probe};
     if (h->probe_count)
-        h->prober = prober_start(h->config->probes, h->probe_count, h->registry, on_probe, h, &err);
+        h->prober = prober_start(h->config->probes, h->probe_count, h->registry, &host, &err);
     if (h->probe_count && !h->prober)
         log_write(LOG_ERROR, "probes", "%s", err.text);
 }
@@ -155,6 +162,7 @@ void hub_stop(struct hub **hp)
     *hp = NULL;
     if (!h)
         return;
+    atomic_store(&h->config->leaving, true);
     if (h->queue)
         queue_close(h->queue);
     hub_tail_close(h);

@@ -242,13 +242,14 @@ static void start_tail_session(struct hub *h, struct tail_run *t, size_t i, cons
     size_t end = i + 1 < t->session_count ? t->first_channel[i + 1] : t->tail.channel_count;
     struct config_endpoint *c = t->tail.channels[first].address.endpoint;
     struct job job = *like;
+    job.prepare = config_prepare;
+    job.prepare_context = h->config;
     job.redaction = h->config->redaction;
     job.read.channels = &t->names[first];
     job.read.channel_count = end - first;
     struct session_sink sink = hub_source_sink(&t->sources[i]);
     struct err_info err = {.code = ERR_OK};
-    if (!config_secret(h->config, c, &err))
-        t->sessions[i] = session_start(c->broker, &c->endpoint, &job, &sink, &err);
+    t->sessions[i] = session_start(c->broker, &c->endpoint, &job, &sink, &err);
     if (t->sessions[i])
         return;
     struct session_status status = {.state = SESSION_ENDED, .since_ns = clock_wall_ns(), .err = err};

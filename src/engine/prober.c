@@ -27,14 +27,14 @@ struct run {
     const struct probe_ops *ops; /* NULL: no such kind */
     int64_t due_ns;              /* monotonic; under the lock, as what follows */
     bool running;
-    bool again; /* asked for while it ran: what it is about to say is older than the question */
+    bool prepared; /* worker's, while it runs */
+    bool again;    /* asked for while it ran: what it is about to say is older than the question */
     struct run *next_waiting;
 };
 
 struct prober {
     struct probe_env env;
-    prober_sink *sink;
-    void *context;
+    struct prober_host host;
     int cancel_fd;
     struct run *runs;
     size_t count;
@@ -92,7 +92,7 @@ static void end_run(void *context, const struct sample *sample)
     struct prober *p = run->prober;
     struct sample judged = *sample;
     judge_speed(run->target, &judged);
-    p->sink(p->context, run->target, &judged);
+    p->host.sample(p->host.context, run->target, &judged);
     pthread_mutex_lock(&p->lock);
     run->running = false;
     p->running--;
@@ -120,15 +120,32 @@ static struct run *next_waiting(struct prober *p)
     return run;
 }
 
+/* One run, on a worker: blocking, or the first of an asynchronous one, whose preparation may block. */
+static void run_target(struct prober *p, struct run *run)
+{
+    struct sample sample;
+    struct err_info err = {.code = ERR_OK};
+    run->prepared = run->prepared || !p->host.prepare(p->host.context, run->target, &err);
+    if (!run->prepared) {
+        sample_init(&sample);
+        sample_fail(&sample, &err);
+        sample.time_ns = clock_wall_ns();
+    } else if (run->ops && run->ops->start) {
+        run->ops->start(&p->env, run->target, clock_mono_ns() + run->target->timeout_ns, end_run, run);
+        return;
+    } else {
+        measure(&p->env, run->ops, run->target, p->cancel_fd, &sample);
+    }
+    end_run(run, &sample);
+}
+
 static void *worker_run(void *arg)
 {
     struct prober *p = arg;
-    struct sample sample;
     pthread_mutex_lock(&p->lock);
     for (struct run *run; (run = next_waiting(p));) {
         pthread_mutex_unlock(&p->lock);
-        measure(&p->env, run->ops, run->target, p->cancel_fd, &sample);
-        end_run(run, &sample);
+        run_target(p, run);
         pthread_mutex_lock(&p->lock);
     }
     pthread_mutex_unlock(&p->lock);
@@ -172,7 +189,7 @@ static void set_next_due(struct run *run, int64_t now)
 /* Called and left under the lock; lets it go while an asynchronous probe is started. */
 static void begin_run(struct prober *p, struct run *run)
 {
-    bool asynchronous = run->ops && run->ops->start;
+    bool asynchronous = run->ops && run->ops->start && run->prepared;
     run->running = asynchronous || give_to_worker(p, run);
     p->running += run->running;
     if (!asynchronous)
@@ -235,12 +252,13 @@ static bool init_runs(struct prober *p, const struct probe_target *targets, size
         p->runs[i] = (struct run){.prober = p,
                                   .target = &targets[i],
                                   .ops = probe_of(probes, targets[i].kind),
+                                  .prepared = !p->host.prepare,
                                   .due_ns = now + SPREAD_NS * (int64_t)i / (int64_t)count};
     return true;
 }
 
 struct prober *prober_start(const struct probe_target *targets, size_t count, const struct registry *registry,
-                            prober_sink *sink, void *context, struct err_info *err)
+                            const struct prober_host *host, struct err_info *err)
 {
     struct prober *p = calloc(1, sizeof *p);
     if (!p) {
@@ -248,8 +266,7 @@ struct prober *prober_start(const struct probe_target *targets, size_t count, co
         return NULL;
     }
     init_sync(p);
-    p->sink = sink;
-    p->context = context;
+    p->host = *host;
     p->cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     p->env = (struct probe_env){.http = http_client_new(err), .brokers = registry->brokers};
     if (p->cancel_fd >= 0 && p->env.http && init_runs(p, targets, count, registry->probes))
@@ -288,9 +305,9 @@ void prober_stop(struct prober **prober)
         pthread_join(p->timer, NULL);
     if (p->cancel_fd >= 0)
         eventfd_write(p->cancel_fd, 1);
-    http_client_free(&p->env.http);
-    for (size_t i = 0; i < p->worker_count; i++)
+    for (size_t i = 0; i < p->worker_count; i++) /* they may still start an asynchronous one */
         pthread_join(p->workers[i], NULL);
+    http_client_free(&p->env.http);
     pthread_mutex_lock(&p->lock);
     while (p->running)
         pthread_cond_wait(&p->changed, &p->lock);

@@ -45,14 +45,21 @@ bool availability_tick(struct availability *a, int64_t now_ns);          /* stal
 int64_t availability_percentile(const struct availability *a, double p); /* ns; -1 without samples */
 
 struct prober;
-typedef void prober_sink(void *context, const struct probe_target *target,
-                         const struct sample *sample); /* any thread */
+
+/* Who lets measure. Hooks run on the prober's threads, several at once. */
+struct prober_host {
+    void *context;
+    void (*sample)(void *context, const struct probe_target *target, const struct sample *sample);
+    /* Before a target's first run, and again after it failed (which is a sample): finds its password. It may take its time
+     * and holds up no other target. NULL: nothing to prepare. */
+    enum err (*prepare)(void *context, const struct probe_target *target, struct err_info *err);
+};
 
 /* Starts measuring every target at its own interval (first runs at once, spread over 200 ms). A run that takes longer than
  * the interval delays nobody but the next one of its own target. Targets and registry outlive the prober. A sample over
  * the target's slow threshold is DEGRADED. */
 struct prober *prober_start(const struct probe_target *targets, size_t count, const struct registry *registry,
-                            prober_sink *sink, void *context, struct err_info *err);
+                            const struct prober_host *host, struct err_info *err);
 void prober_refresh(struct prober *p); /* any thread: all of them now */
 void prober_stop(struct prober **p);   /* cancels what runs and waits for it; the sink is silent afterwards */
 

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 
 #define MOST_SECRET     4096
 #define COMMAND_TIME_NS (10 * NS_PER_S)
+#define LOOK_MS         50 /* while a command runs: does anybody still wait? */
 
 extern char **environ;
 
@@ -103,15 +105,17 @@ static enum err start_command(const char *command, int out, pid_t *pid, struct e
     return failed ? err_set(err, ERR_CONFIG, "password_command: /bin/sh: %s", strerror(failed)) : ERR_OK;
 }
 
-/* Reads to the end or the deadline; false: too late. */
-static bool read_until(int fd, char *into, size_t *len, int64_t deadline_ns)
+/* Reads to the end or the deadline; false: too late, or nobody waits any more. */
+static bool read_until(int fd, char *into, size_t *len, int64_t deadline_ns, const atomic_bool *leaving)
 {
     for (;;) {
         struct pollfd p = {.fd = fd, .events = POLLIN};
-        int ready = poll(&p, 1, clock_poll_ms(deadline_ns));
-        if (ready < 0 && errno == EINTR)
+        int ready = poll(&p, 1, LOOK_MS);
+        if (atomic_load(leaving) || (ready == 0 && clock_mono_ns() >= deadline_ns))
+            return false;
+        if (ready == 0 || (ready < 0 && errno == EINTR))
             continue;
-        if (ready <= 0)
+        if (ready < 0)
             return false;
         ssize_t n = read(fd, into + *len, MOST_SECRET - 1 - *len);
         if (n <= 0)
@@ -140,7 +144,8 @@ static enum err command_result(bool in_time, int status, bool some, struct err_i
     return ERR_CONFIG;
 }
 
-static enum err from_command(const char *command, char *into, struct err_info *err)
+static enum err from_command(const char *command, const atomic_bool *leaving, char *into,
+                             struct err_info *err)
 {
     int ends[2], status = 0;
     size_t len = 0;
@@ -150,7 +155,7 @@ static enum err from_command(const char *command, char *into, struct err_info *e
     enum err e = start_command(command, ends[1], &pid, err);
     close(ends[1]);
     if (!e) {
-        bool in_time = read_until(ends[0], into, &len, clock_mono_ns() + COMMAND_TIME_NS);
+        bool in_time = read_until(ends[0], into, &len, clock_mono_ns() + COMMAND_TIME_NS, leaving);
         if (!in_time)
             kill(-pid, SIGKILL);
         close(ends[0]);
@@ -162,8 +167,11 @@ static enum err from_command(const char *command, char *into, struct err_info *e
     return e;
 }
 
-static enum err resolve(struct config *c, const struct config_password *from, struct endpoint *e,
-                        struct err_info *err)
+static pthread_mutex_t fetching =
+    PTHREAD_MUTEX_INITIALIZER; /* guards every password and the arena they live in */
+
+static enum err fetch(struct config *c, const struct config_password *from, struct endpoint *e,
+                      struct err_info *err)
 {
     char secret[MOST_SECRET] = "";
     enum err failed = ERR_OK;
@@ -174,12 +182,21 @@ static enum err resolve(struct config *c, const struct config_password *from, st
     else if (from->file)
         failed = from_file(from->file, secret, err);
     else
-        failed = from_command(from->command, secret, err);
+        failed = from_command(from->command, &c->leaving, secret, err);
     if (failed)
         err_where(err, "%s", e->name);
-    else if (!(e->password = arena_strdup(c->arena, secret)))
+    else if (!(e->password = arena_strdup(c->secrets, secret)))
         failed = err_set(err, ERR_NOMEM, "no memory for a password");
     explicit_bzero(secret, sizeof secret);
+    return failed;
+}
+
+static enum err resolve(struct config *c, const struct config_password *from, struct endpoint *e,
+                        struct err_info *err)
+{
+    pthread_mutex_lock(&fetching);
+    enum err failed = fetch(c, from, e, err);
+    pthread_mutex_unlock(&fetching);
     return failed;
 }
 
@@ -191,4 +208,12 @@ enum err config_secret(struct config *c, struct config_endpoint *e, struct err_i
 enum err config_probe_secret(struct config *c, size_t i, struct err_info *err)
 {
     return c->probe_passwords ? resolve(c, &c->probe_passwords[i], &c->probes[i].endpoint, err) : ERR_OK;
+}
+
+_Static_assert(offsetof(struct config_endpoint, endpoint) == 0,
+               "an endpoint of the configuration begins with it");
+
+enum err config_prepare(void *config, const struct endpoint *e, struct err_info *err)
+{
+    return config_secret(config, (struct config_endpoint *)(uintptr_t)e, err);
 }

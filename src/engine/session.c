@@ -134,6 +134,9 @@ static enum err connect_broker(struct session *s, struct err_info *err)
 {
     s->status.generation++;
     enter(s, SESSION_CONNECTING, NULL);
+    enum err e = s->job.prepare ? s->job.prepare(s->job.prepare_context, s->endpoint, err) : ERR_OK;
+    if (e)
+        return e;
     s->broker = (struct broker){
         .ops = s->ops,
         .endpoint = s->endpoint,

@@ -46,6 +46,9 @@ struct job {
     const char *pattern;               /* JOB_WATCH: channels to list, NULL all */
     uint32_t list_flags;
     int64_t every_ns, timeout_ns; /* JOB_WATCH */
+    /* Worker, before each connection: finds the password; it may take its time. NULL: nothing to prepare. */
+    enum err (*prepare)(void *context, const struct endpoint *endpoint, struct err_info *err);
+    void *prepare_context;
 };
 
 struct session;

@@ -9,6 +9,7 @@
 #include "engine/prober.h"
 
 #include <poll.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -110,9 +111,11 @@ static void on_sample(void *context, const struct probe_target *t, const struct 
     pthread_mutex_unlock(&seen.lock);
 }
 
+static atomic_bool prepared;
+
 static struct prober *start(size_t count)
 {
-    struct prober *p = prober_start(targets, count, &all, on_sample, NULL, NULL);
+    struct prober *p = prober_start(targets, count, &all, &(struct prober_host){.sample = on_sample}, NULL);
     assert_non_null(p);
     return p;
 }
@@ -139,6 +142,33 @@ static int64_t wait_for(const int *count, int at_least)
     pthread_mutex_unlock(&seen.lock);
     assert_true(reached);
     return clock_mono_ns();
+}
+
+static enum err slow_prepare(void *context, const struct probe_target *t, struct err_info *err)
+{
+    (void)context;
+    if (t == &targets[2])
+        return err_set(err, ERR_CONFIG, "no password");
+    while (t == &targets[0] && !atomic_load(&prepared))
+        sched_yield();
+    return ERR_OK;
+}
+
+/* A password that takes its time holds up its own target alone; one that isn't there is a sample. */
+static void a_preparation_delays_nobody_else(void **state)
+{
+    (void)state;
+    struct prober_host host = {.sample = on_sample, .prepare = slow_prepare};
+    atomic_store(&prepared, false);
+    targets[0].kind = targets[1].kind = "async";
+    struct prober *p = prober_start(targets, 3, &all, &host, NULL);
+    assert_non_null(p);
+    wait_for(&seen.ended[1], 2);
+    wait_for(&seen.ended[2], 1);
+    assert_int_equal(seen.ended[0], 0);
+    atomic_store(&prepared, true);
+    wait_for(&seen.ended[0], 2);
+    stop(&p);
 }
 
 static void everybody_at_their_own_interval(void **state)
@@ -221,6 +251,7 @@ static void nothing_to_do(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(a_preparation_delays_nobody_else),
         TEST(everybody_at_their_own_interval),
         TEST(slow_ones_delay_nobody_and_never_overlap),
         TEST(more_stuck_ones_than_workers),

@@ -82,7 +82,7 @@ static void scheduler(void **state)
     for (long n = 1; n < 6; n++) {
         struct err_info err = {.code = ERR_OK};
         alloc_fail(n);
-        struct prober *p = prober_start(&t, 1, &all, ignore, NULL, &err);
+        struct prober *p = prober_start(&t, 1, &all, &(struct prober_host){.sample = ignore}, &err);
         alloc_failed();
         assert_true(p || err.code);
         prober_stop(&p);

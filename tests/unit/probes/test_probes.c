@@ -448,7 +448,7 @@ static void nothing_stirs_while_nothing_is_due(void **state)
     struct probe_target targets[] = {target("rest", url, s.port), target("tcp", "tcp://", s.port)};
     targets[0].every_ns = targets[1].every_ns = 1000 * NS_PER_S;
     samples = 0;
-    struct prober *p = prober_start(targets, 2, &all, count_sample, NULL, NULL);
+    struct prober *p = prober_start(targets, 2, &all, &(struct prober_host){.sample = count_sample}, NULL);
     assert_non_null(p);
     int64_t deadline = clock_mono_ns() + 10 * NS_PER_S;
     bool quiet = false;
