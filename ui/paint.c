@@ -105,6 +105,14 @@ char *paint_latency(int64_t ns, char *into, size_t size)
     return ns < 0 ? text_copy(into, size, UNKNOWN) : text_ms(into, size, ns);
 }
 
+struct bytes paint_without_source(struct bytes text, const char *source)
+{
+    size_t len = strlen(source);
+    bool same = bytes_equal(bytes_slice(text, 0, len), bytes_of(source, len)) &&
+                bytes_equal_text(bytes_slice(text, len, 2), ": ");
+    return same ? bytes_slice(text, len + 2, text.len - len - 2) : text;
+}
+
 /* ---- sparklines ---- */
 
 static void spark_cell(struct canvas *c, int x, int y, float value, int level)

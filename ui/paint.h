@@ -24,6 +24,9 @@ char *paint_count(int64_t n, bool upper, int cells, char *into, size_t size);
 char *paint_rate(double rate, char *into, size_t size);   /* 812, 0.6; – when unknown */
 char *paint_latency(int64_t ns, char *into, size_t size); /* milliseconds; – when unknown */
 
+/* What was said, without the name of who said it in front, where that stands in a column of its own. */
+struct bytes paint_without_source(struct bytes text, const char *source);
+
 /* One cell a value, scaled to the largest; negative: nothing measured (·), INFINITY: failed (×). */
 void paint_spark(struct canvas *c, int x, int y, const float *values, int count);
 /* The last `count` minutes of an availability, on one scale for all: ▁ below 5 ms, █ from 2.5 s on. */

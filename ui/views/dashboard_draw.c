@@ -95,11 +95,13 @@ static const char *broker_detail(const struct hub_endpoint *e)
 }
 
 /* A sum with an upper bound in it is one. */
-static bool depth_is_upper(const struct hub_endpoint *e)
+static bool sum_is_upper(const struct hub_endpoint *e, bool dead)
 {
-    for (size_t i = 0; e->channels && i < e->channels->count; i++)
-        if (e->channels->items[i].depth_upper && e->channels->items[i].depth > 0)
+    for (size_t i = 0; e->channels && i < e->channels->count; i++) {
+        const struct channel *c = &e->channels->items[i];
+        if (c->dead_letters == dead && c->depth_upper && c->depth > 0)
             return true;
+    }
     return false;
 }
 
@@ -123,9 +125,10 @@ static void draw_broker(struct row *r, const struct item *item)
     PUT(B_DETAIL, ROLE_MUTED, broker_detail(e));
     PUT(B_IN, ROLE_TEXT, paint_rate(e->in_rate, text, sizeof text));
     PUT(B_OUT, ROLE_TEXT, paint_rate(e->out_rate, text, sizeof text));
-    PUT(B_DEPTH, ROLE_TEXT, paint_count(e->depth, depth_is_upper(e), slots[B_DEPTH].w, text, sizeof text));
+    PUT(B_DEPTH, ROLE_TEXT,
+        paint_count(e->depth, sum_is_upper(e, false), slots[B_DEPTH].w, text, sizeof text));
     PUT(B_DEAD, e->dead > 0 ? ROLE_WARN : ROLE_TEXT,
-        paint_count(e->dead, false, slots[B_DEAD].w, text, sizeof text));
+        paint_count(e->dead, sum_is_upper(e, true), slots[B_DEAD].w, text, sizeof text));
     PUT(B_LAG, ROLE_TEXT, paint_count(e->lag, false, slots[B_LAG].w, text, sizeof text));
 #undef PUT
 }
@@ -262,7 +265,9 @@ static void pane_titles(const struct view *v, enum pane p, char *title, size_t s
     const struct dashboard *d = v->state;
     size_t n = p == PANE_BROKERS ? hub_endpoint_count(v->hub) : dashboard_pane_count(d, p);
     size_t height = d->height[p] > 0 ? (size_t)d->height[p] : 0;
-    int used = snprintf(title, size, "%s (%zu)", words[p], n);
+    bool unsaid = p == PANE_ATTENTION && n == 0; /* nothing, or not known yet: the row below says which */
+    int used =
+        unsaid ? snprintf(title, size, "%s", words[p]) : snprintf(title, size, "%s (%zu)", words[p], n);
     if (dashboard_pane_count(d, p) > height && height && (size_t)used < size)
         snprintf(title + used, size - (size_t)used, "  rows %zu-%zu of %zu", d->top[p] + 1,
                  d->top[p] + height, dashboard_pane_count(d, p));

@@ -1,6 +1,5 @@
 /* The log: the program's own ring, newest at the foot, from a level on. */
 #include "base/log.h"
-#include "base/text.h"
 #include "ui/paint.h"
 #include "ui/screen.h"
 #include "ui/view.h"
@@ -8,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { DETAIL_ROWS = 4 };
+enum { DETAIL_ROWS = 6 };
 
 struct log_state {
     enum log_level level;
@@ -62,12 +61,9 @@ static const struct column columns[L_COLUMNS] = {{"TIME", 12, false, 0, 0},
                                                  {"SOURCE", 18, false, 0, 0},
                                                  {"WHAT", 0, false, 0, 0}};
 
-/* Errors say where they happened, and so does the column before. */
-static const char *without_source(const struct log_line *line)
+static struct bytes text_of(const struct log_line *line)
 {
-    size_t len = strlen(line->source);
-    bool same = text_starts(line->text, line->source) && text_starts(line->text + len, ": ");
-    return same ? line->text + len + 2 : line->text;
+    return paint_without_source(bytes_of_text(line->text), line->source);
 }
 
 static void draw_line(struct frame *f, struct rect r, uint64_t id, bool here)
@@ -83,7 +79,7 @@ static void draw_line(struct frame *f, struct rect r, uint64_t id, bool here)
     column_put(f->canvas, r.y, &columns[L_LEVEL], &slots[L_LEVEL], level_role(line.level),
                log_level_name(line.level));
     column_put(f->canvas, r.y, &columns[L_SOURCE], &slots[L_SOURCE], ROLE_SOURCE, line.source);
-    column_put(f->canvas, r.y, &columns[L_TEXT], &slots[L_TEXT], ROLE_TEXT, without_source(&line));
+    canvas_bytes(f->canvas, slots[L_TEXT].x, r.y, slots[L_TEXT].w, ROLE_TEXT, text_of(&line));
     if (!here)
         return;
     canvas_text(f->canvas, r.x, r.y, 1, ROLE_FOCUS, "▸");
@@ -100,7 +96,7 @@ static void log_draw(struct view *v, struct frame *f, struct rect r)
     size_t at = cursor(l);
     /* The whole text of the cursor's line has its place above the status row. */
     bool here = l->count && log_get(l->ids[at], &line);
-    struct bytes whole = bytes_of_text(here ? without_source(&line) : "");
+    struct bytes whole = here ? text_of(&line) : BYTES_NULL;
     struct rect detail = {r.x + 2, 0, r.w - 4, 0};
     detail.h = canvas_words(f->canvas, detail, ROLE_TEXT, whole);
     detail.h = detail.h > DETAIL_ROWS ? DETAIL_ROWS : detail.h < 2 ? 0 : detail.h;
@@ -121,7 +117,7 @@ static void log_draw(struct view *v, struct frame *f, struct rect r)
     x += 2 + canvas_printf(f->canvas, x + 2, y, 40, ROLE_MUTED, "from %s on, %zu lines",
                            log_level_name(l->level), l->count);
     if (here && detail.h == 0) /* the whole text of a line that was cut by its column only */
-        canvas_text(f->canvas, x + 3, y, r.w - x - 4, ROLE_MUTED, without_source(&line));
+        canvas_bytes(f->canvas, x + 3, y, r.w - x - 4, ROLE_MUTED, whole);
 }
 
 static enum action log_action(struct view *v, enum action action)

@@ -285,9 +285,11 @@ static void inspect(struct view *v)
     size_t row = tail_cursor(v);
     uint64_t id = tail_row_count(v) ? tail_row_id(v, row) : 0;
     const struct message *m = id ? store_get(hub_store(v->hub), id) : NULL;
-    if (m && tail_is_gap(m))
-        screen_say(v->screen, SEVERITY_WARN, "%s: %.*s", m->origin->channel, (int)m->payload.len,
-                   (const char *)m->payload.data);
+    if (m && tail_is_gap(m)) { /* the whole of it, on as many rows as it needs */
+        struct bytes text = paint_without_source(m->payload, m->origin->channel);
+        screen_say(v->screen, SEVERITY_WARN, "%s: %.*s", m->origin->channel, (int)text.len,
+                   (const char *)text.data);
+    }
     if (!m || tail_is_gap(m))
         return;
     pause_at(v, row);

@@ -75,7 +75,8 @@ static void draw_gap(struct frame *f, struct rect r, const struct message *m)
     canvas_fill(f->canvas, r, ROLE_WARN, 0x2500);
     x += canvas_printf(f->canvas, x, r.y, r.w, ROLE_WARN,
                        " %s %s: ", clock_hms(m->time_ns, text, sizeof text, 3), m->origin->channel);
-    x += canvas_bytes(f->canvas, x, r.y, r.x + r.w - x - 1, ROLE_WARN, m->payload);
+    x += canvas_bytes(f->canvas, x, r.y, r.x + r.w - x - 1, ROLE_WARN,
+                      paint_without_source(m->payload, m->origin->channel));
     canvas_cell(f->canvas, x, r.y, ROLE_WARN, ' ');
 }
 

@@ -172,6 +172,15 @@ static void counts_are_shortened_to_their_column(void **state)
                             rows[i].text);
 }
 
+static void a_source_is_named_once(void **state)
+{
+    (void)state;
+    assert_true(bytes_equal_text(paint_without_source(BYTES_LITERAL("k: gone"), "k"), "gone"));
+    assert_true(bytes_equal_text(paint_without_source(BYTES_LITERAL("kk: gone"), "k"), "kk: gone"));
+    assert_true(bytes_equal_text(paint_without_source(BYTES_LITERAL("k:"), "k"), "k:"));
+    assert_int_equal(paint_without_source(BYTES_NULL, "k").len, 0);
+}
+
 static void a_filters_good_words_are_told_from_the_rest(void **state)
 {
     char text[64];
@@ -196,6 +205,7 @@ int main(void)
         cmocka_unit_test(columns_fit_any_width),
         cmocka_unit_test(ages_tell_when_they_change),
         cmocka_unit_test(counts_are_shortened_to_their_column),
+        cmocka_unit_test(a_source_is_named_once),
         cmocka_unit_test(a_filters_good_words_are_told_from_the_rest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
