@@ -108,7 +108,7 @@ tui_ended
 
 name "a locale without UTF-8"
 TUI_ENV="LC_ALL=C" tui_start 120 40 "$SIGNALBOX"
-tui_wait '^\+ Needs attention \(0\) -+'
+tui_wait '^\+ Needs attention -+'
 tui_keys q
 tui_ended
 
