@@ -38,8 +38,8 @@ static void draw_attention(struct row *r, const struct item *item)
 enum { P_STATE, P_NAME, P_KIND, P_ADDRESS, P_CODE, P_P50, P_P95, P_AGO, P_SPARK, P_COLUMNS };
 static const struct column probe_columns[P_COLUMNS] = {
     [P_STATE] = {"STATE", 8, false, 0, 0},        [P_NAME] = {"PROBE", 15, false, 0, 36},
-    [P_KIND] = {"KIND", 5, false, 0, 0},          [P_ADDRESS] = {"ADDRESS", 24, false, 110, 60},
-    [P_CODE] = {"CODE", 11, false, 0, 0},         [P_P50] = {"p50ms", 6, true, 0, 0},
+    [P_KIND] = {"KIND", 5, false, 70, 0},         [P_ADDRESS] = {"ADDRESS", 24, false, 110, 60},
+    [P_CODE] = {"CODE", 11, false, 0, 0},         [P_P50] = {"p50ms", 6, true, 66, 0},
     [P_P95] = {"p95ms", 6, true, 0, 0},           [P_AGO] = {"AGO", 5, true, 0, 0},
     [P_SPARK] = {"LAST 30 MIN", 0, false, 0, 30},
 };
@@ -70,8 +70,8 @@ _Static_assert(P_NAME == 1, "names stand second in both tables");
 enum { B_STATE, B_NAME, B_KIND, B_DETAIL, B_USERS, B_IN, B_OUT, B_DEPTH, B_DEAD, B_LAG, B_READS, B_COLUMNS };
 static const struct column broker_columns[B_COLUMNS] = {
     [B_STATE] = {"STATE", 8, false, 0, 0}, [B_NAME] = {"BROKER, CHANNEL", 0, false, 0, 40},
-    [B_KIND] = {"KIND", 8, false, 0, 0},   [B_DETAIL] = {"DETAIL", 22, false, 110, 50},
-    [B_USERS] = {"CONS", 4, true, 100, 0}, [B_IN] = {"IN/s", 6, true, 0, 0},
+    [B_KIND] = {"KIND", 8, false, 74, 0},  [B_DETAIL] = {"DETAIL", 22, false, 110, 50},
+    [B_USERS] = {"CONS", 4, true, 100, 0}, [B_IN] = {"IN/s", 6, true, 66, 0},
     [B_OUT] = {"OUT/s", 6, true, 100, 0},  [B_DEPTH] = {"BACKLOG", 8, true, 0, 0},
     [B_DEAD] = {"DEAD", 6, true, 0, 0},    [B_LAG] = {"LAG", 7, true, 0, 0},
     [B_READS] = {"READS", 8, false, 0, 0},

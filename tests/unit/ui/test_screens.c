@@ -502,6 +502,23 @@ static void small_terminals(void **state)
     }
 }
 
+/* The smallest that is drawn at all: names and what matters stay, columns go. */
+static void narrow_terminals_keep_names(void **state)
+{
+    struct stage s;
+    (void)state;
+    set_up(&s, SCREEN_MIN_WIDTH, SCREEN_MIN_HEIGHT, true);
+    golden(&s, "narrow-dashboard");
+    open_tail(&s);
+    fill_tail(&s, 3);
+    golden(&s, "narrow-tail");
+    type(&s, "k\r");
+    golden(&s, "narrow-inspector");
+    type(&s, "?");
+    golden(&s, "narrow-help");
+    tear_down(&s);
+}
+
 /* No size, no view and no key may run into anything. */
 static void any_size_draws(void **state)
 {
@@ -652,6 +669,7 @@ int main(void)
         cmocka_unit_test(an_endpoint_named_signalbox_is_no_gap),
         cmocka_unit_test(the_count_of_a_filter_is_live),
         cmocka_unit_test(small_terminals),
+        cmocka_unit_test(narrow_terminals_keep_names),
         cmocka_unit_test(any_size_draws),
         cmocka_unit_test(quit_goes_back_first),
         cmocka_unit_test(pastes_run_no_keys),
