@@ -239,6 +239,8 @@ int canvas_words(struct canvas *c, struct rect r, enum role role, struct bytes t
     text = bytes_slice(text, 0, WRAP_MOST);
     for (size_t from = 0, next; from < text.len && r.w > 0; from = next, rows++) {
         size_t len = word_end(text, from, row_bytes(text, from, r.w, &next), &next);
+        if (rows == r.h - 1 && next < text.len)
+            len = text.len - from; /* the last row that there is shows with … that there is more */
         if (rows < r.h)
             canvas_bytes(c, r.x, r.y + rows, r.w, role, bytes_slice(text, from, len));
     }

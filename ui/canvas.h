@@ -54,7 +54,8 @@ int canvas_printf(struct canvas *c, int x, int y, int max, enum role role, const
 /* Text over several rows, broken at newlines and at the right edge, from its row `top` on. Returns how many rows all of
  * it has. Reads at most the first 64 KiB. */
 int canvas_wrap(struct canvas *c, struct rect r, enum role role, struct bytes text, int top);
-/* The same from its first row on, broken between words; with a height of 0 it only counts. */
+/* The same from its first row on, broken between words, with … where the last row isn't the end of it; with a height of 0
+ * it only counts. */
 int canvas_words(struct canvas *c, struct rect r, enum role role, struct bytes text);
 void canvas_cell(struct canvas *c, int x, int y, enum role role, uint32_t cp);
 void canvas_fill(struct canvas *c, struct rect r, enum role role, uint32_t cp);

@@ -48,6 +48,16 @@ tui_wait '┌ Rate'
 tui_keys f
 tui_wait '^ LIVE '
 
+name "an endpoint given by URL joins"
+tui_type ':tail memory:/audit'
+tui_keys Enter
+tui_wait 'tail audit'
+tui_wait 'received [1-9]'
+tui_type ':tail kafcha://h/x'
+tui_keys Enter
+tui_wait 'did you mean .?kafka'
+tui_keys Escape
+
 name "quit from the dashboard"
 tui_keys 1
 tui_wait '┌ Needs attention'

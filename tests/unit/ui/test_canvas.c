@@ -130,6 +130,22 @@ static void long_text_wraps(void **state)
     canvas_free(&c);
 }
 
+static void sentences_break_between_words(void **state)
+{
+    (void)state;
+    struct canvas c = make(8, 4);
+    struct bytes text = BYTES_LITERAL("one two three fourteenth 日本\nx");
+    assert_int_equal(canvas_words(&c, (struct rect){0, 0, 7, 0}, ROLE_TEXT, text), 6);
+    assert_string_equal(dump(&c, false), "\n\n\n\n");
+    assert_int_equal(canvas_words(&c, (struct rect){0, 0, 7, 4}, ROLE_TEXT, text), 6);
+    assert_string_equal(dump(&c, false), "one two\nthree\nfourtee\nnth 日…\n");
+    assert_int_equal(canvas_words(&c, (struct rect){0, 0, 0, 4}, ROLE_TEXT, text), 0);
+    canvas_clear(&c);
+    assert_int_equal(canvas_words(&c, (struct rect){0, 0, 8, 4}, ROLE_TEXT, BYTES_LITERAL("fits all")), 1);
+    assert_string_equal(dump(&c, false), "fits all\n\n\n\n");
+    canvas_free(&c);
+}
+
 static void boxes_and_the_ascii_set(void **state)
 {
     (void)state;
@@ -159,6 +175,7 @@ int main(void)
         cmocka_unit_test(hostile_text_shows_as_pictures),
         cmocka_unit_test(drawing_outside_is_clipped),
         cmocka_unit_test(long_text_wraps),
+        cmocka_unit_test(sentences_break_between_words),
         cmocka_unit_test(boxes_and_the_ascii_set),
         cmocka_unit_test(ascii_glyphs),
     };

@@ -299,6 +299,11 @@ static void tail_remarks(void **state)
         snprintf(s.hub->notice, sizeof s.hub->notice, "orders: misses what comes by the default exchange");
         screen_event(s.screen, HUB_NOTICE);
         golden(&s, "tail-notice");
+        screen_say(
+            s.screen, SEVERITY_WARN,
+            "orders.eu is tapped where it is bound; what comes by the default exchange is not seen, "
+            "and this sentence is so long that it needs several rows on any terminal that people have");
+        golden(&s, "tail-notice-long");
     }
 }
 
@@ -538,6 +543,11 @@ static void any_size_draws(void **state)
             screen_draw(s.screen);
             type(&s, "v\tGv\tjv3");
             screen_draw(s.screen);
+            for (const char *keys = "123?"; *keys; keys++) { /* what is said takes room from each view */
+                screen_key(s.screen, *keys);
+                screen_say(s.screen, SEVERITY_CRIT, "%400s", "said");
+                screen_draw(s.screen);
+            }
             tear_down(&s);
         }
 }
