@@ -94,10 +94,10 @@ char *paint_rate(double rate, char *into, size_t size)
     if (rate < 0 || isnan(rate))
         return text_copy(into, size, UNKNOWN);
     if (rate > 0 && rate < 9.95) {
-        snprintf(into, size, "%.1f", rate);
+        snprintf(into, size, rate < 0.05 ? "<0.1" : "%.1f", rate);
         return into;
     }
-    return text_count(into, size, (uint64_t)(rate + 0.5));
+    return paint_count((int64_t)(rate + 0.5), false, 6, into, size);
 }
 
 char *paint_latency(int64_t ns, char *into, size_t size)

@@ -21,7 +21,7 @@ char *paint_ago(struct frame *f, int64_t time_ns, char *into, size_t size);
 char *paint_number(int64_t n, char *into, size_t size); /* 18,402; – when unknown (negative) */
 /* The same in at most that many cells, shortened when need be (7.7M), never cut; an upper bound begins with <. */
 char *paint_count(int64_t n, bool upper, int cells, char *into, size_t size);
-char *paint_rate(double rate, char *into, size_t size);   /* 812, 0.6; – when unknown */
+char *paint_rate(double rate, char *into, size_t size); /* 812, 0.6, 123k: at most 6 cells; – when unknown */
 char *paint_latency(int64_t ns, char *into, size_t size); /* milliseconds; – when unknown */
 
 /* What was said, without the name of who said it in front, where that stands in a column of its own. */

@@ -385,7 +385,8 @@ static void draw_status(struct view *v, struct frame *f, int y)
     if (d->count == 0)
         return;
     if (i->kind == ITEM_ATTENTION && hub_attention(v->hub, &rows) > i->index)
-        snprintf(text, sizeof text, "%s: %s", rows[i->index].name, rows[i->index].text);
+        snprintf(text, sizeof text, "%s%s%s: %s", rows[i->index].name, rows[i->index].where ? ", " : "",
+                 rows[i->index].where ? rows[i->index].where : "", rows[i->index].text);
     else if (i->kind == ITEM_PROBE)
         tell_health(f, &hub_probe(v->hub, i->index)->health, hub_probe(v->hub, i->index)->target->name, text,
                     sizeof text);

@@ -170,6 +170,10 @@ static void counts_are_shortened_to_their_column(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         assert_string_equal(paint_count(rows[i].n, rows[i].upper, rows[i].cells, text, sizeof text),
                             rows[i].text);
+    assert_string_equal(paint_rate(99999.4, text, sizeof text), "99,999");
+    assert_string_equal(paint_rate(1234567, text, sizeof text), "1.2M");
+    assert_string_equal(paint_rate(0.04, text, sizeof text), "<0.1");
+    assert_string_equal(paint_rate(-1, text, sizeof text), "–");
 }
 
 static void a_source_is_named_once(void **state)
