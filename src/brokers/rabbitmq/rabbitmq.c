@@ -4,7 +4,10 @@
 
 static enum err rabbit_open(struct broker *b, struct err_info *err)
 {
-    return rabbit_connect(b, err);
+    enum err e = rabbit_connect(b, err);
+    if (!e)
+        rabbit_firehose_clean(b);
+    return e;
 }
 
 static void rabbit_close(struct broker *b)

@@ -120,6 +120,8 @@ enum err rabbit_find(struct broker *b, const struct channel_name *name, struct r
 
 /* ---- reading and publishing ---- */
 
+/* Switches off what a killed process has left on; says so in the log. After each connect. */
+void rabbit_firehose_clean(struct broker *b);
 enum err rabbit_read_open(struct broker *b, const struct read_request *r, const struct read_sink *sink,
                           struct err_info *err);
 enum err rabbit_read_step(struct broker *b, int timeout_ms, struct err_info *err);

@@ -36,6 +36,7 @@ struct rabbit_reader {
     int64_t stream_end;
     /* firehose */
     bool tracing_switched;
+    int tracing_mark; /* base/mark.h */
     bool has_firehose;
 };
 
@@ -51,6 +52,14 @@ struct rabbit_source *rabbit_source_add(struct broker *b, const char *channel, e
 enum err rabbit_tap_open(struct broker *b, const struct channel_name *name,
                          const struct rabbit_channel *found, uint32_t flags,
                          struct err_info *err); /* rabbitmq_tap.c */
+/* An exclusive, server-named, bounded queue; *queue is the caller's to free. */
+enum err rabbit_tap_declare(struct broker *b, amqp_bytes_t *queue, struct err_info *err);
+enum err rabbit_bind(struct broker *b, amqp_bytes_t queue, const char *exchange, amqp_bytes_t key,
+                     const amqp_table_t *arguments, struct err_info *err);
+
+/* rabbitmq_firehose.c: what passes the default exchange, all of it or what went to one queue (queue_name). */
+enum err rabbit_firehose_open(struct broker *b, const struct channel_name *name, enum channel_kind kind,
+                              const char *queue_name, struct err_info *err);
 enum err rabbit_firehose_restore(struct broker *b, struct err_info *err);
 /* False: not for this source. */
 bool rabbit_firehose_message(const struct rabbit_source *s, struct message *m, struct arena *arena);

@@ -22,7 +22,7 @@ static amqp_table_entry_t number_entry(const char *name, int64_t value)
 }
 
 /* A frozen reader must not fill the broker: beyond these bounds the oldest are dropped (x-overflow's default, drop-head). */
-static enum err declare_tap(struct broker *b, amqp_bytes_t *queue, struct err_info *err)
+enum err rabbit_tap_declare(struct broker *b, amqp_bytes_t *queue, struct err_info *err)
 {
     struct rabbit *rabbit = b->state;
     amqp_table_entry_t entries[] = {number_entry("x-max-length", TAP_MOST_MESSAGES),
@@ -36,7 +36,7 @@ static enum err declare_tap(struct broker *b, amqp_bytes_t *queue, struct err_in
     return e ? e : queue->bytes ? ERR_OK : err_set(err, ERR_NOMEM, "no memory for a tap");
 }
 
-static enum err bind(struct broker *b, amqp_bytes_t queue, const char *exchange, amqp_bytes_t key,
+enum err rabbit_bind(struct broker *b, amqp_bytes_t queue, const char *exchange, amqp_bytes_t key,
                      const amqp_table_t *arguments, struct err_info *err)
 {
     struct rabbit *rabbit = b->state;
@@ -97,7 +97,7 @@ static enum err bind_like(struct broker *b, amqp_bytes_t queue, struct rabbit_an
     rabbit_string(a, binding, "routing_key", key, sizeof key);
     if (!binding_arguments(a, binding, &arguments))
         return err_set(err, ERR_NOMEM, "no memory for a binding");
-    return bind(b, queue, exchange, rabbit_text(key), &arguments, err);
+    return rabbit_bind(b, queue, exchange, rabbit_text(key), &arguments, err);
 }
 
 /* ---- an exchange ---- */
@@ -140,131 +140,7 @@ static enum err bind_exchange(struct broker *b, amqp_bytes_t queue, const char *
             "without the management API the exchange's type is not known: topic, fanout and headers "
             "exchanges are seen whole, a direct one is not");
     /* "#" is every topic; fanout takes no notice of keys; headers exchanges match empty arguments always. */
-    return bind(b, queue, name, rabbit_text("#"), NULL, err);
-}
-
-/* ---- the firehose ---- */
-
-static bool tracing_path(const struct broker *b, char *path, size_t size)
-{
-    rabbit_path(b, path, size, "vhosts", NULL, NULL);
-    return true;
-}
-
-static enum err switch_tracing(struct broker *b, bool on, struct err_info *err)
-{
-    char path[600];
-    tracing_path(b, path, sizeof path);
-    return rabbit_api(b, "PUT", path, on ? "{\"tracing\":true}" : "{\"tracing\":false}", NULL, err);
-}
-
-static enum err start_tracing(struct broker *b, struct rabbit_reader *r, struct err_info *err)
-{
-    char path[600];
-    struct rabbit_answer a;
-    tracing_path(b, path, sizeof path);
-    enum err e = rabbit_api(b, "GET", path, NULL, &a, err);
-    if (e) {
-        err_next(err, "the firehose is switched by the management API, by an administrator");
-        return e;
-    }
-    bool on = rabbit_truth(&a, &a.tree.nodes[0], "tracing");
-    rabbit_answer_free(&a);
-    if (!on)
-        e = switch_tracing(b, true, err);
-    if (!e && !on)
-        r->tracing_switched = true;
-    if (!e)
-        r->sink.notice(r->sink.context,
-                       on ? "the firehose was on already: it stays on"
-                          : "the firehose is on for this virtual host and node while this reads");
-    return e;
-}
-
-enum err rabbit_firehose_restore(struct broker *b, struct err_info *err)
-{
-    struct rabbit *rabbit = b->state;
-    if (!rabbit->reader->tracing_switched)
-        return ERR_OK;
-    rabbit->reader->tracing_switched = false;
-    atomic_bool never = false, *cancelled = b->cancelled;
-    b->cancelled = &never; /* a cancelled session still owes this */
-    enum err e = switch_tracing(b, false, err);
-    b->cancelled = cancelled;
-    if (e)
-        err_next(err, "switch it off: rabbitmqctl trace_off -p VHOST");
-    return e;
-}
-
-static enum err open_firehose(struct broker *b, const struct channel_name *name, enum channel_kind kind,
-                              const char *queue_name, struct err_info *err)
-{
-    struct rabbit *rabbit = b->state;
-    struct rabbit_reader *r = rabbit->reader;
-    amqp_bytes_t queue = amqp_empty_bytes;
-    enum err e = r->has_firehose ? ERR_OK : start_tracing(b, r, err);
-    r->has_firehose |= !e;
-    if (!e)
-        e = declare_tap(b, &queue, err);
-    if (!e)
-        e = bind(b, queue, "amq.rabbitmq.trace", rabbit_text("publish.#"), NULL, err);
-    struct rabbit_source *s = e ? NULL : rabbit_source_add(b, name->name, kind);
-    if (!e && !s)
-        e = err_set(err, ERR_LIMIT, "too many channels for one session");
-    if (!e) {
-        s->firehose = true;
-        text_copy(s->queue, sizeof s->queue, queue_name);
-        e = rabbit_consume(b, queue, NULL, err);
-    }
-    amqp_bytes_free(queue);
-    return e;
-}
-
-static struct headers table_of(struct headers headers, const char *name)
-{
-    const struct value *v = headers_find(headers, bytes_of_text(name));
-    return v && (v->type == VALUE_TABLE || v->type == VALUE_ARRAY)
-               ? (struct headers){v->list.items, v->list.count}
-               : (struct headers){NULL, 0};
-}
-
-static bool lists(struct headers list, const char *text)
-{
-    for (uint32_t i = 0; list.items && i < list.count; i++)
-        if (list.items[i].value.type == VALUE_STRING && bytes_equal_text(list.items[i].value.bytes, text))
-            return true;
-    return false;
-}
-
-/* RabbitMQ firehose: exchange_name, routing_keys[], properties{...}, routed_queues[] as headers, the body as it was. */
-bool rabbit_firehose_message(const struct rabbit_source *s, struct message *m, struct arena *arena)
-{
-    struct headers told = m->headers, properties = table_of(told, "properties"),
-                   keys = table_of(told, "routing_keys");
-    const struct value *exchange = headers_find(told, BYTES_LITERAL("exchange_name"));
-    bool by_default = exchange && exchange->type == VALUE_STRING && exchange->bytes.len == 0;
-    if (!by_default || (s->queue[0] && !lists(table_of(told, "routed_queues"), s->queue)))
-        return false;
-    struct header *list = arena_alloc(arena, (properties.count + 3) * sizeof *list);
-    uint32_t count = 0;
-    m->headers = (struct headers){NULL, 0};
-    m->id = BYTES_NULL;
-    m->key = keys.items && keys.count ? keys.items[0].value.bytes : BYTES_LITERAL("");
-    for (uint32_t i = 0; list && properties.items && i < properties.count; i++) {
-        const struct header *p = &properties.items[i];
-        if (bytes_equal_text(p->name, "headers"))
-            m->headers = table_of(properties, "headers");
-        else
-            list[count++] = (struct header){p->name, rabbit_property(m, p)};
-    }
-    if (list) {
-        list[count++] =
-            (struct header){BYTES_LITERAL("exchange"), {.type = VALUE_STRING, .bytes = BYTES_LITERAL("")}};
-        list[count++] =
-            (struct header){BYTES_LITERAL("routing_key"), {.type = VALUE_STRING, .bytes = m->key}};
-    }
-    m->properties = (struct headers){list, count};
-    return true;
+    return rabbit_bind(b, queue, name, rabbit_text("#"), NULL, err);
 }
 
 /* ---- a queue, listened to where its messages come from ---- */
@@ -322,7 +198,7 @@ static enum err tap_queue(struct broker *b, const struct channel_name *name, uin
     struct rabbit_reader *r = rabbit->reader;
     amqp_bytes_t tap = amqp_empty_bytes;
     int bound = 0;
-    enum err e = declare_tap(b, &tap, err);
+    enum err e = rabbit_tap_declare(b, &tap, err);
     if (!e)
         e = bind_like_queue(b, tap, name->name, &bound, err);
     if (!e && !rabbit_source_add(b, name->name, CHANNEL_QUEUE))
@@ -333,7 +209,7 @@ static enum err tap_queue(struct broker *b, const struct channel_name *name, uin
     if (e)
         return e;
     if (flags & READ_FIREHOSE)
-        return open_firehose(b, name, CHANNEL_QUEUE, name->name, err);
+        return rabbit_firehose_open(b, name, CHANNEL_QUEUE, name->name, err);
     char text[400];
     snprintf(
         text, sizeof text,
@@ -350,7 +226,7 @@ enum err rabbit_tap_open(struct broker *b, const struct channel_name *name,
 {
     bool by_default = name->name[0] == '\0' || strcmp(name->name, "amq.default") == 0;
     if (by_default && (flags & READ_FIREHOSE))
-        return open_firehose(b, name, CHANNEL_EXCHANGE, "", err);
+        return rabbit_firehose_open(b, name, CHANNEL_EXCHANGE, "", err);
     if (by_default) {
         err_set(err, ERR_UNSUPPORTED, "nothing can be bound to the default exchange");
         err_where(err, "%s", b->endpoint->name);
@@ -362,7 +238,7 @@ enum err rabbit_tap_open(struct broker *b, const struct channel_name *name,
     if (steals(found->type))
         return refuse_thief(b, name->name, found->type, err);
     amqp_bytes_t tap = amqp_empty_bytes;
-    enum err e = declare_tap(b, &tap, err);
+    enum err e = rabbit_tap_declare(b, &tap, err);
     if (!e)
         e = bind_exchange(b, tap, name->name, found->type, err);
     if (!e && !rabbit_source_add(b, name->name, CHANNEL_EXCHANGE))

@@ -1,0 +1,136 @@
+#include "base/mark.h"
+
+#include "base/clock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define TAKE_TIME_NS (5 * NS_PER_S) /* for somebody who is undoing just now */
+#define PATH_SIZE    4096
+
+/* The folder, without a trailing slash; false: no HOME. */
+static bool state_folder(char *into, size_t size)
+{
+    const char *xdg = secure_getenv("XDG_STATE_HOME"), *home = secure_getenv("HOME");
+    int n = -1;
+    if (xdg && *xdg == '/')
+        n = snprintf(into, size, "%s/signalbox", xdg);
+    else if (home && *home == '/')
+        n = snprintf(into, size, "%s/.local/state/signalbox", home);
+    return n > 0 && (size_t)n < size;
+}
+
+static bool mark_path(const char *name, char *into, size_t size)
+{
+    char folder[PATH_SIZE - 300];
+    if (!state_folder(folder, sizeof folder))
+        return false;
+    int n = snprintf(into, size, "%s/%s.mark", folder, name);
+    return n > 0 && (size_t)n < size;
+}
+
+static bool make_folders(const char *file)
+{
+    char path[PATH_SIZE];
+    snprintf(path, sizeof path, "%s", file);
+    for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        if (mkdir(path, 0700) && errno != EEXIST)
+            return false;
+        *slash = '/';
+    }
+    return true;
+}
+
+/* A file that was removed between opening and locking is nobody's mark. */
+static bool is_linked(int fd)
+{
+    struct stat st;
+    return fstat(fd, &st) == 0 && st.st_nlink > 0;
+}
+
+static int open_shared(const char *path)
+{
+    int64_t end = clock_mono_ns() + TAKE_TIME_NS;
+    do {
+        int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+        if (fd < 0)
+            return -1;
+        if (flock(fd, LOCK_SH | LOCK_NB) == 0 && is_linked(fd))
+            return fd;
+        close(fd);
+        nanosleep(&(struct timespec){.tv_nsec = 20 * NS_PER_MS}, NULL);
+    } while (clock_mono_ns() < end);
+    errno = EWOULDBLOCK;
+    return -1;
+}
+
+int mark_take(const char *name, bool *fresh, struct err_info *err)
+{
+    char path[PATH_SIZE];
+    struct stat st;
+    int fd = -1;
+    if (!mark_path(name, path, sizeof path)) {
+        err_set(err, ERR_IO, "there is no state directory: HOME is not set");
+        return -1;
+    }
+    if (make_folders(path))
+        fd = open_shared(path);
+    if (fd < 0 || fstat(fd, &st)) {
+        err_set(err, ERR_IO, "%.300s: %s", path, strerror(errno));
+        if (fd >= 0)
+            close(fd);
+        return -1;
+    }
+    *fresh = st.st_size == 0;
+    return fd;
+}
+
+enum err mark_write(int mark, const char *text, struct err_info *err)
+{
+    size_t len = strlen(text);
+    if (pwrite(mark, text, len, 0) == (ssize_t)len && fsync(mark) == 0)
+        return ERR_OK;
+    return err_set(err, ERR_IO, "the mark in the state directory: %s", strerror(errno));
+}
+
+bool mark_is_last(int mark)
+{
+    if (flock(mark, LOCK_EX | LOCK_NB) == 0)
+        return true;
+    close(mark);
+    return false;
+}
+
+int mark_left(const char *name)
+{
+    char path[PATH_SIZE];
+    struct stat st;
+    int fd = mark_path(name, path, sizeof path) ? open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW) : -1;
+    if (fd < 0)
+        return -1;
+    bool left = flock(fd, LOCK_EX | LOCK_NB) == 0 && is_linked(fd);
+    if (left && fstat(fd, &st) == 0 && st.st_size == 0) { /* it was taken, and nothing was changed yet */
+        unlink(path);
+        left = false;
+    }
+    if (left)
+        return fd;
+    close(fd);
+    return -1;
+}
+
+void mark_end(int mark, const char *name, bool undone)
+{
+    char path[PATH_SIZE];
+    if (undone && mark_path(name, path, sizeof path))
+        unlink(path);
+    close(mark);
+}

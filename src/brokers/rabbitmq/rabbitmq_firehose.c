@@ -1,0 +1,203 @@
+/* The firehose: with tracing on, the node sends a copy of all that is published to amq.rabbitmq.trace. It is the only way to see
+ * what passes the default exchange. The flag belongs to the virtual host, so that it is put back, whatever happens. */
+#include "brokers/rabbitmq/rabbitmq_reader.h"
+
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/mark.h"
+#include "base/text.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+static bool tracing_path(const struct broker *b, char *path, size_t size)
+{
+    rabbit_path(b, path, size, "vhosts", NULL, NULL);
+    return true;
+}
+
+static enum err switch_tracing(struct broker *b, bool on, struct err_info *err)
+{
+    char path[600];
+    tracing_path(b, path, sizeof path);
+    return rabbit_api(b, "PUT", path, on ? "{\"tracing\":true}" : "{\"tracing\":false}", NULL, err);
+}
+
+/* One mark a server and virtual host, whoever asks and by whatever address of it. */
+static void mark_name(const struct broker *b, char *into, size_t size)
+{
+    const struct url *url = &b->endpoint->url;
+    char key[600];
+    snprintf(key, sizeof key, "%s:%d/%s", url->host_count ? url->hosts[0].host : "",
+             url->host_count ? url->hosts[0].port : 0, b->endpoint->vhost ? b->endpoint->vhost : "/");
+    snprintf(into, size, "rabbitmq-tracing-%016" PRIx64, hash_bytes(bytes_of_text(key), 0));
+}
+
+static enum err is_tracing(struct broker *b, bool *on, struct err_info *err)
+{
+    char path[600];
+    struct rabbit_answer a;
+    tracing_path(b, path, sizeof path);
+    enum err e = rabbit_api(b, "GET", path, NULL, &a, err);
+    if (e) {
+        err_next(err, "the firehose is switched by the management API, by an administrator");
+        return e;
+    }
+    *on = rabbit_truth(&a, &a.tree.nodes[0], "tracing");
+    rabbit_answer_free(&a);
+    return ERR_OK;
+}
+
+static enum err write_mark(const struct broker *b, int mark, struct err_info *err)
+{
+    char text[700];
+    snprintf(
+        text, sizeof text,
+        "signalbox switched tracing on at %s, virtual host %s; `rabbitmqctl trace_off -p VHOST` switches it off.\n",
+        b->endpoint->text, b->endpoint->vhost ? b->endpoint->vhost : "/");
+    return mark_write(mark, text, err);
+}
+
+/* The mark is on disk before the switch: a process that is killed at any moment leaves a trace of what is to be undone. */
+static enum err start_tracing(struct broker *b, struct rabbit_reader *r, struct err_info *err)
+{
+    char name[64];
+    bool on = false, fresh = true;
+    enum err e = is_tracing(b, &on, err);
+    if (e)
+        return e;
+    mark_name(b, name, sizeof name);
+    int mark = mark_take(name, &fresh, err);
+    if (mark < 0) {
+        err_next(err, "without a mark there tracing could stay on for ever: make the folder writable");
+        return ERR_IO;
+    }
+    bool ours = !on || !fresh;
+    e = ours && fresh ? write_mark(b, mark, err) : ERR_OK;
+    if (!e && !on)
+        e = switch_tracing(b, true, err);
+    if (!e && ours) {
+        r->tracing_mark = mark;
+        r->tracing_switched = true;
+    } else if (mark_is_last(mark)) {
+        mark_end(mark, name, true);
+    }
+    if (!e)
+        r->sink.notice(r->sink.context,
+                       ours ? "the firehose is on for this virtual host and node while this reads"
+                            : "the firehose was on already: it stays on");
+    return e;
+}
+
+static enum err switch_off(struct broker *b, int mark, struct err_info *err)
+{
+    char name[64];
+    mark_name(b, name, sizeof name);
+    enum err e = switch_tracing(b, false, err);
+    if (e)
+        err_next(err, "switch it off: rabbitmqctl trace_off -p VHOST");
+    mark_end(mark, name, !e);
+    return e;
+}
+
+enum err rabbit_firehose_restore(struct broker *b, struct err_info *err)
+{
+    struct rabbit *rabbit = b->state;
+    if (!rabbit->reader->tracing_switched)
+        return ERR_OK;
+    rabbit->reader->tracing_switched = false;
+    if (!mark_is_last(rabbit->reader->tracing_mark))
+        return ERR_OK; /* somebody else still reads */
+    atomic_bool never = false, *cancelled = b->cancelled;
+    b->cancelled = &never; /* a cancelled session still owes this */
+    enum err e = switch_off(b, rabbit->reader->tracing_mark, err);
+    b->cancelled = cancelled;
+    return e;
+}
+
+void rabbit_firehose_clean(struct broker *b)
+{
+    char name[64], why[600];
+    struct err_info err = {.code = ERR_OK};
+    mark_name(b, name, sizeof name);
+    int mark = mark_left(name);
+    if (mark < 0)
+        return;
+    if (switch_off(b, mark, &err))
+        log_write(LOG_WARN, b->endpoint->name,
+                  "a killed signalbox left tracing on, and it cannot be switched off: %s",
+                  err_format(&err, why, sizeof why));
+    else
+        log_write(LOG_WARN, b->endpoint->name, "a killed signalbox had left tracing on: it is off again");
+}
+
+enum err rabbit_firehose_open(struct broker *b, const struct channel_name *name, enum channel_kind kind,
+                              const char *queue_name, struct err_info *err)
+{
+    struct rabbit *rabbit = b->state;
+    struct rabbit_reader *r = rabbit->reader;
+    amqp_bytes_t queue = amqp_empty_bytes;
+    enum err e = r->has_firehose ? ERR_OK : start_tracing(b, r, err);
+    r->has_firehose |= !e;
+    if (!e)
+        e = rabbit_tap_declare(b, &queue, err);
+    if (!e)
+        e = rabbit_bind(b, queue, "amq.rabbitmq.trace", rabbit_text("publish.#"), NULL, err);
+    struct rabbit_source *s = e ? NULL : rabbit_source_add(b, name->name, kind);
+    if (!e && !s)
+        e = err_set(err, ERR_LIMIT, "too many channels for one session");
+    if (!e) {
+        s->firehose = true;
+        text_copy(s->queue, sizeof s->queue, queue_name);
+        e = rabbit_consume(b, queue, NULL, err);
+    }
+    amqp_bytes_free(queue);
+    return e;
+}
+
+static struct headers table_of(struct headers headers, const char *name)
+{
+    const struct value *v = headers_find(headers, bytes_of_text(name));
+    return v && (v->type == VALUE_TABLE || v->type == VALUE_ARRAY)
+               ? (struct headers){v->list.items, v->list.count}
+               : (struct headers){NULL, 0};
+}
+
+static bool lists(struct headers list, const char *text)
+{
+    for (uint32_t i = 0; list.items && i < list.count; i++)
+        if (list.items[i].value.type == VALUE_STRING && bytes_equal_text(list.items[i].value.bytes, text))
+            return true;
+    return false;
+}
+
+/* RabbitMQ firehose: exchange_name, routing_keys[], properties{...}, routed_queues[] as headers, the body as it was. */
+bool rabbit_firehose_message(const struct rabbit_source *s, struct message *m, struct arena *arena)
+{
+    struct headers told = m->headers, properties = table_of(told, "properties"),
+                   keys = table_of(told, "routing_keys");
+    const struct value *exchange = headers_find(told, BYTES_LITERAL("exchange_name"));
+    bool by_default = exchange && exchange->type == VALUE_STRING && exchange->bytes.len == 0;
+    if (!by_default || (s->queue[0] && !lists(table_of(told, "routed_queues"), s->queue)))
+        return false;
+    struct header *list = arena_alloc(arena, (properties.count + 3) * sizeof *list);
+    uint32_t count = 0;
+    m->headers = (struct headers){NULL, 0};
+    m->id = BYTES_NULL;
+    m->key = keys.items && keys.count ? keys.items[0].value.bytes : BYTES_LITERAL("");
+    for (uint32_t i = 0; list && properties.items && i < properties.count; i++) {
+        const struct header *p = &properties.items[i];
+        if (bytes_equal_text(p->name, "headers"))
+            m->headers = table_of(properties, "headers");
+        else
+            list[count++] = (struct header){p->name, rabbit_property(m, p)};
+    }
+    if (list) {
+        list[count++] =
+            (struct header){BYTES_LITERAL("exchange"), {.type = VALUE_STRING, .bytes = BYTES_LITERAL("")}};
+        list[count++] =
+            (struct header){BYTES_LITERAL("routing_key"), {.type = VALUE_STRING, .bytes = m->key}};
+    }
+    m->properties = (struct headers){list, count};
+    return true;
+}

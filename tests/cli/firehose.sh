@@ -1,0 +1,65 @@
+# The firehose is switched off again, also after a kill -9: by the last reader, or by the next start.
+# needs: rabbitmq
+. "$(dirname "$0")/../lib.sh"
+
+export SIGNALBOX_PASSWORD=$SB_RABBIT_PASSWORD
+vhost=firehose-$$-$RANDOM
+api=$SB_RABBIT_MGMT/api
+curl() { command curl -s -m 10 -u "$SB_RABBIT_USER:$SB_RABBIT_PASSWORD" -H content-type:application/json "$@"; }
+tracing() { curl "$api/vhosts/$vhost" | grep -q "\"tracing\":$1"; }
+curl -X PUT "$api/vhosts/$vhost" -d '{}'
+at_exit curl -X DELETE "$api/vhosts/$vhost"
+curl -X PUT "$api/permissions/$vhost/$SB_RABBIT_USER" -d '{"configure":".*","write":".*","read":".*"}'
+curl -X PUT "$api/queues/$vhost/q" -d '{"durable":true}'
+address="rabbitmq://$SB_RABBIT_USER@$SB_RABBIT/$vhost/q?management=$SB_RABBIT_MGMT"
+begin() { # in the background, until its mark says that the switch was made
+    "$SIGNALBOX" tail "$address" --firehose >"$T/tail" 2>&1 &
+    pid=$!
+    at_exit "kill -9 $pid 2>/dev/null"
+}
+firehose_seen() { "$SIGNALBOX" send "$address" /dev/stdin --execute <<<hello >/dev/null 2>&1 && grep -q hello "$1"; }
+
+name "it is on while somebody reads, and off afterwards"
+begin
+check "on" eventually 20 tracing true
+check "it shows the default exchange" eventually 20 firehose_seen "$T/tail"
+kill -TERM $pid
+wait $pid
+check "off" tracing false
+
+name "the last of two readers switches it off"
+begin
+first=$pid
+check "on" eventually 20 tracing true
+check "the first reads" eventually 20 firehose_seen "$T/tail"
+mv "$T/tail" "$T/tail1"
+begin
+check "the second reads" eventually 20 firehose_seen "$T/tail"
+kill -TERM $first
+wait $first
+check "still on" tracing true
+kill -TERM $pid
+wait $pid
+check "off" tracing false
+
+name "what a kill -9 left on is switched off by the next start"
+begin
+check "on" eventually 20 tracing true
+check "it reads" eventually 20 firehose_seen "$T/tail"
+kill -9 $pid
+wait $pid 2>/dev/null
+check "left on" tracing true
+run "$SIGNALBOX" ls "${address%/q\?*}?management=$SB_RABBIT_MGMT"
+expect_status 0
+check "off" tracing false
+check "no mark is left" test -z "$(find "$XDG_STATE_HOME" -name '*.mark')"
+
+name "what somebody else had switched on stays on"
+curl -X PUT "$api/vhosts/$vhost" -d '{"tracing":true}'
+begin
+check "it reads" eventually 20 firehose_seen "$T/tail"
+grep -q 'on already' "$T/tail" && pass || fail "it does not say that it was on"
+kill -TERM $pid
+wait $pid
+check "on" tracing true
+finish
