@@ -22,10 +22,12 @@ static int conclude(const struct cli *c, const struct address *to, const struct 
         cli_note("%s: no answer in time", endpoint);
         code = err_exit_code(r->confirmed ? ERR_PARTIAL : ERR_TIMEOUT);
     }
-    if (unknown || r->failed)
+    if (unknown)
         cli_note("%" PRId64 " confirmed, %" PRId64 " refused, %" PRId64
                  " without an answer (may have arrived)",
                  r->confirmed, r->failed, unknown);
+    else if (r->failed)
+        cli_note("%" PRId64 " confirmed, %" PRId64 " refused", r->confirmed, r->failed);
     else if (r->handed)
         cli_notice(c, "%s/%s: %" PRId64 " confirmed", endpoint, to->channel.name, r->confirmed);
     return code;

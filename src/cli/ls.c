@@ -193,10 +193,16 @@ static int list_one(struct ls *ls, const struct address *a)
     if (!l.list)
         return l.signal ? 128 + l.signal : cli_error(&l.err);
     put_list(ls, a, l.list);
-    if (!l.list->complete && l.list->note[0])
+    int code = l.list->count == 0 ? err_exit_code(l.list->error) : 0; /* nothing at all is no list */
+    const char *where = l.list->error && err_policy(l.list->error) == ERR_POLICY_RETRY
+                            ? ", or say where the API is: ?management=URL"
+                            : "";
+    if (!l.list->complete && l.list->note[0] && code)
+        cli_note("%s: %s%s", a->endpoint->endpoint.name, l.list->note, where);
+    else if (!l.list->complete && l.list->note[0])
         cli_notice(ls->cli, "%s: %s", a->endpoint->endpoint.name, l.list->note);
     channel_list_unref(&l.list);
-    return 0;
+    return code;
 }
 
 /* A dead endpoint doesn't hide the others: all are listed, and the first failure is the exit code. */

@@ -62,6 +62,7 @@ struct channel_list {
     bool complete; /* false: cut by a limit or a refusal; note says why */
     char note[200];
     char version[64]; /* the broker's, "RabbitMQ 3.10.8"; "" unknown */
+    enum err error;   /* what kept it from being complete; ERR_OK: nothing, or a limit */
     size_t count, cap;
     struct channel *items;
 };

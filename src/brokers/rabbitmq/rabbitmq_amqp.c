@@ -57,7 +57,7 @@ static enum err server_said(const struct broker *b, int code, amqp_bytes_t text,
             err,
             "check username and password (password_env, password_file, or SIGNALBOX_PASSWORD for a URL)");
     else if (e == ERR_DENIED)
-        err_next(err, "ask for read permission on it: rabbitmqctl list_permissions shows what the user has");
+        err_next(err, "ask for the permission: rabbitmqctl list_permissions shows what the user has");
     return e;
 }
 

@@ -29,8 +29,9 @@ struct rabbit {
     char version[32];
     /* management API */
     struct http_client *http;
-    char api[512];     /* base URL, without /api; "" none */
-    bool api_refused;  /* tried once, and it will not work */
+    char api[512];    /* base URL, without /api; "" none */
+    bool api_refused; /* tried once, and it will not work */
+    enum err api_code;
     char api_why[200]; /* why, in one sentence */
     struct rabbit_reader *reader;
     struct rabbit_writer *writer;

@@ -45,10 +45,13 @@ static enum err refuse(struct broker *b, enum err code, bool for_good, struct er
     va_end(args);
     if (for_good) {
         r->api_refused = true;
+        r->api_code = code;
         text_copy(r->api_why, sizeof r->api_why, text);
     }
     err_set(err, code, "%s", text);
     err_where(err, "%s", r->api);
+    if (err_policy(code) == ERR_POLICY_RETRY)
+        err_next(err, "say where it is: ?management=URL, or management: in the configuration");
     return code;
 }
 
@@ -99,7 +102,7 @@ enum err rabbit_api(struct broker *b, const char *method, const char *path, cons
         err = &own;
     find_base(b);
     if (r->api_refused)
-        return refuse(b, ERR_DENIED, false, err, "%s", r->api_why);
+        return refuse(b, r->api_code, false, err, "%s", r->api_why);
     if (!r->http && !(r->http = http_client_new(err)))
         return err->code;
     snprintf(url, sizeof url, "%s/api/%s", r->api, path);
@@ -341,12 +344,15 @@ static enum err list_one(struct broker *b, const char *kind, const char *name, t
 }
 
 /* What AMQP alone can say: the depth and consumers of one named queue. */
-static void list_by_amqp(struct broker *b, const char *pattern, struct channel_list *list, const char *why)
+static void list_by_amqp(struct broker *b, const char *pattern, struct channel_list *list,
+                         const struct err_info *why)
 {
     struct rabbit *r = b->state;
     bool one = pattern && pattern[0] && !strpbrk(pattern, "*?");
     list->complete = false;
-    snprintf(list->note, sizeof list->note, "%.130s%s", why, one ? "" : "; name a queue to see its depth");
+    list->error = why->code;
+    snprintf(list->note, sizeof list->note, "%.130s%s", why->text,
+             one ? "" : "; name a queue to see its depth");
     if (!one)
         return;
     amqp_queue_declare_ok_t *ok =
@@ -400,7 +406,7 @@ enum err rabbit_list(struct broker *b, const char *pattern, uint32_t flags, stru
     if (e == ERR_CANCELLED)
         return e;
     if (e)
-        list_by_amqp(b, pattern, list, why.text);
+        list_by_amqp(b, pattern, list, &why);
     keep_wanted(list, pattern, flags);
     return ERR_OK;
 }

@@ -24,6 +24,7 @@ struct rabbit_writer {
     uint64_t next_tag;
     struct outstanding window[WINDOW]; /* oldest first from `first`, ring */
     size_t first, count;
+    bool settled; /* the broker has answered for one at least */
     struct arena arena;
 };
 
@@ -134,11 +135,18 @@ static void report(struct rabbit_writer *w, const struct outstanding *o, enum ou
     w->sink.outcome(w->sink.context, &out);
 }
 
-static void settle_oldest(struct rabbit_writer *w, bool acknowledged)
+static struct outstanding take_oldest(struct rabbit_writer *w)
 {
     struct outstanding o = *at(w, 0);
     w->first = (w->first + 1) % WINDOW;
     w->count--;
+    return o;
+}
+
+static void settle_oldest(struct rabbit_writer *w, bool acknowledged)
+{
+    struct outstanding o = take_oldest(w);
+    w->settled = true;
     if (o.returned)
         report(w, &o, OUTCOME_RETURNED, o.why);
     else
@@ -208,6 +216,18 @@ static enum err take_frame(struct broker *b, struct rabbit_writer *w, const amqp
     return rabbit_other_frame(b, frame, err);
 }
 
+/* A permission or an exchange that is missing closes the channel at the first message (AMQP 0-9-1, basic.publish): nothing of
+ * what is on its way has arrived. Not so where others were taken before, or keys differ, which may have permissions of their
+ * own (topic authorisation): then nobody knows. */
+static void take_refusal(struct rabbit_writer *w, enum err e, const struct err_info *err)
+{
+    bool all = !w->settled && (!w->to_exchange || w->count == 1);
+    while (all && w->count && (e == ERR_DENIED || e == ERR_NOTFOUND)) {
+        struct publish_outcome out = {.token = take_oldest(w).token, .outcome = OUTCOME_REFUSED, .err = *err};
+        w->sink.outcome(w->sink.context, &out);
+    }
+}
+
 enum err rabbit_publish_step(struct broker *b, int timeout_ms, size_t *pending, struct err_info *err)
 {
     struct rabbit *rabbit = b->state;
@@ -224,6 +244,8 @@ enum err rabbit_publish_step(struct broker *b, int timeout_ms, size_t *pending, 
             break;
         e = status ? rabbit_status(b, status, err) : take_frame(b, w, &frame, err);
     }
+    if (e && err)
+        take_refusal(w, e, err);
     *pending = w->count;
     return e;
 }
@@ -235,9 +257,7 @@ void rabbit_publish_close(struct broker *b)
     if (!w)
         return;
     while (w->count) {
-        struct outstanding o = *at(w, 0);
-        w->first = (w->first + 1) % WINDOW;
-        w->count--;
+        struct outstanding o = take_oldest(w);
         report(w, &o, OUTCOME_UNKNOWN, "the connection went away before the broker answered");
     }
     arena_free(&w->arena);

@@ -163,9 +163,12 @@ static enum err bind_like_queue(struct broker *b, amqp_bytes_t tap, const char *
     rabbit_path(b, path, sizeof path, "queues", name, "/bindings");
     enum err e = rabbit_api(b, "GET", path, NULL, &a, err);
     if (e) {
+        if (err_policy(e) == ERR_POLICY_RETRY) /* the broker is there: trying again would find the same */
+            e = err->code = ERR_UNSUPPORTED;
         err_next(
             err,
-            "a queue is tailed by its bindings, which only the management API tells: tail its exchange instead");
+            "a queue's bindings, which a tail follows, are known to the management API alone: say where it is "
+            "(?management=URL), or tail the exchange in front");
         return e;
     }
     const struct field *list = &a.tree.nodes[0];
