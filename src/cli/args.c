@@ -156,6 +156,19 @@ static int check_count(const struct cli *c)
     return 0;
 }
 
+/* Commands that the documentation knows and this version doesn't: better said than taken for an address. */
+static int check_later(const struct cli *c)
+{
+    static const char *const later[] = {"open", "encode",   "call",    "resend", "replay",
+                                        "move", "copy",     "dedupe",  "purge",  "restore",
+                                        "flow", "capacity", "journal", "resume", NULL};
+    for (size_t i = 0; !c->command && c->arg_count && later[i]; i++)
+        if (strcmp(c->args[0], later[i]) == 0)
+            return cli_usage("`signalbox %s` is not in this version; `signalbox help` lists what is",
+                             later[i]);
+    return 0;
+}
+
 /* Without a command all arguments are addresses; a lone word that is none was meant as a command. */
 static int check_word(const struct cli *c)
 {
@@ -197,6 +210,9 @@ int cli_parse(struct cli *c, int argc, char **argv, const struct registry *regis
     *done = false;
     int code = take_words(&p);
     c->arg_count = p.kept;
+    if (code)
+        return code;
+    code = check_later(c);
     if (code)
         return code;
     if (cli_flag(c, FLAG_HELP) || (!c->command && cli_flag(c, FLAG_VERSION))) {

@@ -13,9 +13,7 @@ static int run(struct cli *c)
     struct reading reading;
     struct encoder encoder;
     struct address address;
-    int code = reading_init(&reading, c, READ_BROWSE);
-    if (!code)
-        code = cli_address(c, 0, true, &address);
+    int code = reading_init_stored(&reading, c, NULL, &address);
     if (!code)
         code = encoder_init(&encoder, c);
     if (code)
@@ -26,8 +24,6 @@ static int run(struct cli *c)
     /* Without a filter the source need not look at more than is written. */
     if (!reading.expression)
         reading.scan_limit = reading.limit;
-    reading.addresses = &address;
-    reading.address_count = 1;
     reading.encode = encode;
     reading.context = &encoder;
     code = listing_announce_effect(c, &address);

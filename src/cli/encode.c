@@ -37,6 +37,17 @@ static void colored(const struct encoder *e, struct buffer *out, const char *col
     buffer_printf(out, e->color ? "%s%s%s" : "%.0s%s%.0s", color, text, NORMAL);
 }
 
+/* Null and empty are told apart, and from a dash. */
+static void shown(struct buffer *out, struct bytes b)
+{
+    if (!b.data)
+        buffer_text(out, "\\N");
+    else if (!b.len)
+        buffer_text(out, "\"\"");
+    else
+        utf8_scrub(out, b, SCRUB_SCREEN);
+}
+
 static void people(const struct encoder *e, struct buffer *out, const struct message *m)
 {
     char text[64];
@@ -51,14 +62,11 @@ static void people(const struct encoder *e, struct buffer *out, const struct mes
     buffer_printf(out, "  %s  ", *text ? text : "-");
     if (e->color)
         buffer_text(out, YELLOW);
-    if (m->key.data)
-        utf8_scrub(out, m->key, SCRUB_SCREEN);
-    else
-        buffer_byte(out, '-');
+    shown(out, m->key);
     if (e->color)
         buffer_text(out, NORMAL);
     buffer_printf(out, "  %zu  ", m->payload.len);
-    utf8_scrub(out, m->payload, SCRUB_SCREEN);
+    shown(out, m->payload);
 }
 
 void encode_line(const struct encoder *e, struct buffer *out, const struct message *m)

@@ -178,17 +178,13 @@ static int run(struct cli *c)
     struct reading reading;
     size_t len = strlen(x.file);
     x.lines = len > 6 && strcmp(x.file + len - 6, ".jsonl") == 0;
-    int code = reading_init(&reading, c, READ_BROWSE);
+    int code = reading_init_stored(&reading, c, NULL, &x.address);
     if (!code && !x.lines && !(len > 4 && strcmp(x.file + len - 4, ".sba") == 0))
         code = cli_usage("`%s`: name it FILE.sba (an archive) or FILE.jsonl (JSON lines)", x.file);
-    if (!code)
-        code = cli_address(c, 0, true, &x.address);
     if (!code)
         code = open_part(&x);
     if (code)
         return code;
-    reading.addresses = &x.address;
-    reading.address_count = 1;
     reading.progress = true;
     reading.whole = !x.lines;
     reading.encode = encode;

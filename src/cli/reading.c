@@ -408,6 +408,19 @@ void reading_run(const struct reading *reading, struct reading_result *result)
     close(r.event_fd);
 }
 
+/* A wrong filter is said before any broker is spoken to. */
+static int check_expression(const struct reading *r)
+{
+    struct err_info err = {.code = ERR_OK};
+    struct filter *f =
+        r->expression ? filter_new(r->expression, FILTER_MESSAGES, r->cli->registry->decoders, NULL, &err)
+                      : NULL;
+    if (r->expression && !f)
+        return cli_filter_error(r->expression, &err);
+    filter_free(&f);
+    return 0;
+}
+
 int reading_init(struct reading *r, const struct cli *c, enum read_mode mode)
 {
     struct err_info err = {.code = ERR_OK};
@@ -420,5 +433,17 @@ int reading_init(struct reading *r, const struct cli *c, enum read_mode mode)
     if (cli_number(c, FLAG_PARTITION, 0) > INT32_MAX)
         return cli_usage("--partition %" PRId64 " is out of range", cli_number(c, FLAG_PARTITION, 0));
     const char *from = cli_flag(c, FLAG_FROM) ? cli_text(c, FLAG_FROM) : "";
-    return config_start(from, clock_wall_ns(), &r->start, &err) ? cli_error(&err) : 0;
+    return config_start(from, clock_wall_ns(), &r->start, &err) ? cli_error(&err) : check_expression(r);
+}
+
+int reading_init_stored(struct reading *r, struct cli *c, const char *expression, struct address *address)
+{
+    int code = reading_init(r, c, READ_BROWSE);
+    if (!code && expression) {
+        r->expression = expression;
+        code = check_expression(r);
+    }
+    r->addresses = address;
+    r->address_count = 1;
+    return code ? code : cli_address(c, 0, true, address);
 }

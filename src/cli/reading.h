@@ -34,5 +34,7 @@ struct reading_result {
 void reading_run(const struct reading *reading, struct reading_result *result);
 /* --from, --limit, --where, --partition and the others into a reading. 0 or an exit code after a message. */
 int reading_init(struct reading *r, const struct cli *c, enum read_mode mode);
+/* The same for one channel's stored messages, with its address, its effect not yet announced. expression NULL: that of --where. */
+int reading_init_stored(struct reading *r, struct cli *c, const char *expression, struct address *address);
 
 #endif

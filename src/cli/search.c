@@ -27,18 +27,13 @@ static int run(struct cli *c)
     struct reading reading;
     struct encoder encoder;
     struct address address;
-    int code = reading_init(&reading, c, READ_BROWSE);
-    if (!code)
-        code = cli_address(c, 0, true, &address);
+    int code = reading_init_stored(&reading, c, c->args[1], &address);
     if (!code)
         code = encoder_init(&encoder, c);
     if (code)
         return code;
     encoder.json_flags = MESSAGE_JSON_DECODE; /* a search shows what it found */
     struct reading_result result;
-    reading.expression = c->args[1];
-    reading.addresses = &address;
-    reading.address_count = 1;
     reading.progress = true;
     reading.encode = encode;
     reading.context = &encoder;

@@ -90,4 +90,15 @@ check "a flag" test "$(complete_bash signalbox tail --fire)" = --firehose
 check "a word" test "$(complete_bash signalbox config che)" = check
 run "$SIGNALBOX" completion tcsh
 expect_status 2
+name "commands of later versions are said to be such, with --help too"
+for command in resend replay purge journal; do
+    run "$SIGNALBOX" $command --help
+    expect_status 2
+    expect_err 'not in this version'
+done
+
+name "a wrong filter is said before any contact"
+run "$SIGNALBOX" browse kafka://127.0.0.1:1/x --where 'totl=1'
+expect_status 2
+expect_no_err '127.0.0.1'
 finish

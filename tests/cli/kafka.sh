@@ -1,5 +1,5 @@
 # The commands on a real Kafka: there and back, byte for byte; how they fail.
-# needs: kafka
+# needs: kafka rabbitmq
 . "$(dirname "$0")/../lib.sh"
 
 kafka=kafka://$SB_KAFKA
@@ -65,7 +65,15 @@ for kind in sba jsonl; do
     check "$kind brings back the same" cmp "$out.same" "$T/before.same"
 done
 
+name "null and empty are told apart"
+run "$SIGNALBOX" browse "$kafka/$topic" --limit 2
+expect_out '  k1  4  x'
+expect_out '  \\N  8  '
+
 name "failures"
+run "$SIGNALBOX" browse "kafka://$SB_RABBIT/x"
+expect_status 1
+expect_err 'speaks AMQP, not Kafka'
 run "$SIGNALBOX" browse "$kafka/none-$topic"
 expect_status 1
 expect_err 'no topic'

@@ -52,6 +52,9 @@ static const struct {
     bool decisive;
     const char *next;
 } meanings[] = {
+    /* What another protocol answers is read as a length: "HTTP", "AMQP", and the alert of a TLS server. */
+    {"1213486160", ERR_PROTOCOL, true, "the port speaks HTTP, not Kafka"},
+    {"1095586128", ERR_PROTOCOL, true, "the port speaks AMQP, not Kafka"},
     {"SSL listener", ERR_TLS, false, "the port speaks TLS: use kafkas:// or `tls: {...}`"},
     {"certificate verify failed", ERR_TLS, true,
      "name the authority's certificate: `tls: {ca: FILE}` or ?ca=FILE"},
@@ -102,10 +105,11 @@ static enum err describe(const struct broker *b, enum err code, const char *what
     const struct kafka_state *s = b->state;
     const char *known = look_up(text, &code, &decisive);
     const char *next = next_of(s, code, known);
-    err_set(err, code, "%s%s%s", what, *what ? ": " : "", text);
+    bool stranger = code == ERR_PROTOCOL && known;
+    err_set(err, code, "%s%s%s", what, *what ? ": " : "", stranger ? known : text);
     err_where(err, "%s", b->endpoint->name);
     if (next)
-        err_next(err, "%s", next);
+        err_next(err, "%s", stranger ? "check host and port" : next);
     return code;
 }
 

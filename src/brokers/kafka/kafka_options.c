@@ -54,10 +54,12 @@ bool kafka_is_mock(const struct endpoint *e)
     return mock && strcmp(mock, "yes") == 0;
 }
 
+/* Remarks about the configuration come with every handle; those on settings of ours help nobody. */
 static void on_log(const rd_kafka_t *rk, int level, const char *facility, const char *text)
 {
     const struct kafka_state *s = rd_kafka_opaque(rk);
-    enum log_level ours = level <= 3 ? LOG_WARN : level <= 6 ? LOG_INFO : LOG_DEBUG;
+    bool remark = strcmp(facility, "CONFWARN") == 0 || strcmp(facility, "AUTOCREATE") == 0;
+    enum log_level ours = level <= 3 ? LOG_WARN : level <= 6 && !remark ? LOG_INFO : LOG_DEBUG;
     log_write(ours, s ? s->source : "kafka", "%s: %s", facility, text);
 }
 

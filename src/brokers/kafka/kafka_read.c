@@ -250,7 +250,8 @@ static enum err ended(struct kafka_read *r)
         return finish(r, "the limit was reached");
     if (!r->browse || r->phase != KAFKA_FLOW || r->open > 0 || r->at < r->count)
         return ERR_OK;
-    snprintf(why, sizeof why, "the end as it stood at %sZ", clock_hms(r->opened_ns, time, sizeof time, 0));
+    snprintf(why, sizeof why, "the end as it stood at %sZ was reached",
+             clock_hms(r->opened_ns, time, sizeof time, 0));
     return finish(r, why);
 }
 

@@ -216,7 +216,7 @@ static enum err memory_read_step(struct broker *b, int timeout_ms, struct err_in
     if (s->stopped || s->left <= 0)
         return finish(s, "the limit was reached");
     if (s->browse && browse_done(s))
-        return finish(s, "the end as it stood at the start");
+        return finish(s, "the end as it stood at the start was reached");
     if (s->progress.scanned != before || (idle < s->cursor_count && !s->paused))
         return ERR_OK;
     struct pollfd fds[] = {{.fd = s->event_fd, .events = POLLIN}, {.fd = b->wake_fd, .events = POLLIN}};

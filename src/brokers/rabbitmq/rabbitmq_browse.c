@@ -141,12 +141,12 @@ enum err rabbit_browse_step(struct broker *b, struct err_info *err)
         if (clock_mono_ns() >= r->give_back_ns)
             return done(r, "messages are held a minute at most");
         if (r->snapshot >= 0 && r->held >= r->snapshot)
-            return done(r, "the end as it stood at the start");
+            return done(r, "the end as it stood at the start was reached");
         enum err e = get_one(b, r, &more, err);
         if (e)
             return e;
         if (!more)
-            return done(r, "the end as it stood at the start");
+            return done(r, "the end as it stood at the start was reached");
     }
     return ERR_OK;
 }

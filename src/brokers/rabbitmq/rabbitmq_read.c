@@ -193,7 +193,7 @@ static enum err hold_paused(struct broker *b, struct rabbit_reader *r, int timeo
     int left = clock_poll_ms(r->give_back_ns);
     enum err e = rabbit_wait_paused(b, timeout_ms < 0 || left < timeout_ms ? left : timeout_ms, err);
     if (!e && clock_mono_ns() >= r->give_back_ns)
-        return rabbit_finish(r, "held messages went back after a minute");
+        return rabbit_finish(r, "held messages go back after a minute");
     return e;
 }
 
@@ -210,7 +210,7 @@ enum err rabbit_read_step(struct broker *b, int timeout_ms, struct err_info *err
     if (e)
         return e;
     if (r->stopped && r->browse && r->stream_end != INT64_MAX)
-        return rabbit_finish(r, "the end as it stood at the start");
+        return rabbit_finish(r, "the end as it stood at the start was reached");
     if (r->stopped || r->left <= 0)
         return rabbit_finish(r, "the limit was reached");
     if (stream_done(r))
