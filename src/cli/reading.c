@@ -215,11 +215,11 @@ static bool look_at(struct run *r, struct source *s, struct err_info *failure)
         s->said = true;
     } else if (status.state == SESSION_BACKOFF && was_up && s->lost_generation != status.generation) {
         s->lost_generation = status.generation;
-        cli_notice(r->reading->cli, "%s: %s; trying again (what flows meanwhile is not seen)",
-                   s->endpoint->endpoint.name, status.err.text);
+        cli_notice(r->reading->cli, "%s: %s; trying again", s->endpoint->endpoint.name, status.err.text);
     } else if (status.state == SESSION_UP && s->lost_generation) {
         s->lost_generation = 0;
-        cli_notice(r->reading->cli, "%s: connected again", s->endpoint->endpoint.name);
+        cli_notice(r->reading->cli, "%s: connected again; %s", s->endpoint->endpoint.name,
+                   status.gapless ? "goes on behind the last message" : "what flowed meanwhile was not seen");
     }
     return ended;
 }

@@ -47,8 +47,8 @@ const struct command command_tail = {
     .args = "ADDRESS...",
     .purpose = "live messages of one or more channels, merged",
     .detail =
-        "Follows for ever, disturbing nobody, and exits 0 after --limit. A connection that is lost is made anew; what "
-        "flows meanwhile is not seen, and that is said.",
+        "Follows for ever, disturbing nobody, and exits 0 after --limit. A connection that is lost is made anew: Kafka goes "
+        "on behind the last message; what flows elsewhere meanwhile is not seen, and that is said.",
     .flags = FLAGS_READING | F(FIREHOSE) | F(INTERNAL) | FLAGS_OUTPUT,
     .min_args = 1,
     .max_args = 64,

@@ -136,7 +136,9 @@ static void note_connection(struct hub *h, size_t session, const struct session_
         snprintf(text, sizeof text, "connection lost: %s", err_format(&now->err, why, sizeof why));
         store_gap(h, name, text);
     } else if (now->state == SESSION_UP && now->generation > 1 && before->state != SESSION_UP) {
-        store_gap(h, name, "connection restored: what was sent in between is missing here");
+        store_gap(h, name,
+                  now->gapless ? "connection restored: goes on behind the last message"
+                               : "connection restored: what was sent in between is missing here");
     } else if (now->state == SESSION_ENDED && now->err.code != ERR_OK && now->err.code != ERR_END &&
                now->err.code != ERR_CANCELLED) {
         hub_say(h, SEVERITY_CRIT, err_format(&now->err, why, sizeof why));

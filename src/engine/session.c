@@ -44,7 +44,8 @@ struct session {
     struct session_status status;
     bool paused;
     bool stop_emitted;
-    uint64_t emitted; /* since the last idle */
+    uint64_t emitted;          /* since the last idle */
+    struct read_places places; /* of a tail whose connection was lost */
     int64_t backoff_ns;
     int64_t progress_at_ns;
 };
@@ -208,16 +209,34 @@ static enum err read_loop(struct session *s, struct err_info *err)
     return e ? e : err_set(err, ERR_CANCELLED, "cancelled");
 }
 
+static void keep_places(struct session *s)
+{
+    struct read_places places = {0};
+    if (s->job.read.mode == READ_TAP && s->ops->read_places)
+        s->ops->read_places(&s->broker, &places);
+    if (!places.count) {
+        free(places.items);
+        return;
+    }
+    free(s->places.items);
+    s->places = places;
+}
+
 static enum err run_read(struct session *s, struct err_info *err)
 {
     struct read_sink sink = {.context = s, .message = on_message, .notice = on_notice};
+    struct read_request request = s->job.read;
+    request.resume = s->places.count ? &s->places : NULL;
     s->paused = false;
-    enum err e = s->ops->read_open(&s->broker, &s->job.read, &sink, err);
+    s->status.gapless = request.resume != NULL;
+    enum err e = s->ops->read_open(&s->broker, &request, &sink, err);
     if (!e) {
         enter(s, SESSION_UP, NULL);
         e = read_loop(s, err);
         report_progress(s, true);
     }
+    if (s->status.state == SESSION_UP)
+        keep_places(s);
     struct err_info close_err = {.code = ERR_OK};
     if (s->ops->read_close(&s->broker, &close_err) && e != ERR_CANCELLED) {
         char text[600];
@@ -350,6 +369,7 @@ static void session_free(struct session *s)
     if (s->wake_fd >= 0)
         close(s->wake_fd);
     redactor_free(&s->redactor);
+    free(s->places.items);
     pthread_mutex_destroy(&s->lock);
     pthread_cond_destroy(&s->ended_cond);
     free(s);

@@ -16,6 +16,7 @@ struct session_status {
     uint32_t generation;           /* counts opens, from 1 */
     int64_t since_ns;              /* wall clock of this state */
     int64_t retry_at_ns;           /* wall clock, BACKOFF only */
+    bool gapless;                  /* UP again after a loss, and the tail goes on where it stood */
     struct err_info err;           /* BACKOFF and ENDED by failure; code is ERR_OK or ERR_END otherwise */
     struct read_progress progress; /* of a reading job */
 };

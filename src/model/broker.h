@@ -59,6 +59,17 @@ struct channel_name {
     const char *name;
 };
 
+/* Where a tail stands in one partition: the next message that it has not handed over. */
+struct read_place {
+    size_t channel; /* index into the request's */
+    int32_t partition;
+    int64_t next; /* -1: it was not read, for want of a leader: its end then */
+};
+struct read_places {
+    struct read_place *items;
+    size_t count; /* 0: begin as the request says */
+};
+
 struct read_request {
     enum read_mode mode;
     const struct channel_name
@@ -66,7 +77,10 @@ struct read_request {
     size_t channel_count;
     struct start start;
     int32_t partition; /* -1: all */
-    int64_t limit;     /* browse: stop after so many messages were handed over; -1 none */
+    /* A tail that goes on after its connection was lost: there instead of `start`; partitions that are new since then from
+     * their beginning. What the broker has removed meanwhile is said. NULL: a first connection. */
+    const struct read_places *resume;
+    int64_t limit; /* browse: stop after so many messages were handed over; -1 none */
     uint32_t flags;
 };
 
@@ -170,6 +184,9 @@ struct broker_ops {
     enum err (*read_step)(struct broker *b, int timeout_ms, struct err_info *err);
     void (*read_pause)(struct broker *b, bool pause);
     void (*read_progress)(struct broker *b, struct read_progress *progress);
+    /* Before read_close of a tap: fills places with calloc'ed items, the caller's to free. Optional: NULL where what flows during
+     * a lost connection cannot be had again. */
+    void (*read_places)(struct broker *b, struct read_places *places);
     /* Ends reading and undoes its effects (returns held messages, restores tracing). Also after errors. */
     enum err (*read_close)(struct broker *b, struct err_info *err);
 

@@ -130,6 +130,23 @@ static inline enum err session_read(struct session_of_test *s, const char *topic
     return kafka_broker.read_open(&s->broker, &request, &sink, &s->err);
 }
 
+/* A tail that goes on after a lost connection, in a session that is opened. */
+static inline enum err session_read_on(struct session_of_test *s, const char *topic,
+                                       const struct read_places *places)
+{
+    const struct channel_name name = {CHANNEL_ANY, topic};
+    const struct read_request request = {.mode = READ_TAP,
+                                         .channels = &name,
+                                         .channel_count = 1,
+                                         .partition = -1,
+                                         .limit = -1,
+                                         .resume = places};
+    const struct read_sink sink = {s, keep_message, keep_notice};
+    session_forget(s);
+    session_deadline(s, 10000);
+    return kafka_broker.read_open(&s->broker, &request, &sink, &s->err);
+}
+
 /* Steps until the driver says something else than OK, or `until` messages came, or 15 s passed (ERR_TIMEOUT). */
 static inline enum err session_steps(struct session_of_test *s, size_t until)
 {

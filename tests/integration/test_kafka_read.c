@@ -164,6 +164,48 @@ static void a_tap_sees_what_comes(void **state)
     session_end(s);
 }
 
+/* What came while there was no connection is read by the next one: once, and from the first to the last. */
+static void a_tap_goes_on_where_it_stood(void **state)
+{
+    (void)state;
+    const char *kafka = lab_need("SB_KAFKA");
+    char topic[64];
+    lab_unique("resume", topic, sizeof topic);
+    const struct message m[] = {session_message("k", "1"), session_message("k", "2"),
+                                session_message("k", "3")};
+    struct read_places places = {0};
+    session_send(kafka, topic, m, 3, PUBLISH_CREATE);
+    struct session_of_test *s = session_new(kafka);
+    assert_int_equal(session_open(s), ERR_OK);
+    assert_int_equal(session_read(s, topic, READ_TAP, (struct start){0}, -1, -1, 0), ERR_OK);
+    kafka_broker.read_places(&s->broker, &places);
+    assert_int_equal(places.count, 1);
+    assert_int_equal(places.items[0].next, 3); /* nothing came yet: behind the end */
+    free(places.items);
+    session_send(kafka, topic, m, 2, 0);
+    assert_int_equal(session_steps(s, 2), ERR_OK);
+    kafka_broker.read_places(&s->broker, &places);
+    assert_int_equal(places.items[0].next, 5);
+    session_end(s);
+    session_send(kafka, topic, m, 3, 0);
+    s = session_new(kafka);
+    assert_int_equal(session_open(s), ERR_OK);
+    assert_int_equal(session_read_on(s, topic, &places), ERR_OK);
+    assert_int_equal(session_steps(s, 3), ERR_OK);
+    assert_int_equal(s->messages[0]->position.offset, 5);
+    assert_int_equal(s->messages[2]->position.offset, 7);
+    session_end(s);
+    places.items[0].next = 100; /* the topic was removed and made anew meanwhile */
+    s = session_new(kafka);
+    assert_int_equal(session_open(s), ERR_OK);
+    assert_int_equal(session_read_on(s, topic, &places), ERR_OK);
+    assert_int_equal(session_steps(s, 8), ERR_OK);
+    assert_int_equal(s->messages[0]->position.offset, 0);
+    assert_non_null(strstr(s->notice, "made anew"));
+    session_end(s);
+    free(places.items);
+}
+
 static void pause_keeps_and_stop_ends(void **state)
 {
     (void)state;
@@ -287,6 +329,7 @@ int main(void)
         cmocka_unit_test(missing_topic_is_named_and_not_made),
         cmocka_unit_test(the_last_n_are_those_by_time),
         cmocka_unit_test(a_tap_sees_what_comes),
+        cmocka_unit_test(a_tap_goes_on_where_it_stood),
         cmocka_unit_test(pause_keeps_and_stop_ends),
         cmocka_unit_test(twenty_megabytes_pass),
         cmocka_unit_test(the_last_n_of_many_bytes),

@@ -168,6 +168,7 @@ const struct broker_ops kafka_broker = {
     .read_step = kafka_read_step,
     .read_pause = kafka_read_pause,
     .read_progress = kafka_read_progress,
+    .read_places = kafka_read_places,
     .read_close = kafka_read_close,
     .publish_open = kafka_publish_open,
     .publish = kafka_publish_message,

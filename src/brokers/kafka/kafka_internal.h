@@ -92,6 +92,7 @@ enum err kafka_read_open(struct broker *b, const struct read_request *request, c
 enum err kafka_read_step(struct broker *b, int timeout_ms, struct err_info *err);
 void kafka_read_pause(struct broker *b, bool pause);
 void kafka_read_progress(struct broker *b, struct read_progress *progress);
+void kafka_read_places(struct broker *b, struct read_places *places);
 enum err kafka_read_close(struct broker *b, struct err_info *err);
 
 /* ---- kafka_publish.c ---- */

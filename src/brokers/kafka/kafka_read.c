@@ -90,6 +90,7 @@ static enum err deliver(struct kafka_read *r, struct kafka_topic *t, struct kafk
         p->oldest_ns = out.time_ns;
     if (r->phase == KAFKA_COLLECT)
         return kafka_last_take(r->last, &out, err);
+    p->next = m->offset + 1;
     say(r, r->sink.message(r->sink.context, &out));
     return ERR_OK;
 }

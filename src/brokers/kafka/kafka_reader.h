@@ -15,6 +15,7 @@ struct kafka_partition {
     bool done;        /* nothing more wanted of it in this phase */
     int64_t low, end; /* as they stood at read_open */
     int64_t from, to; /* of this phase: [from, to); to is INT64_MAX for a tap */
+    int64_t next;     /* of a tap that flows: behind the last message handed over */
     int64_t seen;     /* messages in this phase */
     int64_t oldest_ns;
     struct header properties[2]; /* what messages borrow: partition, timestamp_type */

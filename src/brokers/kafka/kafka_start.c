@@ -11,7 +11,7 @@ static struct header property(const char *name, struct value value)
 
 static void init_partition(struct kafka_partition *p, int32_t id)
 {
-    *p = (struct kafka_partition){.id = id};
+    *p = (struct kafka_partition){.id = id, .next = -1};
     p->properties[0] = property("partition", (struct value){.type = VALUE_INT32, .i = id});
     p->properties[1] = property("timestamp_type", (struct value){.type = VALUE_STRING});
 }
@@ -131,6 +131,59 @@ static void place(struct kafka_read *r, enum start_kind kind, int64_t value)
     }
 }
 
+static const struct read_place *place_of(const struct read_places *places, size_t channel, int32_t partition)
+{
+    for (size_t i = 0; i < places->count; i++)
+        if (places->items[i].channel == channel && places->items[i].partition == partition)
+            return &places->items[i];
+    return NULL;
+}
+
+/* Behind what was seen before the connection was lost. An end before that means another topic of the same name. */
+static void place_behind(struct kafka_read *r, const struct read_places *places)
+{
+    char text[300];
+    for (size_t t = 0; t < r->topic_count; t++) {
+        for (int32_t i = 0; i < r->topics[t].count; i++) {
+            struct kafka_partition *p = &r->topics[t].partitions[i];
+            const struct read_place *place = place_of(places, t, i);
+            bool anew = place && place->next > p->end;
+            bool unread = place && place->next < 0;
+            int64_t gone = place && !unread && place->next < p->low ? p->low - place->next : 0;
+            p->from = unread ? p->end : place && !anew && !gone ? place->next : p->low;
+            p->to = INT64_MAX;
+            if (!p->wanted || (!anew && !gone))
+                continue;
+            if (anew)
+                snprintf(text, sizeof text,
+                         "%s/%" PRId32
+                         " ends before what was seen: the topic was made anew, read from its beginning",
+                         r->topics[t].origin->channel, i);
+            else
+                snprintf(text, sizeof text,
+                         "%s/%" PRId32 ": %" PRId64 " offsets were removed before they could be seen",
+                         r->topics[t].origin->channel, i, gone);
+            r->sink.notice(r->sink.context, text);
+        }
+    }
+}
+
+void kafka_read_places(struct broker *b, struct read_places *places)
+{
+    const struct kafka_state *s = b->state;
+    const struct kafka_read *r = s->read;
+    size_t most = 0;
+    for (size_t t = 0; r && t < r->topic_count; t++)
+        most += (size_t)r->topics[t].count;
+    *places = (struct read_places){0};
+    /* While the last N are sorted nothing is known to have been handed over in order: it begins again. */
+    if (!most || r->phase != KAFKA_FLOW || !(places->items = calloc(most, sizeof *places->items)))
+        return;
+    for (size_t t = 0; t < r->topic_count; t++)
+        for (int32_t p = 0; p < r->topics[t].count; p++)
+            places->items[places->count++] = (struct read_place){t, p, r->topics[t].partitions[p].next};
+}
+
 static enum err place_by_time(struct broker *b, struct kafka_read *r, int64_t ns, struct err_info *err)
 {
     const struct kafka_state *s = b->state;
@@ -165,6 +218,10 @@ enum err kafka_start_resolve(struct broker *b, struct kafka_read *r, const struc
     enum start_kind kind = request->start.kind;
     if (kind == START_DEFAULT)
         kind = r->browse ? START_BEGINNING : START_END;
+    if (!e && request->resume) {
+        place_behind(r, request->resume);
+        return ERR_OK;
+    }
     if (!e && kind == START_TIME)
         e = place_by_time(b, r, request->start.value, err);
     if (e)
@@ -189,6 +246,7 @@ static enum err start_one(struct broker *b, struct kafka_read *r, struct kafka_t
     if (rd_kafka_consume_start_queue(t->handle, p->id, p->from, r->queue))
         return kafka_fail(b, rd_kafka_last_error(), t->origin->channel, err);
     p->started = true;
+    p->next = p->from;
     r->open++;
     return ERR_OK;
 }

@@ -238,6 +238,7 @@ static void a_missing_channel_ends_with_the_nearest_name(void **state)
 
 static int opens;
 static bool reading;
+static atomic_int_fast64_t resumed_at;
 
 static enum err flaky_open(struct broker *b, struct err_info *err)
 {
@@ -253,9 +254,18 @@ static void flaky_close(struct broker *b)
 static enum err flaky_read_open(struct broker *b, const struct read_request *r, const struct read_sink *s,
                                 struct err_info *err)
 {
-    (void)b, (void)r, (void)s, (void)err;
+    (void)b, (void)s, (void)err;
     reading = true;
+    resumed_at = r->resume ? r->resume->items[0].next : -1;
     return ERR_OK;
+}
+
+static void flaky_read_places(struct broker *b, struct read_places *places)
+{
+    (void)b;
+    places->items = calloc(1, sizeof *places->items);
+    places->count = 1;
+    places->items[0].next = opens;
 }
 
 static enum err flaky_read_step(struct broker *b, int timeout_ms, struct err_info *err)
@@ -289,6 +299,7 @@ static const struct broker_ops flaky = {.name = "flaky",
                                         .read_open = flaky_read_open,
                                         .read_step = flaky_read_step,
                                         .read_pause = flaky_pause,
+                                        .read_places = flaky_read_places,
                                         .read_close = flaky_read_close,
                                         .ping = flaky_ping};
 
@@ -303,6 +314,12 @@ static void a_lost_connection_is_opened_again_with_a_new_generation(void **state
     }
     assert_true(reaches(&seen.ups, 1));
     assert_true(reaches(&seen.backoffs, 4));
+    assert_int_equal(resumed_at, -1);
+    for (int i = 5; i <= 7; i++) { /* the sixth opening works again: it goes on where the third one stood */
+        session_refresh(s);
+        assert_true(reaches(&seen.backoffs, i));
+    }
+    assert_int_equal(resumed_at, 3);
     session_cancel(s);
     assert_true(session_join(&s));
     assert_true(seen.status.generation >= 4);
