@@ -133,8 +133,7 @@ void header_lines_make(struct header_lines *l, const struct message *m)
     *l = (struct header_lines){.lines = NULL};
     struct header key = {.name = BYTES_LITERAL("key"), .value = {.type = VALUE_BYTES, .bytes = m->key}};
     struct header id = {.name = BYTES_LITERAL("id"), .value = {.type = VALUE_STRING, .bytes = m->id}};
-    /* Where a protocol has no key of its own, the driver lends it a property: that one is shown, once. */
-    if (m->key.data && !has_property(m, "routing_key"))
+    if (m->key.data)
         lines_add(l, (struct headers){&key, 1}, 0);
     if (m->id.data && !has_property(m, "message_id"))
         lines_add(l, (struct headers){&id, 1}, 0);

@@ -6,6 +6,23 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+void losses_count(struct losses *l, const struct broker_ops *to, const struct message *m)
+{
+    l->keys += m->key.data && !(to->carries & CARRY_KEY);
+    l->nulls += !m->payload.data && !(to->carries & CARRY_NULL);
+}
+
+void losses_say(const struct losses *l, const struct cli *c, const struct address *to, bool done)
+{
+    const char *title = to->endpoint->broker->title;
+    if (l->keys)
+        cli_notice(c, "%" PRId64 " message%s a key, which %s has no place for: it %s left out", l->keys,
+                   l->keys == 1 ? " has" : "s have", title, done ? "was" : "would be");
+    if (l->nulls)
+        cli_notice(c, "%" PRId64 " payload%s null, which %s cannot tell from empty: %s sent empty", l->nulls,
+                   l->nulls == 1 ? " is" : "s are", title, done ? "it was" : "it would be");
+}
+
 static int conclude(const struct cli *c, const struct address *to, const struct publish_result *r, int signal)
 {
     const char *endpoint = to->endpoint->endpoint.name;

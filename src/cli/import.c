@@ -21,6 +21,7 @@ struct import {
     struct archive archive;
     struct input lines;
     struct arena arena;
+    struct losses losses;
 };
 
 static int fault(const struct import *m, const char *what)
@@ -81,7 +82,10 @@ static enum err next_line(struct import *m, struct message *message, struct err_
 static enum err next(void *context, struct message *message, struct err_info *err)
 {
     struct import *m = context;
-    return m->archived ? archive_next(&m->archive, message, err) : next_line(m, message, err);
+    enum err e = m->archived ? archive_next(&m->archive, message, err) : next_line(m, message, err);
+    if (!e)
+        losses_count(&m->losses, m->to.endpoint->broker, message);
+    return e;
 }
 
 /* Reads everything as the import would, so that a damaged file is found before anything is sent. */
@@ -97,6 +101,7 @@ static int rehearse(struct import *m)
     }
     if (e != ERR_END)
         return cli_error(&err);
+    losses_say(&m->losses, m->cli, &m->to, false);
     cli_notice(m->cli,
                "%s/%s: would send %" PRId64 " message%s with %" PRId64
                " bytes of payload; nothing was sent. Add --execute "
@@ -117,8 +122,11 @@ static int import_all(struct import *m)
         code = cli_error(&err);
     if (code)
         return code;
-    return cli_flag(m->cli, FLAG_EXECUTE) ? changing_publish(m->cli, &m->to, PUBLISH_EXACT, next, m)
-                                          : rehearse(m);
+    if (!cli_flag(m->cli, FLAG_EXECUTE))
+        return rehearse(m);
+    code = changing_publish(m->cli, &m->to, PUBLISH_EXACT | PUBLISH_PARTITION, next, m);
+    losses_say(&m->losses, m->cli, &m->to, true);
+    return code;
 }
 
 static int run(struct cli *c)

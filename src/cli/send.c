@@ -22,6 +22,7 @@ struct sending {
     struct header headers[MOST_LIST];
     struct header properties[MOST_PROPERTIES];
     uint32_t header_count, property_count;
+    struct losses losses;
 };
 
 static int take_headers(struct sending *s)
@@ -104,7 +105,11 @@ static enum err next_of_lines(struct sending *s, struct message *m, struct err_i
 static enum err next(void *context, struct message *m, struct err_info *err)
 {
     struct sending *s = context;
-    return s->json ? next_of_lines(s, m, err) : next_of_flags(s, m);
+    enum err e = s->json ? next_of_lines(s, m, err) : next_of_flags(s, m);
+    /* To an exchange a key of the flags is the routing key. */
+    if (!e && (s->json || s->to.channel.kind != CHANNEL_EXCHANGE))
+        losses_count(&s->losses, s->to.endpoint->broker, m);
+    return e;
 }
 
 /* The dry run reads all of the input, as the sending would, and shows each message whole: only JSON shows its headers. */
@@ -127,6 +132,7 @@ static int rehearse(struct sending *s)
     buffer_free(&out);
     if (!code && e != ERR_END)
         return cli_error(&err);
+    losses_say(&s->losses, s->cli, &s->to, false);
     cli_notice(s->cli, "%s/%s: would send %" PRId64 " message%s; nothing was sent. Add --execute to do it",
                s->to.endpoint->endpoint.name, s->to.channel.name, count, count == 1 ? "" : "s");
     return code ? code : count ? 0 : err_exit_code(ERR_NOMATCH);
@@ -146,8 +152,10 @@ static int send_all(struct sending *s)
         return cli_error(&err);
     if (!cli_flag(s->cli, FLAG_EXECUTE))
         return rehearse(s);
-    return changing_publish(
+    code = changing_publish(
         s->cli, &s->to, cli_flag(s->cli, FLAG_PARTITION) ? PUBLISH_EXACT | PUBLISH_PARTITION : 0, next, s);
+    losses_say(&s->losses, s->cli, &s->to, true);
+    return code;
 }
 
 static int run(struct cli *c)

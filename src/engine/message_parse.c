@@ -352,6 +352,26 @@ struct names {
     char endpoint[256], channel[256];
 };
 
+/* What only describes the message is passed over; what nobody knows is a slip of the pen that would lose something. */
+static enum err skip_member(struct parse *p)
+{
+    static const char *const known[] = {"schema",  "size",     "format",     "type",  "decoded",  "endpoint",
+                                        "channel", "position", "id",         "time",  "received", "key",
+                                        "payload", "headers",  "properties", "flags", NULL};
+    const size_t described = 5; /* the first of them */
+    char name[64];
+    for (size_t i = 0; i < described; i++)
+        if (name_is(p, known[i]))
+            return json_skip(&p->reader) == JSON_ERROR ? wrong(p, "message", "an object") : ERR_OK;
+    text_copy_bytes(name, sizeof name, p->reader.raw);
+    const char *near = text_nearest(name, known);
+    err_set(p->err, ERR_FORMAT, "a message has no member `%s`", name);
+    err_where(p->err, "byte %zu", p->reader.start);
+    err_next(p->err, near ? "did you mean `%s`?" : "this wants what `signalbox %s` writes",
+             near ? near : "browse --json");
+    return ERR_FORMAT;
+}
+
 static enum err take_member(struct parse *p, struct message *m, struct names *names)
 {
     if (name_is(p, "endpoint") || name_is(p, "channel")) {
@@ -386,7 +406,7 @@ static enum err take_member(struct parse *p, struct message *m, struct names *na
         return take_properties(p, json_next(&p->reader), &m->properties);
     if (name_is(p, "flags"))
         return take_flags(p, json_next(&p->reader), &m->flags);
-    return json_skip(&p->reader) == JSON_ERROR ? wrong(p, "message", "an object") : ERR_OK;
+    return skip_member(p);
 }
 
 enum err message_from_json(struct message *m, struct bytes json, struct arena *arena, struct err_info *err)

@@ -148,6 +148,12 @@ struct group_row {
 };
 typedef void group_sink(void *context, const struct group_row *row);
 
+/* What a message keeps on its way through this broker; what is not here is lost on the way in. */
+enum carry {
+    CARRY_KEY = 1 << 0,
+    CARRY_NULL = 1 << 1, /* a null payload is not an empty one */
+};
+
 struct broker_ops {
     const char *name;           /* "kafka": also the `kind` on screen */
     const char *title;          /* "Kafka" */
@@ -155,6 +161,7 @@ struct broker_ops {
     int default_port;
     size_t state_size;
     size_t max_channels;  /* that one read session can take */
+    unsigned carries;     /* enum carry */
     bool path_is_channel; /* the URL's path is CHANNEL; false: VHOST/CHANNEL */
 
     /* Connects and authenticates. Blocks up to deadline_ns; errors: UNREACHABLE, TIMEOUT, TLS, AUTH, DENIED, PROTOCOL,

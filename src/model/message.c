@@ -236,3 +236,9 @@ enum err message_check_whole(const struct message *m, struct err_info *err)
                            : "take it from its source");
     return ERR_REFUSED;
 }
+
+struct bytes message_label(const struct message *m)
+{
+    const struct value *v = m->key.data ? NULL : headers_find(m->properties, BYTES_LITERAL("routing_key"));
+    return v && v->type == VALUE_STRING ? v->bytes : m->key;
+}

@@ -136,6 +136,8 @@ struct message *message_ref(struct message *m); /* sealed only; returns m */
 void message_unref(struct message **m);         /* nulls *m; NULL inside is allowed */
 /* ERR_REFUSED for one that is not what its sender sent (cut, redacted): it must not be sent again. */
 enum err message_check_whole(const struct message *m, struct err_info *err) SB_MUST_USE;
+/* What people tell messages apart by: the key, else the routing key. */
+struct bytes message_label(const struct message *m);
 size_t message_size(const struct message *m); /* bytes of the payload */
 /* First header or property of that name; NULL where there is none. */
 const struct value *headers_find(struct headers headers, struct bytes name);

@@ -1,5 +1,5 @@
 # The commands on a real RabbitMQ: what a refusal and a missing management API look like.
-# needs: rabbitmq
+# needs: kafka rabbitmq
 . "$(dirname "$0")/../lib.sh"
 
 broker=rabbitmq://$SB_RABBIT
@@ -10,6 +10,44 @@ echo '{"n":1}' >"$T/json"
 run "$SIGNALBOX" send "$broker/%2f/$queue" "$T/json" --execute --create
 expect_status 0
 at_exit command curl -s -m 10 -u "$SB_RABBIT_USER:$SB_RABBIT_PASSWORD" -X DELETE "$SB_RABBIT_MGMT/api/queues/%2f/$queue"
+
+name "what the other system cannot keep is said, and a routing key does not come back as a key"
+kafka=kafka://$SB_KAFKA
+printf '%s\n' '{"key":{"text":"k1"},"payload":null}' '{"key":null,"payload":{"text":"x"}}' >"$T/lines"
+run "$SIGNALBOX" send "$kafka/cross-$$" "$T/lines" --json --execute --create
+expect_status 0
+run "$SIGNALBOX" export "$kafka/cross-$$" "$T/cross.sba"
+expect_status 0
+run "$SIGNALBOX" import "$T/cross.sba" "$broker/%2f/$queue-x"
+expect_status 0
+expect_err '1 message has a key, which RabbitMQ has no place for: it would be left out'
+expect_err '1 payload is null, which RabbitMQ cannot tell from empty: it would be sent empty'
+run "$SIGNALBOX" import "$T/cross.sba" "$broker/%2f/$queue-x" --execute --create
+expect_status 0
+expect_err 'it was sent empty'
+at_exit command curl -s -m 10 -u "$SB_RABBIT_USER:$SB_RABBIT_PASSWORD" -X DELETE "$SB_RABBIT_MGMT/api/queues/%2f/$queue-x"
+run "$SIGNALBOX" browse "$broker/%2f/$queue-x?$management" --json
+expect_status 0
+expect_out '"key":null'
+expect_out "\"routing_key\":\"$queue-x\""
+cp "$out" "$T/back.jsonl"
+run "$SIGNALBOX" import "$T/back.jsonl" "$kafka/back-$$" --execute --create
+expect_status 0
+run "$SIGNALBOX" browse "$kafka/back-$$" --json
+expect_lines 2
+expect_no_out '"key":\{'
+
+name "a member that nobody knows is refused"
+echo '{"kye":{"text":"k1"},"payload":{"text":"x"}}' >"$T/slip"
+run "$SIGNALBOX" send "$kafka/cross-$$" "$T/slip" --json
+expect_status 1
+expect_err 'no member .kye.*did you mean .key'
+
+name "a partition that the topic has not is refused, not chosen anew"
+echo '{"position":"7/1","properties":{"partition":7},"payload":{"text":"x"}}' >"$T/far.jsonl"
+run "$SIGNALBOX" import "$T/far.jsonl" "$kafka/cross-$$" --execute
+expect_status 1
+expect_err 'no partition 7'
 
 name "a refused message is refused, not in doubt"
 export SIGNALBOX_PASSWORD=$SB_RABBIT_VIEWER_PASSWORD

@@ -50,7 +50,7 @@ static void a_tap_sees_an_exchange_and_leaves_it(void **state)
             rig_send(rig, exchange, "a.b", "text");
         assert_int_equal(session_steps(s, 20), ERR_OK);
         assert_int_equal(s->count, 20);
-        assert_true(bytes_equal_text(s->messages[0]->key, "a.b"));
+        assert_true(bytes_equal_text(message_label(s->messages[0]), "a.b"));
         assert_int_equal(s->messages[0]->flags & MESSAGE_REDELIVERED, 0);
         rig_wait_depth(rig, queue, 20); /* the consumer's share is whole */
         assert_int_equal(session_close_read(s), ERR_OK);
@@ -224,7 +224,7 @@ static void the_firehose_shows_the_default_exchange(void **state)
     assert_true(session_has(s, 0, "text"));
     const struct header header = {BYTES_LITERAL("n"), {.type = VALUE_INT64, .i = 7}};
     assert_true(headers_equal(m->headers, (struct headers){&header, 1}));
-    assert_true(bytes_equal_text(m->key, queue));
+    assert_true(bytes_equal_text(message_label(m), queue));
     assert_true(bytes_equal_text(m->id, "m-1"));
     const struct {
         const char *name;

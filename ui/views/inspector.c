@@ -281,7 +281,7 @@ static void inspector_crumb(const struct view *v, char *into, size_t size)
 {
     const struct inspector *i = v->state;
     if (i->message)
-        text_copy_bytes(into, size < 32 ? size : 32, i->message->key);
+        text_copy_bytes(into, size < 32 ? size : 32, message_label(i->message));
 }
 
 static enum err inspector_open(struct view *v, struct err_info *err)

@@ -157,6 +157,7 @@ const struct broker_ops kafka_broker = {
     .default_port = KAFKA_PORT,
     .state_size = sizeof(struct kafka_state),
     .max_channels = 64,
+    .carries = CARRY_KEY | CARRY_NULL,
     .path_is_channel = true,
     .open = kafka_open,
     .close = kafka_close,

@@ -223,7 +223,8 @@ enum err kafka_publish_message(struct broker *b, const struct message *m, uint64
     if (wanted && (m->position.partition < 0 || m->position.partition >= p->partitions)) {
         err_set(err, ERR_NOTFOUND, "topic %s has no partition %d", p->topic, m->position.partition);
         err_where(err, "%s", b->endpoint->name);
-        err_next(err, "its partitions are 0 to %d", p->partitions - 1);
+        err_next(err, "its partitions are 0 to %d; a topic with as many as the source has takes them all",
+                 p->partitions - 1);
         return ERR_NOTFOUND;
     }
     enum err e = headers_of(m, &headers, err);

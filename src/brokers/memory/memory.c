@@ -293,6 +293,7 @@ const struct broker_ops memory_broker = {
     .schemes = memory_schemes,
     .state_size = sizeof(struct memory_state),
     .max_channels = MOST_READ_CHANNELS,
+    .carries = CARRY_KEY | CARRY_NULL,
     .path_is_channel = true,
     .open = memory_open,
     .close = memory_close,

@@ -184,7 +184,7 @@ bool rabbit_firehose_message(const struct rabbit_source *s, struct message *m, s
     uint32_t count = 0;
     m->headers = (struct headers){NULL, 0};
     m->id = BYTES_NULL;
-    m->key = keys.items && keys.count ? keys.items[0].value.bytes : BYTES_LITERAL("");
+    struct bytes key = keys.items && keys.count ? keys.items[0].value.bytes : BYTES_LITERAL("");
     for (uint32_t i = 0; list && properties.items && i < properties.count; i++) {
         const struct header *p = &properties.items[i];
         if (bytes_equal_text(p->name, "headers"))
@@ -195,8 +195,7 @@ bool rabbit_firehose_message(const struct rabbit_source *s, struct message *m, s
     if (list) {
         list[count++] =
             (struct header){BYTES_LITERAL("exchange"), {.type = VALUE_STRING, .bytes = BYTES_LITERAL("")}};
-        list[count++] =
-            (struct header){BYTES_LITERAL("routing_key"), {.type = VALUE_STRING, .bytes = m->key}};
+        list[count++] = (struct header){BYTES_LITERAL("routing_key"), {.type = VALUE_STRING, .bytes = key}};
     }
     m->properties = (struct headers){list, count};
     return true;

@@ -111,7 +111,8 @@ enum err rabbit_publish(struct broker *b, const struct message *m, uint64_t toke
         e = rabbit_properties(m, &w->arena, &properties, err);
     if (e)
         return e;
-    struct bytes key = w->to_exchange ? (m->key.data ? m->key : BYTES_LITERAL("")) : bytes_of_text(w->key);
+    struct bytes label = message_label(m);
+    struct bytes key = w->to_exchange ? (label.data ? label : BYTES_LITERAL("")) : bytes_of_text(w->key);
     if (key.len > 255)
         return err_set(err, ERR_LIMIT, "a routing key has at most 255 bytes");
     int status = amqp_basic_publish(rabbit->connection, RABBIT_CHANNEL, rabbit_text(w->exchange), lend(key),

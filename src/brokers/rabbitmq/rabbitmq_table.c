@@ -212,7 +212,6 @@ void rabbit_message(struct message *m, const amqp_message_t *from, amqp_bytes_t 
     uint32_t count = 0;
     m->time_ns = TIME_NONE;
     m->received_ns = clock_wall_ns();
-    m->key = borrow(routing_key);
     m->payload = borrow(from->body);
     for (size_t i = 0; list && i < BASIC; i++)
         if (p->_flags & basic[i].flag)
