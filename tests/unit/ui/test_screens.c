@@ -360,7 +360,6 @@ static void inspector_amqp(void **state)
     struct message m = {.origin = origin_intern("rabbit-1", "orders.dlq", CHANNEL_QUEUE),
                         .time_ns = TIME_NONE,
                         .received_ns = FAKE_NOW,
-                        .key = BYTES_LITERAL("orders"),
                         .payload = BYTES_LITERAL("{\"a\":1,\"a\":2}"),
                         .properties = {properties, 2}};
     (void)state;
