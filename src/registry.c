@@ -11,6 +11,7 @@
 #include "probes/broker.h"
 #include "probes/rest.h"
 #include "probes/tcp.h"
+#include "ui/theme.h"
 
 #include <stddef.h>
 
@@ -33,4 +34,11 @@ static const struct probe_ops *const probes[] = {
     NULL,
 };
 
-const struct registry registry = {.brokers = brokers, .decoders = decoders, .probes = probes};
+static enum err check_theme(const char *name, struct err_info *err)
+{
+    struct theme theme;
+    return theme_load(&theme, name, err);
+}
+
+const struct registry registry = {
+    .brokers = brokers, .decoders = decoders, .probes = probes, .check_theme = check_theme};

@@ -504,6 +504,15 @@ static void read_limits(struct reading *r, const struct config_node *root)
         r->config->store_bytes = (size_t)size;
 }
 
+static void read_theme(struct reading *r, const struct config_node *root)
+{
+    const struct config_node *ui = get_kind(root, "ui", CONFIG_MAP);
+    struct err_info err = {.code = ERR_OK};
+    r->config->theme = get_text(ui, "theme");
+    if (r->config->theme && r->registry->check_theme && r->registry->check_theme(r->config->theme, &err))
+        report(r, get(ui, "theme"), &err);
+}
+
 enum err config_read_tree(struct config *c, const struct config_node *root, const struct registry *registry,
                           struct config_faults *faults)
 {
@@ -514,6 +523,6 @@ enum err config_read_tree(struct config *c, const struct config_node *root, cons
     read_redact(&r, root);
     read_schemas(&r, root);
     read_limits(&r, root);
-    c->theme = get_text(get_kind(root, "ui", CONFIG_MAP), "theme");
+    read_theme(&r, root);
     return r.no_memory ? ERR_NOMEM : ERR_OK;
 }

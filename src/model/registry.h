@@ -11,6 +11,8 @@ struct registry {
     broker_registry brokers;
     decoder_registry decoders;
     probe_registry probes;
+    /* Is there such a theme, and is it whole? NULL: nobody draws. */
+    enum err (*check_theme)(const char *name, struct err_info *err);
 };
 
 #endif

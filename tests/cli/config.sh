@@ -72,4 +72,9 @@ expect_status 0
 run "$SIGNALBOX" tail 'memory://u:hunter2@h/x'
 expect_status 2
 expect_no_err hunter2
+name "an unknown theme has its place"
+printf 'ui:\n  theme: drak\n' >"$T/theme.yaml"
+run "$SIGNALBOX" config check --config "$T/theme.yaml"
+expect_status 2
+expect_err 'theme.yaml:2:10: .*dark'
 finish

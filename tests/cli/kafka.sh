@@ -70,6 +70,13 @@ run "$SIGNALBOX" browse "$kafka/$topic" --limit 2
 expect_out '  k1  4  x'
 expect_out '  \\N  8  '
 
+name "an offset beyond the end is no place to begin"
+run "$SIGNALBOX" browse "$kafka/$topic" --from 4
+expect_status 0
+run "$SIGNALBOX" browse "$kafka/$topic" --from 5
+expect_status 2
+expect_err 'from 0 to 4'
+
 name "failures"
 run "$SIGNALBOX" browse "kafka://$SB_RABBIT/x"
 expect_status 1

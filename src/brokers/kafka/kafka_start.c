@@ -131,6 +131,44 @@ static void place(struct kafka_read *r, enum start_kind kind, int64_t value)
     }
 }
 
+/* An offset beyond every end is a slip; one that only some partitions have is read where it is, and that is said. */
+static enum err check_offset(struct broker *b, struct kafka_read *r, int64_t offset, struct err_info *err)
+{
+    int64_t most = -1, least = INT64_MAX;
+    size_t beyond = 0, before = 0, all = 0;
+    char text[300];
+    for (size_t t = 0; t < r->topic_count; t++) {
+        for (int32_t i = 0; i < r->topics[t].count; i++) {
+            const struct kafka_partition *p = &r->topics[t].partitions[i];
+            if (!p->wanted)
+                continue;
+            all++;
+            most = p->end > most ? p->end : most;
+            least = p->low < least ? p->low : least;
+            beyond += offset > p->end;
+            before += offset < p->low;
+        }
+    }
+    if (all && beyond == all) {
+        err_set(err, ERR_USAGE,
+                "offset %" PRId64 " is beyond the end: offsets go from %" PRId64 " to %" PRId64, offset,
+                least, most);
+        err_where(err, "%s", b->endpoint->name);
+        err_next(err, "--from end is what comes next; --from end-10 the last ten");
+        return ERR_USAGE;
+    }
+    if (beyond || before) {
+        snprintf(
+            text, sizeof text,
+            "offset %" PRId64
+            " is not in every partition: %zu of %zu end before it and are read from their end, %zu begin "
+            "behind it and are read from their beginning",
+            offset, beyond, all, before);
+        r->sink.notice(r->sink.context, text);
+    }
+    return ERR_OK;
+}
+
 static const struct read_place *place_of(const struct read_places *places, size_t channel, int32_t partition)
 {
     for (size_t i = 0; i < places->count; i++)
@@ -222,6 +260,8 @@ enum err kafka_start_resolve(struct broker *b, struct kafka_read *r, const struc
         place_behind(r, request->resume);
         return ERR_OK;
     }
+    if (!e && kind == START_OFFSET)
+        e = check_offset(b, r, request->start.value, err);
     if (!e && kind == START_TIME)
         e = place_by_time(b, r, request->start.value, err);
     if (e)

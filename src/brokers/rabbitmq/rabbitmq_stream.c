@@ -109,10 +109,17 @@ enum err rabbit_stream_open(struct broker *b, const char *name, const struct rea
     enum err e = ERR_OK;
     if (kind == START_DEFAULT)
         kind = r->browse ? START_BEGINNING : START_END;
-    if (r->browse || kind == START_LAST)
+    if (r->browse || kind == START_LAST || kind == START_OFFSET)
         e = newest_offset(b, name, &newest, err);
     if (e)
         return e;
+    if (kind == START_OFFSET && request->start.value > newest + 1) {
+        err_set(err, ERR_USAGE, "offset %lld is beyond the end: the newest message has %lld",
+                (long long)request->start.value, (long long)newest);
+        err_where(err, "%s/%s", b->endpoint->name, name);
+        err_next(err, "--from end is what comes next; --from end-10 the last ten");
+        return ERR_USAGE;
+    }
     struct rabbit_source *s = rabbit_source_add(b, name, CHANNEL_STREAM);
     if (!s)
         return err_set(err, ERR_LIMIT, "too many channels for one session");
