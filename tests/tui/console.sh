@@ -86,7 +86,7 @@ check "status" test "$(tui_status)" = 2
 name "an unknown theme"
 printf 'ui: {theme: drak}\n' >"$T/theme.yaml"
 tui_start 200 24 "$SIGNALBOX" --config "$T/theme.yaml"
-tui_wait 'theme.yaml: ui.theme: no theme .drak.* did you mean .dark'
+tui_wait 'theme.yaml:1:13: .*no theme .drak.* did you mean .dark'
 tui_ended
 check "status" test "$(tui_status)" = 2
 printf 'ui: {theme: dark}\n' >"$T/theme.yaml"
