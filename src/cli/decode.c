@@ -76,8 +76,9 @@ static int decode_one(struct decoding *d, struct bytes payload, const char *form
         struct err_info err;
         err_set(&err, e ? e : ERR_FORMAT, "offset %zu: %s", base + tree.error_at, tree.error);
         err_where(&err, "%s", d->where);
-        err_next(&err, "it was read as %s%s", choice.decoder->name,
-                 d->as ? "" : "; --as FORMAT chooses another");
+        if (!d->as)
+            err_next(&err, "--as FORMAT reads it as something else than %s; --as hex always can",
+                     choice.decoder->name);
         code = cli_error(&err);
     }
     arena_free(&arena);

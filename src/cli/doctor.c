@@ -100,7 +100,7 @@ static void check_terminal(struct doctor *d)
     }
     bool tty = isatty(STDERR_FILENO) && ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0;
     if (!tty)
-        snprintf(text, sizeof text, "TERM=%s, but this is none (a pipe?)", term);
+        snprintf(text, sizeof text, "TERM=%s; its size is not known here, in a pipe", term);
     else
         snprintf(text, sizeof text, "TERM=%s, %dx%d", term, size.ws_col, size.ws_row);
     bool small = tty && (size.ws_col < 80 || size.ws_row < 24);
@@ -168,7 +168,9 @@ static int check_endpoint(struct doctor *d, struct config_endpoint *e)
     say(d, l.list->complete && !alarm ? FINE : REMARK, e->endpoint.name, text,
         alarm              ? l.sample.reason
         : l.list->complete ? NULL
-                           : "what is missing is said above; the rest works");
+        : l.list->error && err_policy(l.list->error) == ERR_POLICY_RETRY
+            ? "say where the management API is: management: URL"
+            : "what is missing is said above; the rest works");
     channel_list_unref(&l.list);
     return 0;
 }

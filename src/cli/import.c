@@ -27,8 +27,11 @@ struct import {
 static int fault(const struct import *m, const char *what)
 {
     struct err_info err;
-    err_set(&err, ERR_IO, "%s", what);
+    bool missing = access(m->file, F_OK) != 0;
+    err_set(&err, missing ? ERR_USAGE : ERR_IO, "%s", what);
     err_where(&err, "%s", m->file);
+    if (missing)
+        err_next(&err, "name a file that is there");
     return cli_error(&err);
 }
 

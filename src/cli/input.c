@@ -14,8 +14,10 @@ static int open_path(const char *path, struct err_info *err)
         return STDIN_FILENO;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
-        err_set(err, ERR_IO, "%s", strerror(errno));
+        err_set(err, errno == ENOENT ? ERR_USAGE : ERR_IO, "%s", strerror(errno));
         err_where(err, "%s", path);
+        if (errno == ENOENT)
+            err_next(err, "name a file that is there, or - for the standard input");
     }
     return fd;
 }
@@ -41,7 +43,7 @@ enum err input_whole(const char *path, struct buffer *into, struct err_info *err
 {
     bool ended = false;
     int fd = open_path(path, err);
-    enum err e = fd < 0 ? ERR_IO : ERR_OK;
+    enum err e = fd < 0 ? err->code : ERR_OK;
     while (!e && !ended)
         e = read_chunk(fd, into, &ended, err);
     if (e && fd >= 0)
@@ -55,7 +57,7 @@ enum err input_open(struct input *in, const char *path, struct err_info *err)
 {
     *in = (struct input){.fd = open_path(path, err)};
     buffer_init(&in->text, LIMIT_LINE);
-    return in->fd < 0 ? ERR_IO : ERR_OK;
+    return in->fd < 0 ? err->code : ERR_OK;
 }
 
 static void drop_used(struct input *in)

@@ -189,7 +189,7 @@ static int list_one(struct ls *ls, const struct address *a)
     struct listing l;
     ls->asked |= a->channel.name != NULL;
     uint32_t flags = cli_flag(ls->cli, FLAG_INTERNAL) ? READ_INTERNAL : 0;
-    listing_get(ls->cli, a->endpoint, a->channel.name, flags, false, &l);
+    listing_get(ls->cli, a->endpoint, a->channel.name, flags, cli_flag(ls->cli, FLAG_RATES), &l);
     if (!l.list)
         return l.signal ? 128 + l.signal : cli_error(&l.err);
     put_list(ls, a, l.list);
@@ -274,7 +274,7 @@ const struct command command_ls = {
         "Without arguments all configured endpoints. Depth with < is an upper bound (Kafka counts offsets); BROWSE is what "
         "looking at the stored messages does to them: NONE, MARKS or CONSUMES. --json is one object a channel; what a "
         "broker can't do says why.",
-    .flags = F(WHERE) | F(INTERNAL) | F(JSON) | F(PLAIN),
+    .flags = F(WHERE) | F(RATES) | F(INTERNAL) | F(JSON) | F(PLAIN),
     .max_args = 1000,
     .argument = ARGUMENT_ADDRESS,
     .examples = {{"signalbox ls", "everything configured"},

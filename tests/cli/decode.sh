@@ -47,7 +47,7 @@ run "$SIGNALBOX" decode "$T/bytes" --as hxe
 expect_status 2
 expect_err 'did you mean `hex`'
 run "$SIGNALBOX" decode "$T/none"
-expect_status 1
+expect_status 2
 run "$SIGNALBOX" decode "$T"
 expect_status 1
 name "empty input"

@@ -102,6 +102,23 @@ uint64_t tail_neighbour(struct view *v, uint64_t id, int step)
 
 /* ---- filtering and finding, in slices ---- */
 
+/* The clock is looked at after so many messages or bytes, whichever comes first: a slice is late by one message at most. */
+struct slice {
+    int64_t deadline_ns;
+    unsigned messages;
+    size_t bytes;
+};
+
+static bool slice_over(struct slice *s, const struct message *m)
+{
+    s->bytes += m ? m->payload.len : 0;
+    if (++s->messages < 32 && s->bytes < 256 * 1024)
+        return false;
+    s->messages = 0;
+    s->bytes = 0;
+    return clock_mono_ns() >= s->deadline_ns;
+}
+
 static void add_match(struct tail *t, uint64_t id)
 {
     if (t->head + t->count == t->cap) {
@@ -138,12 +155,13 @@ static bool filter_slice(struct view *v, int64_t deadline_ns)
     forget_evicted(t, s);
     if (t->scanned + 1 < store_oldest(s))
         t->scanned = store_oldest(s) - 1;
-    for (unsigned n = 0; t->scanned < newest; n++) {
-        if (n % 32 == 31 && clock_mono_ns() >= deadline_ns)
-            return true;
+    struct slice slice = {.deadline_ns = deadline_ns};
+    while (t->scanned < newest) {
         const struct message *m = store_get(s, ++t->scanned);
         if (m && (tail_is_gap(m) || filter_message(t->filter, m, now)))
             add_match(t, t->scanned);
+        if (slice_over(&slice, m))
+            return t->scanned < newest;
     }
     return false;
 }
@@ -153,9 +171,8 @@ static bool find_slice(struct view *v, int64_t deadline_ns)
     struct tail *t = v->state;
     const struct store *s = hub_store(v->hub);
     int64_t now = clock_wall_ns();
-    for (unsigned n = 0; t->finding; n++) {
-        if (n % 32 == 31 && clock_mono_ns() >= deadline_ns)
-            return true;
+    struct slice slice = {.deadline_ns = deadline_ns};
+    while (t->finding) {
         const struct message *m = store_get(s, t->find_at);
         if (!m) {
             screen_say(v->screen, SEVERITY_INFO, "No match %s: `%s`", t->finding < 0 ? "above" : "below",
@@ -167,6 +184,8 @@ static bool find_slice(struct view *v, int64_t deadline_ns)
             t->finding = 0;
         }
         t->find_at += (uint64_t)t->finding;
+        if (slice_over(&slice, m))
+            return t->finding != 0;
     }
     return false;
 }

@@ -209,7 +209,7 @@ static void test_export_import(void **state)
         free(expected);
     }
     snprintf(line, sizeof line, "import %s/none.sba memory:/copy", folder);
-    assert_int_equal(run(line), 1);
+    assert_int_equal(run(line), 2);
     snprintf(line, sizeof line, "export memory:/nothing %s/b.sba", folder);
     assert_int_equal(run(line), 1);
     snprintf(line, sizeof line, "%s/b.sba", folder);
