@@ -114,15 +114,14 @@ static void note_expiry(struct transfer *t, int64_t when)
         *first = when;
 }
 
-/* Of a chain that is refused libcurl tells nothing: the date of an expired certificate is taken down here. */
+/* Of a chain that is refused libcurl tells nothing: the date of the server's certificate is taken down here. */
 static int on_verify(int good, X509_STORE_CTX *store)
 {
     struct tm tm;
     SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
-    const X509 *certificate = X509_STORE_CTX_get_current_cert(store);
+    const X509 *certificate = X509_STORE_CTX_get0_cert(store);
     struct transfer *t = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
-    if (!good && X509_STORE_CTX_get_error(store) == X509_V_ERR_CERT_HAS_EXPIRED && certificate &&
-        ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &tm))
+    if (!good && certificate && ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &tm))
         note_expiry(t, timegm(&tm) * NS_PER_S);
     return good;
 }
@@ -355,6 +354,12 @@ static enum err end_connect(struct transfer *t)
                "check that the service runs and listens on this port");
 }
 
+static bool has_ended(const struct transfer *t)
+{
+    return t->response.certificate_expires_ns != TIME_NONE &&
+           t->response.certificate_expires_ns < clock_wall_ns();
+}
+
 static enum err end_verify(struct transfer *t)
 {
     long why = 0;
@@ -372,8 +377,10 @@ static enum err end_verify(struct transfer *t)
     case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
     case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
-        return end(t, ERR_TLS, "the certificate is signed by an unknown authority",
-                   "name its authority with ca");
+        return end(t, ERR_TLS,
+                   has_ended(t) ? "the certificate has expired, and an unknown authority signed it"
+                                : "the certificate is signed by an unknown authority",
+                   has_ended(t) ? "renew it, and name its authority with ca" : "name its authority with ca");
     default: return end(t, ERR_TLS, X509_verify_cert_error_string(why), "");
     }
 }
