@@ -318,8 +318,8 @@ static void back_off(struct session *s, const struct err_info *err, int64_t live
         s->backoff_ns = BACKOFF_FIRST_NS;
     int64_t pause = jittered(s->backoff_ns);
     s->status.retry_at_ns = clock_wall_ns() + pause;
+    atomic_store(&s->refresh, false); /* first: whoever is told of the pause may end it at once */
     enter(s, SESSION_BACKOFF, err);
-    atomic_store(&s->refresh, false);
     wait_until(s, clock_mono_ns() + pause);
     s->backoff_ns = s->backoff_ns * 2 < BACKOFF_MOST_NS ? s->backoff_ns * 2 : BACKOFF_MOST_NS;
 }
