@@ -40,7 +40,7 @@ static bool buffer_grow(struct buffer *b, size_t need)
     return true;
 }
 
-uint8_t *buffer_reserve(struct buffer *b, size_t len)
+uint8_t *buffer_make_room(struct buffer *b, size_t len)
 {
     if (b->failed || len > b->max || b->len > b->max - len) {
         b->failed = true;
@@ -51,30 +51,6 @@ uint8_t *buffer_reserve(struct buffer *b, size_t len)
         return NULL;
     }
     return b->data + b->len;
-}
-
-void buffer_append(struct buffer *b, const void *data, size_t len)
-{
-    uint8_t *to = len ? buffer_reserve(b, len) : NULL;
-    if (!to)
-        return;
-    memcpy(to, data, len);
-    b->len += len;
-}
-
-void buffer_byte(struct buffer *b, uint8_t byte)
-{
-    buffer_append(b, &byte, 1);
-}
-
-void buffer_bytes(struct buffer *b, struct bytes bytes)
-{
-    buffer_append(b, bytes.data, bytes.len);
-}
-
-void buffer_text(struct buffer *b, const char *text)
-{
-    buffer_append(b, text, strlen(text));
 }
 
 void buffer_vprintf(struct buffer *b, const char *format, va_list args)

@@ -23,11 +23,11 @@ void buffer_free(struct buffer *b);  /* and back to the state after buffer_init 
 void buffer_clear(struct buffer *b); /* keeps the memory, forgets the failure */
 bool buffer_ok(const struct buffer *b);
 /* Room for at least len more bytes, or NULL (the buffer is then failed). The caller writes there and adds to b->len. */
-uint8_t *buffer_reserve(struct buffer *b, size_t len);
-void buffer_append(struct buffer *b, const void *data, size_t len);
-void buffer_byte(struct buffer *b, uint8_t byte);
-void buffer_bytes(struct buffer *b, struct bytes bytes);
-void buffer_text(struct buffer *b, const char *text);
+static inline uint8_t *buffer_reserve(struct buffer *b, size_t len);
+static inline void buffer_append(struct buffer *b, const void *data, size_t len);
+static inline void buffer_byte(struct buffer *b, uint8_t byte);
+static inline void buffer_bytes(struct buffer *b, struct bytes bytes);
+static inline void buffer_text(struct buffer *b, const char *text);
 void buffer_printf(struct buffer *b, const char *format, ...) SB_PRINTF(2, 3);
 void buffer_vprintf(struct buffer *b, const char *format, va_list args) SB_PRINTF(2, 0);
 void buffer_base64(struct buffer *b, struct bytes bytes); /* RFC 4648 section 4, padded */
@@ -39,5 +39,39 @@ static inline struct bytes buffer_view(const struct buffer *b)
 }
 /* NUL-terminated text, valid until the next append; "" when failed. */
 const char *buffer_cstr(struct buffer *b);
+
+/* ---- the short ways, which every message goes often ---- */
+
+/* buffer_reserve where the room is not there yet. */
+uint8_t *buffer_make_room(struct buffer *b, size_t len);
+
+static inline uint8_t *buffer_reserve(struct buffer *b, size_t len)
+{
+    return !b->failed && len <= b->cap - b->len ? b->data + b->len : buffer_make_room(b, len);
+}
+
+static inline void buffer_append(struct buffer *b, const void *data, size_t len)
+{
+    uint8_t *to = len ? buffer_reserve(b, len) : NULL;
+    if (!to)
+        return;
+    memcpy(to, data, len);
+    b->len += len;
+}
+
+static inline void buffer_byte(struct buffer *b, uint8_t byte)
+{
+    buffer_append(b, &byte, 1);
+}
+
+static inline void buffer_bytes(struct buffer *b, struct bytes bytes)
+{
+    buffer_append(b, bytes.data, bytes.len);
+}
+
+static inline void buffer_text(struct buffer *b, const char *text)
+{
+    buffer_append(b, text, strlen(text));
+}
 
 #endif

@@ -41,41 +41,84 @@ void clock_fake_advance(int64_t ns)
     fake_mono += ns;
 }
 
-static void split(int64_t ns, struct tm *tm, int64_t *fraction)
+/* ---- writing times: by hand, since every message of a tail has two of them ---- */
+
+struct civil {
+    int64_t year;
+    int month, day, hour, minute, second, fraction; /* fraction: nanoseconds */
+};
+
+/* The proleptic Gregorian calendar in eras of 400 years that begin on March 1st, so that the leap day comes last. */
+static void set_date(struct civil *c, int64_t days)
 {
-    int64_t s = ns / NS_PER_S;
-    *fraction = ns % NS_PER_S;
-    if (*fraction < 0) {
-        *fraction += NS_PER_S;
-        s--;
+    days += 719468; /* from 0000-03-01 */
+    int64_t era = (days >= 0 ? days : days - 146096) / 146097;
+    int64_t day = days - era * 146097; /* of the era */
+    int64_t year = (day - day / 1460 + day / 36524 - day / 146096) / 365;
+    int64_t of_year = day - (365 * year + year / 4 - year / 100);
+    int64_t month = (5 * of_year + 2) / 153; /* from March */
+    c->day = (int)(of_year - (153 * month + 2) / 5 + 1);
+    c->month = (int)(month < 10 ? month + 3 : month - 9);
+    c->year = year + era * 400 + (c->month <= 2);
+}
+
+static struct civil civil_of(int64_t ns)
+{
+    const int64_t day_ns = 86400 * NS_PER_S;
+    struct civil c;
+    int64_t days = ns / day_ns, rest = ns % day_ns;
+    if (rest < 0) {
+        rest += day_ns;
+        days--;
     }
-    time_t t = (time_t)s;
-    gmtime_r(&t, tm);
+    int second = (int)(rest / NS_PER_S);
+    set_date(&c, days);
+    c.fraction = (int)(rest % NS_PER_S);
+    c.hour = second / 3600;
+    c.minute = second / 60 % 60;
+    c.second = second % 60;
+    return c;
+}
+
+static char *put(char *to, int digits, int64_t value, char after)
+{
+    for (int i = digits - 1; i >= 0; i--, value /= 10)
+        to[i] = (char)('0' + value % 10);
+    to[digits] = after;
+    return to + digits + 1;
+}
+
+/* Behind hours, minutes and seconds stands `after`. */
+static char *put_clock(char *to, const struct civil *c, char after)
+{
+    to = put(to, 2, c->hour, ':');
+    to = put(to, 2, c->minute, ':');
+    return put(to, 2, c->second, after);
 }
 
 char *clock_rfc3339(int64_t ns, char *into, size_t size)
 {
-    struct tm tm;
-    int64_t fraction;
-    split(ns, &tm, &fraction);
-    int digits = fraction % NS_PER_MS == 0 ? 3 : fraction % 1000 == 0 ? 6 : 9;
-    int64_t shown = digits == 3 ? fraction / NS_PER_MS : digits == 6 ? fraction / 1000 : fraction;
-    snprintf(into, size, "%04d-%02d-%02dT%02d:%02d:%02d.%0*" PRId64 "Z", tm.tm_year + 1900, tm.tm_mon + 1,
-             tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, digits, shown);
-    return into;
+    struct civil c = civil_of(ns);
+    char text[CLOCK_TEXT], *to = text;
+    to = put(to, 4, c.year, '-');
+    to = put(to, 2, c.month, '-');
+    to = put_clock(put(to, 2, c.day, 'T'), &c, '.');
+    bool ms = c.fraction % 1000000 == 0, us = c.fraction % 1000 == 0;
+    to = put(to, ms ? 3 : us ? 6 : 9, ms ? c.fraction / 1000000 : us ? c.fraction / 1000 : c.fraction, 'Z');
+    *to = '\0';
+    return text_copy(into, size, text);
 }
 
 char *clock_hms(int64_t ns, char *into, size_t size, int digits)
 {
-    struct tm tm;
-    int64_t fraction;
-    char text[32];
-    split(ns, &tm, &fraction);
-    snprintf(text, sizeof text, "%02d:%02d:%02d.%09d", tm.tm_hour % 24, tm.tm_min % 60, tm.tm_sec % 61,
-             (int)fraction);
+    struct civil c = civil_of(ns);
+    char text[CLOCK_TEXT];
+    put(put_clock(text, &c, '.'), 9, c.fraction, '\0');
     text[digits > 0 && digits <= 9 ? 9 + digits : 8] = '\0';
     return text_copy(into, size, text);
 }
+
+/* ---- reading them ---- */
 
 /* Exactly n digits at *text, moved behind them. */
 static bool digits(const char **text, int n, int *value)
@@ -141,13 +184,18 @@ static bool parse_rfc3339(const char *text, int64_t *ns)
     if (ok && character(&text, "."))
         ok = parse_fraction(&text, &fraction);
     ok = ok && parse_zone(&text, &offset) && !*text && is_date(tm.tm_year, tm.tm_mon, tm.tm_mday) &&
-         tm.tm_hour < 24 && tm.tm_min < 60 && tm.tm_sec <= 60 && tm.tm_year > 1700 && tm.tm_year < 2200;
+         tm.tm_hour < 24 && tm.tm_min < 60 && tm.tm_sec <= 60;
     if (!ok)
         return false;
     tm.tm_year -= 1900;
     tm.tm_mon -= 1;
-    *ns = ((int64_t)timegm(&tm) - offset) * NS_PER_S + fraction;
-    return true;
+    int64_t s = (int64_t)timegm(&tm) - offset;
+    if (s < 0) { /* towards zero first: the earliest second is not whole */
+        s++;
+        fraction -= NS_PER_S;
+    }
+    /* What nanoseconds cannot say, before 1677 and after 2262, is no time. */
+    return !__builtin_mul_overflow(s, NS_PER_S, ns) && !__builtin_add_overflow(*ns, fraction, ns);
 }
 
 bool clock_parse(const char *text, int64_t now_ns, int64_t *ns)

@@ -15,7 +15,8 @@ int64_t clock_mono_ns(void);
 /* Tests: from now on both clocks stand at wall_ns and move only by clock_fake_advance. Before threads start. */
 void clock_fake(int64_t wall_ns);
 void clock_fake_advance(int64_t ns);
-/* RFC 3339 UTC with 3, 6 or 9 digits of fraction, as many as the value needs. Needs 36 bytes; returns into. */
+enum { CLOCK_TEXT = 36 }; /* bytes for the longest */
+/* RFC 3339 UTC with 3, 6 or 9 digits of fraction, as many as the value needs. Needs CLOCK_TEXT bytes; returns into. */
 char *clock_rfc3339(int64_t ns, char *into, size_t size);
 char *clock_hms(int64_t ns, char *into, size_t size, int digits); /* 12:04:30.118 with digits 3; UTC */
 /* RFC 3339, or relative to now_ns: "-15m", "-2h". False where it is neither. */

@@ -5,6 +5,9 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#if defined(__SSE2__)
+# include <emmintrin.h>
+#endif
 
 #define EXACT_DOUBLE (INT64_C(1) << 53)
 
@@ -67,24 +70,32 @@ static const uint8_t escapes[256] = {
     [27] = 1,  [28] = 1,   [29] = 1, [30] = 1,   [31] = 1,   ['"'] = '"', ['\\'] = '\\', [127] = 1,
 };
 
-#define BYTES_WITH(c) (UINT64_C(0x0101010101010101) * (c))
+/* Characters that stand for themselves are copied WIDE at a time; clean_run says how many of them, from the first on. */
+#if defined(__SSE2__)
+# define WIDE 16
 
-/* High bits where a byte of w is zero; bits above a zero byte may be wrong, which costs a slower look and nothing else. */
-static inline uint64_t zero_bytes(uint64_t w)
+static inline size_t clean_run(const uint8_t *text)
 {
-    return (w - BYTES_WITH(1)) & ~w;
+    __m128i v = _mm_loadu_si128((const __m128i *)(const void *)text);
+    /* Signed: bytes from 0x80 on are below 0x20 as well. */
+    __m128i found =
+        _mm_or_si128(_mm_cmplt_epi8(v, _mm_set1_epi8(0x20)), _mm_cmpeq_epi8(v, _mm_set1_epi8('"')));
+    found = _mm_or_si128(found, _mm_cmpeq_epi8(v, _mm_set1_epi8('\\')));
+    found = _mm_or_si128(found, _mm_cmpeq_epi8(v, _mm_set1_epi8(0x7F)));
+    unsigned mask = (unsigned)_mm_movemask_epi8(found);
+    return mask ? (size_t)__builtin_ctz(mask) : WIDE;
 }
+#else
+# define WIDE 8
 
-/* Eight characters that stand for themselves? */
-static inline bool all_clean(const uint8_t *text)
+static inline size_t clean_run(const uint8_t *text)
 {
-    uint64_t w;
-    memcpy(&w, text, sizeof w);
-    uint64_t control = (w - BYTES_WITH(0x20)) & ~w;
-    uint64_t special =
-        zero_bytes(w ^ BYTES_WITH('"')) | zero_bytes(w ^ BYTES_WITH('\\')) | zero_bytes(w ^ BYTES_WITH(0x7F));
-    return ((w | control | special) & BYTES_WITH(0x80)) == 0;
+    size_t n = 0;
+    while (n < WIDE && text[n] < 0x80 && !escapes[text[n]])
+        n++;
+    return n;
 }
+#endif
 
 static uint8_t *put_escape(uint8_t *to, uint8_t c)
 {
@@ -120,8 +131,8 @@ static uint8_t *put_character(uint8_t *to, struct bytes text, size_t *at)
     return to + (*at - before);
 }
 
-#define RUN        512 /* bytes of text between two looks at the room */
-#define RUN_MARGIN 16  /* what a run may look at beyond: the last eight, a long character */
+#define RUN        512                      /* bytes of text between two looks at the room */
+#define RUN_MARGIN (2 * WIDE)               /* what a run may write beyond: a wide copy, a long character */
 #define RUN_ROOM   ((RUN + RUN_MARGIN) * 6) /* a byte becomes at most six */
 
 static void put_quoted(struct buffer *out, struct bytes text)
@@ -135,13 +146,14 @@ static void put_quoted(struct buffer *out, struct bytes text)
         if (!from)
             return;
         while (at < stop) {
-            if (text.len - at >= 8 && all_clean(text.data + at)) {
-                memcpy(to, text.data + at, 8);
-                to += 8;
-                at += 8;
-                continue;
+            size_t clean = 0;
+            if (text.len - at >= WIDE) {
+                memcpy(to, text.data + at, WIDE); /* all of them: what is not clean is written over */
+                clean = clean_run(text.data + at);
+                to += clean;
+                at += clean;
             }
-            for (size_t end = at + 8 < stop ? at + 8 : stop; at < end;)
+            if (clean < WIDE)
                 to = put_character(to, text, &at);
         }
         out->len += (size_t)(to - from);
@@ -154,6 +166,13 @@ void json_name_bytes(struct json_writer *w, struct bytes name)
     begin_value(w);
     put_quoted(w->out, name);
     buffer_byte(w->out, ':');
+    w->after_name = true;
+}
+
+void json_name_quoted(struct json_writer *w, struct bytes quoted)
+{
+    begin_value(w);
+    buffer_bytes(w->out, quoted);
     w->after_name = true;
 }
 

@@ -43,9 +43,9 @@ static void attend_dead_letters(struct hub *h, const struct hub_endpoint *e)
             return;
         char count[32];
         row->where = e->config->endpoint.name;
-        snprintf(row->text, sizeof row->text, "%s dead letters, %s reading them: t tails, b browses",
-                 text_count(count, sizeof count, (uint64_t)c->depth),
-                 c->consumers > 0 ? "somebody" : "nobody");
+        snprintf(row->text, sizeof row->text, "%s dead letter%s, %s reading %s: t tails, b browses",
+                 text_count(count, sizeof count, (uint64_t)c->depth), c->depth == 1 ? "" : "s",
+                 c->consumers > 0 ? "somebody" : "nobody", c->depth == 1 ? "it" : "them");
     }
 }
 

@@ -7,41 +7,14 @@
 
 #include <stdio.h>
 
-/* ---- times: the part up to the second is made once a second ---- */
-
-/* A message's time and its arrival are of different seconds when old ones are read: a few are kept. */
-#define SECONDS 8
-
 static void put_time(struct buffer *out, int64_t ns)
 {
-    static _Thread_local struct {
-        int64_t s;
-        char text[48];
-    } seconds[SECONDS];
-    int64_t s = ns / NS_PER_S, fraction = ns % NS_PER_S;
-    if (fraction < 0) {
-        fraction += NS_PER_S;
-        s--;
-    }
-    char *cached = seconds[(uint64_t)s % SECONDS].text;
-    if (s != seconds[(uint64_t)s % SECONDS].s || !*cached) {
-        clock_rfc3339(ns, cached, sizeof seconds[0].text);
-        seconds[(uint64_t)s % SECONDS].s = s;
-    }
-    const char *point = strchr(cached, '.');
-    int digits = fraction % NS_PER_MS == 0 ? 3 : fraction % 1000 == 0 ? 6 : 9;
-    uint8_t text[12];
-    for (int i = 9; i > 0; i--, fraction /= 10)
-        text[i] = (uint8_t)('0' + fraction % 10);
-    text[0] = '.';
-    text[digits + 1] = 'Z';
-    buffer_append(out, cached, point ? (size_t)(point - cached) : 0);
-    buffer_append(out, text, (size_t)digits + 2);
+    char text[CLOCK_TEXT];
+    buffer_text(out, clock_rfc3339(ns, text, sizeof text));
 }
 
-static void time_member(struct json_writer *w, const char *name, int64_t ns)
+static void put_moment(struct json_writer *w, int64_t ns)
 {
-    json_name(w, name);
     if (ns == TIME_NONE) {
         json_null(w);
         return;
@@ -86,15 +59,15 @@ static void put_typed(struct json_writer *w, const struct header *h, bool named)
 {
     json_object(w);
     if (named) {
-        json_name(w, "name");
+        JSON_NAME(w, "name");
         if (utf8_valid(h->name))
             json_string(w, h->name);
         else
             json_byte_string(w, h->name);
     }
-    json_name(w, "type");
+    JSON_NAME(w, "type");
     json_text(w, value_type_name(h->value.type));
-    json_name(w, "value");
+    JSON_NAME(w, "value");
     put_value(w, &h->value);
     json_object_end(w);
 }
@@ -122,9 +95,9 @@ static void put_list(struct json_writer *w, const struct value *v)
 static void put_scaled(struct json_writer *w, const struct value *v)
 {
     json_object(w);
-    json_name(w, "scale");
+    JSON_NAME(w, "scale");
     json_int(w, v->decimal.scale);
-    json_name(w, "digits");
+    JSON_NAME(w, "digits");
     json_int(w, v->decimal.digits);
     json_object_end(w);
 }
@@ -260,12 +233,12 @@ static void put_decoded(struct json_writer *w, const struct message *m, const st
     struct field_tree tree;
     arena_init(&arena, LIMIT_DECODE_ARENA);
     bool whole = decode_message(choice, m, &tree, &arena) == ERR_OK;
-    json_name(w, "type");
+    JSON_NAME(w, "type");
     if (tree.type[0])
         json_text(w, tree.type);
     else
         json_null(w);
-    json_name(w, "decoded");
+    JSON_NAME(w, "decoded");
     /* No partial value: what is given is the whole payload, or nothing. */
     if (whole)
         field_tree_json(w, &tree);
@@ -292,37 +265,39 @@ void message_json(struct buffer *out, const struct message *m, decoder_registry 
     struct decode_choice choice = decode_choose(decoders, m, NULL);
     json_write(&w, out);
     json_object(&w);
-    json_name(&w, "schema");
+    JSON_NAME(&w, "schema");
     json_text(&w, "signalbox.message/1");
-    json_name(&w, "endpoint");
+    JSON_NAME(&w, "endpoint");
     json_text(&w, m->origin ? m->origin->endpoint : "");
-    json_name(&w, "channel");
+    JSON_NAME(&w, "channel");
     json_text(&w, m->origin ? m->origin->channel : "");
-    json_name(&w, "position");
+    JSON_NAME(&w, "position");
     struct bytes where = quick_position(m->position, position);
     json_string(&w, where.len ? where : BYTES_NULL);
-    json_name(&w, "id");
+    JSON_NAME(&w, "id");
     if (m->id.data && !utf8_valid(m->id))
         json_byte_string(&w, m->id);
     else
         json_string(&w, m->id);
-    time_member(&w, "time", m->time_ns);
-    time_member(&w, "received", m->received_ns);
-    json_name(&w, "key");
+    JSON_NAME(&w, "time");
+    put_moment(&w, m->time_ns);
+    JSON_NAME(&w, "received");
+    put_moment(&w, m->received_ns);
+    JSON_NAME(&w, "key");
     json_byte_string(&w, m->key);
-    json_name(&w, "headers");
+    JSON_NAME(&w, "headers");
     put_headers(&w, m->headers, true);
-    json_name(&w, "properties");
+    JSON_NAME(&w, "properties");
     put_properties(&w, m->properties);
-    json_name(&w, "size");
+    JSON_NAME(&w, "size");
     json_uint(&w, m->payload.len);
-    json_name(&w, "payload");
+    JSON_NAME(&w, "payload");
     json_byte_string(&w, m->payload);
-    json_name(&w, "format");
+    JSON_NAME(&w, "format");
     json_text(&w, choice.decoder->name);
     if (flags & MESSAGE_JSON_DECODE)
         put_decoded(&w, m, &choice);
-    json_name(&w, "flags");
+    JSON_NAME(&w, "flags");
     put_flags(&w, m->flags);
     json_object_end(&w);
 }

@@ -3,6 +3,7 @@
 #include <stdint.h>
 #include <setjmp.h>
 #include <cmocka.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/hash.h"
@@ -28,6 +29,24 @@ static void times_are_written_as_rfc_3339(void **state)
     assert_string_equal(clock_hms(cases[2].ns, text, sizeof text, 0), "12:04:30");
 }
 
+/* A walk in steps of a prime through all the years that nanoseconds reach. */
+static void every_time_comes_back_and_agrees_with_the_library(void **state)
+{
+    (void)state;
+    char text[CLOCK_TEXT], expected[64];
+    const int64_t step = INT64_C(86399999999999) * 13;
+    for (int64_t ns = INT64_MIN + 1, read = 0; ns < INT64_MAX - step; ns += step) {
+        time_t s = (time_t)(ns / NS_PER_S - (ns % NS_PER_S < 0));
+        struct tm tm;
+        gmtime_r(&s, &tm);
+        strftime(expected, sizeof expected, "%Y-%m-%dT%H:%M:%S.", &tm);
+        clock_rfc3339(ns, text, sizeof text);
+        assert_memory_equal(text, expected, 20);
+        if (!clock_parse(text, 0, &read) || read != ns)
+            fail_msg("%lld became %s and %lld", (long long)ns, text, (long long)read);
+    }
+}
+
 static void times_are_read_strictly(void **state)
 {
     (void)state;
@@ -42,6 +61,8 @@ static void times_are_read_strictly(void **state)
                 {"2024-02-29T00:00:00Z", INT64_C(1709164800000000000)},
                 {"2016-12-31T23:59:60Z", INT64_C(1483228800000000000)},
                 {"-15m", now - 900 * NS_PER_S},
+                {"2262-04-11T23:47:16.854775807Z", INT64_MAX},
+                {"1677-09-21T00:12:43.145224193Z", INT64_MIN + 1},
                 {"-2h", now - 7200 * NS_PER_S}};
     static const char *const bad[] = {"",
                                       "yesterday",
@@ -54,7 +75,11 @@ static void times_are_read_strictly(void **state)
                                       "2025-02-29T00:00:00Z",
                                       "2026-11-22T24:00:00Z",
                                       "2026-11-22T12:04:30.Z",
-                                      "2026-11-22T12:04:30Zx"};
+                                      "2026-11-22T12:04:30Zx",
+                                      "2262-04-11T23:47:16.854775808Z",
+                                      "1677-09-21T00:12:42Z",
+                                      "9999-12-31T23:59:59Z",
+                                      "0000-01-01T00:00:00Z"};
     int64_t ns;
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
         if (!clock_parse(good[i].text, now, &ns) || ns != good[i].ns)
@@ -164,6 +189,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(times_are_written_as_rfc_3339),
+        cmocka_unit_test(every_time_comes_back_and_agrees_with_the_library),
         cmocka_unit_test(times_are_read_strictly),
         cmocka_unit_test(digests_are_the_standards),
         cmocka_unit_test(patterns_take_any_bytes),
