@@ -2,11 +2,8 @@
  * for what may end or break them, since most of a document is strings. */
 #include "base/json.h"
 
+#include "base/plain.h"
 #include "base/utf8.h"
-
-#if defined(__SSE2__)
-# include <emmintrin.h>
-#endif
 
 enum state {
     WANT_VALUE,
@@ -88,27 +85,6 @@ static enum json_event close_list(struct json_reader *r, bool object)
 
 /* ---- strings ---- */
 
-/* From at to the next byte that is a quote, a backslash, a control or not ASCII. */
-static size_t skip_plain(struct bytes in, size_t at)
-{
-#if defined(__SSE2__)
-    const __m128i quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\'), space = _mm_set1_epi8(0x20);
-    for (; at + 16 <= in.len; at += 16) {
-        __m128i v = _mm_loadu_si128((const __m128i *)(const void *)(in.data + at));
-        /* Signed: bytes from 0x80 on are below 0x20 as well. */
-        __m128i hit = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(v, quote), _mm_cmpeq_epi8(v, backslash)),
-                                   _mm_cmplt_epi8(v, space));
-        unsigned mask = (unsigned)_mm_movemask_epi8(hit);
-        if (mask)
-            return at + (unsigned)__builtin_ctz(mask);
-    }
-#endif
-    while (at < in.len && in.data[at] >= 0x20 && in.data[at] < 0x80 && in.data[at] != '"' &&
-           in.data[at] != '\\')
-        at++;
-    return at;
-}
-
 static bool is_hex(uint8_t c)
 {
     return (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'f');
@@ -135,7 +111,7 @@ static bool scan_string(struct json_reader *r)
     size_t begin = ++r->at, at = begin;
     r->escaped = false;
     for (;;) {
-        at = skip_plain(r->in, at);
+        at = plain_skip(r->in, at, '"', '\\');
         if (at >= r->in.len) {
             fail(r, r->in.len, "the string does not end");
             return false;

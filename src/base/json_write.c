@@ -1,13 +1,11 @@
 #include "base/json.h"
 
+#include "base/plain.h"
 #include "base/utf8.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#if defined(__SSE2__)
-# include <emmintrin.h>
-#endif
 
 #define EXACT_DOUBLE (INT64_C(1) << 53)
 
@@ -70,33 +68,6 @@ static const uint8_t escapes[256] = {
     [27] = 1,  [28] = 1,   [29] = 1, [30] = 1,   [31] = 1,   ['"'] = '"', ['\\'] = '\\', [127] = 1,
 };
 
-/* Characters that stand for themselves are copied WIDE at a time; clean_run says how many of them, from the first on. */
-#if defined(__SSE2__)
-# define WIDE 16
-
-static inline size_t clean_run(const uint8_t *text)
-{
-    __m128i v = _mm_loadu_si128((const __m128i *)(const void *)text);
-    /* Signed: bytes from 0x80 on are below 0x20 as well. */
-    __m128i found =
-        _mm_or_si128(_mm_cmplt_epi8(v, _mm_set1_epi8(0x20)), _mm_cmpeq_epi8(v, _mm_set1_epi8('"')));
-    found = _mm_or_si128(found, _mm_cmpeq_epi8(v, _mm_set1_epi8('\\')));
-    found = _mm_or_si128(found, _mm_cmpeq_epi8(v, _mm_set1_epi8(0x7F)));
-    unsigned mask = (unsigned)_mm_movemask_epi8(found);
-    return mask ? (size_t)__builtin_ctz(mask) : WIDE;
-}
-#else
-# define WIDE 8
-
-static inline size_t clean_run(const uint8_t *text)
-{
-    size_t n = 0;
-    while (n < WIDE && text[n] < 0x80 && !escapes[text[n]])
-        n++;
-    return n;
-}
-#endif
-
 static uint8_t *put_escape(uint8_t *to, uint8_t c)
 {
     static const char digits[] = "0123456789abcdef";
@@ -132,7 +103,7 @@ static uint8_t *put_character(uint8_t *to, struct bytes text, size_t *at)
 }
 
 #define RUN        512                      /* bytes of text between two looks at the room */
-#define RUN_MARGIN (2 * WIDE)               /* what a run may write beyond: a wide copy, a long character */
+#define RUN_MARGIN (2 * PLAIN_WIDE)         /* what a run may write beyond: a wide copy, a long character */
 #define RUN_ROOM   ((RUN + RUN_MARGIN) * 6) /* a byte becomes at most six */
 
 static void put_quoted(struct buffer *out, struct bytes text)
@@ -147,13 +118,13 @@ static void put_quoted(struct buffer *out, struct bytes text)
             return;
         while (at < stop) {
             size_t clean = 0;
-            if (text.len - at >= WIDE) {
-                memcpy(to, text.data + at, WIDE); /* all of them: what is not clean is written over */
-                clean = clean_run(text.data + at);
+            if (text.len - at >= PLAIN_WIDE) {
+                memcpy(to, text.data + at, PLAIN_WIDE); /* all of them: what is not clean is written over */
+                clean = plain_run(text.data + at, '"', '\\');
                 to += clean;
                 at += clean;
             }
-            if (clean < WIDE)
+            if (clean < PLAIN_WIDE)
                 to = put_character(to, text, &at);
         }
         out->len += (size_t)(to - from);

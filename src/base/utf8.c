@@ -1,5 +1,7 @@
 #include "base/utf8.h"
 
+#include "base/plain.h"
+
 #include <stdio.h>
 
 enum width_kind { COMBINING, WIDE, HIDDEN };
@@ -118,14 +120,15 @@ int utf8_width(uint32_t cp)
 /* How one dangerous code point or invalid byte is written; at most 12 bytes, ASCII but for the control pictures. */
 static size_t spell(uint32_t cp, uint8_t byte, enum scrub_mode mode, char into[16])
 {
-    static const char escapes[] = {['\t'] = 't', ['\n'] = 'n', ['\r'] = 'r'};
+    static const char escapes['\\' + 1] = {['\t'] = 't', ['\n'] = 'n', ['\r'] = 'r', ['\\'] = '\\'};
     int n;
+    if (mode == SCRUB_PLAIN && cp < sizeof escapes && escapes[cp]) {
+        into[0] = '\\';
+        into[1] = escapes[cp];
+        return 2;
+    }
     if (cp == UTF8_INVALID)
         n = snprintf(into, 16, "\\x%02x", byte);
-    else if (mode == SCRUB_PLAIN && cp == '\\')
-        n = snprintf(into, 16, "\\\\");
-    else if (mode == SCRUB_PLAIN && cp < sizeof escapes && escapes[cp])
-        n = snprintf(into, 16, "\\%c", escapes[cp]);
     else if (mode == SCRUB_SCREEN && (cp < 0x20 || cp == 0x7F))
         return utf8_encode(cp == 0x7F ? 0x2421 : 0x2400 + cp, (uint8_t *)into);
     else if (cp < 0xA0)
@@ -143,13 +146,9 @@ static bool harmless(uint32_t cp, enum scrub_mode mode)
 void utf8_scrub(struct buffer *into, struct bytes b, enum scrub_mode mode)
 {
     size_t clean = 0;
-    for (size_t at = 0; at < b.len;) {
+    for (size_t at = plain_skip(b, 0, '\\', '\\'); at < b.len; at = plain_skip(b, at, '\\', '\\')) {
         size_t start = at;
         uint8_t byte = b.data[at];
-        if (byte >= 0x20 && byte < 0x7F && byte != '\\') {
-            at++;
-            continue;
-        }
         uint32_t cp = utf8_next(b, &at);
         if (harmless(cp, mode))
             continue;
