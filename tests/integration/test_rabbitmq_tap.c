@@ -63,6 +63,33 @@ static void a_tap_sees_an_exchange_and_leaves_it(void **state)
     }
 }
 
+/* 20,000 messages is the tap's bound: while its reader is paused the broker drops the oldest, and the reader says so. */
+static void what_a_full_tap_drops_is_said(void **state)
+{
+    enum { FLOOD = 21000 };
+    struct rig *rig = *state;
+    char exchange[64], queue[64];
+    rig_exchange(rig, "fanout", exchange);
+    rig_queue(rig, "beside", "classic", NULL, queue);
+    rig_bind(rig, queue, exchange, "");
+    struct session_of_test *s = session_up("/");
+    s->pause = true;
+    session_tap(s, CHANNEL_EXCHANGE, exchange, 0);
+    rig_send(rig, exchange, "", "first");
+    assert_int_equal(session_steps(s, 1), ERR_OK);
+    for (int n = 1; n < FLOOD; n++)
+        rig_send(rig, exchange, "", "x");
+    rig_wait_depth(rig, queue, FLOOD); /* one channel: the tap's share is there, too */
+    assert_string_equal(s->notice, "");
+    s->pause = false;
+    rabbitmq_broker.read_pause(&s->broker, false);
+    assert_int_equal(session_steps(s, 20000), ERR_OK);
+    assert_non_null(strstr(s->notice, "dropped"));
+    assert_true(s->count < FLOOD);
+    assert_int_equal(session_close_read(s), ERR_OK);
+    session_end(s);
+}
+
 static void a_direct_exchange_is_tapped_with_its_own_keys(void **state)
 {
     struct rig *rig = *state;
@@ -424,6 +451,7 @@ int main(void)
     const struct CMUnitTest there[] = {cmocka_unit_test(rabbitmq_is_there)};
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_tap_sees_an_exchange_and_leaves_it),
+        cmocka_unit_test(what_a_full_tap_drops_is_said),
         cmocka_unit_test(a_direct_exchange_is_tapped_with_its_own_keys),
         cmocka_unit_test(the_default_exchange_points_to_the_firehose),
         cmocka_unit_test(an_exchange_that_shares_out_is_not_tapped),

@@ -115,6 +115,8 @@ static void take_delivery(struct rabbit_reader *r, const amqp_envelope_t *envelo
     struct message m = {.origin = s ? s->origin : NULL};
     r->last_tag = envelope->delivery_tag;
     r->unacked++;
+    r->looked++;
+    r->seen += (int64_t)envelope->message.body.len;
     if (!s || r->stopped || r->left <= 0)
         return;
     arena_reset(&r->arena);
@@ -177,6 +179,9 @@ static enum err consume_step(struct broker *b, struct rabbit_reader *r, struct e
             e = rabbit_reply(b, reply, "reading", err);
         }
     }
+    r->was_paused |= r->paused;
+    if (!e && r->unacked && !r->paused)
+        e = rabbit_tap_look(b, err);
     if (!e && (r->unacked >= RABBIT_PREFETCH / 2 || (r->unacked && !r->paused)))
         e = acknowledge(b, r, err);
     return e;

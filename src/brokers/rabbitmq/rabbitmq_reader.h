@@ -11,6 +11,8 @@ enum rabbit_mode { RABBIT_CONSUME, RABBIT_GET };
 /* One consumer; its tag is its index. */
 struct rabbit_source {
     const struct origin *origin;
+    char tap[128]; /* the server's name of the queue that was made for it; "": it reads one that was there */
+    bool full;     /* that queue was full when last looked at */
     bool stream;   /* x-stream-offset becomes the position */
     bool firehose; /* messages of amq.rabbitmq.trace, turned back into what they tell of */
     char queue
@@ -26,7 +28,10 @@ struct rabbit_reader {
     uint64_t last_tag;  /* of the newest delivery that is not acknowledged */
     size_t unacked;
     bool browse, paused, stopped;
-    int64_t left; /* until the limit */
+    bool was_paused;      /* since the last look at the taps */
+    int64_t look_ns;      /* monotonic: the next look at them */
+    int64_t looked, seen; /* messages and bytes taken since the last look */
+    int64_t left;         /* until the limit */
     struct read_progress progress;
     /* GET: messages held until they all go back in one nack */
     char queue[256];
@@ -54,6 +59,11 @@ enum err rabbit_tap_open(struct broker *b, const struct channel_name *name,
                          struct err_info *err); /* rabbitmq_tap.c */
 /* An exclusive, server-named, bounded queue; *queue is the caller's to free. */
 enum err rabbit_tap_declare(struct broker *b, amqp_bytes_t *queue, struct err_info *err);
+/* rabbit_consume of such a queue, which is watched from now on: see rabbit_tap_look. */
+enum err rabbit_tap_consume(struct broker *b, amqp_bytes_t queue, struct err_info *err);
+/* While messages come, once a second and after each pause: says so where the broker drops from a tap's full queue. Asks the broker
+ * once a tap. Called before deliveries are acknowledged, which would make room. */
+enum err rabbit_tap_look(struct broker *b, struct err_info *err);
 enum err rabbit_bind(struct broker *b, amqp_bytes_t queue, const char *exchange, amqp_bytes_t key,
                      const amqp_table_t *arguments, struct err_info *err);
 

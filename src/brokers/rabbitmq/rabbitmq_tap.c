@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/text.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -34,6 +35,64 @@ enum err rabbit_tap_declare(struct broker *b, amqp_bytes_t *queue, struct err_in
     if (!e)
         *queue = amqp_bytes_malloc_dup(ok->queue);
     return e ? e : queue->bytes ? ERR_OK : err_set(err, ERR_NOMEM, "no memory for a tap");
+}
+
+enum err rabbit_tap_consume(struct broker *b, amqp_bytes_t queue, struct err_info *err)
+{
+    struct rabbit *rabbit = b->state;
+    struct rabbit_source *s = &rabbit->reader->sources[rabbit->reader->source_count - 1];
+    text_copy_bytes(s->tap, sizeof s->tap, bytes_of(queue.bytes, queue.len));
+    return rabbit_consume(b, queue, NULL, err);
+}
+
+/* Of the bytes only the mean is known, from what was taken since the last look. */
+static bool is_full(const struct rabbit_reader *r, int64_t depth)
+{
+    int64_t mean = r->looked > 0 ? r->seen / r->looked : 0;
+    return depth >= TAP_MOST_MESSAGES || depth * mean >= TAP_MOST_BYTES / 10 * 9;
+}
+
+static void say_full(struct rabbit_reader *r, const struct rabbit_source *s, int64_t depth)
+{
+    char text[400];
+    snprintf(text, sizeof text,
+             "the tap of %s was full at the broker (%" PRId64 " messages wait; it holds %d, or %" PRId64
+             " MiB): the oldest were dropped there, and nothing counts them",
+             s->origin->channel[0] ? s->origin->channel : "the default exchange", depth, TAP_MOST_MESSAGES,
+             TAP_MOST_BYTES / (int64_t)MIB);
+    r->sink.notice(r->sink.context, text);
+}
+
+static enum err look_at(struct broker *b, struct rabbit_source *s, struct err_info *err)
+{
+    struct rabbit *rabbit = b->state;
+    const amqp_queue_declare_ok_t *ok = amqp_queue_declare(rabbit->connection, RABBIT_CHANNEL,
+                                                           rabbit_text(s->tap), 1, 0, 0, 0, amqp_empty_table);
+    enum err e = rabbit_last_reply(b, "looking at the tap", err);
+    if (e || !ok)
+        return e;
+    bool full = is_full(rabbit->reader, ok->message_count);
+    if (full && !s->full)
+        say_full(rabbit->reader, s, ok->message_count);
+    s->full = full;
+    return ERR_OK;
+}
+
+enum err rabbit_tap_look(struct broker *b, struct err_info *err)
+{
+    struct rabbit *rabbit = b->state;
+    struct rabbit_reader *r = rabbit->reader;
+    int64_t now = clock_mono_ns();
+    enum err e = ERR_OK;
+    if (!r->was_paused && now < r->look_ns)
+        return ERR_OK;
+    for (size_t i = 0; !e && i < r->source_count; i++)
+        if (r->sources[i].tap[0])
+            e = look_at(b, &r->sources[i], err);
+    r->was_paused = false;
+    r->look_ns = now + NS_PER_S;
+    r->looked = r->seen = 0;
+    return e;
 }
 
 enum err rabbit_bind(struct broker *b, amqp_bytes_t queue, const char *exchange, amqp_bytes_t key,
@@ -207,7 +266,7 @@ static enum err tap_queue(struct broker *b, const struct channel_name *name, uin
     if (!e && !rabbit_source_add(b, name->name, CHANNEL_QUEUE))
         e = err_set(err, ERR_LIMIT, "too many channels for one session");
     if (!e)
-        e = rabbit_consume(b, tap, NULL, err);
+        e = rabbit_tap_consume(b, tap, err);
     amqp_bytes_free(tap);
     if (e)
         return e;
@@ -247,7 +306,7 @@ enum err rabbit_tap_open(struct broker *b, const struct channel_name *name,
     if (!e && !rabbit_source_add(b, name->name, CHANNEL_EXCHANGE))
         e = err_set(err, ERR_LIMIT, "too many channels for one session");
     if (!e)
-        e = rabbit_consume(b, tap, NULL, err);
+        e = rabbit_tap_consume(b, tap, err);
     amqp_bytes_free(tap);
     return e;
 }
