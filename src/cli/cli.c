@@ -130,15 +130,26 @@ void cli_free(struct cli *c)
 
 /* ---- addresses ---- */
 
+/* Behind the host of an AMQP URL comes the virtual host first: whoever forgot it is told. */
+static int no_channel(const char *given, const struct endpoint *e)
+{
+    char vhost[300] = "";
+    if (e->by_url && e->vhost && strcmp(e->vhost, "/") != 0)
+        snprintf(vhost, sizeof vhost, " (`%.200s` is its virtual host; the usual one, /, is written %%2F)",
+                 e->vhost);
+    const char *parameters = strchr(given, '?');
+    return cli_usage("`%s` names no channel%s; write %s/CHANNEL%s (`signalbox ls %s` lists them)", given,
+                     vhost, e->name, e->by_url && parameters ? parameters : "", given);
+}
+
 int cli_address(struct cli *c, size_t i, bool channel_wanted, struct address *address)
 {
     struct err_info err = {.code = ERR_OK};
     if (config_address(&c->config, c->args[i], c->registry->brokers, address, &err))
         return cli_error(&err);
-    if (channel_wanted && !address->channel.name)
-        return cli_usage("`%s` names no channel; write %s/CHANNEL (`signalbox ls %s` lists them)", c->args[i],
-                         c->args[i], c->args[i]);
     struct endpoint *e = &address->endpoint->endpoint;
+    if (channel_wanted && !address->channel.name)
+        return no_channel(c->args[i], e);
     if (e->by_url && e->username && !e->password)
         cli_ask_password(c, e);
     return config_secret(&c->config, address->endpoint, &err) ? cli_error(&err) : 0;

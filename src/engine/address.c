@@ -167,6 +167,20 @@ static const char *endpoint_text(struct config *c, const struct broker_ops *ops,
     return into;
 }
 
+/* What a channel is put behind, on screen and in messages: without the parameters, and with the virtual host that the URL may
+ * leave out while it names no channel, it reads as an address. */
+static const char *endpoint_name(struct config *c, const struct endpoint *e, const struct broker_ops *ops)
+{
+    const char *vhost = !ops->path_is_channel && strcspn(e->url.path, "/") == 0 ? "/%2F" : "";
+    size_t len = strcspn(e->text, "?"), vhost_len = strlen(vhost);
+    char *name = arena_alloc(c->arena, len + vhost_len + 1);
+    if (!name)
+        return NULL;
+    memcpy(name, e->text, len);
+    memcpy(name + len, vhost, vhost_len + 1);
+    return name;
+}
+
 static void endpoint_from_url(struct endpoint *e, const char *const *schemes, bool parameters)
 {
     e->by_url = true;
@@ -201,8 +215,7 @@ enum err config_broker_url(struct config *c, const char *url, broker_registry br
         return failed;
     endpoint_from_url(e, (*ops)->schemes, true);
     e->text = endpoint_text(c, *ops, url);
-    /* The name is what a channel is put behind, on screen and in messages: without the parameters it reads as an address. */
-    e->name = e->text ? arena_strndup(c->arena, e->text, strcspn(e->text, "?")) : NULL;
+    e->name = e->text ? endpoint_name(c, e, *ops) : NULL;
     return e->name ? ERR_OK : no_memory(err);
 }
 

@@ -72,6 +72,13 @@ expect_status 0
 run "$SIGNALBOX" tail 'memory://u:hunter2@h/x'
 expect_status 2
 expect_no_err hunter2
+name "an address without a channel says how to go on"
+run "$SIGNALBOX" tail 'rabbitmq://u@h/orders?management=http://h:1'
+expect_status 2
+expect_err '`orders` is its virtual host.*write rabbitmq://u@h/orders/CHANNEL\?management=http://h:1 '
+run "$SIGNALBOX" tail 'rabbitmq://u@h'
+expect_status 2
+expect_err 'write rabbitmq://u@h/%2F/CHANNEL '
 name "an unknown theme has its place"
 printf 'ui:\n  theme: drak\n' >"$T/theme.yaml"
 run "$SIGNALBOX" config check --config "$T/theme.yaml"
