@@ -237,21 +237,39 @@ static const struct known_field *find_field(const struct parser *p, size_t len, 
     return NULL;
 }
 
-static struct node *unknown_field(struct parser *p, size_t len)
+/* The known field that somebody meant, with what follows its point: `bdoy.total` is `body.total`. False: none is near. */
+static bool meant_field(const struct parser *p, const char *word, char *into, size_t size)
 {
     const char *names[FIELDS + 1];
-    char word[64];
+    char first[64];
     size_t n = 0;
     for (size_t i = 0; i < FIELDS; i++)
         if (fields[i].kind == p->f->kind)
             names[n++] = fields[i].name;
     names[n] = NULL;
-    text_copy_bytes(word, sizeof word, bytes_of(p->text + p->at, len));
+    const char *point = strchr(word, '.'), *rest = point ? point + 1 : "";
     const char *near = text_nearest(word, names);
-    char next[120];
-    snprintf(next, sizeof next,
-             near ? "did you mean `%s`?" : "put it in 'quotes' to look for the text, or write body.%s",
-             near ? near : word);
+    bool open = near && near[strlen(near) - 1] == '.';
+    if (point && (!near || open)) {
+        text_copy_bytes(first, sizeof first, bytes_of(word, (size_t)(point + 1 - word)));
+        near = text_nearest(first, names);
+        open = near && near[strlen(near) - 1] == '.';
+    }
+    if (near)
+        snprintf(into, size, "%s%s", near, !open ? "" : *rest ? rest : *near == 'b' ? "PATH" : "NAME");
+    return near != NULL;
+}
+
+static struct node *unknown_field(struct parser *p, size_t len)
+{
+    char word[64], meant[96], next[160];
+    text_copy_bytes(word, sizeof word, bytes_of(p->text + p->at, len));
+    if (meant_field(p, word, meant, sizeof meant))
+        snprintf(next, sizeof next, "did you mean `%s`?", meant);
+    else
+        snprintf(next, sizeof next, "put it in 'quotes' to look for the text%s%s",
+                 p->f->kind == FILTER_MESSAGES ? ", or write body." : "",
+                 p->f->kind == FILTER_MESSAGES ? word : "");
     return fault(p, p->at, next, "unknown field `%s`", word);
 }
 

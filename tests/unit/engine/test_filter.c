@@ -184,6 +184,10 @@ static void faults_have_a_caret_and_a_word(void **state)
     } faults[] = {
         {"totl>100", 0, "unknown field `totl`"},
         {"acme kye=1", 5, "did you mean `key`?"},
+        {"bdoy.big=1", 0, "did you mean `body.big`?"},
+        {"header.x-t=1", 0, "did you mean `headers.x-t`?"},
+        {"headers=1", 0, "did you mean `headers.NAME`?"},
+        {"body.=1", 0, "did you mean `body.PATH`?"},
         {"(a", 0, "not closed"},
         {"a)", 1, "closes nothing"},
         {"a |", 3, "a term is wanted"},
