@@ -81,6 +81,10 @@ enum err kafka_topic_metadata(struct broker *b, const char *topic, const struct 
  * Each row's own err says what failed for it. Rows' offsets are overwritten. */
 enum err kafka_offsets(struct broker *b, rd_kafka_t *rk, rd_kafka_topic_partition_list_t *rows, int64_t which,
                        struct err_info *err);
+/* As above where all rows are wanted, and were in the metadata a moment ago: what a cluster answers while a new topic or leader
+ * spreads is waited out for some seconds. */
+enum err kafka_offsets_settled(struct broker *b, rd_kafka_t *rk, rd_kafka_topic_partition_list_t *rows,
+                               int64_t which, struct err_info *err);
 enum err kafka_list(struct broker *b, const char *pattern, uint32_t flags, struct channel_list *list,
                     struct err_info *err);
 enum err kafka_ping(struct broker *b, struct sample *sample, struct err_info *err);

@@ -2,12 +2,16 @@
 #include "brokers/kafka/kafka_internal.h"
 
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #define NO_PURGE   "Kafka's DeleteRecords is not offered yet by this driver"
 #define BYTES_WHY  "librdkafka 2.0 cannot ask for sizes on disk"
 #define NAMES_MOST 4096
+
+#define SETTLES_NS     (4 * NS_PER_S)
+#define SETTLE_POLL_MS 100
 
 static enum err metadata_with(struct broker *b, rd_kafka_topic_t *topic, const char *name,
                               const struct rd_kafka_metadata **md, struct err_info *err)
@@ -76,16 +80,47 @@ enum err kafka_topic_metadata(struct broker *b, const char *name, const struct r
     return kafka_fail(b, te, name, err);
 }
 
-enum err kafka_offsets(struct broker *b, rd_kafka_t *rk, rd_kafka_topic_partition_list_t *rows, int64_t which,
-                       struct err_info *err)
+static rd_kafka_resp_err_t ask_rows(struct broker *b, rd_kafka_t *rk, rd_kafka_topic_partition_list_t *rows,
+                                    int64_t which)
 {
-    if (rows->cnt == 0)
-        return ERR_OK;
     for (int i = 0; i < rows->cnt; i++) {
         rows->elems[i].offset = which;
         rows->elems[i].err = RD_KAFKA_RESP_ERR_NO_ERROR;
     }
-    rd_kafka_resp_err_t e = rd_kafka_offsets_for_times(rk, rows, kafka_left_ms(b));
+    return rd_kafka_offsets_for_times(rk, rows, kafka_left_ms(b));
+}
+
+enum err kafka_offsets(struct broker *b, rd_kafka_t *rk, rd_kafka_topic_partition_list_t *rows, int64_t which,
+                       struct err_info *err)
+{
+    rd_kafka_resp_err_t e = rows->cnt ? ask_rows(b, rk, rows, which) : RD_KAFKA_RESP_ERR_NO_ERROR;
+    return e ? kafka_fail(b, e, "offsets", err) : ERR_OK;
+}
+
+/* What a cluster answers while a new topic, or a new leader, is not known to all of its brokers yet. */
+static bool is_settling(rd_kafka_resp_err_t e)
+{
+    return e == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || e == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE ||
+           e == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION || e == RD_KAFKA_RESP_ERR_REPLICA_NOT_AVAILABLE ||
+           e == RD_KAFKA_RESP_ERR_FENCED_LEADER_EPOCH || e == RD_KAFKA_RESP_ERR_UNKNOWN_LEADER_EPOCH ||
+           e == RD_KAFKA_RESP_ERR_OFFSET_NOT_AVAILABLE;
+}
+
+enum err kafka_offsets_settled(struct broker *b, rd_kafka_t *rk, rd_kafka_topic_partition_list_t *rows,
+                               int64_t which, struct err_info *err)
+{
+    int64_t until = clock_mono_ns() + SETTLES_NS;
+    rd_kafka_resp_err_t e = RD_KAFKA_RESP_ERR_NO_ERROR;
+    if (rows->cnt == 0)
+        return ERR_OK;
+    for (;;) {
+        e = ask_rows(b, rk, rows, which);
+        for (int i = 0; !e && i < rows->cnt; i++)
+            e = rows->elems[i].err;
+        if (!is_settling(e) || clock_mono_ns() >= until || atomic_load(b->cancelled))
+            break;
+        poll(NULL, 0, SETTLE_POLL_MS);
+    }
     return e ? kafka_fail(b, e, "offsets", err) : ERR_OK;
 }
 

@@ -94,16 +94,14 @@ static rd_kafka_topic_partition_list_t *rows_of(const struct kafka_read *r)
 static enum err ask(struct broker *b, struct kafka_read *r, int64_t which, size_t into, struct err_info *err)
 {
     rd_kafka_topic_partition_list_t *rows = rows_of(r);
-    enum err e = kafka_offsets(b, r->rk, rows, which, err);
+    enum err e = kafka_offsets_settled(b, r->rk, rows, which, err);
     int row = 0;
     for (size_t t = 0; !e && t < r->topic_count; t++) {
-        for (int32_t p = 0; !e && p < r->topics[t].count; p++) {
+        for (int32_t p = 0; p < r->topics[t].count; p++) {
             struct kafka_partition *part = &r->topics[t].partitions[p];
             if (!part->wanted)
                 continue;
             const rd_kafka_topic_partition_t *answer = &rows->elems[row++];
-            if (answer->err)
-                e = kafka_fail(b, answer->err, answer->topic, err);
             *(int64_t *)(void *)((char *)part + into) = answer->offset;
         }
     }

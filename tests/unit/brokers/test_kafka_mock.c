@@ -3,6 +3,9 @@
 
 #include "brokers/kafka/kafka_mock.h"
 
+#include <librdkafka/rdkafka.h>
+#include <librdkafka/rdkafka_mock.h>
+
 static struct kafka_mock *mock;
 
 static int start_mock(void **state)
@@ -142,12 +145,35 @@ static void cancelled_opening_returns(void **state)
     session_end(s);
 }
 
+/* A cluster of three does not know a new topic, or a new leader, everywhere at once. */
+static void a_settling_cluster_is_waited_for(void **state)
+{
+    enum { LIST_OFFSETS = 2 }; /* Kafka protocol, API keys */
+    (void)state;
+    char text[256];
+    rd_kafka_t *handle = rd_kafka_new(RD_KAFKA_PRODUCER, NULL, text, sizeof text);
+    rd_kafka_mock_cluster_t *cluster = rd_kafka_mock_cluster_new(handle, 3);
+    assert_int_equal(rd_kafka_mock_topic_create(cluster, "new", 3, 1), 0);
+    struct session_of_test *s = session_new(rd_kafka_mock_cluster_bootstraps(cluster));
+    session_option(s, "signalbox.mock", "yes");
+    assert_int_equal(session_open(s), ERR_OK);
+    rd_kafka_mock_push_request_errors(cluster, LIST_OFFSETS, 4, RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART,
+                                      RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
+                                      RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART,
+                                      RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE);
+    if (session_read(s, "new", READ_TAP, (struct start){0}, -1, -1, 0))
+        fail_msg("%s", s->err.text);
+    session_end(s);
+    rd_kafka_mock_cluster_destroy(cluster);
+    rd_kafka_destroy(handle);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(publish_list_browse),       cmocka_unit_test(one_partition_from_an_offset),
-        cmocka_unit_test(a_waiting_tap_is_woken),    cmocka_unit_test(what_the_mock_lacks_is_said),
-        cmocka_unit_test(cancelled_opening_returns),
+        cmocka_unit_test(publish_list_browse),         cmocka_unit_test(one_partition_from_an_offset),
+        cmocka_unit_test(a_waiting_tap_is_woken),      cmocka_unit_test(a_settling_cluster_is_waited_for),
+        cmocka_unit_test(what_the_mock_lacks_is_said), cmocka_unit_test(cancelled_opening_returns),
     };
     return cmocka_run_group_tests(tests, start_mock, stop_mock);
 }
