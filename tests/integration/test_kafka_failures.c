@@ -108,6 +108,19 @@ static void tls_with_and_without_authority(void **state)
     session_end(s);
 }
 
+static void login_over_tls(void **state)
+{
+    (void)state;
+    for (int right = 0; right < 2; right++) {
+        struct session_of_test *s = session_new(lab_need("SB_KAFKA_SASL_TLS"));
+        s->endpoint.tls = (struct tls_options){.on = true, .ca = lab_need("SB_CA")};
+        s->endpoint.username = lab_need("SB_KAFKA_USER");
+        s->endpoint.password = right ? lab_need("SB_KAFKA_PASSWORD") : "wrong-secret";
+        assert_int_equal(open_timed(s, 10000), right ? ERR_OK : ERR_AUTH);
+        session_end(s);
+    }
+}
+
 static void plaintext_and_tls_mixed_up(void **state)
 {
     (void)state;
@@ -228,6 +241,7 @@ int main(void)
         cmocka_unit_test(no_password),
         cmocka_unit_test(wrong_mechanism_and_no_login),
         cmocka_unit_test(tls_with_and_without_authority),
+        cmocka_unit_test(login_over_tls),
         cmocka_unit_test(plaintext_and_tls_mixed_up),
         cmocka_unit_test(options_are_checked),
         cmocka_unit_test(nobody_there),

@@ -1,7 +1,7 @@
 """Apache Kafka, one process in KRaft mode (no ZooKeeper), on loopback.
 
 Ports: base+0 PLAINTEXT, +1 SASL_PLAINTEXT (PLAIN, SCRAM-SHA-256, SCRAM-SHA-512), +2 SSL (client certificate taken but
-not asked for), +3 the controller. Users: `lab` may do everything, `nobody` may log in and do nothing. The jars come
+not asked for), +3 the controller, +4 SASL_SSL. Users: `lab` may do everything, `nobody` may log in and do nothing. The jars come
 from Maven Central by coordinates, once, into the cache. LAB_KAFKA_VERSION chooses another version, LAB_KAFKA_HEAP a
 larger heap (benchmarks want 2g)."""
 import base64
@@ -86,7 +86,6 @@ def jvm(java, level, *extra):
 
 
 def properties(port):
-    listener = "listener.name.sasl_plaintext."
     login = "org.apache.kafka.common.security."
     values = {
         "process.roles": "broker,controller",
@@ -94,20 +93,10 @@ def properties(port):
         "controller.quorum.voters": "1@127.0.0.1:%d" % (port + 3),
         "controller.listener.names": "CONTROLLER",
         "listeners": "PLAINTEXT://127.0.0.1:%d,SASL_PLAINTEXT://127.0.0.1:%d,SSL://127.0.0.1:%d,"
-                     "CONTROLLER://127.0.0.1:%d" % (port, port + 1, port + 2, port + 3),
+                     "CONTROLLER://127.0.0.1:%d,SASL_SSL://127.0.0.1:%d" % (port, port + 1, port + 2, port + 3, port + 4),
         "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,SSL:SSL,"
-                                          "CONTROLLER:PLAINTEXT",
+                                          "CONTROLLER:PLAINTEXT,SASL_SSL:SASL_SSL",
         "log.dirs": os.path.join(DIR, "data"),
-        listener + "sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-256,SCRAM-SHA-512",
-        listener + "plain.sasl.jaas.config": '%splain.PlainLoginModule required user_%s="%s" user_%s="%s";'
-                                             % (login, USER, PASSWORD, NOBODY, NOBODY_PASSWORD),
-        listener + "scram-sha-256.sasl.jaas.config": login + "scram.ScramLoginModule required;",
-        listener + "scram-sha-512.sasl.jaas.config": login + "scram.ScramLoginModule required;",
-        "listener.name.ssl.ssl.keystore.type": "PEM",
-        "listener.name.ssl.ssl.keystore.location": os.path.join(common.TLS, "server.both.pem"),
-        "listener.name.ssl.ssl.truststore.type": "PEM",
-        "listener.name.ssl.ssl.truststore.location": os.path.join(common.TLS, "ca.pem"),
-        "listener.name.ssl.ssl.client.auth": "requested",
         # Whoever comes without a name may do everything; `nobody` nothing.
         "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
         "super.users": "User:ANONYMOUS;User:%s;User:CN=signalbox lab client" % USER,
@@ -127,6 +116,19 @@ def properties(port):
         "num.network.threads": 2,
         "num.io.threads": 2,
     }
+    for name in ("sasl_plaintext", "sasl_ssl"):
+        listener = "listener.name.%s." % name
+        values[listener + "sasl.enabled.mechanisms"] = "PLAIN,SCRAM-SHA-256,SCRAM-SHA-512"
+        values[listener + "plain.sasl.jaas.config"] = '%splain.PlainLoginModule required user_%s="%s" user_%s="%s";' % (
+            login, USER, PASSWORD, NOBODY, NOBODY_PASSWORD)
+        for kind in ("256", "512"):
+            values[listener + "scram-sha-%s.sasl.jaas.config" % kind] = login + "scram.ScramLoginModule required;"
+    for name in ("ssl", "sasl_ssl"):
+        listener = "listener.name.%s.ssl." % name
+        values[listener + "keystore.type"] = values[listener + "truststore.type"] = "PEM"
+        values[listener + "keystore.location"] = os.path.join(common.TLS, "server.both.pem")
+        values[listener + "truststore.location"] = os.path.join(common.TLS, "ca.pem")
+        values[listener + "client.auth"] = "requested" if name == "ssl" else "none"
     return "".join("%s=%s\n" % (key, str(value).replace("\\", "\\\\")) for key, value in values.items())
 
 
@@ -135,7 +137,7 @@ def start(base):
     if common.running("kafka"):
         return
     java = fetch()
-    common.must_be_free(range(port, port + 4))
+    common.must_be_free(range(port, port + 5))
     os.makedirs(DIR, exist_ok=True)
     config = os.path.join(DIR, "server.properties")
     with open(config, "w", encoding="utf-8") as f:
@@ -171,7 +173,8 @@ def env(base):
     at = "127.0.0.1:%d"
     return {"SB_KAFKA": at % base, "SB_KAFKA_SASL": at % (base + 1), "SB_KAFKA_USER": USER,
             "SB_KAFKA_PASSWORD": PASSWORD, "SB_KAFKA_NOBODY": NOBODY, "SB_KAFKA_NOBODY_PASSWORD": NOBODY_PASSWORD,
-            "SB_KAFKA_TLS": at % (base + 2), "SB_KAFKA_VERSION": VERSION}
+            "SB_KAFKA_TLS": at % (base + 2), "SB_KAFKA_SASL_TLS": at % (base + 4),
+            "SB_KAFKA_VERSION": VERSION}
 
 
 def tool(arguments):
