@@ -244,17 +244,18 @@ static void progress_text(struct run *r, const struct reading_result *now, char 
 {
     char scanned[32], total[32], written[32], left[32];
     double share = now->total > 0 ? (double)now->scanned / (double)now->total : 0;
+    const char *what = r->filter ? "matched" : "taken";
     int64_t spent = clock_mono_ns() - r->began_ns;
     text_count(scanned, sizeof scanned, (uint64_t)now->scanned);
     text_count(written, sizeof written, (uint64_t)now->written);
     if (now->total < 0 || share <= 0) {
-        snprintf(into, size, "scanned %s, %s taken", scanned, written);
+        snprintf(into, size, "scanned %s, %s %s", scanned, written, what);
         return;
     }
     text_count(total, sizeof total, (uint64_t)now->total);
     text_age(left, sizeof left, (int64_t)((double)spent / share * (1 - share)));
-    snprintf(into, size, "scanned %s of %s%s (%d %%), %s taken, %s left", scanned,
-             now->total_upper ? "at most " : "", total, (int)(share * 100), written, left);
+    snprintf(into, size, "scanned %s of %s%s (%d %%), %s %s, %s left", scanned,
+             now->total_upper ? "at most " : "", total, (int)(share * 100), written, what, left);
 }
 
 /* A line that is overwritten on a terminal, a line per 10 % elsewhere. */
