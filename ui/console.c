@@ -256,6 +256,7 @@ static int run(struct console *c, const struct console_options *options)
         turn(c);
     int code = signal_end ? 128 + signal_end : c->quit ? 0 : 128 + SIGHUP;
     term_close(&c->term); /* before the sessions end, which may take a moment */
+    screen_free(&c->screen);
     hub_stop(&c->hub);
     signals_give_back(&before);
     return code;

@@ -68,6 +68,30 @@ enum err decode_message(const struct decode_choice *choice, const struct message
     return choice->decoder->decode(m->payload.data ? m->payload : BYTES_LITERAL(""), &hint, tree);
 }
 
+void decoded_make(struct decoded *d, decoder_registry decoders, const struct message *m, const char *wanted)
+{
+    decoded_free(d);
+    arena_init(&d->arena, LIMIT_DECODE_ARENA);
+    d->choice = decode_choose(decoders, m, wanted);
+    field_tree_init(&d->tree, &d->arena);
+    if (m->payload.data) /* the tree itself says what went wrong */
+        (void)decode_message(&d->choice, m, &d->tree, &d->arena);
+}
+
+void decoded_move(struct decoded *to, struct decoded *from)
+{
+    decoded_free(to);
+    *to = *from;
+    to->tree.arena = &to->arena;
+    *from = (struct decoded){.choice = {.decoder = NULL}};
+}
+
+void decoded_free(struct decoded *d)
+{
+    arena_free(&d->arena);
+    *d = (struct decoded){.choice = {.decoder = NULL}};
+}
+
 /* ---- one line ---- */
 
 /* Whole characters up to so many cells; an ellipsis takes the last one where more follows. */

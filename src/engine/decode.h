@@ -26,6 +26,17 @@ struct decode_hint decode_hint_of(const struct message *m, struct decode_hint_te
 enum err decode_message(const struct decode_choice *choice, const struct message *m, struct field_tree *tree,
                         struct arena *arena);
 
+/* A message decoded as a whole, with what it lives in. Zeroed: nothing yet. */
+struct decoded {
+    struct decode_choice choice;
+    struct arena arena;
+    struct field_tree tree; /* empty for a null payload */
+};
+/* Chooses and decodes; what went wrong stands in the tree. Any thread. */
+void decoded_make(struct decoded *d, decoder_registry decoders, const struct message *m, const char *wanted);
+void decoded_move(struct decoded *to, struct decoded *from); /* what `to` had is freed, `from` is zeroed */
+void decoded_free(struct decoded *d);                        /* and zeroed */
+
 /* One line for lists: the payload's gist, scrubbed, at most cells wide. */
 struct buffer;
 void decode_summary(decoder_registry decoders, const struct message *m, size_t cells, struct buffer *into);

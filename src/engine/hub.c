@@ -165,6 +165,7 @@ void hub_stop(struct hub **hp)
     atomic_store(&h->config->leaving, true);
     if (h->queue)
         queue_close(h->queue);
+    decode_pool_free(&h->decode_pool);
     hub_tail_close(h);
     for (size_t i = 0; h->watches && i < h->endpoint_count; i++)
         if (h->watches[i].session)
@@ -271,7 +272,8 @@ static uint32_t use_endpoint(struct hub *h, struct hub_event *e)
             log_change(name, &endpoint->health);
         break;
     case HUB_EVENT_NOTICE: hub_say(h, SEVERITY_INFO, e->notice); return HUB_NOTICE;
-    case HUB_EVENT_BATCH: break;
+    case HUB_EVENT_BATCH:
+    case HUB_EVENT_DECODED: break;
     }
     return HUB_ENDPOINTS;
 }
@@ -287,6 +289,8 @@ static uint32_t use_event(struct hub *h, struct hub_event *e)
             log_change(h->probes[e->index].target->name, &h->probes[e->index].health);
         return HUB_PROBES;
     }
+    if (e->source == HUB_SOURCE_DECODER)
+        return HUB_DECODED;
     return hub_tail_event(h, e);
 }
 
@@ -372,6 +376,19 @@ void hub_refresh(struct hub *h)
             session_refresh(h->watches[i].session);
     if (h->prober)
         prober_refresh(h->prober);
+}
+
+static void on_decoded(void *context)
+{
+    struct hub *h = context;
+    hub_push_decoded(h->queue);
+}
+
+struct decode_job *hub_decode(struct hub *h, struct message *m, const char *wanted)
+{
+    if (!h->decode_pool)
+        h->decode_pool = decode_pool_new(h->registry->decoders, on_decoded, h);
+    return h->decode_pool ? decode_pool_start(h->decode_pool, m, wanted) : NULL;
 }
 
 /* ---- plain accessors ---- */

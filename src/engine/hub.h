@@ -6,6 +6,7 @@
 #define SIGNALBOX_ENGINE_HUB_H
 
 #include "engine/config.h"
+#include "engine/decode_pool.h"
 #include "engine/filter.h"
 #include "engine/prober.h"
 #include "engine/session.h"
@@ -21,6 +22,7 @@ enum hub_change {
     HUB_TAIL = 1 << 2,
     HUB_NOTICE = 1 << 3,
     HUB_LOG = 1 << 4,
+    HUB_DECODED = 1 << 5, /* a job of hub_decode is done */
 };
 
 struct hub_endpoint {
@@ -99,6 +101,10 @@ const struct store *hub_store(const struct hub *h);
 
 /* The newest thing worth a sentence on the status row; NULL none. `serial` counts, so that it is shown once. */
 const char *hub_notice(const struct hub *h, uint64_t *serial, enum severity *severity);
+
+/* Decodes beside the screen's thread; HUB_DECODED tells of the end. The job must be taken or dropped before hub_stop. NULL: the
+ * caller decodes by itself. */
+struct decode_job *hub_decode(struct hub *h, struct message *m, const char *wanted);
 
 const struct registry *hub_registry(const struct hub *h);
 struct config *hub_config(const struct hub *h);

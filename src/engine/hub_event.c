@@ -177,3 +177,10 @@ void hub_push_probe(struct queue *queue, size_t index, const struct sample *samp
     e->sample = *sample;
     push_urgent(queue, e);
 }
+
+void hub_push_decoded(struct queue *queue)
+{
+    struct hub_event *e = event_new(HUB_SOURCE_DECODER, HUB_EVENT_DECODED, 0, 0);
+    if (e)
+        push_urgent(queue, e);
+}

@@ -9,8 +9,15 @@
 
 #define HUB_BATCH 64
 
-enum hub_source_kind { HUB_SOURCE_ENDPOINT, HUB_SOURCE_PROBE, HUB_SOURCE_TAIL };
-enum hub_event_kind { HUB_EVENT_BATCH, HUB_EVENT_STATUS, HUB_EVENT_NOTICE, HUB_EVENT_LIST, HUB_EVENT_SAMPLE };
+enum hub_source_kind { HUB_SOURCE_ENDPOINT, HUB_SOURCE_PROBE, HUB_SOURCE_TAIL, HUB_SOURCE_DECODER };
+enum hub_event_kind {
+    HUB_EVENT_BATCH,
+    HUB_EVENT_STATUS,
+    HUB_EVENT_NOTICE,
+    HUB_EVENT_LIST,
+    HUB_EVENT_SAMPLE,
+    HUB_EVENT_DECODED
+};
 
 struct hub_event {
     struct queue_item item; /* first: events travel as their items */
@@ -47,6 +54,7 @@ void hub_source_free(struct hub_source *s); /* after its session ended */
 struct session_sink hub_source_sink(struct hub_source *s);
 bool hub_source_was_paused(struct hub_source *s);                                    /* and forgets it */
 void hub_push_probe(struct queue *queue, size_t index, const struct sample *sample); /* any thread */
+void hub_push_decoded(struct queue *queue);                                          /* any thread */
 void hub_event_release(struct queue_item *item);
 void hub_events_free(struct queue_item **list);
 

@@ -40,6 +40,7 @@ struct hub {
     struct hub_probe *probes;
     size_t probe_count;
     struct prober *prober;
+    struct decode_pool *decode_pool; /* from the first job on */
     struct tail_run *tail;
     struct tail_run *retired;
     uint32_t serial;

@@ -1,4 +1,5 @@
-/* DESIGN. One message, taken by reference, so that it stays while the store moves on. Its tree and its bytes point at each
+/* DESIGN. One message, taken by reference, so that it stays while the store moves on. A large payload is decoded beside, and its
+ * bytes can be looked at meanwhile. Its tree and its bytes point at each
  * other: the tree's cursor marks its bytes, the cursor in the bytes chooses the deepest field that holds it. Only what is
  * visible is drawn, whatever the size; the list of unfolded rows is made anew only when a fold changes. */
 #include "ui/views/inspector.h"
@@ -12,14 +13,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define DECODE_AT_ONCE (256 * KIB) /* takes a millisecond; more is decoded beside */
+
 /* ---- the tree ---- */
 
 static void rebuild_rows(struct inspector *i)
 {
     i->row_count = 0;
-    for (uint32_t n = 0; n < i->tree.count;) {
+    for (uint32_t n = 0; n < i->decoded.tree.count;) {
         i->rows[i->row_count++] = n;
-        n = i->folded[n] ? i->tree.nodes[n].next : n + 1;
+        n = i->folded[n] ? i->decoded.tree.nodes[n].next : n + 1;
     }
     if (i->at >= i->row_count)
         i->at = i->row_count ? i->row_count - 1 : 0;
@@ -27,7 +30,7 @@ static void rebuild_rows(struct inspector *i)
 
 const struct field *inspector_field(const struct inspector *i)
 {
-    return i->row_count ? &i->tree.nodes[i->rows[i->at]] : NULL;
+    return i->row_count ? &i->decoded.tree.nodes[i->rows[i->at]] : NULL;
 }
 
 /* The bytes move to what the tree's cursor is on. */
@@ -44,7 +47,8 @@ static void link_hex(struct inspector *i)
 static void go_to_node(struct inspector *i, uint32_t node)
 {
     bool hidden = false;
-    for (uint32_t up = i->tree.nodes[node].parent; up != UINT32_MAX; up = i->tree.nodes[up].parent) {
+    for (uint32_t up = i->decoded.tree.nodes[node].parent; up != UINT32_MAX;
+         up = i->decoded.tree.nodes[up].parent) {
         hidden |= i->folded[up];
         i->folded[up] = 0;
     }
@@ -63,50 +67,74 @@ static void go_to_node(struct inspector *i, uint32_t node)
 
 static void link_tree(struct inspector *i)
 {
-    uint32_t node = field_at(&i->tree, i->layer, (uint32_t)i->byte);
+    uint32_t node = field_at(&i->decoded.tree, i->layer, (uint32_t)i->byte);
     if (node != UINT32_MAX)
         go_to_node(i, node);
 }
 
 struct bytes inspector_bytes(const struct inspector *i)
 {
-    return i->layer == 0 ? i->message->payload : i->tree.layers[i->layer - 1];
+    return i->layer == 0 ? i->message->payload : i->decoded.tree.layers[i->layer - 1];
 }
 
 /* ---- opening a message ---- */
 
-static void clear(struct inspector *i)
+static void forget_tree(struct inspector *i)
 {
-    message_unref(&i->message);
-    arena_reset(&i->arena);
+    decode_job_drop(&i->job);
+    decoded_free(&i->decoded);
     free(i->folded);
     free(i->rows);
     i->folded = NULL;
     i->rows = NULL;
-    i->row_count = i->at = i->top = i->byte = i->hex_top = i->header_top = 0;
+    i->row_count = i->at = i->top = i->byte = i->hex_top = 0;
     i->layer = 0;
+}
+
+static void clear(struct inspector *i)
+{
+    forget_tree(i);
+    message_unref(&i->message);
     header_lines_free(&i->headers);
-    i->tree = (struct field_tree){.count = 0};
+    i->header_top = 0;
+}
+
+static void unfold(struct inspector *i)
+{
+    struct field_tree *tree = &i->decoded.tree;
+    i->folded = calloc(tree->count + 1, sizeof *i->folded);
+    i->rows = calloc(tree->count + 1, sizeof *i->rows);
+    if (!i->folded || !i->rows)
+        tree->count = 0;
+    rebuild_rows(i);
+    if (!i->byte && !i->layer) /* while it was decoded somebody may have gone on in the bytes */
+        link_hex(i);
+    else
+        link_tree(i);
 }
 
 static void decode(struct view *v)
 {
     struct inspector *i = v->state;
-    arena_reset(&i->arena);
-    field_tree_init(&i->tree, &i->arena);
-    free(i->folded);
-    free(i->rows);
-    i->at = i->top = i->byte = i->hex_top = 0;
-    i->layer = 0;
-    i->choice = decode_choose(hub_registry(v->hub)->decoders, i->message, i->wanted);
-    if (i->message->payload.data) /* the tree itself says what went wrong */
-        (void)decode_message(&i->choice, i->message, &i->tree, &i->arena);
-    i->folded = calloc(i->tree.count + 1, sizeof *i->folded);
-    i->rows = calloc(i->tree.count + 1, sizeof *i->rows);
-    if (!i->folded || !i->rows)
-        i->tree.count = 0;
-    rebuild_rows(i);
-    link_hex(i);
+    decoder_registry decoders = hub_registry(v->hub)->decoders;
+    forget_tree(i);
+    if (i->message->payload.len > DECODE_AT_ONCE)
+        i->job = hub_decode(v->hub, i->message, i->wanted);
+    if (i->job) {
+        i->decoded.choice = decode_choose(decoders, i->message, i->wanted);
+        return;
+    }
+    decoded_make(&i->decoded, decoders, i->message, i->wanted);
+    unfold(i);
+}
+
+static bool inspector_event(struct view *v, uint32_t changes)
+{
+    struct inspector *i = v->state;
+    if (!(changes & HUB_DECODED) || !i->job || !decode_job_take(&i->job, &i->decoded))
+        return false;
+    unfold(i);
+    return true;
 }
 
 static void open_message(struct view *v, uint64_t id)
@@ -200,7 +228,7 @@ static void next_decoder(struct view *v)
     struct inspector *i = v->state;
     decoder_registry decoders = hub_registry(v->hub)->decoders;
     size_t n = 0;
-    while (decoders[n] && decoders[n] != i->choice.decoder)
+    while (decoders[n] && decoders[n] != i->decoded.choice.decoder)
         n++;
     n = decoders[n] && decoders[n + 1] ? n + 1 : 0;
     i->wanted = decoders[n]->name;
@@ -223,10 +251,10 @@ static void step_message(struct view *v, int step)
 static void find_next(struct view *v, int step)
 {
     struct inspector *i = v->state;
-    uint32_t count = i->tree.count, node = i->row_count ? i->rows[i->at] : 0;
+    uint32_t count = i->decoded.tree.count, node = i->row_count ? i->rows[i->at] : 0;
     for (uint32_t n = 0; i->find[0] && n < count; n++) {
         node = step > 0 ? (node + 1) % count : (node + count - 1) % count;
-        const struct field *f = &i->tree.nodes[node];
+        const struct field *f = &i->decoded.tree.nodes[node];
         if (bytes_contain(f->name, i->find) || bytes_contain(f->text, i->find)) {
             go_to_node(i, node);
             link_hex(i);
@@ -284,19 +312,10 @@ static void inspector_crumb(const struct view *v, char *into, size_t size)
         text_copy_bytes(into, size < 32 ? size : 32, message_label(i->message));
 }
 
-static enum err inspector_open(struct view *v, struct err_info *err)
-{
-    struct inspector *i = v->state;
-    (void)err;
-    arena_init(&i->arena, LIMIT_DECODE_ARENA);
-    return ERR_OK;
-}
-
 static void inspector_close(struct view *v)
 {
     struct inspector *i = v->state;
     clear(i);
-    arena_free(&i->arena);
 }
 
 extern const struct view_ops inspector_view;
@@ -305,9 +324,9 @@ const struct view_ops inspector_view = {
     .title = "Message inspector",
     .keys = KEYS_INSPECTOR,
     .state_size = sizeof(struct inspector),
-    .open = inspector_open,
     .close = inspector_close,
     .enter = inspector_enter,
+    .on_event = inspector_event,
     .draw = inspector_draw,
     .action = inspector_action,
     .entered = inspector_entered,

@@ -3,7 +3,7 @@
 #ifndef SIGNALBOX_UI_VIEWS_INSPECTOR_H
 #define SIGNALBOX_UI_VIEWS_INSPECTOR_H
 
-#include "engine/decode.h"
+#include "engine/decode_pool.h"
 #include "ui/inspect.h"
 #include "ui/view.h"
 
@@ -12,12 +12,11 @@ enum pane { PANE_TREE, PANE_HEX, PANE_VALUE, PANE_HEADERS, PANE_WHY, PANES };
 struct inspector {
     struct message *message; /* our reference; NULL: nothing was opened yet */
     uint64_t id;
-    struct decode_choice choice;
     const char *wanted; /* decoder chosen with v; NULL: the best one */
-    struct arena arena;
-    struct field_tree tree;
-    uint8_t *folded; /* per node */
-    uint32_t *rows;  /* visible nodes */
+    struct decoded decoded;
+    struct decode_job *job; /* a large payload is being decoded: the tree is still empty */
+    uint8_t *folded;        /* per node */
+    uint32_t *rows;         /* visible nodes */
     size_t row_count;
     size_t at, top, height;        /* of the tree */
     size_t byte, hex_top, per_row; /* of the bytes: cursor, first row, bytes in a row */

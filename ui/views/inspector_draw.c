@@ -9,7 +9,7 @@
 
 static void draw_node(struct frame *f, struct rect r, const struct inspector *i, uint32_t node)
 {
-    const struct field *n = &i->tree.nodes[node];
+    const struct field *n = &i->decoded.tree.nodes[node];
     char text[64];
     struct canvas *c = f->canvas;
     int end = r.x + r.w, x = r.x + (n->depth < 24 ? n->depth : 24) * 2;
@@ -17,7 +17,7 @@ static void draw_node(struct frame *f, struct rect r, const struct inspector *i,
     x += canvas_text(c, x, r.y, end - x, ROLE_TREE_LINE, glyph) + 1;
     if (n->name.data)
         x += canvas_bytes(c, x, r.y, end - x, ROLE_TREE_NAME, n->name) + 1;
-    else if (n->parent != UINT32_MAX && i->tree.nodes[n->parent].kind == FIELD_ARRAY)
+    else if (n->parent != UINT32_MAX && i->decoded.tree.nodes[n->parent].kind == FIELD_ARRAY)
         x += canvas_printf(c, x, r.y, end - x, ROLE_TREE_TYPE, "[%u]", n->index) + 1;
     x += field_draw(c, x, r.y, end - x, n) + 1;
     const char *type = field_note(n, text, sizeof text);
@@ -31,8 +31,10 @@ static void draw_no_tree(const struct inspector *i, struct frame *f, struct rect
         canvas_text(f->canvas, r.x + 1, r.y, r.w - 2, ROLE_MUTED, "The payload is null: there is none.");
     else if (i->message->payload.len == 0)
         canvas_text(f->canvas, r.x + 1, r.y, r.w - 2, ROLE_MUTED, "The payload is empty: 0 bytes.");
+    else if (i->job)
+        canvas_text(f->canvas, r.x + 1, r.y, r.w - 2, ROLE_MUTED, "Being decoded…");
     else
-        canvas_printf(f->canvas, r.x + 1, r.y, r.w - 2, ROLE_CRIT, "✖ %s", i->tree.error);
+        canvas_printf(f->canvas, r.x + 1, r.y, r.w - 2, ROLE_CRIT, "✖ %s", i->decoded.tree.error);
 }
 
 static void draw_tree(struct inspector *i, struct frame *f, struct rect r)
@@ -76,7 +78,7 @@ static void draw_hex_row(const struct inspector *i, struct frame *f, struct rect
         size_t at = from + n;
         bool marked =
             mark && mark->layer == i->layer && at >= mark->offset && at < (size_t)mark->offset + mark->length;
-        bool wrong = !i->tree.complete && i->layer == 0 && at == i->tree.error_at;
+        bool wrong = !i->job && !i->decoded.tree.complete && i->layer == 0 && at == i->decoded.tree.error_at;
         draw_byte(f, x + (int)n * 3, text_x + (int)n, r.y, data.data[at],
                   wrong    ? ROLE_FAULT
                   : marked ? ROLE_HEX_MARK
@@ -139,19 +141,22 @@ static void draw_why(const struct view *v, struct frame *f, struct rect r)
     struct decode_hint_text text;
     struct decode_hint hint = decode_hint_of(i->message, &text);
     int y = r.y, end = r.y + r.h;
-    canvas_printf(f->canvas, r.x, y++, r.w, ROLE_TEXT, "%s: %s", i->choice.decoder->name,
-                  i->wanted ? "chosen with v" : i->choice.why);
+    canvas_printf(f->canvas, r.x, y++, r.w, ROLE_TEXT, "%s: %s", i->decoded.choice.decoder->name,
+                  i->wanted ? "chosen with v" : i->decoded.choice.why);
     if (!i->message->payload.data)
         canvas_text(f->canvas, r.x, y++, r.w, ROLE_MUTED, "there is no payload to decode");
-    else if (i->tree.complete)
-        canvas_printf(f->canvas, r.x, y++, r.w, ROLE_OK, "● all of it was read: %u fields", i->tree.count);
+    else if (i->job)
+        canvas_text(f->canvas, r.x, y++, r.w, ROLE_MUTED, "being decoded");
+    else if (i->decoded.tree.complete)
+        canvas_printf(f->canvas, r.x, y++, r.w, ROLE_OK, "● all of it was read: %u fields",
+                      i->decoded.tree.count);
     else
-        canvas_printf(f->canvas, r.x, y++, r.w, ROLE_CRIT, "✖ at byte %u: %s", i->tree.error_at,
-                      i->tree.error);
+        canvas_printf(f->canvas, r.x, y++, r.w, ROLE_CRIT, "✖ at byte %u: %s", i->decoded.tree.error_at,
+                      i->decoded.tree.error);
     for (size_t n = 0; decoders[n] && y < end; n++) {
         const char *why = "";
         int score = decoders[n]->sniff(i->message->payload, &hint, &why);
-        bool here = decoders[n] == i->choice.decoder;
+        bool here = decoders[n] == i->decoded.choice.decoder;
         canvas_printf(f->canvas, r.x, y, r.w, here ? ROLE_TITLE : ROLE_MUTED, "%s %-9s %3d  %s",
                       here ? "●" : " ", decoders[n]->name, score, why ? why : "");
         y++;
@@ -175,9 +180,10 @@ static void draw_pane(struct view *v, struct frame *f, struct rect r, enum pane 
     switch (pane) {
     case PANE_TREE:
         draw_tree(i, f, (struct rect){r.x + 1, r.y + 1, r.w - 2, r.h - 2});
-        snprintf(title, sizeof title, "Tree  %s", i->choice.decoder->name);
-        snprintf(size, sizeof size, "✖ at byte %u", i->tree.error_at);
-        box(v, f, r, pane, title, i->tree.complete || !i->message->payload.data ? "v decoder" : size);
+        snprintf(title, sizeof title, "Tree  %s", i->decoded.choice.decoder->name);
+        snprintf(size, sizeof size, "✖ at byte %u", i->decoded.tree.error_at);
+        box(v, f, r, pane, title,
+            i->decoded.tree.complete || i->job || !i->message->payload.data ? "v decoder" : size);
         break;
     case PANE_HEX:
         draw_hex(i, f, inside);
@@ -214,7 +220,7 @@ static void draw_status(struct view *v, struct frame *f, int y)
     char path[200] = "", position[40], time[24];
     int x = 1;
     if (n && i->rows[i->at] != 0)
-        field_path(&i->tree, i->rows[i->at], path, sizeof path);
+        field_path(&i->decoded.tree, i->rows[i->at], path, sizeof path);
     if (n) {
         x += canvas_printf(f->canvas, x, y, f->canvas->w / 2, ROLE_TREE_NAME, "body%s%s",
                            path[0] && path[0] != '[' ? "." : "", path) +

@@ -9,6 +9,7 @@
 #include "engine/hub.h"
 
 #include <stdio.h>
+#include <semaphore.h>
 #include <stdlib.h>
 
 #ifndef FAKE_NOW
@@ -30,6 +31,8 @@ struct hub {
     struct err_info refuse; /* what the next opening fails with */
     int64_t browse_limit;
     unsigned refreshed, started;
+    struct decode_pool *decode_pool; /* a real one */
+    sem_t decoded;                   /* posted for each job that it has done */
 };
 
 static const struct broker_ops fake_kafka = {.name = "kafka", .title = "Kafka", .max_channels = 16};
@@ -282,6 +285,7 @@ void hub_stop(struct hub **hp)
     *hp = NULL;
     if (!h)
         return;
+    decode_pool_free(&h->decode_pool);
     for (size_t i = 0; i < sizeof h->endpoints / sizeof *h->endpoints; i++) {
         availability_free(&h->endpoints[i].health);
         channel_list_unref(&h->endpoints[i].channels);
@@ -389,6 +393,19 @@ const char *hub_notice(const struct hub *h, uint64_t *serial, enum severity *sev
     *serial = h->notice_serial;
     *severity = SEVERITY_WARN;
     return h->notice_serial ? h->notice : NULL;
+}
+
+static void fake_decoded(void *context)
+{
+    struct hub *h = context;
+    sem_post(&h->decoded);
+}
+
+struct decode_job *hub_decode(struct hub *h, struct message *m, const char *wanted)
+{
+    if (!h->decode_pool && sem_init(&h->decoded, 0, 0) == 0)
+        h->decode_pool = decode_pool_new(h->registry.decoders, fake_decoded, h);
+    return decode_pool_start(h->decode_pool, m, wanted);
 }
 
 const struct registry *hub_registry(const struct hub *h)

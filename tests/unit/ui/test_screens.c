@@ -15,8 +15,10 @@
 #include "decoders/unwrap.h"
 #include "ui/screen.h"
 
+#include "base/limits.h"
 #include "base/log.h"
 
+#include <time.h>
 #include <unistd.h>
 
 static const struct decoder_ops *const decoders[] = {&json_decoder, &unwrap_decoder, &text_decoder,
@@ -396,6 +398,33 @@ static void inspector_layers(void **state)
     }
 }
 
+/* A megabyte is decoded beside: the screen does not wait, and shows the bytes meanwhile. */
+static void a_large_payload_is_decoded_beside(void **state)
+{
+    struct stage s;
+    (void)state;
+    char *large = malloc(MIB + 64);
+    int len = sprintf(large, "{\"id\":88412,\"text\":\"");
+    memset(large + len, 'x', MIB);
+    len += MIB + sprintf(large + len + MIB, "\"}");
+    AT_ALL_SIZES(s, true)
+    {
+        open_tail(&s);
+        fake_message(s.hub, 0, "orders", "k", bytes_of(large, (size_t)len), 0);
+        screen_event(s.screen, HUB_TAIL);
+        type(&s, "\r");
+        golden(&s, "inspector-decoding");
+        struct timespec deadline;
+        clock_gettime(CLOCK_REALTIME, &deadline);
+        deadline.tv_sec += 20;
+        assert_int_equal(sem_timedwait(&s.hub->decoded, &deadline), 0);
+        assert_true(screen_event(s.screen, HUB_DECODED));
+        golden(&s, "inspector-decoded");
+        type(&s, "vvv"); /* each drops the job before it */
+    }
+    free(large);
+}
+
 static void log_screen(void **state)
 {
     struct stage s;
@@ -672,6 +701,7 @@ int main(void)
         cmocka_unit_test(inspector),
         cmocka_unit_test(inspector_amqp),
         cmocka_unit_test(inspector_layers),
+        cmocka_unit_test(a_large_payload_is_decoded_beside),
         cmocka_unit_test(log_screen),
         cmocka_unit_test(help),
         cmocka_unit_test(command_line),
