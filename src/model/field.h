@@ -47,8 +47,9 @@ struct field_tree {
     const char *format; /* decoder's name */
     const char *type;   /* root's type, "" none */
     bool complete;      /* the whole payload was read and was right */
-    uint32_t error_at;  /* where it failed, when not complete */
-    char error[160];    /* why, when not complete */
+    bool limited; /* not complete because it has too many fields: nothing is wrong with the payload so far */
+    uint32_t error_at; /* where it failed, when not complete */
+    char error[160];   /* why, when not complete */
     struct arena *arena;
 };
 

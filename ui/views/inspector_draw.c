@@ -78,7 +78,8 @@ static void draw_hex_row(const struct inspector *i, struct frame *f, struct rect
         size_t at = from + n;
         bool marked =
             mark && mark->layer == i->layer && at >= mark->offset && at < (size_t)mark->offset + mark->length;
-        bool wrong = !i->job && !i->decoded.tree.complete && i->layer == 0 && at == i->decoded.tree.error_at;
+        bool wrong = !i->job && !i->decoded.tree.complete && !i->decoded.tree.limited && i->layer == 0 &&
+                     at == i->decoded.tree.error_at;
         draw_byte(f, x + (int)n * 3, text_x + (int)n, r.y, data.data[at],
                   wrong    ? ROLE_FAULT
                   : marked ? ROLE_HEX_MARK
@@ -151,7 +152,8 @@ static void draw_why(const struct view *v, struct frame *f, struct rect r)
         canvas_printf(f->canvas, r.x, y++, r.w, ROLE_OK, "● all of it was read: %u fields",
                       i->decoded.tree.count);
     else
-        canvas_printf(f->canvas, r.x, y++, r.w, ROLE_CRIT, "✖ at byte %u: %s", i->decoded.tree.error_at,
+        canvas_printf(f->canvas, r.x, y++, r.w, i->decoded.tree.limited ? ROLE_WARN : ROLE_CRIT,
+                      "%s at byte %u: %s", i->decoded.tree.limited ? "▲" : "✖", i->decoded.tree.error_at,
                       i->decoded.tree.error);
     for (size_t n = 0; decoders[n] && y < end; n++) {
         const char *why = "";
@@ -181,7 +183,8 @@ static void draw_pane(struct view *v, struct frame *f, struct rect r, enum pane 
     case PANE_TREE:
         draw_tree(i, f, (struct rect){r.x + 1, r.y + 1, r.w - 2, r.h - 2});
         snprintf(title, sizeof title, "Tree  %s", i->decoded.choice.decoder->name);
-        snprintf(size, sizeof size, "✖ at byte %u", i->decoded.tree.error_at);
+        snprintf(size, sizeof size, i->decoded.tree.limited ? "▲ cut at byte %u" : "✖ at byte %u",
+                 i->decoded.tree.error_at);
         box(v, f, r, pane, title,
             i->decoded.tree.complete || i->job || !i->message->payload.data ? "v decoder" : size);
         break;

@@ -403,14 +403,16 @@ static void a_large_payload_is_decoded_beside(void **state)
 {
     struct stage s;
     (void)state;
-    char *large = malloc(MIB + 64);
-    int len = sprintf(large, "{\"id\":88412,\"text\":\"");
-    memset(large + len, 'x', MIB);
-    len += MIB + sprintf(large + len + MIB, "\"}");
+    struct buffer large;
+    buffer_init(&large, 2 * MIB);
+    buffer_text(&large, "{\"id\":88412,\"text\":\"");
+    while (large.len < MIB)
+        buffer_text(&large, "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx");
+    buffer_text(&large, "\"}");
     AT_ALL_SIZES(s, true)
     {
         open_tail(&s);
-        fake_message(s.hub, 0, "orders", "k", bytes_of(large, (size_t)len), 0);
+        fake_message(s.hub, 0, "orders", "k", buffer_view(&large), 0);
         screen_event(s.screen, HUB_TAIL);
         type(&s, "\r");
         golden(&s, "inspector-decoding");
@@ -422,7 +424,7 @@ static void a_large_payload_is_decoded_beside(void **state)
         golden(&s, "inspector-decoded");
         type(&s, "vvv"); /* each drops the job before it */
     }
-    free(large);
+    buffer_free(&large);
 }
 
 static void log_screen(void **state)
