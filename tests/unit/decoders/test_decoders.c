@@ -10,9 +10,10 @@
 #include "decoders/json.h"
 #include "decoders/text.h"
 #include "decoders/unwrap.h"
-#include "engine/decode.h"
+#include "engine/decode_pool.h"
 #include "model/endpoint.h"
 
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <stdio.h>
@@ -52,6 +53,58 @@ static const struct field *at(const char *path)
     }
     fail_msg("no field %s", path);
     return NULL;
+}
+
+/* Too many fields is our limit and not the payload's fault, though the tree ends there. */
+static void a_tree_that_is_cut_is_told_from_a_broken_one(void **state)
+{
+    (void)state;
+    struct buffer text;
+    buffer_init(&text, 4 * MIB);
+    buffer_byte(&text, '[');
+    for (int i = 0; i < LIMIT_DECODE_NODES + 5; i++)
+        buffer_text(&text, "1,");
+    buffer_text(&text, "1]");
+    decode(&json_decoder, buffer_view(&text));
+    assert_false(tree.complete);
+    assert_true(tree.limited);
+    assert_int_equal(tree.count, LIMIT_DECODE_NODES);
+    assert_non_null(strstr(tree.error, "the rest is not shown"));
+    buffer_free(&text);
+    assert_int_not_equal(decode(&json_decoder, BYTES_LITERAL("[1,2")), ERR_OK);
+    assert_false(tree.complete || tree.limited);
+}
+
+static void count_up(void *context)
+{
+    ++*(int *)context;
+}
+
+/* A job beside: its result is the same tree, whichever way it ends nothing is left. */
+static void jobs_end_however_they_are_left(void **state)
+{
+    (void)state;
+    int woken = 0;
+    struct message m = {.payload = BYTES_LITERAL("{\"a\":[1,2,3]}")};
+    struct message *sealed = message_seal(&m, NULL);
+    struct decode_pool *pool = decode_pool_new(decoders, count_up, &woken);
+    for (int i = 0; i < 200; i++) {
+        struct decode_job *first = decode_pool_start(pool, sealed, NULL);
+        struct decode_job *second = decode_pool_start(pool, sealed, "text");
+        struct decoded result = {.choice = {.decoder = NULL}};
+        if (i % 3)
+            decode_job_drop(&second);
+        while (!decode_job_take(&first, &result)) /* the runner ends a test that hangs */
+            sched_yield();
+        assert_null(first);
+        assert_int_equal(result.tree.count, 5);
+        assert_ptr_equal(result.tree.arena, &result.arena);
+        decoded_free(&result);
+        decode_job_drop(&second);
+    }
+    decode_pool_free(&pool);
+    message_unref(&sealed);
+    assert_true(woken >= 200);
 }
 
 static void numbers_and_text_are_exact(void **state)
@@ -273,6 +326,8 @@ static void summaries_are_one_scrubbed_line(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(a_tree_that_is_cut_is_told_from_a_broken_one),
+        TEST(jobs_end_however_they_are_left),
         TEST(numbers_and_text_are_exact),
         TEST(duplicate_keys_are_kept_and_flagged),
         TEST(a_broken_text_keeps_what_was_read),
