@@ -1,5 +1,5 @@
-/* DESIGN. Rows are messages of the store, named by id. Without a filter row i is the i-th id of the store; with one, the
- * ids that match stand in a list, which grows in slices (tail_work), so that no key waits for a large store. Following
+/* DESIGN. Rows are messages of the store, named by id. Without a filter row i is the i-th id of the store; with one, those
+ * that match (ui/matches.h), found in slices (tail_work). Following
  * keeps the cursor on the newest; any move upwards pauses: the screen stands still while the stream goes on. */
 #include "ui/views/tail.h"
 
@@ -19,30 +19,16 @@ bool tail_is_gap(const struct message *m)
     return m->origin->kind == CHANNEL_ANY && !strcmp(m->origin->endpoint, "signalbox");
 }
 
-/* Ids that left the store leave the list. */
-static void forget_evicted(struct tail *t, const struct store *s)
-{
-    uint64_t oldest = store_oldest(s);
-    while (t->count && t->ids[t->head] < oldest) {
-        t->head++;
-        t->count--;
-    }
-    if (t->head > 1024 && t->head > t->count) {
-        memmove(t->ids, t->ids + t->head, t->count * sizeof *t->ids);
-        t->head = 0;
-    }
-}
-
 size_t tail_row_count(const struct view *v)
 {
     const struct tail *t = v->state;
-    return t->filter ? t->count : (size_t)store_count(hub_store(v->hub));
+    return t->filter.filter ? t->filter.count : (size_t)store_count(hub_store(v->hub));
 }
 
 uint64_t tail_row_id(const struct view *v, size_t row)
 {
     const struct tail *t = v->state;
-    return t->filter ? t->ids[t->head + row] : store_oldest(hub_store(v->hub)) + row;
+    return t->filter.filter ? matches_id(&t->filter, row) : store_oldest(hub_store(v->hub)) + row;
 }
 
 size_t tail_row_of(const struct view *v, uint64_t id)
@@ -102,84 +88,52 @@ uint64_t tail_neighbour(struct view *v, uint64_t id, int step)
 
 /* ---- filtering and finding, in slices ---- */
 
-/* The clock is looked at after so many messages or bytes, whichever comes first: a slice is late by one message at most. */
-struct slice {
-    int64_t deadline_ns;
-    unsigned messages;
-    size_t bytes;
-};
-
-static bool slice_over(struct slice *s, const struct message *m)
-{
-    s->bytes += m ? m->payload.len : 0;
-    if (++s->messages < 32 && s->bytes < 256 * 1024)
-        return false;
-    s->messages = 0;
-    s->bytes = 0;
-    return clock_mono_ns() >= s->deadline_ns;
-}
-
-static void add_match(struct tail *t, uint64_t id)
-{
-    if (t->head + t->count == t->cap) {
-        size_t cap = t->cap ? t->cap * 2 : 1024;
-        uint64_t *ids = reallocarray(t->ids, cap, sizeof *ids);
-        if (!ids)
-            return;
-        t->ids = ids;
-        t->cap = cap;
-    }
-    t->ids[t->head + t->count++] = id;
-}
-
 static void set_filter(struct view *v, struct filter *filter, const char *text)
 {
     struct tail *t = v->state;
-    filter_free(&t->filter);
-    t->filter = *text ? filter : NULL;
-    if (!*text)
-        filter_free(&filter);
-    text_copy(t->filter_text, sizeof t->filter_text, text);
-    t->head = t->count = 0;
-    t->scanned = 0;
+    matches_set(&t->filter, filter, text);
+    matches_again(&t->find); /* it counts among the rows that are shown */
+}
+
+static bool is_shown(void *context, const struct matches *m, const struct message *message)
+{
+    (void)context;
+    return tail_is_gap(message) || filter_message(m->filter, message, clock_wall_ns());
+}
+
+static bool is_found(void *context, const struct matches *m, const struct message *message)
+{
+    const struct tail *t = context;
+    int64_t now = clock_wall_ns();
+    return !tail_is_gap(message) && filter_message(m->filter, message, now) &&
+           (!t->filter.filter || filter_message(t->filter.filter, message, now));
 }
 
 static bool filter_slice(struct view *v, int64_t deadline_ns)
 {
     struct tail *t = v->state;
-    const struct store *s = hub_store(v->hub);
-    uint64_t newest = store_newest(s);
-    int64_t now = clock_wall_ns();
-    if (!t->filter)
-        return false;
-    forget_evicted(t, s);
-    if (t->scanned + 1 < store_oldest(s))
-        t->scanned = store_oldest(s) - 1;
-    struct slice slice = {.deadline_ns = deadline_ns};
-    while (t->scanned < newest) {
-        const struct message *m = store_get(s, ++t->scanned);
-        if (m && (tail_is_gap(m) || filter_message(t->filter, m, now)))
-            add_match(t, t->scanned);
-        if (slice_over(&slice, m))
-            return t->scanned < newest;
-    }
-    return false;
+    return matches_slice(&t->filter, hub_store(v->hub), deadline_ns, is_shown, t);
 }
 
+static bool count_slice(struct view *v, int64_t deadline_ns)
+{
+    struct tail *t = v->state;
+    return matches_slice(&t->find, hub_store(v->hub), deadline_ns, is_found, t);
+}
+
+/* The jump goes its own way, from the cursor on: it need not wait for the count. */
 static bool find_slice(struct view *v, int64_t deadline_ns)
 {
     struct tail *t = v->state;
     const struct store *s = hub_store(v->hub);
-    int64_t now = clock_wall_ns();
     struct slice slice = {.deadline_ns = deadline_ns};
     while (t->finding) {
         const struct message *m = store_get(s, t->find_at);
         if (!m) {
             screen_say(v->screen, SEVERITY_INFO, "No match %s: `%s`", t->finding < 0 ? "above" : "below",
-                       filter_text(t->find));
+                       t->find.text);
             t->finding = 0;
-        } else if (!tail_is_gap(m) && filter_message(t->find, m, now) &&
-                   (!t->filter || filter_message(t->filter, m, now))) {
+        } else if (is_found(t, &t->find, m)) {
             pause_at(v, tail_row_of(v, t->find_at));
             t->finding = 0;
         }
@@ -193,13 +147,14 @@ static bool find_slice(struct view *v, int64_t deadline_ns)
 static bool tail_work(struct view *v, int64_t deadline_ns)
 {
     bool more = filter_slice(v, deadline_ns);
-    return find_slice(v, deadline_ns) || more;
+    more |= find_slice(v, deadline_ns);
+    return count_slice(v, deadline_ns) || more;
 }
 
 static void find_from_cursor(struct view *v, int step)
 {
     struct tail *t = v->state;
-    if (!t->find) {
+    if (!t->find.filter) {
         screen_say(v->screen, SEVERITY_INFO, "Nothing to find yet: / asks what");
         return;
     }
@@ -228,9 +183,36 @@ static void count_note(const struct view *v, struct prompt_note *note)
     const struct store *s = hub_store(v->hub);
     text_count(hits, sizeof hits, tail_row_count(v));
     text_count(all, sizeof all, store_count(s));
-    bool busy = t->filter && t->scanned < store_newest(s);
     snprintf(note->text, sizeof note->text, "%s of %s%s   filtered here   Enter keeps it, Esc goes back",
-             hits, all, busy ? ", still looking" : "");
+             hits, all, matches_busy(&t->filter, s) ? ", still looking" : "");
+}
+
+static void find_note(const struct view *v, struct prompt_note *note)
+{
+    const struct tail *t = v->state;
+    char hits[32], all[32];
+    text_count(hits, sizeof hits, t->find.count);
+    text_count(all, sizeof all, tail_row_count(v));
+    snprintf(note->text, sizeof note->text,
+             "%s of %s rows match%s   Enter goes to the next above, Esc forgets it", hits, all,
+             matches_busy(&t->find, hub_store(v->hub)) ? ", still looking" : "");
+}
+
+static void find_typed(struct view *v, const char *text, struct prompt_note *note)
+{
+    struct tail *t = v->state;
+    bool same = t->find.filter && !strcmp(text, t->find.text);
+    struct filter *f = same ? NULL : compile(v, text, note);
+    if (!same && (!f || prompt_half_typed(text))) {
+        filter_free(&f);
+        return;
+    }
+    if (!same) {
+        matches_set(&t->find, f, text);
+        count_slice(v, clock_mono_ns() + 2 * NS_PER_MS);
+    }
+    if (*text)
+        find_note(v, note);
 }
 
 /* While the line is wrong or half typed the list shows what its good words find, never nothing. */
@@ -238,42 +220,49 @@ static void show_good_part(struct view *v, const char *text, size_t caret)
 {
     struct tail *t = v->state;
     struct prompt_note note = {.text = ""};
-    char good[sizeof t->filter_text];
+    char good[sizeof t->filter.text];
     prompt_good_part(text, caret, good, sizeof good);
-    struct filter *f = strcmp(good, t->filter_text) ? compile(v, good, &note) : NULL;
+    struct filter *f = strcmp(good, t->filter.text) ? compile(v, good, &note) : NULL;
     if (f) {
         set_filter(v, f, good);
         filter_slice(v, clock_mono_ns() + 2 * NS_PER_MS);
     }
 }
 
-static void tail_typed(struct view *v, enum prompt_kind kind, const char *text, struct prompt_note *note)
+static void filter_typed(struct view *v, const char *text, struct prompt_note *note)
 {
     struct tail *t = v->state;
-    if (kind == PROMPT_FILTER && !strcmp(text, t->filter_text)) {
+    if (!strcmp(text, t->filter.text)) {
         count_note(v, note);
         return;
     }
     struct filter *f = compile(v, text, note);
-    bool half = f && kind == PROMPT_FILTER && prompt_half_typed(text);
+    bool half = f && prompt_half_typed(text);
     if (half)
         snprintf(note->text, sizeof note->text, "half typed: `%s` wants something behind it", text);
-    if (kind == PROMPT_FILTER && (half || !f)) {
+    if (half || !f) {
+        filter_free(&f);
         show_good_part(v, text, half ? strlen(text) : note->caret);
-    } else if (f && kind == PROMPT_FILTER) {
-        set_filter(v, f, text);
-        filter_slice(v, clock_mono_ns() + 2 * NS_PER_MS);
-        count_note(v, note);
         return;
     }
-    filter_free(&f);
+    set_filter(v, f, text);
+    filter_slice(v, clock_mono_ns() + 2 * NS_PER_MS);
+    count_note(v, note);
+}
+
+static void tail_typed(struct view *v, enum prompt_kind kind, const char *text, struct prompt_note *note)
+{
+    if (kind == PROMPT_FILTER)
+        filter_typed(v, text, note);
+    else if (kind == PROMPT_FIND)
+        find_typed(v, text, note);
 }
 
 static void restore_filter(struct view *v)
 {
     struct tail *t = v->state;
     struct prompt_note note = {.text = ""};
-    if (!strcmp(t->kept_text, t->filter_text))
+    if (!strcmp(t->kept_text, t->filter.text))
         return;
     struct filter *f = compile(v, t->kept_text, &note);
     if (f)
@@ -289,10 +278,10 @@ static void tail_entered(struct view *v, enum prompt_kind kind, const char *text
     } else if (kind == PROMPT_FILTER) {
         text_copy(t->kept_text, sizeof t->kept_text, text);
         restore_filter(v); /* as it stands, half typed or not */
-    } else if (kind == PROMPT_FIND && text && *text) {
-        filter_free(&t->find);
-        t->find = compile(v, text, &note);
-        if (t->find)
+    } else if (kind == PROMPT_FIND) {
+        struct filter *f = text && *text ? compile(v, text, &note) : NULL;
+        matches_set(&t->find, f, f ? text : "");
+        if (f)
             find_from_cursor(v, -1);
     }
 }
@@ -318,8 +307,8 @@ static void inspect(struct view *v)
 static void open_filter(struct view *v)
 {
     struct tail *t = v->state;
-    text_copy(t->kept_text, sizeof t->kept_text, t->filter_text);
-    screen_prompt(v->screen, PROMPT_FILTER, t->filter_text);
+    text_copy(t->kept_text, sizeof t->kept_text, t->filter.text);
+    screen_prompt(v->screen, PROMPT_FILTER, t->filter.text);
 }
 
 static bool move(struct view *v, enum action action)
@@ -359,10 +348,13 @@ static enum action tail_action(struct view *v, enum action action)
             return action;
         t->finding = 0;
         break;
-    case ACTION_BACK:
-        if (!t->filter)
+    case ACTION_BACK: /* one thing after the other */
+        if (t->find.filter)
+            matches_set(&t->find, NULL, "");
+        else if (t->filter.filter)
+            set_filter(v, NULL, "");
+        else
             return action;
-        set_filter(v, NULL, "");
         break;
     default: return move(v, action) ? ACTION_NONE : action;
     }
@@ -379,6 +371,7 @@ static void renew(struct view *v)
         return;
     t->serial = serial;
     follow(t);
+    matches_set(&t->find, NULL, "");
     set_filter(v, NULL, "");
 }
 
@@ -404,9 +397,8 @@ static void tail_crumb(const struct view *v, char *into, size_t size)
 static void tail_close(struct view *v)
 {
     struct tail *t = v->state;
-    filter_free(&t->filter);
-    filter_free(&t->find);
-    free(t->ids);
+    matches_free(&t->filter);
+    matches_free(&t->find);
 }
 
 extern const struct view_ops tail_view;

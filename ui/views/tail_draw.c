@@ -55,7 +55,10 @@ static void draw_message(struct view *v, struct frame *f, struct rect r, const s
     columns_fit(columns, T_COLUMNS, r.x, r.w, slots);
 #define PUT(column, role, value) column_put(f->canvas, r.y, &columns[column], &slots[column], role, value)
     PUT(T_FLAG, ROLE_WARN, flag_text(m));
-    PUT(T_TIME, t->find && filter_message(t->find, m, f->now_ns) ? ROLE_MATCH : ROLE_MUTED,
+    bool found = t->find.filter && filter_message(t->find.filter, m, f->now_ns);
+    if (found)
+        canvas_text(f->canvas, r.x - 1, r.y, 1, ROLE_MATCH, "•");
+    PUT(T_TIME, found ? ROLE_MATCH : ROLE_MUTED,
         clock_hms(m->time_ns == TIME_NONE ? m->received_ns : m->time_ns, text, sizeof text, 3));
     bool several = several_endpoints(hub_tail(v->hub));
     snprintf(text, sizeof text, "%s%s%s", several ? m->origin->endpoint : "", several ? "/" : "",
@@ -85,9 +88,9 @@ static void draw_empty(struct view *v, struct frame *f, struct rect r, const str
 {
     const struct tail *t = v->state;
     char text[480];
-    if (t->filter && store_count(hub_store(v->hub))) {
+    if (t->filter.filter && store_count(hub_store(v->hub))) {
         canvas_printf(f->canvas, r.x, r.y, r.w, ROLE_MUTED,
-                      "Nothing that is held matches `%s`. Esc clears the filter.", t->filter_text);
+                      "Nothing that is held matches `%s`. Esc clears the filter.", t->filter.text);
         return;
     }
     for (size_t i = 0; i < h->channel_count && r.h > 0; i++) {
@@ -167,7 +170,7 @@ static enum role mode_of(const struct view *v, const struct hub_tail *h, char *i
     const struct tail *t = v->state;
     uint64_t newest = store_newest(hub_store(v->hub));
     char count[32];
-    if (t->paused && newest > t->paused_at && !t->filter) {
+    if (t->paused && newest > t->paused_at && !t->filter.filter) {
         snprintf(into, size, "PAUSED +%s new", text_count(count, sizeof count, newest - t->paused_at));
     } else if (t->paused) {
         size_t rows = tail_row_count(v), seen = rows ? tail_row_of(v, t->paused_at + 1) : 0;
@@ -191,6 +194,22 @@ static int segment(struct frame *f, int x, int y, enum role role, const char *te
     return x + used + 3;
 }
 
+/* "match 3 of 41", or only how many where the cursor is on none. */
+static void find_text(const struct view *v, char *into, size_t size)
+{
+    const struct tail *t = v->state;
+    uint64_t on = tail_row_count(v) ? tail_row_id(v, tail_cursor(v)) : 0;
+    size_t at = matches_at(&t->find, on);
+    bool here = at < t->find.count && matches_id(&t->find, at) == on;
+    const char *more = matches_busy(&t->find, hub_store(v->hub)) ? "+" : "";
+    char nth[32], all[32];
+    text_count(all, sizeof all, t->find.count);
+    if (here)
+        snprintf(into, size, "match %s of %s%s", text_count(nth, sizeof nth, at + 1), all, more);
+    else
+        snprintf(into, size, "%s%s match%s", all, more, t->find.count == 1 ? "es" : "");
+}
+
 /* What came, what is held (rows of lost connections counted), how much of that is hidden, what was lost on the way. */
 static void draw_status(struct view *v, struct frame *f, int y, const struct hub_tail *h)
 {
@@ -200,6 +219,10 @@ static void draw_status(struct view *v, struct frame *f, int y, const struct hub
     uint64_t held = store_count(s);
     enum role role = mode_of(v, h, mode, sizeof mode);
     int x = segment(f, 1, y, role, mode);
+    if (t->find.filter) {
+        find_text(v, text, sizeof text);
+        x = segment(f, x, y, ROLE_MATCH, text);
+    }
     snprintf(text, sizeof text, "dropped %s", text_count(a, sizeof a, h->dropped));
     if (h->dropped) /* a loss has its place before everything else */
         x = segment(f, x, y, ROLE_CRIT, text);
@@ -210,8 +233,9 @@ static void draw_status(struct view *v, struct frame *f, int y, const struct hub
     x = segment(f, x, y, ROLE_TEXT, text);
     snprintf(text, sizeof text, "rows %s", text_count(a, sizeof a, held));
     x = segment(f, x, y, ROLE_TEXT, text);
-    snprintf(text, sizeof text, "not shown %s", text_count(a, sizeof a, t->filter ? held - t->count : 0));
-    x = segment(f, x, y, t->filter ? ROLE_WARN : ROLE_TEXT, text);
+    snprintf(text, sizeof text, "not shown %s",
+             text_count(a, sizeof a, t->filter.filter ? held - t->filter.count : 0));
+    x = segment(f, x, y, t->filter.filter ? ROLE_WARN : ROLE_TEXT, text);
     if (!h->dropped)
         segment(f, x, y, ROLE_TEXT, "dropped 0");
 }
@@ -264,7 +288,7 @@ static void draw_boxed(struct view *v, struct frame *f, struct rect r, const str
     tail_title(h, name, sizeof name);
     mode_of(v, h, mode, sizeof mode);
     snprintf(title, sizeof title, "Tail  %s", name);
-    snprintf(right, sizeof right, "%s   filter %s", mode, t->filter ? t->filter_text : "none");
+    snprintf(right, sizeof right, "%s   filter %s", mode, t->filter.filter ? t->filter.text : "none");
     canvas_box(f->canvas, box, ROLE_BORDER, title, right);
 }
 
@@ -283,8 +307,8 @@ void tail_draw(struct view *v, struct frame *f, struct rect r)
         draw_boxed(v, f, body, h);
     } else {
         int x = 1;
-        if (t->filter)
-            x += canvas_printf(f->canvas, x, r.y, r.w - 23, ROLE_WARN, "filter %s", t->filter_text) + 2;
+        if (t->filter.filter)
+            x += canvas_printf(f->canvas, x, r.y, r.w - 23, ROLE_WARN, "filter %s", t->filter.text) + 2;
         draw_rate(f, r.w - 21, r.y, 20, h);
         draw_remark(f, x, r.y, r.w - 22 - x, h);
         draw_rows(v, f, (struct rect){body.x, body.y + 1, body.w, body.h - 1}, h);

@@ -2,22 +2,20 @@
 #ifndef SIGNALBOX_UI_VIEWS_TAIL_ROWS_H
 #define SIGNALBOX_UI_VIEWS_TAIL_ROWS_H
 
+#include "ui/matches.h"
 #include "ui/view.h"
 
 struct tail {
     uint32_t serial; /* of the hub's tail that the ids belong to */
     bool paused;
-    uint64_t on, top_id;                     /* the cursor's message, the first one shown: paused only */
-    uint64_t paused_at;                      /* newest id when it was paused */
-    size_t height;                           /* rows, as last drawn */
-    struct filter *filter;                   /* NULL: none */
-    char filter_text[1024], kept_text[1024]; /* as applied; as it was before the line was opened */
-    uint64_t *ids;                           /* that match, ascending; from head on */
-    size_t head, count, cap;
-    uint64_t scanned; /* newest id that the filter has seen */
-    struct filter *find;
-    int finding;      /* direction of a search under way; 0 none */
-    uint64_t find_at; /* next id to look at */
+    uint64_t on, top_id;   /* the cursor's message, the first one shown: paused only */
+    uint64_t paused_at;    /* newest id when it was paused */
+    size_t height;         /* rows, as last drawn */
+    struct matches filter; /* the rows that are shown; none: all */
+    char kept_text[1024];  /* the filter as it was before the line was opened */
+    struct matches find;   /* among the rows that are shown */
+    int finding;           /* direction of a search under way; 0 none */
+    uint64_t find_at;      /* next id to look at */
 };
 
 /* A row that says that a connection was lost or restored; the hub makes it of a message from `signalbox`. */

@@ -317,7 +317,9 @@ static void tail_find(void **state)
     {
         open_tail(&s);
         fill_tail(&s, 60);
-        type(&s, "/p-1040\r");
+        type(&s, "/p-10");
+        golden(&s, "tail-finding");
+        type(&s, "40\r");
         golden(&s, "tail-found");
         type(&s, "n");
         golden(&s, "tail-not-found");
