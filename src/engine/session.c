@@ -274,6 +274,19 @@ static enum err watch_once(struct session *s, struct err_info *err)
     return e;
 }
 
+static enum err rest_until(struct session *s, int64_t deadline_ns, struct err_info *err)
+{
+    enum err e = ERR_OK;
+    if (!s->ops->rest)
+        wait_until(s, deadline_ns);
+    while (s->ops->rest && !e && !atomic_load(&s->cancelled) && !atomic_load(&s->refresh) &&
+           clock_mono_ns() < deadline_ns) {
+        e = s->ops->rest(&s->broker, clock_poll_ms(deadline_ns), err);
+        drain_wake(s);
+    }
+    return e;
+}
+
 static enum err run_watch(struct session *s, struct err_info *err)
 {
     enter(s, SESSION_UP, NULL);
@@ -281,9 +294,10 @@ static enum err run_watch(struct session *s, struct err_info *err)
         int64_t next = clock_mono_ns() + s->job.every_ns;
         atomic_store(&s->refresh, false);
         enum err e = watch_once(s, err);
+        if (!e)
+            e = rest_until(s, next, err);
         if (e)
             return e;
-        wait_until(s, next);
     }
     return err_set(err, ERR_CANCELLED, "cancelled");
 }

@@ -181,6 +181,10 @@ struct broker_ops {
     /* Health of the broker itself: alarms, offline partitions. Fills code and reason; health UP or DEGRADED on success. */
     enum err (*ping)(struct broker *b, struct sample *sample, struct err_info *err);
 
+    /* Between two questions: serves the connection for at most timeout_ms; returns early on wake_fd or interrupt. Anything but
+     * ERR_OK: the connection was lost. Optional: NULL where only the next question finds that out. */
+    enum err (*rest)(struct broker *b, int timeout_ms, struct err_info *err);
+
     /* Looks names up, without creating anything (ERR_NOTFOUND with the nearest name in err->next), and starts. Says in
      * err/notice what the read does. ERR_REFUSED where looking could lose messages (delivery limit near). */
     enum err (*read_open)(struct broker *b, const struct read_request *request, const struct read_sink *sink,

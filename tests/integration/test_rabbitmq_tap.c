@@ -411,6 +411,27 @@ static void a_cut_tap_comes_back(void **state)
     lab_chaos_stop(&chaos);
 }
 
+/* Between two listings, an hour apart, the connection breaks: that is seen at once. */
+static void a_cut_watch_is_noticed_while_it_rests(void **state)
+{
+    struct lab_chaos chaos;
+    (void)state;
+    assert_true(lab_chaos_start(&chaos, lab_need("SB_RABBIT")));
+    struct session_of_test *through = session_new(chaos.address);
+    struct seen seen = {.lock = PTHREAD_MUTEX_INITIALIZER};
+    const struct session_sink sink = {.context = &seen, .status = on_status, .notice = on_notice};
+    const struct job job = {.kind = JOB_WATCH, .reconnect = true, .every_ns = 3600 * NS_PER_S};
+    struct session *s = session_start(&rabbitmq_broker, &through->endpoint, &job, &sink, NULL);
+    assert_true(reaches(&seen, &seen.ups, 1));
+    assert_true(lab_chaos(&chaos, "cut"));
+    assert_true(reaches(&seen, &seen.backoffs, 1));
+    assert_true(reaches(&seen, &seen.ups, 2));
+    session_cancel(s);
+    assert_true(session_join(&s));
+    session_end(through);
+    lab_chaos_stop(&chaos);
+}
+
 /* The queue of a tap can be deleted by an administrator: the reading says so instead of waiting for ever. */
 static void a_deleted_tap_is_noticed(void **state)
 {
@@ -463,6 +484,7 @@ int main(void)
         cmocka_unit_test(cancelling_restores_tracing),
         cmocka_unit_test(a_killed_tap_leaves_nothing),
         cmocka_unit_test(a_cut_tap_comes_back),
+        cmocka_unit_test(a_cut_watch_is_noticed_while_it_rests),
         cmocka_unit_test(a_deleted_tap_is_noticed),
     };
     if (!lab_get("SB_RABBIT"))

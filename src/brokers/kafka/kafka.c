@@ -141,6 +141,15 @@ static void kafka_close(struct broker *b)
     s->event_fd = -1;
 }
 
+static enum err kafka_rest(struct broker *b, int timeout_ms, struct err_info *err)
+{
+    struct kafka_state *s = b->state;
+    kafka_wait(b, timeout_ms);
+    kafka_drain(s);
+    rd_kafka_poll(s->rk, 0);
+    return s->trouble.all_down_ns ? kafka_lost(b, err) : ERR_OK;
+}
+
 static void kafka_interrupt(struct broker *b)
 {
     struct kafka_state *s = b->state;
@@ -165,6 +174,7 @@ const struct broker_ops kafka_broker = {
     .list = kafka_list,
     .groups = kafka_groups,
     .ping = kafka_ping,
+    .rest = kafka_rest,
     .read_open = kafka_read_open,
     .read_step = kafka_read_step,
     .read_pause = kafka_read_pause,

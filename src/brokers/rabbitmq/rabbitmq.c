@@ -20,6 +20,12 @@ static void rabbit_close(struct broker *b)
         http_client_free(&r->http);
 }
 
+static enum err rabbit_rest(struct broker *b, int timeout_ms, struct err_info *err)
+{
+    rabbit_wait(b, timeout_ms);
+    return rabbit_serve(b, err);
+}
+
 static const char *const rabbit_schemes[] = {"rabbitmq", "rabbitmqs", NULL};
 
 const struct broker_ops rabbitmq_broker = {
@@ -35,6 +41,7 @@ const struct broker_ops rabbitmq_broker = {
     .interrupt = rabbit_interrupt,
     .list = rabbit_list,
     .ping = rabbit_ping,
+    .rest = rabbit_rest,
     .read_open = rabbit_read_open,
     .read_step = rabbit_read_step,
     .read_pause = rabbit_read_pause,
