@@ -8,7 +8,7 @@
 /* ---- row 0 ---- */
 
 struct counts {
-    unsigned total, up, slow, down, stale, waiting;
+    unsigned total, up, slow, warn, down, stale, waiting;
 };
 
 static void count(struct counts *n, const struct availability *a)
@@ -16,7 +16,7 @@ static void count(struct counts *n, const struct availability *a)
     n->total++;
     switch (a->state) {
     case HEALTH_UP: n->up++; break;
-    case HEALTH_DEGRADED: n->slow++; break;
+    case HEALTH_DEGRADED: a->slow ? n->slow++ : n->warn++; break;
     case HEALTH_DOWN: n->down++; break;
     case HEALTH_UNKNOWN: look_waits(a) ? n->waiting++ : n->stale++; break;
     }
@@ -72,6 +72,7 @@ void chrome_top(struct frame *f, const struct hub *hub, bool demo)
     x = put(f, x, ROLE_CHROME, n.total ? text : "nothing to watch");
     x = put_count(f, x, ROLE_OK, n.up, "up");
     x = put_count(f, x, ROLE_WARN, n.slow, "slow");
+    x = put_count(f, x, ROLE_WARN, n.warn, "warn");
     x = put_count(f, x, ROLE_CRIT, n.down, "DOWN");
     x = put_count(f, x, ROLE_STALE, n.stale, "stale");
     put_count(f, x, ROLE_MUTED, n.waiting, "waiting");

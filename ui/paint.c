@@ -20,7 +20,7 @@ struct look look_health(const struct availability *a)
 {
     switch (a->state) {
     case HEALTH_UP: return (struct look){"● UP", ROLE_OK};
-    case HEALTH_DEGRADED: return (struct look){"▲ SLOW", ROLE_WARN};
+    case HEALTH_DEGRADED: return (struct look){a->slow ? "▲ SLOW" : "▲ WARN", ROLE_WARN};
     case HEALTH_DOWN: return (struct look){"✖ DOWN", ROLE_CRIT};
     case HEALTH_UNKNOWN: break;
     }

@@ -85,6 +85,8 @@ static bool take_success(struct availability *a, const struct sample *s)
     enum health now = slow || s->health == HEALTH_DEGRADED ? HEALTH_DEGRADED : HEALTH_UP;
     char why[200];
     a->failures = 0;
+    if (now == HEALTH_DEGRADED)
+        a->slow = slow;
     histogram_add(a->latency, s->phases.total);
     if (now == a->state) {
         a->successes = 0;

@@ -257,12 +257,24 @@ static void log_change(const char *name, const struct availability *a)
               health_name(c->to), c->reason[0] ? ": " : "", c->reason);
 }
 
+static void take_status(struct hub_endpoint *e, const struct session_status *status)
+{
+    bool was_up = e->status.state == SESSION_UP;
+    e->status = *status;
+    if (status->state == SESSION_UP)
+        e->lost_since_ns = 0;
+    if (!was_up || status->state != SESSION_BACKOFF)
+        return;
+    e->lost_since_ns = status->since_ns;
+    text_copy(e->lost_why, sizeof e->lost_why, status->err.text);
+}
+
 static uint32_t use_endpoint(struct hub *h, struct hub_event *e)
 {
     struct hub_endpoint *endpoint = &h->endpoints[e->index];
     const char *name = endpoint->config->endpoint.name;
     switch (e->kind) {
-    case HUB_EVENT_STATUS: endpoint->status = e->status; break;
+    case HUB_EVENT_STATUS: take_status(endpoint, &e->status); break;
     case HUB_EVENT_LIST:
         take_list(endpoint, e->list);
         e->list = NULL;

@@ -32,6 +32,8 @@ struct hub_endpoint {
     struct channel_list *channels; /* newest listing, rates derived; NULL: none yet */
     int64_t depth, dead, lag;      /* sums over channels; COUNT_UNKNOWN */
     double in_rate, out_rate;      /* negative: unknown */
+    int64_t lost_since_ns;         /* wall clock: the connection was up and is not; 0: it is, or never was */
+    char lost_why[160];
 };
 
 struct hub_probe {
@@ -43,7 +45,7 @@ enum severity { SEVERITY_INFO, SEVERITY_WARN, SEVERITY_CRIT };
 
 struct hub_attention {
     enum severity severity;
-    const char *word;  /* "DOWN" "SLOW" "STALE" "DLQ" "LOST": static */
+    const char *word;  /* "DOWN" "SLOW" "WARN" "STALE" "DLQ" "LOST": static */
     const char *name;  /* endpoint, probe or channel */
     const char *where; /* kind and address */
     int64_t since_ns;  /* wall clock */

@@ -23,13 +23,25 @@ static void attend_health(struct hub *h, const struct availability *a, const cha
     if (a->state == HEALTH_DOWN)
         row = attention_row(h, SEVERITY_CRIT, "DOWN", name, a->since_ns);
     else if (a->state == HEALTH_DEGRADED)
-        row = attention_row(h, SEVERITY_WARN, "SLOW", name, a->since_ns);
+        row = attention_row(h, SEVERITY_WARN, a->slow ? "SLOW" : "WARN", name, a->since_ns);
     else if (a->state == HEALTH_UNKNOWN && a->change_count) /* it was known before */
         row = attention_row(h, SEVERITY_WARN, "STALE", name, a->since_ns);
     if (!row)
         return;
     row->where = where;
     text_copy(row->text, sizeof row->text, a->change_count ? a->changes[0].reason : a->last.reason);
+}
+
+/* Lost, and not down yet: that takes several failures, and where nothing answers each takes its time-out. */
+static void attend_connection(struct hub *h, const struct hub_endpoint *e)
+{
+    struct hub_attention *row = NULL;
+    if (e->lost_since_ns && e->health.state != HEALTH_DOWN)
+        row = attention_row(h, SEVERITY_WARN, "LOST", e->config->endpoint.name, e->lost_since_ns);
+    if (!row)
+        return;
+    row->where = e->config->endpoint.text;
+    snprintf(row->text, sizeof row->text, "%s; trying again", e->lost_why);
 }
 
 static void attend_dead_letters(struct hub *h, const struct hub_endpoint *e)
@@ -63,6 +75,7 @@ void hub_attend(struct hub *h)
     for (size_t i = 0; i < h->endpoint_count; i++) {
         const struct hub_endpoint *e = &h->endpoints[i];
         attend_health(h, &e->health, e->config->endpoint.name, e->config->endpoint.text);
+        attend_connection(h, e);
         attend_dead_letters(h, e);
     }
     for (size_t i = 0; i < h->probe_count; i++)

@@ -21,7 +21,8 @@ struct health_change {
 /* Availability of one target, pure bookkeeping: feed samples, ask for the state. One thread at a time. */
 struct availability {
     enum health state;
-    int64_t since_ns;             /* wall clock */
+    bool slow;        /* degraded by its latency; else by what the sample says (an alarm, a certificate) */
+    int64_t since_ns; /* wall clock */
     unsigned failures, successes; /* in a row */
     uint64_t runs, failed;
     struct sample last;                           /* newest sample; time_ns TIME_NONE: none yet */

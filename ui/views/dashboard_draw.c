@@ -80,8 +80,8 @@ static const struct column broker_columns[B_COLUMNS] = {
 static struct look broker_look(const struct hub_endpoint *e)
 {
     struct look look = look_health(&e->health);
-    bool trouble =
-        e->status.state == SESSION_BACKOFF || (e->status.state == SESSION_ENDED && e->status.err.code);
+    bool trouble = e->lost_since_ns || e->status.state == SESSION_BACKOFF ||
+                   (e->status.state == SESSION_ENDED && e->status.err.code);
     if (trouble && e->health.state != HEALTH_DOWN)
         return (struct look){"▲ RETRY", ROLE_WARN};
     return look;

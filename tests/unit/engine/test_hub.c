@@ -221,6 +221,78 @@ static void dead_letters_age_from_the_first_look(void **state)
     assert_int_equal(since, first);
 }
 
+/* ---- a connection that breaks between two listings ---- */
+
+static atomic_bool cut;
+static struct broker_ops breaking; /* the memory broker behind a line that can be cut */
+
+static enum err breaking_open(struct broker *b, struct err_info *err)
+{
+    return atomic_load(&cut) ? err_set(err, ERR_UNREACHABLE, "connection refused")
+                             : memory_broker.open(b, err);
+}
+
+static enum err breaking_rest(struct broker *b, int timeout_ms, struct err_info *err)
+{
+    struct pollfd p = {.fd = b->wake_fd, .events = POLLIN};
+    poll(&p, 1, timeout_ms < 5 ? timeout_ms : 5);
+    return atomic_load(&cut) ? err_set(err, ERR_CLOSED, "the peer hung up") : ERR_OK;
+}
+
+static bool lost(void)
+{
+    const struct hub_attention *row;
+    size_t n = hub_attention(hub, &row);
+    return n == 1 && !strcmp(row->word, "LOST") && !strcmp(row->text, "the peer hung up; trying again");
+}
+
+static bool down(void)
+{
+    const struct hub_attention *row;
+    size_t n = hub_attention(hub, &row);
+    return n == 1 && !strcmp(row->word, "DOWN");
+}
+
+static bool well(void)
+{
+    const struct hub_attention *row;
+    return hub_attention(hub, &row) == 0 && hub_endpoint(hub, 0)->health.state == HEALTH_UP;
+}
+
+static bool refreshed_until_down(void)
+{
+    hub_refresh(hub); /* does not wait for the back-off */
+    return down();
+}
+
+static bool refreshed_until_well(void)
+{
+    hub_refresh(hub);
+    return well();
+}
+
+static void a_lost_connection_needs_attention_before_it_is_down(void **state)
+{
+    (void)state;
+    struct err_info err = {0};
+    hub_stop(&hub);
+    breaking = memory_broker;
+    breaking.open = breaking_open;
+    breaking.rest = breaking_rest;
+    config.leaving = false;
+    config.endpoints[0].broker = &breaking;
+    hub = hub_new(&config, &rows, &err);
+    hub_start(hub);
+    assert_true(pump_until(listed));
+    assert_true(well());
+    atomic_store(&cut, true);
+    assert_true(pump_until(lost));
+    assert_true(pump_until(refreshed_until_down));
+    atomic_store(&cut, false);
+    assert_true(pump_until(refreshed_until_well));
+    config.endpoints[0].broker = &memory_broker;
+}
+
 static void a_missing_channel_is_said_and_the_rest_lives(void **state)
 {
     (void)state;
@@ -252,6 +324,7 @@ int main(void)
         TEST(a_tail_fills_the_store_and_another_replaces_it),
         TEST(credit_loses_nothing),
         TEST(dead_letters_age_from_the_first_look),
+        TEST(a_lost_connection_needs_attention_before_it_is_down),
         TEST(a_missing_channel_is_said_and_the_rest_lives),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
