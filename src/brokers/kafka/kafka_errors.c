@@ -123,6 +123,25 @@ enum err kafka_fail(const struct broker *b, rd_kafka_resp_err_t e, const char *w
     return describe(b, kafka_err(e), what, rd_kafka_err2str(e), err);
 }
 
+/* "[ssl://]HOST:PORT/ID: Connect to ipv4#HOST:PORT failed: WHY (after 3ms in state CONNECT, ...)" becomes "WHY (HOST:PORT)": on a
+ * row of a list the reason must come first. */
+static void plain_words(const char *reason, char *into, size_t size)
+{
+    const char *scheme = strstr(reason, "://"), *colon = strstr(reason, ": ");
+    const char *host = scheme && (!colon || scheme < colon) ? scheme + 3 : reason;
+    const char *slash = colon ? memchr(host, '/', (size_t)(colon - host)) : NULL;
+    const char *why = slash ? colon + 2 : reason, *failed = strstr(why, " failed: ");
+    if (text_starts(why, "Connect to ") && failed)
+        why = failed + strlen(" failed: ");
+    const char *state = strstr(why, " (after ");
+    int len = (int)(state ? (size_t)(state - why) : strlen(why));
+    bool fits = slash && slash > host && (size_t)len + (size_t)(slash - host) + 4 <= size;
+    if (fits) /* half an address would mislead */
+        snprintf(into, size, "%.*s (%.*s)", len, why, (int)(slash - host), host);
+    else
+        snprintf(into, size, "%.*s", len, why);
+}
+
 void kafka_trouble_note(struct kafka_trouble *t, rd_kafka_resp_err_t e, const char *reason)
 {
     if (e == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
@@ -138,10 +157,7 @@ void kafka_trouble_note(struct kafka_trouble *t, rd_kafka_resp_err_t e, const ch
         return;
     t->code = code;
     t->decisive = decisive;
-    text_copy(t->text, sizeof t->text, reason);
-    char *tail = strstr(t->text, " (after "); /* "in state CONNECT, 1 identical error(s) suppressed)" */
-    if (tail)
-        *tail = '\0';
+    plain_words(reason, t->text, sizeof t->text);
 }
 
 /* The library guesses at wrong security settings when a connection breaks; one that was up knows better. */

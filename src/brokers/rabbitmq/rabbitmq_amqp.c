@@ -139,6 +139,19 @@ static bool wants_tls(const struct endpoint *e)
 
 /* rabbitmq-c 0.11 has no default verify paths of its own, and its check of the name is its own too: both are OpenSSL's
  * business, reached through the context. */
+/* For TLS the library dials, and says no more than that it failed: our dialer finds out why. */
+static enum err why_unreachable(struct broker *b, const char *host, int port, int status,
+                                struct err_info *err)
+{
+    int fd = dial_tcp(host, port, b->deadline_ns, b->wake_fd, NULL, err);
+    if (fd < 0)
+        return err->code;
+    close(fd);
+    err_set(err, ERR_UNREACHABLE, "%s", amqp_error_string2(status));
+    err_where(err, "%s:%d", host, port);
+    return ERR_UNREACHABLE;
+}
+
 static enum err open_tls(struct broker *b, const char *host, int port, struct err_info *err)
 {
     struct rabbit *r = b->state;
@@ -164,11 +177,8 @@ static enum err open_tls(struct broker *b, const char *host, int port, struct er
     amqp_ssl_socket_set_verify_hostname(socket, 0); /* done above, alternative names and addresses included */
     struct timeval timeout = time_left(b);
     int status = amqp_socket_open_noblock(socket, host, port, &timeout);
-    if (status == AMQP_STATUS_SOCKET_ERROR || status == AMQP_STATUS_TCP_ERROR) {
-        err_set(err, ERR_UNREACHABLE, "%s", amqp_error_string2(status));
-        err_where(err, "%s:%d", host, port);
-        return ERR_UNREACHABLE;
-    }
+    if (status == AMQP_STATUS_SOCKET_ERROR || status == AMQP_STATUS_TCP_ERROR)
+        return why_unreachable(b, host, port, status, err);
     r->fd = amqp_socket_get_sockfd(socket);
     return status == AMQP_STATUS_TIMEOUT ? err_set(err, ERR_TIMEOUT, "no TLS answer in time")
                                          : rabbit_status(b, status, err);
