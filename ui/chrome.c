@@ -108,16 +108,16 @@ static int hint_cells(const struct key_row *row)
            1;
 }
 
-static int hint_put(struct frame *f, int x, const struct key_row *row)
+static int hint_put(struct frame *f, int x, const struct key_row *row, const char *label)
 {
     char key[16];
     int y = f->canvas->h - 1;
     x += canvas_text(f->canvas, x, y, 12, ROLE_KEY, keymap_first(row, key, sizeof key)) + 1;
-    return x + canvas_text(f->canvas, x, y, 20, ROLE_KEY_TEXT, row->label) + 2;
+    return x + canvas_text(f->canvas, x, y, 20, ROLE_KEY_TEXT, label) + 2;
 }
 
 /* Help and quit always have their place; the others come in the table's order, as many as fit whole. */
-void chrome_hints(struct frame *f, enum key_context context)
+void chrome_hints(struct frame *f, enum key_context context, bool back)
 {
     const struct key_row *help = keymap_row(ACTION_HELP), *quit = keymap_row(ACTION_QUIT);
     size_t count;
@@ -128,7 +128,7 @@ void chrome_hints(struct frame *f, enum key_context context)
         if (row == help || row == quit || !row->label || !keymap_applies(row, context))
             continue;
         if (x + hint_cells(row) + 2 <= end)
-            x = hint_put(f, x, row);
+            x = hint_put(f, x, row, row->label);
     }
-    hint_put(f, hint_put(f, x, help), quit);
+    hint_put(f, hint_put(f, x, help, help->label), quit, back ? "back" : quit->label);
 }
