@@ -241,7 +241,7 @@ void screen_browse(struct screen *s, const struct address *address)
     const struct channel *c = listed(s, address);
     if (c && c->why_not[CAN_BROWSE]) {
         screen_say(s, SEVERITY_WARN, "%s: %s", c->name, c->why_not[CAN_BROWSE]);
-    } else if (c && c->browse_effect == EFFECT_NONE) {
+    } else if (c ? c->browse_effect == EFFECT_NONE : address->endpoint->broker->browse_is_free) {
         browse_now(s, address);
     } else if (c && c->browse_effect == EFFECT_CONSUMES) {
         screen_say(s, SEVERITY_WARN,

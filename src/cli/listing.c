@@ -136,6 +136,11 @@ void listing_get(const struct cli *c, const struct config_endpoint *e, const cha
 int listing_announce_effect(const struct cli *c, const struct address *address)
 {
     struct listing l;
+    if (address->endpoint->broker->browse_is_free) {
+        cli_notice(c, "%s/%s: looking has no effect (NONE)", address->endpoint->endpoint.name,
+                   address->channel.name);
+        return 0;
+    }
     listing_get(c, address->endpoint, address->channel.name, READ_INTERNAL, false, &l);
     const struct channel *channel =
         l.list ? channel_list_find(l.list, address->channel.name, address->channel.kind) : NULL;

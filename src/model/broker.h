@@ -163,6 +163,8 @@ struct broker_ops {
     size_t max_channels;  /* that one read session can take */
     unsigned carries;     /* enum carry */
     bool path_is_channel; /* the URL's path is CHANNEL; false: VHOST/CHANNEL */
+    bool
+        browse_is_free; /* looking at any channel leaves no trace; false: each channel's browse_effect says */
 
     /* Connects and authenticates. Blocks up to deadline_ns; errors: UNREACHABLE, TIMEOUT, TLS, AUTH, DENIED, PROTOCOL,
      * CONFIG (an option the library refuses, named), CANCELLED. */

@@ -168,6 +168,7 @@ const struct broker_ops kafka_broker = {
     .max_channels = 64,
     .carries = CARRY_KEY | CARRY_NULL,
     .path_is_channel = true,
+    .browse_is_free = true,
     .open = kafka_open,
     .close = kafka_close,
     .interrupt = kafka_interrupt,
