@@ -183,7 +183,7 @@ static void draw_pane(struct view *v, struct frame *f, struct rect r, enum pane 
     case PANE_TREE:
         draw_tree(i, f, (struct rect){r.x + 1, r.y + 1, r.w - 2, r.h - 2});
         snprintf(title, sizeof title, "Tree  %s", i->decoded.choice.decoder->name);
-        snprintf(size, sizeof size, r.w >= 44 ? "%s at byte %u" : "%s at %u",
+        snprintf(size, sizeof size, r.w >= (i->decoded.tree.limited ? 44 : 38) ? "%s at byte %u" : "%s at %u",
                  i->decoded.tree.limited ? "▲ cut" : "✖", i->decoded.tree.error_at);
         box(v, f, r, pane, title,
             i->decoded.tree.complete || i->job || !i->message->payload.data ? "v decoder" : size);
