@@ -26,7 +26,7 @@ struct kafka_state {
     const char *source; /* the endpoint's name, for the log; any thread */
     bool mock;
     bool scram;
-    int event_fd; /* written by the library when a queue of ours gets something, and by interrupt */
+    atomic_int event_fd; /* written by the library when a queue of ours gets something, and by interrupt */
     rd_kafka_t *rk;
     bool committed; /* what rk reads, and what it calls a partition's end */
     rd_kafka_queue_t *events;

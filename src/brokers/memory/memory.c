@@ -21,7 +21,8 @@ struct cursor {
 };
 
 struct memory_state {
-    int event_fd, listener;
+    atomic_int event_fd; /* interrupt may come while it is made */
+    int listener;
     /* reading */
     struct read_sink sink;
     struct cursor cursors[MOST_READ_CHANNELS];
