@@ -1,11 +1,10 @@
-#include "ui/command.h"
+#include "ui/command_read.h"
 
 #include "base/text.h"
+#include "ui/command.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-enum { ADDRESSES_MOST = 64 };
 
 /* ---- what they do ---- */
 
@@ -24,46 +23,40 @@ static bool parse_address(struct screen *s, const char *text, struct address *ad
 
 static void run_tail(struct screen *s, char *arguments)
 {
-    struct address addresses[ADDRESSES_MOST];
-    size_t count = 0;
-    for (char *word; (word = strsep(&arguments, " "));) {
-        if (!*word)
-            continue;
-        if (count == ADDRESSES_MOST) {
-            screen_say(s, SEVERITY_WARN, "at most %d channels at once", ADDRESSES_MOST);
+    struct command_read read;
+    struct address addresses[COMMAND_MOST_WORDS];
+    if (!command_read(s, READ_TAP, arguments, &read))
+        return;
+    for (size_t i = 0; i < read.word_count; i++)
+        if (!parse_address(s, read.words[i], &addresses[i]))
             return;
-        }
-        if (!parse_address(s, word, &addresses[count++]))
-            return;
-    }
-    if (count)
-        screen_tail(s, addresses, count);
+    if (read.word_count)
+        screen_tail(s, addresses, read.word_count, &read.how);
     else
         screen_say(s, SEVERITY_WARN, "tail what? :tail ENDPOINT/CHANNEL...");
 }
 
 static void run_browse(struct screen *s, char *arguments)
 {
+    struct command_read read;
     struct address address;
-    if (!*arguments)
-        screen_say(s, SEVERITY_WARN, "browse what? :browse ENDPOINT/CHANNEL");
-    else if (parse_address(s, arguments, &address))
-        screen_browse(s, &address);
+    if (!command_read(s, READ_BROWSE, arguments, &read))
+        return;
+    if (read.word_count != 1)
+        screen_say(s, SEVERITY_WARN, "browse %s? :browse ENDPOINT/CHANNEL",
+                   read.word_count ? "which one" : "what");
+    else if (parse_address(s, read.words[0], &address))
+        screen_browse(s, &address, &read.how);
 }
 
 static void run_filter(struct screen *s, char *arguments)
 {
-    struct prompt_note note = {.text = ""};
     if (!hub_tail(screen_hub(s))) {
         screen_say(s, SEVERITY_WARN, "No tail is open: there is nothing to filter");
         return;
     }
     screen_show(s, VIEW_TAIL, NULL);
-    struct view *v = screen_top(s);
-    v->ops->typed(v, PROMPT_FILTER, arguments, &note);
-    v->ops->entered(v, PROMPT_FILTER, note.fault ? NULL : arguments);
-    if (note.fault)
-        screen_say(s, SEVERITY_WARN, "%s", note.text);
+    screen_filter(s, arguments);
 }
 
 static void run_refresh(struct screen *s, char *arguments)
@@ -107,14 +100,14 @@ static void run_quit(struct screen *s, char *arguments)
 /* ---- the table ---- */
 
 static const struct command_row rows[] = {
-#define X(name, arguments, help, run) {name, arguments, help, run},
+#define X(name, arguments, flags, help, run) {name, arguments, flags, help, run},
 #include "ui/command.def"
 #undef X
 };
 enum { ROWS = sizeof rows / sizeof *rows };
 
 static const char *const names[ROWS + 1] = {
-#define X(name, arguments, help, run) name,
+#define X(name, arguments, flags, help, run) name,
 #include "ui/command.def"
 #undef X
 };
@@ -189,6 +182,8 @@ void command_note(const char *line, struct prompt_note *note)
     size_t matches, used = 0;
     split(line, name, sizeof name);
     const struct command_row *row = *name ? find(name, &matches) : NULL;
+    if (row && row->flags && command_read_note(row->flags, line, note))
+        return;
     if (row) {
         snprintf(note->text, sizeof note->text, "%s %s: %s", row->name, row->arguments, row->help);
         return;

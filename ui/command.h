@@ -2,10 +2,13 @@
 #ifndef SIGNALBOX_UI_COMMAND_H
 #define SIGNALBOX_UI_COMMAND_H
 
+#include "engine/flags.h"
 #include "ui/screen.h"
 
 struct command_row {
-    const char *name, *arguments, *help;
+    const char *name, *arguments;
+    uint64_t flags; /* F() bits of those that it takes */
+    const char *help;
     void (*run)(struct screen *s, char *arguments); /* the rest of the line, which it may cut up */
 };
 

@@ -240,7 +240,7 @@ static void first_frame(struct console *c, const struct console_options *options
     term_ask(c->term);
     hub_start(c->hub);
     if (options->address_count)
-        screen_tail(c->screen, options->addresses, options->address_count);
+        screen_tail(c->screen, options->addresses, options->address_count, NULL);
     if (term_notice(c->term))
         screen_say(c->screen, SEVERITY_WARN, "%s", term_notice(c->term));
     c->dirty = true;

@@ -192,22 +192,44 @@ enum err screen_set_theme(struct screen *s, const char *name, struct err_info *e
 
 /* ---- opening channels ---- */
 
-void screen_tail(struct screen *s, const struct address *addresses, size_t count)
+void screen_read_init(struct screen_read *how, enum read_mode mode)
 {
-    struct err_info err = {.code = ERR_OK};
-    if (hub_tail_open(s->hub, addresses, count, (struct start){.kind = START_DEFAULT}, 0, &err))
-        screen_say_err(s, &err);
-    else
-        screen_show(s, VIEW_TAIL, NULL);
+    how->read =
+        (struct hub_read){.mode = mode, .partition = -1, .limit = mode == READ_BROWSE ? BROWSE_LIMIT : -1};
+    how->where[0] = '\0';
 }
 
-static void browse_now(struct screen *s, const struct address *address)
+void screen_filter(struct screen *s, const char *expression)
+{
+    struct prompt_note note = {.text = ""};
+    struct view *v = screen_view(s, VIEW_TAIL);
+    if (!v)
+        return;
+    v->ops->typed(v, PROMPT_FILTER, expression, &note);
+    v->ops->entered(v, PROMPT_FILTER, note.fault ? NULL : expression);
+    if (note.fault)
+        screen_say(s, SEVERITY_WARN, "%s", note.text);
+}
+
+static void open_channels(struct screen *s, const struct address *addresses, size_t count,
+                          const struct screen_read *how)
 {
     struct err_info err = {.code = ERR_OK};
-    if (hub_browse_open(s->hub, address, BROWSE_LIMIT, &err))
+    if (hub_tail_open(s->hub, addresses, count, &how->read, &err)) {
         screen_say_err(s, &err);
-    else
-        screen_show(s, VIEW_TAIL, NULL);
+        return;
+    }
+    screen_show(s, VIEW_TAIL, NULL);
+    if (*how->where)
+        screen_filter(s, how->where);
+}
+
+void screen_tail(struct screen *s, const struct address *addresses, size_t count,
+                 const struct screen_read *how)
+{
+    struct screen_read plain;
+    screen_read_init(&plain, READ_TAP);
+    open_channels(s, addresses, count, how ? how : &plain);
 }
 
 static const struct channel *listed(struct screen *s, const struct address *a)
@@ -231,23 +253,27 @@ static void ask_to_browse(struct screen *s, const struct channel *c)
         s->confirm_text, sizeof s->confirm_text,
         "%s holds %s. Looking takes at most %s, hands all of them back, and %s them: `redelivered` stays "
         "set.%s",
-        s->confirm.channel.name, depth, text_count(limit, sizeof limit, BROWSE_LIMIT),
+        s->confirm.channel.name, depth, text_count(limit, sizeof limit, (uint64_t)s->confirm_how.read.limit),
         c ? "MARKS" : "may MARK (it is not listed yet)",
         quorum ? " It may count towards the delivery limit; near that it is refused." : "");
 }
 
-void screen_browse(struct screen *s, const struct address *address)
+void screen_browse(struct screen *s, const struct address *address, const struct screen_read *how)
 {
+    struct screen_read plain;
+    screen_read_init(&plain, READ_BROWSE);
+    how = how ? how : &plain;
     const struct channel *c = listed(s, address);
     if (c && c->why_not[CAN_BROWSE]) {
         screen_say(s, SEVERITY_WARN, "%s: %s", c->name, c->why_not[CAN_BROWSE]);
     } else if (c ? c->browse_effect == EFFECT_NONE : address->endpoint->broker->browse_is_free) {
-        browse_now(s, address);
+        open_channels(s, address, 1, how);
     } else if (c && c->browse_effect == EFFECT_CONSUMES) {
         screen_say(s, SEVERITY_WARN,
                    "%s: looking CONSUMES, it would take the messages away. Tail it instead.", c->name);
     } else {
         s->confirm = *address;
+        s->confirm_how = *how;
         ask_to_browse(s, c);
         prompt_open(&s->prompt, PROMPT_CONFIRM, "");
     }
@@ -286,7 +312,7 @@ static void confirm_key(struct screen *s, int key)
 {
     s->prompt.kind = PROMPT_NONE;
     if (key == 'y')
-        browse_now(s, &s->confirm);
+        open_channels(s, &s->confirm, 1, &s->confirm_how);
     else
         screen_say(s, SEVERITY_INFO, "%s was left alone", s->confirm.channel.name);
 }

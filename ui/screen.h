@@ -3,6 +3,7 @@
 #ifndef SIGNALBOX_UI_SCREEN_H
 #define SIGNALBOX_UI_SCREEN_H
 
+#include "ui/prompt.h"
 #include "ui/theme.h"
 #include "ui/view.h"
 
@@ -44,9 +45,20 @@ enum err screen_set_theme(struct screen *s, const char *name, struct err_info *e
 void screen_prompt(struct screen *s, enum prompt_kind kind, const char *text);
 struct hub *screen_hub(struct screen *s);
 
-/* Opens a tail of these, and its view. */
-void screen_tail(struct screen *s, const struct address *addresses, size_t count);
-/* Opens a browse and its view; where looking leaves a mark the operator is asked first, where it consumes it is refused. */
-void screen_browse(struct screen *s, const struct address *address);
+/* How channels are opened: the words behind `:tail` and `:browse`. */
+struct screen_read {
+    struct hub_read read;
+    char where[PROMPT_MAX]; /* the filter to begin with; "" none */
+};
+void screen_read_init(struct screen_read *how, enum read_mode mode);
+
+/* Opens a tail of these, and its view. how: NULL for all that flows from now on. */
+void screen_tail(struct screen *s, const struct address *addresses, size_t count,
+                 const struct screen_read *how);
+/* Opens a browse and its view; where looking leaves a mark the operator is asked first, where it consumes it is refused. how: NULL
+ * for the first messages that are stored. */
+void screen_browse(struct screen *s, const struct address *address, const struct screen_read *how);
+/* Filters the tail's view, as if the expression had been typed there; a faulty one is said. */
+void screen_filter(struct screen *s, const char *expression);
 
 #endif

@@ -2,7 +2,6 @@
 #ifndef SIGNALBOX_UI_SCREEN_INTERNAL_H
 #define SIGNALBOX_UI_SCREEN_INTERNAL_H
 
-#include "ui/prompt.h"
 #include "ui/screen.h"
 
 struct screen {
@@ -14,7 +13,8 @@ struct screen {
     size_t depth;
     struct prompt prompt;
     struct prompt_note note;
-    struct address confirm; /* what PROMPT_CONFIRM would browse */
+    struct address confirm; /* what PROMPT_CONFIRM would browse, and how */
+    struct screen_read confirm_how;
     char confirm_text[640];
     struct theme theme;
     struct {

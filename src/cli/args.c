@@ -5,34 +5,12 @@
 
 #include <stdio.h>
 
-const struct flag_row flag_rows[FLAGS] = {
-#define X(id, name, letter, kind, argument, text) {name, letter, FLAG_##kind, argument, text},
-#include "cli/flags.def"
-#undef X
-};
-
 struct parse {
     struct cli *cli;
     char **argv;
     int argc, at;
     size_t kept; /* arguments, moved to the front of argv */
 };
-
-static enum flag find_flag(const char *name, size_t len)
-{
-    for (int i = 0; i < FLAGS; i++)
-        if (strlen(flag_rows[i].name) == len && memcmp(flag_rows[i].name, name, len) == 0)
-            return (enum flag)i;
-    return FLAGS;
-}
-
-static enum flag find_letter(char letter)
-{
-    for (int i = 0; i < FLAGS; i++)
-        if (flag_rows[i].letter && flag_rows[i].letter == letter)
-            return (enum flag)i;
-    return FLAGS;
-}
 
 static int unknown_flag(struct parse *p, const char *word)
 {
@@ -55,15 +33,13 @@ static int take_value(struct parse *p, enum flag flag, const char *value)
 {
     struct flags *f = &p->cli->flags;
     const struct flag_row *row = &flag_rows[flag];
+    struct err_info err = {.code = ERR_OK};
     if (row->kind == FLAG_LIST) {
         if (f->list_count == MOST_LIST)
             return cli_usage("--%s more than %d times", row->name, MOST_LIST);
         f->list[f->list_count++] = value;
-    } else if (row->kind == FLAG_COUNT && (!text_int64(value, &f->number[flag]) || f->number[flag] < 0)) {
-        return cli_usage("--%s %s: write a number", row->name, value);
-    } else if (row->kind == FLAG_DURATION &&
-               (!text_duration(value, &f->number[flag]) || f->number[flag] < 0)) {
-        return cli_usage("--%s %s: write a duration: 250ms 5s 5m", row->name, value);
+    } else if (flag_number(flag, value, &f->number[flag], &err)) {
+        return cli_error(&err);
     }
     f->text[flag] = value;
     f->set |= UINT64_C(1) << flag;
@@ -90,14 +66,14 @@ static int take_long(struct parse *p, const char *word)
 {
     const char *equals = strchr(word, '=');
     size_t len = equals ? (size_t)(equals - word) : strlen(word);
-    return take_flag(p, find_flag(word + 2, len - 2), word, equals ? equals + 1 : NULL);
+    return take_flag(p, flag_named(word + 2, len - 2), word, equals ? equals + 1 : NULL);
 }
 
 /* -n 5 and -n5; several letters at once only where all but the last take no value. */
 static int take_short(struct parse *p, const char *word)
 {
     for (const char *c = word + 1; *c; c++) {
-        enum flag flag = find_letter(*c);
+        enum flag flag = flag_lettered(*c);
         bool value = flag != FLAGS && flag_rows[flag].kind != FLAG_ON;
         int code = take_flag(p, flag, word, value && c[1] ? c + 1 : NULL);
         if (code || value)

@@ -4,29 +4,14 @@
 
 #include "base/buffer.h"
 #include "engine/config.h"
+#include "engine/flags.h"
 #include "model/registry.h"
 
-enum flag {
-#define X(id, name, letter, kind, argument, text) FLAG_##id,
-#include "cli/flags.def"
-#undef X
-    FLAGS
-};
-#define F(id) (UINT64_C(1) << FLAG_##id)
 /* What every command takes, and what reading messages adds. */
 #define FLAGS_GLOBAL  (F(HELP) | F(CONFIG) | F(COLOR) | F(QUIET) | F(TIMEOUT))
 #define FLAGS_OUTPUT  (F(JSON) | F(PLAIN) | F(FORMAT) | F(DECODE))
 #define FLAGS_READING (F(FROM) | F(LIMIT) | F(WHERE) | F(PARTITION) | F(UNCOMMITTED))
 #define FLAGS_CHANGE  (F(EXECUTE) | F(WRITE) | F(CONFIRM))
-
-enum flag_kind { FLAG_ON, FLAG_TEXT, FLAG_COUNT, FLAG_DURATION, FLAG_LIST };
-struct flag_row {
-    const char *name;
-    char letter; /* 0: none */
-    enum flag_kind kind;
-    const char *argument, *text;
-};
-extern const struct flag_row flag_rows[FLAGS];
 
 #define MOST_LIST 256
 struct flags {

@@ -100,7 +100,8 @@ static void open_tail(struct hub *h, struct config *config)
         for (int c = 0; c < 2; c++)
             addresses[n++] = (struct address){e, of[c]};
     }
-    (void)hub_tail_open(h, addresses, n, (struct start){START_DEFAULT, 0}, 0, NULL);
+    struct hub_read how = {.mode = READ_TAP, .partition = -1, .limit = -1};
+    (void)hub_tail_open(h, addresses, n, &how, NULL);
 }
 
 enum err demo_report(struct config *config, const struct registry *registry, int fd, struct err_info *err)

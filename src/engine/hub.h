@@ -92,11 +92,19 @@ struct hub_tail {
     uint64_t gap_count;
 };
 
-/* Replaces the tail. Addresses' names must live in the configuration's arena. */
-enum err hub_tail_open(struct hub *h, const struct address *addresses, size_t count, struct start start,
-                       uint32_t flags, struct err_info *err);
-/* A browse of one channel into the tail's store (what is stored now). Its read effect is announced by the caller first. */
-enum err hub_browse_open(struct hub *h, const struct address *address, int64_t limit, struct err_info *err);
+/* How channels are read. */
+struct hub_read {
+    enum read_mode mode; /* what flows, or what is stored now */
+    struct start start;
+    int32_t partition; /* -1: all */
+    int64_t limit;     /* browse: hand over so many at most; -1: no limit */
+    uint32_t flags;    /* enum read_flag */
+};
+
+/* Replaces the tail by what is read of these; a browse takes one channel, and its read effect is announced by the caller first.
+ * Addresses' names must live in the configuration's arena. */
+enum err hub_tail_open(struct hub *h, const struct address *addresses, size_t count,
+                       const struct hub_read *how, struct err_info *err);
 void hub_tail_close(struct hub *h);
 const struct hub_tail *hub_tail(const struct hub *h); /* NULL: none open */
 const struct store *hub_store(const struct hub *h);

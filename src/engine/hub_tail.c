@@ -282,22 +282,19 @@ static enum err open_run(struct hub *h, const struct address *addresses, size_t 
     return ERR_OK;
 }
 
-enum err hub_tail_open(struct hub *h, const struct address *addresses, size_t count, struct start start,
-                       uint32_t flags, struct err_info *err)
+enum err hub_tail_open(struct hub *h, const struct address *addresses, size_t count,
+                       const struct hub_read *how, struct err_info *err)
 {
     if (count == 0)
-        return err_set(err, ERR_USAGE, "nothing to tail");
-    struct job job = {
-        .kind = JOB_READ,
-        .reconnect = true,
-        .read = {.mode = READ_TAP, .start = start, .partition = -1, .limit = -1, .flags = flags}};
+        return err_set(err, ERR_USAGE, "nothing to read");
+    struct job job = {.kind = JOB_READ,
+                      .reconnect = how->mode == READ_TAP,
+                      .read = {.mode = how->mode,
+                               .start = how->start,
+                               .partition = how->partition,
+                               .limit = how->limit,
+                               .flags = how->flags}};
     return open_run(h, addresses, count, &job, err);
-}
-
-enum err hub_browse_open(struct hub *h, const struct address *address, int64_t limit, struct err_info *err)
-{
-    struct job job = {.kind = JOB_READ, .read = {.mode = READ_BROWSE, .partition = -1, .limit = limit}};
-    return open_run(h, address, 1, &job, err);
 }
 
 void hub_tail_close(struct hub *h)

@@ -93,7 +93,7 @@ static void tail_broker(struct view *v, size_t endpoint)
     struct address addresses[TAIL_MOST];
     size_t count = tappable(v, endpoint, addresses);
     if (count)
-        screen_tail(v->screen, addresses, count);
+        screen_tail(v->screen, addresses, count, NULL);
     else
         screen_say(v->screen, SEVERITY_WARN, "%s: no channel is listed that can be tailed",
                    hub_endpoint(v->hub, endpoint)->config->endpoint.name);
@@ -106,7 +106,7 @@ static void tail_channel(struct view *v, const struct item *i)
     if (c->why_not[CAN_TAP])
         screen_say(v->screen, SEVERITY_WARN, "%s: %s", c->name, c->why_not[CAN_TAP]);
     else if (address_of(v, i, &address))
-        screen_tail(v->screen, &address, 1);
+        screen_tail(v->screen, &address, 1, NULL);
 }
 
 static bool stand_on_name(struct view *v, const char *name)
@@ -146,7 +146,7 @@ static void open_item(struct view *v, bool browse)
     struct address address;
     if (i.kind == ITEM_CHANNEL && browse) {
         if (address_of(v, &i, &address))
-            screen_browse(v->screen, &address);
+            screen_browse(v->screen, &address, NULL);
     } else if (i.kind == ITEM_CHANNEL) {
         tail_channel(v, &i);
     } else if (i.kind == ITEM_BROKER && !browse) {

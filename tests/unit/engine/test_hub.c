@@ -129,17 +129,22 @@ static void an_endpoint_joins_at_run_time(void **state)
     assert_int_equal(hub_endpoint_count(hub), 2);
 }
 
+static const struct hub_read tap = {.mode = READ_TAP, .partition = -1, .limit = -1};
+static const struct hub_read browse = {.mode = READ_BROWSE, .partition = -1, .limit = -1};
+static const struct hub_read all = {
+    .mode = READ_TAP, .start = {START_BEGINNING, 0}, .partition = -1, .limit = -1};
+
 static void a_tail_fills_the_store_and_another_replaces_it(void **state)
 {
     (void)state;
     struct address a = address_of("orders");
-    assert_int_equal(hub_tail_open(hub, &a, 1, (struct start){0}, 0, NULL), ERR_OK);
+    assert_int_equal(hub_tail_open(hub, &a, 1, &tap, NULL), ERR_OK);
     assert_true(pump_until(tailing));
     publish("orders", 5);
     assert_true(pump_until(has_five));
     assert_int_equal(store_count(hub_store(hub)), 5);
     uint32_t serial = hub_tail(hub)->serial;
-    assert_int_equal(hub_browse_open(hub, &a, -1, NULL), ERR_OK);
+    assert_int_equal(hub_tail_open(hub, &a, 1, &browse, NULL), ERR_OK);
     assert_int_not_equal(hub_tail(hub)->serial, serial);
     assert_true(pump_until(has_five));
     assert_int_equal(hub_tail(hub)->channels[0].status.progress.total, 5);
@@ -167,8 +172,7 @@ static void credit_loses_nothing(void **state)
     }
     /* Neighbours on one endpoint share a session: single openings by hand would hide what is tested. */
     config.endpoints[0].broker = &one_channel;
-    assert_int_equal(hub_tail_open(hub, addresses, FLOODS, (struct start){START_BEGINNING, 0}, 0, NULL),
-                     ERR_OK);
+    assert_int_equal(hub_tail_open(hub, addresses, FLOODS, &all, NULL), ERR_OK);
     int64_t end = clock_mono_ns() + 30 * NS_PER_S;
     bool more = false;
     uint64_t seen = 0;
@@ -299,7 +303,7 @@ static void a_missing_channel_is_said_and_the_rest_lives(void **state)
     struct address both[] = {address_of("nothing"), address_of("orders")};
     uint64_t serial;
     enum severity severity;
-    assert_int_equal(hub_tail_open(hub, &both[0], 1, (struct start){0}, 0, NULL), ERR_OK);
+    assert_int_equal(hub_tail_open(hub, &both[0], 1, &tap, NULL), ERR_OK);
     int64_t end = clock_mono_ns() + 10 * NS_PER_S;
     bool more;
     while (!hub_notice(hub, &serial, &severity) && clock_mono_ns() < end) {
@@ -308,7 +312,7 @@ static void a_missing_channel_is_said_and_the_rest_lives(void **state)
         hub_pump(hub, NS_PER_MS, &more);
     }
     assert_non_null(strstr(hub_notice(hub, &serial, &severity), "no channel nothing"));
-    assert_int_equal(hub_tail_open(hub, &both[1], 1, (struct start){0}, 0, NULL), ERR_OK);
+    assert_int_equal(hub_tail_open(hub, &both[1], 1, &tap, NULL), ERR_OK);
     assert_true(pump_until(tailing));
     publish("orders", 10);
     assert_true(pump_until(has_ten));

@@ -29,7 +29,7 @@ struct hub {
     char notice[240];
     uint64_t notice_serial;
     struct err_info refuse; /* what the next opening fails with */
-    int64_t browse_limit;
+    struct hub_read asked;  /* how the last opening was to read */
     unsigned refreshed, started;
     struct decode_pool *decode_pool; /* a real one */
     sem_t decoded;                   /* posted for each job that it has done */
@@ -354,23 +354,16 @@ size_t hub_attention(const struct hub *h, const struct hub_attention **rows)
     return h->attention_count;
 }
 
-enum err hub_tail_open(struct hub *h, const struct address *addresses, size_t count, struct start start,
-                       uint32_t flags, struct err_info *err)
+enum err hub_tail_open(struct hub *h, const struct address *addresses, size_t count,
+                       const struct hub_read *how, struct err_info *err)
 {
-    (void)start;
-    (void)flags;
+    h->asked = *how;
     if (h->refuse.code) {
         *err = h->refuse;
         return err->code;
     }
     fake_open(h, addresses, count);
     return ERR_OK;
-}
-
-enum err hub_browse_open(struct hub *h, const struct address *address, int64_t limit, struct err_info *err)
-{
-    h->browse_limit = limit;
-    return hub_tail_open(h, address, 1, (struct start){.kind = START_DEFAULT}, 0, err);
 }
 
 void hub_tail_close(struct hub *h)

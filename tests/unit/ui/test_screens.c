@@ -64,7 +64,7 @@ static void open_tail(struct stage *s)
         {.endpoint = &s->config.endpoints[0], .channel = {CHANNEL_TOPIC, "orders"}},
         {.endpoint = &s->config.endpoints[0], .channel = {CHANNEL_TOPIC, "payments"}},
     };
-    screen_tail(s->screen, addresses, 2);
+    screen_tail(s->screen, addresses, 2, NULL);
 }
 
 static const char order[] =
@@ -231,7 +231,7 @@ static void browse_asks_before_it_marks(void **state)
         type(&s, "by");
         assert_non_null(hub_tail(s.hub));
         assert_string_equal(s.hub->tail.channels[0].address.channel.name, "orders.dlq");
-        assert_int_equal(s.hub->browse_limit, 1000);
+        assert_int_equal(s.hub->asked.limit, 1000);
     }
 }
 
@@ -486,6 +486,68 @@ static void command_line(void **state)
     }
 }
 
+static bool foot_says(struct stage *s, const char *text)
+{
+    struct buffer dump;
+    buffer_init(&dump, 1 << 20);
+    screen_draw(s->screen);
+    canvas_dump(screen_canvas(s->screen), false, &dump);
+    buffer_byte(&dump, 0);
+    bool said = strstr((const char *)dump.data, text);
+    buffer_free(&dump);
+    return said;
+}
+
+/* The shell's flags work on the `:` line: a line of the one can be typed into the other. */
+static void command_line_takes_the_shells_flags(void **state)
+{
+    struct stage s;
+    (void)state;
+    set_up(&s, 120, 40, true);
+    type(&s, ":tail --");
+    assert_true(foot_says(&s, "--from  --where  --partition  --uncommitted  --firehose  --internal"));
+    type(&s, "from ");
+    assert_true(foot_says(&s, "--from WHERE: beginning end end-N"));
+    type(&s, "end-5 kafka-a/orders --uncommitted --where 'size>1 key=\"a b\"'\r");
+    assert_int_equal(s.hub->asked.mode, READ_TAP);
+    assert_int_equal(s.hub->asked.start.kind, START_LAST);
+    assert_int_equal(s.hub->asked.start.value, 5);
+    assert_int_equal(s.hub->asked.flags, READ_UNCOMMITTED);
+    assert_true(foot_says(&s, "size>1 key=\"a b\""));
+    type(&s, ":browse kafka-a/orders --from=7 -p 2 -n 20\r");
+    assert_int_equal(s.hub->asked.mode, READ_BROWSE);
+    assert_int_equal(s.hub->asked.start.kind, START_OFFSET);
+    assert_int_equal(s.hub->asked.partition, 2);
+    assert_int_equal(s.hub->asked.limit, 20);
+    tear_down(&s);
+}
+
+static void command_line_opens_nothing_on_a_wrong_flag(void **state)
+{
+    static const struct {
+        const char *line, *said;
+    } wrong[] = {
+        {":tail kafka-a/orders --frm 1\r", "unknown flag `--frm`; did you mean `--from`?"},
+        {":tail kafka-a/orders --from yesterday\r", "yesterday"},
+        {":tail kafka-a/orders --json\r", "`:tail` takes no --json here"},
+        {":tail kafka-a/orders --partition\r", "--partition needs a value"},
+        {":tail kafka-a/orders -p x\r", "--partition x: write a number"},
+        {":tail kafka-a/orders --where 'size>\r", "a quote is not closed"},
+        {":tail kafka-a/orders --where sice=1\r", "sice"},
+        {":browse kafka-a/orders kafka-a/payments\r", "browse which one?"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        struct stage s;
+        set_up(&s, 120, 40, true);
+        type(&s, wrong[i].line);
+        if (!foot_says(&s, wrong[i].said))
+            fail_msg("%s was not answered with %s", wrong[i].line, wrong[i].said);
+        assert_null(hub_tail(s.hub));
+        tear_down(&s);
+    }
+}
+
 /* Gap rows come from `signalbox`; so may a channel of an endpoint that somebody calls that. */
 static void an_endpoint_named_signalbox_is_no_gap(void **state)
 {
@@ -709,6 +771,8 @@ int main(void)
         cmocka_unit_test(log_screen),
         cmocka_unit_test(help),
         cmocka_unit_test(command_line),
+        cmocka_unit_test(command_line_takes_the_shells_flags),
+        cmocka_unit_test(command_line_opens_nothing_on_a_wrong_flag),
         cmocka_unit_test(an_endpoint_named_signalbox_is_no_gap),
         cmocka_unit_test(the_count_of_a_filter_is_live),
         cmocka_unit_test(small_terminals),
