@@ -11,6 +11,8 @@ bindir ?= $(PREFIX)/bin
 datadir ?= $(PREFIX)/share
 FUZZ_SECONDS ?= 30
 
+# Before the line below: without letters of its own the first word would be that line's.
+dry_run := $(findstring n,$(filter-out -%,$(firstword $(MAKEFLAGS))))
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 .SUFFIXES:
 .DELETE_ON_ERROR:
@@ -32,7 +34,7 @@ groups += $(if $(filter $(groups_test),$(goals)),test)
 groups += $(if $(filter $(groups_lab),$(goals)),lab)
 groups += $(if $(filter bench,$(goals)),bench)
 ifneq ($(strip $(groups)),)
-ifeq ($(SIGNALBOX_DEPS)$(findstring n,$(firstword -$(MAKEFLAGS))),)
+ifeq ($(SIGNALBOX_DEPS)$(dry_run),)
 $(shell scripts/deps $(groups) >&2)
 ifneq ($(.SHELLSTATUS),0)
 $(error packages are missing, see above)
