@@ -274,7 +274,8 @@ lab-traffic:
 # ---------------------------------------------------------------------------- the rest
 
 .PHONY: demo install uninstall dist clean help format
-demo: all
+demo:
+	$(Q)$(MAKE) $(parallel) all
 	$(Q)$(BINARY) --demo
 
 install: all

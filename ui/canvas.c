@@ -272,6 +272,17 @@ void canvas_select(struct canvas *c, struct rect r)
                 at(c, x, y)->selected = 1;
 }
 
+bool canvas_blank(const struct canvas *c, struct rect r)
+{
+    if (r.x < 0 || r.y < 0 || r.x + r.w > c->w || r.y + r.h > c->h)
+        return false;
+    for (int y = r.y; y < r.y + r.h; y++)
+        for (int x = r.x; x < r.x + r.w; x++)
+            if (c->cells[y * c->w + x].cp != ' ')
+                return false;
+    return true;
+}
+
 void canvas_box(struct canvas *c, struct rect r, enum role role, const char *title, const char *right)
 {
     if (r.w < 2 || r.h < 2)

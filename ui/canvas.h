@@ -65,6 +65,9 @@ void canvas_select(struct canvas *c, struct rect r);
 void canvas_box(struct canvas *c, struct rect r, enum role role, const char *title, const char *right);
 void canvas_cursor(struct canvas *c, int x, int y, bool visible);
 
+bool canvas_blank(const struct canvas *c,
+                  struct rect r); /* nothing but blanks stands there; outside is not blank */
+
 bool cell_equal(const struct cell *a, const struct cell *b);
 /* What stands for a character where the terminal can't show Unicode: every glyph of ours has its own, others are ?. */
 char canvas_ascii(uint32_t cp);

@@ -105,6 +105,7 @@ static void draw_all(struct screen *s, struct frame *f)
     int rows = notice_rows(s, f), foot = c->h - 2;
     char crumbs[256];
     crumbs_of(s, crumbs, sizeof crumbs);
+    f->status_taken = rows || s->prompt.kind != PROMPT_NONE;
     chrome_top(f, s->hub, s->demo);
     chrome_tabs(f, s->depth > 1 ? s->stack[1] : s->stack[0], crumbs);
     /* What was said takes the view's status row; more rows of it push the view up, so that they hide nothing. */

@@ -23,6 +23,7 @@ struct frame {
     struct canvas *canvas;
     int64_t now_ns;    /* wall clock */
     int64_t wakeup_ns; /* wall clock of the next change by itself; INT64_MAX: none */
+    bool status_taken; /* the screen will draw over the status row */
 };
 
 static inline void frame_wake(struct frame *f, int64_t at_ns)

@@ -49,7 +49,8 @@ struct hub_attention {
     const char *name;  /* endpoint, probe or channel */
     const char *where; /* kind and address */
     int64_t since_ns;  /* wall clock */
-    char text[240];    /* what, and what next */
+    char text[240];    /* what */
+    const char *next;  /* what to do, or what is done, about it: static; "" nothing to add */
 };
 
 /* store_bytes etc. come from the configuration, which must outlive the hub. */

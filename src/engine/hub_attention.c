@@ -13,7 +13,7 @@ static struct hub_attention *attention_row(struct hub *h, enum severity severity
         return NULL;
     struct hub_attention *a = &h->attention[h->attention_count++];
     *a = (struct hub_attention){
-        .severity = severity, .word = word, .name = name, .where = "", .since_ns = since_ns};
+        .severity = severity, .word = word, .name = name, .where = "", .since_ns = since_ns, .next = ""};
     return a;
 }
 
@@ -41,7 +41,8 @@ static void attend_connection(struct hub *h, const struct hub_endpoint *e)
     if (!row)
         return;
     row->where = e->config->endpoint.text;
-    snprintf(row->text, sizeof row->text, "%s; trying again", e->lost_why);
+    text_copy(row->text, sizeof row->text, e->lost_why);
+    row->next = "trying again";
 }
 
 static void attend_dead_letters(struct hub *h, const struct hub_endpoint *e)
@@ -55,9 +56,10 @@ static void attend_dead_letters(struct hub *h, const struct hub_endpoint *e)
             return;
         char count[32];
         row->where = e->config->endpoint.name;
-        snprintf(row->text, sizeof row->text, "%s dead letter%s, %s reading %s: t tails, b browses",
+        snprintf(row->text, sizeof row->text, "%s dead letter%s, %s reading %s",
                  text_count(count, sizeof count, (uint64_t)c->depth), c->depth == 1 ? "" : "s",
                  c->consumers > 0 ? "somebody" : "nobody", c->depth == 1 ? "it" : "them");
+        row->next = "t tails, b browses";
     }
 }
 

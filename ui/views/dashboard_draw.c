@@ -1,8 +1,10 @@
 #include "ui/views/dashboard.h"
 
 #include "base/text.h"
+#include "base/utf8.h"
 #include "ui/paint.h"
 
+#include <limits.h>
 #include <stdio.h>
 
 /* ---- rows ---- */
@@ -13,6 +15,15 @@ struct row {
     int x, y, w;
 };
 
+/* What, and what next where there is room for both; the status row tells it all. */
+static const char *attention_text(const struct hub_attention *a, int cells, char *into, size_t size)
+{
+    if (!*a->next)
+        return a->text;
+    snprintf(into, size, "%s: %s", a->text, a->next);
+    return (int)utf8_cells(bytes_of_text(into)) <= cells ? into : a->text;
+}
+
 static void draw_attention(struct row *r, const struct item *item)
 {
     static const struct column columns[] = {{"STATE", 8, false, 0, 0},
@@ -22,7 +33,7 @@ static void draw_attention(struct row *r, const struct item *item)
                                             {"", 0, false, 0, 80}};
     struct slot slots[5];
     const struct hub_attention *rows;
-    char word[32], age[16];
+    char word[32], age[16], text[320];
     hub_attention(r->v->hub, &rows);
     const struct hub_attention *a = &rows[item->index];
     struct look look = look_severity(a->severity, a->word, word, sizeof word);
@@ -32,7 +43,8 @@ static void draw_attention(struct row *r, const struct item *item)
     column_put(r->f->canvas, r->y, &columns[2], &slots[2], ROLE_MUTED, a->where ? a->where : "");
     column_put(r->f->canvas, r->y, &columns[3], &slots[3], ROLE_MUTED,
                paint_age(r->f, a->since_ns, age, sizeof age));
-    column_put(r->f->canvas, r->y, &columns[4], &slots[4], ROLE_TEXT, a->text);
+    column_put(r->f->canvas, r->y, &columns[4], &slots[4], ROLE_TEXT,
+               attention_text(a, slots[4].w, text, sizeof text));
 }
 
 enum { P_STATE, P_NAME, P_KIND, P_ADDRESS, P_CODE, P_P50, P_P95, P_AGO, P_SPARK, P_COLUMNS };
@@ -372,21 +384,39 @@ static void tell_channel(const struct channel *c, char *into, size_t size)
              reads(c), why ? "   " : "", why ? why : "");
 }
 
+static void tell_attention(const struct hub_attention *a, char *into, size_t size)
+{
+    char text[320];
+    snprintf(into, size, "%s%s%s: %s", a->name, *a->where ? ", " : "", a->where,
+             attention_text(a, INT_MAX, text, sizeof text));
+}
+
+/* The filter, since what is hidden must be said before anything else, then the text: upwards from row y, over as many rows as it
+ * needs and the list leaves blank. */
+static void put_status(struct canvas *c, int y, const char *filter, const char *text)
+{
+    char prefix[300] = "";
+    if (filter)
+        snprintf(prefix, sizeof prefix, "filter %s   ", filter);
+    int x = 1 + (int)utf8_cells(bytes_of_text(prefix));
+    struct rect r = {x, y, c->w - 1 - x, 0};
+    int rows = canvas_words(c, r, ROLE_MUTED, bytes_of_text(text));
+    for (r.h = 1; r.h < rows && canvas_blank(c, (struct rect){0, r.y - 1, c->w, 1}); r.h++)
+        r.y--;
+    canvas_text(c, 1, r.y, c->w - 2, ROLE_WARN, prefix);
+    canvas_words(c, r, ROLE_MUTED, bytes_of_text(text));
+}
+
 static void draw_status(struct view *v, struct frame *f, int y)
 {
     struct dashboard *d = v->state;
     const struct item *i = &d->items[d->at];
     char text[640] = "";
-    int x = 1;
     const struct hub_attention *rows;
-    if (d->filter) { /* what is hidden must be said before anything else */
-        x += canvas_printf(f->canvas, x, y, f->canvas->w - 2, ROLE_WARN, "filter %s", d->filter_text) + 3;
-    }
     if (d->count == 0)
-        return;
-    if (i->kind == ITEM_ATTENTION && hub_attention(v->hub, &rows) > i->index)
-        snprintf(text, sizeof text, "%s%s%s: %s", rows[i->index].name, rows[i->index].where ? ", " : "",
-                 rows[i->index].where ? rows[i->index].where : "", rows[i->index].text);
+        text[0] = '\0';
+    else if (i->kind == ITEM_ATTENTION && hub_attention(v->hub, &rows) > i->index)
+        tell_attention(&rows[i->index], text, sizeof text);
     else if (i->kind == ITEM_PROBE)
         tell_health(f, &hub_probe(v->hub, i->index)->health, hub_probe(v->hub, i->index)->target->name, text,
                     sizeof text);
@@ -394,7 +424,7 @@ static void draw_status(struct view *v, struct frame *f, int y)
         tell_broker(f, hub_endpoint(v->hub, i->index), text, sizeof text);
     else if (i->kind == ITEM_CHANNEL)
         tell_channel(dashboard_channel(v, i), text, sizeof text);
-    canvas_text(f->canvas, x, y, f->canvas->w - 1 - x, ROLE_MUTED, text);
+    put_status(f->canvas, y, d->filter ? d->filter_text : NULL, text);
 }
 
 void dashboard_draw(struct view *v, struct frame *f, struct rect r)
@@ -405,5 +435,6 @@ void dashboard_draw(struct view *v, struct frame *f, struct rect r)
         draw_boxed(v, f, body);
     else
         draw_plain(v, f, body);
-    draw_status(v, f, r.y + r.h - 1);
+    if (!f->status_taken)
+        draw_status(v, f, r.y + r.h - 1);
 }

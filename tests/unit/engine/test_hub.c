@@ -247,7 +247,8 @@ static bool lost(void)
 {
     const struct hub_attention *row;
     size_t n = hub_attention(hub, &row);
-    return n == 1 && !strcmp(row->word, "LOST") && !strcmp(row->text, "the peer hung up; trying again");
+    return n == 1 && !strcmp(row->word, "LOST") && !strcmp(row->text, "the peer hung up") &&
+           !strcmp(row->next, "trying again");
 }
 
 static bool down(void)

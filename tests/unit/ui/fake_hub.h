@@ -118,6 +118,7 @@ static void fake_attention(struct hub *h, enum severity severity, const char *wo
                                 .word = word,
                                 .name = name,
                                 .where = where,
+                                .next = "",
                                 .since_ns = FAKE_NOW - age_s * NS_PER_S};
     snprintf(a->text, sizeof a->text, "%s", text);
 }
@@ -209,7 +210,8 @@ static void fake_hub_fill(struct hub *h)
     fake_attention(h, SEVERITY_CRIT, "DOWN", "rabbit-2", "rabbitmq://10.9.9.9:5672", 1795,
                    "connection refused");
     fake_attention(h, SEVERITY_WARN, "DLQ", "orders.dlq", "rabbit-1", 840,
-                   "1,204 dead letters, nobody reading them: t tails, b browses");
+                   "1,204 dead letters, nobody reading them");
+    h->attention[h->attention_count - 1].next = "t tails, b browses";
     fake_attention(h, SEVERITY_WARN, "SLOW", "search-api", "http://search:8080/health", 362,
                    "p95 1,435 ms, threshold 800 ms");
 }
