@@ -131,6 +131,11 @@ static void wait_until(struct session *s, int64_t deadline_ns)
 
 /* ---- connecting ---- */
 
+static int64_t deadline_of(const struct job *job)
+{
+    return clock_mono_ns() + (job->timeout_ns > 0 ? job->timeout_ns : OPEN_TIMEOUT_NS);
+}
+
 static enum err connect_broker(struct session *s, struct err_info *err)
 {
     s->status.generation++;
@@ -143,7 +148,7 @@ static enum err connect_broker(struct session *s, struct err_info *err)
         .endpoint = s->endpoint,
         .cancelled = &s->cancelled,
         .wake_fd = s->wake_fd,
-        .deadline_ns = clock_mono_ns() + (s->job.timeout_ns > 0 ? s->job.timeout_ns : OPEN_TIMEOUT_NS),
+        .deadline_ns = deadline_of(&s->job),
     };
     s->broker.state = calloc(1, s->ops->state_size ? s->ops->state_size : 1);
     if (!s->broker.state)
@@ -222,7 +227,8 @@ static void keep_places(struct session *s)
     s->places = places;
 }
 
-static enum err run_read(struct session *s, struct err_info *err)
+/* From opening to closing, on one connection. */
+static enum err read_once(struct session *s, struct err_info *err)
 {
     struct read_sink sink = {.context = s, .message = on_message, .notice = on_notice};
     struct read_request request = s->job.read;
@@ -245,11 +251,22 @@ static enum err run_read(struct session *s, struct err_info *err)
     return e;
 }
 
+/* A channel that has become another one is read anew, at the places where it stood. */
+static enum err run_read(struct session *s, struct err_info *err)
+{
+    enum err e = read_once(s, err);
+    while (e == ERR_CHANGED && s->job.reconnect && !atomic_load(&s->cancelled)) {
+        s->broker.deadline_ns = deadline_of(&s->job);
+        e = read_once(s, err);
+    }
+    return e;
+}
+
 /* ---- the watching job ---- */
 
 static enum err watch_once(struct session *s, struct err_info *err)
 {
-    s->broker.deadline_ns = clock_mono_ns() + (s->job.timeout_ns > 0 ? s->job.timeout_ns : OPEN_TIMEOUT_NS);
+    s->broker.deadline_ns = deadline_of(&s->job);
     struct sample sample = {.health = HEALTH_UP, .certificate_expires_ns = TIME_NONE};
     phases_init(&sample.phases);
     int64_t start = clock_mono_ns();

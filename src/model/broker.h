@@ -193,7 +193,9 @@ struct broker_ops {
                           struct err_info *err);
     /* Serves the connection for at most timeout_ms (-1: until something happens; returns early on wake_fd or interrupt),
      * emits what came; a step that emitted anything does not wait, so that the caller can flush. ERR_OK: call again.
-     * ERR_END: browse done, or the sink said stop. Any other: the session is lost. Keeps heartbeats while paused. */
+     * ERR_END: browse done, or the sink said stop. ERR_CHANGED: a tap's channel has become another one (partitions were added, it
+     * was made anew): it is to be opened again at its places, on this connection; a notice has said so. Any other: the session is
+     * lost. Keeps heartbeats while paused. */
     enum err (*read_step)(struct broker *b, int timeout_ms, struct err_info *err);
     void (*read_pause)(struct broker *b, bool pause);
     void (*read_progress)(struct broker *b, struct read_progress *progress);

@@ -1,29 +1,8 @@
 /* The Kafka driver against the lab's broker: reading leaves no trace, and loses nothing of a message.
  * needs: kafka */
-#include "tests/integration/kafka_session.h"
-
-#include <librdkafka/rdkafka.h>
+#include "tests/integration/kafka_admin.h"
 
 static const struct start from_beginning = {.kind = START_BEGINNING};
-
-/* With several partitions: the driver itself makes topics as the broker's defaults say. */
-static void make_topic(const char *name, int partitions)
-{
-    char error[256];
-    rd_kafka_conf_t *conf = rd_kafka_conf_new();
-    rd_kafka_conf_set(conf, "bootstrap.servers", lab_need("SB_KAFKA"), error, sizeof error);
-    rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, error, sizeof error);
-    rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
-    rd_kafka_NewTopic_t *topic = rd_kafka_NewTopic_new(name, partitions, 1, error, sizeof error);
-    rd_kafka_CreateTopics(rk, &topic, 1, NULL, queue);
-    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, 10000);
-    assert_non_null(event);
-    assert_int_equal(rd_kafka_event_error(event), 0);
-    rd_kafka_event_destroy(event);
-    rd_kafka_NewTopic_destroy(topic);
-    rd_kafka_queue_destroy(queue);
-    rd_kafka_destroy(rk);
-}
 
 static bool topic_exists(const char *name)
 {

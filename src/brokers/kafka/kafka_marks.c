@@ -33,7 +33,7 @@ static enum err add_topic(struct broker *b, struct kafka_marks *k, const struct 
 {
     struct kafka_state *s = b->state;
     k->topics[at] = rd_kafka_topic_new(s->rk, t->origin->channel, NULL);
-    k->marked[at] = calloc((size_t)t->count, sizeof **k->marked);
+    k->marked[at] = calloc((size_t)t->count + 1, sizeof **k->marked);
     if (k->topics[at] && k->marked[at])
         return ERR_OK;
     return err_set(err, ERR_NOMEM, "no memory for %d partitions", t->count);
@@ -70,6 +70,17 @@ enum err kafka_marks_start(struct broker *b, struct kafka_read *r, struct err_in
             m->started = true;
         }
     }
+    return ERR_OK;
+}
+
+enum err kafka_marks_start_over(struct broker *b, struct kafka_read *r, const struct kafka_topic *t,
+                                int32_t partition, struct err_info *err)
+{
+    struct kafka_marks *k = r->marks;
+    rd_kafka_topic_t *handle = k->topics[t - r->topics];
+    rd_kafka_consume_stop(handle, partition);
+    if (rd_kafka_consume_start_queue(handle, partition, RD_KAFKA_OFFSET_BEGINNING, k->queue))
+        return kafka_fail(b, rd_kafka_last_error(), t->origin->channel, err);
     return ERR_OK;
 }
 
@@ -149,6 +160,8 @@ static enum err learn(struct broker *b, struct kafka_read *r, const rd_kafka_mes
                       struct err_info *err)
 {
     struct marked *of = marked_of(r, m);
+    if (m->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET)
+        return ERR_OK; /* the other reader meets the same, and starts both over */
     if (m->err && m->err != RD_KAFKA_RESP_ERR__PARTITION_EOF)
         return kafka_fail(b, m->err, "the committed reader", err);
     if (!of || m->offset < of->decided)

@@ -11,6 +11,7 @@ static const char *const reserved[] = {
     "enable.auto.commit",  "auto.commit.enable",       "enable.auto.offset.store",
     "offset.store.method", "allow.auto.create.topics", "enable.partition.eof",
     "isolation.level",     "transactional.id",         "test.mock.num.brokers",
+    "auto.offset.reset",
 };
 
 static const struct option common_settings[] = {
@@ -25,8 +26,8 @@ static const struct option common_settings[] = {
  * the line, and a fetch of 4 MiB that was compressed twenty to one took 60 MiB. A larger batch is still fetched, alone. */
 static const struct option consumer_settings[] = {
     {"enable.partition.eof", "true"},
-    /* What retention took away while we were behind is a gap, not a reason to skip to the end. */
-    {"auto.offset.reset", "earliest"},
+    /* What retention took away while we were behind, or a topic made anew, must be seen, not skipped over: see kafka_watch.c. */
+    {"auto.offset.reset", "error"},
     {"auto.commit.enable", "false"},
     {"enable.auto.commit", "false"},
     {"enable.auto.offset.store", "false"},

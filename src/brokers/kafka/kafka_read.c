@@ -118,6 +118,8 @@ static enum err take(struct broker *b, struct kafka_read *r, const rd_kafka_mess
             partition_done(r, p);
         return ERR_OK;
     }
+    if (m->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET && p)
+        return kafka_start_over(b, r, t, p, err);
     if (m->err)
         return kafka_fail(b, m->err, t ? t->origin->channel : "", err);
     enum err e = ERR_OK;
@@ -170,6 +172,9 @@ static enum err refill(struct broker *b, struct kafka_read *r, struct err_info *
         rd_kafka_poll(r->rk, 0);
     if (s->trouble.all_down_ns)
         return kafka_lost(b, err);
+    enum err e = kafka_watch(b, r, err);
+    if (e)
+        return e;
     if (r->at < r->count || r->paused)
         return ERR_OK;
     ssize_t n = rd_kafka_consume_batch_queue(r->queue, 0, r->batch, KAFKA_BATCH);
@@ -256,6 +261,13 @@ static enum err ended(struct kafka_read *r)
     return finish(r, why);
 }
 
+/* A silent topic is looked at, too. */
+static int until_look(const struct kafka_read *r, int timeout_ms)
+{
+    int ms = clock_poll_ms(r->look_ns);
+    return timeout_ms < 0 || ms < timeout_ms ? ms : timeout_ms;
+}
+
 enum err kafka_read_step(struct broker *b, int timeout_ms, struct err_info *err)
 {
     struct kafka_state *s = b->state;
@@ -270,7 +282,7 @@ enum err kafka_read_step(struct broker *b, int timeout_ms, struct err_info *err)
         return e;
     /* A batch without a message of interest (ends, markers) asks for another look first, and so does a new phase. */
     if (r->paused || r->blocked || (!moved && r->phase != KAFKA_REPLAY))
-        kafka_wait(b, timeout_ms);
+        kafka_wait(b, until_look(r, timeout_ms));
     return ERR_OK;
 }
 
@@ -321,6 +333,8 @@ enum err kafka_read_open(struct broker *b, const struct read_request *request, c
     r->browse = request->mode == READ_BROWSE;
     r->phase = KAFKA_FLOW;
     r->opened_ns = clock_wall_ns();
+    r->only = request->partition;
+    r->look_ns = clock_mono_ns() + KAFKA_LOOK_EVERY_NS;
     r->left = request->limit >= 0 ? request->limit : INT64_MAX;
     r->progress.total = COUNT_UNKNOWN;
     enum err e = open_handle(b, r, request->flags & READ_UNCOMMITTED, err);

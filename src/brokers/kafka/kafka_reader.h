@@ -8,6 +8,9 @@
 #define KAFKA_BATCH  1000
 #define KAFKA_TOPICS 64
 
+#define KAFKA_LOOK_EVERY_NS (10 * NS_PER_S)
+#define KAFKA_LOOKS_GONE    2 /* so many in a row that do not find a topic mean that it was deleted */
+
 struct kafka_partition {
     int32_t id;
     bool wanted;      /* asked for, and it has a leader */
@@ -26,6 +29,8 @@ struct kafka_topic {
     const struct origin *origin;
     struct kafka_partition *partitions; /* index is the id */
     int32_t count;
+    int missed; /* looks in a row that did not find it */
+    bool gone;  /* it was deleted, and the tail waits for it */
 };
 
 struct kafka_last;
@@ -45,7 +50,9 @@ struct kafka_read {
     struct kafka_last *last;
     struct kafka_marks *marks;
     bool browse, paused, stopped;
-    bool blocked; /* the next message of the batch waits for the committed reader */
+    bool blocked;    /* the next message of the batch waits for the committed reader */
+    int32_t only;    /* the one partition that was asked for; -1: all */
+    int64_t look_ns; /* monotonic: when kafka_watch looks again */
     int64_t opened_ns;
     int64_t left;                             /* until the limit; INT64_MAX none */
     int64_t open;                             /* partitions that aren't done */
@@ -68,6 +75,16 @@ void kafka_stop_all(struct kafka_read *r);
  * taken meanwhile; anything to send wakes it. So it gets a small question whose answer nobody waits for. */
 void kafka_nudge(const struct broker *b, struct kafka_read *r);
 
+/* The library found that a partition no longer has the offset that it was to go on from. A tail then ends with ERR_CHANGED; what
+ * ends by itself goes on with what is left. */
+enum err kafka_start_over(struct broker *b, struct kafka_read *r, struct kafka_topic *t,
+                          struct kafka_partition *p, struct err_info *err);
+
+/* ---- kafka_watch.c ---- */
+/* Whether the topics still are what they were; every ten seconds a question to the cluster, for which it waits a second at
+ * most. ERR_CHANGED: a tail must begin again at its places. ERR_NOTFOUND: what was browsed is gone. */
+enum err kafka_watch(struct broker *b, struct kafka_read *r, struct err_info *err);
+
 /* ---- kafka_read.c ---- */
 /* Turns the library's message into a borrowed one; the pointers live as long as m. */
 void kafka_message_fill(struct kafka_read *r, struct kafka_topic *t, const rd_kafka_message_t *m,
@@ -80,6 +97,9 @@ void kafka_marks_close(struct kafka_read *r);
 /* The committed reader begins where the other one does; start and stop go together. */
 enum err kafka_marks_start(struct broker *b, struct kafka_read *r, struct err_info *err);
 void kafka_marks_stop(struct kafka_read *r);
+/* The committed reader begins again, too, where the other one had to. */
+enum err kafka_marks_start_over(struct broker *b, struct kafka_read *r, const struct kafka_topic *t,
+                                int32_t partition, struct err_info *err);
 /* Takes what the committed reader has got, without waiting. */
 enum err kafka_marks_pump(struct broker *b, struct kafka_read *r, struct err_info *err);
 void kafka_marks_new_batch(struct kafka_read *r);

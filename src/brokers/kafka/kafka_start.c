@@ -69,14 +69,22 @@ static enum err take_topic(struct broker *b, struct kafka_read *r, const struct 
         return err_set(err, ERR_LIMIT, "at most %d topics in one reading", KAFKA_TOPICS);
     const struct rd_kafka_metadata *md = NULL;
     enum err e = kafka_topic_metadata(b, name->name, &md, err);
-    if (e)
+    bool gone =
+        e == ERR_NOTFOUND && request->resume; /* the others go on; kafka_watch says it, and waits for it */
+    if (e && !gone)
         return e;
     struct kafka_topic *t = &r->topics[r->topic_count++];
     t->origin = endpoint_origin(b->endpoint, name->name, CHANNEL_TOPIC);
     t->handle = rd_kafka_topic_new(r->rk, name->name, NULL);
+    if (gone && t->handle) {
+        t->missed = KAFKA_LOOKS_GONE;
+        r->look_ns = 0;
+        return ERR_OK;
+    }
     e = t->handle ? take_partitions(r, t, &md->topics[0], request, err)
                   : kafka_fail(b, rd_kafka_last_error(), name->name, err);
-    rd_kafka_metadata_destroy(md);
+    if (md)
+        rd_kafka_metadata_destroy(md);
     return e;
 }
 
@@ -210,14 +218,18 @@ void kafka_read_places(struct broker *b, struct read_places *places)
     const struct kafka_read *r = s->read;
     size_t most = 0;
     for (size_t t = 0; r && t < r->topic_count; t++)
-        most += (size_t)r->topics[t].count;
+        most += (size_t)r->topics[t].count + 1;
     *places = (struct read_places){0};
     /* While the last N are sorted nothing is known to have been handed over in order: it begins again. */
     if (!most || r->phase != KAFKA_FLOW || !(places->items = calloc(most, sizeof *places->items)))
         return;
-    for (size_t t = 0; t < r->topic_count; t++)
-        for (int32_t p = 0; p < r->topics[t].count; p++)
-            places->items[places->count++] = (struct read_place){t, p, r->topics[t].partitions[p].next};
+    for (size_t t = 0; t < r->topic_count; t++) {
+        const struct kafka_topic *of = &r->topics[t];
+        if (of->gone) /* when it comes back nothing of it was seen yet */
+            places->items[places->count++] = (struct read_place){t, 0, 0};
+        for (int32_t p = 0; !of->gone && p < of->count; p++)
+            places->items[places->count++] = (struct read_place){t, p, of->partitions[p].next};
+    }
 }
 
 static enum err place_by_time(struct broker *b, struct kafka_read *r, int64_t ns, struct err_info *err)
@@ -299,6 +311,23 @@ enum err kafka_start_all(struct broker *b, struct kafka_read *r, struct err_info
     if (!e && r->marks)
         e = kafka_marks_start(b, r, err);
     return e;
+}
+
+enum err kafka_start_over(struct broker *b, struct kafka_read *r, struct kafka_topic *t,
+                          struct kafka_partition *p, struct err_info *err)
+{
+    char text[300];
+    if (!r->browse && r->phase == KAFKA_FLOW)
+        return err_set(err, ERR_CHANGED, "%s/%" PRId32 " no longer has offset %" PRId64, t->origin->channel,
+                       p->id, p->next);
+    snprintf(text, sizeof text, "%s/%" PRId32 ": messages were removed before they could be seen",
+             t->origin->channel, p->id);
+    if (r->sink.notice)
+        r->sink.notice(r->sink.context, text);
+    rd_kafka_consume_stop(t->handle, p->id);
+    if (rd_kafka_consume_start_queue(t->handle, p->id, RD_KAFKA_OFFSET_BEGINNING, r->queue))
+        return kafka_fail(b, rd_kafka_last_error(), t->origin->channel, err);
+    return r->marks ? kafka_marks_start_over(b, r, t, p->id, err) : ERR_OK;
 }
 
 void kafka_stop_all(struct kafka_read *r)

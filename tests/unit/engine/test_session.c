@@ -237,7 +237,7 @@ static void a_missing_channel_ends_with_the_nearest_name(void **state)
 /* ---- a broker that cannot be reached twice, then works for a moment, then is lost ---- */
 
 static int opens;
-static bool reading;
+static bool reading, changes; /* changes: the next step finds another channel */
 static atomic_int_fast64_t resumed_at;
 
 static enum err flaky_open(struct broker *b, struct err_info *err)
@@ -271,7 +271,10 @@ static void flaky_read_places(struct broker *b, struct read_places *places)
 static enum err flaky_read_step(struct broker *b, int timeout_ms, struct err_info *err)
 {
     (void)b, (void)timeout_ms;
-    return err_set(err, ERR_CLOSED, "the peer hung up");
+    if (!changes)
+        return err_set(err, ERR_CLOSED, "the peer hung up");
+    changes = false;
+    return err_set(err, ERR_CHANGED, "two partitions more");
 }
 
 static void flaky_pause(struct broker *b, bool pause)
@@ -324,6 +327,20 @@ static void a_lost_connection_is_opened_again_with_a_new_generation(void **state
     assert_true(session_join(&s));
     assert_true(seen.status.generation >= 4);
     assert_false(reading);
+}
+
+static void a_changed_channel_is_read_anew_on_the_same_connection(void **state)
+{
+    (void)state;
+    opens = 2; /* the next one works */
+    changes = true;
+    struct session *s = started(&flaky, (struct job){.reconnect = true, .read = {.limit = -1}});
+    assert_true(reaches(&seen.backoffs, 1));
+    assert_int_equal(resumed_at, 3);
+    assert_int_equal(opens, 3);
+    assert_string_equal(seen.status.err.text, "the peer hung up");
+    session_cancel(s);
+    assert_true(session_join(&s));
 }
 
 static void without_reconnect_the_first_failure_ends_it(void **state)
@@ -379,6 +396,7 @@ int main(void)
         TEST(a_sink_that_has_enough_ends_the_session),
         TEST(a_missing_channel_ends_with_the_nearest_name),
         TEST(a_lost_connection_is_opened_again_with_a_new_generation),
+        TEST(a_changed_channel_is_read_anew_on_the_same_connection),
         TEST(without_reconnect_the_first_failure_ends_it),
         TEST(watching_lists_and_samples),
         TEST(watching_never_gives_up_and_samples_failures),
