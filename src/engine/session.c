@@ -44,6 +44,7 @@ struct session {
     struct session_status status;
     bool paused;
     bool stop_emitted;
+    bool was_up;               /* a reading was open once */
     uint64_t emitted;          /* since the last idle */
     struct read_places places; /* of a tail whose connection was lost */
     int64_t backoff_ns;
@@ -237,6 +238,7 @@ static enum err read_once(struct session *s, struct err_info *err)
     s->status.gapless = request.resume != NULL;
     enum err e = s->ops->read_open(&s->broker, &request, &sink, err);
     if (!e) {
+        s->was_up = true;
         enter(s, SESSION_UP, NULL);
         e = read_loop(s, err);
         report_progress(s, true);
@@ -360,6 +362,8 @@ static bool goes_on(const struct session *s, enum err e)
 {
     if (!s->job.reconnect || atomic_load(&s->cancelled) || e == ERR_END || s->stop_emitted)
         return false;
+    if (e == ERR_NOTFOUND && s->was_up) /* what was there once may come back */
+        return true;
     return err_policy(e) == ERR_POLICY_RETRY || s->job.kind == JOB_WATCH;
 }
 

@@ -1,5 +1,6 @@
 /* Topics that change while they are read: the library tells nobody, the driver looks.
  * needs: kafka
+ * waits
  * timeout: 180 */
 #include "tests/integration/kafka_admin.h"
 

@@ -122,6 +122,27 @@ enum err rabbit_last_reply(struct broker *b, const char *what, struct err_info *
     return rabbit_reply(b, amqp_get_rpc_reply(r->connection), what, err);
 }
 
+enum err rabbit_probe_exchange(struct broker *b, const char *name)
+{
+    struct rabbit *r = b->state;
+    amqp_channel_close_ok_t ok = {0};
+    if (!amqp_channel_open(r->connection, RABBIT_PROBE_CHANNEL))
+        return ERR_CLOSED;
+    amqp_exchange_declare(r->connection, RABBIT_PROBE_CHANNEL, rabbit_text(name), rabbit_text("direct"), 1, 0,
+                          0, 0, amqp_empty_table);
+    amqp_rpc_reply_t reply = amqp_get_rpc_reply(r->connection);
+    if (reply.reply_type == AMQP_RESPONSE_SERVER_EXCEPTION && reply.reply.id == AMQP_CHANNEL_CLOSE_METHOD) {
+        const amqp_channel_close_t *said = reply.reply.decoded;
+        bool missing = said->reply_code == AMQP_NOT_FOUND;
+        amqp_send_method(r->connection, RABBIT_PROBE_CHANNEL, AMQP_CHANNEL_CLOSE_OK_METHOD, &ok);
+        return missing ? ERR_NOTFOUND : ERR_FAILED;
+    }
+    if (reply.reply_type != AMQP_RESPONSE_NORMAL)
+        return ERR_CLOSED;
+    amqp_channel_close(r->connection, RABBIT_PROBE_CHANNEL, AMQP_REPLY_SUCCESS);
+    return ERR_OK;
+}
+
 /* ---- connecting ---- */
 
 static struct timeval time_left(const struct broker *b)

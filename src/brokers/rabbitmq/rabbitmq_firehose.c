@@ -149,7 +149,7 @@ enum err rabbit_firehose_open(struct broker *b, const struct channel_name *name,
     if (!e) {
         s->firehose = true;
         text_copy(s->queue, sizeof s->queue, queue_name);
-        e = rabbit_tap_consume(b, queue, err);
+        e = rabbit_tap_consume(b, queue, false, err);
     }
     amqp_bytes_free(queue);
     return e;

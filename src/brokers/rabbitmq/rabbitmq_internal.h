@@ -10,6 +10,7 @@
 #include <pthread.h>
 
 #define RABBIT_CHANNEL       1
+#define RABBIT_PROBE_CHANNEL 2 /* for questions whose answer may close the channel */
 #define RABBIT_HEARTBEAT_S   30
 #define RABBIT_MOST_CHANNELS 32
 
@@ -53,6 +54,8 @@ void rabbit_wait(struct broker *b, int timeout_ms);
 enum err rabbit_wait_paused(struct broker *b, int timeout_ms, struct err_info *err);
 /* Handles a frame that is no delivery: closes, blocked, cancel. */
 enum err rabbit_other_frame(struct broker *b, const amqp_frame_t *frame, struct err_info *err);
+/* ERR_NOTFOUND: there is no such exchange. On a channel of its own, so that the reading one stays open. */
+enum err rabbit_probe_exchange(struct broker *b, const char *name);
 /* Takes whatever is there without waiting; for sessions that have nothing open. */
 enum err rabbit_serve(struct broker *b, struct err_info *err);
 amqp_bytes_t rabbit_text(const char *text);

@@ -91,6 +91,7 @@ enum err rabbit_read_open(struct broker *b, const struct read_request *request, 
     r->left = request->limit >= 0 ? request->limit : INT64_MAX;
     r->stream_end = INT64_MAX;
     r->progress.total = COUNT_UNKNOWN;
+    r->follow_ns = INT64_MAX;
     amqp_basic_qos(rabbit->connection, RABBIT_CHANNEL, 0, RABBIT_PREFETCH, 0);
     enum err e = rabbit_last_reply(b, "setting the prefetch", err);
     for (size_t i = 0; !e && i < request->channel_count; i++)
@@ -202,6 +203,13 @@ static enum err hold_paused(struct broker *b, struct rabbit_reader *r, int timeo
     return e;
 }
 
+/* A silent tap is looked after, too. */
+static int until_follow(const struct rabbit_reader *r, int timeout_ms)
+{
+    int ms = clock_poll_ms(r->follow_ns);
+    return ms >= 0 && (timeout_ms < 0 || ms < timeout_ms) ? ms : timeout_ms;
+}
+
 enum err rabbit_read_step(struct broker *b, int timeout_ms, struct err_info *err)
 {
     struct rabbit *rabbit = b->state;
@@ -212,6 +220,8 @@ enum err rabbit_read_step(struct broker *b, int timeout_ms, struct err_info *err
     if (r->paused && !r->stopped && r->left > 0)
         return rabbit_wait_paused(b, timeout_ms, err);
     enum err e = consume_step(b, r, err);
+    if (!e)
+        e = rabbit_bindings_follow(b, err);
     if (e)
         return e;
     if (r->stopped && r->browse && r->stream_end != INT64_MAX)
@@ -221,7 +231,7 @@ enum err rabbit_read_step(struct broker *b, int timeout_ms, struct err_info *err
     if (stream_done(r))
         return rabbit_finish(r, "the stream is empty");
     if (r->progress.scanned == before)
-        rabbit_wait(b, timeout_ms);
+        rabbit_wait(b, until_follow(r, timeout_ms));
     return ERR_OK;
 }
 

@@ -4,7 +4,8 @@
 
 #include "brokers/rabbitmq/rabbitmq_internal.h"
 
-#define RABBIT_PREFETCH 500
+#define RABBIT_PREFETCH        500
+#define RABBIT_FOLLOW_EVERY_NS (10 * NS_PER_S)
 
 enum rabbit_mode { RABBIT_CONSUME, RABBIT_GET };
 
@@ -12,6 +13,9 @@ enum rabbit_mode { RABBIT_CONSUME, RABBIT_GET };
 struct rabbit_source {
     const struct origin *origin;
     char tap[128]; /* the server's name of the queue that was made for it; "": it reads one that was there */
+    bool
+        by_list; /* that queue is bound as a list of bindings tells, which may change: a queue's or a direct exchange's */
+    bool gone;     /* what it listens to was deleted */
     bool full;     /* that queue was full when last looked at */
     bool stream;   /* x-stream-offset becomes the position */
     bool firehose; /* messages of amq.rabbitmq.trace, turned back into what they tell of */
@@ -30,6 +34,7 @@ struct rabbit_reader {
     bool browse, paused, stopped;
     bool was_paused;      /* since the last look at the taps */
     int64_t look_ns;      /* monotonic: the next look at them */
+    int64_t follow_ns;    /* monotonic: the next look at their bindings */
     int64_t looked, seen; /* messages and bytes taken since the last look */
     int64_t left;         /* until the limit */
     struct read_progress progress;
@@ -59,13 +64,24 @@ enum err rabbit_tap_open(struct broker *b, const struct channel_name *name,
                          struct err_info *err); /* rabbitmq_tap.c */
 /* An exclusive, server-named, bounded queue; *queue is the caller's to free. */
 enum err rabbit_tap_declare(struct broker *b, amqp_bytes_t *queue, struct err_info *err);
-/* rabbit_consume of such a queue, which is watched from now on: see rabbit_tap_look. */
-enum err rabbit_tap_consume(struct broker *b, amqp_bytes_t queue, struct err_info *err);
+/* rabbit_consume of such a queue, which is watched from now on: see rabbit_tap_look and rabbit_bindings_follow. */
+enum err rabbit_tap_consume(struct broker *b, amqp_bytes_t queue, bool by_list, struct err_info *err);
 /* While messages come, once a second and after each pause: says so where the broker drops from a tap's full queue. Asks the broker
  * once a tap. Called before deliveries are acknowledged, which would make room. */
 enum err rabbit_tap_look(struct broker *b, struct err_info *err);
+
+/* ---- rabbitmq_bindings.c ---- */
 enum err rabbit_bind(struct broker *b, amqp_bytes_t queue, const char *exchange, amqp_bytes_t key,
                      const amqp_table_t *arguments, struct err_info *err);
+/* Binds a tap's queue so that it gets what passes the exchange, or what comes to the queue by exchanges; *bound counts. */
+enum err rabbit_bind_exchange(struct broker *b, amqp_bytes_t tap, const char *name, const char *type,
+                              struct err_info *err);
+enum err rabbit_bind_like_queue(struct broker *b, amqp_bytes_t tap, const char *name, int *bound,
+                                struct err_info *err);
+bool rabbit_exchange_steals(const char *type); /* gives each message to one of its queues */
+/* Every ten seconds, whether or not anything comes: what was deleted is said, and bound again once it is back; a tap follows the
+ * bindings of its queue, or of its direct exchange. Asks the management API, and AMQP where there is none. */
+enum err rabbit_bindings_follow(struct broker *b, struct err_info *err);
 
 /* rabbitmq_firehose.c: what passes the default exchange, all of it or what went to one queue (queue_name). */
 enum err rabbit_firehose_open(struct broker *b, const struct channel_name *name, enum channel_kind kind,

@@ -238,6 +238,7 @@ static void a_missing_channel_ends_with_the_nearest_name(void **state)
 
 static int opens;
 static bool reading, changes; /* changes: the next step finds another channel */
+static enum err ends_with;    /* what a step says */
 static atomic_int_fast64_t resumed_at;
 
 static enum err flaky_open(struct broker *b, struct err_info *err)
@@ -272,7 +273,7 @@ static enum err flaky_read_step(struct broker *b, int timeout_ms, struct err_inf
 {
     (void)b, (void)timeout_ms;
     if (!changes)
-        return err_set(err, ERR_CLOSED, "the peer hung up");
+        return err_set(err, ends_with ? ends_with : ERR_CLOSED, "the peer hung up");
     changes = false;
     return err_set(err, ERR_CHANGED, "two partitions more");
 }
@@ -343,6 +344,19 @@ static void a_changed_channel_is_read_anew_on_the_same_connection(void **state)
     assert_true(session_join(&s));
 }
 
+/* A channel that was there once may come back; one that never was is a slip, and ends at once (see the memory broker above). */
+static void a_channel_that_vanished_is_waited_for(void **state)
+{
+    (void)state;
+    opens = 2;
+    ends_with = ERR_NOTFOUND;
+    struct session *s = started(&flaky, (struct job){.reconnect = true, .read = {.limit = -1}});
+    assert_true(reaches(&seen.backoffs, 1));
+    ends_with = ERR_OK;
+    session_cancel(s);
+    assert_true(session_join(&s));
+}
+
 static void without_reconnect_the_first_failure_ends_it(void **state)
 {
     (void)state;
@@ -397,6 +411,7 @@ int main(void)
         TEST(a_missing_channel_ends_with_the_nearest_name),
         TEST(a_lost_connection_is_opened_again_with_a_new_generation),
         TEST(a_changed_channel_is_read_anew_on_the_same_connection),
+        TEST(a_channel_that_vanished_is_waited_for),
         TEST(without_reconnect_the_first_failure_ends_it),
         TEST(watching_lists_and_samples),
         TEST(watching_never_gives_up_and_samples_failures),

@@ -1,0 +1,358 @@
+/* What a tap is bound with: at first, and when that changes while it listens. An exchange that is deleted takes its bindings with
+ * it, and a tap that has none hears nothing and is told nothing; a queue may get other keys. So it is looked after. */
+#include "brokers/rabbitmq/rabbitmq_reader.h"
+
+#include "base/json.h"
+#include "base/text.h"
+
+#include <stdio.h>
+
+#define MOST_BINDINGS 1000
+#define LOOK_NS       (2 * NS_PER_S) /* a look may take so long */
+
+/* ---- bindings as the management API tells them ---- */
+
+struct binding {
+    struct bytes source, key;
+    struct bytes id; /* of key and arguments, whatever it leads to */
+    const struct field *field;
+};
+
+/* Slices of the answer. */
+struct bindings {
+    struct rabbit_answer answer;
+    struct binding *items;
+    size_t count;
+    bool cut; /* there are more */
+};
+
+static struct bytes text_of(const struct rabbit_answer *a, const struct field *object, const char *name)
+{
+    const struct field *f = rabbit_member(a, object, name);
+    return f && f->text.data ? f->text : BYTES_LITERAL("");
+}
+
+/* Those that come from an exchange by name; `except` is a queue whose own are left out. */
+static enum err bindings_get(struct broker *b, const char *kind, const char *name, const char *rest,
+                             const char *except, struct bindings *list, struct err_info *err)
+{
+    char path[900];
+    *list = (struct bindings){.count = 0};
+    rabbit_path(b, path, sizeof path, kind, name, rest);
+    enum err e = rabbit_api(b, "GET", path, NULL, &list->answer, err);
+    if (e)
+        return e;
+    struct rabbit_answer *a = &list->answer;
+    const struct field *all = &a->tree.nodes[0];
+    list->items = arena_alloc(&a->arena, (all->children + 1) * sizeof *list->items);
+    if (!list->items) {
+        rabbit_answer_free(a);
+        return err_set(err, ERR_NOMEM, "no memory for bindings");
+    }
+    for (const struct field *f = rabbit_first(a, all); f; f = rabbit_next(a, all, f)) {
+        struct binding one = {text_of(a, f, "source"), text_of(a, f, "routing_key"),
+                              text_of(a, f, "properties_key"), f};
+        if (!one.source.len || bytes_equal_text(text_of(a, f, "destination"), except))
+            continue;
+        list->cut = list->count == MOST_BINDINGS;
+        if (list->cut)
+            break;
+        list->items[list->count++] = one;
+    }
+    return ERR_OK;
+}
+
+static void bindings_free(struct bindings *list)
+{
+    if (list->items)
+        rabbit_answer_free(&list->answer);
+    list->items = NULL;
+    list->count = 0;
+}
+
+static bool has(const struct bindings *list, const struct binding *one)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (bytes_equal(list->items[i].source, one->source) && bytes_equal(list->items[i].id, one->id))
+            return true;
+    return false;
+}
+
+static struct value json_value(const struct field *f)
+{
+    int64_t i;
+    if (f->kind == FIELD_NUMBER && json_to_int64(f->text, &i))
+        return (struct value){.type = VALUE_INT64, .i = i};
+    if (f->kind == FIELD_BOOL)
+        return (struct value){.type = VALUE_BOOL, .b = bytes_equal_text(f->text, "true")};
+    return (struct value){.type = VALUE_STRING, .bytes = f->text.data ? f->text : BYTES_LITERAL("")};
+}
+
+static bool binding_arguments(struct rabbit_answer *a, const struct field *binding, amqp_table_t *table)
+{
+    const struct field *object = rabbit_member(a, binding, "arguments");
+    uint32_t count = 0;
+    struct header *items = arena_alloc(&a->arena, ((object ? object->children : 0) + 1) * sizeof *items);
+    if (!items)
+        return false;
+    for (const struct field *f = object && object->kind == FIELD_OBJECT ? rabbit_first(a, object) : NULL; f;
+         f = rabbit_next(a, object, f))
+        items[count++] = (struct header){f->name, json_value(f)};
+    return rabbit_table((struct headers){items, count}, &a->arena, table);
+}
+
+/* ---- binding ---- */
+
+enum err rabbit_bind(struct broker *b, amqp_bytes_t queue, const char *exchange, amqp_bytes_t key,
+                     const amqp_table_t *arguments, struct err_info *err)
+{
+    struct rabbit *rabbit = b->state;
+    char what[320];
+    amqp_queue_bind(rabbit->connection, RABBIT_CHANNEL, queue, rabbit_text(exchange), key,
+                    arguments ? *arguments : amqp_empty_table);
+    snprintf(what, sizeof what, "binding to %s", exchange);
+    return rabbit_last_reply(b, what, err);
+}
+
+static amqp_bytes_t amqp_of(struct bytes text)
+{
+    return (amqp_bytes_t){text.len, (void *)(uintptr_t)text.data};
+}
+
+/* Binds the tap as `one` tells, or takes that binding away. */
+static enum err set_binding(struct broker *b, amqp_bytes_t tap, struct bindings *list,
+                            const struct binding *one, bool on, struct err_info *err)
+{
+    struct rabbit *rabbit = b->state;
+    char exchange[256];
+    amqp_table_t arguments;
+    text_copy_bytes(exchange, sizeof exchange, one->source);
+    if (!binding_arguments(&list->answer, one->field, &arguments))
+        return err_set(err, ERR_NOMEM, "no memory for a binding");
+    if (on)
+        return rabbit_bind(b, tap, exchange, amqp_of(one->key), &arguments, err);
+    amqp_queue_unbind(rabbit->connection, RABBIT_CHANNEL, tap, rabbit_text(exchange), amqp_of(one->key),
+                      arguments);
+    return rabbit_last_reply(b, "taking a binding away", err);
+}
+
+/* Exchanges that give each message to one of their queues: a tap there would steal. */
+bool rabbit_exchange_steals(const char *type)
+{
+    return strcmp(type, "x-consistent-hash") == 0 || strcmp(type, "x-modulus-hash") == 0 ||
+           strstr(type, "random") != NULL;
+}
+
+static bool is_thief(struct broker *b, const struct binding *one, char *type, size_t size)
+{
+    struct rabbit_channel found;
+    char name[256];
+    const struct channel_name exchange = {CHANNEL_EXCHANGE, text_copy_bytes(name, sizeof name, one->source)};
+    text_copy(type, size, rabbit_find(b, &exchange, &found, NULL) ? "" : found.type);
+    return rabbit_exchange_steals(type);
+}
+
+static void refuse_thief(struct broker *b, const char *queue, const struct binding *one, const char *type)
+{
+    struct rabbit *rabbit = b->state;
+    char text[700], name[256];
+    snprintf(text, sizeof text, "%s comes from the %s exchange %s too: not tapped, a tap would steal there",
+             queue, type, text_copy_bytes(name, sizeof name, one->source));
+    rabbit->reader->sink.notice(rabbit->reader->sink.context, text);
+}
+
+/* ---- at first ---- */
+
+static void say_cut(struct broker *b, const struct bindings *list)
+{
+    struct rabbit *rabbit = b->state;
+    char text[200];
+    snprintf(
+        text, sizeof text,
+        "it has more than %d bindings: only these are listened to, and what changes about them is not followed",
+        MOST_BINDINGS);
+    if (list->cut)
+        rabbit->reader->sink.notice(rabbit->reader->sink.context, text);
+}
+
+/* A direct exchange wants the exact keys: those that its queues are bound with. */
+static enum err bind_direct(struct broker *b, amqp_bytes_t tap, const char *exchange, struct err_info *err)
+{
+    struct rabbit *rabbit = b->state;
+    struct bindings wanted;
+    enum err e = bindings_get(b, "exchanges", exchange, "/bindings/source", "", &wanted, err);
+    for (size_t i = 0; !e && i < wanted.count; i++)
+        e = set_binding(b, tap, &wanted, &wanted.items[i], true, err);
+    if (!e && wanted.count == 0)
+        rabbit->reader->sink.notice(
+            rabbit->reader->sink.context,
+            "nothing is bound to this direct exchange: there are no keys to listen to until something is");
+    if (!e)
+        say_cut(b, &wanted);
+    bindings_free(&wanted);
+    return e;
+}
+
+enum err rabbit_bind_exchange(struct broker *b, amqp_bytes_t tap, const char *name, const char *type,
+                              struct err_info *err)
+{
+    struct rabbit *rabbit = b->state;
+    if (strcmp(type, "direct") == 0)
+        return bind_direct(b, tap, name, err);
+    if (type[0] == '\0')
+        rabbit->reader->sink.notice(
+            rabbit->reader->sink.context,
+            "without the management API the exchange's type is not known: topic, fanout and headers "
+            "exchanges are seen whole, a direct one is not");
+    /* "#" is every topic; fanout takes no notice of keys; headers exchanges match empty arguments always. */
+    return rabbit_bind(b, tap, name, rabbit_text("#"), NULL, err);
+}
+
+enum err rabbit_bind_like_queue(struct broker *b, amqp_bytes_t tap, const char *name, int *bound,
+                                struct err_info *err)
+{
+    struct bindings wanted;
+    char type[64];
+    enum err e = bindings_get(b, "queues", name, "/bindings", "", &wanted, err);
+    if (e) {
+        if (err_policy(e) == ERR_POLICY_RETRY) /* the broker is there: trying again would find the same */
+            e = err->code = ERR_UNSUPPORTED;
+        err_next(
+            err,
+            "a queue's bindings, which a tail follows, are known to the management API alone: say where it is "
+            "(?management=URL), or tail the exchange in front");
+        return e;
+    }
+    for (size_t i = 0; !e && i < wanted.count; i++) {
+        if (is_thief(b, &wanted.items[i], type, sizeof type)) {
+            refuse_thief(b, name, &wanted.items[i], type);
+            continue;
+        }
+        e = set_binding(b, tap, &wanted, &wanted.items[i], true, err);
+        ++*bound;
+    }
+    if (!e)
+        say_cut(b, &wanted);
+    bindings_free(&wanted);
+    return e;
+}
+
+/* ---- later on ---- */
+
+static void notice(struct broker *b, const struct rabbit_source *s, const char *what)
+{
+    struct rabbit *rabbit = b->state;
+    char text[500];
+    snprintf(text, sizeof text, "%s %s %s", channel_kind_name(s->origin->kind), s->origin->channel, what);
+    rabbit->reader->sink.notice(rabbit->reader->sink.context, text);
+}
+
+static void say_gone(struct broker *b, struct rabbit_source *s)
+{
+    if (!s->gone)
+        notice(b, s, "was deleted: nothing comes until it is made anew");
+    s->gone = true;
+}
+
+/* ERR_NOTFOUND: it was deleted. (Of bindings the API tells for a queue that is not there, too.) */
+static enum err still_there(struct broker *b, const struct origin *o)
+{
+    bool queue = o->kind == CHANNEL_QUEUE;
+    struct rabbit_answer answer = {0};
+    char path[900];
+    rabbit_path(b, path, sizeof path, queue ? "queues" : "exchanges", o->channel, NULL);
+    enum err e = rabbit_api(b, "GET", path, NULL, &answer, NULL);
+    if (!e)
+        rabbit_answer_free(&answer);
+    return !e || e == ERR_NOTFOUND || queue ? e : rabbit_probe_exchange(b, o->channel);
+}
+
+/* Whether the tap still has its binding; where nobody can tell, it has. */
+static bool is_bound(struct broker *b, const struct rabbit_source *s)
+{
+    struct bindings have;
+    bool bound = bindings_get(b, "queues", s->tap, "/bindings", "", &have, NULL) || have.count > 0;
+    bindings_free(&have);
+    return bound;
+}
+
+static enum err follow_exchange(struct broker *b, struct rabbit_source *s, struct err_info *err)
+{
+    enum err e = still_there(b, s->origin);
+    if (e == ERR_NOTFOUND)
+        say_gone(b, s);
+    if (e)
+        return ERR_OK; /* a connection that is lost is said by the next step */
+    bool lost = s->gone || !is_bound(b, s);
+    e = rabbit_bind(b, rabbit_text(s->tap), s->origin->channel, rabbit_text("#"), NULL, err);
+    if (!e && lost)
+        notice(b, s, "was made anew and is tapped again: what passed it before that was not seen");
+    s->gone = false;
+    return e;
+}
+
+/* Gives the tap what it lacks of the wanted ones, and takes away what it has besides. */
+static enum err follow_list(struct broker *b, const struct rabbit_source *s, struct bindings *wanted,
+                            struct bindings *have, bool *changed, struct err_info *err)
+{
+    amqp_bytes_t tap = rabbit_text(s->tap);
+    enum err e = ERR_OK;
+    char type[64];
+    for (size_t i = 0; !e && i < wanted->count; i++) {
+        if (has(have, &wanted->items[i]) || is_thief(b, &wanted->items[i], type, sizeof type))
+            continue;
+        e = set_binding(b, tap, wanted, &wanted->items[i], true, err);
+        *changed = true;
+    }
+    for (size_t i = 0; !e && i < have->count; i++) {
+        if (has(wanted, &have->items[i]))
+            continue;
+        e = set_binding(b, tap, have, &have->items[i], false, err);
+        *changed = true;
+    }
+    return e;
+}
+
+static enum err follow_bindings(struct broker *b, struct rabbit_source *s, struct err_info *err)
+{
+    bool queue = s->origin->kind == CHANNEL_QUEUE, changed = s->gone;
+    struct bindings wanted, have;
+    enum err e = bindings_get(b, queue ? "queues" : "exchanges", s->origin->channel,
+                              queue ? "/bindings" : "/bindings/source", s->tap, &wanted, NULL);
+    if (!e && wanted.count == 0)
+        e = still_there(b, s->origin);
+    if (e && e != ERR_NOTFOUND) {
+        bindings_free(&wanted);
+        return ERR_OK;
+    }
+    bool gone = e == ERR_NOTFOUND;
+    e = ERR_OK;
+    if (gone)
+        say_gone(b, s);
+    if (!wanted.cut && !bindings_get(b, "queues", s->tap, "/bindings", "", &have, NULL)) {
+        e = follow_list(b, s, &wanted, &have, &changed, err);
+        bindings_free(&have);
+    }
+    bindings_free(&wanted);
+    if (!gone && changed)
+        notice(b, s,
+               "is bound in another way now, and the tap with it: what came that way before was not seen");
+    s->gone = gone;
+    return e;
+}
+
+enum err rabbit_bindings_follow(struct broker *b, struct err_info *err)
+{
+    struct rabbit *rabbit = b->state;
+    struct rabbit_reader *r = rabbit->reader;
+    enum err e = ERR_OK;
+    if (clock_mono_ns() < r->follow_ns)
+        return ERR_OK;
+    b->deadline_ns = clock_mono_ns() + LOOK_NS;
+    for (size_t i = 0; !e && i < r->source_count; i++)
+        if (r->sources[i].tap[0] && !r->sources[i].firehose)
+            e = r->sources[i].by_list ? follow_bindings(b, &r->sources[i], err)
+                                      : follow_exchange(b, &r->sources[i], err);
+    r->follow_ns = clock_mono_ns() + RABBIT_FOLLOW_EVERY_NS;
+    return e;
+}

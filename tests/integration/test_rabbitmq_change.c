@@ -1,0 +1,168 @@
+/* What is tapped changes while it is listened to: bindings go with their exchange and tell nobody, the driver looks.
+ * needs: rabbitmq
+ * waits
+ * timeout: 240 */
+#include "tests/integration/rabbit_session.h"
+
+/* Steps until the driver has said it. */
+static void until_said(struct session_of_test *s, const char *text)
+{
+    int64_t deadline = clock_mono_ns() + 30 * NS_PER_S;
+    while (!strstr(s->notice, text)) {
+        assert_true(clock_mono_ns() < deadline);
+        if (rabbitmq_broker.read_step(&s->broker, 500, &s->err))
+            fail_msg("%s", s->err.text);
+    }
+}
+
+static void delete_exchange(struct rig *rig, const char *name)
+{
+    amqp_exchange_delete(rig->connection, rig->channel, amqp_cstring_bytes(name), 0);
+    assert_true(rig_went_well(rig));
+}
+
+static void declare_exchange(struct rig *rig, const char *name)
+{
+    amqp_exchange_declare(rig->connection, rig->channel, amqp_cstring_bytes(name),
+                          amqp_cstring_bytes("topic"), 0, 0, 0, 0, amqp_empty_table);
+    assert_true(rig_went_well(rig));
+}
+
+static void unbind(struct rig *rig, const char *queue, const char *exchange, const char *key)
+{
+    amqp_queue_unbind(rig->connection, rig->channel, amqp_cstring_bytes(queue), amqp_cstring_bytes(exchange),
+                      amqp_cstring_bytes(key), amqp_empty_table);
+    assert_true(rig_went_well(rig));
+}
+
+static void expect_next(struct session_of_test *s, const char *text)
+{
+    size_t at = s->count;
+    assert_int_equal(session_steps(s, at + 1), ERR_OK);
+    assert_true(session_has(s, at, text));
+}
+
+static struct session_of_test *tapping(const char *exchange, const char *management)
+{
+    struct session_of_test *s = session_new(lab_need("SB_RABBIT"));
+    s->endpoint.management = management;
+    assert_int_equal(session_open(s), ERR_OK);
+    session_tap(s, CHANNEL_EXCHANGE, exchange, 0);
+    return s;
+}
+
+/* With the management API, and by AMQP alone. */
+static void an_exchange_that_is_made_anew_is_tapped_again(void **state)
+{
+    struct rig *rig = *state;
+    char exchange[64];
+    rig_exchange(rig, "topic", exchange);
+    struct session_of_test *s[] = {tapping(exchange, lab_need("SB_RABBIT_MGMT")), tapping(exchange, NULL)};
+    rig_send(rig, exchange, "a", "before");
+    for (int i = 0; i < 2; i++)
+        expect_next(s[i], "before");
+    delete_exchange(rig, exchange);
+    for (int i = 0; i < 2; i++)
+        until_said(s[i], "was deleted: nothing comes until it is made anew");
+    declare_exchange(rig, exchange);
+    for (int i = 0; i < 2; i++)
+        until_said(s[i], "was made anew and is tapped again");
+    rig_send(rig, exchange, "a", "after");
+    for (int i = 0; i < 2; i++) {
+        expect_next(s[i], "after");
+        session_end(s[i]);
+    }
+}
+
+static void an_exchange_made_anew_between_two_looks_is_said(void **state)
+{
+    struct rig *rig = *state;
+    char exchange[64];
+    rig_exchange(rig, "topic", exchange);
+    struct session_of_test *s = session_up("/");
+    session_tap(s, CHANNEL_EXCHANGE, exchange, 0);
+    delete_exchange(rig, exchange);
+    declare_exchange(rig, exchange);
+    until_said(s, "was made anew and is tapped again");
+    rig_send(rig, exchange, "a", "after");
+    expect_next(s, "after");
+    session_end(s);
+}
+
+static void a_direct_exchange_gets_another_key(void **state)
+{
+    struct rig *rig = *state;
+    char exchange[64], queue[64];
+    rig_exchange(rig, "direct", exchange);
+    rig_queue(rig, "keys", "classic", NULL, queue);
+    struct session_of_test *s = session_up("/");
+    session_tap(s, CHANNEL_EXCHANGE, exchange, 0);
+    assert_non_null(strstr(s->notice, "no keys"));
+    rig_bind(rig, queue, exchange, "red");
+    until_said(s, "is bound in another way now");
+    rig_send(rig, exchange, "red", "seen");
+    expect_next(s, "seen");
+    session_end(s);
+}
+
+static void a_queue_is_bound_in_another_way(void **state)
+{
+    struct rig *rig = *state;
+    char exchange[64], queue[64];
+    rig_exchange(rig, "topic", exchange);
+    rig_queue(rig, "rebound", "classic", NULL, queue);
+    rig_bind(rig, queue, exchange, "old.#");
+    struct session_of_test *s = session_up("/");
+    session_tap(s, CHANNEL_QUEUE, queue, 0);
+    rig_bind(rig, queue, exchange, "new.#");
+    unbind(rig, queue, exchange, "old.#");
+    until_said(s, "is bound in another way now");
+    rig_send(rig, exchange, "old.1", "elsewhere");
+    rig_send(rig, exchange, "new.1", "here");
+    expect_next(s, "here");
+    amqp_queue_delete(rig->connection, rig->channel, amqp_cstring_bytes(queue), 0, 0);
+    assert_true(rig_went_well(rig));
+    until_said(s, "was deleted: nothing comes until it is made anew");
+    rig_send(rig, exchange, "new.1", "to nobody");
+    amqp_queue_declare(rig->connection, rig->channel, amqp_cstring_bytes(queue), 0, 0, 0, 0,
+                       amqp_empty_table);
+    assert_true(rig_went_well(rig));
+    rig_bind(rig, queue, exchange, "#");
+    until_said(s, "is bound in another way now");
+    rig_send(rig, exchange, "any", "again");
+    expect_next(s, "again");
+    session_end(s);
+}
+
+static int setup(void **state)
+{
+    *state = lab_get("SB_RABBIT") ? rig_open("/") : NULL;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    if (*state)
+        rig_close(*state);
+    return 0;
+}
+
+static void rabbitmq_is_there(void **state)
+{
+    (void)state;
+    (void)lab_need("SB_RABBIT");
+}
+
+int main(void)
+{
+    const struct CMUnitTest there[] = {cmocka_unit_test(rabbitmq_is_there)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_exchange_that_is_made_anew_is_tapped_again),
+        cmocka_unit_test(an_exchange_made_anew_between_two_looks_is_said),
+        cmocka_unit_test(a_direct_exchange_gets_another_key),
+        cmocka_unit_test(a_queue_is_bound_in_another_way),
+    };
+    if (!lab_get("SB_RABBIT"))
+        return cmocka_run_group_tests(there, NULL, NULL);
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
