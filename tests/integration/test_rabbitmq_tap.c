@@ -114,6 +114,23 @@ static void a_direct_exchange_is_tapped_with_its_own_keys(void **state)
     rig_wait_depth(rig, queue, 2);
 }
 
+static void a_direct_exchange_with_too_many_keys_says_so(void **state)
+{
+    struct rig *rig = *state;
+    char exchange[64], queue[64];
+    rig_exchange(rig, "direct", exchange);
+    rig_queue(rig, "many", "classic", NULL, queue);
+    for (int i = 0; i <= 1000; i++) {
+        char key[16];
+        snprintf(key, sizeof key, "%d", i);
+        rig_bind(rig, queue, exchange, key);
+    }
+    struct session_of_test *s = session_up("/");
+    session_tap(s, CHANNEL_EXCHANGE, exchange, 0);
+    assert_non_null(strstr(s->notice, "more than 1000 bindings"));
+    session_end(s);
+}
+
 static void the_default_exchange_points_to_the_firehose(void **state)
 {
     (void)state;
@@ -474,6 +491,7 @@ int main(void)
         cmocka_unit_test(a_tap_sees_an_exchange_and_leaves_it),
         cmocka_unit_test(what_a_full_tap_drops_is_said),
         cmocka_unit_test(a_direct_exchange_is_tapped_with_its_own_keys),
+        cmocka_unit_test(a_direct_exchange_with_too_many_keys_says_so),
         cmocka_unit_test(the_default_exchange_points_to_the_firehose),
         cmocka_unit_test(an_exchange_that_shares_out_is_not_tapped),
         cmocka_unit_test(a_paused_tap_resumes_without_loss),
