@@ -105,6 +105,25 @@ char *paint_latency(int64_t ns, char *into, size_t size)
     return ns < 0 ? text_copy(into, size, UNKNOWN) : text_ms(into, size, ns);
 }
 
+const char *paint_name(const char *name, int cells, char *into, size_t size)
+{
+    const char *scheme = strstr(name, "://");
+    struct bytes rest = bytes_of_text(scheme ? scheme + 3 : name);
+    size_t from = 0;
+    int wide = (int)utf8_cells(rest);
+    if (!scheme || (int)utf8_cells(bytes_of_text(name)) <= cells)
+        return name;
+    bool fits = wide <= cells;
+    while (wide > cells - 1 && !fits && from < rest.len) {
+        size_t next = from;
+        (void)utf8_next(rest, &next);
+        wide -= (int)utf8_cells(bytes_slice(rest, from, next - from));
+        from = next;
+    }
+    snprintf(into, size, "%s%s", fits ? "" : "…", (const char *)rest.data + from);
+    return into;
+}
+
 struct bytes paint_without_source(struct bytes text, const char *source)
 {
     size_t len = strlen(source);

@@ -24,6 +24,9 @@ char *paint_count(int64_t n, bool upper, int cells, char *into, size_t size);
 char *paint_rate(double rate, char *into, size_t size); /* 812, 0.6, 123k: at most 6 cells; – when unknown */
 char *paint_latency(int64_t ns, char *into, size_t size); /* milliseconds; – when unknown */
 
+/* A name in at most that many cells. Of an address its end tells more than its scheme: kafka://10.0.0.7:9092/orders becomes
+ * …0.7:9092/orders; other names are left as they are, to be cut where they are drawn. Returns name or into. */
+const char *paint_name(const char *name, int cells, char *into, size_t size);
 /* What was said, without the name of who said it in front, where that stands in a column of its own. */
 struct bytes paint_without_source(struct bytes text, const char *source);
 

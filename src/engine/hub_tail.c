@@ -159,6 +159,15 @@ static void take_tail_status(struct hub *h, size_t session, const struct session
         t->tail.dropped += (uint64_t)t->tail.channels[t->first_channel[i]].status.progress.dropped;
 }
 
+/* What is said while messages flow (a topic was deleted, a tap was full) has its place among them. */
+static void take_notice(struct hub *h, size_t channel, const char *text)
+{
+    struct tail_run *t = h->tail;
+    text_copy(t->tail.channels[channel].notice, sizeof t->tail.channels->notice, text);
+    if (t->live && t->tail.channels[channel].status.state == SESSION_UP)
+        store_gap(h, t->tail.channels[channel].address.endpoint->endpoint.name, text);
+}
+
 static uint32_t use_tail(struct hub *h, struct hub_event *e)
 {
     struct tail_run *t = h->tail;
@@ -171,8 +180,7 @@ static uint32_t use_tail(struct hub *h, struct hub_event *e)
         break;
     case HUB_EVENT_STATUS: take_tail_status(h, e->index, &e->status); break;
     case HUB_EVENT_NOTICE:
-        text_copy(t->tail.channels[t->first_channel[e->index]].notice, sizeof t->tail.channels->notice,
-                  e->notice);
+        take_notice(h, t->first_channel[e->index], e->notice);
         hub_say(h, SEVERITY_WARN, e->notice);
         return HUB_TAIL | HUB_NOTICE;
     default: break;
@@ -276,6 +284,7 @@ static enum err open_run(struct hub *h, const struct address *addresses, size_t 
     store_free(&h->store);
     h->store = fresh;
     group_channels(t, addresses, count, h);
+    t->live = job->read.mode == READ_TAP;
     h->tail = t;
     for (size_t i = 0; i < t->session_count; i++)
         start_tail_session(h, t, i, job);

@@ -127,7 +127,7 @@ static void a_direct_exchange_with_too_many_keys_says_so(void **state)
     }
     struct session_of_test *s = session_up("/");
     session_tap(s, CHANNEL_EXCHANGE, exchange, 0);
-    assert_non_null(strstr(s->notice, "more than 1000 bindings"));
+    assert_non_null(strstr(s->notice, "has more than 1000 bindings"));
     session_end(s);
 }
 

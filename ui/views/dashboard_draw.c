@@ -33,13 +33,14 @@ static void draw_attention(struct row *r, const struct item *item)
                                             {"", 0, false, 0, 80}};
     struct slot slots[5];
     const struct hub_attention *rows;
-    char word[32], age[16], text[320];
+    char word[32], age[16], text[320], name[256];
     hub_attention(r->v->hub, &rows);
     const struct hub_attention *a = &rows[item->index];
     struct look look = look_severity(a->severity, a->word, word, sizeof word);
     columns_fit(columns, 5, r->x, r->w, slots);
     column_put(r->f->canvas, r->y, &columns[0], &slots[0], look.role, look.text);
-    column_put(r->f->canvas, r->y, &columns[1], &slots[1], ROLE_TEXT, a->name);
+    column_put(r->f->canvas, r->y, &columns[1], &slots[1], ROLE_TEXT,
+               paint_name(a->name, slots[1].w, name, sizeof name));
     column_put(r->f->canvas, r->y, &columns[2], &slots[2], ROLE_MUTED, a->where ? a->where : "");
     column_put(r->f->canvas, r->y, &columns[3], &slots[3], ROLE_MUTED,
                paint_age(r->f, a->since_ns, age, sizeof age));
@@ -120,19 +121,24 @@ static bool sum_is_upper(const struct hub_endpoint *e, bool dead)
 static void draw_broker(struct row *r, const struct item *item)
 {
     struct slot slots[B_COLUMNS];
-    char text[64], name[300];
+    char text[64], name[300], shown[256];
     const struct hub_endpoint *e = hub_endpoint(r->v->hub, item->index);
+    const char *mark = e->config->endpoint.production ? " PROD" : "";
     struct look look = broker_look(e);
     columns_fit(broker_columns, B_COLUMNS, r->x, r->w, slots);
-    snprintf(name, sizeof name, "%s %s%s",
+    enum role role = e->config->endpoint.production ? ROLE_PRODUCTION : ROLE_TITLE;
+    const struct slot *at = &slots[B_NAME];
+    int room = at->w - (int)strlen(mark); /* the mark is never cut */
+    snprintf(name, sizeof name, "%s %s",
              !e->channels || !e->channels->count    ? " "
              : dashboard_is_open(r->v, item->index) ? "▾"
                                                     : "▸",
-             e->config->endpoint.name, e->config->endpoint.production ? " PROD" : "");
+             paint_name(e->config->endpoint.name, room - 2, shown, sizeof shown));
+    int used = canvas_text(r->f->canvas, at->x, r->y, room, role, name);
+    canvas_text(r->f->canvas, at->x + used, r->y, at->w - used, role, mark);
 #define PUT(column, role, value) \
  column_put(r->f->canvas, r->y, &broker_columns[column], &slots[column], role, value)
     PUT(B_STATE, look.role, look.text);
-    PUT(B_NAME, e->config->endpoint.production ? ROLE_PRODUCTION : ROLE_TITLE, name);
     PUT(B_KIND, ROLE_MUTED, e->config->broker ? e->config->broker->name : "");
     PUT(B_DETAIL, ROLE_MUTED, broker_detail(e));
     PUT(B_IN, ROLE_TEXT, paint_rate(e->in_rate, text, sizeof text));

@@ -70,7 +70,7 @@ static void draw_line(struct frame *f, struct rect r, uint64_t id, bool here)
 {
     struct slot slots[L_COLUMNS];
     struct log_line line;
-    char time[24];
+    char time[24], text[320];
     if (!log_get(id, &line))
         return;
     columns_fit(columns, L_COLUMNS, r.x + 2, r.w - 2, slots);
@@ -78,7 +78,8 @@ static void draw_line(struct frame *f, struct rect r, uint64_t id, bool here)
                clock_hms(line.time_ns, time, sizeof time, 3));
     column_put(f->canvas, r.y, &columns[L_LEVEL], &slots[L_LEVEL], level_role(line.level),
                log_level_name(line.level));
-    column_put(f->canvas, r.y, &columns[L_SOURCE], &slots[L_SOURCE], ROLE_SOURCE, line.source);
+    column_put(f->canvas, r.y, &columns[L_SOURCE], &slots[L_SOURCE], ROLE_SOURCE,
+               paint_name(line.source, slots[L_SOURCE].w, text, sizeof text));
     canvas_bytes(f->canvas, slots[L_TEXT].x, r.y, slots[L_TEXT].w, ROLE_TEXT, text_of(&line));
     if (!here)
         return;

@@ -51,7 +51,7 @@ static void draw_message(struct view *v, struct frame *f, struct rect r, const s
 {
     const struct tail *t = v->state;
     struct slot slots[T_COLUMNS];
-    char text[320];
+    char text[600], name[320];
     columns_fit(columns, T_COLUMNS, r.x, r.w, slots);
 #define PUT(column, role, value) column_put(f->canvas, r.y, &columns[column], &slots[column], role, value)
     PUT(T_FLAG, ROLE_WARN, flag_text(m));
@@ -63,7 +63,7 @@ static void draw_message(struct view *v, struct frame *f, struct rect r, const s
     bool several = several_endpoints(hub_tail(v->hub));
     snprintf(text, sizeof text, "%s%s%s", several ? m->origin->endpoint : "", several ? "/" : "",
              m->origin->channel);
-    PUT(T_SOURCE, ROLE_SOURCE, text);
+    PUT(T_SOURCE, ROLE_SOURCE, paint_name(text, slots[T_SOURCE].w, name, sizeof name));
     PUT(T_POSITION, ROLE_MUTED, m->position.kind ? position_text(m->position, text, sizeof text) : "–");
     PUT(T_SIZE, ROLE_TEXT, paint_count((int64_t)m->payload.len, false, slots[T_SIZE].w, text, sizeof text));
 #undef PUT
@@ -73,11 +73,12 @@ static void draw_message(struct view *v, struct frame *f, struct rect r, const s
 
 static void draw_gap(struct frame *f, struct rect r, const struct message *m)
 {
-    char text[24];
+    char text[24], name[64];
     int x = r.x + 2;
     canvas_fill(f->canvas, r, ROLE_WARN, 0x2500);
     x += canvas_printf(f->canvas, x, r.y, r.w, ROLE_WARN,
-                       " %s %s: ", clock_hms(m->time_ns, text, sizeof text, 3), m->origin->channel);
+                       " %s %s: ", clock_hms(m->time_ns, text, sizeof text, 3),
+                       paint_name(m->origin->channel, 20, name, sizeof name));
     x += canvas_bytes(f->canvas, x, r.y, r.x + r.w - x - 1, ROLE_WARN,
                       paint_without_source(m->payload, m->origin->channel));
     canvas_cell(f->canvas, x, r.y, ROLE_WARN, ' ');
@@ -245,14 +246,15 @@ static void draw_remark(struct frame *f, int x, int y, int w, const struct hub_t
 {
     for (size_t i = 0; i < h->channel_count; i++) {
         const char *stopped = h->channels[i].status.progress.stopped;
-        const char *say = h->channels[i].notice[0] ? h->channels[i].notice : stopped;
         const char *name = h->channels[i].address.channel.name;
-        if (!say[0])
-            continue;
-        if (h->channel_count == 1) /* the title names it */
-            canvas_text(f->canvas, x, y, w, ROLE_EFFECT, say);
+        if (h->channels[i].notice[0]) /* it names its channel itself */
+            canvas_text(f->canvas, x, y, w, ROLE_EFFECT, h->channels[i].notice);
+        else if (stopped[0] && h->channel_count == 1)
+            canvas_text(f->canvas, x, y, w, ROLE_EFFECT, stopped);
+        else if (stopped[0])
+            canvas_printf(f->canvas, x, y, w, ROLE_EFFECT, "%s: %s", name ? name : "?", stopped);
         else
-            canvas_printf(f->canvas, x, y, w, ROLE_EFFECT, "%s: %s", name ? name : "?", say);
+            continue;
         return;
     }
 }

@@ -163,14 +163,14 @@ static void refuse_thief(struct broker *b, const char *queue, const struct bindi
 
 /* ---- at first ---- */
 
-static void say_cut(struct broker *b, const struct bindings *list)
+static void say_cut(struct broker *b, const char *name, const struct bindings *list)
 {
     struct rabbit *rabbit = b->state;
-    char text[200];
+    char text[500];
     snprintf(
         text, sizeof text,
-        "it has more than %d bindings: only these are listened to, and what changes about them is not followed",
-        MOST_BINDINGS);
+        "%s has more than %d bindings: only these are listened to, and what changes about them is not followed",
+        name, MOST_BINDINGS);
     if (list->cut)
         rabbit->reader->sink.notice(rabbit->reader->sink.context, text);
 }
@@ -180,15 +180,17 @@ static enum err bind_direct(struct broker *b, amqp_bytes_t tap, const char *exch
 {
     struct rabbit *rabbit = b->state;
     struct bindings wanted;
+    char text[400];
     enum err e = bindings_get(b, "exchanges", exchange, "/bindings/source", "", &wanted, err);
     for (size_t i = 0; !e && i < wanted.count; i++)
         e = set_binding(b, tap, &wanted, &wanted.items[i], true, err);
+    snprintf(text, sizeof text,
+             "nothing is bound to the direct exchange %s: there are no keys to listen to until something is",
+             exchange);
     if (!e && wanted.count == 0)
-        rabbit->reader->sink.notice(
-            rabbit->reader->sink.context,
-            "nothing is bound to this direct exchange: there are no keys to listen to until something is");
+        rabbit->reader->sink.notice(rabbit->reader->sink.context, text);
     if (!e)
-        say_cut(b, &wanted);
+        say_cut(b, exchange, &wanted);
     bindings_free(&wanted);
     return e;
 }
@@ -199,11 +201,14 @@ enum err rabbit_bind_exchange(struct broker *b, amqp_bytes_t tap, const char *na
     struct rabbit *rabbit = b->state;
     if (strcmp(type, "direct") == 0)
         return bind_direct(b, tap, name, err);
+    char text[500];
+    snprintf(
+        text, sizeof text,
+        "without the management API the type of exchange %s is not known: topic, fanout and headers exchanges are "
+        "seen whole, a direct one is not",
+        name);
     if (type[0] == '\0')
-        rabbit->reader->sink.notice(
-            rabbit->reader->sink.context,
-            "without the management API the exchange's type is not known: topic, fanout and headers "
-            "exchanges are seen whole, a direct one is not");
+        rabbit->reader->sink.notice(rabbit->reader->sink.context, text);
     /* "#" is every topic; fanout takes no notice of keys; headers exchanges match empty arguments always. */
     return rabbit_bind(b, tap, name, rabbit_text("#"), NULL, err);
 }
@@ -232,7 +237,7 @@ enum err rabbit_bind_like_queue(struct broker *b, amqp_bytes_t tap, const char *
         ++*bound;
     }
     if (!e)
-        say_cut(b, &wanted);
+        say_cut(b, name, &wanted);
     bindings_free(&wanted);
     return e;
 }

@@ -150,6 +150,47 @@ static void a_tail_fills_the_store_and_another_replaces_it(void **state)
     assert_int_equal(hub_tail(hub)->channels[0].status.progress.total, 5);
 }
 
+static struct broker_ops telling; /* the memory broker, that says something between two messages */
+static struct read_sink told;
+
+static enum err telling_open(struct broker *b, const struct read_request *r, const struct read_sink *s,
+                             struct err_info *err)
+{
+    told = *s;
+    s->notice(s->context, "a word before it begins");
+    return memory_broker.read_open(b, r, s, err);
+}
+
+static enum err telling_step(struct broker *b, int timeout_ms, struct err_info *err)
+{
+    if (told.notice)
+        told.notice(told.context, "orders was deleted");
+    told.notice = NULL;
+    return memory_broker.read_step(b, timeout_ms, err);
+}
+
+static bool has_a_gap(void)
+{
+    return hub_tail(hub) && hub_tail(hub)->gap_count > 0;
+}
+
+/* What is said while messages flow stands among them; what was said before they did does not. */
+static void a_word_of_a_running_tail_is_a_row(void **state)
+{
+    (void)state;
+    telling = memory_broker;
+    telling.read_open = telling_open;
+    telling.read_step = telling_step;
+    config.endpoints[0].broker = &telling;
+    struct address a = address_of("orders");
+    assert_int_equal(hub_tail_open(hub, &a, 1, &tap, NULL), ERR_OK);
+    assert_true(pump_until(has_a_gap));
+    assert_int_equal(hub_tail(hub)->gap_count, 1);
+    const struct message *row = store_get(hub_store(hub), store_newest(hub_store(hub)));
+    assert_true(bytes_equal(row->payload, BYTES_LITERAL("orders was deleted")));
+    assert_string_equal(row->origin->endpoint, "signalbox");
+}
+
 enum { FLOODS = 6, FLOOD_EACH = 900, FLOOD_PAYLOAD = 7000 };
 
 /* Six sources with 38 MB for a queue of 8 MiB, taken slowly: every source is paused again and again, several at once, and
@@ -327,6 +368,7 @@ int main(void)
         TEST(channels_and_health_arrive),
         TEST(an_endpoint_joins_at_run_time),
         TEST(a_tail_fills_the_store_and_another_replaces_it),
+        TEST(a_word_of_a_running_tail_is_a_row),
         TEST(credit_loses_nothing),
         TEST(dead_letters_age_from_the_first_look),
         TEST(a_lost_connection_needs_attention_before_it_is_down),
