@@ -12,10 +12,9 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "brokers/rabbitmq/rabbitmq.h"
+#include "brokers/rabbitmq/rabbitmq_library.h"
 #include "tests/support/lab.h"
 
-#include <amqp.h>
-#include <amqp_tcp_socket.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

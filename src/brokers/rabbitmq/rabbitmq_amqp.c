@@ -5,9 +5,6 @@
 #include "base/text.h"
 #include "net/dial.h"
 
-#include <amqp_ssl_socket.h>
-#include <amqp_tcp_socket.h>
-
 #include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
 #include <stdio.h>

@@ -4,9 +4,9 @@
 
 #include "base/arena.h"
 #include "brokers/rabbitmq/rabbitmq.h"
+#include "brokers/rabbitmq/rabbitmq_library.h"
 #include "model/field.h"
 
-#include <amqp.h>
 #include <pthread.h>
 
 #define RABBIT_CHANNEL       1
