@@ -367,7 +367,7 @@ static enum err end_verify(struct transfer *t)
     switch (why) {
     case X509_V_OK: /* the name is libcurl's own check, before or after it asks OpenSSL about the chain */
     case X509_V_ERR_UNSPECIFIED:
-        if (strstr(t->reason, "host name"))
+        if (strstr(t->reason, "host name") || strstr(t->reason, "hostname"))
             return end(t, ERR_TLS, "the certificate is for another name", "use a name that it lists");
         return end(t, ERR_TLS, t->reason, "");
     case X509_V_ERR_CERT_HAS_EXPIRED: return end(t, ERR_TLS, "the certificate has expired", "renew it");

@@ -76,6 +76,7 @@ stream.advertised_port = %d
 collect_statistics_interval = 1000
 disk_free_limit.absolute = 50MB
 vm_memory_high_watermark.absolute = 1GB
+max_message_size = 30000000
 load_definitions = %s
 log.console = false
 """ % (base + 10, base + 11, tls, tls, tls, base + 12, base + 13, base + 13, path("definitions.json"))

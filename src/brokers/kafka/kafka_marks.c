@@ -18,6 +18,8 @@ struct marked {
     int64_t decided; /* all below is known */
     int64_t stable;  /* as asked after this batch; -1: not asked */
     bool started;
+    bool
+        lost; /* what lies between `decided` and the next message was removed before this reader came there */
 };
 
 struct kafka_marks {
@@ -73,17 +75,6 @@ enum err kafka_marks_start(struct broker *b, struct kafka_read *r, struct err_in
     return ERR_OK;
 }
 
-enum err kafka_marks_start_over(struct broker *b, struct kafka_read *r, const struct kafka_topic *t,
-                                int32_t partition, struct err_info *err)
-{
-    struct kafka_marks *k = r->marks;
-    rd_kafka_topic_t *handle = k->topics[t - r->topics];
-    rd_kafka_consume_stop(handle, partition);
-    if (rd_kafka_consume_start_queue(handle, partition, RD_KAFKA_OFFSET_BEGINNING, k->queue))
-        return kafka_fail(b, rd_kafka_last_error(), t->origin->channel, err);
-    return ERR_OK;
-}
-
 void kafka_marks_stop(struct kafka_read *r)
 {
     struct kafka_marks *k = r->marks;
@@ -122,10 +113,11 @@ void kafka_marks_close(struct kafka_read *r)
 
 /* ---- what the committed reader gets ---- */
 
-static enum err add_run(struct kafka_marks *k, struct marked *m, int64_t offset, struct err_info *err)
+static enum err add_run(struct kafka_marks *k, struct marked *m, int64_t first, int64_t last,
+                        struct err_info *err)
 {
-    if (m->count > m->head && m->runs[m->count - 1].last == offset - 1) {
-        m->runs[m->count - 1].last = offset;
+    if (m->count > m->head && m->runs[m->count - 1].last == first - 1) {
+        m->runs[m->count - 1].last = last;
         return ERR_OK;
     }
     if (m->head > 0 && m->head >= m->count / 2) {
@@ -143,7 +135,7 @@ static enum err add_run(struct kafka_marks *k, struct marked *m, int64_t offset,
     }
     if (++k->runs > RUNS_MOST)
         return err_set(err, ERR_LIMIT, "more than %d transactions between the two readers", RUNS_MOST);
-    m->runs[m->count++] = (struct run){offset, offset};
+    m->runs[m->count++] = (struct run){first, last};
     return ERR_OK;
 }
 
@@ -156,18 +148,33 @@ static struct marked *marked_of(const struct kafka_read *r, const rd_kafka_messa
     return NULL;
 }
 
+/* What it was to go on from is gone. The other reader says so, when it comes there. */
+static enum err start_over(struct broker *b, struct kafka_marks *k, struct marked *of,
+                           const rd_kafka_message_t *m, struct err_info *err)
+{
+    of->lost = true;
+    rd_kafka_consume_stop(m->rkt, m->partition);
+    if (rd_kafka_consume_start_queue(m->rkt, m->partition, RD_KAFKA_OFFSET_BEGINNING, k->queue))
+        return kafka_fail(b, rd_kafka_last_error(), "the committed reader", err);
+    return ERR_OK;
+}
+
 static enum err learn(struct broker *b, struct kafka_read *r, const rd_kafka_message_t *m,
                       struct err_info *err)
 {
     struct marked *of = marked_of(r, m);
-    if (m->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET)
-        return ERR_OK; /* the other reader meets the same, and starts both over */
+    if (m->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET && of)
+        return start_over(b, r->marks, of, m, err);
     if (m->err && m->err != RD_KAFKA_RESP_ERR__PARTITION_EOF)
         return kafka_fail(b, m->err, "the committed reader", err);
     if (!of || m->offset < of->decided)
         return ERR_OK;
-    of->decided = m->err ? m->offset : m->offset + 1;
-    return m->err ? ERR_OK : add_run(r->marks, of, m->offset, err);
+    /* Of what was removed the other reader may still hold some; whether it was committed nobody can tell: it isn't marked. */
+    int64_t first = of->lost ? of->decided : m->offset;
+    int64_t last = m->err ? m->offset - 1 : m->offset;
+    of->lost = false;
+    of->decided = last + 1;
+    return first <= last ? add_run(r->marks, of, first, last, err) : ERR_OK;
 }
 
 enum err kafka_marks_pump(struct broker *b, struct kafka_read *r, struct err_info *err)

@@ -97,9 +97,6 @@ void kafka_marks_close(struct kafka_read *r);
 /* The committed reader begins where the other one does; start and stop go together. */
 enum err kafka_marks_start(struct broker *b, struct kafka_read *r, struct err_info *err);
 void kafka_marks_stop(struct kafka_read *r);
-/* The committed reader begins again, too, where the other one had to. */
-enum err kafka_marks_start_over(struct broker *b, struct kafka_read *r, const struct kafka_topic *t,
-                                int32_t partition, struct err_info *err);
 /* Takes what the committed reader has got, without waiting. */
 enum err kafka_marks_pump(struct broker *b, struct kafka_read *r, struct err_info *err);
 void kafka_marks_new_batch(struct kafka_read *r);

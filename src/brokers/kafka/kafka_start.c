@@ -327,7 +327,7 @@ enum err kafka_start_over(struct broker *b, struct kafka_read *r, struct kafka_t
     rd_kafka_consume_stop(t->handle, p->id);
     if (rd_kafka_consume_start_queue(t->handle, p->id, RD_KAFKA_OFFSET_BEGINNING, r->queue))
         return kafka_fail(b, rd_kafka_last_error(), t->origin->channel, err);
-    return r->marks ? kafka_marks_start_over(b, r, t, p->id, err) : ERR_OK;
+    return ERR_OK;
 }
 
 void kafka_stop_all(struct kafka_read *r)

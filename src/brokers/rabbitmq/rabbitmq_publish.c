@@ -13,6 +13,7 @@
 
 struct outstanding {
     uint64_t tag, token, content;
+    size_t size; /* of its payload */
     bool returned;
     char why[96];
 };
@@ -24,7 +25,8 @@ struct rabbit_writer {
     uint64_t next_tag;
     struct outstanding window[WINDOW]; /* oldest first from `first`, ring */
     size_t first, count;
-    bool settled; /* the broker has answered for one at least */
+    bool settled;   /* the broker has answered for one at least */
+    char lost[320]; /* why no more answers come; "": nothing has gone wrong */
     struct arena arena;
 };
 
@@ -119,8 +121,8 @@ enum err rabbit_publish(struct broker *b, const struct message *m, uint64_t toke
                                     1, 0, &properties, lend(m->payload));
     if (status)
         return rabbit_status(b, status, err);
-    *at(w, w->count++) =
-        (struct outstanding){.tag = ++w->next_tag, .token = token, .content = content_of(m->payload, key)};
+    *at(w, w->count++) = (struct outstanding){
+        .tag = ++w->next_tag, .token = token, .content = content_of(m->payload, key), .size = m->payload.len};
     return ERR_OK;
 }
 
@@ -217,16 +219,38 @@ static enum err take_frame(struct broker *b, struct rabbit_writer *w, const amqp
     return rabbit_other_frame(b, frame, err);
 }
 
+/* The last `count` that were sent: they have not arrived, for that reason. */
+static void refuse_newest(struct rabbit_writer *w, size_t count, const struct err_info *err)
+{
+    for (size_t i = w->count - count; i < w->count; i++) {
+        struct publish_outcome out = {.token = at(w, i)->token, .outcome = OUTCOME_REFUSED, .err = *err};
+        w->sink.outcome(w->sink.context, &out);
+    }
+    w->count -= count;
+}
+
 /* A permission or an exchange that is missing closes the channel at the first message (AMQP 0-9-1, basic.publish): nothing of
  * what is on its way has arrived. Not so where others were taken before, or keys differ, which may have permissions of their
  * own (topic authorisation): then nobody knows. */
 static void take_refusal(struct rabbit_writer *w, enum err e, const struct err_info *err)
 {
     bool all = !w->settled && (!w->to_exchange || w->count == 1);
-    while (all && w->count && (e == ERR_DENIED || e == ERR_NOTFOUND)) {
-        struct publish_outcome out = {.token = take_oldest(w).token, .outcome = OUTCOME_REFUSED, .err = *err};
-        w->sink.outcome(w->sink.context, &out);
-    }
+    if (all && (e == ERR_DENIED || e == ERR_NOTFOUND))
+        refuse_newest(w, w->count, err);
+}
+
+/* "message size 20000000 is larger than configured max size 16777216" (134217728 by default before 4.0): the channel is closed at
+ * that message, and what was sent behind it is not read. What was sent before it may have arrived. */
+static void take_too_large(struct rabbit_writer *w, const struct err_info *err)
+{
+    const char *said = strstr(err->text, "message size ");
+    size_t size, newest = 0;
+    if (!said || sscanf(said, "message size %zu", &size) != 1)
+        return;
+    for (size_t i = 0; i < w->count && !newest; i++)
+        if (at(w, i)->size == size)
+            newest = w->count - i;
+    refuse_newest(w, newest, err);
 }
 
 enum err rabbit_publish_step(struct broker *b, int timeout_ms, size_t *pending, struct err_info *err)
@@ -245,8 +269,11 @@ enum err rabbit_publish_step(struct broker *b, int timeout_ms, size_t *pending, 
             break;
         e = status ? rabbit_status(b, status, err) : take_frame(b, w, &frame, err);
     }
-    if (e && err)
+    if (e && err) {
         take_refusal(w, e, err);
+        take_too_large(w, err);
+        text_copy(w->lost, sizeof w->lost, err->text);
+    }
     *pending = w->count;
     return e;
 }
@@ -259,7 +286,8 @@ void rabbit_publish_close(struct broker *b)
         return;
     while (w->count) {
         struct outstanding o = take_oldest(w);
-        report(w, &o, OUTCOME_UNKNOWN, "the connection went away before the broker answered");
+        report(w, &o, OUTCOME_UNKNOWN,
+               w->lost[0] ? w->lost : "the connection went away before the broker answered");
     }
     arena_free(&w->arena);
     free(w);
