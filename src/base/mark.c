@@ -1,6 +1,7 @@
 #include "base/mark.h"
 
 #include "base/clock.h"
+#include "base/state.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,40 +14,12 @@
 #include <unistd.h>
 
 #define TAKE_TIME_NS (5 * NS_PER_S) /* for somebody who is undoing just now */
-#define PATH_SIZE    4096
-
-/* The folder, without a trailing slash; false: no HOME. */
-static bool state_folder(char *into, size_t size)
-{
-    const char *xdg = secure_getenv("XDG_STATE_HOME"), *home = secure_getenv("HOME");
-    int n = -1;
-    if (xdg && *xdg == '/')
-        n = snprintf(into, size, "%s/signalbox", xdg);
-    else if (home && *home == '/')
-        n = snprintf(into, size, "%s/.local/state/signalbox", home);
-    return n > 0 && (size_t)n < size;
-}
 
 static bool mark_path(const char *name, char *into, size_t size)
 {
-    char folder[PATH_SIZE - 300];
-    if (!state_folder(folder, sizeof folder))
-        return false;
-    int n = snprintf(into, size, "%s/%s.mark", folder, name);
-    return n > 0 && (size_t)n < size;
-}
-
-static bool make_folders(const char *file)
-{
-    char path[PATH_SIZE];
-    snprintf(path, sizeof path, "%s", file);
-    for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        if (mkdir(path, 0700) && errno != EEXIST)
-            return false;
-        *slash = '/';
-    }
-    return true;
+    char file[300];
+    int n = snprintf(file, sizeof file, "%s.mark", name);
+    return n > 0 && (size_t)n < sizeof file && state_path(file, into, size);
 }
 
 /* A file that was removed between opening and locking is nobody's mark. */
@@ -74,14 +47,14 @@ static int open_shared(const char *path)
 
 int mark_take(const char *name, bool *fresh, struct err_info *err)
 {
-    char path[PATH_SIZE];
+    char path[STATE_PATH_SIZE];
     struct stat st;
     int fd = -1;
     if (!mark_path(name, path, sizeof path)) {
         err_set(err, ERR_IO, "there is no state directory: HOME is not set");
         return -1;
     }
-    if (make_folders(path))
+    if (state_make_folder(path))
         fd = open_shared(path);
     if (fd < 0 || fstat(fd, &st)) {
         err_set(err, ERR_IO, "%.300s: %s", path, strerror(errno));
@@ -111,7 +84,7 @@ bool mark_is_last(int mark)
 
 int mark_left(const char *name)
 {
-    char path[PATH_SIZE];
+    char path[STATE_PATH_SIZE];
     struct stat st;
     int fd = mark_path(name, path, sizeof path) ? open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW) : -1;
     if (fd < 0)
@@ -129,7 +102,7 @@ int mark_left(const char *name)
 
 void mark_end(int mark, const char *name, bool undone)
 {
-    char path[PATH_SIZE];
+    char path[STATE_PATH_SIZE];
     if (undone && mark_path(name, path, sizeof path))
         unlink(path);
     close(mark);

@@ -148,8 +148,11 @@ void help_manual(struct buffer *out)
     }
     configuration(out);
     exits(out);
-    buffer_text(out,
-                ".SH ENVIRONMENT\n.TP\nSIGNALBOX_CONFIG\nthe configuration to read\n.TP\nSIGNALBOX_PASSWORD\n"
-                "password of endpoints given by URL\n.TP\nNO_COLOR\nno colours\n.SH FILES\n.TP\n"
-                "~/.config/signalbox/config.yaml\nthe configuration ($XDG_CONFIG_HOME)\n");
+    buffer_text(
+        out,
+        ".SH ENVIRONMENT\n.TP\nSIGNALBOX_CONFIG\nthe configuration to read\n.TP\nSIGNALBOX_PASSWORD\n"
+        "password of endpoints given by URL\n.TP\nNO_COLOR\nno colours\n.SH FILES\n.TP\n"
+        "~/.config/signalbox/config.yaml\nthe configuration ($XDG_CONFIG_HOME)\n.TP\n"
+        "~/.local/state/signalbox/\nwhat must outlive a process ($XDG_STATE_HOME): tracing to switch off again, and "
+        "how often a queue with a delivery limit was looked into\n");
 }

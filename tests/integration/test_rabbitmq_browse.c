@@ -197,6 +197,39 @@ static void looking_stops_before_the_delivery_limit(void **state)
     }
 }
 
+/* Twenty messages, a limit of ten: the statistics count a look as twenty redeliveries, and see it late. Our own record tells that
+ * each message was returned once more. */
+static void a_queue_with_a_limit_is_looked_into_as_often_as_it_bears(void **state)
+{
+    struct rig *rig = *state;
+    char queue[64];
+    const amqp_table_entry_t ten = rig_number("x-delivery-limit", 10);
+    bool known = false;
+    int looks = 0;
+    rig_queue(rig, "ten", "quorum", &ten, queue);
+    rig_fill(rig, queue, 20);
+    for (int64_t until = clock_mono_ns() + 15 * NS_PER_S; !known && clock_mono_ns() < until;) {
+        struct session_of_test *s = session_up("/"); /* refused until there are statistics */
+        known = session_browse(s, queue, -1) == ERR_OK;
+        session_end(s);
+    }
+    for (int i = 0; i < 30; i++) {
+        struct session_of_test *s = session_up("/");
+        enum err e = session_browse(s, queue, -1);
+        if (!e) {
+            assert_int_equal(session_steps(s, SIZE_MAX), ERR_END);
+            assert_int_equal(s->count, 20);
+            looks++;
+        } else {
+            assert_int_equal(e, ERR_REFUSED);
+        }
+        session_end(s);
+        rig_wait_depth(rig, queue, 20);
+    }
+    print_message("%d looks\n", looks);
+    assert_in_range(looks, 7, 9);
+}
+
 static void an_exchange_keeps_nothing_to_look_at(void **state)
 {
     struct rig *rig = *state;
@@ -329,6 +362,7 @@ int main(void)
         cmocka_unit_test(two_connections_may_not_share_an_exclusive_queue),
         cmocka_unit_test(what_would_lose_messages_is_refused),
         cmocka_unit_test(looking_stops_before_the_delivery_limit),
+        cmocka_unit_test(a_queue_with_a_limit_is_looked_into_as_often_as_it_bears),
         cmocka_unit_test(an_exchange_keeps_nothing_to_look_at),
         cmocka_unit_test(a_name_that_is_not_there_gets_the_nearest),
         cmocka_unit_test(a_stream_is_read_from_anywhere_and_again),

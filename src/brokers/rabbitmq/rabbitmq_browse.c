@@ -54,12 +54,13 @@ enum err rabbit_browse_open(struct broker *b, const struct channel_name *name,
         return refuse(
             b, ERR_REFUSED, name->name,
             "has a delivery limit and, so far, no statistics of returns: looking could lose messages", err);
-    /* A message's own count is seen only once it is in our hands, and then returning it is what loses it. No message was
-     * returned more often than all redeliveries and the last return together. */
-    if (r->delivery_limit >= 0 && found->redelivered + 2 >= r->delivery_limit)
+    enum err e = r->delivery_limit >= 0 ? rabbit_looks_begin(b, name->name, found, err) : ERR_OK;
+    if (e == ERR_REFUSED)
         return refuse(b, ERR_REFUSED, name->name,
                       "may hold messages near its delivery limit, and looking counts: they could be lost",
                       err);
+    if (e)
+        return e;
     r->mode = RABBIT_GET;
     text_copy(r->queue, sizeof r->queue, name->name);
     struct rabbit_source *s = rabbit_source_add(b, name->name, CHANNEL_QUEUE);
@@ -100,7 +101,8 @@ static enum err get_one(struct broker *b, struct rabbit_reader *r, bool *more, s
     amqp_rpc_reply_t reply = amqp_basic_get(rabbit->connection, RABBIT_CHANNEL, rabbit_text(r->queue), 0);
     enum err e = rabbit_reply(b, reply, "looking into the queue", err);
     *more = !e && reply.reply.id == AMQP_BASIC_GET_OK_METHOD;
-    if (!e && !*more && r->snapshot < 0)
+    r->empty = !e && !*more;
+    if (r->empty && r->snapshot < 0)
         r->progress.total = 0; /* the management API counts late, if it is there at all */
     if (!*more)
         return e;
@@ -122,7 +124,7 @@ static enum err get_one(struct broker *b, struct rabbit_reader *r, bool *more, s
     struct message m = {.origin = r->sources[0].origin, .flags = redelivered ? MESSAGE_REDELIVERED : 0};
     arena_reset(&r->arena);
     rabbit_message(&m, &content, exchange, key, &r->arena);
-    bool near = r->delivery_limit >= 0 && delivery_count(&m) + 2 > r->delivery_limit;
+    bool near = r->delivery_limit >= 0 && rabbit_looks_saw(r, delivery_count(&m), redelivered);
     rabbit_emit(r, &m);
     amqp_destroy_message(&content);
     return near ? done(r, "a message is close to its delivery limit") : ERR_OK;
@@ -155,6 +157,8 @@ enum err rabbit_browse_return(struct broker *b, struct err_info *err)
 {
     struct rabbit *rabbit = b->state;
     struct rabbit_reader *r = rabbit->reader;
+    if (r->mode == RABBIT_GET && r->delivery_limit >= 0)
+        rabbit_looks_end(b, r->empty || (r->snapshot >= 0 && r->held >= r->snapshot));
     if (r->mode != RABBIT_GET || r->held == 0 || !rabbit->connection)
         return ERR_OK;
     int status = amqp_basic_nack(rabbit->connection, RABBIT_CHANNEL, r->last_tag, 1, 1);

@@ -243,10 +243,12 @@ static void take_refusal(struct rabbit_writer *w, enum err e, const struct err_i
  * that message, and what was sent behind it is not read. What was sent before it may have arrived. */
 static void take_too_large(struct rabbit_writer *w, const struct err_info *err)
 {
-    const char *said = strstr(err->text, "message size ");
-    size_t size, newest = 0;
-    if (!said || sscanf(said, "message size %zu", &size) != 1)
+    static const char words[] = "message size ";
+    const char *said = strstr(err->text, words);
+    size_t newest = 0;
+    if (!said)
         return;
+    unsigned long long size = strtoull(said + sizeof words - 1, NULL, 10);
     for (size_t i = 0; i < w->count && !newest; i++)
         if (at(w, i)->size == size)
             newest = w->count - i;

@@ -9,6 +9,14 @@
 
 enum rabbit_mode { RABBIT_CONSUME, RABBIT_GET };
 
+/* A look into a queue with a delivery limit; see rabbitmq_looks.c. */
+struct rabbit_looks {
+    int64_t bound;       /* no message had been returned more often when the look began */
+    int64_t redelivered; /* the queue's statistics then, ours counted */
+    int64_t worst;       /* the highest count that was seen; -1: none yet */
+    bool quiet;          /* the queue has no consumers */
+};
+
 /* One consumer; its tag is its index. */
 struct rabbit_source {
     const struct origin *origin;
@@ -42,6 +50,8 @@ struct rabbit_reader {
     char queue[256];
     int64_t held, snapshot, delivery_limit;
     int64_t give_back_ns; /* monotonic */
+    bool empty;           /* the last get found nothing left */
+    struct rabbit_looks looks;
     /* streams: browse ends behind this offset; INT64_MAX a tap */
     int64_t stream_end;
     /* firehose */
@@ -95,6 +105,14 @@ enum err rabbit_browse_open(struct broker *b, const struct channel_name *name,
                             struct err_info *err); /* rabbitmq_browse.c */
 enum err rabbit_browse_step(struct broker *b, struct err_info *err);
 enum err rabbit_browse_return(struct broker *b, struct err_info *err);
+
+/* ---- rabbitmq_looks.c ---- */
+/* ERR_REFUSED: a message may be so near to the limit that looking would lose it. Else the look is written down: it counts, also if
+ * this process is killed. ERR_IO: it cannot be. */
+enum err rabbit_looks_begin(struct broker *b, const char *queue, const struct rabbit_channel *found,
+                            struct err_info *err);
+bool rabbit_looks_saw(struct rabbit_reader *r, int64_t count, bool redelivered); /* true: look no further */
+void rabbit_looks_end(struct broker *b, bool all); /* all: every message was got */
 
 enum err rabbit_stream_open(struct broker *b, const char *name, const struct read_request *request,
                             struct err_info *err); /* rabbitmq_stream.c */

@@ -1,0 +1,74 @@
+#include "base/state.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+bool state_path(const char *name, char *into, size_t size)
+{
+    const char *xdg = secure_getenv("XDG_STATE_HOME"), *home = secure_getenv("HOME");
+    int n = -1;
+    if (xdg && *xdg == '/')
+        n = snprintf(into, size, "%s/signalbox/%s", xdg, name);
+    else if (home && *home == '/')
+        n = snprintf(into, size, "%s/.local/state/signalbox/%s", home, name);
+    return n > 0 && (size_t)n < size;
+}
+
+bool state_make_folder(const char *path)
+{
+    char above[STATE_PATH_SIZE];
+    snprintf(above, sizeof above, "%s", path);
+    for (char *slash = strchr(above + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        if (mkdir(above, 0700) && errno != EEXIST)
+            return false;
+        *slash = '/';
+    }
+    return true;
+}
+
+bool state_read(const char *name, char *into, size_t size)
+{
+    char path[STATE_PATH_SIZE];
+    int fd = state_path(name, path, sizeof path) ? open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) : -1;
+    if (fd < 0)
+        return false;
+    ssize_t n = read(fd, into, size - 1);
+    close(fd);
+    into[n > 0 ? n : 0] = '\0';
+    return n > 0;
+}
+
+/* Written beside, then renamed. */
+static bool replace(const char *path, const char *text)
+{
+    char beside[STATE_PATH_SIZE + 32];
+    snprintf(beside, sizeof beside, "%s.XXXXXX", path);
+    int fd = mkostemp(beside, O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    size_t len = strlen(text);
+    bool written = write(fd, text, len) == (ssize_t)len && fsync(fd) == 0;
+    close(fd);
+    if (written && rename(beside, path) == 0)
+        return true;
+    unlink(beside);
+    return false;
+}
+
+enum err state_write(const char *name, const char *text, struct err_info *err)
+{
+    char path[STATE_PATH_SIZE];
+    if (!state_path(name, path, sizeof path))
+        return err_set(err, ERR_IO, "there is no state directory: HOME is not set");
+    if (!*text && (unlink(path) == 0 || errno == ENOENT))
+        return ERR_OK;
+    if (*text && state_make_folder(path) && replace(path, text))
+        return ERR_OK;
+    return err_set(err, ERR_IO, "%.200s: %s", path, strerror(errno));
+}

@@ -1,0 +1,20 @@
+/* The state directory: $XDG_STATE_HOME/signalbox, else ~/.local/state/signalbox; folder 0700, files 0600. Floor 0. Any thread. */
+#ifndef SIGNALBOX_BASE_STATE_H
+#define SIGNALBOX_BASE_STATE_H
+
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define STATE_PATH_SIZE 4096
+
+/* The path of a file there; false: there is no HOME. */
+bool state_path(const char *name, char *into, size_t size);
+bool state_make_folder(const char *path); /* the folders above that path */
+/* A small file as text; false: there is none that can be read. */
+bool state_read(const char *name, char *into, size_t size);
+/* Whole or not at all: a reader sees the old text or the new one. "" removes the file. */
+enum err state_write(const char *name, const char *text, struct err_info *err);
+
+#endif

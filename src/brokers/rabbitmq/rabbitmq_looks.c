@@ -1,0 +1,116 @@
+/* What looking costs: a quorum queue counts each return, and drops (or dead-letters) the message that was returned more often than
+ * its delivery limit. A message's own count is seen only once it is in our hands, and then returning it is what loses it; so the
+ * highest count in the queue must be known before. Two things bound it:
+ *
+ * - The statistics: no message was returned more often than all redeliveries and the last return together. But they lag behind by
+ *   seconds, and of a queue that was looked into as a whole they count every message.
+ * - What our last look saw, which is kept in the state directory, plus all redeliveries since. Our own looks, which follow each
+ *   other while somebody searches for a fault, cost no more than one each this way. */
+#include "brokers/rabbitmq/rabbitmq_reader.h"
+
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/state.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define LAG_NS (15 * NS_PER_S) /* statistics are collected every five seconds by default */
+
+/* The last look, as it was written down. */
+struct look {
+    int64_t worst;       /* no message had been returned more often after it */
+    int64_t redelivered; /* what the statistics will say of it at last */
+    int64_t time_ns;     /* wall clock */
+};
+
+static void look_name(const struct broker *b, const char *queue, char *into, size_t size)
+{
+    char where[900];
+    const struct endpoint *e = b->endpoint;
+    snprintf(where, sizeof where, "%s:%d\n%s\n%s", e->url.hosts[0].host ? e->url.hosts[0].host : "",
+             e->url.hosts[0].port, e->vhost ? e->vhost : "/", queue);
+    snprintf(into, size, "look-%016" PRIx64, hash_bytes(bytes_of_text(where), 1));
+}
+
+static bool look_load(const char *name, struct look *look)
+{
+    char text[512], *at = text;
+    if (!state_read(name, text, sizeof text))
+        return false;
+    look->worst = strtoll(at, &at, 10);
+    look->redelivered = strtoll(at, &at, 10);
+    look->time_ns = strtoll(at, &at, 10);
+    return look->time_ns > 0;
+}
+
+static enum err look_save(const struct broker *b, const char *queue, int64_t worst, int64_t redelivered,
+                          struct err_info *err)
+{
+    char name[64], text[512];
+    look_name(b, queue, name, sizeof name);
+    snprintf(text, sizeof text,
+             "%" PRId64 " %" PRId64 " %" PRId64
+             "\nreturns of one message at most, redeliveries of all, time: queue %.255s\n",
+             worst, redelivered, clock_wall_ns(), queue);
+    return state_write(name, text, err);
+}
+
+/* Statistics that say less than they did do not know of our last look yet; or, later on, began anew with the broker. */
+static bool is_late(const struct look *last)
+{
+    return clock_wall_ns() - last->time_ns < LAG_NS;
+}
+
+/* How often one message can have been returned by now. */
+static int64_t bound_of(const struct look *last, int64_t redelivered)
+{
+    if (!last)
+        return redelivered + 1;
+    int64_t worst = last->worst > 1
+                        ? last->worst
+                        : 1; /* what came since may have been returned once, and not redelivered */
+    int64_t by_look = worst + redelivered - last->redelivered;
+    if (redelivered >= last->redelivered)
+        return by_look < redelivered + 1 ? by_look : redelivered + 1;
+    return is_late(last) ? worst : worst + redelivered;
+}
+
+enum err rabbit_looks_begin(struct broker *b, const char *queue, const struct rabbit_channel *found,
+                            struct err_info *err)
+{
+    struct rabbit *rabbit = b->state;
+    struct rabbit_looks *l = &rabbit->reader->looks;
+    char name[64];
+    struct look last;
+    look_name(b, queue, name, sizeof name);
+    bool known = look_load(name, &last);
+    l->worst = -1;
+    l->bound = bound_of(known ? &last : NULL, found->redelivered);
+    bool late = known && last.redelivered > found->redelivered && is_late(&last);
+    l->redelivered = late ? last.redelivered : found->redelivered;
+    l->quiet = found->consumers == 0;
+    if (l->bound + 1 >= rabbit->reader->delivery_limit)
+        return ERR_REFUSED;
+    return look_save(b, queue, l->bound + 1, l->redelivered, err);
+}
+
+bool rabbit_looks_saw(struct rabbit_reader *r, int64_t count, bool redelivered)
+{
+    r->looks.worst = count > r->looks.worst ? count : r->looks.worst;
+    r->looks.redelivered += redelivered;
+    return count + 2 > r->delivery_limit;
+}
+
+void rabbit_looks_end(struct broker *b, bool all)
+{
+    struct rabbit *rabbit = b->state;
+    struct rabbit_reader *r = rabbit->reader;
+    struct err_info err;
+    int64_t seen = r->looks.worst + 1;
+    /* What consumers hold at this moment we did not see. */
+    int64_t worst = (all && r->looks.quiet) || seen > r->looks.bound ? seen : r->looks.bound;
+    if (look_save(b, r->queue, worst, r->looks.redelivered, &err))
+        log_write(LOG_WARN, b->endpoint->name, "%s", err.text);
+}
