@@ -23,6 +23,18 @@ static const char *stopped(struct session_of_test *s)
 
 /* ---- queues ---- */
 
+/* Where quorum queues have a limit by default (from 4.0 on) a new one is refused until there are statistics. */
+static enum err browse_once_known(struct session_of_test *s, const char *queue, int64_t limit)
+{
+    int64_t deadline = clock_mono_ns() + 15 * NS_PER_S;
+    enum err e;
+    while ((e = session_browse(s, queue, limit)) == ERR_REFUSED && clock_mono_ns() < deadline) {
+        session_close_read(s);
+        usleep(200000);
+    }
+    return e;
+}
+
 static void look_twice(struct rig *rig, const char *type, size_t count)
 {
     char queue[64], all[32];
@@ -31,7 +43,7 @@ static void look_twice(struct rig *rig, const char *type, size_t count)
     snprintf(all, sizeof all, "%zu of %zu", count, count);
     for (int round = 0; round < 2; round++) {
         struct session_of_test *s = session_up("/");
-        assert_int_equal(session_browse(s, queue, -1), ERR_OK);
+        assert_int_equal(browse_once_known(s, queue, -1), ERR_OK);
         assert_int_equal(session_steps(s, SIZE_MAX), ERR_END);
         assert_numbers(s, 0, count);
         for (size_t i = 0; i < count; i++)
@@ -63,7 +75,7 @@ static void a_long_quorum_queue_is_told_to_lose_its_order(void **state)
     rig_queue(rig, "quorum", "quorum", NULL, queue);
     rig_fill(rig, queue, 100);
     struct session_of_test *s = session_up("/");
-    assert_int_equal(session_browse(s, queue, 32), ERR_OK);
+    assert_int_equal(browse_once_known(s, queue, 32), ERR_OK);
     assert_string_equal(s->notice, "");
     session_close_read(s);
     assert_int_equal(session_browse(s, queue, -1), ERR_OK);

@@ -36,6 +36,8 @@ static const struct option consumer_settings[] = {
     {"fetch.max.bytes", "1048576"},
     {"fetch.message.max.bytes", "1048576"},
     {"fetch.error.backoff.ms", "50"},
+    {"fetch.queue.backoff.ms",
+     "10"}, /* from 2.2 on; before that it is a second, and kafka_nudge is there for it */
 };
 
 static const struct option producer_settings[] = {

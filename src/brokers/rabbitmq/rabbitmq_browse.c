@@ -50,10 +50,14 @@ enum err rabbit_browse_open(struct broker *b, const struct channel_name *name,
     if (r->delivery_limit >= 0 && r->delivery_limit < 3)
         return refuse(b, ERR_REFUSED, name->name,
                       "has a delivery limit below 3, and looking counts: messages could be lost", err);
-    if (r->delivery_limit >= 0 && found->redelivered == COUNT_UNKNOWN)
-        return refuse(
-            b, ERR_REFUSED, name->name,
-            "has a delivery limit and, so far, no statistics of returns: looking could lose messages", err);
+    if (r->delivery_limit >= 0 && found->redelivered == COUNT_UNKNOWN) {
+        refuse(b, ERR_REFUSED, name->name,
+               "has a delivery limit and, so far, no statistics of returns: looking could lose messages",
+               err);
+        err_next(err,
+                 "statistics come some seconds after the first message; or tail it: a tap disturbs nobody");
+        return ERR_REFUSED;
+    }
     enum err e = r->delivery_limit >= 0 ? rabbit_looks_begin(b, name->name, found, err) : ERR_OK;
     if (e == ERR_REFUSED)
         return refuse(b, ERR_REFUSED, name->name,
