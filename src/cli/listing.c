@@ -61,22 +61,15 @@ static bool is_over(struct wait *w)
     return over;
 }
 
-static double rate(int64_t before, int64_t after, double seconds)
-{
-    return before < 0 || after < before || seconds <= 0 ? -1 : (double)(after - before) / seconds;
-}
-
-/* What the broker counts and doesn't rate. */
+/* What the broker counts and doesn't rate, or rates as nought between two of its samples. */
 static void derive_rates(const struct channel_list *before, struct channel_list *after)
 {
     double seconds = (double)(after->time_ns - before->time_ns) / 1e9;
     for (size_t i = 0; i < after->count; i++) {
         struct channel *c = &after->items[i];
         const struct channel *b = channel_list_find(before, c->name, c->kind);
-        if (b && c->in_rate < 0)
-            c->in_rate = rate(b->in_total, c->in_total, seconds);
-        if (b && c->out_rate < 0)
-            c->out_rate = rate(b->out_total, c->out_total, seconds);
+        if (b && seconds > 0)
+            channel_rates_since(b, c, seconds);
     }
 }
 

@@ -25,8 +25,7 @@ static enum err add_endpoint(struct hub *h, struct err_info *err)
     size_t i = h->endpoint_count;
     struct hub_endpoint *e = &h->endpoints[i];
     e->config = &h->config->endpoints[i];
-    e->depth = e->dead = e->lag = COUNT_UNKNOWN;
-    e->in_rate = e->out_rate = -1;
+    e->totals = (struct channel_totals){COUNT_UNKNOWN, COUNT_UNKNOWN, COUNT_UNKNOWN, -1, -1};
     enum err code = availability_init(&e->health, 3, 1, 0, WATCH_STALE_NS, err);
     if (code)
         return code;
@@ -193,15 +192,6 @@ const char *hub_notice(const struct hub *h, uint64_t *serial, enum severity *sev
 
 /* ---- endpoints ---- */
 
-/* A counter that went back was reset: the rate is unknown until the next listing. */
-static void derive_rates(const struct channel *b, struct channel *c, double seconds)
-{
-    if (c->in_rate < 0 && b->in_total >= 0 && c->in_total >= b->in_total)
-        c->in_rate = (double)(c->in_total - b->in_total) / seconds;
-    if (c->out_rate < 0 && b->out_total >= 0 && c->out_total >= b->out_total)
-        c->out_rate = (double)(c->out_total - b->out_total) / seconds;
-}
-
 /* What a listing alone cannot tell: rates, and since when a channel holds messages. Lists are sorted alike, so that one walk
  * over both finds the pairs. */
 static void compare_lists(const struct channel_list *before, struct channel_list *now)
@@ -215,30 +205,7 @@ static void compare_lists(const struct channel_list *before, struct channel_list
         bool same = b && b->kind == c->kind && strcmp(b->name, c->name) == 0;
         c->filled_since_ns = same && b->depth > 0 ? b->filled_since_ns : now->time_ns;
         if (same && seconds > 0.1)
-            derive_rates(b, c, seconds);
-    }
-}
-
-static void add_known(int64_t *sum, int64_t value)
-{
-    if (value >= 0)
-        *sum = (*sum < 0 ? 0 : *sum) + value;
-}
-
-static void sum_channels(struct hub_endpoint *e)
-{
-    e->depth = e->dead = e->lag = COUNT_UNKNOWN;
-    e->in_rate = e->out_rate = -1;
-    for (size_t i = 0; i < e->channels->count; i++) {
-        const struct channel *c = &e->channels->items[i];
-        if (c->internal)
-            continue;
-        add_known(c->dead_letters ? &e->dead : &e->depth, c->depth);
-        add_known(&e->lag, c->lag);
-        if (c->in_rate >= 0)
-            e->in_rate = (e->in_rate < 0 ? 0 : e->in_rate) + c->in_rate;
-        if (c->out_rate >= 0)
-            e->out_rate = (e->out_rate < 0 ? 0 : e->out_rate) + c->out_rate;
+            channel_rates_since(b, c, seconds);
     }
 }
 
@@ -247,7 +214,7 @@ static void take_list(struct hub_endpoint *e, struct channel_list *list)
     compare_lists(e->channels, list);
     channel_list_unref(&e->channels);
     e->channels = list;
-    sum_channels(e);
+    e->totals = channel_list_totals(list);
 }
 
 static void log_change(const char *name, const struct availability *a)

@@ -30,9 +30,8 @@ struct hub_endpoint {
     struct session_status status;
     struct availability health;    /* from its pings: the broker's own probe */
     struct channel_list *channels; /* newest listing, rates derived; NULL: none yet */
-    int64_t depth, dead, lag;      /* sums over channels; COUNT_UNKNOWN */
-    double in_rate, out_rate;      /* negative: unknown */
-    int64_t lost_since_ns;         /* wall clock: the connection was up and is not; 0: it is, or never was */
+    struct channel_totals totals;
+    int64_t lost_since_ns; /* wall clock: the connection was up and is not; 0: it is, or never was */
     char lost_why[160];
 };
 

@@ -95,6 +95,47 @@ static int by_name(const void *a, const void *b)
     return order ? order : (int)x->kind - (int)y->kind;
 }
 
+static void rate_since(double *rate, int64_t before, int64_t now, double seconds)
+{
+    if (*rate <= 0 && before >= 0 && now >= before)
+        *rate = (double)(now - before) / seconds;
+}
+
+void channel_rates_since(const struct channel *before, struct channel *now, double seconds)
+{
+    rate_since(&now->in_rate, before->in_total, now->in_total, seconds);
+    rate_since(&now->out_rate, before->out_total, now->out_total, seconds);
+}
+
+static void add_count(int64_t *sum, int64_t value)
+{
+    if (value >= 0)
+        *sum = (*sum < 0 ? 0 : *sum) + value;
+}
+
+static void add_rate(double *sum, double value)
+{
+    if (value >= 0)
+        *sum = (*sum < 0 ? 0 : *sum) + value;
+}
+
+struct channel_totals channel_list_totals(const struct channel_list *l)
+{
+    struct channel_totals t = {COUNT_UNKNOWN, COUNT_UNKNOWN, COUNT_UNKNOWN, -1, -1};
+    for (size_t i = 0; i < l->count; i++) {
+        const struct channel *c = &l->items[i];
+        if (c->internal)
+            continue;
+        add_count(c->dead_letters ? &t.dead : &t.depth, c->depth);
+        add_count(&t.lag, c->lag);
+        if (c->kind == CHANNEL_EXCHANGE)
+            continue;
+        add_rate(&t.in_rate, c->in_rate);
+        add_rate(&t.out_rate, c->out_rate);
+    }
+    return t;
+}
+
 void channel_list_sort(struct channel_list *l)
 {
     if (l->count)

@@ -54,6 +54,9 @@ struct channel {
 
 /* Everything unknown, every capability absent without a reason: drivers start from this. */
 void channel_init(struct channel *c, const char *name, enum channel_kind kind);
+/* Rates that the broker doesn't tell, or tells as nought between two of its samples, from what it has counted since the listing
+ * before, `seconds` ago. A counter that went back was reset: nothing is known. */
+void channel_rates_since(const struct channel *before, struct channel *now, double seconds);
 
 /* A broker's channels at one moment, made by a worker, read by anyone, reference counted. */
 struct channel_list {
@@ -72,6 +75,13 @@ struct channel *channel_list_add(struct channel_list *l, const char *name, enum 
 struct channel_list *channel_list_ref(struct channel_list *l);
 void channel_list_unref(struct channel_list **l);
 void channel_list_sort(struct channel_list *l); /* by name, then kind */
+/* What a broker's channels come to, its own left out. Rates are those of what keeps messages: an exchange's are counted again by the
+ * queues behind it. */
+struct channel_totals {
+    int64_t depth, dead, lag; /* dead: in dead letter channels, which depth leaves out; COUNT_UNKNOWN */
+    double in_rate, out_rate; /* negative: unknown */
+};
+struct channel_totals channel_list_totals(const struct channel_list *l);
 const struct channel *channel_list_find(const struct channel_list *l, const char *name,
                                         enum channel_kind kind);
 

@@ -141,13 +141,13 @@ static void draw_broker(struct row *r, const struct item *item)
     PUT(B_STATE, look.role, look.text);
     PUT(B_KIND, ROLE_MUTED, e->config->broker ? e->config->broker->name : "");
     PUT(B_DETAIL, ROLE_MUTED, broker_detail(e));
-    PUT(B_IN, ROLE_TEXT, paint_rate(e->in_rate, text, sizeof text));
-    PUT(B_OUT, ROLE_TEXT, paint_rate(e->out_rate, text, sizeof text));
+    PUT(B_IN, ROLE_TEXT, paint_rate(e->totals.in_rate, text, sizeof text));
+    PUT(B_OUT, ROLE_TEXT, paint_rate(e->totals.out_rate, text, sizeof text));
     PUT(B_DEPTH, ROLE_TEXT,
-        paint_count(e->depth, sum_is_upper(e, false), slots[B_DEPTH].w, text, sizeof text));
-    PUT(B_DEAD, e->dead > 0 ? ROLE_WARN : ROLE_TEXT,
-        paint_count(e->dead, sum_is_upper(e, true), slots[B_DEAD].w, text, sizeof text));
-    PUT(B_LAG, ROLE_TEXT, paint_count(e->lag, false, slots[B_LAG].w, text, sizeof text));
+        paint_count(e->totals.depth, sum_is_upper(e, false), slots[B_DEPTH].w, text, sizeof text));
+    PUT(B_DEAD, e->totals.dead > 0 ? ROLE_WARN : ROLE_TEXT,
+        paint_count(e->totals.dead, sum_is_upper(e, true), slots[B_DEAD].w, text, sizeof text));
+    PUT(B_LAG, ROLE_TEXT, paint_count(e->totals.lag, false, slots[B_LAG].w, text, sizeof text));
 #undef PUT
 }
 

@@ -70,8 +70,8 @@ static bool shows_broker(const struct dashboard *d, const struct hub_endpoint *e
                              .kind = e->config->broker->name,
                              .state = health_name(e->health.state),
                              .tag = "",
-                             .depth = e->depth,
-                             .lag = e->lag,
+                             .depth = e->totals.depth,
+                             .lag = e->totals.lag,
                              .p95_ms = p95_ms(&e->health),
                              .age_ns = -1};
     return filter_row(d->filter, &row);

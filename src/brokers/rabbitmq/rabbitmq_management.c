@@ -267,6 +267,8 @@ static void take_queue(struct channel_list *list, const struct rabbit_answer *a,
     c->bytes_why = c->bytes < 0 ? "the broker has not counted yet" : NULL;
     c->in_rate = rate_of(a, stats, "publish_details");
     c->out_rate = rate_of(a, stats, "deliver_get_details");
+    c->in_total = rabbit_number(a, stats, "publish");
+    c->out_total = rabbit_number(a, stats, "deliver_get");
     c->dead_letters = looks_dead(name);
     queue_capabilities(c, a, q);
 }
@@ -287,6 +289,8 @@ static void take_exchange(struct channel_list *list, const struct rabbit_answer 
     c->internal = text_starts(name, "amq.") || rabbit_truth(a, x, "internal");
     c->in_rate = rate_of(a, stats, "publish_in_details");
     c->out_rate = rate_of(a, stats, "publish_out_details");
+    c->in_total = rabbit_number(a, stats, "publish_in");
+    c->out_total = rabbit_number(a, stats, "publish_out");
     for (int i = 0; i < CAPABILITIES; i++)
         c->why_not[i] = NULL;
     c->why_not[CAN_BROWSE] = "an exchange keeps nothing";
@@ -302,9 +306,10 @@ typedef void take_row(struct channel_list *list, const struct rabbit_answer *a, 
 
 static const char queue_columns[] =
     "columns=name,type,messages,messages_unacknowledged,consumers,message_bytes,state,exclusive,"
-    "arguments.x-single-active-consumer,message_stats.publish_details.rate,message_stats.deliver_get_details.rate";
+    "arguments.x-single-active-consumer,message_stats.publish,message_stats.deliver_get,"
+    "message_stats.publish_details.rate,message_stats.deliver_get_details.rate";
 static const char exchange_columns[] =
-    "columns=name,type,internal,message_stats.publish_in_details.rate,message_stats.publish_out_details.rate";
+    "columns=name,type,internal,message_stats.publish_in,message_stats.publish_out,message_stats.publish_in_details.rate,message_stats.publish_out_details.rate";
 
 static enum err list_pages(struct broker *b, const char *kind, const char *columns, take_row *take,
                            struct channel_list *list, struct err_info *err)

@@ -169,21 +169,13 @@ static void fake_endpoints(struct hub *h)
             .endpoint = {.name = rows[i].name, .text = rows[i].url}, .broker = rows[i].broker};
         *e = (struct hub_endpoint){.config = &h->config->endpoints[i],
                                    .status = {.state = SESSION_UP, .generation = 1},
-                                   .depth = COUNT_UNKNOWN,
-                                   .dead = COUNT_UNKNOWN,
-                                   .lag = COUNT_UNKNOWN,
-                                   .in_rate = -1,
-                                   .out_rate = -1};
+                                   .totals = {COUNT_UNKNOWN, COUNT_UNKNOWN, COUNT_UNKNOWN, -1, -1}};
         fake_samples(&e->health, 30, 3, i == 2 ? 360 : 0, "OK", "10.9.9.9:5672: connection refused");
     }
     h->endpoints[0].channels = fake_topics();
-    h->endpoints[0].depth = 19393;
-    h->endpoints[0].lag = 4120;
-    h->endpoints[0].in_rate = 813;
+    h->endpoints[0].totals = channel_list_totals(h->endpoints[0].channels);
     h->endpoints[1].channels = fake_queues();
-    h->endpoints[1].depth = 92;
-    h->endpoints[1].dead = 1204;
-    h->endpoints[1].in_rate = h->endpoints[1].out_rate = 31;
+    h->endpoints[1].totals = channel_list_totals(h->endpoints[1].channels);
     h->endpoints[2].status.state = SESSION_BACKOFF;
     err_set(&h->endpoints[2].status.err, ERR_UNREACHABLE, "connection refused");
     err_where(&h->endpoints[2].status.err, "10.9.9.9:5672");

@@ -693,8 +693,8 @@ static void dashboard_begins_with_nothing_known(void **state)
             availability_free(&e->health);
             fake_samples(&e->health, 0, 0, 0, "", "");
             channel_list_unref(&e->channels);
-            e->depth = e->dead = e->lag = COUNT_UNKNOWN;
-            e->in_rate = e->out_rate = -1;
+            e->totals.depth = e->totals.dead = e->totals.lag = COUNT_UNKNOWN;
+            e->totals.in_rate = e->totals.out_rate = -1;
         }
         for (size_t i = 0; i < hub_probe_count(s.hub); i++) {
             availability_free(&s.hub->probes[i].health);
@@ -711,9 +711,9 @@ static void dashboard_large_counts(void **state)
     (void)state;
     AT_ALL_SIZES(s, true)
     {
-        s.hub->endpoints[0].channels->items[0].depth = s.hub->endpoints[0].depth = 7708412;
-        s.hub->endpoints[0].channels->items[0].lag = s.hub->endpoints[0].lag = 123456789;
-        s.hub->endpoints[1].dead = 99950;
+        s.hub->endpoints[0].channels->items[0].depth = s.hub->endpoints[0].totals.depth = 7708412;
+        s.hub->endpoints[0].channels->items[0].lag = s.hub->endpoints[0].totals.lag = 123456789;
+        s.hub->endpoints[1].totals.dead = 99950;
         golden(&s, "dashboard-large");
     }
 }
