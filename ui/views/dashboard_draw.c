@@ -41,7 +41,8 @@ static void draw_attention(struct row *r, const struct item *item)
     column_put(r->f->canvas, r->y, &columns[0], &slots[0], look.role, look.text);
     column_put(r->f->canvas, r->y, &columns[1], &slots[1], ROLE_TEXT,
                paint_name(a->name, slots[1].w, name, sizeof name));
-    column_put(r->f->canvas, r->y, &columns[2], &slots[2], ROLE_MUTED, a->where ? a->where : "");
+    column_put(r->f->canvas, r->y, &columns[2], &slots[2], ROLE_MUTED,
+               paint_name(a->where ? a->where : "", slots[2].w, name, sizeof name));
     column_put(r->f->canvas, r->y, &columns[3], &slots[3], ROLE_MUTED,
                paint_age(r->f, a->since_ns, age, sizeof age));
     column_put(r->f->canvas, r->y, &columns[4], &slots[4], ROLE_TEXT,
@@ -70,7 +71,9 @@ static void draw_probe(struct row *r, const struct item *item)
     PUT(P_STATE, look.role, look.text);
     PUT(P_NAME, ROLE_TEXT, p->target->name);
     PUT(P_KIND, ROLE_MUTED, p->target->kind);
-    PUT(P_ADDRESS, ROLE_MUTED, p->target->endpoint.text ? p->target->endpoint.text : "");
+    PUT(P_ADDRESS, ROLE_MUTED,
+        paint_name(p->target->endpoint.text ? p->target->endpoint.text : "", slots[P_ADDRESS].w, text,
+                   sizeof text));
     PUT(P_CODE, ROLE_TEXT, a->last.code[0] ? a->last.code : "–");
     PUT(P_P50, ROLE_TEXT, paint_latency(availability_percentile(a, 50), text, sizeof text));
     PUT(P_P95, ROLE_TEXT, paint_latency(availability_percentile(a, 95), text, sizeof text));
