@@ -37,6 +37,18 @@ run "$SIGNALBOX" browse "$kafka/back-$$" --json
 expect_lines 2
 expect_no_out '"key":\{'
 
+name "a place to begin at that is not there is no silent beginning"
+run "$SIGNALBOX" browse "$broker/%2f/$queue?$management" --from end-2
+expect_status 2
+expect_err 'is read from its head, and from nowhere else'
+run "$SIGNALBOX" browse "$broker/%2f/$queue?$management" --from beginning --limit 1
+expect_status 0
+run "$SIGNALBOX" browse "$broker/%2f/$queue?$management" --partition 3
+expect_status 2
+expect_err 'RabbitMQ has no partitions'
+run "$SIGNALBOX" tail "$broker/%2f/exchange:amq.topic?$management" --from beginning --timeout 2s
+expect_err 'is tapped and has no past'
+
 name "a member that nobody knows is refused"
 echo '{"kye":{"text":"k1"},"payload":{"text":"x"}}' >"$T/slip"
 run "$SIGNALBOX" send "$kafka/cross-$$" "$T/slip" --json

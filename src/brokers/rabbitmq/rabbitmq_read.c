@@ -52,6 +52,34 @@ enum err rabbit_consume(struct broker *b, amqp_bytes_t queue, const amqp_table_t
     return rabbit_last_reply(b, "reading", err);
 }
 
+/* What was asked for and cannot be: a queue is read from its head, and what is tapped has no past. */
+static enum err check_start(const struct broker *b, const struct read_request *request,
+                            const struct channel_name *name, const struct rabbit_channel *found,
+                            struct err_info *err)
+{
+    enum start_kind kind = request->start.kind;
+    const struct rabbit *rabbit = b->state;
+    char text[400];
+    if (request->partition >= 0) {
+        err_set(err, ERR_USAGE, "RabbitMQ has no partitions");
+        err_where(err, "%s", b->endpoint->name);
+        err_next(err, "leave --partition out");
+        return ERR_USAGE;
+    }
+    if (found->kind == CHANNEL_STREAM || kind == START_DEFAULT)
+        return ERR_OK;
+    if (request->mode == READ_BROWSE && kind != START_BEGINNING) {
+        err_set(err, ERR_USAGE, "queue %s is read from its head, and from nowhere else", name->name);
+        err_where(err, "%s", b->endpoint->name);
+        err_next(err, "leave --from out; --where chooses among what is there");
+        return ERR_USAGE;
+    }
+    snprintf(text, sizeof text, "%s is tapped and has no past: it is read from now on", name->name);
+    if (request->mode == READ_TAP && kind != START_END)
+        rabbit->reader->sink.notice(rabbit->reader->sink.context, text);
+    return ERR_OK;
+}
+
 static enum err open_channel(struct broker *b, const struct read_request *request,
                              const struct channel_name *name, struct err_info *err)
 {
@@ -63,6 +91,8 @@ static enum err open_channel(struct broker *b, const struct read_request *reques
         return rabbit_tap_open(b, name, &found, request->flags, err);
     }
     enum err e = rabbit_find(b, name, &found, err);
+    if (!e)
+        e = check_start(b, request, name, &found, err);
     if (e)
         return e;
     if (found.kind == CHANNEL_STREAM)
@@ -92,6 +122,9 @@ enum err rabbit_read_open(struct broker *b, const struct read_request *request, 
     r->stream_end = INT64_MAX;
     r->progress.total = COUNT_UNKNOWN;
     r->follow_ns = INT64_MAX;
+    if (request->flags & READ_UNCOMMITTED)
+        r->sink.notice(r->sink.context,
+                       "RabbitMQ shows no message before it is committed: --uncommitted changes nothing");
     amqp_basic_qos(rabbit->connection, RABBIT_CHANNEL, 0, RABBIT_PREFETCH, 0);
     enum err e = rabbit_last_reply(b, "setting the prefetch", err);
     for (size_t i = 0; !e && i < request->channel_count; i++)
