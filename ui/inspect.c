@@ -155,6 +155,8 @@ void header_lines_free(struct header_lines *l)
 
 static int draw_quoted(struct canvas *c, int x, int y, int max, struct bytes text)
 {
+    if (text.len && max < 3) /* two quotes alone would tell of an empty string */
+        return canvas_text(c, x, y, max < 1 ? max : 1, ROLE_TREE_STRING, "…");
     int used = canvas_text(c, x, y, max, ROLE_TREE_STRING, "\"");
     used += canvas_bytes(c, x + used, y, max - used - 1, ROLE_TREE_STRING, text);
     return used + canvas_text(c, x + used, y, max - used, ROLE_TREE_STRING, "\"");

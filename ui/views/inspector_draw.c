@@ -237,11 +237,12 @@ static void draw_status(struct view *v, struct frame *f, int y)
                   clock_hms(m->time_ns == TIME_NONE ? m->received_ns : m->time_ns, time, sizeof time, 3));
 }
 
-/* The pane's width for 16 bytes a row, or 8, whatever leaves the tree room enough. */
+/* The pane's width for 16 bytes a row, or 8, or 4, whatever leaves the tree room enough. */
 static int hex_width(const struct inspector *i, int w)
 {
     int rest = 4 + 2 + (inspector_bytes(i).len > 0xFFFF ? 8 : 4);
-    return w - (rest + 16 * 4) >= 40 ? rest + 16 * 4 : rest + 8 * 4;
+    int per_row = w - (rest + 16 * 4) >= 40 ? 16 : w - (rest + 8 * 4) >= 30 ? 8 : 4;
+    return rest + per_row * 4;
 }
 
 void inspector_draw(struct view *v, struct frame *f, struct rect r)
