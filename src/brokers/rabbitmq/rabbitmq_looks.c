@@ -48,12 +48,14 @@ static bool look_load(const char *name, struct look *look)
 static enum err look_save(const struct broker *b, const char *queue, int64_t worst, int64_t redelivered,
                           struct err_info *err)
 {
-    char name[64], text[512];
+    char name[64], text[512], shown[200] = "";
     look_name(b, queue, name, sizeof name);
+    for (size_t i = 0; queue[i] && i + 1 < sizeof shown; i++) /* somebody may print the file */
+        shown[i] = queue[i] >= ' ' && queue[i] < 0x7F ? queue[i] : '?';
     snprintf(text, sizeof text,
              "%" PRId64 " %" PRId64 " %" PRId64
-             "\nreturns of one message at most, redeliveries of all, time: queue %.255s\n",
-             worst, redelivered, clock_wall_ns(), queue);
+             "\nreturns of one message at most, redeliveries of all, time: queue %s\n",
+             worst, redelivered, clock_wall_ns(), shown);
     return state_write(name, text, err);
 }
 
