@@ -4,6 +4,8 @@
  * timeout: 240 */
 #include "tests/integration/rabbit_session.h"
 
+#include "brokers/rabbitmq/rabbitmq_internal.h"
+
 /* Steps until the driver has said it. */
 static void until_said(struct session_of_test *s, const char *text)
 {
@@ -134,6 +136,52 @@ static void a_queue_is_bound_in_another_way(void **state)
     session_end(s);
 }
 
+static void *step_on(void *context)
+{
+    struct session_of_test *s = context;
+    while (!rabbitmq_broker.read_step(&s->broker, -1, &s->err) && !atomic_load(&s->cancelled))
+        ;
+    return NULL;
+}
+
+static bool waits_for_the_server(const struct session_of_test *s)
+{
+    struct rabbit *rabbit = s->broker.state;
+    pthread_mutex_lock(&rabbit->cut_lock);
+    bool waits = rabbit->may_cut;
+    pthread_mutex_unlock(&rabbit->cut_lock);
+    return waits;
+}
+
+/* The broker is frozen, and the driver waits for its answer to a look: leaving doesn't. */
+static void a_cancel_ends_a_look_at_a_frozen_broker(void **state)
+{
+    struct rig *rig = *state;
+    struct lab_chaos chaos;
+    pthread_t thread;
+    char exchange[64];
+    rig_exchange(rig, "topic", exchange);
+    assert_true(lab_chaos_start(&chaos, lab_need("SB_RABBIT")));
+    struct session_of_test *s = session_new(chaos.address);
+    assert_int_equal(session_open(s), ERR_OK);
+    session_tap(s, CHANNEL_EXCHANGE, exchange, 0);
+    assert_true(lab_chaos(&chaos, "stall"));
+    assert_int_equal(pthread_create(&thread, NULL, step_on, s), 0);
+    int64_t deadline = clock_mono_ns() + 30 * NS_PER_S;
+    for (int in_a_row = 0; in_a_row < 5; in_a_row = waits_for_the_server(s) ? in_a_row + 1 : 0) {
+        assert_true(clock_mono_ns() < deadline);
+        usleep(100000);
+    }
+    int64_t start = clock_mono_ns();
+    atomic_store(&s->cancelled, true);
+    rabbitmq_broker.interrupt(&s->broker);
+    pthread_join(thread, NULL);
+    assert_true(clock_mono_ns() - start < NS_PER_S);
+    session_end(s);
+    assert_true(clock_mono_ns() - start < 3 * NS_PER_S);
+    lab_chaos_stop(&chaos);
+}
+
 static int setup(void **state)
 {
     *state = lab_get("SB_RABBIT") ? rig_open("/") : NULL;
@@ -161,6 +209,7 @@ int main(void)
         cmocka_unit_test(an_exchange_made_anew_between_two_looks_is_said),
         cmocka_unit_test(a_direct_exchange_gets_another_key),
         cmocka_unit_test(a_queue_is_bound_in_another_way),
+        cmocka_unit_test(a_cancel_ends_a_look_at_a_frozen_broker),
     };
     if (!lab_get("SB_RABBIT"))
         return cmocka_run_group_tests(there, NULL, NULL);

@@ -277,22 +277,22 @@ static void note_version(struct rabbit *r)
             rabbit_copy(r->version, sizeof r->version, server->entries[i].value.value.bytes);
 }
 
-static void set_logging_in(struct rabbit *r, bool on)
+bool rabbit_may_cut(struct broker *b, bool on)
 {
-    pthread_mutex_lock(&r->login_lock);
-    r->logging_in = on;
-    pthread_mutex_unlock(&r->login_lock);
+    struct rabbit *r = b->state;
+    pthread_mutex_lock(&r->cut_lock);
+    r->may_cut = on;
+    pthread_mutex_unlock(&r->cut_lock);
+    return !atomic_load(b->cancelled);
 }
 
-/* The library's login waits for nobody but the server: a cancel ends it by ending the socket. Later on every wait is ours,
- * and what is held must still be returned. */
 void rabbit_interrupt(struct broker *b)
 {
     struct rabbit *r = b->state;
-    pthread_mutex_lock(&r->login_lock);
-    if (r->logging_in && atomic_load(b->cancelled))
+    pthread_mutex_lock(&r->cut_lock);
+    if (r->may_cut && atomic_load(b->cancelled))
         shutdown(r->fd, SHUT_RDWR);
-    pthread_mutex_unlock(&r->login_lock);
+    pthread_mutex_unlock(&r->cut_lock);
 }
 
 static enum err connect_host(struct broker *b, size_t i, struct err_info *err)
@@ -308,9 +308,8 @@ static enum err connect_host(struct broker *b, size_t i, struct err_info *err)
         return err_set(err, ERR_NOMEM, "no memory for a connection");
     enum err e = tls ? open_tls(b, host, port, err) : open_plain(b, host, port, err);
     if (!e) {
-        set_logging_in(r, true);
-        e = atomic_load(b->cancelled) ? ERR_CANCELLED : login(b, err);
-        set_logging_in(r, false);
+        e = rabbit_may_cut(b, true) ? login(b, err) : ERR_CANCELLED;
+        (void)rabbit_may_cut(b, false);
         if (e && atomic_load(b->cancelled))
             e = err_set(err, ERR_CANCELLED, "cancelled");
     }
@@ -342,7 +341,7 @@ void rabbit_disconnect(struct broker *b)
     struct rabbit *r = b->state;
     if (!r->connection)
         return;
-    struct timeval soon = {2, 0};
+    struct timeval soon = {1, 0};
     if (r->logged_in) { /* before that there may be no socket, which the library asserts */
         amqp_set_rpc_timeout(r->connection, &soon);
         amqp_connection_close(r->connection, AMQP_REPLY_SUCCESS);

@@ -354,10 +354,13 @@ enum err rabbit_bindings_follow(struct broker *b, struct err_info *err)
     if (clock_mono_ns() < r->follow_ns)
         return ERR_OK;
     b->deadline_ns = clock_mono_ns() + LOOK_NS;
+    if (!rabbit_may_cut(b, true))
+        return ERR_OK;
     for (size_t i = 0; !e && i < r->source_count; i++)
         if (r->sources[i].tap[0] && !r->sources[i].firehose)
             e = r->sources[i].by_list ? follow_bindings(b, &r->sources[i], err)
                                       : follow_exchange(b, &r->sources[i], err);
+    (void)rabbit_may_cut(b, false);
     r->follow_ns = clock_mono_ns() + RABBIT_FOLLOW_EVERY_NS;
     return e;
 }

@@ -21,9 +21,8 @@ struct rabbit_writer;
 struct rabbit {
     amqp_connection_state_t connection; /* NULL: not open */
     int fd;
-    pthread_mutex_t
-        login_lock;  /* zeroed is unlocked and ready (glibc), since interrupt may come before open */
-    bool logging_in; /* under login_lock: fd is in the library's blocking login */
+    pthread_mutex_t cut_lock; /* zeroed is unlocked and ready (glibc), since interrupt may come before open */
+    bool may_cut;             /* under cut_lock; see rabbit_may_cut */
     bool logged_in;
     bool blocked;    /* connection.blocked: an alarm stops publishers */
     int64_t beat_ns; /* monotonic: when a paused reader owes the next heartbeat */
@@ -43,6 +42,10 @@ struct rabbit {
 enum err rabbit_connect(struct broker *b, struct err_info *err);
 void rabbit_disconnect(struct broker *b);
 void rabbit_interrupt(struct broker *b); /* any thread */
+/* The library waits for the server's answers (login, declarations, bindings), and a frozen server gives none. While this is on, a
+ * cancel ends such a wait by ending the connection; so never while messages are held that must be given back. False: there was a
+ * cancel already. */
+bool rabbit_may_cut(struct broker *b, bool on);
 /* Our error for a reply of the library; what: "tap queue", for the sentence. The channel is opened again where the server
  * closed it. ERR_OK for a normal reply. */
 enum err rabbit_reply(struct broker *b, amqp_rpc_reply_t reply, const char *what, struct err_info *err);

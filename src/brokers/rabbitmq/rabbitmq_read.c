@@ -125,10 +125,13 @@ enum err rabbit_read_open(struct broker *b, const struct read_request *request, 
     if (request->flags & READ_UNCOMMITTED)
         r->sink.notice(r->sink.context,
                        "RabbitMQ shows no message before it is committed: --uncommitted changes nothing");
+    if (!rabbit_may_cut(b, true))
+        return err_set(err, ERR_CANCELLED, "cancelled");
     amqp_basic_qos(rabbit->connection, RABBIT_CHANNEL, 0, RABBIT_PREFETCH, 0);
     enum err e = rabbit_last_reply(b, "setting the prefetch", err);
     for (size_t i = 0; !e && i < request->channel_count; i++)
         e = open_channel(b, request, &request->channels[i], err);
+    (void)rabbit_may_cut(b, false);
     return e;
 }
 

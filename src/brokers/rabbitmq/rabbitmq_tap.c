@@ -84,11 +84,12 @@ enum err rabbit_tap_look(struct broker *b, struct err_info *err)
     struct rabbit_reader *r = rabbit->reader;
     int64_t now = clock_mono_ns();
     enum err e = ERR_OK;
-    if (!r->was_paused && now < r->look_ns)
+    if ((!r->was_paused && now < r->look_ns) || !rabbit_may_cut(b, true))
         return ERR_OK;
     for (size_t i = 0; !e && i < r->source_count; i++)
         if (r->sources[i].tap[0])
             e = look_at(b, &r->sources[i], err);
+    (void)rabbit_may_cut(b, false);
     r->was_paused = false;
     r->look_ns = now + NS_PER_S;
     r->looked = r->seen = 0;
