@@ -133,7 +133,9 @@ static void note_connection(struct hub *h, size_t session, const struct session_
     const char *name = session_endpoint(h->tail, session);
     char why[360], text[440];
     if (now->state == SESSION_BACKOFF && before->state == SESSION_UP) {
-        snprintf(text, sizeof text, "connection lost: %s", err_format(&now->err, why, sizeof why));
+        bool named = strcmp(now->err.where, name) == 0; /* the row is under that name already */
+        snprintf(text, sizeof text, "connection lost: %s",
+                 named ? now->err.text : err_format(&now->err, why, sizeof why));
         store_gap(h, name, text);
     } else if (now->state == SESSION_UP && now->generation > 1 && before->state != SESSION_UP) {
         store_gap(h, name,

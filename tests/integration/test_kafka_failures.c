@@ -234,6 +234,42 @@ static void a_killed_broker_is_reported(void **state)
     session_end(s);
 }
 
+static void stop_and_go(const char *signal)
+{
+    char command[160];
+    snprintf(command, sizeof command, "kill -%s $(tests/lab/lab status | awk '/^kafka /{print $3}')", signal);
+    assert_int_equal(lab_shell(command, NULL, 0), 0);
+}
+
+/* It keeps its connections and says nothing: the library would wait for a minute. */
+static void a_frozen_broker_is_reported(void **state)
+{
+    (void)state;
+    char topic[64];
+    lab_unique("frozen", topic, sizeof topic);
+    const struct message m = session_message("k", "v");
+    session_send(lab_need("SB_KAFKA"), topic, &m, 1, PUBLISH_CREATE);
+    struct session_of_test *s = session_new(lab_need("SB_KAFKA"));
+    assert_int_equal(open_timed(s, 10000), ERR_OK);
+    assert_int_equal(session_read(s, topic, READ_TAP, (struct start){0}, -1, -1, 0), ERR_OK);
+    stop_and_go("STOP");
+    enum err e = ERR_OK;
+    for (int64_t until = clock_mono_ns() + 30 * NS_PER_S; !e && clock_mono_ns() < until;)
+        e = kafka_broker.read_step(&s->broker, 500, &s->err);
+    stop_and_go("CONT");
+    print_message("%s [%s]\n", s->err.text, err_name(e));
+    assert_int_equal(e, ERR_TIMEOUT);
+    session_end(s);
+}
+
+static int let_broker_go(void **state)
+{
+    (void)state;
+    if (lab_get("SB_KAFKA"))
+        stop_and_go("CONT");
+    return 0;
+}
+
 static int start_broker_again(void **state)
 {
     (void)state;
@@ -254,6 +290,7 @@ int main(void)
         cmocka_unit_test(nobody_there),
         cmocka_unit_test(a_silent_broker_times_out),
         cmocka_unit_test(a_user_without_rights),
+        cmocka_unit_test_teardown(a_frozen_broker_is_reported, let_broker_go),
         cmocka_unit_test_teardown(a_killed_broker_is_reported, start_broker_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

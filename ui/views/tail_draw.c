@@ -166,6 +166,29 @@ static bool any_failed(const struct hub_tail *h)
     return false;
 }
 
+/* Channels whose connection was there and is not. */
+static size_t lost_count(const struct hub_tail *h)
+{
+    size_t lost = 0;
+    for (size_t i = 0; i < h->channel_count; i++) {
+        const struct session_status *s = &h->channels[i].status;
+        lost += s->state == SESSION_BACKOFF || (s->state == SESSION_CONNECTING && s->generation > 1);
+    }
+    return lost;
+}
+
+static enum role live_mode(const struct hub_tail *h, char *into, size_t size)
+{
+    size_t lost = lost_count(h);
+    if (lost == 0)
+        snprintf(into, size, "LIVE");
+    else if (lost == h->channel_count)
+        snprintf(into, size, "LOST, trying again");
+    else
+        snprintf(into, size, "LIVE, %zu of %zu LOST", lost, h->channel_count);
+    return lost ? ROLE_CRIT : ROLE_LIVE;
+}
+
 static enum role mode_of(const struct view *v, const struct hub_tail *h, char *into, size_t size)
 {
     const struct tail *t = v->state;
@@ -181,7 +204,7 @@ static enum role mode_of(const struct view *v, const struct hub_tail *h, char *i
         snprintf(into, size, any_failed(h) ? "FAILED" : "END");
         return any_failed(h) ? ROLE_CRIT : ROLE_LIVE;
     } else {
-        snprintf(into, size, "LIVE");
+        return live_mode(h, into, size);
     }
     return t->paused ? ROLE_PAUSED : ROLE_LIVE;
 }
@@ -216,7 +239,7 @@ static void draw_status(struct view *v, struct frame *f, int y, const struct hub
 {
     const struct tail *t = v->state;
     const struct store *s = hub_store(v->hub);
-    char text[80], a[32], b[32], mode[48];
+    char text[80], a[32], b[32], mode[64];
     uint64_t held = store_count(s);
     enum role role = mode_of(v, h, mode, sizeof mode);
     int x = segment(f, 1, y, role, mode);
@@ -276,7 +299,7 @@ static void draw_rate(struct frame *f, int x, int y, int w, const struct hub_tai
 static void draw_boxed(struct view *v, struct frame *f, struct rect r, const struct hub_tail *h)
 {
     const struct tail *t = v->state;
-    char title[160], right[1100], mode[48], name[128];
+    char title[160], right[1120], mode[64], name[128];
     canvas_box(f->canvas, (struct rect){r.x, r.y, r.w, 3}, ROLE_BORDER, "Rate", "1 column = 1 second");
     int x = r.x + 2 + canvas_printf(f->canvas, r.x + 2, r.y + 1, 20, ROLE_MUTED, "40 s ago ");
     draw_rate(f, x, r.y + 1, 40, h);

@@ -50,9 +50,11 @@ struct kafka_read {
     struct kafka_last *last;
     struct kafka_marks *marks;
     bool browse, paused, stopped;
-    bool blocked;    /* the next message of the batch waits for the committed reader */
-    int32_t only;    /* the one partition that was asked for; -1: all */
-    int64_t look_ns; /* monotonic: when kafka_watch looks again */
+    bool blocked;         /* the next message of the batch waits for the committed reader */
+    int32_t only;         /* the one partition that was asked for; -1: all */
+    int64_t look_ns;      /* monotonic: when kafka_watch looks again */
+    int unanswered;       /* its looks in a row that nobody answered */
+    int64_t look_scanned; /* messages that had come by the last of them */
     int64_t opened_ns;
     int64_t left;                             /* until the limit; INT64_MAX none */
     int64_t open;                             /* partitions that aren't done */
@@ -82,7 +84,8 @@ enum err kafka_start_over(struct broker *b, struct kafka_read *r, struct kafka_t
 
 /* ---- kafka_watch.c ---- */
 /* Whether the topics still are what they were; every ten seconds a question to the cluster, for which it waits a second at
- * most. ERR_CHANGED: a tail must begin again at its places. ERR_NOTFOUND: what was browsed is gone. */
+ * most. ERR_CHANGED: a tail must begin again at its places. ERR_NOTFOUND: what was browsed is gone. ERR_TIMEOUT: the cluster has
+ * not answered several times. */
 enum err kafka_watch(struct broker *b, struct kafka_read *r, struct err_info *err);
 
 /* ---- kafka_read.c ---- */

@@ -196,6 +196,8 @@ static void place_behind(struct kafka_read *r, const struct read_places *places)
             int64_t gone = place && !unread && place->next < p->low ? p->low - place->next : 0;
             p->from = unread ? p->end : place && !anew && !gone ? place->next : p->low;
             p->to = INT64_MAX;
+            if (!p->wanted) /* without a leader at this moment: its place is kept for when it has one */
+                p->next = place ? place->next : 0;
             if (!p->wanted || (!anew && !gone))
                 continue;
             if (anew)

@@ -8,6 +8,8 @@
 
 #define LOOK_AGAIN_NS (2 * NS_PER_S) /* one answer may come of a broker that has just started */
 #define LOOK_MS       1000
+/* So many in a row without an answer, while nothing else comes either, mean that the connection is lost. */
+#define LOOKS_UNANSWERED 3
 
 static void notice(const struct kafka_read *r, const char *text)
 {
@@ -60,8 +62,8 @@ static enum err look_at_partitions(const struct kafka_read *r, const struct kafk
         if (md->partitions[i].leader < 0 || id < 0 || id >= t->count || t->partitions[id].wanted ||
             (r->only >= 0 && r->only != id))
             continue;
-        snprintf(text, sizeof text, "partition %" PRId32 " of %s has a leader now, and is read from its end",
-                 id, t->origin->channel);
+        snprintf(text, sizeof text, "partition %" PRId32 " of %s has a leader now, and is read %s", id,
+                 t->origin->channel, t->partitions[id].next < 0 ? "from its end" : "on from where it stood");
         notice(r, text);
         return changed(t, err);
     }
@@ -85,6 +87,22 @@ static enum err look_at(const struct broker *b, struct kafka_read *r, struct kaf
     return changed(t, err);
 }
 
+/* The library waits a minute for the answer to a fetch before it finds a broker dead that has merely stopped. */
+static enum err unanswered(const struct broker *b, struct kafka_read *r, struct err_info *err)
+{
+    bool flows = r->progress.scanned != r->look_scanned;
+    r->look_scanned = r->progress.scanned;
+    r->unanswered = flows ? 0 : r->unanswered + 1;
+    if (r->unanswered < LOOKS_UNANSWERED) {
+        r->look_ns = clock_mono_ns() + LOOK_AGAIN_NS;
+        return ERR_OK;
+    }
+    err_set(err, ERR_TIMEOUT, "the cluster does not answer");
+    err_where(err, "%s", b->endpoint->name);
+    err_next(err, "is the broker overloaded, or the network cut?");
+    return ERR_TIMEOUT;
+}
+
 enum err kafka_watch(struct broker *b, struct kafka_read *r, struct err_info *err)
 {
     const struct rd_kafka_metadata *md = NULL;
@@ -93,7 +111,8 @@ enum err kafka_watch(struct broker *b, struct kafka_read *r, struct err_info *er
         return ERR_OK;
     r->look_ns = clock_mono_ns() + KAFKA_LOOK_EVERY_NS;
     if (rd_kafka_metadata(r->rk, 0, NULL, &md, LOOK_MS))
-        return ERR_OK; /* what is wrong with the connection is said elsewhere */
+        return unanswered(b, r, err);
+    r->unanswered = 0;
     for (size_t t = 0; !e && t < r->topic_count; t++)
         for (int i = 0; !e && i < md->topic_cnt; i++)
             if (!strcmp(md->topics[i].topic, r->topics[t].origin->channel))

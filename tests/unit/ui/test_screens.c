@@ -272,6 +272,35 @@ static void tail(void **state)
     }
 }
 
+static bool foot_says(struct stage *s, const char *text)
+{
+    struct buffer dump;
+    buffer_init(&dump, 1 << 20);
+    screen_draw(s->screen);
+    canvas_dump(screen_canvas(s->screen), false, &dump);
+    buffer_byte(&dump, 0);
+    bool said = strstr((const char *)dump.data, text);
+    buffer_free(&dump);
+    return said;
+}
+
+/* A tail whose connection is lost doesn't call itself live. */
+static void tail_lost(void **state)
+{
+    struct stage s;
+    (void)state;
+    set_up(&s, 80, 24, true);
+    open_tail(&s);
+    fill_tail(&s, 2);
+    assert_true(foot_says(&s, " LIVE   "));
+    s.hub->tail.channels[1].status.state = SESSION_BACKOFF;
+    assert_true(foot_says(&s, " LIVE, 1 of 2 LOST   "));
+    s.hub->tail.channels[0].status.state = SESSION_CONNECTING;
+    s.hub->tail.channels[0].status.generation = 2;
+    assert_true(foot_says(&s, " LOST, trying again   "));
+    tear_down(&s);
+}
+
 /* A browse that ended says why; what a tap misses and what was lost stay in sight. */
 static void tail_remarks(void **state)
 {
@@ -484,18 +513,6 @@ static void command_line(void **state)
         type(&s, ":q\r");
         assert_int_equal(screen_take_wants(s.screen), SCREEN_QUIT);
     }
-}
-
-static bool foot_says(struct stage *s, const char *text)
-{
-    struct buffer dump;
-    buffer_init(&dump, 1 << 20);
-    screen_draw(s->screen);
-    canvas_dump(screen_canvas(s->screen), false, &dump);
-    buffer_byte(&dump, 0);
-    bool said = strstr((const char *)dump.data, text);
-    buffer_free(&dump);
-    return said;
 }
 
 /* The shell's flags work on the `:` line: a line of the one can be typed into the other. */
@@ -762,6 +779,7 @@ int main(void)
         cmocka_unit_test(browse_asks_before_it_marks),
         cmocka_unit_test(attention_leads_to_its_channel),
         cmocka_unit_test(tail),
+        cmocka_unit_test(tail_lost),
         cmocka_unit_test(tail_remarks),
         cmocka_unit_test(tail_find),
         cmocka_unit_test(inspector),
