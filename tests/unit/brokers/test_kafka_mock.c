@@ -168,12 +168,55 @@ static void a_settling_cluster_is_waited_for(void **state)
     rd_kafka_destroy(handle);
 }
 
+static int64_t next_of(struct session_of_test *s, size_t at)
+{
+    struct read_places places = {0};
+    kafka_broker.read_places(&s->broker, &places);
+    assert_true(at < places.count);
+    int64_t next = places.items[at].next;
+    free(places.items);
+    return next;
+}
+
+/* A broker that comes back has no leaders at first: a tail that goes on keeps the place of a partition that it cannot read yet. */
+static void a_place_without_a_leader_is_kept(void **state)
+{
+    (void)state;
+    char text[256];
+    struct read_place stood[] = {{0, 0, 0}, {0, 1, 7}};
+    struct read_places places = {stood, 2};
+    rd_kafka_t *handle = rd_kafka_new(RD_KAFKA_PRODUCER, NULL, text, sizeof text);
+    rd_kafka_mock_cluster_t *cluster = rd_kafka_mock_cluster_new(handle, 1);
+    assert_int_equal(rd_kafka_mock_topic_create(cluster, "led", 3, 1), 0);
+    for (int32_t p = 1; p < 3; p++)
+        assert_int_equal(rd_kafka_mock_partition_set_leader(cluster, "led", p, -1), 0);
+    struct session_of_test *s = session_new(rd_kafka_mock_cluster_bootstraps(cluster));
+    session_option(s, "signalbox.mock", "yes");
+    assert_int_equal(session_open(s), ERR_OK);
+    if (session_read_on(s, "led", &places))
+        fail_msg("%s", s->err.text);
+    assert_non_null(strstr(s->notice, "has no leader"));
+    assert_int_equal(next_of(s, 0), 0);
+    assert_int_equal(next_of(s, 1), 7);
+    assert_int_equal(next_of(s, 2), 0); /* it is new since then: from its beginning, once it has a leader */
+    kafka_broker.read_close(&s->broker, NULL);
+    assert_int_equal(session_read(s, "led", READ_TAP, (struct start){0}, -1, -1, 0), ERR_OK);
+    assert_int_equal(next_of(s, 1), -1); /* a tail that begins now: its end then */
+    session_end(s);
+    rd_kafka_mock_cluster_destroy(cluster);
+    rd_kafka_destroy(handle);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(publish_list_browse),         cmocka_unit_test(one_partition_from_an_offset),
-        cmocka_unit_test(a_waiting_tap_is_woken),      cmocka_unit_test(a_settling_cluster_is_waited_for),
-        cmocka_unit_test(what_the_mock_lacks_is_said), cmocka_unit_test(cancelled_opening_returns),
+        cmocka_unit_test(publish_list_browse),
+        cmocka_unit_test(one_partition_from_an_offset),
+        cmocka_unit_test(a_waiting_tap_is_woken),
+        cmocka_unit_test(a_settling_cluster_is_waited_for),
+        cmocka_unit_test(a_place_without_a_leader_is_kept),
+        cmocka_unit_test(what_the_mock_lacks_is_said),
+        cmocka_unit_test(cancelled_opening_returns),
     };
     return cmocka_run_group_tests(tests, start_mock, stop_mock);
 }
