@@ -81,14 +81,24 @@ void chrome_top(struct frame *f, const struct hub *hub, bool demo)
 
 /* ---- row 1 ---- */
 
+static const struct {
+    enum view_id id;
+    const char *text;
+} tabs[] = {{VIEW_DASHBOARD, "1 Dashboard"}, {VIEW_TAIL, "2 Tail"}, {VIEW_LOG, "3 Log"}};
+enum { TABS = sizeof tabs / sizeof *tabs };
+
+bool chrome_has_tab(enum view_id id)
+{
+    for (size_t i = 0; i < TABS; i++)
+        if (tabs[i].id == id)
+            return true;
+    return false;
+}
+
 void chrome_tabs(struct frame *f, enum view_id current, const char *crumbs)
 {
-    static const struct {
-        enum view_id id;
-        const char *text;
-    } tabs[] = {{VIEW_DASHBOARD, "1 Dashboard"}, {VIEW_TAIL, "2 Tail"}, {VIEW_LOG, "3 Log"}};
     int x = 1;
-    for (size_t i = 0; i < sizeof tabs / sizeof *tabs; i++) {
+    for (size_t i = 0; i < TABS; i++) {
         bool here = tabs[i].id == current;
         enum role role = here ? ROLE_TAB : ROLE_MUTED;
         x += canvas_printf(f->canvas, x, 1, 20, role, here ? "[%s]" : " %s ", tabs[i].text) + 1;
@@ -123,6 +133,10 @@ void chrome_hints(struct frame *f, enum key_context context, bool back)
     size_t count;
     const struct key_row *rows = keymap_rows(&count);
     int x = 1, end = f->canvas->w - 1 - hint_cells(help) - hint_cells(quit) - 2;
+    if (context == KEYS_HELP) { /* what is typed there is searched for: letters lead nowhere */
+        hint_put(f, x, keymap_row(ACTION_BACK), "back");
+        return;
+    }
     for (size_t i = 0; i < count; i++) {
         const struct key_row *row = &rows[i];
         if (row == help || row == quit || !row->label || !keymap_applies(row, context))

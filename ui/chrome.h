@@ -4,7 +4,8 @@
 
 #include "ui/view.h"
 
-void chrome_top(struct frame *f, const struct hub *hub, bool demo);          /* row 0 */
+void chrome_top(struct frame *f, const struct hub *hub, bool demo); /* row 0 */
+bool chrome_has_tab(enum view_id id);
 void chrome_tabs(struct frame *f, enum view_id current, const char *crumbs); /* row 1 */
 /* Last row: whole items, never cut. back: there is a place to go back to, which is what q does there. */
 void chrome_hints(struct frame *f, enum key_context context, bool back);

@@ -107,7 +107,10 @@ static void draw_all(struct screen *s, struct frame *f)
     crumbs_of(s, crumbs, sizeof crumbs);
     f->status_taken = rows || s->prompt.kind != PROMPT_NONE;
     chrome_top(f, s->hub, s->demo);
-    chrome_tabs(f, s->depth > 1 ? s->stack[1] : s->stack[0], crumbs);
+    size_t tab = s->depth - 1; /* the topmost that has one */
+    while (tab > 0 && !chrome_has_tab(s->stack[tab]))
+        tab--;
+    chrome_tabs(f, s->stack[tab], crumbs);
     /* What was said takes the view's status row; more rows of it push the view up, so that they hide nothing. */
     v->ops->draw(v, f, (struct rect){0, 2, c->w, c->h - 3 - (rows > 1 ? rows - 1 : 0)});
     if (rows)

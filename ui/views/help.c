@@ -161,7 +161,7 @@ static void help_draw(struct view *v, struct frame *f, struct rect r)
                     "Nothing matches. Backspace takes a letter back.");
     canvas_text(f->canvas, 1, r.y + r.h - 1, r.w - 2, ROLE_MUTED,
                 r.w < 84
-                    ? "type to search   Enter runs a key   more: man signalbox"
+                    ? "type to search   Enter runs a key   Esc back   more: man signalbox"
                     : "type to search   Enter runs a key   arrows move   Esc back   more: man signalbox");
     canvas_cursor(f->canvas, x, r.y, true);
 }

@@ -1,4 +1,5 @@
 /* The log: the program's own ring, newest at the foot, from a level on. */
+#include "base/utf8.h"
 #include "base/log.h"
 #include "ui/paint.h"
 #include "ui/screen.h"
@@ -7,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { DETAIL_ROWS = 6 };
+enum { DETAIL_ROWS = 6, STATUS_CELLS = 40 /* of the status row, before a text */ };
 
 struct log_state {
     enum log_level level;
@@ -100,7 +101,8 @@ static void log_draw(struct view *v, struct frame *f, struct rect r)
     struct bytes whole = here ? text_of(&line) : BYTES_NULL;
     struct rect detail = {r.x + 2, 0, r.w - 4, 0};
     detail.h = canvas_words(f->canvas, detail, ROLE_TEXT, whole);
-    detail.h = detail.h > DETAIL_ROWS ? DETAIL_ROWS : detail.h < 2 ? 0 : detail.h;
+    bool fits = (int)utf8_cells(whole) <= r.w - STATUS_CELLS; /* then the status row has room for it */
+    detail.h = detail.h > DETAIL_ROWS ? DETAIL_ROWS : fits ? 0 : detail.h;
     detail.y = r.y + r.h - 1 - detail.h;
     canvas_words(f->canvas, detail, ROLE_MUTED, whole);
     l->height = (size_t)(r.h - 2 - detail.h);
