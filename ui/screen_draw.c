@@ -88,7 +88,8 @@ static void crumbs_of(const struct screen *s, char *into, size_t size)
     for (size_t i = s->depth > 1 ? 1 : 0; i < s->depth; i++) {
         const struct view *at = &s->views[s->stack[i]];
         size_t used = strlen(into);
-        snprintf(into + used, size - used, "%s%s", used ? " › " : "", at->ops->name);
+        snprintf(into + used, size - used, "%s%s", used ? " › " : "",
+                 at->ops->doing ? at->ops->doing(at) : at->ops->name);
         used = strlen(into);
         if (at->ops->crumb && used + 8 < size) {
             char own[128] = "";

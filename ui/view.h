@@ -69,6 +69,7 @@ struct view_ops {
     void (*typed)(struct view *v, enum prompt_kind kind, const char *text, struct prompt_note *note);
     void (*entered)(struct view *v, enum prompt_kind kind, const char *text); /* NULL: left with Esc */
     void (*crumb)(const struct view *v, char *into, size_t size); /* what it shows: "orders + 2" */
+    const char *(*doing)(const struct view *v); /* instead of its name, where that depends; optional */
 };
 
 #endif

@@ -79,7 +79,8 @@ size_t hub_attention(const struct hub *h, const struct hub_attention **rows);
 enum tail_row_kind { TAIL_MESSAGE, TAIL_GAP /* connection lost or restored; text says which */ };
 
 struct hub_tail {
-    uint32_t serial; /* counts openings: another one means another store, ids begin anew */
+    uint32_t serial;     /* counts openings: another one means another store, ids begin anew */
+    enum read_mode mode; /* a browse is shown in the same place */
     size_t channel_count;
     struct {
         struct address address;

@@ -20,7 +20,6 @@ struct tail_run {
     struct tail_run *next; /* in the list of retired ones */
     uint32_t serial;
     size_t session_count, ended;
-    bool live; /* a tap, not a browse */
     struct session *sessions[TAIL_MOST_SESSIONS];
     struct hub_source sources[TAIL_MOST_SESSIONS];
     struct channel_name *names; /* of all channels; sessions hold slices of it */

@@ -166,7 +166,7 @@ static void take_notice(struct hub *h, size_t channel, const char *text)
 {
     struct tail_run *t = h->tail;
     text_copy(t->tail.channels[channel].notice, sizeof t->tail.channels->notice, text);
-    if (t->live && t->tail.channels[channel].status.state == SESSION_UP)
+    if (t->tail.mode == READ_TAP && t->tail.channels[channel].status.state == SESSION_UP)
         store_gap(h, t->tail.channels[channel].address.endpoint->endpoint.name, text);
 }
 
@@ -286,7 +286,7 @@ static enum err open_run(struct hub *h, const struct address *addresses, size_t 
     store_free(&h->store);
     h->store = fresh;
     group_channels(t, addresses, count, h);
-    t->live = job->read.mode == READ_TAP;
+    t->tail.mode = job->read.mode;
     h->tail = t;
     for (size_t i = 0; i < t->session_count; i++)
         start_tail_session(h, t, i, job);

@@ -394,6 +394,12 @@ static void tail_crumb(const struct view *v, char *into, size_t size)
         tail_title(h, into, size);
 }
 
+static const char *tail_doing(const struct view *v)
+{
+    const struct hub_tail *h = hub_tail(v->hub);
+    return h && h->mode == READ_BROWSE ? "browse" : "tail";
+}
+
 static void tail_close(struct view *v)
 {
     struct tail *t = v->state;
@@ -416,4 +422,5 @@ const struct view_ops tail_view = {
     .typed = tail_typed,
     .entered = tail_entered,
     .crumb = tail_crumb,
+    .doing = tail_doing,
 };

@@ -6,6 +6,7 @@
 #include "ui/paint.h"
 
 #include <stdio.h>
+#include <string.h>
 
 enum { T_FLAG, T_TIME, T_SOURCE, T_POSITION, T_KEY, T_FORMAT, T_SIZE, T_SUMMARY, T_COLUMNS };
 static const struct column columns[T_COLUMNS] = {
@@ -14,6 +15,18 @@ static const struct column columns[T_COLUMNS] = {
     [T_KEY] = {"KEY", 10, false, 90, 24},      [T_FORMAT] = {"FMT", 5, false, 100, 0},
     [T_SIZE] = {"SIZE", 6, true, 0, 0},        [T_SUMMARY] = {"SUMMARY", 0, false, 0, 90},
 };
+
+/* Of one channel the title names it: the room is its messages'. */
+static void fit(const struct hub_tail *h, int x, int w, struct slot *slots)
+{
+    struct column own[T_COLUMNS];
+    memcpy(own, columns, sizeof own);
+    if (h->channel_count == 1) {
+        own[T_SOURCE].from = 100;
+        own[T_KEY].from = 66;
+    }
+    columns_fit(own, T_COLUMNS, x, w, slots);
+}
 
 static const char *flag_text(const struct message *m)
 {
@@ -52,7 +65,7 @@ static void draw_message(struct view *v, struct frame *f, struct rect r, const s
     const struct tail *t = v->state;
     struct slot slots[T_COLUMNS];
     char text[600], name[320];
-    columns_fit(columns, T_COLUMNS, r.x, r.w, slots);
+    fit(hub_tail(v->hub), r.x, r.w, slots);
 #define PUT(column, role, value) column_put(f->canvas, r.y, &columns[column], &slots[column], role, value)
     PUT(T_FLAG, ROLE_WARN, flag_text(m));
     bool found = t->find.filter && filter_message(t->find.filter, m, f->now_ns);
@@ -115,7 +128,7 @@ static void draw_rows(struct view *v, struct frame *f, struct rect r, const stru
 {
     struct tail *t = v->state;
     struct slot slots[T_COLUMNS];
-    columns_fit(columns, T_COLUMNS, r.x + 2, r.w - 2, slots);
+    fit(h, r.x + 2, r.w - 2, slots);
     columns_head(f->canvas, r.y, columns, T_COLUMNS, slots);
     size_t count = tail_row_count(v), at = tail_cursor(v);
     t->height = (size_t)(r.h - 1);
@@ -312,7 +325,7 @@ static void draw_boxed(struct view *v, struct frame *f, struct rect r, const str
     draw_rows(v, f, (struct rect){box.x + 1, box.y + 1, box.w - 3, box.h - 2}, h);
     tail_title(h, name, sizeof name);
     mode_of(v, h, mode, sizeof mode);
-    snprintf(title, sizeof title, "Tail  %s", name);
+    snprintf(title, sizeof title, "%s  %s", h->mode == READ_BROWSE ? "Browse" : "Tail", name);
     snprintf(right, sizeof right, "%s   filter %s", mode, t->filter.filter ? t->filter.text : "none");
     canvas_box(f->canvas, box, ROLE_BORDER, title, right);
 }

@@ -352,6 +352,7 @@ enum err hub_tail_open(struct hub *h, const struct address *addresses, size_t co
                        const struct hub_read *how, struct err_info *err)
 {
     h->asked = *how;
+    h->tail.mode = how->mode;
     if (h->refuse.code) {
         *err = h->refuse;
         return err->code;
