@@ -15,6 +15,9 @@ struct command_row {
 const struct command_row *command_rows(size_t *count);
 /* Runs a line; a unique prefix of a name will do. Faults are said on the status row. */
 void command_run(struct screen *s, const char *line);
+/* Completes the last word of a line, in place; what it could become where that is several goes into the note. False: nothing is known
+ * that begins so. ui/command_complete.c. */
+bool command_complete(struct screen *s, char *line, size_t size, struct prompt_note *note);
 /* What a line would do, while it is typed. */
 void command_note(const char *line, struct prompt_note *note);
 

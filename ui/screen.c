@@ -317,11 +317,29 @@ static void confirm_key(struct screen *s, int key)
         screen_say(s, SEVERITY_INFO, "%s was left alone", s->confirm.channel.name);
 }
 
+/* Only at the end of the line: in its midst nothing is finished. */
+static void complete(struct screen *s)
+{
+    char line[PROMPT_MAX];
+    struct prompt_note several = {.text = ""};
+    text_copy(line, sizeof line, s->prompt.text);
+    if (s->prompt.at != s->prompt.len || !command_complete(s, line, sizeof line, &several))
+        return;
+    prompt_open(&s->prompt, PROMPT_COMMAND, line);
+    screen_typed(s);
+    if (several.text[0])
+        s->note = several;
+}
+
 static void prompt_input(struct screen *s, int key)
 {
     enum prompt_kind kind = s->prompt.kind;
     if (kind == PROMPT_CONFIRM) {
         confirm_key(s, key);
+        return;
+    }
+    if (key == UIKEY_TAB && kind == PROMPT_COMMAND) {
+        complete(s);
         return;
     }
     /* A faulty filter keeps the line open: the caret shows where. */

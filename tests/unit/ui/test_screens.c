@@ -539,6 +539,31 @@ static void command_line_takes_the_shells_flags(void **state)
     tear_down(&s);
 }
 
+static void tab_completes_the_command_line(void **state)
+{
+    static const struct {
+        const char *typed, *line, *note;
+    } rows[] = {
+        {":bro\t", ":browse", "browse ENDPOINT/CHANNEL"},
+        {":t\t", ":t", "tail  theme"},
+        {":tail k\t", ":tail kafka-a/", "tail ENDPOINT"},
+        {":tail rab\t", ":tail rabbit-", "rabbit-1/  rabbit-2/"},
+        {":tail kafka-a/o\t", ":tail kafka-a/orders", ""},
+        {":browse kafka-a/orders --fr\t", ":browse kafka-a/orders --from", "--from WHERE"},
+        {":theme x\t", ":theme x", "theme NAME"},
+        {":zzz\t", ":zzz", ""},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct stage s;
+        set_up(&s, 120, 40, true);
+        type(&s, rows[i].typed);
+        if (!foot_says(&s, rows[i].line) || !foot_says(&s, rows[i].note))
+            fail_msg("%s did not become %s (%s)", rows[i].typed, rows[i].line, rows[i].note);
+        tear_down(&s);
+    }
+}
+
 static void command_line_opens_nothing_on_a_wrong_flag(void **state)
 {
     static const struct {
@@ -790,6 +815,7 @@ int main(void)
         cmocka_unit_test(help),
         cmocka_unit_test(command_line),
         cmocka_unit_test(command_line_takes_the_shells_flags),
+        cmocka_unit_test(tab_completes_the_command_line),
         cmocka_unit_test(command_line_opens_nothing_on_a_wrong_flag),
         cmocka_unit_test(an_endpoint_named_signalbox_is_no_gap),
         cmocka_unit_test(the_count_of_a_filter_is_live),
