@@ -309,23 +309,33 @@ static void draw_rate(struct frame *f, int x, int y, int w, const struct hub_tai
         frame_wake(f, (f->now_ns / NS_PER_S + 1) * NS_PER_S);
 }
 
+/* Returns where it ends. */
+static int draw_rate_line(struct frame *f, int x, int y, const struct hub_tail *h)
+{
+    x += canvas_printf(f->canvas, x, y, 20, ROLE_MUTED, "40 s ago ");
+    draw_rate(f, x, y, 40, h);
+    x += 41;
+    return x +
+           canvas_printf(f->canvas, x, y, 20, ROLE_MUTED, "now   gaps %llu",
+                         (unsigned long long)h->gap_count) +
+           3;
+}
+
 static void draw_boxed(struct view *v, struct frame *f, struct rect r, const struct hub_tail *h)
 {
     const struct tail *t = v->state;
     char title[160], right[1120], mode[64], name[128];
-    canvas_box(f->canvas, (struct rect){r.x, r.y, r.w, 3}, ROLE_BORDER, "Rate", "1 column = 1 second");
-    int x = r.x + 2 + canvas_printf(f->canvas, r.x + 2, r.y + 1, 20, ROLE_MUTED, "40 s ago ");
-    draw_rate(f, x, r.y + 1, 40, h);
-    x += 41;
-    x += canvas_printf(f->canvas, x, r.y + 1, 20, ROLE_MUTED, "now   gaps %llu",
-                       (unsigned long long)h->gap_count) +
-         3;
+    bool browse = h->mode == READ_BROWSE;
+    struct rect above = {r.x, r.y, r.w, 3};
+    canvas_box(f->canvas, above, ROLE_BORDER, browse ? "What was read" : "Rate",
+               browse ? NULL : "1 column = 1 second");
+    int x = browse ? r.x + 2 : draw_rate_line(f, r.x + 2, r.y + 1, h);
     draw_remark(f, x, r.y + 1, r.x + r.w - 2 - x, h);
     struct rect box = {r.x, r.y + 3, r.w, r.h - 3};
     draw_rows(v, f, (struct rect){box.x + 1, box.y + 1, box.w - 3, box.h - 2}, h);
     tail_title(h, name, sizeof name);
     mode_of(v, h, mode, sizeof mode);
-    snprintf(title, sizeof title, "%s  %s", h->mode == READ_BROWSE ? "Browse" : "Tail", name);
+    snprintf(title, sizeof title, "%s  %s", browse ? "Browse" : "Tail", name);
     snprintf(right, sizeof right, "%s   filter %s", mode, t->filter.filter ? t->filter.text : "none");
     canvas_box(f->canvas, box, ROLE_BORDER, title, right);
 }
@@ -347,8 +357,10 @@ void tail_draw(struct view *v, struct frame *f, struct rect r)
         int x = 1;
         if (t->filter.filter)
             x += canvas_printf(f->canvas, x, r.y, r.w - 23, ROLE_WARN, "filter %s", t->filter.text) + 2;
-        draw_rate(f, r.w - 21, r.y, 20, h);
-        draw_remark(f, x, r.y, r.w - 22 - x, h);
+        bool browse = h->mode == READ_BROWSE; /* what is stored has no rate */
+        if (!browse)
+            draw_rate(f, r.w - 21, r.y, 20, h);
+        draw_remark(f, x, r.y, r.w - (browse ? 1 : 22) - x, h);
         draw_rows(v, f, (struct rect){body.x, body.y + 1, body.w, body.h - 1}, h);
     }
     draw_status(v, f, r.y + r.h - 1, h);
