@@ -146,6 +146,14 @@ static const char *split(const char *line, char *name, size_t size)
     return line + strspn(line, " ");
 }
 
+const struct command_row *command_of(const char *line)
+{
+    char name[64];
+    size_t matches;
+    split(line, name, sizeof name);
+    return *name ? find(name, &matches) : NULL;
+}
+
 static void unknown(const char *name, size_t matches, char *into, size_t size)
 {
     const char *near = text_nearest(name, names);
@@ -179,9 +187,9 @@ void command_run(struct screen *s, const char *line)
 void command_note(const char *line, struct prompt_note *note)
 {
     char name[64];
-    size_t matches, used = 0;
+    size_t used = 0;
+    const struct command_row *row = command_of(line);
     split(line, name, sizeof name);
-    const struct command_row *row = *name ? find(name, &matches) : NULL;
     if (row && row->flags && command_read_note(row->flags, line, note))
         return;
     if (row) {

@@ -13,6 +13,8 @@ struct command_row {
 };
 
 const struct command_row *command_rows(size_t *count);
+/* The row that a line's first word names, whole or by a beginning that is only its; NULL: none, or several. */
+const struct command_row *command_of(const char *line);
 /* Runs a line; a unique prefix of a name will do. Faults are said on the status row. */
 void command_run(struct screen *s, const char *line);
 /* Completes the last word of a line, in place; what it could become where that is several goes into the note. False: nothing is known

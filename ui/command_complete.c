@@ -65,6 +65,8 @@ static void offer_addresses(struct offers *o, const struct hub *hub)
     for (size_t i = 0; i < hub_endpoint_count(hub); i++) {
         const struct hub_endpoint *e = hub_endpoint(hub, i);
         int n = snprintf(text, sizeof text, "%s/", e->config->endpoint.name);
+        if (n < 0 || (size_t)n >= sizeof text)
+            continue;
         if (o->len < (size_t)n || !e->channels)
             offer(o, text, true);
         if (o->len < (size_t)n || strncmp(o->word, text, (size_t)n) != 0)
@@ -77,28 +79,17 @@ static void offer_addresses(struct offers *o, const struct hub *hub)
     }
 }
 
-/* The command whose name the line begins with; NULL: none, or one that takes no addresses. */
-static const struct command_row *reading_command(const char *line)
-{
-    size_t count, len = strcspn(line, " "), matches = 0;
-    const struct command_row *rows = command_rows(&count), *found = NULL;
-    for (size_t i = 0; i < count; i++)
-        if (strncmp(rows[i].name, line, len) == 0 && ++matches)
-            found = &rows[i];
-    return len && matches == 1 && found->flags ? found : NULL;
-}
-
 bool command_complete(struct screen *s, char *line, size_t size, struct prompt_note *note)
 {
     const char *blank = strrchr(line, ' ');
     size_t at = blank ? (size_t)(blank + 1 - line) : 0;
     struct offers o = {.word = line + at, .len = strlen(line + at)};
-    const struct command_row *row = at ? reading_command(line) : NULL;
+    const struct command_row *row = at ? command_of(line) : NULL;
     if (at == 0)
         offer_commands(&o);
     else if (row && strncmp(o.word, "--", 2) == 0)
         offer_flags(&o, row->flags);
-    else if (row)
+    else if (row && row->flags) /* those that read take addresses, and flags */
         offer_addresses(&o, screen_hub(s));
     if (o.count == 0)
         return false;

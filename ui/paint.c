@@ -27,6 +27,12 @@ struct look look_health(const struct availability *a)
     return look_waits(a) ? (struct look){"○ WAIT", ROLE_MUTED} : (struct look){"? STALE", ROLE_STALE};
 }
 
+const char *look_word(struct look look)
+{
+    const char *blank = strchr(look.text, ' ');
+    return blank ? blank + 1 : look.text;
+}
+
 struct look look_severity(enum severity severity, const char *word, char *into, size_t size)
 {
     const char *glyph = severity == SEVERITY_CRIT ? "✖" : severity == SEVERITY_WARN ? "▲" : "●";

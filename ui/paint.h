@@ -12,6 +12,8 @@ struct look {
 /* Unknown since the start: not measured yet, or not often enough for a verdict. Unknown later on is stale. */
 bool look_waits(const struct availability *a);
 struct look look_health(const struct availability *a);
+/* The word alone, as in the row: "UP". */
+const char *look_word(struct look look);
 struct look look_severity(enum severity severity, const char *word, char *into, size_t size);
 
 /* The age of since_ns as text, in steps that grow with it; the frame is told when the text will change. */

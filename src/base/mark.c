@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -51,7 +50,7 @@ int mark_take(const char *name, bool *fresh, struct err_info *err)
     struct stat st;
     int fd = -1;
     if (!mark_path(name, path, sizeof path)) {
-        err_set(err, ERR_IO, "there is no state directory: HOME is not set");
+        (void)state_missing(err);
         return -1;
     }
     if (state_make_folder(path))

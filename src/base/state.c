@@ -44,6 +44,13 @@ bool state_read(const char *name, char *into, size_t size)
     return n > 0;
 }
 
+enum err state_missing(struct err_info *err)
+{
+    err_set(err, ERR_IO, "there is no state directory: HOME is not set");
+    err_next(err, "set HOME, or XDG_STATE_HOME");
+    return ERR_IO;
+}
+
 /* Written beside, then renamed. */
 static bool replace(const char *path, const char *text)
 {
@@ -65,7 +72,7 @@ enum err state_write(const char *name, const char *text, struct err_info *err)
 {
     char path[STATE_PATH_SIZE];
     if (!state_path(name, path, sizeof path))
-        return err_set(err, ERR_IO, "there is no state directory: HOME is not set");
+        return state_missing(err);
     if (!*text && (unlink(path) == 0 || errno == ENOENT))
         return ERR_OK;
     if (*text && state_make_folder(path) && replace(path, text))

@@ -11,7 +11,8 @@
 
 /* The path of a file there; false: there is no HOME. */
 bool state_path(const char *name, char *into, size_t size);
-bool state_make_folder(const char *path); /* the folders above that path */
+enum err state_missing(struct err_info *err); /* says so: ERR_IO */
+bool state_make_folder(const char *path);     /* the folders above that path */
 /* A small file as text; false: there is none that can be read. */
 bool state_read(const char *name, char *into, size_t size);
 /* Whole or not at all: a reader sees the old text or the new one. "" removes the file. */

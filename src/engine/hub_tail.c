@@ -162,17 +162,17 @@ static void take_tail_status(struct hub *h, size_t session, const struct session
 }
 
 /* What is said while messages flow (a topic was deleted, a tap was full) has its place among them. */
-static void take_notice(struct hub *h, size_t channel, const char *text)
+static void take_notice(struct hub *h, size_t session, const char *text)
 {
     struct tail_run *t = h->tail;
-    text_copy(t->tail.channels[channel].notice, sizeof t->tail.channels->notice, text);
-    if (t->tail.mode == READ_TAP && t->tail.channels[channel].status.state == SESSION_UP)
-        store_gap(h, t->tail.channels[channel].address.endpoint->endpoint.name, text);
+    size_t first = t->first_channel[session];
+    text_copy(t->tail.channels[first].notice, sizeof t->tail.channels->notice, text);
+    if (t->tail.mode == READ_TAP && t->tail.channels[first].status.state == SESSION_UP)
+        store_gap(h, session_endpoint(t, session), text);
 }
 
 static uint32_t use_tail(struct hub *h, struct hub_event *e)
 {
-    struct tail_run *t = h->tail;
     switch (e->kind) {
     case HUB_EVENT_BATCH:
         for (size_t i = 0; i < e->batch.count; i++) {
@@ -182,7 +182,7 @@ static uint32_t use_tail(struct hub *h, struct hub_event *e)
         break;
     case HUB_EVENT_STATUS: take_tail_status(h, e->index, &e->status); break;
     case HUB_EVENT_NOTICE:
-        take_notice(h, t->first_channel[e->index], e->notice);
+        take_notice(h, e->index, e->notice);
         hub_say(h, SEVERITY_WARN, e->notice);
         return HUB_TAIL | HUB_NOTICE;
     default: break;

@@ -365,9 +365,8 @@ static void tell_health(struct frame *f, const struct availability *a, const cha
         return;
     }
     clock_hms(a->since_ns, hms, sizeof hms, 0);
-    const char *word = strchr(look_health(a).text, ' '); /* as in the row, without its glyph */
     snprintf(into, size, "%s is %s for %s, since %sZ%s%s   %llu of %llu runs failed", name,
-             word ? word + 1 : health_name(a->state), paint_age(f, a->since_ns, age, sizeof age), hms,
+             look_word(look_health(a)), paint_age(f, a->since_ns, age, sizeof age), hms,
              reason[0] ? ": " : "", reason, (unsigned long long)a->failed, (unsigned long long)a->runs);
 }
 

@@ -1,6 +1,6 @@
 /* The log: the program's own ring, newest at the foot, from a level on. */
-#include "base/utf8.h"
 #include "base/log.h"
+#include "base/utf8.h"
 #include "ui/paint.h"
 #include "ui/screen.h"
 #include "ui/view.h"

@@ -18,8 +18,8 @@ struct marked {
     int64_t decided; /* all below is known */
     int64_t stable;  /* as asked after this batch; -1: not asked */
     bool started;
-    bool
-        lost; /* what lies between `decided` and the next message was removed before this reader came there */
+    /* What lies between `decided` and the next message was removed before this reader came there. */
+    bool lost;
 };
 
 struct kafka_marks {
@@ -52,7 +52,7 @@ enum err kafka_marks_open(struct broker *b, struct kafka_read *r, struct err_inf
     enum err e = ERR_OK;
     for (size_t t = 0; !e && t < r->topic_count; t++)
         e = add_topic(b, k, &r->topics[t], t, err);
-    if (!e && r->sink.notice)
+    if (!e && r->sink.notice && !r->resumed)
         r->sink.notice(r->sink.context,
                        "reads twice, the second time as committed readers do, to mark what these do not get");
     return e;

@@ -337,7 +337,8 @@ enum err kafka_read_open(struct broker *b, const struct read_request *request, c
     r->look_ns = clock_mono_ns() + KAFKA_LOOK_EVERY_NS;
     r->left = request->limit >= 0 ? request->limit : INT64_MAX;
     r->progress.total = COUNT_UNKNOWN;
-    if (request->flags & READ_FIREHOSE)
+    r->resumed = request->resume != NULL;
+    if ((request->flags & READ_FIREHOSE) && !r->resumed)
         r->sink.notice(r->sink.context,
                        "a topic is seen whole: --firehose, which is RabbitMQ's, changes nothing");
     enum err e = open_handle(b, r, request->flags & READ_UNCOMMITTED, err);

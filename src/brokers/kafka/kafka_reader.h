@@ -50,6 +50,7 @@ struct kafka_read {
     struct kafka_last *last;
     struct kafka_marks *marks;
     bool browse, paused, stopped;
+    bool resumed;         /* it goes on: what holds for all of it was said at its first opening */
     bool blocked;         /* the next message of the batch waits for the committed reader */
     int32_t only;         /* the one partition that was asked for; -1: all */
     int64_t look_ns;      /* monotonic: when kafka_watch looks again */

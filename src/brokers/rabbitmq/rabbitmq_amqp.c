@@ -281,9 +281,10 @@ bool rabbit_may_cut(struct broker *b, bool on)
 {
     struct rabbit *r = b->state;
     pthread_mutex_lock(&r->cut_lock);
-    r->may_cut = on;
+    bool cancelled = atomic_load(b->cancelled);
+    r->may_cut = on && !cancelled;
     pthread_mutex_unlock(&r->cut_lock);
-    return !atomic_load(b->cancelled);
+    return !cancelled;
 }
 
 void rabbit_interrupt(struct broker *b)

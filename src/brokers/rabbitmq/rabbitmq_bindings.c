@@ -136,13 +136,6 @@ static enum err set_binding(struct broker *b, amqp_bytes_t tap, struct bindings 
     return rabbit_last_reply(b, "taking a binding away", err);
 }
 
-/* Exchanges that give each message to one of their queues: a tap there would steal. */
-bool rabbit_exchange_steals(const char *type)
-{
-    return strcmp(type, "x-consistent-hash") == 0 || strcmp(type, "x-modulus-hash") == 0 ||
-           strstr(type, "random") != NULL;
-}
-
 static bool is_thief(struct broker *b, const struct binding *one, char *type, size_t size)
 {
     struct rabbit_channel found;

@@ -6,6 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+bool rabbit_exchange_steals(const char *type)
+{
+    return strcmp(type, "x-consistent-hash") == 0 || strcmp(type, "x-modulus-hash") == 0 ||
+           strstr(type, "random") != NULL;
+}
+
 static int64_t limit_of(const struct rabbit_answer *a, const struct field *queue)
 {
     int64_t by_argument = rabbit_number(a, rabbit_member(a, queue, "arguments"), "x-delivery-limit");

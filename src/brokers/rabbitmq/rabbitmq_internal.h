@@ -44,7 +44,7 @@ void rabbit_disconnect(struct broker *b);
 void rabbit_interrupt(struct broker *b); /* any thread */
 /* The library waits for the server's answers (login, declarations, bindings), and a frozen server gives none. While this is on, a
  * cancel ends such a wait by ending the connection; so never while messages are held that must be given back. False: there was a
- * cancel already. */
+ * cancel already, and it stays off. */
 bool rabbit_may_cut(struct broker *b, bool on);
 /* Our error for a reply of the library; what: "tap queue", for the sentence. The channel is opened again where the server
  * closed it. ERR_OK for a normal reply. */
@@ -124,6 +124,8 @@ struct rabbit_channel {
 /* ERR_NOTFOUND with the nearest name where the management API knows names. */
 enum err rabbit_find(struct broker *b, const struct channel_name *name, struct rabbit_channel *found,
                      struct err_info *err);
+/* An exchange of that type gives each message to one of its queues: a tap there would take a share from the others. */
+bool rabbit_exchange_steals(const char *type);
 
 /* ---- reading and publishing ---- */
 

@@ -297,8 +297,7 @@ static void take_exchange(struct channel_list *list, const struct rabbit_answer 
     c->why_not[CAN_SEEK] = "an exchange keeps nothing";
     c->why_not[CAN_GROUPS] = "RabbitMQ has no consumer groups";
     c->why_not[CAN_PURGE] = "an exchange keeps nothing";
-    if (text_starts(type, "x-consistent-hash") || text_starts(type, "x-modulus-hash") ||
-        strstr(type, "random"))
+    if (rabbit_exchange_steals(type))
         c->why_not[CAN_TAP] = "a tap would become a partition of it and take a share from the others";
 }
 

@@ -88,7 +88,6 @@ enum err rabbit_bind_exchange(struct broker *b, amqp_bytes_t tap, const char *na
                               struct err_info *err);
 enum err rabbit_bind_like_queue(struct broker *b, amqp_bytes_t tap, const char *name, int *bound,
                                 struct err_info *err);
-bool rabbit_exchange_steals(const char *type); /* gives each message to one of its queues */
 /* Every ten seconds, whether or not anything comes: what was deleted is said, and bound again once it is back; a tap follows the
  * bindings of its queue, or of its direct exchange. Asks the management API, and AMQP where there is none. */
 enum err rabbit_bindings_follow(struct broker *b, struct err_info *err);
