@@ -34,12 +34,31 @@ static inline void admin_close(struct admin *a)
     rd_kafka_destroy(a->rk);
 }
 
+/* The controller answers before its brokers have heard: whoever asks one of them at once may be told there is none. */
+static inline void await_topic(const struct admin *a, const char *name)
+{
+    rd_kafka_topic_t *topic = rd_kafka_topic_new(a->rk, name, NULL);
+    int64_t deadline = clock_mono_ns() + 15 * NS_PER_S;
+    bool known = false;
+    while (!known) {
+        const struct rd_kafka_metadata *md;
+        if (clock_mono_ns() > deadline)
+            fail_msg("topic %s was made, and no broker knows it", name);
+        if (rd_kafka_metadata(a->rk, 0, topic, &md, 5000))
+            continue;
+        known = md->topic_cnt == 1 && !md->topics[0].err && md->topics[0].partition_cnt > 0;
+        rd_kafka_metadata_destroy(md);
+    }
+    rd_kafka_topic_destroy(topic);
+}
+
 /* With several partitions: the driver itself makes topics as the broker's defaults say. */
 static inline void make_topic(const char *name, int partitions)
 {
     struct admin a = admin_open();
     rd_kafka_NewTopic_t *topic = rd_kafka_NewTopic_new(name, partitions, 1, a.error, sizeof a.error);
     rd_kafka_CreateTopics(a.rk, &topic, 1, NULL, a.queue);
+    await_topic(&a, name);
     admin_close(&a);
     rd_kafka_NewTopic_destroy(topic);
 }

@@ -216,4 +216,12 @@ static inline void session_send(const char *host_port, const char *topic, const 
     session_end(s);
 }
 
+/* A new topic with one message, by its unique name. */
+static inline void session_topic(const char *prefix, char topic[64])
+{
+    const struct message m = session_message("k", "v");
+    lab_unique(prefix, topic, 64);
+    session_send(lab_need("SB_KAFKA"), topic, &m, 1, PUBLISH_CREATE);
+}
+
 #endif

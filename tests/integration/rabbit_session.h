@@ -185,6 +185,37 @@ static inline void rig_api(const char *path, char *out, size_t size)
     assert_int_equal(lab_shell(command, out, size), 0);
 }
 
+/* ---- a program of tests ---- */
+
+static inline int rig_setup(void **state)
+{
+    *state = rig_open("/");
+    return 0;
+}
+
+static inline int rig_teardown(void **state)
+{
+    if (*state)
+        rig_close(*state);
+    return 0;
+}
+
+static inline void rabbitmq_is_there(void **state)
+{
+    (void)state;
+    (void)lab_need("SB_RABBIT");
+}
+
+static inline int rig_without_lab(void)
+{
+    const struct CMUnitTest there[] = {cmocka_unit_test(rabbitmq_is_there)};
+    return cmocka_run_group_tests(there, NULL, NULL);
+}
+
+/* The tests' main: their state is a rig. Without the lab one test is skipped, which says so. */
+#define rig_run(tests, teardown) \
+ (lab_get("SB_RABBIT") ? cmocka_run_group_tests(tests, rig_setup, teardown) : rig_without_lab())
+
 /* ---- the session ---- */
 
 struct session_of_test {

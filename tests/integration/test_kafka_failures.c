@@ -187,9 +187,7 @@ static void a_user_without_rights(void **state)
 {
     (void)state;
     char topic[64];
-    lab_unique("denied", topic, sizeof topic);
-    const struct message m = session_message("k", "v");
-    session_send(lab_need("SB_KAFKA"), topic, &m, 1, PUBLISH_CREATE);
+    session_topic("denied", topic);
     struct session_of_test *s = with_login(lab_need("SB_KAFKA_NOBODY"), lab_need("SB_KAFKA_NOBODY_PASSWORD"));
     assert_int_equal(open_timed(s, 10000), ERR_OK);
     enum err e = session_read(s, topic, READ_BROWSE, (struct start){0}, -1, -1, 0);
@@ -203,9 +201,7 @@ static void a_killed_broker_is_reported(void **state)
 {
     (void)state;
     char topic[64];
-    lab_unique("killed", topic, sizeof topic);
-    const struct message m = session_message("k", "v");
-    session_send(lab_need("SB_KAFKA"), topic, &m, 1, PUBLISH_CREATE);
+    session_topic("killed", topic);
     struct session_of_test *s = session_new(lab_need("SB_KAFKA"));
     assert_int_equal(open_timed(s, 10000), ERR_OK);
     assert_int_equal(session_read(s, topic, READ_TAP, (struct start){START_BEGINNING, 0}, -1, -1, 0), ERR_OK);
@@ -246,9 +242,7 @@ static void a_frozen_broker_is_reported(void **state)
 {
     (void)state;
     char topic[64];
-    lab_unique("frozen", topic, sizeof topic);
-    const struct message m = session_message("k", "v");
-    session_send(lab_need("SB_KAFKA"), topic, &m, 1, PUBLISH_CREATE);
+    session_topic("frozen", topic);
     struct session_of_test *s = session_new(lab_need("SB_KAFKA"));
     assert_int_equal(open_timed(s, 10000), ERR_OK);
     assert_int_equal(session_read(s, topic, READ_TAP, (struct start){0}, -1, -1, 0), ERR_OK);

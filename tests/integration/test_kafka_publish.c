@@ -64,9 +64,8 @@ static void closing_reports_what_is_outstanding(void **state)
 {
     (void)state;
     char topic[64];
-    lab_unique("unknown", topic, sizeof topic);
     const struct message m = session_message("k", "v");
-    session_send(lab_need("SB_KAFKA"), topic, &m, 1, PUBLISH_CREATE);
+    session_topic("unknown", topic);
     struct session_of_test *s = session_new(lab_need("SB_KAFKA"));
     open_publish(s, topic, 0);
     for (uint64_t i = 0; i < 5; i++)

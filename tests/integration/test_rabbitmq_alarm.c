@@ -77,34 +77,16 @@ static void an_alarm_is_told_and_waited_for(void **state)
     rig_wait_depth(rig, queue, (int64_t)sent);
 }
 
-static int setup(void **state)
-{
-    *state = lab_get("SB_RABBIT") ? rig_open("/") : NULL;
-    return 0;
-}
-
 static int teardown(void **state)
 {
-    if (!*state)
-        return 0;
     set_watermark("1GB"); /* also where the test failed amid the alarm */
-    rig_close(*state);
-    return 0;
-}
-
-static void rabbitmq_is_there(void **state)
-{
-    (void)state;
-    (void)lab_need("SB_RABBIT");
+    return rig_teardown(state);
 }
 
 int main(void)
 {
-    const struct CMUnitTest there[] = {cmocka_unit_test(rabbitmq_is_there)};
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_alarm_is_told_and_waited_for),
     };
-    if (!lab_get("SB_RABBIT"))
-        return cmocka_run_group_tests(there, NULL, NULL);
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return rig_run(tests, teardown);
 }

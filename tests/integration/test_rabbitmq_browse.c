@@ -342,28 +342,8 @@ static void a_stream_is_tailed_from_now_on(void **state)
     session_end(s);
 }
 
-static int setup(void **state)
-{
-    *state = lab_get("SB_RABBIT") ? rig_open("/") : NULL;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    if (*state)
-        rig_close(*state);
-    return 0;
-}
-
-static void rabbitmq_is_there(void **state)
-{
-    (void)state;
-    (void)lab_need("SB_RABBIT");
-}
-
 int main(void)
 {
-    const struct CMUnitTest there[] = {cmocka_unit_test(rabbitmq_is_there)};
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_classic_queue_gets_all_back),
         cmocka_unit_test(a_quorum_queue_gets_all_back),
@@ -381,7 +361,5 @@ int main(void)
         cmocka_unit_test(an_empty_stream_ends_at_once),
         cmocka_unit_test(a_stream_is_tailed_from_now_on),
     };
-    if (!lab_get("SB_RABBIT"))
-        return cmocka_run_group_tests(there, NULL, NULL);
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return rig_run(tests, rig_teardown);
 }

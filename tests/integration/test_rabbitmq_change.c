@@ -182,28 +182,8 @@ static void a_cancel_ends_a_look_at_a_frozen_broker(void **state)
     lab_chaos_stop(&chaos);
 }
 
-static int setup(void **state)
-{
-    *state = lab_get("SB_RABBIT") ? rig_open("/") : NULL;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    if (*state)
-        rig_close(*state);
-    return 0;
-}
-
-static void rabbitmq_is_there(void **state)
-{
-    (void)state;
-    (void)lab_need("SB_RABBIT");
-}
-
 int main(void)
 {
-    const struct CMUnitTest there[] = {cmocka_unit_test(rabbitmq_is_there)};
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_exchange_that_is_made_anew_is_tapped_again),
         cmocka_unit_test(an_exchange_made_anew_between_two_looks_is_said),
@@ -211,7 +191,5 @@ int main(void)
         cmocka_unit_test(a_queue_is_bound_in_another_way),
         cmocka_unit_test(a_cancel_ends_a_look_at_a_frozen_broker),
     };
-    if (!lab_get("SB_RABBIT"))
-        return cmocka_run_group_tests(there, NULL, NULL);
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return rig_run(tests, rig_teardown);
 }

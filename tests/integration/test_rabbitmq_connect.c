@@ -275,19 +275,6 @@ static void ping_says_up(void **state)
     }
 }
 
-static int setup(void **state)
-{
-    *state = lab_get("SB_RABBIT") ? rig_open("/") : NULL;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    if (*state)
-        rig_close(*state);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -306,5 +293,5 @@ int main(void)
         cmocka_unit_test(the_viewer_sees_and_looks_but_taps_nothing),
         cmocka_unit_test(ping_says_up),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return rig_run(tests, rig_teardown);
 }

@@ -342,26 +342,6 @@ static void a_full_queue_refuses(void **state)
     rig_wait_depth(rig, queue, 3);
 }
 
-static int setup(void **state)
-{
-    if (lab_get("SB_RABBIT"))
-        *state = rig_open("/");
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    if (*state)
-        rig_close(*state);
-    return 0;
-}
-
-static void rabbitmq_is_there(void **state)
-{
-    (void)state;
-    (void)lab_need("SB_RABBIT");
-}
-
 /* The lab's broker takes 30 MB at most. It closes the channel at the message that is larger: that one has not arrived, nor has what
  * was sent behind it, and both are told why. */
 static void a_message_that_is_too_large_is_refused(void **state)
@@ -401,7 +381,6 @@ static void a_message_that_is_too_large_is_refused(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest there[] = {cmocka_unit_test(rabbitmq_is_there)};
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(typed_tables_come_back_as_they_were),
         cmocka_unit_test(an_absent_table_is_not_an_empty_one),
@@ -418,7 +397,5 @@ int main(void)
         cmocka_unit_test(a_cut_connection_leaves_outcomes_unknown),
         cmocka_unit_test(a_full_queue_refuses),
     };
-    if (!lab_get("SB_RABBIT"))
-        return cmocka_run_group_tests(there, NULL, NULL);
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return rig_run(tests, rig_teardown);
 }

@@ -465,28 +465,8 @@ static void a_deleted_tap_is_noticed(void **state)
     session_end(s);
 }
 
-static int setup(void **state)
-{
-    *state = lab_get("SB_RABBIT") ? rig_open("/") : NULL;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    if (*state)
-        rig_close(*state);
-    return 0;
-}
-
-static void rabbitmq_is_there(void **state)
-{
-    (void)state;
-    (void)lab_need("SB_RABBIT");
-}
-
 int main(void)
 {
-    const struct CMUnitTest there[] = {cmocka_unit_test(rabbitmq_is_there)};
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_tap_sees_an_exchange_and_leaves_it),
         cmocka_unit_test(what_a_full_tap_drops_is_said),
@@ -505,7 +485,5 @@ int main(void)
         cmocka_unit_test(a_cut_watch_is_noticed_while_it_rests),
         cmocka_unit_test(a_deleted_tap_is_noticed),
     };
-    if (!lab_get("SB_RABBIT"))
-        return cmocka_run_group_tests(there, NULL, NULL);
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return rig_run(tests, rig_teardown);
 }
