@@ -1,0 +1,106 @@
+/* The `:` line: its words, the shell's flags, Tab, and what is wrong on it. */
+#include "stage.h"
+
+static void command_line(void **state)
+{
+    struct stage s;
+    (void)state;
+    AT_ALL_SIZES(s, true)
+    {
+        type(&s, ":t");
+        golden(&s, "command");
+        screen_key(s.screen, UIKEY_CONTROL('u'));
+        type(&s, "fliter x\r");
+        golden(&s, "command-unknown");
+        type(&s, ":theme mono\r");
+        assert_int_equal(screen_take_wants(s.screen), SCREEN_THEME);
+        type(&s, ":q\r");
+        assert_int_equal(screen_take_wants(s.screen), SCREEN_QUIT);
+    }
+}
+
+/* The shell's flags work on the `:` line: a line of the one can be typed into the other. */
+static void command_line_takes_the_shells_flags(void **state)
+{
+    struct stage s;
+    (void)state;
+    set_up(&s, 120, 40, true);
+    type(&s, ":tail --");
+    assert_true(screen_says(&s, "--from  --where  --partition  --uncommitted  --firehose  --internal"));
+    type(&s, "from ");
+    assert_true(screen_says(&s, "--from WHERE: beginning end end-N"));
+    type(&s, "end-5 kafka-a/orders --uncommitted --where 'size>1 key=\"a b\"'\r");
+    assert_int_equal(s.hub->asked.mode, READ_TAP);
+    assert_int_equal(s.hub->asked.start.kind, START_LAST);
+    assert_int_equal(s.hub->asked.start.value, 5);
+    assert_int_equal(s.hub->asked.flags, READ_UNCOMMITTED);
+    assert_true(screen_says(&s, "size>1 key=\"a b\""));
+    type(&s, ":browse kafka-a/orders --from=7 -p 2 -n 20\r");
+    assert_int_equal(s.hub->asked.mode, READ_BROWSE);
+    assert_int_equal(s.hub->asked.start.kind, START_OFFSET);
+    assert_int_equal(s.hub->asked.partition, 2);
+    assert_int_equal(s.hub->asked.limit, 20);
+    tear_down(&s);
+}
+
+static void tab_completes_the_command_line(void **state)
+{
+    static const struct {
+        const char *typed, *line, *note;
+    } rows[] = {
+        {":bro\t", ":browse", "browse ENDPOINT/CHANNEL"},
+        {":t\t", ":t", "tail  theme"},
+        {":tail k\t", ":tail kafka-a/", "tail ENDPOINT"},
+        {":tail rab\t", ":tail rabbit-", "rabbit-1/  rabbit-2/"},
+        {":tail kafka-a/o\t", ":tail kafka-a/orders", ""},
+        {":browse kafka-a/orders --fr\t", ":browse kafka-a/orders --from", "--from WHERE"},
+        {":theme x\t", ":theme x", "theme NAME"},
+        {":zzz\t", ":zzz", ""},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct stage s;
+        set_up(&s, 120, 40, true);
+        type(&s, rows[i].typed);
+        if (!screen_says(&s, rows[i].line) || !screen_says(&s, rows[i].note))
+            fail_msg("%s did not become %s (%s)", rows[i].typed, rows[i].line, rows[i].note);
+        tear_down(&s);
+    }
+}
+
+static void command_line_opens_nothing_on_a_wrong_flag(void **state)
+{
+    static const struct {
+        const char *line, *said;
+    } wrong[] = {
+        {":tail kafka-a/orders --frm 1\r", "unknown flag `--frm`; did you mean `--from`?"},
+        {":tail kafka-a/orders --from yesterday\r", "yesterday"},
+        {":tail kafka-a/orders --json\r", "`:tail` takes no --json here"},
+        {":tail kafka-a/orders --partition\r", "--partition needs a value"},
+        {":tail kafka-a/orders -p x\r", "--partition x: write a number"},
+        {":tail kafka-a/orders --where 'size>\r", "a quote is not closed"},
+        {":tail kafka-a/orders --where sice=1\r", "sice"},
+        {":browse kafka-a/orders kafka-a/payments\r", "browse which one?"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        struct stage s;
+        set_up(&s, 120, 40, true);
+        type(&s, wrong[i].line);
+        if (!screen_says(&s, wrong[i].said))
+            fail_msg("%s was not answered with %s", wrong[i].line, wrong[i].said);
+        assert_null(hub_tail(s.hub));
+        tear_down(&s);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(command_line),
+        cmocka_unit_test(command_line_takes_the_shells_flags),
+        cmocka_unit_test(tab_completes_the_command_line),
+        cmocka_unit_test(command_line_opens_nothing_on_a_wrong_flag),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

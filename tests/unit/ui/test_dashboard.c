@@ -1,0 +1,164 @@
+/* The dashboard: golden screens, and what its keys lead to. */
+#include "stage.h"
+
+static void dashboard(void **state)
+{
+    struct stage s;
+    (void)state;
+    AT_ALL_SIZES(s, true)
+    {
+        golden(&s, "dashboard");
+        type(&s, "jjjj");
+        golden(&s, "dashboard-probe");
+        type(&s, "\t");
+        golden(&s, "dashboard-broker");
+        type(&s, " jG");
+        golden(&s, "dashboard-folded");
+    }
+}
+
+/* Silence of what was not asked yet is no good news, and no nought. */
+static void dashboard_begins_with_nothing_known(void **state)
+{
+    struct stage s;
+    (void)state;
+    AT_ALL_SIZES(s, true)
+    {
+        s.hub->attention_count = 0;
+        for (size_t i = 0; i < hub_endpoint_count(s.hub); i++) {
+            struct hub_endpoint *e = &s.hub->endpoints[i];
+            availability_free(&e->health);
+            fake_samples(&e->health, 0, 0, 0, "", "");
+            channel_list_unref(&e->channels);
+            e->totals.depth = e->totals.dead = e->totals.lag = COUNT_UNKNOWN;
+            e->totals.in_rate = e->totals.out_rate = -1;
+        }
+        for (size_t i = 0; i < hub_probe_count(s.hub); i++) {
+            availability_free(&s.hub->probes[i].health);
+            fake_samples(&s.hub->probes[i].health, 0, 0, 0, "", "");
+        }
+        golden(&s, "dashboard-first");
+    }
+}
+
+/* More than fits: each pane says what part of it is shown, and scrolls by itself. */
+static void dashboard_overflowing(void **state)
+{
+    struct stage s;
+    (void)state;
+    AT_ALL_SIZES(s, true)
+    {
+        char name[32];
+        for (int i = 0; i < 4; i++)
+            fake_attention(s.hub, SEVERITY_WARN, "DLQ", "orders.dlq", "rabbit-1", 60 + i, "one of many");
+        for (int i = 0; i < 60; i++) {
+            snprintf(name, sizeof name, "queue-%02d", i);
+            fake_channel(s.hub->endpoints[1].channels, name, CHANNEL_QUEUE, "classic queue", i);
+        }
+        type(&s, "G ");
+        screen_key(s.screen, UIKEY_UP);
+        type(&s, "l");
+        golden(&s, "dashboard-overflowing");
+        type(&s, "G");
+        golden(&s, "dashboard-overflowing-end");
+    }
+}
+
+static void dashboard_empty(void **state)
+{
+    struct stage s;
+    (void)state;
+    AT_ALL_SIZES(s, false)
+    {
+        golden(&s, "dashboard-empty");
+        type(&s, "jkG\r tb\t2");
+        golden(&s, "dashboard-no-tail");
+    }
+}
+
+/* Numbers too wide for their column are shortened, never cut. */
+static void dashboard_large_counts(void **state)
+{
+    struct stage s;
+    (void)state;
+    AT_ALL_SIZES(s, true)
+    {
+        s.hub->endpoints[0].channels->items[0].depth = s.hub->endpoints[0].totals.depth = 7708412;
+        s.hub->endpoints[0].channels->items[0].lag = s.hub->endpoints[0].totals.lag = 123456789;
+        s.hub->endpoints[1].totals.dead = 99950;
+        golden(&s, "dashboard-large");
+    }
+}
+
+/* Names from outside are hostile as payloads are; production shows; the filter is said and can be cleared. */
+static void dashboard_filtered(void **state)
+{
+    struct stage s;
+    (void)state;
+    AT_ALL_SIZES(s, true)
+    {
+        s.config.endpoints[1].endpoint.production = true;
+        fake_channel(s.hub->endpoints[1].channels, "evil\x1b[2J\xE2\x80\xAEqueue", CHANNEL_QUEUE,
+                     "\x9b"
+                     "31m",
+                     7);
+        golden(&s, "dashboard-production");
+        type(&s, "/orders");
+        golden(&s, "dashboard-filtering");
+        type(&s, "\r");
+        golden(&s, "dashboard-filtered");
+        type(&s, "/zzz\r");
+        golden(&s, "dashboard-filtered-away");
+        screen_key(s.screen, UIKEY_ESCAPE);
+        type(&s, "/");
+        screen_key(s.screen, UIKEY_ESCAPE);
+        golden(&s, "dashboard-production");
+    }
+}
+
+static void browse_asks_before_it_marks(void **state)
+{
+    struct stage s;
+    (void)state;
+    AT_ALL_SIZES(s, true)
+    {
+        type(&s, "Gk");
+        type(&s, "b");
+        golden(&s, "browse-asks");
+        type(&s, "b"); /* the key that asked is no answer */
+        assert_null(hub_tail(s.hub));
+        type(&s, "by");
+        assert_non_null(hub_tail(s.hub));
+        assert_string_equal(s.hub->tail.channels[0].address.channel.name, "orders.dlq");
+        assert_int_equal(s.hub->asked.limit, 1000);
+    }
+}
+
+/* t on a row that needs attention means its channel, also when its broker is folded and a filter hides it. */
+static void attention_leads_to_its_channel(void **state)
+{
+    struct stage s;
+    (void)state;
+    set_up(&s, 80, 24, true);
+    type(&s, "Gkkkk ");      /* folds rabbit-1 */
+    type(&s, "/kafka\rgjj"); /* hides it, and goes to orders.dlq */
+    type(&s, "t");
+    assert_non_null(hub_tail(s.hub));
+    assert_string_equal(s.hub->tail.channels[0].address.channel.name, "orders.dlq");
+    tear_down(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(dashboard),
+        cmocka_unit_test(dashboard_begins_with_nothing_known),
+        cmocka_unit_test(dashboard_overflowing),
+        cmocka_unit_test(dashboard_empty),
+        cmocka_unit_test(dashboard_large_counts),
+        cmocka_unit_test(dashboard_filtered),
+        cmocka_unit_test(browse_asks_before_it_marks),
+        cmocka_unit_test(attention_leads_to_its_channel),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

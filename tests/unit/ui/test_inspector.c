@@ -1,0 +1,116 @@
+/* The message inspector: golden screens. */
+#include "stage.h"
+
+static void inspector(void **state)
+{
+    struct stage s;
+    (void)state;
+    AT_ALL_SIZES(s, true)
+    {
+        open_tail(&s);
+        fill_tail(&s, 3);
+        type(&s, "k\r");
+        golden(&s, "inspector");
+        type(&s, "jjjj");
+        golden(&s, "inspector-field");
+        type(&s, "\tjl");
+        golden(&s, "inspector-hex");
+        type(&s, "\t");
+        golden(&s, "inspector-value");
+        type(&s, "\t\t");
+        golden(&s, "inspector-why");
+        type(&s, "\tg h");
+        golden(&s, "inspector-folded");
+        type(&s, "[");
+        golden(&s, "inspector-binary");
+        type(&s, "]]");
+        golden(&s, "inspector-null");
+    }
+}
+
+/* A RabbitMQ message has no key and no position of its own: none is invented; the default exchange has a name. */
+static void inspector_amqp(void **state)
+{
+    struct stage s;
+    struct header properties[] = {
+        {.name = BYTES_LITERAL("exchange"), .value = {.type = VALUE_STRING, .bytes = BYTES_LITERAL("")}},
+        {.name = BYTES_LITERAL("routing_key"),
+         .value = {.type = VALUE_STRING, .bytes = BYTES_LITERAL("orders")}}};
+    struct message m = {.origin = origin_intern("rabbit-1", "orders.dlq", CHANNEL_QUEUE),
+                        .time_ns = TIME_NONE,
+                        .received_ns = FAKE_NOW,
+                        .payload = BYTES_LITERAL("{\"a\":1,\"a\":2}"),
+                        .properties = {properties, 2}};
+    (void)state;
+    AT_ALL_SIZES(s, true)
+    {
+        open_tail(&s);
+        store_add(s.hub->store, message_seal(&m, NULL));
+        screen_event(s.screen, HUB_TAIL);
+        type(&s, "\r");
+        golden(&s, "inspector-amqp");
+    }
+}
+
+/* An unwrapped layer has bytes of its own: the cursor in the tree changes between them. */
+static void inspector_layers(void **state)
+{
+    static const char wrapped[] = "eyJiYXNlNjQiOnRydWUsInNheXMiOiJoZWxsbyJ9";
+    struct stage s;
+    (void)state;
+    AT_ALL_SIZES(s, true)
+    {
+        open_tail(&s);
+        fake_message(s.hub, 0, "orders", "k", bytes_of_text(wrapped), 0);
+        screen_event(s.screen, HUB_TAIL);
+        type(&s, "\r");
+        golden(&s, "inspector-layers");
+        type(&s, "G");
+        golden(&s, "inspector-layers-last");
+        fake_message(s.hub, 1, "orders", "k", bytes_of_text("{\"id\":1,\"list\":[1,2,oops"), 0);
+        type(&s, "]");
+        golden(&s, "inspector-broken");
+        type(&s, "v");
+        golden(&s, "inspector-not-it");
+    }
+}
+
+/* A megabyte is decoded beside: the screen does not wait, and shows the bytes meanwhile. */
+static void a_large_payload_is_decoded_beside(void **state)
+{
+    struct stage s;
+    (void)state;
+    struct buffer large;
+    buffer_init(&large, 2 * MIB);
+    buffer_text(&large, "{\"id\":88412,\"text\":\"");
+    while (large.len < MIB)
+        buffer_text(&large, "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx");
+    buffer_text(&large, "\"}");
+    AT_ALL_SIZES(s, true)
+    {
+        open_tail(&s);
+        fake_message(s.hub, 0, "orders", "k", buffer_view(&large), 0);
+        screen_event(s.screen, HUB_TAIL);
+        type(&s, "\r");
+        golden(&s, "inspector-decoding");
+        struct timespec deadline;
+        clock_gettime(CLOCK_REALTIME, &deadline);
+        deadline.tv_sec += 20;
+        assert_int_equal(sem_timedwait(&s.hub->decoded, &deadline), 0);
+        assert_true(screen_event(s.screen, HUB_DECODED));
+        golden(&s, "inspector-decoded");
+        type(&s, "vvv"); /* each drops the job before it */
+    }
+    buffer_free(&large);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(inspector),
+        cmocka_unit_test(inspector_amqp),
+        cmocka_unit_test(inspector_layers),
+        cmocka_unit_test(a_large_payload_is_decoded_beside),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
