@@ -42,8 +42,9 @@ const struct command command_browse = {
     .args = "ADDRESS",
     .purpose = "what is stored in a channel now",
     .detail =
-        "Stops at the end as it stood when it began, and after 100 messages unless --limit says otherwise. What looking "
-        "does to the channel is said on stderr first: nothing, or marks (RabbitMQ sets redelivered).",
+        "Stops at the end as it stood when it began, and after 100 messages unless --limit says otherwise. Up to 10,000 "
+        "of several partitions are merged by time; more, and what --where picks, come as they are found. What looking does "
+        "to the channel is said on stderr first: nothing, or marks (RabbitMQ sets redelivered).",
     .flags = FLAGS_READING | F(INTERNAL) | FLAGS_OUTPUT,
     .min_args = 1,
     .max_args = 1,

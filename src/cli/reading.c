@@ -418,6 +418,8 @@ static int check_expression(const struct reading *r)
                       : NULL;
     if (r->expression && !f)
         return cli_filter_error(r->expression, &err);
+    if (f && *filter_remark(f))
+        cli_note("%s", filter_remark(f));
     filter_free(&f);
     return 0;
 }

@@ -483,6 +483,11 @@ void filter_free(struct filter **fp)
     free(f);
 }
 
+const char *filter_remark(const struct filter *f)
+{
+    return f->remark;
+}
+
 const char *filter_text(const struct filter *f)
 {
     return f->text;

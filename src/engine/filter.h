@@ -20,6 +20,8 @@ struct filter *filter_new(const char *text, enum filter_kind kind, decoder_regis
                           struct err_info *err);
 void filter_free(struct filter **f);
 const char *filter_text(const struct filter *f);
+/* What is allowed and perhaps not meant: "`abc` is no number: > compares as text"; "" nothing. */
+const char *filter_remark(const struct filter *f);
 
 bool filter_message(const struct filter *f, const struct message *m, int64_t now_ns);
 

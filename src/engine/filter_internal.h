@@ -80,6 +80,7 @@ struct filter {
     decoder_registry decoders;
     const struct decoder_ops *json; /* for the quick look-up; NULL: none registered */
     enum filter_kind kind;
+    char remark[120];
     struct arena arena;
 };
 

@@ -314,6 +314,17 @@ static bool plain_unit(struct bytes t, struct node *n, struct parser *p)
     return n->number.data != NULL;
 }
 
+/* Dates as text are what people mean; a word behind < or > rather is a slip, and finds nothing among numbers. */
+static void remark_on_order(struct parser *p, const struct node *n)
+{
+    static const char *const signs[] = {[OP_LT] = "<", [OP_LE] = "<=", [OP_GT] = ">", [OP_GE] = ">="};
+    struct bytes t = n->pattern.text;
+    if (n->op < OP_LT || n->is_number || n->pattern.exact || !t.len || (t.data[0] >= '0' && t.data[0] <= '9'))
+        return;
+    snprintf(p->f->remark, sizeof p->f->remark, "`%.*s` is no number: %s compares as text",
+             (int)(t.len < 40 ? t.len : 40), (const char *)t.data, signs[n->op]);
+}
+
 static bool take_value(struct parser *p, struct node *n, const struct known_field *k)
 {
     size_t start = p->at;
@@ -336,6 +347,8 @@ static bool take_value(struct parser *p, struct node *n, const struct known_fiel
         fault(p, start, "use ~ with a pattern", "a pattern has no order");
         return false;
     }
+    if (k->unit == UNIT_NONE)
+        remark_on_order(p, n);
     text_copy_bytes(text, sizeof text, t);
     /* Sizes, durations and milliseconds are numbers only; a time can also be looked into as text. */
     bool as_text = k->unit == UNIT_NONE || (k->unit == UNIT_TIME && n->pattern.re);

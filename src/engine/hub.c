@@ -220,8 +220,11 @@ static void take_list(struct hub_endpoint *e, struct channel_list *list)
 static void log_change(const char *name, const struct availability *a)
 {
     const struct health_change *c = &a->changes[0];
-    log_write(c->to == HEALTH_UP ? LOG_INFO : LOG_WARN, name, "%s -> %s%s%s", health_name(c->from),
-              health_name(c->to), c->reason[0] ? ": " : "", c->reason);
+    const char *word = c->to != HEALTH_DEGRADED ? ""
+                       : a->slow                ? ", SLOW"
+                                                : ", WARN"; /* as the dashboard says */
+    log_write(c->to == HEALTH_UP ? LOG_INFO : LOG_WARN, name, "%s -> %s%s%s%s", health_name(c->from),
+              health_name(c->to), word, c->reason[0] ? ": " : "", c->reason);
 }
 
 static void take_status(struct hub_endpoint *e, const struct session_status *status)

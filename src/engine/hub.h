@@ -81,6 +81,8 @@ enum tail_row_kind { TAIL_MESSAGE, TAIL_GAP /* connection lost or restored; text
 struct hub_tail {
     uint32_t serial;     /* counts openings: another one means another store, ids begin anew */
     enum read_mode mode; /* a browse is shown in the same place */
+    enum start_kind from;
+    int64_t limit; /* of a browse; -1: none */
     size_t channel_count;
     struct {
         struct address address;

@@ -287,6 +287,8 @@ static enum err open_run(struct hub *h, const struct address *addresses, size_t 
     h->store = fresh;
     group_channels(t, addresses, count, h);
     t->tail.mode = job->read.mode;
+    t->tail.from = job->read.start.kind;
+    t->tail.limit = job->read.limit;
     h->tail = t;
     for (size_t i = 0; i < t->session_count; i++)
         start_tail_session(h, t, i, job);

@@ -1,6 +1,7 @@
 /* DESIGN. Rows are messages of the store, named by id. Without a filter row i is the i-th id of the store; with one, those
  * that match (ui/matches.h), found in slices (tail_work). Following
- * keeps the cursor on the newest; any move upwards pauses: the screen stands still while the stream goes on. */
+ * keeps the cursor on the newest; any move upwards pauses: the screen stands still while the stream goes on. A browse is read
+ * from its first row down: there it stands from the start, and a search goes downwards. */
 #include "ui/views/tail.h"
 
 #include "base/text.h"
@@ -17,6 +18,12 @@
 bool tail_is_gap(const struct message *m)
 {
     return m->origin->kind == CHANNEL_ANY && !strcmp(m->origin->endpoint, "signalbox");
+}
+
+bool tail_is_browse(const struct view *v)
+{
+    const struct hub_tail *h = hub_tail(v->hub);
+    return h && h->mode == READ_BROWSE;
 }
 
 size_t tail_row_count(const struct view *v)
@@ -151,7 +158,7 @@ static bool tail_work(struct view *v, int64_t deadline_ns)
     return count_slice(v, deadline_ns) || more;
 }
 
-static void find_from_cursor(struct view *v, int step)
+static void find_from_cursor(struct view *v, int step, bool here)
 {
     struct tail *t = v->state;
     if (!t->find.filter) {
@@ -161,7 +168,13 @@ static void find_from_cursor(struct view *v, int step)
     if (tail_row_count(v) == 0)
         return;
     t->finding = step;
-    t->find_at = tail_row_id(v, tail_cursor(v)) + (uint64_t)step;
+    t->find_at = tail_row_id(v, tail_cursor(v)) + (uint64_t)(here ? 0 : step);
+}
+
+/* Where the next match lies: a tail is read from its newest row up, a browse from its first down. */
+static int onwards(const struct view *v)
+{
+    return tail_is_browse(v) ? 1 : -1;
 }
 
 /* ---- the line at the foot ---- */
@@ -183,8 +196,9 @@ static void count_note(const struct view *v, struct prompt_note *note)
     const struct store *s = hub_store(v->hub);
     text_count(hits, sizeof hits, tail_row_count(v));
     text_count(all, sizeof all, store_count(s));
-    snprintf(note->text, sizeof note->text, "%s of %s%s   filtered here   Enter keeps it, Esc goes back",
-             hits, all, matches_busy(&t->filter, s) ? ", still looking" : "");
+    const char *remark = t->filter.filter ? filter_remark(t->filter.filter) : "";
+    snprintf(note->text, sizeof note->text, "%s of %s%s   %s   Enter keeps it, Esc goes back", hits, all,
+             matches_busy(&t->filter, s) ? ", still looking" : "", *remark ? remark : "filtered here");
 }
 
 static void find_note(const struct view *v, struct prompt_note *note)
@@ -194,8 +208,9 @@ static void find_note(const struct view *v, struct prompt_note *note)
     text_count(hits, sizeof hits, t->find.count);
     text_count(all, sizeof all, tail_row_count(v));
     snprintf(note->text, sizeof note->text,
-             "%s of %s rows match%s   Enter goes to the next above, Esc forgets it", hits, all,
-             matches_busy(&t->find, hub_store(v->hub)) ? ", still looking" : "");
+             "%s of %s rows match%s   Enter goes to the next %s, Esc forgets it", hits, all,
+             matches_busy(&t->find, hub_store(v->hub)) ? ", still looking" : "",
+             onwards(v) > 0 ? "below" : "above");
 }
 
 static void find_typed(struct view *v, const char *text, struct prompt_note *note)
@@ -282,7 +297,7 @@ static void tail_entered(struct view *v, enum prompt_kind kind, const char *text
         struct filter *f = text && *text ? compile(v, text, &note) : NULL;
         matches_set(&t->find, f, f ? text : "");
         if (f)
-            find_from_cursor(v, -1);
+            find_from_cursor(v, onwards(v), true);
     }
 }
 
@@ -331,7 +346,9 @@ static enum action tail_action(struct view *v, enum action action)
         return action;
     switch (action) {
     case ACTION_PAUSE:
-        if (t->paused)
+        if (tail_is_browse(v))
+            screen_say(v->screen, SEVERITY_INFO, "What is stored stands still already: p is for a tail");
+        else if (t->paused)
             follow(t);
         else
             pause_at(v, tail_cursor(v));
@@ -340,8 +357,8 @@ static enum action tail_action(struct view *v, enum action action)
     case ACTION_OPEN:
     case ACTION_INSPECT: inspect(v); break;
     case ACTION_FIND: screen_prompt(v->screen, PROMPT_FIND, ""); break;
-    case ACTION_NEXT: find_from_cursor(v, -1); break;
-    case ACTION_PREVIOUS: find_from_cursor(v, 1); break;
+    case ACTION_NEXT: find_from_cursor(v, onwards(v), false); break;
+    case ACTION_PREVIOUS: find_from_cursor(v, -onwards(v), false); break;
     case ACTION_FILTER: open_filter(v); break;
     case ACTION_CANCEL:
         if (!t->finding)
@@ -371,6 +388,9 @@ static void renew(struct view *v)
         return;
     t->serial = serial;
     follow(t);
+    t->paused = tail_is_browse(v) && h->from != START_LAST;
+    t->on = t->top_id = 1;
+    t->paused_at = 0;
     matches_set(&t->find, NULL, "");
     set_filter(v, NULL, "");
 }
@@ -396,8 +416,7 @@ static void tail_crumb(const struct view *v, char *into, size_t size)
 
 static const char *tail_doing(const struct view *v)
 {
-    const struct hub_tail *h = hub_tail(v->hub);
-    return h && h->mode == READ_BROWSE ? "browse" : "tail";
+    return tail_is_browse(v) ? "browse" : "tail";
 }
 
 static void tail_close(struct view *v)

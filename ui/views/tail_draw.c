@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define BROWSE_MOST 10000 /* more than this nobody reads row by row */
+
 enum { T_FLAG, T_TIME, T_SOURCE, T_POSITION, T_KEY, T_FORMAT, T_SIZE, T_SUMMARY, T_COLUMNS };
 static const struct column columns[T_COLUMNS] = {
     [T_FLAG] = {"", 1, false, 0, 0},           [T_TIME] = {"TIME", 12, false, 0, 0},
@@ -114,6 +116,7 @@ static void draw_empty(struct view *v, struct frame *f, struct rect r, const str
                            : s->state == SESSION_CONNECTING ? "connecting"
                            : s->state == SESSION_ENDED      ? "nothing is stored there"
                            : h->channels[i].notice[0]       ? h->channels[i].notice
+                           : h->mode == READ_BROWSE         ? "reading"
                                                             : "connected, nothing has come yet";
         const char *name = h->channels[i].address.channel.name;
         int x = r.x + 2 + canvas_text(f->canvas, r.x, r.y, 40, ROLE_SOURCE, name ? name : "?");
@@ -202,8 +205,24 @@ static enum role live_mode(const struct hub_tail *h, char *into, size_t size)
     return lost ? ROLE_CRIT : ROLE_LIVE;
 }
 
+static enum role ended_mode(const struct hub_tail *h, char *into, size_t size)
+{
+    snprintf(into, size, any_failed(h) ? "FAILED" : "END");
+    return any_failed(h) ? ROLE_CRIT : ROLE_LIVE;
+}
+
+static enum role browse_mode(const struct hub_tail *h, char *into, size_t size)
+{
+    if (all_ended(h))
+        return ended_mode(h, into, size);
+    snprintf(into, size, "READING");
+    return ROLE_LIVE;
+}
+
 static enum role mode_of(const struct view *v, const struct hub_tail *h, char *into, size_t size)
 {
+    if (tail_is_browse(v))
+        return browse_mode(h, into, size);
     const struct tail *t = v->state;
     uint64_t newest = store_newest(hub_store(v->hub));
     char count[32];
@@ -214,8 +233,7 @@ static enum role mode_of(const struct view *v, const struct hub_tail *h, char *i
         size_t fresh = rows && tail_row_id(v, seen) > t->paused_at ? rows - seen : 0;
         snprintf(into, size, fresh ? "PAUSED +%s new" : "PAUSED", text_count(count, sizeof count, fresh));
     } else if (all_ended(h)) {
-        snprintf(into, size, any_failed(h) ? "FAILED" : "END");
-        return any_failed(h) ? ROLE_CRIT : ROLE_LIVE;
+        return ended_mode(h, into, size);
     } else {
         return live_mode(h, into, size);
     }
@@ -247,12 +265,41 @@ static void find_text(const struct view *v, char *into, size_t size)
         snprintf(into, size, "%s%s match%s", all, more, t->find.count == 1 ? "es" : "");
 }
 
+static int draw_received(struct frame *f, int x, int y, const struct hub_tail *h, uint64_t held)
+{
+    char text[80], a[32], b[32];
+    snprintf(text, sizeof text, "%s/s %s/s", paint_rate(h->rate, a, sizeof a),
+             text_bytes(b, sizeof b, (uint64_t)(h->byte_rate > 0 ? h->byte_rate : 0)));
+    x = segment(f, x, y, ROLE_TEXT, text);
+    snprintf(text, sizeof text, "received %s", text_count(a, sizeof a, h->received));
+    x = segment(f, x, y, ROLE_TEXT, text);
+    snprintf(text, sizeof text, "rows %s", text_count(a, sizeof a, held));
+    return segment(f, x, y, ROLE_TEXT, text);
+}
+
+/* Where in what is stored one stands, and how much of it was read. */
+static int draw_read(const struct view *v, struct frame *f, int x, int y, const struct hub_tail *h)
+{
+    const struct read_progress *p = &h->channels[0].status.progress;
+    char text[96], a[32], b[32];
+    size_t count = tail_row_count(v);
+    snprintf(text, sizeof text, "row %s of %s", text_count(a, sizeof a, count ? tail_cursor(v) + 1 : 0),
+             text_count(b, sizeof b, count));
+    x = segment(f, x, y, ROLE_TEXT, text);
+    if (p->total <= 0)
+        snprintf(text, sizeof text, "read %s", text_count(a, sizeof a, (uint64_t)p->scanned));
+    else
+        snprintf(text, sizeof text, "read %s of %s%s", text_count(a, sizeof a, (uint64_t)p->scanned),
+                 p->total_upper ? "at most " : "", text_count(b, sizeof b, (uint64_t)p->total));
+    return segment(f, x, y, ROLE_TEXT, text);
+}
+
 /* What came, what is held (rows of lost connections counted), how much of that is hidden, what was lost on the way. */
 static void draw_status(struct view *v, struct frame *f, int y, const struct hub_tail *h)
 {
     const struct tail *t = v->state;
     const struct store *s = hub_store(v->hub);
-    char text[80], a[32], b[32], mode[64];
+    char text[80], a[32], mode[64];
     uint64_t held = store_count(s);
     enum role role = mode_of(v, h, mode, sizeof mode);
     int x = segment(f, 1, y, role, mode);
@@ -263,18 +310,26 @@ static void draw_status(struct view *v, struct frame *f, int y, const struct hub
     snprintf(text, sizeof text, "dropped %s", text_count(a, sizeof a, h->dropped));
     if (h->dropped) /* a loss has its place before everything else */
         x = segment(f, x, y, ROLE_CRIT, text);
-    snprintf(text, sizeof text, "%s/s %s/s", paint_rate(h->rate, a, sizeof a),
-             text_bytes(b, sizeof b, (uint64_t)(h->byte_rate > 0 ? h->byte_rate : 0)));
-    x = segment(f, x, y, ROLE_TEXT, text);
-    snprintf(text, sizeof text, "received %s", text_count(a, sizeof a, h->received));
-    x = segment(f, x, y, ROLE_TEXT, text);
-    snprintf(text, sizeof text, "rows %s", text_count(a, sizeof a, held));
-    x = segment(f, x, y, ROLE_TEXT, text);
+    x = tail_is_browse(v) ? draw_read(v, f, x, y, h) : draw_received(f, x, y, h, held);
     snprintf(text, sizeof text, "not shown %s",
              text_count(a, sizeof a, t->filter.filter ? held - t->filter.count : 0));
     x = segment(f, x, y, t->filter.filter ? ROLE_WARN : ROLE_TEXT, text);
     if (!h->dropped)
         segment(f, x, y, ROLE_TEXT, "dropped 0");
+}
+
+/* Why a browse stopped, and how to see more where its limit did it. */
+static void draw_stopped(struct frame *f, int x, int y, int w, const struct hub_tail *h)
+{
+    const struct read_progress *p = &h->channels[0].status.progress;
+    const struct address *a = &h->channels[0].address;
+    bool more = h->limit > 0 && h->limit < BROWSE_MOST && p->scanned >= h->limit && p->total > p->scanned;
+    int64_t limit = h->limit < BROWSE_MOST / 10 ? h->limit * 10 : BROWSE_MOST;
+    if (more)
+        canvas_printf(f->canvas, x, y, w, ROLE_EFFECT, "%s. More: :browse %s/%s --limit %lld", p->stopped,
+                      a->endpoint->endpoint.name, a->channel.name, (long long)limit);
+    else
+        canvas_text(f->canvas, x, y, w, ROLE_EFFECT, p->stopped);
 }
 
 /* What the operator must know about this reading: what a tap misses, why a browse stopped. */
@@ -283,10 +338,10 @@ static void draw_remark(struct frame *f, int x, int y, int w, const struct hub_t
     for (size_t i = 0; i < h->channel_count; i++) {
         const char *stopped = h->channels[i].status.progress.stopped;
         const char *name = h->channels[i].address.channel.name;
-        if (h->channels[i].notice[0]) /* it names its channel itself */
+        if (h->channels[i].notice[0])
             canvas_text(f->canvas, x, y, w, ROLE_EFFECT, h->channels[i].notice);
         else if (stopped[0] && h->channel_count == 1)
-            canvas_text(f->canvas, x, y, w, ROLE_EFFECT, stopped);
+            draw_stopped(f, x, y, w, h);
         else if (stopped[0])
             canvas_printf(f->canvas, x, y, w, ROLE_EFFECT, "%s: %s", name ? name : "?", stopped);
         else

@@ -24,6 +24,7 @@ size_t tail_row_count(const struct view *v);
 uint64_t tail_row_id(const struct view *v, size_t row);
 size_t tail_row_of(const struct view *v, uint64_t id); /* of id, or of the next newer one that is shown */
 size_t tail_cursor(const struct view *v);              /* its row */
+bool tail_is_browse(const struct view *v);
 
 void tail_draw(struct view *v, struct frame *f, struct rect r);
 void tail_title(const struct hub_tail *h, char *into, size_t size); /* "orders + 2" */

@@ -79,6 +79,18 @@ static void say(struct kafka_read *r, enum emit answer)
     r->stopped |= answer == EMIT_STOP;
 }
 
+static enum err collect(struct kafka_read *r, struct kafka_topic *t, struct kafka_partition *p,
+                        const struct message *m, struct err_info *err)
+{
+    if (kafka_merge_wants(r->merge, p, m))
+        return kafka_merge_take(r->merge, p, m, err);
+    if (kafka_merge_is_first(r->merge)) {
+        kafka_stop_one(t, p);
+        partition_done(r, p);
+    }
+    return ERR_OK;
+}
+
 static enum err deliver(struct kafka_read *r, struct kafka_topic *t, struct kafka_partition *p,
                         const rd_kafka_message_t *m, uint32_t flags, struct err_info *err)
 {
@@ -88,8 +100,10 @@ static enum err deliver(struct kafka_read *r, struct kafka_topic *t, struct kafk
     p->seen++;
     if (p->oldest_ns == TIME_NONE || out.time_ns < p->oldest_ns)
         p->oldest_ns = out.time_ns;
+    if (p->newest_ns == TIME_NONE || out.time_ns > p->newest_ns)
+        p->newest_ns = out.time_ns;
     if (r->phase == KAFKA_COLLECT)
-        return kafka_last_take(r->last, &out, err);
+        return collect(r, t, p, &out, err);
     p->next = m->offset + 1;
     say(r, r->sink.message(r->sink.context, &out));
     return ERR_OK;
@@ -198,17 +212,17 @@ static enum err finish(struct kafka_read *r, const char *why)
 static enum err next_phase(struct broker *b, struct kafka_read *r, struct err_info *err)
 {
     kafka_stop_all(r);
-    if (kafka_last_reach_back(r->last, r))
+    if (kafka_merge_reach_back(r->merge, r))
         return kafka_start_all(b, r, err);
-    if (kafka_last_places(r->last, r)) {
-        kafka_last_free(&r->last);
+    if (kafka_merge_places(r->merge, r)) {
+        kafka_merge_free(&r->merge);
         r->phase = KAFKA_FLOW;
         if (r->sink.notice)
             r->sink.notice(r->sink.context,
                            "so many that they come partition by partition, not merged by time");
         return kafka_start_all(b, r, err);
     }
-    kafka_last_sort(r->last);
+    kafka_merge_sort(r->merge);
     r->phase = KAFKA_REPLAY;
     return ERR_OK;
 }
@@ -216,9 +230,9 @@ static enum err next_phase(struct broker *b, struct kafka_read *r, struct err_in
 static enum err replay(struct broker *b, struct kafka_read *r, struct err_info *err)
 {
     while (!r->paused && !r->stopped && r->left > 0) {
-        const struct message *stored = kafka_last_next(r->last);
+        const struct message *stored = kafka_merge_next(r->merge);
         if (!stored) {
-            kafka_last_free(&r->last);
+            kafka_merge_free(&r->merge);
             r->phase = KAFKA_FLOW;
             break;
         }
@@ -371,7 +385,7 @@ enum err kafka_read_close(struct broker *b, struct err_info *err)
         rd_kafka_destroy(r->rk);
     if (r->leaders)
         rd_kafka_topic_partition_list_destroy(r->leaders);
-    kafka_last_free(&r->last);
+    kafka_merge_free(&r->merge);
     free(r->headers);
     free(r);
     s->read = NULL;

@@ -1,4 +1,4 @@
-/* Reading, shared by kafka_read.c (steps), kafka_start.c (where to begin) and kafka_last.c (the last N by time). Private
+/* Reading, shared by kafka_read.c (steps), kafka_start.c (where to begin) and kafka_merge.c (the first or last N by time). Private
  * to src/brokers/kafka/. */
 #ifndef SIGNALBOX_BROKERS_KAFKA_READER_H
 #define SIGNALBOX_BROKERS_KAFKA_READER_H
@@ -20,7 +20,7 @@ struct kafka_partition {
     int64_t from, to; /* of this phase: [from, to); to is INT64_MAX for a tap */
     int64_t next;     /* of a tap that flows: behind the last message handed over */
     int64_t seen;     /* messages in this phase */
-    int64_t oldest_ns;
+    int64_t oldest_ns, newest_ns;
     struct header properties[2]; /* what messages borrow: partition, timestamp_type */
 };
 
@@ -33,7 +33,7 @@ struct kafka_topic {
     bool gone;  /* it was deleted, and the tail waits for it */
 };
 
-struct kafka_last;
+struct kafka_merge;
 struct kafka_marks;
 
 enum kafka_phase { KAFKA_COLLECT, KAFKA_REPLAY, KAFKA_FLOW };
@@ -47,7 +47,7 @@ struct kafka_read {
     struct read_sink sink;
     struct read_progress progress;
     enum kafka_phase phase;
-    struct kafka_last *last;
+    struct kafka_merge *merge; /* until what it holds was handed over */
     struct kafka_marks *marks;
     bool browse, paused, stopped;
     bool resumed;         /* it goes on: what holds for all of it was said at its first opening */
@@ -74,6 +74,7 @@ enum err kafka_start_resolve(struct broker *b, struct kafka_read *r, const struc
 /* Starts every wanted partition at its `from`; stops them all. */
 enum err kafka_start_all(struct broker *b, struct kafka_read *r, struct err_info *err);
 void kafka_stop_all(struct kafka_read *r);
+void kafka_stop_one(struct kafka_topic *t, struct kafka_partition *p);
 /* A broker thread of the library (2.0.2) that found our queue full looks again after up to a second, whatever we have
  * taken meanwhile; anything to send wakes it. So it gets a small question whose answer nobody waits for. */
 void kafka_nudge(const struct broker *b, struct kafka_read *r);
@@ -108,16 +109,22 @@ void kafka_marks_new_batch(struct kafka_read *r);
 enum err kafka_marks_decide(struct broker *b, struct kafka_read *r, const struct kafka_topic *t,
                             const rd_kafka_message_t *m, enum kafka_mark *mark, struct err_info *err);
 
-/* ---- kafka_last.c ---- */
-struct kafka_last *kafka_last_new(int64_t want, struct err_info *err);
-void kafka_last_free(struct kafka_last **last);
-enum err kafka_last_take(struct kafka_last *l, const struct message *borrowed, struct err_info *err);
+/* ---- kafka_merge.c ---- */
+struct kafka_merge *kafka_merge_last(int64_t want, struct err_info *err);
+struct kafka_merge *kafka_merge_first(int64_t want, struct err_info *err);
+void kafka_merge_free(struct kafka_merge **merge);
+bool kafka_merge_is_first(const struct kafka_merge *g);
+/* Whether m, the partition's newest, belongs among them as far as is known. Where the first N don't want it, they want nothing
+ * of what follows it in its partition either. */
+bool kafka_merge_wants(const struct kafka_merge *g, const struct kafka_partition *p, const struct message *m);
+enum err kafka_merge_take(struct kafka_merge *g, const struct kafka_partition *p,
+                          const struct message *borrowed, struct err_info *err);
 /* After a round: true where older messages must be read first; the partitions' from and to are then set. */
-bool kafka_last_reach_back(struct kafka_last *l, struct kafka_read *r);
-void kafka_last_sort(struct kafka_last *l);
+bool kafka_merge_reach_back(struct kafka_merge *g, struct kafka_read *r);
+void kafka_merge_sort(struct kafka_merge *g);
 /* The next one in order of time, NULL after the newest. Valid until the next call. */
-const struct message *kafka_last_next(struct kafka_last *l);
+const struct message *kafka_merge_next(struct kafka_merge *g);
 /* True where the messages took too much memory: the partitions' from and to are then set to where they begin. */
-bool kafka_last_places(const struct kafka_last *l, struct kafka_read *r);
+bool kafka_merge_places(const struct kafka_merge *g, struct kafka_read *r);
 
 #endif

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define FIRST_MOST 10000 /* merged by time */
+
 static struct header property(const char *name, struct value value)
 {
     return (struct header){bytes_of_text(name), value};
@@ -254,6 +256,17 @@ static void count_total(struct kafka_read *r)
             r->progress.total += r->topics[t].partitions[p].to - r->topics[t].partitions[p].from;
 }
 
+/* A few of several partitions are merged by time; many flow as they come. */
+static bool wants_first(const struct kafka_read *r, int64_t limit)
+{
+    int reading = 0;
+    for (size_t t = 0; t < r->topic_count; t++)
+        for (int32_t p = 0; p < r->topics[t].count; p++)
+            reading += r->topics[t].partitions[p].wanted &&
+                       r->topics[t].partitions[p].from < r->topics[t].partitions[p].to;
+    return r->browse && reading > 1 && limit > 0 && limit <= FIRST_MOST;
+}
+
 enum err kafka_start_resolve(struct broker *b, struct kafka_read *r, const struct read_request *request,
                              struct err_info *err)
 {
@@ -280,18 +293,19 @@ enum err kafka_start_resolve(struct broker *b, struct kafka_read *r, const struc
         return e;
     place(r, kind, request->start.value);
     count_total(r);
-    if (kind != START_LAST)
+    bool first = kind != START_LAST && wants_first(r, request->limit);
+    if (!first && kind != START_LAST)
         return ERR_OK;
-    r->last = kafka_last_new(request->start.value, err);
+    r->merge = first ? kafka_merge_first(request->limit, err) : kafka_merge_last(request->start.value, err);
     r->phase = KAFKA_COLLECT;
-    return r->last ? ERR_OK : err ? err->code : ERR_NOMEM;
+    return r->merge ? ERR_OK : err ? err->code : ERR_NOMEM;
 }
 
 static enum err start_one(struct broker *b, struct kafka_read *r, struct kafka_topic *t,
                           struct kafka_partition *p, struct err_info *err)
 {
     p->seen = 0;
-    p->oldest_ns = TIME_NONE;
+    p->oldest_ns = p->newest_ns = TIME_NONE;
     p->done = !p->wanted || p->from >= p->to;
     if (p->done)
         return ERR_OK;
@@ -332,16 +346,18 @@ enum err kafka_start_over(struct broker *b, struct kafka_read *r, struct kafka_t
     return ERR_OK;
 }
 
+void kafka_stop_one(struct kafka_topic *t, struct kafka_partition *p)
+{
+    if (p->started)
+        rd_kafka_consume_stop(t->handle, p->id);
+    p->started = false;
+}
+
 void kafka_stop_all(struct kafka_read *r)
 {
-    for (size_t t = 0; t < r->topic_count; t++) {
-        for (int32_t p = 0; p < r->topics[t].count; p++) {
-            struct kafka_partition *part = &r->topics[t].partitions[p];
-            if (part->started)
-                rd_kafka_consume_stop(r->topics[t].handle, part->id);
-            part->started = false;
-        }
-    }
+    for (size_t t = 0; t < r->topic_count; t++)
+        for (int32_t p = 0; p < r->topics[t].count; p++)
+            kafka_stop_one(&r->topics[t], &r->topics[t].partitions[p]);
     if (r->marks)
         kafka_marks_stop(r);
     for (; r->at < r->count; r->at++)

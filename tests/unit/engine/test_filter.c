@@ -220,6 +220,26 @@ static void faults_have_a_caret_and_a_word(void **state)
     }
 }
 
+static void an_order_of_words_is_remarked_upon(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *remark;
+    } cases[] = {{"body.total>abc", "`abc` is no number: > compares as text"},
+                 {"(size>1 key<=o-1)", "`o-1` is no number: <= compares as text"},
+                 {"body.total>'abc'", ""},
+                 {"body.day>2026-01-01", ""},
+                 {"body.total>12.5", ""},
+                 {"body.total=abc", ""}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct err_info err = {0};
+        struct filter *f = filter_new(cases[i].text, FILTER_MESSAGES, decoders, NULL, &err);
+        assert_non_null(f);
+        assert_string_equal(filter_remark(f), cases[i].remark);
+        filter_free(&f);
+    }
+}
+
 static void lists_have_fields_of_their_own(void **state)
 {
     (void)state;
@@ -265,6 +285,7 @@ int main(void)
         TEST(these_match),
         TEST(these_do_not),
         TEST(faults_have_a_caret_and_a_word),
+        TEST(an_order_of_words_is_remarked_upon),
         TEST(lists_have_fields_of_their_own),
         TEST(wrapped_bodies_are_looked_into),
     };

@@ -352,12 +352,14 @@ enum err hub_tail_open(struct hub *h, const struct address *addresses, size_t co
                        const struct hub_read *how, struct err_info *err)
 {
     h->asked = *how;
-    h->tail.mode = how->mode;
     if (h->refuse.code) {
         *err = h->refuse;
         return err->code;
     }
     fake_open(h, addresses, count);
+    h->tail.mode = how->mode;
+    h->tail.from = how->start.kind;
+    h->tail.limit = how->limit;
     return ERR_OK;
 }
 

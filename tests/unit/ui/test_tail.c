@@ -19,6 +19,9 @@ static void tail(void **state)
         type(&s, "\r");
         golden(&s, "tail-filtered");
         screen_key(s.screen, UIKEY_ESCAPE);
+        type(&s, "\\body.total>abc");
+        assert_true(screen_says(&s, "`abc` is no number: > compares as text"));
+        screen_key(s.screen, UIKEY_ESCAPE);
         type(&s, "\\totl=3");
         golden(&s, "tail-filter-fault");
     }
@@ -75,6 +78,34 @@ static void tail_remarks(void **state)
             "orders.eu is tapped where it is bound; what comes by the default exchange is not seen, "
             "and this sentence is so long that it needs several rows on any terminal that people have");
         golden(&s, "tail-notice-long");
+    }
+}
+
+/* What is stored is read from its first row down; how much of it was read is said, and how to see more. */
+static void browse(void **state)
+{
+    struct stage s;
+    (void)state;
+    AT_ALL_SIZES(s, true)
+    {
+        type(&s, ":browse kafka-a/orders --limit 60\r");
+        golden(&s, "browse-waiting");
+        fill_tail(&s, 60);
+        struct session_status *status = &s.hub->tail.channels[0].status;
+        status->progress = (struct read_progress){.scanned = 60, .total = 18402, .total_upper = true};
+        golden(&s, "browse-reading");
+        status->state = SESSION_ENDED;
+        status->err.code = ERR_END;
+        snprintf(status->progress.stopped, sizeof status->progress.stopped, "the limit was reached");
+        type(&s, "jjp");
+        golden(&s, "browse-ended");
+        type(&s, "/p-1040");
+        golden(&s, "browse-finding");
+        type(&s, "\rG");
+        golden(&s, "browse-last");
+        type(&s, ":browse kafka-a/orders --from end-5\r");
+        fill_tail(&s, 5);
+        assert_true(screen_says(&s, "row 9 of 9"));
     }
 }
 
@@ -160,6 +191,7 @@ int main(void)
         cmocka_unit_test(tail),
         cmocka_unit_test(tail_lost),
         cmocka_unit_test(tail_remarks),
+        cmocka_unit_test(browse),
         cmocka_unit_test(tail_find),
         cmocka_unit_test(an_endpoint_named_signalbox_is_no_gap),
         cmocka_unit_test(the_count_of_a_filter_is_live),
