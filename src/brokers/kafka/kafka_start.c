@@ -245,7 +245,8 @@ static enum err place_by_time(struct broker *b, struct kafka_read *r, int64_t ns
     return ask(b, r, ms > 0 ? ms : 0, offsetof(struct kafka_partition, from), err);
 }
 
-static void count_total(struct kafka_read *r)
+/* `most`: of the last N there are no more than these. */
+static void count_total(struct kafka_read *r, int64_t most)
 {
     if (!r->browse)
         return;
@@ -254,6 +255,7 @@ static void count_total(struct kafka_read *r)
     for (size_t t = 0; t < r->topic_count; t++)
         for (int32_t p = 0; p < r->topics[t].count; p++)
             r->progress.total += r->topics[t].partitions[p].to - r->topics[t].partitions[p].from;
+    r->progress.total = r->progress.total < most ? r->progress.total : most;
 }
 
 /* A few of several partitions are merged by time; many flow as they come. */
@@ -292,7 +294,7 @@ enum err kafka_start_resolve(struct broker *b, struct kafka_read *r, const struc
     if (e)
         return e;
     place(r, kind, request->start.value);
-    count_total(r);
+    count_total(r, kind == START_LAST ? request->start.value : INT64_MAX);
     bool first = kind != START_LAST && wants_first(r, request->limit);
     if (!first && kind != START_LAST)
         return ERR_OK;
