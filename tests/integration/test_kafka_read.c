@@ -251,7 +251,7 @@ static void twenty_megabytes_pass(void **state)
 }
 
 /* More than the driver merges in memory: exactly the last N all the same. */
-static void the_last_n_of_many_bytes(void **state)
+static void those_of_many_bytes_come_unmerged(void **state)
 {
     (void)state;
     const char *kafka = lab_need("SB_KAFKA");
@@ -270,6 +270,15 @@ static void the_last_n_of_many_bytes(void **state)
     assert_int_equal(s->count, 30);
     for (size_t i = 0; i < 30; i++)
         assert_true(s->messages[i]->time_ns >= INT64_C(1700000000010) * NS_PER_MS);
+    assert_non_null(strstr(s->notice, "not merged"));
+    session_end(s);
+    s = session_new(kafka); /* and the first: the right ones, each partition in order */
+    assert_int_equal(session_open(s), ERR_OK);
+    assert_int_equal(session_read(s, topic, READ_BROWSE, (struct start){0}, -1, 30, 0), ERR_OK);
+    assert_int_equal(session_steps(s, SIZE_MAX), ERR_END);
+    assert_int_equal(s->count, 30);
+    for (size_t i = 0; i < 30; i++)
+        assert_true(s->messages[i]->position.offset < 15);
     assert_non_null(strstr(s->notice, "not merged"));
     session_end(s);
     free(body);
@@ -331,7 +340,7 @@ int main(void)
         cmocka_unit_test(a_tap_goes_on_where_it_stood),
         cmocka_unit_test(pause_keeps_and_stop_ends),
         cmocka_unit_test(twenty_megabytes_pass),
-        cmocka_unit_test(the_last_n_of_many_bytes),
+        cmocka_unit_test(those_of_many_bytes_come_unmerged),
         cmocka_unit_test(a_slow_sink_is_not_slowed_further),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
