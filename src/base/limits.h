@@ -21,6 +21,7 @@
 #define LIMIT_UNWRAP_RATIO  200         /* and how many times its size, beyond 1 MiB */
 #define LIMIT_UNWRAP_LAYERS 8
 #define LIMIT_CONFIG        (4 * MIB)  /* a configuration file */
+#define LIMIT_CONFIG_DEPTH  64         /* nesting in it */
 #define LIMIT_FILTER        (16 * KIB) /* a filter expression */
 #define LIMIT_FILTER_DEPTH  64
 #define LIMIT_HTTP_BODY     (32 * MIB)  /* a management answer */

@@ -1,5 +1,7 @@
 #include "engine/config_yaml.h"
 
+#include "base/limits.h"
+
 #include <yaml.h>
 
 #define MOST_NODES 200000
@@ -119,6 +121,28 @@ static enum err only_document(struct load *l, yaml_parser_t *p)
     return e;
 }
 
+/* The library's time grows with the square of the depth, and its loader goes to the bottom: looked at event by event first. Other
+ * faults are left to the loader, which says them. */
+static enum err check_depth(struct load *l, struct bytes text)
+{
+    yaml_parser_t p;
+    yaml_event_t event;
+    unsigned depth = 0;
+    enum err e = ERR_OK;
+    if (!yaml_parser_initialize(&p))
+        return no_memory(l);
+    yaml_parser_set_input_string(&p, text.data, text.len);
+    for (bool more = true; more && !e && yaml_parser_parse(&p, &event); yaml_event_delete(&event)) {
+        more = event.type != YAML_STREAM_END_EVENT;
+        depth += event.type == YAML_SEQUENCE_START_EVENT || event.type == YAML_MAPPING_START_EVENT;
+        depth -= event.type == YAML_SEQUENCE_END_EVENT || event.type == YAML_MAPPING_END_EVENT;
+        if (depth > LIMIT_CONFIG_DEPTH)
+            e = fault(l, event.start_mark, "nested more than 64 levels deep");
+    }
+    yaml_parser_delete(&p);
+    return e;
+}
+
 enum err config_yaml_parse(struct bytes text, struct arena *arena, const struct config_node **root,
                            unsigned *line, unsigned *column, struct err_info *err)
 {
@@ -126,15 +150,18 @@ enum err config_yaml_parse(struct bytes text, struct arena *arena, const struct 
     yaml_parser_t parser;
     *root = NULL;
     *line = *column = 0;
+    enum err e = check_depth(&l, text);
+    if (e)
+        return e;
     if (!yaml_parser_initialize(&parser))
         return no_memory(&l);
     yaml_parser_set_input_string(&parser, text.data, text.len);
     if (!yaml_parser_load(&parser, &l.document)) {
-        enum err e = parser_fault(&l, &parser);
+        e = parser_fault(&l, &parser);
         yaml_parser_delete(&parser);
         return e;
     }
-    enum err e = load_nodes(&l);
+    e = load_nodes(&l);
     if (!e && yaml_document_get_root_node(&l.document)) {
         *root = l.nodes;
         e = only_document(&l, &parser);

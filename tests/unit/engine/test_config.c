@@ -222,6 +222,20 @@ static void test_aliases_are_bounded(void **state)
     config_free(&c);
 }
 
+/* The library would take minutes for what its loader then refuses. */
+static void test_depth_is_bounded(void **state)
+{
+    (void)state;
+    struct config c;
+    struct faults f;
+    static char text[LIMIT_CONFIG - 1];
+    memset(text, '[', sizeof text - 1);
+    memcpy(text, "a: ", 3);
+    assert_int_equal(load(&c, text, &f), ERR_CONFIG);
+    expect_fault(&f, 0, 1, 67, "more than 64 levels deep");
+    config_free(&c);
+}
+
 static void test_missing_file(void **state)
 {
     (void)state;
@@ -370,6 +384,7 @@ int main(void)
         cmocka_unit_test(test_odd_files),
         cmocka_unit_test(test_faulty_redact_is_refused),
         cmocka_unit_test(test_aliases_are_bounded),
+        cmocka_unit_test(test_depth_is_bounded),
         cmocka_unit_test(test_missing_file),
         cmocka_unit_test(test_secrets),
         cmocka_unit_test(test_secret_file_must_be_private),
