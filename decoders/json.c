@@ -135,8 +135,10 @@ static void close_list(struct build *b)
 /* What is still open when the reader fails reaches as far as was read. */
 static enum err give_up(struct build *b, uint32_t top)
 {
-    while (b->parent != top)
+    while (b->parent != top) {
+        b->tree->nodes[b->parent].flags |= FIELD_CUT;
         close_list(b);
+    }
     return b->tree->complete ? ERR_FORMAT : ERR_LIMIT;
 }
 
@@ -209,6 +211,35 @@ static enum err json_decode(struct bytes in, const struct decode_hint *hint, str
     (void)hint;
     tree->format = "json";
     return decode_layer(in, 0, UINT32_MAX, false, tree);
+}
+
+/* ---- as JSON, without a tree ---- */
+
+static void write_event(struct json_writer *w, const struct json_reader *r, enum json_event e)
+{
+    switch (e) {
+    case JSON_OBJECT: json_object(w); break;
+    case JSON_OBJECT_END: json_object_end(w); break;
+    case JSON_ARRAY: json_array(w); break;
+    case JSON_ARRAY_END: json_array_end(w); break;
+    case JSON_NAME: json_name_escaped(w, r->raw); break;
+    case JSON_STRING: json_escaped(w, r->raw); break;
+    case JSON_NUMBER: json_number(w, r->raw); break;
+    default: json_raw(w, r->raw);
+    }
+}
+
+static enum err json_write_value(struct bytes in, struct json_writer *w, struct decode_fault *fault)
+{
+    struct json_reader r;
+    enum json_event e;
+    json_read(&r, in, JSON_MOST_DEPTH);
+    while ((e = json_next(&r)) != JSON_END && e != JSON_ERROR)
+        write_event(w, &r, e);
+    if (e == JSON_END)
+        return ERR_OK;
+    *fault = (struct decode_fault){r.at, r.error};
+    return r.depth >= JSON_MOST_DEPTH ? ERR_LIMIT : ERR_FORMAT;
 }
 
 /* ---- sniff ---- */
@@ -341,7 +372,7 @@ static enum err json_find(struct bytes in, const struct field_path *path, field_
     struct seek s = {.path = path, .visit = visit, .context = context};
     struct level levels[sizeof path->steps / sizeof *path->steps + 1];
     size_t open = 0;
-    json_read(&s.reader, in, LIMIT_DECODE_DEPTH);
+    json_read(&s.reader, in, JSON_MOST_DEPTH); /* no tree: the reader's own limit */
     buffer_init(&s.text, in.len + 16);
     enum json_event e = json_next(&s.reader);
     if (e != JSON_ERROR && e != JSON_END)
@@ -361,4 +392,5 @@ const struct decoder_ops json_decoder = {
     .sniff = json_sniff,
     .decode = json_decode,
     .find = json_find,
+    .write = json_write_value,
 };

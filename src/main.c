@@ -4,6 +4,7 @@
 #include "registry.h"
 #include "ui/console.h"
 
+#include <fcntl.h>
 #include <locale.h>
 #include <signal.h>
 #include <unistd.h>
@@ -70,10 +71,22 @@ static int open_screen(struct cli *c)
     return demo ? run_demo(c, terminal) : open_addresses(c);
 }
 
+/* With one of them closed the next file that is opened would take its place, and get what is said there. */
+static void hold_standard_descriptors(void)
+{
+    int fd;
+    do {
+        fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    } while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
+}
+
 int main(int argc, char **argv)
 {
     struct cli cli;
     bool done;
+    hold_standard_descriptors();
     setlocale(LC_ALL, "");
     signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of write, and ends quietly */
     int code = cli_parse(&cli, argc, argv, &registry, &done);

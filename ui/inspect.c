@@ -176,9 +176,10 @@ static int draw_hex_digits(struct canvas *c, int x, int y, int max, struct bytes
 
 int field_draw(struct canvas *c, int x, int y, int max, const struct field *f)
 {
+    const char *cut = f->flags & FIELD_CUT ? "+" : "";
     switch (f->kind) {
-    case FIELD_OBJECT: return canvas_printf(c, x, y, max, ROLE_TREE_LINE, "{%u}", f->children);
-    case FIELD_ARRAY: return canvas_printf(c, x, y, max, ROLE_TREE_LINE, "[%u]", f->children);
+    case FIELD_OBJECT: return canvas_printf(c, x, y, max, ROLE_TREE_LINE, "{%u%s}", f->children, cut);
+    case FIELD_ARRAY: return canvas_printf(c, x, y, max, ROLE_TREE_LINE, "[%u%s]", f->children, cut);
     case FIELD_LAYER: return canvas_printf(c, x, y, max, ROLE_FORMAT, "unwrapped");
     case FIELD_STRING: return draw_quoted(c, x, y, max, f->text);
     case FIELD_NUMBER: return canvas_bytes(c, x, y, max, ROLE_TREE_NUMBER, f->text);

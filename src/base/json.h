@@ -23,6 +23,8 @@ enum json_event {
     JSON_NULL,
 };
 
+#define JSON_MOST_DEPTH 4095
+
 struct json_reader {
     struct bytes in;
     size_t at;         /* next byte to read; on error: where it is wrong */
@@ -31,7 +33,7 @@ struct json_reader {
     bool escaped;      /* raw of a string or name has backslashes */
     const char *error; /* static text, NULL while all is well */
     unsigned depth;
-    unsigned max_depth;    /* at most 4096 */
+    unsigned max_depth;    /* at most JSON_MOST_DEPTH */
     bool stop_after_value; /* JSON Lines: END after one value without a look at what follows */
     uint8_t state;
     uint8_t stack[512]; /* one bit a level: object or array */
@@ -52,7 +54,8 @@ bool json_to_double(struct bytes number, double *value); /* nearest */
 /* Compares two JSON numbers exactly, whatever their size: -1, 0, 1. Both must be valid number tokens. */
 int json_compare(struct bytes a, struct bytes b);
 
-/* The writer appends to a buffer and places commas itself. Depth 64. */
+/* The writer appends to a buffer and places commas itself, at any depth. What a terminal would obey (C1, bidi, zero width) it
+ * escapes. */
 struct json_writer {
     struct buffer *out;
     unsigned depth;
@@ -72,11 +75,16 @@ void json_name_quoted(struct json_writer *w, struct bytes quoted);
 #define JSON_NAME(w, name) json_name_quoted((w), BYTES_LITERAL("\"" name "\":"))
 void json_string(struct json_writer *w,
                  struct bytes utf8); /* invalid UTF-8 as U+FFFD; null bytes value as null */
+/* A reader's raw, with its escapes as they stand: also a lone surrogate comes out as it went in. */
+void json_escaped(struct json_writer *w, struct bytes raw);
+void json_name_escaped(struct json_writer *w, struct bytes raw);
 void json_text(struct json_writer *w, const char *text); /* NULL as null */
 void json_int(struct json_writer *w, int64_t value);     /* beyond 2^53 as a string */
 void json_uint(struct json_writer *w, uint64_t value);   /* likewise */
 void json_double(struct json_writer *w,
                  double value); /* shortest that reads back; NaN, Infinity as strings */
+/* A number's own text, whatever its digits; an integer beyond 2^53 as a string. */
+void json_number(struct json_writer *w, struct bytes number);
 void json_bool(struct json_writer *w, bool value);
 void json_null(struct json_writer *w);
 void json_raw(struct json_writer *w, struct bytes json); /* one complete value, trusted */

@@ -16,8 +16,6 @@ enum state {
     FAILED,
 };
 
-#define MOST_DEPTH 4096
-
 void json_read(struct json_reader *r, struct bytes in, unsigned max_depth)
 {
     r->in = in.data ? in : BYTES_LITERAL("");
@@ -26,7 +24,7 @@ void json_read(struct json_reader *r, struct bytes in, unsigned max_depth)
     r->escaped = false;
     r->error = NULL;
     r->depth = 0;
-    r->max_depth = max_depth && max_depth < MOST_DEPTH ? max_depth : MOST_DEPTH - 1;
+    r->max_depth = max_depth && max_depth < JSON_MOST_DEPTH ? max_depth : JSON_MOST_DEPTH;
     r->stop_after_value = false;
     r->state = WANT_VALUE;
 }

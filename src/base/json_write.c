@@ -34,9 +34,11 @@ static void open_list(struct json_writer *w, uint8_t bracket)
     w->has_member &= ~(UINT64_C(1) << (w->depth & 63));
 }
 
+/* The list around it has a member now, whatever a deeper level that shares its bit left there. */
 static void close_list(struct json_writer *w, uint8_t bracket)
 {
     w->depth--;
+    w->has_member |= UINT64_C(1) << (w->depth & 63);
     buffer_byte(w->out, bracket);
 }
 
@@ -82,22 +84,53 @@ static uint8_t *put_escape(uint8_t *to, uint8_t c)
     return to + 5;
 }
 
+/* What a terminal would obey or hide: C1, bidi, zero width. */
+static bool is_hostile(uint32_t cp)
+{
+    bool common = (cp > 0xAD && cp < 0x600) || (cp >= 0x3000 && cp < 0xFE00);
+    return !common && utf8_width(cp) < 0;
+}
+
+static uint8_t *put_unit(uint8_t *to, uint32_t unit)
+{
+    static const char digits[] = "0123456789abcdef";
+    const uint8_t text[6] = {'\\',
+                             'u',
+                             (uint8_t)digits[unit >> 12 & 15],
+                             (uint8_t)digits[unit >> 8 & 15],
+                             (uint8_t)digits[unit >> 4 & 15],
+                             (uint8_t)digits[unit & 15]};
+    memcpy(to, text, sizeof text);
+    return to + sizeof text;
+}
+
+static uint8_t *put_code_point(uint8_t *to, uint32_t cp)
+{
+    if (cp < 0x10000)
+        return put_unit(to, cp);
+    to = put_unit(to, 0xD800 + ((cp - 0x10000) >> 10));
+    return put_unit(to, 0xDC00 + ((cp - 0x10000) & 0x3FF));
+}
+
 /* One character, of one byte or several. */
-static uint8_t *put_character(uint8_t *to, struct bytes text, size_t *at)
+static uint8_t *put_character(uint8_t *to, struct bytes text, size_t *at, bool escaped)
 {
     size_t before = *at;
     uint8_t c = text.data[before];
     if (c < 0x80) {
         (*at)++;
-        if (escapes[c])
+        if (escaped ? c == 127 : escapes[c])
             return put_escape(to, c);
         *to = c;
         return to + 1;
     }
-    if (utf8_next(text, at) == UTF8_INVALID) {
+    uint32_t cp = utf8_next(text, at);
+    if (cp == UTF8_INVALID) {
         memcpy(to, "\xEF\xBF\xBD", 3);
         return to + 3;
     }
+    if (is_hostile(cp))
+        return put_code_point(to, cp);
     memcpy(to, text.data + before, *at - before);
     return to + (*at - before);
 }
@@ -106,7 +139,8 @@ static uint8_t *put_character(uint8_t *to, struct bytes text, size_t *at)
 #define RUN_MARGIN (2 * PLAIN_WIDE)         /* what a run may write beyond: a wide copy, a long character */
 #define RUN_ROOM   ((RUN + RUN_MARGIN) * 6) /* a byte becomes at most six */
 
-static void put_quoted(struct buffer *out, struct bytes text)
+/* escaped: the text is that of a JSON string already. */
+static void put_quoted(struct buffer *out, struct bytes text, bool escaped)
 {
     size_t at = 0;
     buffer_byte(out, '"');
@@ -125,7 +159,7 @@ static void put_quoted(struct buffer *out, struct bytes text)
                 at += clean;
             }
             if (clean < PLAIN_WIDE)
-                to = put_character(to, text, &at);
+                to = put_character(to, text, &at, escaped);
         }
         out->len += (size_t)(to - from);
     }
@@ -135,7 +169,7 @@ static void put_quoted(struct buffer *out, struct bytes text)
 void json_name_bytes(struct json_writer *w, struct bytes name)
 {
     begin_value(w);
-    put_quoted(w->out, name);
+    put_quoted(w->out, name, false);
     buffer_byte(w->out, ':');
     w->after_name = true;
 }
@@ -165,7 +199,20 @@ void json_string(struct json_writer *w, struct bytes utf8)
         return;
     }
     begin_value(w);
-    put_quoted(w->out, utf8);
+    put_quoted(w->out, utf8, false);
+}
+
+void json_escaped(struct json_writer *w, struct bytes raw)
+{
+    begin_value(w);
+    put_quoted(w->out, raw, true);
+}
+
+void json_name_escaped(struct json_writer *w, struct bytes raw)
+{
+    json_escaped(w, raw);
+    buffer_byte(w->out, ':');
+    w->after_name = true;
 }
 
 void json_text(struct json_writer *w, const char *text)
@@ -217,6 +264,19 @@ void json_double(struct json_writer *w, double value)
     buffer_text(w->out, text);
 }
 
+void json_number(struct json_writer *w, struct bytes number)
+{
+    int64_t integer;
+    bool beyond = json_to_int64(number, &integer) && (integer > EXACT_DOUBLE || integer < -EXACT_DOUBLE);
+    bool whole = number.len > 16; /* as it is written; shorter ones are exact in any case */
+    for (size_t i = 0; whole && i < number.len; i++)
+        whole = number.data[i] != '.' && (number.data[i] | 32) != 'e';
+    if (beyond || whole)
+        json_string(w, number);
+    else
+        json_raw(w, number);
+}
+
 void json_bool(struct json_writer *w, bool value)
 {
     begin_value(w);
@@ -238,7 +298,7 @@ void json_byte_string(struct json_writer *w, struct bytes b)
     begin_value(w);
     if (utf8_valid(b)) {
         buffer_append(w->out, "{\"text\":", 8);
-        put_quoted(w->out, b);
+        put_quoted(w->out, b, false);
     } else {
         buffer_append(w->out, "{\"base64\":\"", 11);
         buffer_base64(w->out, b);

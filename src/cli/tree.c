@@ -30,7 +30,8 @@ static void put_value(struct buffer *out, const struct field *f, bool color)
     case FIELD_OBJECT:
     case FIELD_ARRAY:
         paint(out, color, DIM);
-        buffer_printf(out, f->kind == FIELD_OBJECT ? "{%u}" : "[%u]", f->children);
+        buffer_printf(out, f->kind == FIELD_OBJECT ? "{%u%s}" : "[%u%s]", f->children,
+                      f->flags & FIELD_CUT ? "+" : "");
         paint(out, color, NORMAL);
         return;
     case FIELD_LAYER:

@@ -198,19 +198,7 @@ static void put_node(struct json_writer *w, const struct field_tree *t, uint32_t
             json_null(w);
         break;
     case FIELD_STRING: json_string(w, f->text); break;
-    case FIELD_NUMBER: {
-        int64_t integer;
-        bool beyond = json_to_int64(f->text, &integer) &&
-                      (integer > (INT64_C(1) << 53) || integer < -(INT64_C(1) << 53));
-        bool huge = memchr(f->text.data, '.', f->text.len) == NULL &&
-                    memchr(f->text.data, 'e', f->text.len) == NULL &&
-                    memchr(f->text.data, 'E', f->text.len) == NULL && f->text.len > 16;
-        if (beyond || huge)
-            json_string(w, f->text);
-        else
-            json_raw(w, f->text);
-        break;
-    }
+    case FIELD_NUMBER: json_number(w, f->text); break;
     case FIELD_BOOL: json_raw(w, f->text); break;
     case FIELD_BYTES: json_byte_string(w, f->text); break;
     case FIELD_NULL:
@@ -227,24 +215,59 @@ void field_tree_json(struct json_writer *w, const struct field_tree *tree)
         json_null(w);
 }
 
-static void put_decoded(struct json_writer *w, const struct message *m, const struct decode_choice *choice)
+/* No partial value: what is given is the whole payload, or null with the reason in `decode_error`. */
+static void put_decode_error(struct json_writer *w, size_t at, const char *why)
+{
+    json_null(w);
+    JSON_NAME(w, "decode_error");
+    json_object(w);
+    JSON_NAME(w, "offset");
+    json_uint(w, at);
+    JSON_NAME(w, "text");
+    json_text(w, why);
+    json_object_end(w);
+}
+
+static void put_type(struct json_writer *w, const char *type)
+{
+    JSON_NAME(w, "type");
+    json_text(w, type && *type ? type : NULL);
+    JSON_NAME(w, "decoded");
+}
+
+static void put_written(struct json_writer *w, const struct decoder_ops *d, struct bytes payload)
+{
+    struct decode_fault fault;
+    put_type(w, NULL);
+    struct json_writer before = *w;
+    size_t len = w->out->len;
+    if (!d->write(payload, w, &fault))
+        return;
+    *w = before;
+    w->out->len = len;
+    put_decode_error(w, fault.at, fault.text);
+}
+
+static void put_tree(struct json_writer *w, const struct message *m, const struct decode_choice *choice)
 {
     struct arena arena;
     struct field_tree tree;
     arena_init(&arena, LIMIT_DECODE_ARENA);
     bool whole = decode_message(choice, m, &tree, &arena) == ERR_OK;
-    JSON_NAME(w, "type");
-    if (tree.type[0])
-        json_text(w, tree.type);
-    else
-        json_null(w);
-    JSON_NAME(w, "decoded");
-    /* No partial value: what is given is the whole payload, or nothing. */
+    put_type(w, tree.type);
     if (whole)
         field_tree_json(w, &tree);
     else
-        json_null(w);
+        put_decode_error(w, tree.error_at, tree.error);
     arena_free(&arena);
+}
+
+static void put_decoded(struct json_writer *w, const struct message *m, const struct decode_choice *choice)
+{
+    if (choice->decoder->write && m->payload.len)
+        put_written(w, choice->decoder, m->payload);
+    else
+        put_tree(w, m, choice);
 }
 
 /* ---- the message ---- */

@@ -12,6 +12,13 @@ struct decode_hint {
     const char *type; /* wanted type name */
 };
 
+struct decode_fault {
+    size_t at;        /* byte */
+    const char *text; /* static */
+};
+
+struct json_writer;
+
 struct decoder_ops {
     const char *name; /* "json": also the word of --as and of `format` in the JSON */
     /* What takes the place of a value that is to be hidden, in the format's own words; NULL: it gives no fields. */
@@ -26,6 +33,9 @@ struct decoder_ops {
     /* Optional quick look-up of a path without a tree, for filters: visits values in order. raw is the value's bytes.
      * ERR_FORMAT where the payload is malformed before all was seen. Must agree with decode + field_find. */
     enum err (*find)(struct bytes in, const struct field_path *path, field_visit *visit, void *context);
+    /* Optional: the whole value as JSON, without a tree and its limits. Must agree with the tree's. On ERR_FORMAT or ERR_LIMIT fault
+     * is set, and the writer and its buffer hold what the caller must take back. */
+    enum err (*write)(struct bytes in, struct json_writer *w, struct decode_fault *fault);
 };
 
 /* NULL-terminated, in the order of preference among equals. */

@@ -37,8 +37,8 @@ uint32_t field_add(struct field_tree *t, uint32_t parent, enum field_kind kind, 
 {
     if (t->count >= LIMIT_DECODE_NODES || (t->count == t->cap && !tree_grow(t))) {
         if (t->complete) {
-            field_fail(t, t->count ? t->nodes[t->count - 1].offset : 0,
-                       "more than %d fields: the rest is not shown", LIMIT_DECODE_NODES);
+            field_fail(t, t->count ? t->nodes[t->count - 1].offset : 0, "more than %d fields",
+                       LIMIT_DECODE_NODES);
             t->limited = true;
         }
         return UINT32_MAX;

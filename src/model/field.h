@@ -37,7 +37,12 @@ struct field {
     uint8_t layer; /* 0: the payload; else layers[layer - 1] is what offset and length refer to */
     uint8_t flags; /* FIELD_DUPLICATE ... */
 };
-enum { FIELD_DUPLICATE = 1, FIELD_UNKNOWN = 2, FIELD_DEFAULT = 4 };
+enum {
+    FIELD_DUPLICATE = 1,
+    FIELD_UNKNOWN = 2,
+    FIELD_DEFAULT = 4,
+    FIELD_CUT = 8 /* a list that has more than was read of it */
+};
 
 struct field_tree {
     struct field *nodes;

@@ -38,6 +38,32 @@ run "$SIGNALBOX" decode "$T/lines" --as jsonl --json
 expect_status 1
 expect_err 'offset 13'
 
+name "several values are found out"
+printf '{"n":1}\n{"n":2}\n' >"$T/lines"
+run "$SIGNALBOX" decode "$T/lines" --json
+expect_status 0
+expect_lines 2
+
+name "more than a tree holds"
+{ printf '{"a":[1'; yes ,1 | head -n 250000 | tr -d '\n'; printf '],"needle":1}'; } >"$T/many"
+run "$SIGNALBOX" decode "$T/many"
+expect_status 1
+expect_out 'a: \[199998\+\]'
+expect_err '--json writes all of it'
+run "$SIGNALBOX" decode "$T/many" --as json --json
+expect_status 0
+expect_out '"needle":1'
+
+name "what went in comes out"
+printf '{"a":"\\ud800","b":"\302\233"}' >"$T/odd"
+run "$SIGNALBOX" decode "$T/odd" --as json --json
+expect_status 0
+expect_out '^\{"a":"\\ud800","b":"\\u009b"\}$'
+
+name "a closed descriptor is no place for a file"
+sh -c '"$1" decode --json "$2" >"$3" 2>&-' - "$SIGNALBOX" "$T/cut.json" "$T/none.out"
+check "nothing in it" test ! -s "$T/none.out"
+
 name "hostile bytes don't reach the terminal"
 run "$SIGNALBOX" decode "$T/bytes" --color always
 check "no escape" sh -c "! grep -q \"\$(printf '\\033\\[31m')\" '$out'"

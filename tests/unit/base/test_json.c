@@ -249,6 +249,46 @@ static void writing(void **state)
     buffer_free(&b);
 }
 
+static void writing_goes_as_deep_as_it_must(void **state)
+{
+    (void)state;
+    struct buffer b;
+    struct json_writer w;
+    buffer_init(&b, 4000);
+    json_write(&w, &b);
+    for (int i = 0; i < 200; i++)
+        json_array(&w);
+    for (int i = 0; i < 200; i++) {
+        if (i)
+            json_int(&w, 1);
+        json_array_end(&w);
+    }
+    for (size_t i = 1; i < 200; i++) /* ]],1],1]: a comma before each but in the innermost */
+        assert_memory_equal(b.data + 201 + (i - 1) * 3, ",1]", 3);
+    buffer_free(&b);
+}
+
+/* A lone surrogate and an escape come out as they went in; what a terminal would obey is escaped. */
+static void writing_hides_nothing_from_a_terminal(void **state)
+{
+    (void)state;
+    struct buffer b;
+    struct json_writer w;
+    buffer_init(&b, 4000);
+    json_write(&w, &b);
+    json_array(&w);
+    json_string(&w, bytes_of_text("\xc2\x9b"
+                                  "31m\x7f\xe2\x80\xae\xf3\xa0\x81\x81\xe0\xa4\x95"));
+    json_escaped(&w, bytes_of_text("\\ud800\\\"\\u001b\xc2\x9b"));
+    json_number(&w, bytes_of_text("9007199254740993"));
+    json_number(&w, bytes_of_text("1.00000000000000000000"));
+    json_array_end(&w);
+    assert_string_equal(buffer_cstr(&b),
+                        "[\"\\u009b31m\\u007f\\u202e\\udb40\\udc41\xe0\xa4\x95\","
+                        "\"\\ud800\\\"\\u001b\\u009b\",\"9007199254740993\",1.00000000000000000000]");
+    buffer_free(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -262,6 +302,8 @@ int main(void)
         cmocka_unit_test(numbers_compare_exactly),
         cmocka_unit_test(integers_are_exact_or_refused),
         cmocka_unit_test(writing),
+        cmocka_unit_test(writing_goes_as_deep_as_it_must),
+        cmocka_unit_test(writing_hides_nothing_from_a_terminal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

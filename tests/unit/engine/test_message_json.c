@@ -137,6 +137,25 @@ static void the_shape_is_the_documented_one(void **state)
     buffer_free(&b);
 }
 
+/* A script can tell null from what could not be read. */
+static void what_is_not_wholly_read_says_why(void **state)
+{
+    (void)state;
+    struct buffer b;
+    struct message m = base();
+    m.payload = BYTES_LITERAL("{\"a\":[1,");
+    buffer_init(&b, MIB);
+    message_json(&b, &m, decoders, MESSAGE_JSON_DECODE);
+    assert_non_null(strstr(buffer_cstr(&b),
+                           "\"decoded\":null,\"decode_error\":{\"offset\":8,\"text\":\"the text "
+                           "ends before the value does\"},\"flags\""));
+    buffer_clear(&b);
+    m.payload = BYTES_LITERAL("null");
+    message_json(&b, &m, decoders, MESSAGE_JSON_DECODE);
+    assert_non_null(strstr(buffer_cstr(&b), "\"decoded\":null,\"flags\""));
+    buffer_free(&b);
+}
+
 static void plain_lines_are_scrubbed_and_told_apart(void **state)
 {
     (void)state;
@@ -244,6 +263,7 @@ int main(void)
         cmocka_unit_test(everything_comes_back),
         cmocka_unit_test(null_empty_absent_and_binary_come_back),
         cmocka_unit_test(the_shape_is_the_documented_one),
+        cmocka_unit_test(what_is_not_wholly_read_says_why),
         cmocka_unit_test(plain_lines_are_scrubbed_and_told_apart),
         cmocka_unit_test(wrong_messages_say_where),
         cmocka_unit_test(a_full_arena_is_an_error_and_no_null),
