@@ -15,7 +15,7 @@ struct build {
     uint32_t name_offset, name_length;
     uint32_t parent;
     uint8_t layer;
-    bool nested; /* strings that hold an object or array are opened */
+    json_open_string *open;
 };
 
 static const char *const type_names[] = {
@@ -58,7 +58,7 @@ static uint32_t add_value(struct build *b, enum field_kind kind)
     return i;
 }
 
-static bool reads_as_list(struct bytes text)
+bool json_reads_as_list(struct bytes text)
 {
     struct json_reader r;
     enum json_event e;
@@ -69,24 +69,6 @@ static bool reads_as_list(struct bytes text)
         e = json_next(&r);
     } while (e != JSON_ERROR && e != JSON_END);
     return e == JSON_END;
-}
-
-static enum err decode_layer(struct bytes in, uint8_t layer, uint32_t parent, bool nested,
-                             struct field_tree *tree);
-
-/* JSON in a string becomes a layer of its own below it. */
-static bool open_string(struct build *b, uint32_t node)
-{
-    struct field_tree *t = b->tree;
-    struct bytes text = t->nodes[node].text;
-    if (!b->nested || t->layer_count == sizeof t->layers / sizeof *t->layers || !reads_as_list(text))
-        return true;
-    t->nodes[node].kind = FIELD_LAYER;
-    t->nodes[node].type = "json string";
-    t->layers[t->layer_count++] = text;
-    enum err e = decode_layer(text, t->layer_count, node, true, t);
-    field_end(t, node);
-    return e == ERR_OK;
 }
 
 static int by_name(const void *a, const void *b)
@@ -165,14 +147,14 @@ static bool take_event(struct build *b, enum json_event e)
         return b->name.data != NULL;
     default:
         node = add_value(b, kinds[e]);
-        return node != UINT32_MAX && (e != JSON_STRING || open_string(b, node));
+        return node != UINT32_MAX && (e != JSON_STRING || !b->open || !b->open(b->tree, node));
     }
 }
 
-static enum err decode_layer(struct bytes in, uint8_t layer, uint32_t parent, bool nested,
-                             struct field_tree *tree)
+enum err json_decode_under(struct bytes in, uint8_t layer, uint32_t parent, json_open_string *open,
+                           struct field_tree *tree)
 {
-    struct build b = {.tree = tree, .name = BYTES_NULL, .parent = parent, .layer = layer, .nested = nested};
+    struct build b = {.tree = tree, .name = BYTES_NULL, .parent = parent, .layer = layer, .open = open};
     if (in.len > UINT32_MAX) {
         field_fail(tree, 0, "more than 4 GiB");
         return ERR_LIMIT;
@@ -200,17 +182,11 @@ static enum err decode_layer(struct bytes in, uint8_t layer, uint32_t parent, bo
     }
 }
 
-enum err json_decode_under(struct bytes in, uint8_t layer, uint32_t parent, bool nested,
-                           struct field_tree *tree)
-{
-    return decode_layer(in, layer, parent, nested, tree);
-}
-
 static enum err json_decode(struct bytes in, const struct decode_hint *hint, struct field_tree *tree)
 {
     (void)hint;
     tree->format = "json";
-    return decode_layer(in, 0, UINT32_MAX, false, tree);
+    return json_decode_under(in, 0, UINT32_MAX, NULL, tree);
 }
 
 /* ---- as JSON, without a tree ---- */

@@ -25,22 +25,50 @@ static bool is_zstd(struct bytes in) /* RFC 8878 section 3.1.1 */
     return in.len >= 6 && memcmp(in.data, "\x28\xB5\x2F\xFD", 4) == 0;
 }
 
-/* Words look like base64 too: it must be long, whole, of mixed case, and its content must be something. */
-static bool is_base64(struct bytes in)
+/* RFC 4648 section 4; lines as MIME and `base64` break them: of one length, the last one shorter. Returns the number of digits, 0
+ * where it is none. Words look like base64 too: it must be long and of mixed case. */
+static size_t base64_digits(struct bytes in, size_t *padding)
 {
     bool upper = false, lower = false, other = false;
-    if (in.len < 16 || in.len % 4)
-        return false;
-    size_t end = in.len - (in.data[in.len - 1] == '=') - (in.data[in.len - 2] == '=');
-    for (size_t i = 0; i < end; i++) {
+    size_t digits = 0, line = 0, width = 0;
+    *padding = 0;
+    for (size_t i = 0; i < in.len; i++) {
         uint8_t c = in.data[i];
-        upper |= c >= 'A' && c <= 'Z';
-        lower |= c >= 'a' && c <= 'z';
-        other |= (c >= '0' && c <= '9') || c == '+' || c == '/';
-        if (!((c | 32) >= 'a' && (c | 32) <= 'z') && !(c >= '0' && c <= '9') && c != '+' && c != '/')
-            return false;
+        bool letter = (c | 32) >= 'a' && (c | 32) <= 'z';
+        if (c == '\n') {
+            width = width ? width : line;
+            if (i + 1 < in.len && (line != width || line < 60 || *padding))
+                return 0;
+            line = 0;
+        } else if (c == '=' && *padding < 2) {
+            (*padding)++;
+            line++;
+        } else if (c != '\r' || i + 1 == in.len || in.data[i + 1] != '\n') {
+            bool digit = c >= '0' && c <= '9';
+            if (*padding || (!letter && !digit && c != '+' && c != '/'))
+                return 0;
+            upper |= c >= 'A' && c <= 'Z';
+            lower |= c >= 'a' && c <= 'z';
+            other |= !letter;
+            digits++;
+            line++;
+        }
     }
-    return upper && lower && (other || end < in.len);
+    return digits >= 14 && upper && lower && (other || *padding) ? digits : 0;
+}
+
+/* Whole, with its padding. */
+static bool is_base64(struct bytes in)
+{
+    size_t padding, digits = base64_digits(in, &padding);
+    return digits && (digits + padding) % 4 == 0;
+}
+
+/* Without the padding that RFC 4648 section 3.2 lets some leave out: no guess, but it can be read. */
+static bool is_bare_base64(struct bytes in)
+{
+    size_t padding, digits = base64_digits(in, &padding);
+    return digits && !padding && digits % 4 != 1;
 }
 
 static enum wrapping wrapping_of(struct bytes in)
@@ -117,12 +145,26 @@ static const char *unzstd_all(struct bytes in, struct buffer *out)
     return why;
 }
 
+static const char *unbase64_all(struct bytes in, struct buffer *out)
+{
+    struct buffer digits;
+    buffer_init(&digits, in.len + 4);
+    for (size_t i = 0; i < in.len; i++)
+        if (in.data[i] != '\n' && in.data[i] != '\r')
+            buffer_byte(&digits, in.data[i]);
+    while (digits.len % 4)
+        buffer_byte(&digits, '=');
+    bool good = buffer_unbase64(out, buffer_view(&digits));
+    buffer_free(&digits);
+    return good ? NULL : "this is no base64";
+}
+
 static const char *take_off(enum wrapping w, struct bytes in, struct buffer *out)
 {
     switch (w) {
     case WRAP_GZIP: return inflate_all(in, out);
     case WRAP_ZSTD: return unzstd_all(in, out);
-    case WRAP_BASE64: return buffer_unbase64(out, in) ? NULL : "this is no base64";
+    case WRAP_BASE64: return unbase64_all(in, out);
     default: return "no such wrapping";
     }
 }
@@ -144,17 +186,13 @@ static enum err leaf(struct bytes in, uint8_t layer, uint32_t parent, struct fie
     return ERR_OK;
 }
 
-/* A node for the wrapping that covers `in` in its layer, with what is inside as its child. */
-static enum err unwrap_layer(enum wrapping w, struct bytes in, uint8_t layer, uint32_t parent,
-                             struct field_tree *tree)
+/* Takes the wrapping off what a layer's node covers; what is inside becomes its child. */
+static enum err open_layer(struct field_tree *tree, uint32_t node, enum wrapping w, struct bytes in)
 {
-    uint32_t node = field_add(tree, parent, FIELD_LAYER, BYTES_NULL);
-    if (node == UINT32_MAX)
-        return ERR_LIMIT;
-    tree->nodes[node].type = wrapping_names[w];
-    tree->nodes[node].layer = layer;
-    tree->nodes[node].length = (uint32_t)in.len;
-    tree->nodes[node].text = BYTES_LITERAL("");
+    struct field *f = &tree->nodes[node];
+    f->kind = FIELD_LAYER;
+    f->type = wrapping_names[w];
+    f->text = BYTES_LITERAL("");
     struct buffer out;
     buffer_init(&out, most_output(in));
     const char *why = take_off(w, in, &out);
@@ -176,6 +214,48 @@ static enum err unwrap_layer(enum wrapping w, struct bytes in, uint8_t layer, ui
     return e;
 }
 
+/* A node for the wrapping that covers `in` in its layer. */
+static enum err unwrap_layer(enum wrapping w, struct bytes in, uint8_t layer, uint32_t parent,
+                             struct field_tree *tree)
+{
+    uint32_t node = field_add(tree, parent, FIELD_LAYER, BYTES_NULL);
+    if (node == UINT32_MAX)
+        return ERR_LIMIT;
+    tree->nodes[node].layer = layer;
+    tree->nodes[node].length = (uint32_t)in.len;
+    return open_layer(tree, node, w, in);
+}
+
+/* Ids look like base64: in a string it is one only where it holds something that can be told. */
+static bool holds_something(struct bytes in)
+{
+    struct buffer out;
+    buffer_init(&out, in.len);
+    bool good = is_base64(in) && !unbase64_all(in, &out);
+    struct bytes inside = buffer_view(&out);
+    good = good && (is_gzip(inside) || is_zstd(inside) || json_reads_as_list(inside));
+    buffer_free(&out);
+    return good;
+}
+
+static enum err open_string(struct field_tree *tree, uint32_t node)
+{
+    struct field *f = &tree->nodes[node];
+    struct bytes text = f->text;
+    if (tree->layer_count == LIMIT_UNWRAP_LAYERS)
+        return ERR_OK;
+    if (holds_something(text))
+        return open_layer(tree, node, WRAP_BASE64, text);
+    if (!json_reads_as_list(text))
+        return ERR_OK;
+    f->kind = FIELD_LAYER;
+    f->type = "json string";
+    tree->layers[tree->layer_count++] = text;
+    enum err e = json_decode_under(text, tree->layer_count, node, open_string, tree);
+    field_end(tree, node);
+    return e;
+}
+
 static bool begins_like_json(struct bytes in)
 {
     size_t at = 0;
@@ -191,27 +271,23 @@ static enum err content(struct bytes in, uint8_t layer, uint32_t parent, struct 
         return unwrap_layer(w, in, layer, parent, tree);
     if (!begins_like_json(in))
         return leaf(in, layer, parent, tree);
-    return json_decode_under(in, layer, parent, true, tree);
+    return json_decode_under(in, layer, parent, open_string, tree);
 }
 
-/* JSON that holds, or is, a string that begins like JSON. */
-static bool may_nest(struct bytes in)
-{
-    bool json = begins_like_json(in) || (in.len && in.data[0] == '"');
-    return json && (memmem(in.data, in.len, "\"{\\\"", 4) || memmem(in.data, in.len, "\"[", 2));
-}
-
+/* JSON is looked into, string by string; where nothing is wrapped it is what it is. */
 static enum err unwrap_decode(struct bytes in, const struct decode_hint *hint, struct field_tree *tree)
 {
     (void)hint;
     tree->format = "unwrap";
     enum wrapping w = wrapping_of(in);
-    if (w == WRAP_NONE && may_nest(in)) {
+    if (w == WRAP_NONE && (begins_like_json(in) || (in.len && in.data[0] == '"'))) {
         tree->type = "json";
-        return json_decode_under(in, 0, UINT32_MAX, true, tree);
+        return json_decode_under(in, 0, UINT32_MAX, open_string, tree);
     }
+    if (w == WRAP_NONE && is_bare_base64(in))
+        w = WRAP_BASE64;
     if (w == WRAP_NONE) {
-        field_fail(tree, 0, "neither gzip nor zstd nor base64");
+        field_fail(tree, 0, "neither gzip nor zstd nor base64, nor JSON that may hold them");
         return ERR_FORMAT;
     }
     tree->type = wrapping_names[w];

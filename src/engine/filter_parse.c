@@ -2,8 +2,9 @@
  *
  *   expr := and ("|" and)*    and := term+    term := "!"? ( word | 'exact' | /regex/ | field op value | "(" expr ")" )
  *
- * A term is a field test only if it starts with a known field and an operator follows; else it is a word. A word that looks
- * like a test of an unknown field is a fault, since what was meant would silently match nothing. */
+ * A term is a field test only if it starts with a known field and an operator follows; else it is a word. White space around the
+ * operator, and == for =, are what hands are used to. A word that looks like a test of an unknown field is a fault, since what was
+ * meant would silently match nothing. */
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/text.h"
@@ -12,7 +13,7 @@
 #include <ctype.h>
 #include <stdio.h>
 
-enum unit_kind { UNIT_NONE, UNIT_BYTES, UNIT_DURATION, UNIT_MS, UNIT_TIME };
+enum unit_kind { UNIT_NONE, UNIT_BYTES, UNIT_DURATION, UNIT_MS, UNIT_TIME, UNIT_NUMBER, UNIT_BOOL };
 
 static const struct known_field {
     const char *name, *alias;
@@ -22,9 +23,9 @@ static const struct known_field {
 } fields[] = {
     {"channel", "src", F_CHANNEL, FILTER_MESSAGES, UNIT_NONE},
     {"endpoint", NULL, F_ENDPOINT, FILTER_MESSAGES, UNIT_NONE},
-    {"partition", "part", F_PARTITION, FILTER_MESSAGES, UNIT_NONE},
+    {"partition", "part", F_PARTITION, FILTER_MESSAGES, UNIT_NUMBER},
     {"position", NULL, F_POSITION, FILTER_MESSAGES, UNIT_NONE},
-    {"offset", "off", F_OFFSET, FILTER_MESSAGES, UNIT_NONE},
+    {"offset", "off", F_OFFSET, FILTER_MESSAGES, UNIT_NUMBER},
     {"id", NULL, F_ID, FILTER_MESSAGES, UNIT_NONE},
     {"key", NULL, F_KEY, FILTER_MESSAGES, UNIT_NONE},
     {"time", "ts", F_TIME, FILTER_MESSAGES, UNIT_TIME},
@@ -32,8 +33,8 @@ static const struct known_field {
     {"size", NULL, F_SIZE, FILTER_MESSAGES, UNIT_BYTES},
     {"format", "fmt", F_FORMAT, FILTER_MESSAGES, UNIT_NONE},
     {"type", NULL, F_TYPE, FILTER_MESSAGES, UNIT_NONE},
-    {"redelivered", NULL, F_REDELIVERED, FILTER_MESSAGES, UNIT_NONE},
-    {"dup", NULL, F_DUPLICATE, FILTER_MESSAGES, UNIT_NONE},
+    {"redelivered", NULL, F_REDELIVERED, FILTER_MESSAGES, UNIT_BOOL},
+    {"dup", NULL, F_DUPLICATE, FILTER_MESSAGES, UNIT_BOOL},
     {"dlq.reason", NULL, F_DLQ_REASON, FILTER_MESSAGES, UNIT_NONE},
     {"body", NULL, F_BODY, FILTER_MESSAGES, UNIT_NONE},
     {"headers.", "hdr.", F_HEADER, FILTER_MESSAGES, UNIT_NONE},
@@ -43,8 +44,8 @@ static const struct known_field {
     {"name", NULL, F_NAME, FILTER_LIST, UNIT_NONE},
     {"kind", NULL, F_KIND, FILTER_LIST, UNIT_NONE},
     {"state", NULL, F_STATE, FILTER_LIST, UNIT_NONE},
-    {"depth", NULL, F_DEPTH, FILTER_LIST, UNIT_NONE},
-    {"lag", NULL, F_LAG, FILTER_LIST, UNIT_NONE},
+    {"depth", NULL, F_DEPTH, FILTER_LIST, UNIT_NUMBER},
+    {"lag", NULL, F_LAG, FILTER_LIST, UNIT_NUMBER},
     {"p95", NULL, F_P95, FILTER_LIST, UNIT_MS},
     {"age", NULL, F_LIST_AGE, FILTER_LIST, UNIT_DURATION},
     {"tag", NULL, F_TAG, FILTER_LIST, UNIT_NONE},
@@ -187,7 +188,7 @@ static size_t operator_at(const char *text, enum op *op)
     static const struct {
         const char *text;
         enum op op;
-    } ops[] = {{"!=", OP_NE}, {"!~", OP_NO_MATCH}, {"<=", OP_LE}, {">=", OP_GE},
+    } ops[] = {{"!=", OP_NE}, {"!~", OP_NO_MATCH}, {"<=", OP_LE}, {">=", OP_GE}, {"==", OP_EQ},
                {"=", OP_EQ},  {"~", OP_MATCH},     {"<", OP_LT},  {">", OP_GT}};
     for (size_t i = 0; i < sizeof ops / sizeof *ops; i++) {
         if (!text_starts(text, ops[i].text))
@@ -280,6 +281,15 @@ static bool is_number(struct bytes t)
     return json_next(&r) == JSON_NUMBER && json_next(&r) == JSON_END;
 }
 
+static bool is_bool(const struct node *n)
+{
+    static const char *const words[] = {"true", "false", "yes", "no"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (n->op < OP_LT && bytes_equal_text(n->pattern.text, words[i]))
+            return true;
+    return false;
+}
+
 static bool scale_value(struct node *n, enum unit_kind unit, const char *text, int64_t now_ns)
 {
     uint64_t size;
@@ -297,6 +307,8 @@ static bool scale_value(struct node *n, enum unit_kind unit, const char *text, i
         n->scaled = unit == UNIT_MS ? (double)ns / NS_PER_MS : (double)ns;
         return true;
     case UNIT_TIME: n->is_time = clock_parse(text, now_ns, &n->time_ns); return n->is_time;
+    case UNIT_NUMBER: return n->is_number;
+    case UNIT_BOOL: return is_bool(n);
     case UNIT_NONE: break;
     }
     return true;
@@ -340,7 +352,8 @@ static bool take_value(struct parser *p, struct node *n, const struct known_fiel
     if (!n->pattern.re && !n->pattern.exact && is_number(t)) {
         n->is_number = true;
         n->number = t;
-    } else if (!n->pattern.re && !n->pattern.exact && k->unit == UNIT_NONE && ordered) {
+    } else if (!n->pattern.re && !n->pattern.exact && (k->unit == UNIT_NONE || k->unit == UNIT_NUMBER) &&
+               ordered) {
         n->is_number = plain_unit(t, n, p);
     }
     if (ordered && n->pattern.re) {
@@ -354,8 +367,13 @@ static bool take_value(struct parser *p, struct node *n, const struct known_fiel
     bool as_text = k->unit == UNIT_NONE || (k->unit == UNIT_TIME && n->pattern.re);
     bool scaled = !n->pattern.re && scale_value(n, k->unit, text, clock_wall_ns());
     if (!as_text && !scaled && !(k->unit == UNIT_TIME && (n->op == OP_MATCH || n->op == OP_NO_MATCH))) {
-        static const char *const wanted[] = {"", "a size, say 10k or 2MiB", "a duration, say 250ms or 15m",
-                                             "a duration, say 250ms", "a time, RFC 3339 or -15m"};
+        static const char *const wanted[] = {"",
+                                             "a size, say 10k or 2MiB",
+                                             "a duration, say 250ms or 15m",
+                                             "a duration, say 250ms",
+                                             "a time, RFC 3339 or -15m",
+                                             "a number",
+                                             "true or false"};
         fault(p, start, wanted[k->unit], "`%s` is no value for %s", text, k->name);
         return false;
     }
@@ -392,8 +410,24 @@ static struct node *take_test(struct parser *p, const struct known_field *k, siz
         n->name = rest;
     }
     p->at += name_len;
+    skip_space(p);
     p->at += operator_at(p->text + p->at, &op);
+    skip_space(p);
     return take_value(p, n, k) ? n : NULL;
+}
+
+/* The operator behind a name of that length, 0: none follows; *from is where it begins. One that stands apart from its name is one
+ * only where it also stands apart from what follows, or is an equals sign: `order <id>` are words. */
+static size_t operator_after(const struct parser *p, size_t name_len, size_t *from, enum op *op)
+{
+    const char *text = p->text + p->at;
+    size_t space = 0;
+    while (name_len && (text[name_len + space] == ' ' || text[name_len + space] == '\t'))
+        space++;
+    *from = name_len + space;
+    size_t len = name_len ? operator_at(text + *from, op) : 0;
+    bool apart = text[*from + len] == ' ' || text[*from + len] == '\t';
+    return space && !apart && *op != OP_EQ ? 0 : len;
 }
 
 /* ---- terms and expressions ---- */
@@ -421,8 +455,8 @@ static struct node *parse_word(struct parser *p)
 
 static struct node *parse_term(struct parser *p)
 {
-    enum op op;
-    size_t prefix = 0, len;
+    enum op op = OP_EQ;
+    size_t prefix = 0, from = 0;
     if (p->text[p->at] == '!' && (p->text[p->at + 1] == '(' || !ends_word(p->text[p->at + 1]))) {
         struct node *n = node_new(p, NODE_NOT);
         p->at++;
@@ -440,12 +474,12 @@ static struct node *parse_term(struct parser *p)
     if (text_starts(p->text + p->at, "xpath("))
         return fault(p, p->at, "match the text with a /regex/",
                      "unknown function `xpath`: XML payloads are searched as text");
-    len = name_length(p->text + p->at);
-    size_t operator_len = len ? operator_at(p->text + p->at + len, &op) : 0;
+    size_t len = name_length(p->text + p->at);
+    size_t operator_len = operator_after(p, len, &from, &op);
     const struct known_field *k = operator_len ? find_field(p, len, &prefix) : NULL;
     if (k)
         return take_test(p, k, len, prefix, op);
-    if (operator_len && !ends_word(p->text[p->at + len + operator_len]))
+    if (operator_len && (from > len || !ends_word(p->text[p->at + from + operator_len])))
         return unknown_field(p, len);
     return parse_word(p);
 }

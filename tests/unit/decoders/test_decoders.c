@@ -239,6 +239,52 @@ static void json_in_strings_is_opened_on_request(void **state)
     assert_int_equal(at("order")->kind, FIELD_STRING); /* the json decoder says what the wire says */
 }
 
+/* As `base64` prints it, broken into lines, without padding; but no list of words. */
+static void base64_comes_in_several_shapes(void **state)
+{
+    (void)state;
+    struct buffer text, b64, lines;
+    buffer_init(&text, 1000);
+    buffer_init(&b64, 1000);
+    buffer_init(&lines, 1000);
+    for (int i = 0; i < 20; i++)
+        buffer_printf(&text, "%s\"name-%d\":%d", i ? "," : "{", i, i);
+    buffer_text(&text, "}");
+    buffer_base64(&b64, buffer_view(&text));
+    for (size_t i = 0; i < b64.len; i += 76) {
+        buffer_bytes(&lines, bytes_slice(buffer_view(&b64), i, b64.len - i < 76 ? b64.len - i : 76));
+        buffer_text(&lines, "\r\n");
+    }
+    struct bytes bare = buffer_view(&b64);
+    while (bare.data[bare.len - 1] == '=')
+        bare.len--;
+    const struct bytes shapes[] = {buffer_view(&lines), buffer_view(&b64), bare,
+                                   BYTES_LITERAL("eyJuYW1lLTE5IjoxOX0\n")};
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        assert_int_equal(decode(&unwrap_decoder, shapes[i]), ERR_OK);
+        assert_true(bytes_equal_text(at("name-19")->text, "19"));
+    }
+    const char *why;
+    assert_int_equal(unwrap_decoder.sniff(buffer_view(&lines), NULL, &why), 65);
+    assert_int_equal(unwrap_decoder.sniff(BYTES_LITERAL("HelloWorld12\nHelloWorld34\n"), NULL, &why), 0);
+    buffer_free(&text);
+    buffer_free(&b64);
+    buffer_free(&lines);
+}
+
+static void base64_in_strings_is_opened_where_it_holds_something(void **state)
+{
+    (void)state;
+    struct bytes in = BYTES_LITERAL(
+        "{\"a\":{\"p\":\"eyJvcmRlciI6eyJ0b3RhbCI6N319\",\"id\":\"QWxhZGRpbjpvcGVuIHNlc2FtZQ==\"}}");
+    assert_int_equal(decode(&unwrap_decoder, in), ERR_OK);
+    assert_true(bytes_equal_text(at("a.p.order.total")->text, "7"));
+    assert_int_equal(at("a.p.order.total")->layer, 1);
+    assert_int_equal(at("a.id")->kind, FIELD_STRING);
+    assert_int_equal(decode(&unwrap_decoder, BYTES_LITERAL("{\"a\":1}")), ERR_OK);
+    assert_int_equal(decode(&unwrap_decoder, BYTES_LITERAL("some words")), ERR_FORMAT);
+}
+
 static void what_follows_a_gzip_stream_is_no_part_of_it(void **state)
 {
     (void)state;
@@ -335,6 +381,8 @@ int main(void)
         TEST(quick_and_slow_look_up_agree),
         TEST(layers_come_off_one_by_one),
         TEST(json_in_strings_is_opened_on_request),
+        TEST(base64_comes_in_several_shapes),
+        TEST(base64_in_strings_is_opened_where_it_holds_something),
         TEST(what_follows_a_gzip_stream_is_no_part_of_it),
         TEST(a_bomb_is_stopped),
         TEST(a_cut_stream_says_so),

@@ -128,6 +128,12 @@ static void these_match(void **state)
         "body.state~/^N.W$/",
         "endpoint=k",
         "body.order.lines~A-77",
+        "body.order.id == 9007199254740993",
+        "body.order.total > 100 acme",
+        "key =o-88412",
+        "key= o-88412",
+        "key != x",
+        "partition == 3 | nothing",
     };
     for (size_t i = 0; i < sizeof yes / sizeof *yes; i++)
         if (!matches(yes[i]))
@@ -168,6 +174,8 @@ static void these_do_not(void **state)
         "headers.x-tenant!=acme",
         "http://acme",
         "orders:x",
+        "acme <orders>",
+        "body.order.id == 1",
     };
     for (size_t i = 0; i < sizeof no / sizeof *no; i++)
         if (matches(no[i]))
@@ -204,6 +212,11 @@ static void faults_have_a_caret_and_a_word(void **state)
         {"size=/1/", 5, "a size"},
         {"age!~/m/", 5, "a duration"},
         {"xpath('/a')", 0, "xpath"},
+        {"nosuch == 3", 0, "unknown field `nosuch`"},
+        {"acme kye = 1", 5, "did you mean `key`?"},
+        {"key = ", 6, "a value is wanted"},
+        {"partition=x", 10, "a number"},
+        {"redelivered=maybe", 12, "true or false"},
         {"depth>1", 0, "unknown field"},
         {"!", 0, ""},
     };
