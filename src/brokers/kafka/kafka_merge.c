@@ -191,6 +191,12 @@ static bool may_hold_more(const struct kafka_merge *g, const struct kafka_partit
     return p->seen == 0 ? p->to > p->from : p->seen < g->want && p->oldest_ns > g->heap[0].time_ns;
 }
 
+/* How much further: each round costs a restart, so that a narrow one is widened at once. */
+static int64_t further(int64_t width)
+{
+    return width < 1000 ? 8 * width + 64 : 2 * width;
+}
+
 bool kafka_merge_reach_back(struct kafka_merge *g, struct kafka_read *r)
 {
     bool more = false;
@@ -198,7 +204,7 @@ bool kafka_merge_reach_back(struct kafka_merge *g, struct kafka_read *r)
         for (int32_t i = 0; i < r->topics[t].count; i++) {
             struct kafka_partition *p = &r->topics[t].partitions[i];
             bool reach = may_hold_more(g, p);
-            int64_t width = 2 * (p->to - p->from) + 16;
+            int64_t width = further(p->to - p->from);
             p->to = p->from;
             if (reach)
                 p->from = p->from - p->low > width ? p->from - width : p->low;
