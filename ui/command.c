@@ -11,14 +11,33 @@
 static bool parse_address(struct screen *s, const char *text, struct address *address)
 {
     struct err_info err = {.code = ERR_OK};
-    if (hub_address(screen_hub(s), text, address, &err)) {
-        screen_say_err(s, &err);
-        return false;
-    }
-    if (address->channel.name && *address->channel.name)
+    if (!hub_address(screen_hub(s), text, address, &err))
         return true;
-    screen_say(s, SEVERITY_WARN, "%s: a channel is missing; write %s/CHANNEL", text, text);
+    screen_say_err(s, &err);
     return false;
+}
+
+static bool names_channel(const struct address *a)
+{
+    return a->channel.name && *a->channel.name;
+}
+
+static bool parse_channel(struct screen *s, const char *text, struct address *address)
+{
+    if (!parse_address(s, text, address))
+        return false;
+    if (!names_channel(address))
+        screen_say(s, SEVERITY_WARN, "%s: a channel is missing; write %s/CHANNEL", text, text);
+    return names_channel(address);
+}
+
+/* An endpoint alone means all of its channels, as the key on its row does. */
+static void tail_endpoint(struct screen *s, const struct address *address, const struct screen_read *how)
+{
+    struct hub *hub = screen_hub(s);
+    for (size_t i = 0; i < hub_endpoint_count(hub); i++)
+        if (hub_endpoint(hub, i)->config == address->endpoint)
+            screen_tail_all(s, i, how);
 }
 
 static void run_tail(struct screen *s, char *arguments)
@@ -28,9 +47,11 @@ static void run_tail(struct screen *s, char *arguments)
     if (!command_read(s, READ_TAP, arguments, &read))
         return;
     for (size_t i = 0; i < read.word_count; i++)
-        if (!parse_address(s, read.words[i], &addresses[i]))
+        if (!(read.word_count == 1 ? parse_address : parse_channel)(s, read.words[i], &addresses[i]))
             return;
-    if (read.word_count)
+    if (read.word_count == 1 && !names_channel(&addresses[0]))
+        tail_endpoint(s, &addresses[0], &read.how);
+    else if (read.word_count)
         screen_tail(s, addresses, read.word_count, &read.how);
     else
         screen_say(s, SEVERITY_WARN, "tail what? :tail ENDPOINT/CHANNEL...");
@@ -45,7 +66,7 @@ static void run_browse(struct screen *s, char *arguments)
     if (read.word_count != 1)
         screen_say(s, SEVERITY_WARN, "browse %s? :browse ENDPOINT/CHANNEL",
                    read.word_count ? "which one" : "what");
-    else if (parse_address(s, read.words[0], &address))
+    else if (parse_channel(s, read.words[0], &address))
         screen_browse(s, &address, &read.how);
 }
 
@@ -162,7 +183,7 @@ static void unknown(const char *name, size_t matches, char *into, size_t size)
     else if (near)
         snprintf(into, size, "unknown command `%s`; did you mean `%s`?", name, near);
     else
-        snprintf(into, size, "unknown command `%s`; ? lists them", name);
+        snprintf(into, size, "unknown command `%s`; ? lists them, `signalbox help` those of the shell", name);
 }
 
 void command_run(struct screen *s, const char *line)

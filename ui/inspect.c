@@ -1,5 +1,7 @@
 #include "ui/inspect.h"
 
+#include "model/death.h"
+
 #include "base/text.h"
 
 #include <ctype.h>
@@ -131,8 +133,13 @@ static bool has_property(const struct message *m, const char *name)
 void header_lines_make(struct header_lines *l, const struct message *m)
 {
     *l = (struct header_lines){.lines = NULL};
+    char died[400];
+    struct header death = {.name = BYTES_LITERAL("dead letter"), .value = {.type = VALUE_STRING}};
     struct header key = {.name = BYTES_LITERAL("key"), .value = {.type = VALUE_BYTES, .bytes = m->key}};
     struct header id = {.name = BYTES_LITERAL("id"), .value = {.type = VALUE_STRING, .bytes = m->id}};
+    death.value.bytes = bytes_of_text(death_tell(m->headers, died, sizeof died));
+    if (*died) /* what everybody looks for first, and what RabbitMQ hides three levels down */
+        lines_add(l, (struct headers){&death, 1}, 0);
     if (m->key.data)
         lines_add(l, (struct headers){&key, 1}, 0);
     if (m->id.data && !has_property(m, "message_id"))

@@ -18,7 +18,7 @@ struct header_lines {
 
 enum { HEADER_LINES_MOST = 2000 };
 
-/* Headers first, then properties; strings are cut at 1 KiB. Whatever fits in memory. */
+/* Why it is a dead letter, if it is one, then headers, then properties; strings are cut at 1 KiB. Whatever fits in memory. */
 void header_lines_make(struct header_lines *l, const struct message *m);
 void header_lines_free(struct header_lines *l);
 

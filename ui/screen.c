@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #define INFO_NS      (6 * NS_PER_S)
+#define TAIL_MOST    64
 #define BROWSE_LIMIT 1000
 
 #define X(id, ops) extern const struct view_ops ops;
@@ -230,6 +231,33 @@ void screen_tail(struct screen *s, const struct address *addresses, size_t count
     struct screen_read plain;
     screen_read_init(&plain, READ_TAP);
     open_channels(s, addresses, count, how ? how : &plain);
+}
+
+/* Names must outlive the listing that they were read from: they move to the configuration's arena. */
+static size_t tappable(struct screen *s, size_t endpoint, struct address *addresses)
+{
+    const struct channel_list *list = hub_endpoint(s->hub, endpoint)->channels;
+    struct config *config = hub_config(s->hub);
+    size_t count = 0;
+    for (size_t i = 0; list && i < list->count && count < TAIL_MOST; i++) {
+        const struct channel *c = &list->items[i];
+        char *name = !c->internal && !c->why_not[CAN_TAP] ? arena_strdup(config->arena, c->name) : NULL;
+        if (name)
+            addresses[count++] = (struct address){.endpoint = &config->endpoints[endpoint],
+                                                  .channel = {.kind = c->kind, .name = name}};
+    }
+    return count;
+}
+
+void screen_tail_all(struct screen *s, size_t endpoint, const struct screen_read *how)
+{
+    struct address addresses[TAIL_MOST];
+    size_t count = tappable(s, endpoint, addresses);
+    if (count)
+        screen_tail(s, addresses, count, how);
+    else
+        screen_say(s, SEVERITY_WARN, "%s: no channel is listed that can be tailed",
+                   hub_endpoint(s->hub, endpoint)->config->endpoint.name);
 }
 
 static const struct channel *listed(struct screen *s, const struct address *a)

@@ -41,6 +41,8 @@ void log_write(enum log_level level, const char *source, const char *format, ...
     va_end(args);
     if (n < 0)
         return;
+    if ((size_t)n >= sizeof raw) /* what is cut shows it */
+        memcpy(raw + sizeof raw - 4, "…", 4);
     struct buffer clean;
     buffer_init(&clean, 4 * sizeof raw);
     utf8_scrub(&clean, bytes_of_text(raw), SCRUB_PLAIN);

@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "engine/decode.h"
+#include "model/death.h"
 #include "engine/filter_internal.h"
 
 #include <ctype.h>
@@ -263,31 +264,10 @@ static void test_type(struct test *t, const struct filter *f, const struct messa
     arena_free(&arena);
 }
 
-/* ---- dead letter reasons: where the brokers and frameworks put them ---- */
-
-static void test_x_death(struct test *t, const struct value *death)
+static bool visit_reason(void *context, const struct value *reason)
 {
-    if (!death || death->type != VALUE_ARRAY)
-        return;
-    for (uint32_t i = 0; i < death->list.count; i++) {
-        const struct value *entry = &death->list.items[i].value;
-        if (entry->type == VALUE_TABLE)
-            test_named(t, (struct headers){entry->list.items, entry->list.count}, BYTES_LITERAL("reason"));
-    }
-}
-
-static void test_dead_letter_reason(struct test *t, struct headers headers)
-{
-    static const char *const names[] = {"x-first-death-reason",
-                                        "x-last-death-reason",
-                                        "x-death-reason", /* the memory broker */
-                                        "kafka_dlt-exception-message",
-                                        "kafka_dlt-exception-fqcn", /* Spring Kafka */
-                                        "__connect.errors.exception.message",
-                                        "x-exception-message"};
-    test_x_death(t, headers_find(headers, BYTES_LITERAL("x-death")));
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        test_named(t, headers, bytes_of_text(names[i]));
+    test_value(context, reason);
+    return true;
 }
 
 /* ---- one test ---- */
@@ -343,7 +323,7 @@ static void test_field(struct test *t, const struct filter *f, const struct mess
     case F_TYPE: test_type(t, f, m); break;
     case F_REDELIVERED: test_bool(t, m->flags & MESSAGE_REDELIVERED); break;
     case F_DUPLICATE: test_bool(t, m->flags & MESSAGE_DUPLICATE); break;
-    case F_DLQ_REASON: test_dead_letter_reason(t, m->headers); break;
+    case F_DLQ_REASON: death_reasons(m->headers, visit_reason, t); break;
     case F_HEADER: test_named(t, m->headers, t->node->name); break;
     case F_PROPERTY: test_named(t, m->properties, t->node->name); break;
     case F_BODY: test_body(t, f, m); break;

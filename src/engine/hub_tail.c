@@ -1,6 +1,7 @@
 /* The tail: sessions that read into the store, the time line's gaps, and its rates. */
 #include "engine/hub_internal.h"
 
+#include "base/log.h"
 #include "base/text.h"
 
 #include <stdio.h>
@@ -144,7 +145,9 @@ static void note_connection(struct hub *h, size_t session, const struct session_
     } else if (now->state == SESSION_ENDED && now->err.code != ERR_OK && now->err.code != ERR_END &&
                now->err.code != ERR_CANCELLED) {
         hub_say(h, SEVERITY_CRIT, err_format(&now->err, why, sizeof why));
-        store_gap(h, name, why);
+        log_write(LOG_ERROR, name, "%s", why);
+        if (store_count(h->store)) /* else its place is the whole view */
+            store_gap(h, name, why);
     }
 }
 

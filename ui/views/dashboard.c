@@ -11,8 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define TAIL_MOST 64
-
 /* ---- the line at the foot ---- */
 
 static void set_filter(struct dashboard *d, struct filter *f, const char *text)
@@ -76,29 +74,6 @@ static bool address_of(const struct view *v, const struct item *i, struct addres
     return name;
 }
 
-static size_t tappable(const struct view *v, size_t endpoint, struct address *addresses)
-{
-    const struct hub_endpoint *e = hub_endpoint(v->hub, endpoint);
-    size_t count = 0;
-    for (size_t c = 0; e->channels && c < e->channels->count && count < TAIL_MOST; c++) {
-        struct item i = {ITEM_CHANNEL, (uint32_t)endpoint, (uint32_t)c};
-        if (!e->channels->items[c].internal && !e->channels->items[c].why_not[CAN_TAP])
-            count += address_of(v, &i, &addresses[count]);
-    }
-    return count;
-}
-
-static void tail_broker(struct view *v, size_t endpoint)
-{
-    struct address addresses[TAIL_MOST];
-    size_t count = tappable(v, endpoint, addresses);
-    if (count)
-        screen_tail(v->screen, addresses, count, NULL);
-    else
-        screen_say(v->screen, SEVERITY_WARN, "%s: no channel is listed that can be tailed",
-                   hub_endpoint(v->hub, endpoint)->config->endpoint.name);
-}
-
 static void tail_channel(struct view *v, const struct item *i)
 {
     struct address address;
@@ -150,7 +125,7 @@ static void open_item(struct view *v, bool browse)
     } else if (i.kind == ITEM_CHANNEL) {
         tail_channel(v, &i);
     } else if (i.kind == ITEM_BROKER && !browse) {
-        tail_broker(v, i.index);
+        screen_tail_all(v->screen, i.index, NULL);
     } else {
         screen_say(v->screen, SEVERITY_INFO, "Choose a channel below: t tails it, b browses it");
     }

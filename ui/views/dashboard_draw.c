@@ -6,6 +6,7 @@
 
 #include <limits.h>
 #include <stdio.h>
+#include <string.h>
 
 /* ---- rows ---- */
 
@@ -24,6 +25,14 @@ static const char *attention_text(const struct hub_attention *a, int cells, char
     return (int)utf8_cells(bytes_of_text(into)) <= cells ? into : a->text;
 }
 
+static bool shares_name(const struct hub_attention *rows, size_t count, const struct hub_attention *a)
+{
+    for (size_t i = 0; i < count; i++)
+        if (&rows[i] != a && !strcmp(rows[i].name, a->name))
+            return true;
+    return false;
+}
+
 static void draw_attention(struct row *r, const struct item *item)
 {
     static const struct column columns[] = {{"STATE", 8, false, 0, 0},
@@ -33,14 +42,16 @@ static void draw_attention(struct row *r, const struct item *item)
                                             {"", 0, false, 0, 80}};
     struct slot slots[5];
     const struct hub_attention *rows;
-    char word[32], age[16], text[320], name[256];
-    hub_attention(r->v->hub, &rows);
+    char word[32], age[16], text[320], name[256], full[256];
+    size_t count = hub_attention(r->v->hub, &rows);
     const struct hub_attention *a = &rows[item->index];
     struct look look = look_severity(a->severity, a->word, word, sizeof word);
     columns_fit(columns, 5, r->x, r->w, slots);
     column_put(r->f->canvas, r->y, &columns[0], &slots[0], look.role, look.text);
+    bool where = slots[2].w == 0 && *a->where && shares_name(rows, count, a); /* which one is it? */
+    snprintf(full, sizeof full, "%s%s%s", where ? a->where : "", where ? "/" : "", a->name);
     column_put(r->f->canvas, r->y, &columns[1], &slots[1], ROLE_TEXT,
-               paint_name(a->name, slots[1].w, name, sizeof name));
+               paint_name(full, slots[1].w, name, sizeof name));
     column_put(r->f->canvas, r->y, &columns[2], &slots[2], ROLE_MUTED,
                paint_name(a->where ? a->where : "", slots[2].w, name, sizeof name));
     column_put(r->f->canvas, r->y, &columns[3], &slots[3], ROLE_MUTED,
@@ -324,7 +335,10 @@ static void draw_overflow(const struct view *v, struct frame *f, enum pane p, in
         return;
     int cells = snprintf(text, sizeof text, " %zu-%zu of %zu", d->top[p] + 1, d->top[p] + height, count);
     if (p == PANE_ATTENTION) {
-        canvas_text(f->canvas, f->canvas->w - cells, y, cells, ROLE_WARN, text);
+        int x = f->canvas->w - cells;
+        if (!canvas_blank(f->canvas, (struct rect){x - 1, y, cells + 1, 1}))
+            canvas_text(f->canvas, x - 1, y, 1, ROLE_TEXT, "…");
+        canvas_text(f->canvas, x, y, cells, ROLE_WARN, text);
         return;
     }
     struct slot slots[B_COLUMNS];

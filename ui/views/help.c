@@ -112,7 +112,7 @@ static int draw_row(struct frame *f, struct rect r, const struct help_row *row, 
 {
     char left[64];
     const char *text;
-    int wide = r.w >= 100 ? 34 : 28;
+    int wide = r.w >= 100 ? 37 : 28;
     row_texts(row, left, sizeof left, &text);
     bool head = row->kind == HELP_HEAD;
     int rows = canvas_words(f->canvas, (struct rect){r.x + 3 + wide, r.y, r.w - wide - 4, r.h},
@@ -142,6 +142,19 @@ static size_t first_shown(struct frame *f, const struct help *h, struct rect r)
     return top;
 }
 
+/* Which entries are shown, where not all are. */
+static void draw_foot(struct frame *f, struct rect r, const struct help *h, size_t last)
+{
+    int y = r.y + r.h - 1;
+    canvas_text(
+        f->canvas, 1, y, r.w - 2, ROLE_MUTED,
+        r.w < 84 ? "type to search keys and commands   Enter runs one"
+                 : "type to search keys and commands   Enter runs one   arrows move   more: man signalbox");
+    if (h->top || last + 1 < h->count)
+        canvas_printf(f->canvas, r.x + r.w - 16, y, 15, ROLE_WARN, "%4zu-%zu of %zu", h->top + 1, last + 1,
+                      h->count);
+}
+
 static void help_draw(struct view *v, struct frame *f, struct rect r)
 {
     struct help *h = v->state;
@@ -151,7 +164,9 @@ static void help_draw(struct view *v, struct frame *f, struct rect r)
     h->top = h->count ? first_shown(f, h, list) : 0;
     canvas_printf(f->canvas, r.x + 2, r.y, r.w - 4, ROLE_INPUT, "search: %s", h->typed);
     int x = r.x + 10 + (int)utf8_cells(bytes_of_text(h->typed));
+    size_t last = h->top;
     for (size_t i = h->top; i < h->count && list.h > 0; i++) {
+        last = i;
         int rows = draw_row(f, list, &h->rows[i], i == h->at);
         list.y += rows;
         list.h -= rows;
@@ -159,10 +174,7 @@ static void help_draw(struct view *v, struct frame *f, struct rect r)
     if (h->count == 0)
         canvas_text(f->canvas, r.x + 2, r.y + 1, r.w - 4, ROLE_MUTED,
                     "Nothing matches. Backspace takes a letter back.");
-    canvas_text(f->canvas, 1, r.y + r.h - 1, r.w - 2, ROLE_MUTED,
-                r.w < 84
-                    ? "type to search   Enter runs a key   Esc back   more: man signalbox"
-                    : "type to search   Enter runs a key   arrows move   Esc back   more: man signalbox");
+    draw_foot(f, r, h, last);
     canvas_cursor(f->canvas, x, r.y, true);
 }
 

@@ -256,6 +256,8 @@ static void find_next(struct view *v, int step)
         node = step > 0 ? (node + 1) % count : (node + count - 1) % count;
         const struct field *f = &i->decoded.tree.nodes[node];
         if (bytes_contain(f->name, i->find) || bytes_contain(f->text, i->find)) {
+            if (n + 1 == count)
+                screen_say(v->screen, SEVERITY_INFO, "This is the only field with `%s`", i->find);
             go_to_node(i, node);
             link_hex(i);
             return;

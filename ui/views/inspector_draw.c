@@ -149,8 +149,8 @@ static void draw_why(const struct view *v, struct frame *f, struct rect r)
     else if (i->job)
         canvas_text(f->canvas, r.x, y++, r.w, ROLE_MUTED, "being decoded");
     else if (i->decoded.tree.complete)
-        canvas_printf(f->canvas, r.x, y++, r.w, ROLE_OK, "● all of it was read: %u fields",
-                      i->decoded.tree.count);
+        canvas_printf(f->canvas, r.x, y++, r.w, ROLE_OK, "● all of it was read: %u field%s",
+                      i->decoded.tree.count, i->decoded.tree.count == 1 ? "" : "s");
     else
         canvas_printf(f->canvas, r.x, y++, r.w, i->decoded.tree.limited ? ROLE_WARN : ROLE_CRIT,
                       "%s at byte %u: %s", i->decoded.tree.limited ? "▲" : "✖", i->decoded.tree.error_at,
@@ -172,6 +172,16 @@ static void box(struct view *v, struct frame *f, struct rect r, enum pane pane, 
 {
     const struct inspector *i = v->state;
     canvas_box(f->canvas, r, i->pane == pane ? ROLE_FOCUS : ROLE_BORDER, title, right);
+}
+
+/* The count, and which of them are shown where not all are. */
+static char *rows_title(char *into, size_t size, const char *name, size_t top, size_t height, size_t count)
+{
+    if (count > height)
+        snprintf(into, size, "%s  %zu-%zu of %zu", name, top + 1, top + height, count);
+    else
+        snprintf(into, size, "%s (%zu)", name, count);
+    return into;
 }
 
 static void draw_pane(struct view *v, struct frame *f, struct rect r, enum pane pane)
@@ -204,7 +214,8 @@ static void draw_pane(struct view *v, struct frame *f, struct rect r, enum pane 
         break;
     case PANE_HEADERS:
         draw_headers(i, f, inside);
-        snprintf(title, sizeof title, "Headers and properties (%zu)", i->headers.count);
+        rows_title(title, sizeof title, "Headers and properties", i->header_top, i->header_height,
+                   i->headers.count);
         box(v, f, r, pane, title, "Tab");
         break;
     case PANE_WHY:

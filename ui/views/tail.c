@@ -247,8 +247,13 @@ static void show_good_part(struct view *v, const char *text, size_t caret)
 static void filter_typed(struct view *v, const char *text, struct prompt_note *note)
 {
     struct tail *t = v->state;
+    if (!*text)
+        snprintf(note->text, sizeof note->text,
+                 "a word, 'exact', /regex/, or body.PATH=VALUE key headers.NAME "
+                 "size>10k age<5m partition offset; all: signalbox help filter");
     if (!strcmp(text, t->filter.text)) {
-        count_note(v, note);
+        if (*text)
+            count_note(v, note);
         return;
     }
     struct filter *f = compile(v, text, note);

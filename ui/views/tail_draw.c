@@ -294,7 +294,7 @@ static int draw_read(const struct view *v, struct frame *f, int x, int y, const 
     return segment(f, x, y, ROLE_TEXT, text);
 }
 
-/* What came, what is held (rows of lost connections counted), how much of that is hidden, what was lost on the way. */
+/* What was lost and what is hidden first, then what came and what is held (rows of lost connections counted). */
 static void draw_status(struct view *v, struct frame *f, int y, const struct hub_tail *h)
 {
     const struct tail *t = v->state;
@@ -310,10 +310,12 @@ static void draw_status(struct view *v, struct frame *f, int y, const struct hub
     snprintf(text, sizeof text, "dropped %s", text_count(a, sizeof a, h->dropped));
     if (h->dropped) /* a loss has its place before everything else */
         x = segment(f, x, y, ROLE_CRIT, text);
+    snprintf(text, sizeof text, "not shown %s", text_count(a, sizeof a, held - t->filter.count));
+    if (t->filter.filter)
+        x = segment(f, x, y, ROLE_WARN, text);
     x = tail_is_browse(v) ? draw_read(v, f, x, y, h) : draw_received(f, x, y, h, held);
-    snprintf(text, sizeof text, "not shown %s",
-             text_count(a, sizeof a, t->filter.filter ? held - t->filter.count : 0));
-    x = segment(f, x, y, t->filter.filter ? ROLE_WARN : ROLE_TEXT, text);
+    if (!t->filter.filter)
+        x = segment(f, x, y, ROLE_TEXT, "not shown 0");
     if (!h->dropped)
         segment(f, x, y, ROLE_TEXT, "dropped 0");
 }

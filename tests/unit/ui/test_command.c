@@ -43,6 +43,21 @@ static void command_line_takes_the_shells_flags(void **state)
     tear_down(&s);
 }
 
+static void an_endpoint_alone_means_its_channels(void **state)
+{
+    struct stage s;
+    (void)state;
+    set_up(&s, 120, 40, true);
+    type(&s, ":tail kafka-a --from end-3\r");
+    assert_int_equal(s.hub->tail.channel_count, 2);
+    assert_int_equal(s.hub->asked.start.kind, START_LAST);
+    type(&s, ":browse kafka-a\r");
+    assert_true(screen_says(&s, "a channel is missing; write kafka-a/CHANNEL"));
+    type(&s, ":send kafka-a\r");
+    assert_true(screen_says(&s, "`signalbox help` those of the shell"));
+    tear_down(&s);
+}
+
 static void tab_completes_the_command_line(void **state)
 {
     static const struct {
@@ -99,6 +114,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(command_line),
         cmocka_unit_test(command_line_takes_the_shells_flags),
+        cmocka_unit_test(an_endpoint_alone_means_its_channels),
         cmocka_unit_test(tab_completes_the_command_line),
         cmocka_unit_test(command_line_opens_nothing_on_a_wrong_flag),
     };

@@ -52,6 +52,31 @@ static void inspector_amqp(void **state)
     }
 }
 
+/* Why it died stands first; what does not fit is said. */
+static void inspector_dead_letter(void **state)
+{
+    struct stage s;
+    struct header headers[12] = {
+        {.name = BYTES_LITERAL("x-exception-message"),
+         .value = {.type = VALUE_STRING, .bytes = BYTES_LITERAL("field total missing")}}};
+    for (int i = 1; i < 12; i++)
+        headers[i] = (struct header){.name = BYTES_LITERAL("n"), .value = {.type = VALUE_INT32, .i = i}};
+    struct message m = {.origin = origin_intern("rabbit-1", "orders.dlq", CHANNEL_QUEUE),
+                        .time_ns = FAKE_NOW,
+                        .payload = BYTES_LITERAL("{}"),
+                        .headers = {headers, 12}};
+    (void)state;
+    set_up(&s, 80, 24, true);
+    open_tail(&s);
+    store_add(s.hub->store, message_seal(&m, NULL));
+    screen_event(s.screen, HUB_TAIL);
+    type(&s, "\r");
+    assert_true(screen_says(&s, "dead letter       field total missing"));
+    assert_true(screen_says(&s, "Headers and properties  1-5 of 13"));
+    type(&s, "/missing\rn");
+    tear_down(&s);
+}
+
 /* An unwrapped layer has bytes of its own: the cursor in the tree changes between them. */
 static void inspector_layers(void **state)
 {
@@ -109,6 +134,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(inspector),
         cmocka_unit_test(inspector_amqp),
+        cmocka_unit_test(inspector_dead_letter),
         cmocka_unit_test(inspector_layers),
         cmocka_unit_test(a_large_payload_is_decoded_beside),
     };
