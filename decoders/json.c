@@ -223,7 +223,7 @@ static enum err json_write_value(struct bytes in, struct json_writer *w, struct 
 static int json_sniff(struct bytes in, const struct decode_hint *hint, const char **why)
 {
     bool said = hint && hint->content_type && strstr(hint->content_type, "json");
-    size_t at = 0;
+    size_t at = json_mark(in);
     while (at < in.len && at < 65536 && memchr(" \t\r\n", in.data[at], 4))
         at++;
     if (at == in.len || at == 65536) {

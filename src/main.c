@@ -89,6 +89,7 @@ int main(int argc, char **argv)
     hold_standard_descriptors();
     setlocale(LC_ALL, "");
     signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of write, and ends quietly */
+    signal(SIGXFSZ, SIG_IGN); /* so is a file that may not grow: what was begun is taken back */
     int code = cli_parse(&cli, argc, argv, &registry, &done);
     if (!code && !done)
         code = cli.command ? cli_run(&cli) : open_screen(&cli);

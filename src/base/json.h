@@ -39,6 +39,7 @@ struct json_reader {
     uint8_t stack[512]; /* one bit a level: object or array */
 };
 
+size_t json_mark(struct bytes in); /* length of the byte order mark that it begins with */
 void json_read(struct json_reader *r, struct bytes in, unsigned max_depth);
 enum json_event json_next(struct json_reader *r);
 /* After JSON_OBJECT or JSON_ARRAY: skips to behind the matching end, checking it. After JSON_NAME: skips its value. */

@@ -16,10 +16,15 @@ enum state {
     FAILED,
 };
 
+size_t json_mark(struct bytes in)
+{
+    return in.len >= 3 && !memcmp(in.data, "\xEF\xBB\xBF", 3) ? 3 : 0;
+}
+
 void json_read(struct json_reader *r, struct bytes in, unsigned max_depth)
 {
     r->in = in.data ? in : BYTES_LITERAL("");
-    r->at = r->start = 0;
+    r->at = r->start = json_mark(r->in); /* RFC 8259 section 8.1: may be ignored */
     r->raw = BYTES_NULL;
     r->escaped = false;
     r->error = NULL;

@@ -246,7 +246,9 @@ static void progress_text(struct run *r, const struct reading_result *now, char 
     double share = now->total > 0 ? (double)now->scanned / (double)now->total : 0;
     const char *what = r->filter ? "matched" : "taken";
     int64_t spent = clock_mono_ns() - r->began_ns;
-    text_count(scanned, sizeof scanned, (uint64_t)now->scanned);
+    /* What was taken is counted at once, what was looked at with the next status. */
+    text_count(scanned, sizeof scanned,
+               (uint64_t)(now->scanned > now->written ? now->scanned : now->written));
     text_count(written, sizeof written, (uint64_t)now->written);
     if (now->total < 0 || share <= 0) {
         snprintf(into, size, "scanned %s, %s %s", scanned, written, what);

@@ -214,7 +214,7 @@ static bool visit_body(void *context, enum field_kind kind, struct bytes text, s
 
 static bool looks_like_json(struct bytes in)
 {
-    size_t at = 0;
+    size_t at = json_mark(in);
     while (at < in.len &&
            (in.data[at] == ' ' || in.data[at] == '\n' || in.data[at] == '\r' || in.data[at] == '\t'))
         at++;

@@ -212,6 +212,17 @@ static void integers_are_exact_or_refused(void **state)
     assert_false(json_to_int64(bytes_of_text("1e99999999999999999999"), &i));
 }
 
+static void a_byte_order_mark_is_passed_over(void **state)
+{
+    (void)state;
+    struct json_reader r;
+    json_read(&r, bytes_of_text("\xef\xbb\xbf[1]"), 10);
+    assert_int_equal(json_next(&r), JSON_ARRAY);
+    assert_int_equal(r.start, 3);
+    json_read(&r, bytes_of_text("\xef\xbb"), 10);
+    assert_int_equal(json_next(&r), JSON_ERROR);
+}
+
 static void writing(void **state)
 {
     (void)state;
@@ -301,6 +312,7 @@ int main(void)
         cmocka_unit_test(escapes_become_text),
         cmocka_unit_test(numbers_compare_exactly),
         cmocka_unit_test(integers_are_exact_or_refused),
+        cmocka_unit_test(a_byte_order_mark_is_passed_over),
         cmocka_unit_test(writing),
         cmocka_unit_test(writing_goes_as_deep_as_it_must),
         cmocka_unit_test(writing_hides_nothing_from_a_terminal),
