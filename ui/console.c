@@ -10,6 +10,7 @@
 #include "ui/screen.h"
 #include "ui/term.h"
 
+#include <malloc.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -281,12 +282,21 @@ static bool choose_theme(struct console *c, const char *asked, const struct conf
     return false;
 }
 
+/* The C library gives each thread an arena of its own and keeps what was freed in it; the client libraries have dozens of threads. Two
+ * arenas that shrink took a tail with five brokers from 108 to 90 MiB. */
+static void keep_memory_small(void)
+{
+    (void)mallopt(M_ARENA_MAX, 2);
+    (void)mallopt(M_TRIM_THRESHOLD, 128 * 1024);
+}
+
 int console_run(struct config *config, const struct registry *registry, const struct console_options *options,
                 struct err_info *err)
 {
     struct console c = {.wakeup_ns = INT64_MAX};
     int code = -1;
     err->code = ERR_OK;
+    keep_memory_small();
     c.hub = hub_new(config, registry, err);
     c.screen = c.hub ? screen_new(c.hub, options->demo, err) : NULL;
     if (c.screen && choose_theme(&c, options->theme, config, err))

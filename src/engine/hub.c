@@ -24,6 +24,7 @@ static enum err add_endpoint(struct hub *h, struct err_info *err)
 {
     size_t i = h->endpoint_count;
     struct hub_endpoint *e = &h->endpoints[i];
+    h->config->endpoints[i].endpoint.lean = true;
     e->config = &h->config->endpoints[i];
     e->totals = (struct channel_totals){COUNT_UNKNOWN, COUNT_UNKNOWN, COUNT_UNKNOWN, -1, -1};
     enum err code = availability_init(&e->health, 3, 1, 0, WATCH_STALE_NS, err);

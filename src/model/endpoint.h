@@ -50,6 +50,7 @@ struct endpoint {
     const char *text; /* the URL, without secrets */
     bool by_url;      /* given on the command line: no `write:` needed */
     bool production, write;
+    bool lean; /* memory before speed: it is one of many in this process, which people look at */
     struct url url;
     const char *vhost; /* RabbitMQ; NULL elsewhere */
     const char *username;

@@ -40,6 +40,12 @@ static const struct option consumer_settings[] = {
      "10"}, /* from 2.2 on; before that it is a second, and kafka_nudge is there for it */
 };
 
+/* Of an endpoint that is to be lean. Decompressed, a fetch is many times what its limit counts. */
+static const struct option lean_settings[] = {
+    {"queued.max.messages.kbytes", "2048"},
+    {"fetch.message.max.bytes", "262144"},
+};
+
 static const struct option producer_settings[] = {
     {"message.max.bytes", "268435456"},
     {"acks", "all"},
@@ -183,7 +189,9 @@ static enum err fill(struct broker *b, rd_kafka_conf_t *conf, rd_kafka_type_t ty
     buffer_free(&hosts);
     if (type == RD_KAFKA_CONSUMER)
         set_all(conf, consumer_settings, sizeof consumer_settings / sizeof *consumer_settings);
-    else
+    if (type == RD_KAFKA_CONSUMER && e->lean)
+        set_all(conf, lean_settings, sizeof lean_settings / sizeof *lean_settings);
+    if (type == RD_KAFKA_PRODUCER)
         set_all(conf, producer_settings, sizeof producer_settings / sizeof *producer_settings);
     set_security(b->state, conf, e);
     return set_users(conf, e, type, err);
