@@ -61,7 +61,8 @@ void chrome_top(struct frame *f, const struct hub *hub, bool demo)
     for (size_t i = 0; i < hub_probe_count(hub); i++)
         count(&n, &hub_probe(hub, i)->health);
     for (size_t i = 0; i < hub_endpoint_count(hub); i++)
-        count(&n, &hub_endpoint(hub, i)->health);
+        if (!hub_endpoint(hub, i)->tried)
+            count(&n, &hub_endpoint(hub, i)->health);
     int x = put(f, 1, ROLE_TITLE, "signalbox");
     if (demo)
         x = put(f, put(f, x, ROLE_BORDER, " │ "), ROLE_DEMO, " DEMO ");

@@ -63,6 +63,15 @@ char *paint_age(struct frame *f, int64_t since_ns, char *into, size_t size)
     return text_age(into, size, age);
 }
 
+char *paint_since(struct frame *f, int64_t since_ns, bool before, char *into, size_t size)
+{
+    size_t mark = before;
+    if (before)
+        text_copy(into, size, ">");
+    paint_age(f, since_ns, into + mark, size - mark);
+    return into;
+}
+
 char *paint_ago(struct frame *f, int64_t time_ns, char *into, size_t size)
 {
     if (time_ns == TIME_NONE || time_ns == 0)

@@ -18,6 +18,8 @@ struct look look_severity(enum severity severity, const char *word, char *into, 
 
 /* The age of since_ns as text, in steps that grow with it; the frame is told when the text will change. */
 char *paint_age(struct frame *f, int64_t since_ns, char *into, size_t size);
+/* The same of a state that may be older than it was seen: >2m. */
+char *paint_since(struct frame *f, int64_t since_ns, bool before, char *into, size_t size);
 /* How long ago the newest sample came: in steps of 5 s at least, so that healthy probes write nothing. */
 char *paint_ago(struct frame *f, int64_t time_ns, char *into, size_t size);
 char *paint_number(int64_t n, char *into, size_t size); /* 18,402; – when unknown (negative) */

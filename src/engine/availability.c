@@ -29,7 +29,9 @@ void availability_free(struct availability *a)
     histogram_free(&a->latency);
 }
 
-static bool move_to(struct availability *a, enum health to, int64_t now_ns, const char *reason)
+/* now_ns: when it is said; since_ns: when it began. */
+static bool move_to(struct availability *a, enum health to, int64_t now_ns, int64_t since_ns,
+                    const char *reason)
 {
     if (a->state == to)
         return false;
@@ -39,7 +41,7 @@ static bool move_to(struct availability *a, enum health to, int64_t now_ns, cons
     if (a->change_count < HEALTH_CHANGES)
         a->change_count++;
     a->state = to;
-    a->since_ns = now_ns;
+    a->since_ns = since_ns;
     return true;
 }
 
@@ -69,13 +71,15 @@ static bool take_failure(struct availability *a, const struct sample *s)
 {
     char why[200];
     a->failed++;
-    a->failures++;
+    if (a->failures++ == 0)
+        a->run_since_ns = s->time_ns;
     a->successes = 0;
-    if (a->failures < a->down_after)
+    if (a->failures < a->down_after || a->state == HEALTH_DOWN)
         return false;
     snprintf(why, sizeof why, "%.150s, %u of %u probes", s->reason[0] ? s->reason : err_text(s->error),
              a->failures, a->down_after);
-    return move_to(a, HEALTH_DOWN, s->time_ns, a->down_after > 1 ? why : s->reason);
+    a->since_before = a->state == HEALTH_UNKNOWN;
+    return move_to(a, HEALTH_DOWN, s->time_ns, a->run_since_ns, a->down_after > 1 ? why : s->reason);
 }
 
 /* Up and degraded change into each other after up_after samples that agree; leaving down takes up_after as well. */
@@ -84,6 +88,7 @@ static bool take_success(struct availability *a, const struct sample *s)
     bool slow = a->slow_ns > 0 && s->phases.total > a->slow_ns;
     enum health now = slow || s->health == HEALTH_DEGRADED ? HEALTH_DEGRADED : HEALTH_UP;
     char why[200];
+    bool failed_before = a->failures > 0;
     a->failures = 0;
     if (now == HEALTH_DEGRADED)
         a->slow = slow;
@@ -92,7 +97,8 @@ static bool take_success(struct availability *a, const struct sample *s)
         a->successes = 0;
         return false;
     }
-    a->successes++;
+    if (a->successes++ == 0)
+        a->run_since_ns = s->time_ns;
     if (a->state != HEALTH_UNKNOWN && a->successes < a->up_after)
         return false;
     a->successes = 0;
@@ -100,7 +106,8 @@ static bool take_success(struct availability *a, const struct sample *s)
     if (slow && s->health != HEALTH_DEGRADED)
         snprintf(why, sizeof why, "%.0f ms, threshold %.0f ms", (double)s->phases.total / NS_PER_MS,
                  (double)a->slow_ns / NS_PER_MS);
-    return move_to(a, now, s->time_ns, why);
+    a->since_before = a->state == HEALTH_UNKNOWN && !failed_before;
+    return move_to(a, now, s->time_ns, a->run_since_ns, why);
 }
 
 bool availability_sample(struct availability *a, const struct sample *s)
@@ -122,7 +129,8 @@ bool availability_tick(struct availability *a, int64_t now_ns)
     a->failures = a->successes = 0;
     snprintf(why, sizeof why, "no sample for %.0f s: the state is not known",
              (double)((now_ns - a->last.time_ns) / NS_PER_S));
-    return move_to(a, HEALTH_UNKNOWN, now_ns, why);
+    a->since_before = false;
+    return move_to(a, HEALTH_UNKNOWN, now_ns, now_ns, why);
 }
 
 int64_t availability_percentile(const struct availability *a, double p)

@@ -232,8 +232,10 @@ static void take_status(struct hub_endpoint *e, const struct session_status *sta
 {
     bool was_up = e->status.state == SESSION_UP;
     e->status = *status;
-    if (status->state == SESSION_UP)
+    if (status->state == SESSION_UP) {
         e->lost_since_ns = 0;
+        e->tried = false;
+    }
     if (!was_up || status->state != SESSION_BACKOFF)
         return;
     e->lost_since_ns = status->since_ns;
@@ -346,8 +348,10 @@ enum err hub_address(struct hub *h, const char *text, struct address *address, s
     enum err e = config_address(h->config, text, h->registry->brokers, address, err);
     while (!e && h->endpoint_count < h->config->endpoint_count) {
         e = add_endpoint(h, err);
-        if (!e && h->started)
+        if (!e && h->started) {
+            h->endpoints[h->endpoint_count - 1].tried = true;
             start_watch(h, h->endpoint_count - 1);
+        }
     }
     return e;
 }

@@ -33,6 +33,8 @@ struct hub_endpoint {
     struct channel_totals totals;
     int64_t lost_since_ns; /* wall clock: the connection was up and is not; 0: it is, or never was */
     char lost_why[160];
+    bool
+        tried; /* joined by URL while the console ran, and was never up: rather a typing error than an outage */
 };
 
 struct hub_probe {
@@ -48,6 +50,7 @@ struct hub_attention {
     const char *name;  /* endpoint, probe or channel */
     const char *where; /* kind and address */
     int64_t since_ns;  /* wall clock */
+    bool since_before; /* it was so already then: nothing else was ever seen */
     char text[240];    /* what */
     const char *next;  /* what to do, or what is done, about it: static; "" nothing to add */
 };

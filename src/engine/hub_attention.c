@@ -29,6 +29,7 @@ static void attend_health(struct hub *h, const struct availability *a, const cha
     if (!row)
         return;
     row->where = where;
+    row->since_before = a->since_before;
     text_copy(row->text, sizeof row->text, a->change_count ? a->changes[0].reason : a->last.reason);
 }
 
@@ -76,7 +77,8 @@ void hub_attend(struct hub *h)
     h->attention_count = 0;
     for (size_t i = 0; i < h->endpoint_count; i++) {
         const struct hub_endpoint *e = &h->endpoints[i];
-        attend_health(h, &e->health, e->config->endpoint.name, e->config->endpoint.text);
+        if (!e->tried)
+            attend_health(h, &e->health, e->config->endpoint.name, e->config->endpoint.text);
         attend_connection(h, e);
         attend_dead_letters(h, e);
     }

@@ -22,7 +22,10 @@ struct health_change {
 struct availability {
     enum health state;
     bool slow;        /* degraded by its latency; else by what the sample says (an alarm, a certificate) */
-    int64_t since_ns; /* wall clock */
+    int64_t since_ns; /* wall clock: of the first of the samples that made it so */
+    bool
+        since_before; /* nothing else was seen before that sample: it has been so for longer, nobody knows how long */
+    int64_t run_since_ns;         /* of the first failure or success in a row */
     unsigned failures, successes; /* in a row */
     uint64_t runs, failed;
     struct sample last;                           /* newest sample; time_ns TIME_NONE: none yet */

@@ -38,7 +38,7 @@ static void draw_attention(struct row *r, const struct item *item)
     static const struct column columns[] = {{"STATE", 8, false, 0, 0},
                                             {"NAME", 18, false, 0, 36},
                                             {"WHERE", 26, false, 100, 50},
-                                            {"SINCE", 5, true, 0, 0},
+                                            {"SINCE", 6, true, 0, 0},
                                             {"", 0, false, 0, 80}};
     struct slot slots[5];
     const struct hub_attention *rows;
@@ -55,7 +55,7 @@ static void draw_attention(struct row *r, const struct item *item)
     column_put(r->f->canvas, r->y, &columns[2], &slots[2], ROLE_MUTED,
                paint_name(a->where ? a->where : "", slots[2].w, name, sizeof name));
     column_put(r->f->canvas, r->y, &columns[3], &slots[3], ROLE_MUTED,
-               paint_age(r->f, a->since_ns, age, sizeof age));
+               paint_since(r->f, a->since_ns, a->since_before, age, sizeof age));
     column_put(r->f->canvas, r->y, &columns[4], &slots[4], ROLE_TEXT,
                attention_text(a, slots[4].w, text, sizeof text));
 }
@@ -379,9 +379,10 @@ static void tell_health(struct frame *f, const struct availability *a, const cha
         return;
     }
     clock_hms(a->since_ns, hms, sizeof hms, 0);
-    snprintf(into, size, "%s is %s for %s, since %sZ%s%s   %llu of %llu runs failed", name,
-             look_word(look_health(a)), paint_age(f, a->since_ns, age, sizeof age), hms,
-             reason[0] ? ": " : "", reason, (unsigned long long)a->failed, (unsigned long long)a->runs);
+    snprintf(into, size, "%s is %s for %s, since %s%sZ%s%s   %llu of %llu runs failed", name,
+             look_word(look_health(a)), paint_since(f, a->since_ns, a->since_before, age, sizeof age),
+             a->since_before ? "before " : "", hms, reason[0] ? ": " : "", reason,
+             (unsigned long long)a->failed, (unsigned long long)a->runs);
 }
 
 static void tell_broker(struct frame *f, const struct hub_endpoint *e, char *into, size_t size)

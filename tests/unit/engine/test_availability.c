@@ -55,12 +55,43 @@ static void one_failure_is_no_outage(void **state)
     assert_false(feed(HEALTH_DOWN, 0));
     assert_false(feed(HEALTH_UP, 10));
     assert_false(feed(HEALTH_DOWN, 0));
+    int64_t first = now;
     assert_false(feed(HEALTH_DOWN, 0));
     assert_int_equal(a.state, HEALTH_UP);
     assert_true(feed(HEALTH_DOWN, 0));
     assert_int_equal(a.state, HEALTH_DOWN);
     assert_string_equal(a.changes[0].reason, "deadline exceeded, 3 of 3 probes");
-    assert_int_equal(a.since_ns, now);
+    assert_int_equal(a.changes[0].time_ns, now);
+    assert_int_equal(a.since_ns, first);
+    assert_false(a.since_before);
+    assert_false(feed(HEALTH_DOWN, 0));
+    assert_int_equal(a.since_ns, first);
+}
+
+/* The first look finds it so: it may have been so for long. */
+static void what_was_never_otherwise_is_older_than_it_was_seen(void **state)
+{
+    (void)state;
+    feed(HEALTH_DOWN, 0);
+    int64_t first = now;
+    feed(HEALTH_DOWN, 0);
+    assert_true(feed(HEALTH_DOWN, 0));
+    assert_true(a.since_before);
+    assert_int_equal(a.since_ns, first);
+    feed(HEALTH_UP, 10);
+    first = now;
+    assert_true(feed(HEALTH_UP, 10));
+    assert_false(a.since_before);
+    assert_int_equal(a.since_ns, first);
+    now += 60 * NS_PER_S;
+    assert_true(availability_tick(&a, now));
+    assert_true(feed(HEALTH_UP, 10)); /* since when, nobody saw */
+    assert_true(a.since_before);
+    availability_free(&a);
+    assert_int_equal(setup(NULL), 0);
+    feed(HEALTH_DOWN, 0);
+    assert_true(feed(HEALTH_UP, 10));
+    assert_false(a.since_before);
 }
 
 static void one_success_is_no_recovery(void **state)
@@ -157,6 +188,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(unknown_until_the_first_good_sample),
         TEST(one_failure_is_no_outage),
+        TEST(what_was_never_otherwise_is_older_than_it_was_seen),
         TEST(one_success_is_no_recovery),
         TEST(slow_is_degraded_both_ways_with_hysteresis),
         TEST(silence_is_unknown_not_up),

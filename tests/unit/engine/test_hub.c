@@ -339,6 +339,51 @@ static void a_lost_connection_needs_attention_before_it_is_down(void **state)
     config.endpoints[0].broker = &memory_broker;
 }
 
+static bool refreshed_until_second_down(void)
+{
+    hub_refresh(hub); /* does not wait for the back-off */
+    return hub_endpoint(hub, 1)->health.state == HEALTH_DOWN;
+}
+
+static bool refreshed_until_second_up(void)
+{
+    hub_refresh(hub);
+    return hub_endpoint(hub, 1)->health.state == HEALTH_UP;
+}
+
+/* A mistyped URL is no outage; what was up once and is not any more is one. */
+static void what_joined_and_was_never_up_is_no_alarm(void **state)
+{
+    (void)state;
+    struct address a;
+    const struct hub_attention *row;
+    static const struct broker_ops *const cut_brokers[] = {&breaking, NULL};
+    static struct registry cut_rows;
+    struct err_info err = {0};
+    cut_rows = rows;
+    cut_rows.brokers = cut_brokers;
+    hub_stop(&hub);
+    breaking = memory_broker;
+    breaking.open = breaking_open;
+    breaking.rest = breaking_rest;
+    config.leaving = false;
+    hub = hub_new(&config, &cut_rows, &err);
+    hub_start(hub);
+    assert_true(pump_until(listed));
+    atomic_store(&cut, true);
+    assert_int_equal(hub_address(hub, "memory://nowhere/orders", &a, NULL), ERR_OK);
+    assert_true(pump_until(refreshed_until_second_down));
+    assert_true(hub_endpoint(hub, 1)->tried);
+    assert_int_equal(hub_attention(hub, &row), 0);
+    atomic_store(&cut, false);
+    assert_true(pump_until(refreshed_until_second_up));
+    assert_false(hub_endpoint(hub, 1)->tried);
+    atomic_store(&cut, true);
+    assert_true(pump_until(refreshed_until_second_down));
+    assert_int_equal(hub_attention(hub, &row), 1);
+    atomic_store(&cut, false);
+}
+
 static void a_missing_channel_is_said_and_the_rest_lives(void **state)
 {
     (void)state;
@@ -372,6 +417,7 @@ int main(void)
         TEST(credit_loses_nothing),
         TEST(dead_letters_age_from_the_first_look),
         TEST(a_lost_connection_needs_attention_before_it_is_down),
+        TEST(what_joined_and_was_never_up_is_no_alarm),
         TEST(a_missing_channel_is_said_and_the_rest_lives),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

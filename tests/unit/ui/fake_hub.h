@@ -201,6 +201,7 @@ static void fake_hub_fill(struct hub *h)
                    "connection refused, 33 of 33 probes");
     fake_attention(h, SEVERITY_CRIT, "DOWN", "rabbit-2", "rabbitmq://10.9.9.9:5672", 1795,
                    "connection refused");
+    h->attention[h->attention_count - 1].since_before = true;
     fake_attention(h, SEVERITY_WARN, "DLQ", "orders.dlq", "rabbit-1", 840,
                    "1,204 dead letters, nobody reading them");
     h->attention[h->attention_count - 1].next = "t tails, b browses";

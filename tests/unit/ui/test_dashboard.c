@@ -134,6 +134,33 @@ static void browse_asks_before_it_marks(void **state)
     }
 }
 
+/* An address that was tried and never answered is no outage: its row says so, the count does not. */
+static void what_was_only_tried_is_not_counted(void **state)
+{
+    struct stage s;
+    (void)state;
+    set_up(&s, 80, 24, true);
+    assert_true(screen_says(&s, "8 probes: 4 up 1 slow 2 DOWN"));
+    s.hub->endpoints[2].tried = true;
+    assert_true(screen_says(&s, "7 probes: 4 up 1 slow 1 DOWN"));
+    assert_true(screen_says(&s, "DOWN     rabbit-2"));
+    tear_down(&s);
+}
+
+/* Since when is not known of what was never seen otherwise. */
+static void an_age_that_is_not_known_is_not_stated(void **state)
+{
+    struct stage s;
+    (void)state;
+    set_up(&s, 120, 40, true);
+    assert_true(screen_says(&s, ">29m connection refused"));
+    type(&s, "jjjj");
+    assert_true(screen_says(&s, "payments-api is DOWN for 2m, since 12:01:48Z: "));
+    type(&s, "jj");
+    assert_true(screen_says(&s, "orders-api is UP for >39m, since before 11:24:33Z"));
+    tear_down(&s);
+}
+
 /* t on a row that needs attention means its channel, also when its broker is folded and a filter hides it. */
 static void attention_leads_to_its_channel(void **state)
 {
@@ -158,6 +185,8 @@ int main(void)
         cmocka_unit_test(dashboard_large_counts),
         cmocka_unit_test(dashboard_filtered),
         cmocka_unit_test(browse_asks_before_it_marks),
+        cmocka_unit_test(what_was_only_tried_is_not_counted),
+        cmocka_unit_test(an_age_that_is_not_known_is_not_stated),
         cmocka_unit_test(attention_leads_to_its_channel),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
