@@ -40,16 +40,11 @@ static const char *show(char into[SHOWN], struct bytes from)
     return into;
 }
 
-/* "200", or "200-299". What can't be read is met by nothing. */
+/* What can't be read is met by nothing. */
 static bool in_range(long status, const char *range)
 {
-    char low_text[16];
     int64_t low, high;
-    size_t len = strcspn(range, "-");
-    text_copy_bytes(low_text, sizeof low_text, bytes_of(range, len));
-    if (!text_int64(low_text, &low) || !text_int64(range[len] ? range + len + 1 : low_text, &high))
-        return false;
-    return status >= low && status <= high;
+    return assertion_status(range, &low, &high) && status >= low && status <= high;
 }
 
 static bool status_met(const struct answer *a, const char *range)
@@ -69,24 +64,25 @@ static bool header_met(const struct answer *a, const struct assertion *x)
                  SHOWN, x->name);
 }
 
-static bool matches(const struct answer *a, const char *pattern, size_t len)
+static bool matches(const struct answer *a, struct bytes pattern)
 {
     struct err_info err = {.code = ERR_OK};
-    struct regex *re = regex_new(bytes_of(pattern, len), false, &err);
+    struct regex *re = regex_new(pattern, false, &err);
     if (!re)
         return unmet(a, "the expected pattern can't be used: %s", err.text);
     bool found = regex_match(re, buffer_view(&a->http->body), NULL, NULL);
     regex_free(&re);
-    return found || unmet(a, "the body doesn't match /%.*s/", len < SHOWN ? (int)len : SHOWN, pattern);
+    return found || unmet(a, "the body doesn't match /%.*s/", pattern.len < SHOWN ? (int)pattern.len : SHOWN,
+                          (const char *)pattern.data);
 }
 
 static bool body_met(const struct answer *a, const char *text)
 {
-    size_t len = strlen(text);
-    struct bytes body = buffer_view(&a->http->body);
-    if (len >= 2 && text[0] == '/' && text[len - 1] == '/')
-        return matches(a, text + 1, len - 2);
-    return memmem(body.data, body.len, text, len) || unmet(a, "the body doesn't contain %.*s", SHOWN, text);
+    struct bytes pattern, body = buffer_view(&a->http->body);
+    if (assertion_pattern(text, &pattern))
+        return matches(a, pattern);
+    return memmem(body.data, body.len, text, strlen(text)) ||
+           unmet(a, "the body doesn't contain %.*s", SHOWN, text);
 }
 
 /* ---- JSON ---- */

@@ -47,4 +47,4 @@ static void tcp_run(const struct probe_env *env, const struct probe_target *targ
     sample->time_ns = clock_wall_ns();
 }
 
-const struct probe_ops tcp_probe = {.name = "tcp", .schemes = schemes, .run = tcp_run};
+const struct probe_ops tcp_probe = {.name = "tcp", .schemes = schemes, .needs_port = true, .run = tcp_run};

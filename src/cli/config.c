@@ -5,7 +5,7 @@
 
 struct check {
     struct json_writer *json; /* NULL: for people */
-    unsigned count;
+    unsigned count, more;     /* more: not listed */
 };
 
 static void report(void *context, const char *file, const struct config_fault *fault)
@@ -13,10 +13,11 @@ static void report(void *context, const char *file, const struct config_fault *f
     struct check *check = context;
     struct json_writer *w = check->json;
     check->count++;
-    if (!w) {
+    check->more = fault->more;
+    if (!w)
         cli_fault(file, fault);
+    if (!w || fault->more)
         return;
-    }
     json_object(w);
     json_name(w, "line");
     json_uint(w, fault->line);
@@ -39,7 +40,7 @@ static void say_good(struct cli *c, struct buffer *out)
         buffer_printf(out, "%s: no such file; that is fine, `signalbox init` writes one\n", path);
 }
 
-/* --json: {"file":...,"good":...,"faults":[...]} on stdout. */
+/* --json: {"file":...,"good":...,"faults":[...],"more":...} on stdout. */
 static int check(struct cli *c)
 {
     bool json = cli_flag(c, FLAG_JSON);
@@ -51,7 +52,7 @@ static int check(struct cli *c)
     json_array(&f);
     struct check state = {.json = json ? &f : NULL};
     struct err_info err = {.code = ERR_OK};
-    enum err e = config_load(&c->config, cli_text(c, FLAG_CONFIG), c->registry, report, &state, &err);
+    enum err e = config_check(&c->config, cli_text(c, FLAG_CONFIG), c->registry, report, &state, &err);
     json_array_end(&f);
     if (json) {
         json_write(&w, &out);
@@ -62,6 +63,8 @@ static int check(struct cli *c)
         json_bool(&w, !e);
         json_name(&w, "faults");
         json_raw(&w, buffer_view(&faults));
+        json_name(&w, "more");
+        json_uint(&w, state.more);
         json_object_end(&w);
         buffer_byte(&out, '\n');
     } else if (!e) {
@@ -89,8 +92,9 @@ const struct command command_config = {
     .args = "check",
     .purpose = "check the configuration and list every fault with its place",
     .detail =
-        "Every fault is listed at once, with line, column and, for a misspelt word, the nearest one. Nothing is "
-        "connected to and no password is read.",
+        "Every fault is listed at once, with line, column and, for a misspelt word, the nearest one; of more than 50 the rest "
+        "is counted (`more` of --json). The files that tls names must be there. Nothing is connected to and no password is "
+        "read.",
     .flags = F(JSON),
     .min_args = 1,
     .max_args = 1,

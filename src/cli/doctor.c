@@ -64,7 +64,10 @@ static void say(struct doctor *d, enum finding f, const char *what, const char *
 static void on_fault(void *context, const char *file, const struct config_fault *fault)
 {
     char text[600];
-    snprintf(text, sizeof text, "%s:%u:%u: %s", file, fault->line, fault->column, fault->text);
+    if (fault->line)
+        snprintf(text, sizeof text, "%s:%u:%u: %s", file, fault->line, fault->column, fault->text);
+    else
+        snprintf(text, sizeof text, "%s: %s", file, fault->text);
     say(context, FAULT, "configuration", text, "signalbox help config lists every key");
 }
 

@@ -262,32 +262,61 @@ struct config_endpoint *config_add_url(struct config *c, const char *url, broker
 
 /* ---- addresses ---- */
 
-static enum err named_endpoint(struct config *c, const char *text, size_t len, struct config_endpoint **found,
-                               struct err_info *err)
+static struct config_endpoint *find_endpoint(const struct config *c, struct bytes name)
 {
-    const char *names[256];
+    for (size_t i = 0; i < c->endpoint_count; i++)
+        if (bytes_equal_text(name, c->endpoints[i].endpoint.name))
+            return &c->endpoints[i];
+    return NULL;
+}
+
+/* What an address may begin with, NULL-terminated; what is known by its URL alone has no name. The caller frees it. */
+static const char **all_names(const struct config *c, bool probes)
+{
+    const char **names = calloc(c->endpoint_count + c->probe_count + 1, sizeof *names);
     size_t n = 0;
-    for (size_t i = 0; i < c->endpoint_count; i++) {
-        const char *name = c->endpoints[i].endpoint.name;
-        if (strlen(name) == len && memcmp(name, text, len) == 0) {
-            *found = &c->endpoints[i];
-            return ERR_OK;
-        }
-        if (n + 1 < sizeof names / sizeof *names && !c->endpoints[i].endpoint.by_url)
-            names[n++] = name;
-    }
-    names[n] = NULL;
-    char word[128];
-    const char *near = text_nearest(text_copy_bytes(word, sizeof word, bytes_of(text, len)), names);
-    err_set(err, ERR_USAGE, "no endpoint is called `%s`", word);
+    for (size_t i = 0; names && i < c->endpoint_count; i++)
+        if (!config_is_url(c->endpoints[i].endpoint.name))
+            names[n++] = c->endpoints[i].endpoint.name;
+    for (size_t i = 0; names && probes && i < c->probe_count; i++)
+        names[n++] = c->probes[i].name;
+    return names;
+}
+
+/* "`a`, `b` and 7 more" */
+static char *list_names(const char *const *names, char *into, size_t size)
+{
+    size_t used = 0, i = 0;
+    *into = '\0';
+    for (; names[i] && used + strlen(names[i]) + sizeof ", `` and 1000 more" <= size; i++)
+        used += (size_t)snprintf(into + used, size - used, "%s`%s`", i ? ", " : "", names[i]);
+    size_t more = 0;
+    while (names[i + more])
+        more++;
+    if (more)
+        snprintf(into + used, size - used, " and %zu more", more);
+    return into;
+}
+
+static enum err unknown_name(const struct config *c, const char *text, size_t len, bool probes,
+                             struct err_info *err)
+{
+    static const char *const none[] = {NULL};
+    char word[128], list[160];
+    const char **names = all_names(c, probes);
+    const char *const *known = names ? names : none;
+    const char *near = text_nearest(text_copy_bytes(word, sizeof word, bytes_of(text, len)), known);
+    const char *url = probes ? "http://HOST/PATH" : "kafka://HOST:PORT/TOPIC";
+    err_set(err, ERR_USAGE, "no %sendpoint is called `%s`", probes ? "probe or " : "", word);
     err_where(err, "%s", text);
     if (near)
         err_next(err, "did you mean `%s`?", near);
-    else if (n)
-        err_next(err, "configured are `%s`%s; or give a URL: kafka://HOST:PORT/TOPIC", names[0],
-                 n > 1 ? " ..." : "");
+    else if (*known)
+        err_next(err, "there %s %s; or give a URL: %s", known[1] ? "are" : "is",
+                 list_names(known, list, sizeof list), url);
     else
-        err_next(err, "nothing is configured; give a URL: kafka://HOST:PORT/TOPIC");
+        err_next(err, "nothing is configured; give a URL: %s", url);
+    free(names);
     return ERR_USAGE;
 }
 
@@ -302,10 +331,10 @@ enum err config_address(struct config *c, const char *text, broker_registry brok
             return err ? err->code : ERR_USAGE;
     } else {
         const char *slash = strchr(text, '/');
-        enum err e =
-            named_endpoint(c, text, slash ? (size_t)(slash - text) : strlen(text), &address->endpoint, err);
-        if (e)
-            return e;
+        size_t len = slash ? (size_t)(slash - text) : strlen(text);
+        address->endpoint = find_endpoint(c, bytes_of(text, len));
+        if (!address->endpoint)
+            return unknown_name(c, text, len, false, err);
         channel = slash && slash[1] ? arena_strdup(c->arena, slash + 1) : NULL;
     }
     if (channel)
@@ -358,6 +387,26 @@ static void target_defaults(struct probe_target *t)
     t->up_after = PROBE_UP_AFTER;
 }
 
+static enum err check_probe_url(const struct probe_ops *probe, const struct endpoint *e, const char *url,
+                                struct err_info *err)
+{
+    bool port = true;
+    for (size_t i = 0; i < e->url.host_count; i++)
+        port &= e->url.hosts[i].port > 0 || !probe->needs_port;
+    if (e->url.host_count && port && !strchr(url, ' '))
+        return ERR_OK;
+    err_set(err, ERR_USAGE, "the URL %s",
+            !e->url.host_count ? "names no host"
+            : !port            ? "names no port"
+                               : "has a space in it");
+    err_where(err, "%s", url);
+    if (e->url.host_count && port)
+        err_next(err, "write it as %%20");
+    else
+        err_next(err, "write %s://HOST%s", e->url.scheme, probe->needs_port ? ":PORT" : "/PATH");
+    return ERR_USAGE;
+}
+
 enum err config_probe_url(struct config *c, const char *url, broker_registry brokers, probe_registry probes,
                           struct probe_target *target, struct err_info *err)
 {
@@ -378,11 +427,9 @@ enum err config_probe_url(struct config *c, const char *url, broker_registry bro
     }
     if (!probe)
         return unknown_scheme(&e->url, url, brokers, probes, err);
-    if (e->url.host_count == 0) {
-        err_set(err, ERR_USAGE, "the URL names no host");
-        err_where(err, "%s", url);
-        return ERR_USAGE;
-    }
+    failed = check_probe_url(probe, e, url, err);
+    if (failed)
+        return failed;
     endpoint_from_url(e, probe->schemes, false);
     e->text = e->name = arena_strdup(c->arena, url);
     target->kind = probe->name;
@@ -431,10 +478,10 @@ enum err config_target(struct config *c, const char *text, broker_registry broke
             return e;
         }
     }
-    struct config_endpoint *endpoint;
-    enum err e = named_endpoint(c, text, strlen(text), &endpoint, err);
-    if (!e)
-        e = config_secret(c, endpoint, err);
+    struct config_endpoint *endpoint = find_endpoint(c, bytes_of_text(text));
+    if (!endpoint)
+        return unknown_name(c, text, strlen(text), true, err);
+    enum err e = config_secret(c, endpoint, err);
     if (e)
         return e;
     *target = config_endpoint_target(c, endpoint, err);

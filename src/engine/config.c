@@ -144,8 +144,8 @@ static enum err load_file(struct config *c, const char *path, const struct regis
     return e;
 }
 
-enum err config_load(struct config *c, const char *path, const struct registry *registry,
-                     config_report *report, void *context, struct err_info *err)
+static enum err load(struct config *c, const char *path, const struct registry *registry,
+                     struct config_faults *faults, struct err_info *err)
 {
     struct err_info unused = {.code = ERR_OK};
     char found[4096];
@@ -162,8 +162,21 @@ enum err config_load(struct config *c, const char *path, const struct registry *
     c->file = arena_strdup(c->arena, path);
     if (!c->file)
         return err_set(err, ERR_NOMEM, "no memory for a configuration");
-    struct config_faults faults = {0};
-    e = load_file(c, c->file, registry, &faults, err);
-    config_faults_report(&faults, c->file, report, context);
+    e = load_file(c, c->file, registry, faults, err);
+    config_faults_report(faults, c->file);
     return e;
+}
+
+enum err config_load(struct config *c, const char *path, const struct registry *registry,
+                     config_report *report, void *context, struct err_info *err)
+{
+    struct config_faults faults = {.report = report, .context = context};
+    return load(c, path, registry, &faults, err);
+}
+
+enum err config_check(struct config *c, const char *path, const struct registry *registry,
+                      config_report *report, void *context, struct err_info *err)
+{
+    struct config_faults faults = {.report = report, .context = context, .thorough = true};
+    return load(c, path, registry, &faults, err);
 }

@@ -45,6 +45,7 @@ const char *config_key_type(size_t key); /* of the row with that index: "duratio
 
 struct config_fault {
     unsigned line, column; /* from 1; 0: the whole file */
+    unsigned more;         /* the last one of too many: so many are not listed; 0 else */
     char text[320];        /* what, and what next */
 };
 typedef void config_report(void *context, const char *file, const struct config_fault *fault);
@@ -57,6 +58,9 @@ bool config_path(char *into, size_t size, bool *given);
  * password_command) are resolved lazily by config_secret. ERR_CONFIG after at least one fault was reported. */
 enum err config_load(struct config *c, const char *path, const struct registry *registry,
                      config_report *report, void *context, struct err_info *err) SB_MUST_USE;
+/* The same for `config check`: a file that is named and can't be read is a fault, too. */
+enum err config_check(struct config *c, const char *path, const struct registry *registry,
+                      config_report *report, void *context, struct err_info *err) SB_MUST_USE;
 void config_free(struct config *c);
 /* Adds an endpoint given by URL (without channel) and returns it; the same URL twice is the same endpoint. Its password is
  * SIGNALBOX_PASSWORD where set. Endpoints keep their addresses; more than 64 by URL are ERR_LIMIT. */

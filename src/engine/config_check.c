@@ -2,6 +2,7 @@
 #include "engine/config_internal.h"
 
 #include "base/text.h"
+#include "base/utf8.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -57,17 +58,20 @@ const char *config_key_type(size_t key)
 
 void config_fault(struct config_faults *f, const struct config_node *at, const char *format, ...)
 {
+    char text[sizeof f->items->text];
+    struct buffer clean; /* a name may hold what a terminal obeys */
     if (f->count++ >= CONFIG_MOST_FAULTS)
         return;
     struct config_fault *fault = &f->items[f->count - 1];
     *fault = (struct config_fault){.line = at ? at->line : 0, .column = at ? at->column : 0};
     va_list args;
     va_start(args, format);
-    vsnprintf(fault->text, sizeof fault->text, format, args);
+    vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    for (char *c = fault->text; *c; c++)
-        if ((unsigned char)*c < 0x20 || *c == 0x7f)
-            *c = ' ';
+    buffer_init(&clean, 8 * sizeof text);
+    utf8_scrub(&clean, bytes_of_text(text), SCRUB_SCREEN);
+    text_copy_bytes(fault->text, sizeof fault->text, buffer_view(&clean));
+    buffer_free(&clean);
 }
 
 static int by_place(const void *a, const void *b)
@@ -78,12 +82,16 @@ static int by_place(const void *a, const void *b)
     return x->column < y->column ? -1 : x->column > y->column;
 }
 
-void config_faults_report(struct config_faults *f, const char *file, config_report *report, void *context)
+void config_faults_report(struct config_faults *f, const char *file)
 {
     unsigned kept = f->count < CONFIG_MOST_FAULTS ? f->count : CONFIG_MOST_FAULTS;
+    struct config_fault rest = {.more = f->count - kept};
     qsort(f->items, kept, sizeof *f->items, by_place);
-    for (unsigned i = 0; report && i < kept; i++)
-        report(context, file, &f->items[i]);
+    for (unsigned i = 0; f->report && i < kept; i++)
+        f->report(f->context, file, &f->items[i]);
+    snprintf(rest.text, sizeof rest.text, "and %u more fault%s", rest.more, rest.more == 1 ? "" : "s");
+    if (f->report && rest.more)
+        f->report(f->context, file, &rest);
 }
 
 /* ---- keys ---- */

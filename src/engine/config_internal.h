@@ -10,6 +10,10 @@
 #define CONFIG_MOST_FAULTS 50 /* reported; the rest is counted */
 
 struct config_faults {
+    config_report *report; /* NULL: nobody listens */
+    void *context;
+    bool
+        thorough; /* also whether the files that are named can be read: what may change without the configuration */
     unsigned count;
     struct config_fault items[CONFIG_MOST_FAULTS];
 };
@@ -17,7 +21,7 @@ void config_fault(struct config_faults *f, const struct config_node *at, const c
     SB_PRINTF(3, 4);
 
 /* Reports what was found, in the order of the file. */
-void config_faults_report(struct config_faults *f, const char *file, config_report *report, void *context);
+void config_faults_report(struct config_faults *f, const char *file);
 /* Checks the tree against config.def: unknown and duplicate keys, wrong types. config_check.c */
 void config_check_tree(const struct config_node *root, struct config_faults *faults);
 bool config_bool(const char *text, bool *value); /* true, false */

@@ -3,14 +3,19 @@
 #include "engine/config_internal.h"
 
 #include "base/limits.h"
+#include "base/regex.h"
 #include "base/text.h"
+#include "base/utf8.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define MOST_ENDPOINTS 1000
 #define MOST_PROBES    1000
 #define MOST_EXPECT    64
+#define MOST_NEEDS     256
 
 struct reading {
     struct config *config;
@@ -98,6 +103,12 @@ static const char *file_name(struct reading *r, const char *name)
 
 /* ---- what endpoints and probes share ---- */
 
+static void check_file(struct reading *r, const struct config_node *tls, const char *key, const char *path)
+{
+    if (path && r->faults->thorough && access(path, R_OK) != 0)
+        config_fault(r->faults, get(tls, key), "tls.%s: %.200s: %s", key, path, strerror(errno));
+}
+
 static void read_tls(struct reading *r, const struct config_node *map, struct endpoint *e)
 {
     const struct config_node *tls = get_kind(map, "tls", CONFIG_MAP);
@@ -108,6 +119,9 @@ static void read_tls(struct reading *r, const struct config_node *map, struct en
         e->tls.ca = file_name(r, get_text(tls, "ca"));
     e->tls.cert = file_name(r, get_text(tls, "cert"));
     e->tls.key = file_name(r, get_text(tls, "key"));
+    check_file(r, tls, "ca", e->tls.ca);
+    check_file(r, tls, "cert", e->tls.cert);
+    check_file(r, tls, "key", e->tls.key);
     if (!e->tls.cert != !e->tls.key)
         config_fault(r->faults, tls, "tls.cert and tls.key belong together: name both");
     if (!e->tls.on && e->url.scheme)
@@ -152,15 +166,37 @@ static void report(struct reading *r, const struct config_node *at, const struct
     config_fault(r->faults, at, "%s%s%s", err->text, err->next[0] ? "; " : "", err->next);
 }
 
+/* Printed as it is, and typed as one word. */
+static bool is_word(const char *name)
+{
+    struct bytes b = bytes_of_text(name);
+    bool good = !strpbrk(name, "/: ");
+    for (size_t at = 0; good && at < b.len;) {
+        uint32_t c = utf8_next(b, &at);
+        good = c != UTF8_INVALID && utf8_width(c) >= 0;
+    }
+    return good;
+}
+
 static bool is_good_name(struct reading *r, const struct config_node *key)
 {
     if (key->kind != CONFIG_SCALAR || !*key->text)
         return false;
-    bool good = strlen(key->text) < 128 && !strpbrk(key->text, "/: \t");
+    bool is_short = strlen(key->text) < 128, good = is_short && is_word(key->text);
     if (!good)
-        config_fault(r->faults, key, "`%.60s` cannot name something in addresses: no slash, colon or space",
-                     key->text);
+        config_fault(r->faults, key, "`%.60s` cannot name something in addresses: %s", key->text,
+                     is_short ? "no slash, colon, white space or control character"
+                              : "it is longer than 127 bytes");
     return good;
+}
+
+/* In quotes of a shell a channel may have a space; in the file it is a slip, or wants to be written %20. */
+static bool has_space(struct reading *r, const struct config_node *url)
+{
+    bool has = strchr(url->text, ' ');
+    if (has)
+        config_fault(r->faults, url, "the URL has a space in it; leave it out, or write it as %%20");
+    return has;
 }
 
 /* ---- endpoints ---- */
@@ -216,6 +252,8 @@ static bool read_url(struct reading *r, const struct config_node *key, const str
             config_fault(r->faults, key, "`%.60s` has no url; write url: \"SCHEME://HOST:PORT\"", key->text);
         return false;
     }
+    if (has_space(r, url))
+        return false;
     if (config_broker_url(r->config, url->text, r->registry->brokers, &e->endpoint, &e->broker, &channel,
                           &err)) {
         report(r, url, &err);
@@ -267,27 +305,18 @@ struct expectations {
     size_t count;
 };
 
-static void expect(struct reading *r, struct expectations *x, enum assertion_kind kind, const char *name,
-                   const char *text, const struct config_node *at)
+static void expect(struct reading *r, struct expectations *x, struct assertion wanted,
+                   const struct config_node *at)
 {
-    if (!text)
+    struct err_info err = {.code = ERR_OK};
+    if (!wanted.text)
         return;
     if (x->count == MOST_EXPECT)
         config_fault(r->faults, at, "more than %d expectations", MOST_EXPECT);
+    else if (assertion_check(&wanted, &err))
+        report(r, at, &err);
     else
-        x->items[x->count++] = (struct assertion){kind, name, text};
-}
-
-static bool is_status(const char *text)
-{
-    char digits[16];
-    const char *dash = strchr(text, '-');
-    int64_t low, high;
-    if (!dash)
-        return text_int64(text, &low) && low >= 100 && low <= 599;
-    text_copy_bytes(digits, sizeof digits, bytes_of(text, (size_t)(dash - text)));
-    return text_int64(digits, &low) && text_int64(dash + 1, &high) && low >= 100 && low <= high &&
-           high <= 599;
+        x->items[x->count++] = wanted;
 }
 
 static void expect_words(struct reading *r, struct expectations *x, enum assertion_kind kind,
@@ -297,10 +326,7 @@ static void expect_words(struct reading *r, struct expectations *x, enum asserti
         const struct config_member *m = &words->members[i];
         if (m->key->kind != CONFIG_SCALAR || m->value->kind != CONFIG_SCALAR)
             continue;
-        if (kind == ASSERT_JSON && *m->key->text != '/')
-            config_fault(r->faults, m->key, "`%.60s` is no JSON pointer; it begins with a slash: /status",
-                         m->key->text);
-        expect(r, x, kind, m->key->text, m->value->text, m->key);
+        expect(r, x, (struct assertion){kind, m->key->text, m->value->text}, m->key);
     }
 }
 
@@ -310,13 +336,9 @@ static void read_expect(struct reading *r, const struct config_node *map, struct
     struct expectations x = {.items = make(r, MOST_EXPECT, sizeof(struct assertion))};
     if (!x.items || !e)
         return;
-    const char *status = get_text(e, "status");
-    if (status && !is_status(status))
-        config_fault(r->faults, get(e, "status"),
-                     "expect.status: `%.40s` is no HTTP status; write 200 or 200-299", status);
-    expect(r, &x, ASSERT_STATUS, NULL, status, e);
+    expect(r, &x, (struct assertion){ASSERT_STATUS, NULL, get_text(e, "status")}, get(e, "status"));
     expect_words(r, &x, ASSERT_HEADER, get_kind(e, "headers", CONFIG_MAP));
-    expect(r, &x, ASSERT_BODY, NULL, get_text(e, "body"), e);
+    expect(r, &x, (struct assertion){ASSERT_BODY, NULL, get_text(e, "body")}, get(e, "body"));
     expect_words(r, &x, ASSERT_JSON, get_kind(e, "json", CONFIG_MAP));
     t->expect = x.items;
     t->expect_count = x.count;
@@ -348,6 +370,8 @@ static void read_probe(struct reading *r, const struct config_node *key, const s
             config_fault(r->faults, key, "`%.60s` has no url", key->text);
         return;
     }
+    if (has_space(r, url))
+        return;
     if (config_probe_url(r->config, url->text, r->registry->brokers, r->registry->probes, t, &err)) {
         report(r, url, &err);
         return;
@@ -373,9 +397,19 @@ static void read_probe(struct reading *r, const struct config_node *key, const s
     r->config->probe_count++;
 }
 
+/* Addresses, `needs` and the screen know both by their names. */
+static void check_unique(struct reading *r, const struct config_node *endpoints,
+                         const struct config_node *key)
+{
+    if (key->kind == CONFIG_SCALAR && get(endpoints, key->text))
+        config_fault(r->faults, key, "`%.60s` is the name of an endpoint already; call one of them otherwise",
+                     key->text);
+}
+
 static void read_probes(struct reading *r, const struct config_node *root)
 {
     const struct config_node *map = get_kind(root, "probes", CONFIG_MAP);
+    const struct config_node *endpoints = get_kind(root, "endpoints", CONFIG_MAP);
     size_t count = count_of(map);
     if (count > MOST_PROBES) {
         config_fault(r->faults, map, "more than %d probes", MOST_PROBES);
@@ -383,8 +417,10 @@ static void read_probes(struct reading *r, const struct config_node *root)
     }
     r->config->probes = make(r, count, sizeof *r->config->probes);
     struct config_password *passwords = make(r, count, sizeof *passwords);
-    for (size_t i = 0; r->config->probes && passwords && i < count; i++)
+    for (size_t i = 0; r->config->probes && passwords && i < count; i++) {
+        check_unique(r, endpoints, map->members[i].key);
         read_probe(r, map->members[i].key, map->members[i].value, &passwords[r->config->probe_count]);
+    }
     r->config->probe_passwords = passwords;
 }
 
@@ -431,9 +467,75 @@ static void check_needs(struct reading *r, const struct config_node *root)
         const struct config_node *list = get_kind(probes->members[i].value, "needs", CONFIG_LIST);
         if (probes->members[i].key->kind != CONFIG_SCALAR)
             continue;
-        for (size_t j = 0; j < count_of(list); j++)
+        if (count_of(list) > MOST_NEEDS)
+            config_fault(r->faults, list, "needs: more than %d names", MOST_NEEDS);
+        for (size_t j = 0; j < count_of(list) && j < MOST_NEEDS; j++)
             check_need(r, probes->members[i].key->text, names, list->members[j].value);
     }
+}
+
+/* A walk along `needs` in depth; who is met again while still on the way closes a circle. */
+struct circles {
+    struct reading *reading;
+    const struct config_node *probes;
+    enum { UNSEEN, ON_THE_WAY, DONE } state[MOST_PROBES];
+    size_t way[MOST_PROBES], length;
+};
+
+/* SIZE_MAX: no probe, or none that is looked at. */
+static size_t probe_called(const struct config_node *probes, const struct config_node *name)
+{
+    for (size_t i = 0; name->kind == CONFIG_SCALAR && i < probes->count && i < MOST_PROBES; i++) {
+        const struct config_node *key = probes->members[i].key;
+        if (key->kind == CONFIG_SCALAR && strcmp(key->text, name->text) == 0)
+            return i;
+    }
+    return SIZE_MAX;
+}
+
+static void report_circle(const struct circles *c, size_t back_to, const struct config_node *need)
+{
+    char text[240] = "";
+    size_t used = 0, from = c->length;
+    while (c->way[--from] != back_to)
+        ;
+    for (; from < c->length && used + 80 < sizeof text; from++)
+        used += (size_t)snprintf(text + used, sizeof text - used, "`%.60s` needs ",
+                                 c->probes->members[c->way[from]].key->text);
+    config_fault(c->reading->faults, need, "needs go round in a circle: %s%s`%.60s`", text,
+                 from < c->length ? "... needs " : "", need->text);
+}
+
+static void walk_needs(struct circles *c, size_t probe)
+{
+    const struct config_node *list = get_kind(c->probes->members[probe].value, "needs", CONFIG_LIST);
+    c->state[probe] = ON_THE_WAY;
+    c->way[c->length++] = probe;
+    for (size_t i = 0; i < count_of(list) && i < MOST_NEEDS; i++) {
+        const struct config_node *need = list->members[i].value;
+        size_t next = probe_called(c->probes, need);
+        if (next == SIZE_MAX || next == probe) /* which is said already */
+            continue;
+        if (c->state[next] == UNSEEN)
+            walk_needs(c, next);
+        else if (c->state[next] == ON_THE_WAY)
+            report_circle(c, next, need);
+    }
+    c->length--;
+    c->state[probe] = DONE;
+}
+
+static void check_circles(struct reading *r, const struct config_node *root)
+{
+    const struct config_node *probes = get_kind(root, "probes", CONFIG_MAP);
+    struct circles *c = make(r, 1, sizeof *c);
+    if (!c || !probes)
+        return;
+    c->reading = r;
+    c->probes = probes;
+    for (size_t i = 0; i < probes->count && i < MOST_PROBES; i++)
+        if (c->state[i] == UNSEEN && probes->members[i].key->kind == CONFIG_SCALAR)
+            walk_needs(c, i);
 }
 
 /* ---- the rest ---- */
@@ -454,28 +556,36 @@ static const struct config_node *redact_value(const struct config_node *item, en
     return found && *found->text ? found : NULL;
 }
 
+static bool read_rule(struct reading *r, const struct config_node *item, struct redact_rule *rule)
+{
+    const struct config_node *value = redact_value(item, &rule->kind);
+    struct err_info err = {.code = ERR_OK};
+    if (!value) {
+        config_fault(r->faults, item, "redact: a rule is one of field: PATH, header: NAME, regex: PATTERN");
+        return false;
+    }
+    rule->text = value->text;
+    struct regex *re = rule->kind == REDACT_REGEX ? regex_new(bytes_of_text(value->text), false, &err) : NULL;
+    regex_free(&re);
+    if (err.code)
+        report(r, value, &err);
+    return !err.code;
+}
+
 /* What should be hidden must not be shown because a rule is faulty: any fault refuses the file. */
 static void read_redact(struct reading *r, const struct config_node *root)
 {
     const struct config_node *list = get_kind(root, "redact", CONFIG_LIST);
     struct redact_rule *rules = make(r, count_of(list), sizeof *rules);
     struct err_info err = {.code = ERR_OK};
-    size_t faulty = 0;
-    for (size_t i = 0; rules && i < count_of(list); i++) {
-        const struct config_node *item = list->members[i].value;
-        const struct config_node *value = redact_value(item, &rules[i].kind);
-        if (!value) {
-            config_fault(r->faults, item,
-                         "redact: a rule is one of field: PATH, header: NAME, regex: PATTERN");
-            return;
-        }
-        rules[i].text = value->text;
-    }
-    if (!rules || !count_of(list))
+    bool good = rules && count_of(list);
+    for (size_t i = 0; rules && i < count_of(list); i++)
+        good &= read_rule(r, list->members[i].value, &rules[i]);
+    if (!good)
         return;
-    r->config->redaction = redaction_new(rules, count_of(list), r->registry->decoders, &faulty, &err);
+    r->config->redaction = redaction_new(rules, count_of(list), r->registry->decoders, &err);
     if (!r->config->redaction)
-        report(r, redact_value(list->members[faulty].value, &rules[faulty].kind), &err);
+        report(r, list, &err);
 }
 
 static void read_schemas(struct reading *r, const struct config_node *root)
@@ -520,6 +630,7 @@ enum err config_read_tree(struct config *c, const struct config_node *root, cons
     read_endpoints(&r, root);
     read_probes(&r, root);
     check_needs(&r, root);
+    check_circles(&r, root);
     read_redact(&r, root);
     read_schemas(&r, root);
     read_limits(&r, root);

@@ -343,9 +343,25 @@ int64_t hub_wakeup_ns(const struct hub *h)
     return clock_mono_ns() + (in > 0 ? in : 0) + NS_PER_MS;
 }
 
+/* A channel's name alone is no address; where it is listed is known here. */
+static void suggest_channel(const struct hub *h, const char *text, struct err_info *err)
+{
+    const char *name;
+    enum channel_kind kind = channel_kind_parse(text, &name);
+    for (size_t i = 0; i < h->endpoint_count; i++) {
+        const struct channel_list *l = h->endpoints[i].channels;
+        if (!l || !channel_list_find(l, name, kind))
+            continue;
+        err_next(err, "write %s/%s", h->endpoints[i].config->endpoint.name, text);
+        return;
+    }
+}
+
 enum err hub_address(struct hub *h, const char *text, struct address *address, struct err_info *err)
 {
     enum err e = config_address(h->config, text, h->registry->brokers, address, err);
+    if (e)
+        suggest_channel(h, text, err);
     while (!e && h->endpoint_count < h->config->endpoint_count) {
         e = add_endpoint(h, err);
         if (!e && h->started) {

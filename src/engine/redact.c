@@ -51,7 +51,7 @@ static struct bytes needle_of(const char *pattern)
 }
 
 struct redaction *redaction_new(const struct redact_rule *rules, size_t count, decoder_registry decoders,
-                                size_t *faulty, struct err_info *err)
+                                struct err_info *err)
 {
     struct redaction *r = calloc(1, sizeof *r + count * sizeof *r->rules);
     if (!r) {
@@ -64,7 +64,6 @@ struct redaction *redaction_new(const struct redact_rule *rules, size_t count, d
         *rule =
             (struct rule){.kind = rules[i].kind, .text = rules[i].text, .needle = needle_of(rules[i].text)};
         if (rule->kind == REDACT_REGEX && !(rule->re = regex_new(bytes_of_text(rule->text), false, err))) {
-            *faulty = i;
             redaction_free(&r);
             return NULL;
         }

@@ -24,9 +24,9 @@ struct redact_rule {
 
 struct redaction; /* compiled rules: immutable, any thread */
 
-/* NULL with *err; *faulty is the index of the rule that is none. The rules' texts must outlive it. */
+/* NULL with *err. The rules' texts must outlive it. */
 struct redaction *redaction_new(const struct redact_rule *rules, size_t count, decoder_registry decoders,
-                                size_t *faulty, struct err_info *err);
+                                struct err_info *err);
 void redaction_free(struct redaction **r);
 
 struct redactor; /* rules and the memory for one message: one thread */

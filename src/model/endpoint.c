@@ -139,6 +139,17 @@ static enum err parse_host(struct parse *p, struct bytes one)
     return e;
 }
 
+/* What a host's name never has, and what a URL must write as %XX; a channel in quotes may have a space. */
+static enum err check_characters(const struct parse *p, struct bytes authority)
+{
+    for (const char *c = p->text; *c; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7f)
+            return fault(p, "a control character stands in the URL", "leave it out, or write it as %XX");
+    if (memchr(authority.data, ' ', authority.len))
+        return fault(p, "a space stands in the name of the host", "leave it out");
+    return ERR_OK;
+}
+
 static enum err parse_hosts(struct parse *p, struct bytes authority)
 {
     while (authority.len) {
@@ -198,6 +209,8 @@ enum err url_parse(struct url *url, const char *text, struct arena *arena, struc
     struct bytes rest = bytes_of_text(colon + 1);
     struct bytes authority = take_authority(&rest);
     enum err e = parse_user(&p, &authority);
+    if (!e)
+        e = check_characters(&p, authority);
     if (!e)
         e = parse_hosts(&p, authority);
     if (e)

@@ -16,6 +16,10 @@ struct assertion {
     const char *name;
     const char *text;
 };
+/* Can it be met at all? ERR_CONFIG says why not: a pattern that is none, a malformed pointer, no HTTP status. */
+enum err assertion_check(const struct assertion *a, struct err_info *err) SB_MUST_USE;
+bool assertion_pattern(const char *text, struct bytes *pattern);      /* of a body: is it /regex/? */
+bool assertion_status(const char *text, int64_t *low, int64_t *high); /* false: it can't be read */
 
 /* What to probe, from the configuration or the command line. Immutable, outlives the probe. */
 struct probe_target {
@@ -44,6 +48,7 @@ struct probe_env {
 struct probe_ops {
     const char *name;
     const char *const *schemes; /* NULL-terminated: URL schemes that mean this probe */
+    bool needs_port;            /* there is no usual one: a URL without is refused before it comes here */
     /* Blocking: measures once, by deadline_ns (monotonic) or soon after; cancel_fd turns readable to end it early (the
      * sample is then ERR_CANCELLED). Called on a thread of the scheduler's pool, several at once. Always fills the sample. */
     void (*run)(const struct probe_env *env, const struct probe_target *target, int64_t deadline_ns,

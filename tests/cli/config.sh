@@ -19,6 +19,45 @@ run "$SIGNALBOX" config check --config "$T/bad.yaml" --json
 expect_status 2
 expect_out '"good":false,"faults":\[\{"line":2,"column":12,'
 
+name "what can never work"
+cat >"$T/never.yaml" <<'END'
+endpoints:
+  both: {url: "kafkas://h", tls: {ca: nofile}}
+probes:
+  both: {url: "tcp://x"}
+  r: {url: "http://x/", expect: {body: "/((/"}, needs: [s]}
+  s: {url: "http://x/", needs: [r]}
+END
+run "$SIGNALBOX" config check --config "$T/never.yaml"
+expect_status 2
+expect_err 'never.yaml:2:39: tls.ca: /.*/nofile: No such file or directory'
+expect_err 'never.yaml:4:3: `both` is the name of an endpoint already'
+expect_err 'never.yaml:4:15: the URL names no port; write tcp://HOST:PORT'
+expect_err 'never.yaml:5:40: expect.body: this is no regular expression'
+expect_err 'never.yaml:6:33: needs go round in a circle: `r` needs `s` needs `r`'
+
+name "more faults than are listed"
+{ echo endpoints: && for i in $(seq 60); do echo "  e$i: {url: \"kafkx://h\"}"; done; } >"$T/many.yaml"
+run "$SIGNALBOX" config check --config "$T/many.yaml"
+expect_status 2
+check "fifty and the rest" test "$(wc -l <"$err")" = 51
+expect_err 'many.yaml: and 10 more faults'
+run "$SIGNALBOX" config check --config "$T/many.yaml" --json
+expect_out '"more":10\}$'
+
+name "a name that is none"
+echo 'probes: {payments: {url: "http://x/"}, search: {url: "http://y/"}}' >"$T/names.yaml"
+run "$SIGNALBOX" probe paymnts --config "$T/names.yaml"
+expect_status 2
+expect_err 'no probe or endpoint is called `paymnts`. Next: did you mean `payments`'
+run "$SIGNALBOX" probe x --config "$T/names.yaml"
+expect_err 'Next: there are `payments`, `search`; or give a URL'
+
+name "a port is missing"
+run "$SIGNALBOX" probe tcp://127.0.0.1
+expect_status 2
+expect_err 'names no port. Next: write tcp://HOST:PORT'
+
 name "every command refuses it"
 run "$SIGNALBOX" ls --config "$T/bad.yaml"
 expect_status 2

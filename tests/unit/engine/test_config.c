@@ -24,7 +24,9 @@ static const struct broker_ops path_broker = {
 static const struct broker_ops *const brokers[] = {&memory_broker, &vhost_broker, &path_broker, NULL};
 static const char *const rest_schemes[] = {"http", "https", NULL};
 static const struct probe_ops rest = {.name = "rest", .schemes = rest_schemes};
-static const struct probe_ops *const probes[] = {&rest, NULL};
+static const char *const tcp_schemes[] = {"tcp", NULL};
+static const struct probe_ops tcp = {.name = "tcp", .schemes = tcp_schemes, .needs_port = true};
+static const struct probe_ops *const probes[] = {&rest, &tcp, NULL};
 static const struct decoder_ops json = {.name = "json"};
 static const struct decoder_ops *const decoders[] = {&json, NULL};
 static const struct registry registry = {.brokers = brokers, .decoders = decoders, .probes = probes};
@@ -151,6 +153,117 @@ static void test_all_faults_at_once(void **state)
     config_free(&c);
 }
 
+/* What is well formed and can never work. */
+static void test_what_can_never_work(void **state)
+{
+    (void)state;
+    struct config c;
+    struct faults f;
+    const char *text = "endpoints:\n"
+                       "  k: {url: \"kafka://a :9092\"}\n"
+                       "  \"\\e[31mred\\a\": {url: \"memory:\"}\n"
+                       "  \"l\\u202Er\": {url: \"memory:\"}\n"
+                       "  m: {url: \"memory:/\\e[2J\"}\n"
+                       "  both: {url: \"memory:\"}\n"
+                       "probes:\n"
+                       "  b: {url: \"http://x/\", expect: {body: \"/((/\"}}\n"
+                       "  j: {url: \"http://x/\", expect: {json: {/a~9: x, b: y}, status: 99}}\n"
+                       "  t: {url: \"tcp://x\"}\n"
+                       "  s: {url: \"http://x y\"}\n"
+                       "  both: {url: \"http://x/\"}\n";
+    assert_int_equal(load(&c, text, &f), ERR_CONFIG);
+    expect_fault(&f, 0, 2, 12, "has a space in it");
+    expect_fault(&f, 1, 3, 3, "no slash, colon, white space or control character");
+    assert_null(strpbrk(f.items[1].text, "\a\033"));
+    expect_fault(&f, 2, 4, 3, "no slash");
+    assert_null(strstr(f.items[2].text, "\xE2\x80\xAE"));
+    expect_fault(&f, 3, 5, 12, "a control character stands in the URL");
+    expect_fault(&f, 4, 8, 40, "expect.body: this is no regular expression");
+    expect_fault(&f, 5, 9, 41, "`/a~9` cannot be looked up: ~ in a JSON Pointer is followed by 0 or 1");
+    expect_fault(&f, 6, 9, 50, "`b` is no JSON pointer; it begins with a slash");
+    expect_fault(&f, 7, 9, 65, "`99` is no HTTP status; write 200");
+    expect_fault(&f, 8, 10, 12, "the URL names no port; write tcp://HOST:PORT");
+    expect_fault(&f, 9, 11, 12, "has a space in it");
+    expect_fault(&f, 10, 12, 3, "`both` is the name of an endpoint already");
+    assert_int_equal(f.count, 11);
+    config_free(&c);
+}
+
+static void test_needs_in_a_circle(void **state)
+{
+    (void)state;
+    struct config c;
+    struct faults f;
+    const char *text = "probes:\n"
+                       "  a: {url: \"http://x/\", needs: [b, z]}\n"
+                       "  b: {url: \"http://x/\", needs: [c, z]}\n"
+                       "  c: {url: \"http://x/\", needs: [z, a]}\n"
+                       "  z: {url: \"http://x/\"}\n"
+                       "  s: {url: \"http://x/\", needs: [s, a]}\n";
+    assert_int_equal(load(&c, text, &f), ERR_CONFIG);
+    expect_fault(&f, 0, 4, 36, "needs go round in a circle: `a` needs `b` needs `c` needs `a`");
+    expect_fault(&f, 1, 6, 33, "`s` needs itself");
+    assert_int_equal(f.count, 2);
+    config_free(&c);
+}
+
+/* The longest way there can be. */
+static void test_a_long_circle(void **state)
+{
+    (void)state;
+    struct config c;
+    struct faults f;
+    static char text[64 * 1000];
+    size_t n = (size_t)snprintf(text, sizeof text, "probes:\n");
+    for (int i = 0; i < 1000; i++)
+        n += (size_t)snprintf(text + n, sizeof text - n, "  p%d: {url: \"http://x/\", needs: [p%d]}\n", i,
+                              (i + 1) % 1000);
+    assert_int_equal(load(&c, text, &f), ERR_CONFIG);
+    expect_fault(&f, 0, 1001, 36, "`p0` needs `p1` needs ");
+    assert_non_null(strstr(f.items[0].text, "... needs `p0`"));
+    assert_int_equal(f.count, 1);
+    config_free(&c);
+}
+
+/* Fifty are listed, the rest is counted. */
+static void test_many_faults(void **state)
+{
+    (void)state;
+    struct config c;
+    struct faults f;
+    char text[4096] = "endpoints:\n";
+    for (int i = 0; i < 60; i++)
+        sprintf(text + strlen(text), "  e%d: {url: \"kafkx://h\"}\n", i);
+    assert_int_equal(load(&c, text, &f), ERR_CONFIG);
+    assert_int_equal(f.count, 51);
+    assert_int_equal(f.items[49].more, 0);
+    assert_int_equal(f.items[50].line, 0);
+    assert_int_equal(f.items[50].more, 10);
+    assert_string_equal(f.items[50].text, "and 10 more faults");
+    config_free(&c);
+}
+
+/* Only `config check` minds a file that is not there: it may come before it is needed. */
+static void test_named_files(void **state)
+{
+    (void)state;
+    struct config c;
+    struct faults f;
+    struct err_info err;
+    const char *text =
+        "endpoints:\n"
+        "  k: {url: \"kafkas://h\", tls: {ca: /nonexistent/ca.pem, cert: /dev/null, key: none}}\n";
+    assert_int_equal(load(&c, text, &f), ERR_OK);
+    config_free(&c);
+    write_file(text, 0600);
+    assert_int_equal(config_check(&c, path, &registry, on_fault, &f, &err), ERR_CONFIG);
+    unlink(path);
+    expect_fault(&f, 0, 2, 36, "tls.ca: /nonexistent/ca.pem: No such file or directory");
+    expect_fault(&f, 1, 2, 79, "/none: No such file");
+    assert_int_equal(f.count, 2);
+    config_free(&c);
+}
+
 static void test_odd_files(void **state)
 {
     (void)state;
@@ -200,6 +313,12 @@ static void test_faulty_redact_is_refused(void **state)
     config_free(&c);
     assert_int_equal(load(&c, "redact: [{header: a, field: b}]\n", &f), ERR_CONFIG);
     expect_fault(&f, 0, 1, 10, "one of field");
+    config_free(&c);
+    assert_int_equal(
+        load(&c, "redact:\n  - {header: a, field: b}\n  - {regex: \"(\"}\n  - {regex: \")\"}\n", &f),
+        ERR_CONFIG);
+    assert_int_equal(f.count, 3);
+    expect_fault(&f, 2, 4, 13, "no regular expression");
     config_free(&c);
     assert_int_equal(load(&c, "redact: []\n", &f), ERR_OK);
     config_free(&c);
@@ -338,6 +457,47 @@ static void test_addresses(void **state)
     config_free(&c);
 }
 
+/* A name that is none says what there is; a probe is as good a name for `probe` as an endpoint. */
+static void test_unknown_names(void **state)
+{
+    (void)state;
+    struct config c;
+    struct faults f;
+    struct address a;
+    const struct probe_target *t;
+    struct err_info err;
+    assert_int_equal(load(&c,
+                          "endpoints: {kafka: {url: \"memory:\"}, rabbit: {url: \"memory:\"}}\n"
+                          "probes: {payments: {url: \"http://x/\"}}\n",
+                          &f),
+                     ERR_OK);
+    assert_int_equal(config_target(&c, "paymnts", brokers, probes, &t, &err), ERR_USAGE);
+    assert_string_equal(err.text, "no probe or endpoint is called `paymnts`");
+    assert_string_equal(err.next, "did you mean `payments`?");
+    assert_int_equal(config_target(&c, "wholly-other", brokers, probes, &t, &err), ERR_USAGE);
+    assert_string_equal(err.next, "there are `kafka`, `rabbit`, `payments`; or give a URL: http://HOST/PATH");
+    assert_int_equal(config_address(&c, "paymnts/x", brokers, &a, &err), ERR_USAGE);
+    assert_string_equal(err.next, "there are `kafka`, `rabbit`; or give a URL: kafka://HOST:PORT/TOPIC");
+    /* Named though given by URL, as the demo's are; what has its URL alone is not listed. */
+    struct config_endpoint *e = config_add_url(&c, "kafka://h", brokers, &err);
+    assert_non_null(config_add_url(&c, "kafka://i", brokers, &err));
+    e->endpoint.name = "demo-kafka";
+    assert_int_equal(config_address(&c, "orders", brokers, &a, &err), ERR_USAGE);
+    assert_non_null(strstr(err.next, "there are `kafka`, `rabbit`, `demo-kafka`; or"));
+    config_free(&c);
+    char text[4096] = "probes:\n";
+    for (int i = 0; i < 60; i++)
+        sprintf(text + strlen(text), "  probe-%d: {url: \"http://x/\"}\n", i);
+    assert_int_equal(load(&c, text, &f), ERR_OK);
+    assert_int_equal(config_target(&c, "x", brokers, probes, &t, &err), ERR_USAGE);
+    assert_non_null(strstr(err.next, "`probe-0`, "));
+    assert_non_null(strstr(err.next, " more; or give a URL: http://HOST/PATH"));
+    assert_int_equal(config_target(&c, "tcp://h:1,i", brokers, probes, &t, &err), ERR_USAGE);
+    assert_string_equal(err.text, "the URL names no port");
+    assert_int_equal(config_target(&c, "tcp://h:1,i:2", brokers, probes, &t, &err), ERR_OK);
+    config_free(&c);
+}
+
 static void test_endpoints_by_url_are_bounded(void **state)
 {
     (void)state;
@@ -381,6 +541,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_values),
         cmocka_unit_test(test_all_faults_at_once),
+        cmocka_unit_test(test_what_can_never_work),
+        cmocka_unit_test(test_needs_in_a_circle),
+        cmocka_unit_test(test_a_long_circle),
+        cmocka_unit_test(test_many_faults),
+        cmocka_unit_test(test_named_files),
+        cmocka_unit_test(test_unknown_names),
         cmocka_unit_test(test_odd_files),
         cmocka_unit_test(test_faulty_redact_is_refused),
         cmocka_unit_test(test_aliases_are_bounded),

@@ -127,6 +127,9 @@ static void an_endpoint_joins_at_run_time(void **state)
     assert_true(pump_until(second_listed));
     assert_int_equal(hub_address(hub, "kafcha://h/x", &a, NULL), ERR_USAGE);
     assert_int_equal(hub_endpoint_count(hub), 2);
+    struct err_info err = {0};
+    assert_int_equal(hub_address(hub, "orders", &a, &err), ERR_USAGE); /* a channel, not an endpoint */
+    assert_string_equal(err.next, "write memory:/orders");
 }
 
 static const struct hub_read tap = {.mode = READ_TAP, .partition = -1, .limit = -1};

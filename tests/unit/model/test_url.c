@@ -68,6 +68,20 @@ static void addresses_without_a_host(void **state)
     assert_int_equal(u.hosts[0].port, 80);
 }
 
+static void a_host_has_no_spaces_and_a_url_no_control_characters(void **state)
+{
+    (void)state;
+    struct url u;
+    struct err_info err;
+    assert_int_equal(url_parse(&u, "kafka://h x:1/t", &arena, &err), ERR_USAGE);
+    assert_non_null(strstr(err.text, "a space stands in the name of the host"));
+    assert_int_equal(url_parse(&u, "kafka://h:1/t\033[31m", &arena, &err), ERR_USAGE);
+    assert_non_null(strstr(err.text, "a control character"));
+    assert_int_equal(url_parse(&u, "kafka://me:s3cret@h\a", &arena, &err), ERR_USAGE);
+    assert_null(strstr(err.where, "s3cret"));
+    assert_string_equal(parsed("rabbitmq://h/v/my queue").path, "v/my queue");
+}
+
 static void a_password_is_refused_and_not_repeated(void **state)
 {
     (void)state;
@@ -110,6 +124,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(hosts_ports_and_path, setup, teardown),
         cmocka_unit_test_setup_teardown(users_and_vhosts, setup, teardown),
         cmocka_unit_test_setup_teardown(addresses_without_a_host, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_host_has_no_spaces_and_a_url_no_control_characters, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_password_is_refused_and_not_repeated, setup, teardown),
         cmocka_unit_test_setup_teardown(wrong_addresses_say_what, setup, teardown),
     };
