@@ -44,6 +44,8 @@ static void judge(const struct probe_target *t, const struct http_response *r, s
     s->time_ns = clock_wall_ns();
     if (r->error) {
         sample_fail(s, &r->err);
+        if (r->error == ERR_TLS && r->err.next[0]) /* nobody mends it but who reads this */
+            snprintf(s->reason, sizeof s->reason, "%.120s; %.75s", r->err.text, r->err.next);
         return;
     }
     snprintf(s->code, sizeof s->code, "%ld", r->status);

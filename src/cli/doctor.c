@@ -145,7 +145,9 @@ static const char *fix_for(const struct err_info *err)
     case ERR_DENIED: return "ask for the right to describe channels";
     case ERR_TLS: return "tls.ca names the authority; the scheme's s switches TLS on";
     case ERR_TIMEOUT: return "a firewall drops packets, or the port speaks another protocol";
-    default: return "is it running, and are host and port right?";
+    case ERR_CONFIG: return "correct it in the configuration; signalbox help config lists every key";
+    default:
+        return err_policy(err->code) == ERR_POLICY_RETRY ? "is it running, and are host and port right?" : "";
     }
 }
 

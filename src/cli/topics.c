@@ -12,8 +12,9 @@ const struct topic topics[] = {
      "  http://HOST/PATH  https://  tcp://      for probe alone\n"
      "  memory:/CHANNEL                         the demo's broker, inside this process\n"
      "\n"
-     "?ca=FILE names the authorities of a TLS form, ?management=URL RabbitMQ's management API. Secrets come from the\n"
-     "configuration; for an endpoint given by URL from SIGNALBOX_PASSWORD; never from the command line.\n"},
+     "Behind a broker's URL ?ca=FILE names the authorities of its TLS form, ?management=URL RabbitMQ's management API. The\n"
+     "query of an http or https URL is its server's: such a probe has its `tls: {ca: FILE}` in the configuration. Secrets\n"
+     "come from the configuration; for an endpoint given by URL from SIGNALBOX_PASSWORD; never from the command line.\n"},
     {"filter", "FILTER LANGUAGE",
      "  expr := and (\"|\" and)*     and := term+\n"
      "  term := \"!\"? ( word | 'exact' | /regex/ | field op value | \"(\" expr \")\" )\n"

@@ -380,7 +380,8 @@ static enum err end_verify(struct transfer *t)
         return end(t, ERR_TLS,
                    has_ended(t) ? "the certificate has expired, and an unknown authority signed it"
                                 : "the certificate is signed by an unknown authority",
-                   has_ended(t) ? "renew it, and name its authority with ca" : "name its authority with ca");
+                   has_ended(t) ? "renew it, and name its authority in the configuration: tls: {ca: FILE}"
+                                : "name it in the configuration: tls: {ca: FILE}");
     default: return end(t, ERR_TLS, X509_verify_cert_error_string(why), "");
     }
 }

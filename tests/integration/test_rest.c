@@ -87,16 +87,18 @@ static void bad_certificates_are_told_apart(void **state)
 {
     (void)state;
     probe_rest("SB_HTTPS_EXPIRED", "/health", NULL);
-    assert_reason(HEALTH_DOWN, "the certificate has expired");
+    assert_reason(HEALTH_DOWN, "the certificate has expired; renew it");
     assert_int_equal(sample.error, ERR_TLS);
     assert_string_equal(sample.code, "TLS");
     assert_true(sample.certificate_expires_ns != TIME_NONE && days_left() <= 0);
     assert_true(sample.phases.connect >= 0);
     assert_int_equal(sample.phases.tls, PHASE_NONE);
     probe_rest("SB_HTTPS_OTHER", "/health", NULL);
-    assert_reason(HEALTH_DOWN, "the certificate is for another name");
+    assert_reason(HEALTH_DOWN, "the certificate is for another name; use a name that it lists");
     probe_rest("SB_HTTPS_STRANGER", "/health", NULL);
-    assert_reason(HEALTH_DOWN, "the certificate is signed by an unknown authority");
+    assert_reason(HEALTH_DOWN,
+                  "the certificate is signed by an unknown authority; name it in the configuration: "
+                  "tls: {ca: FILE}");
 }
 
 /* The system's authorities don't know the lab's. */
@@ -106,7 +108,9 @@ static void verification_is_on_by_default(void **state)
     struct probe_target t = rest(lab_need("SB_HTTPS"), "/health", url);
     (void)state;
     run(&t);
-    assert_reason(HEALTH_DOWN, "the certificate is signed by an unknown authority");
+    assert_reason(HEALTH_DOWN,
+                  "the certificate is signed by an unknown authority; name it in the configuration: "
+                  "tls: {ca: FILE}");
     t.endpoint.tls.insecure = true;
     run(&t);
     assert_reason(HEALTH_UP, "");
@@ -118,7 +122,9 @@ static void an_expired_certificate_degrades_where_nobody_verifies(void **state)
     struct probe_target t = rest(lab_need("SB_HTTPS_EXPIRED"), "/health", url);
     (void)state;
     run(&t);
-    assert_reason(HEALTH_DOWN, "the certificate has expired, and an unknown authority signed it");
+    assert_reason(HEALTH_DOWN,
+                  "the certificate has expired, and an unknown authority signed it; renew it, and name its "
+                  "authority in the configuration: tls: {ca: FILE}");
     t.endpoint.tls.insecure = true;
     run(&t);
     assert_reason(HEALTH_DEGRADED, "the certificate has expired");

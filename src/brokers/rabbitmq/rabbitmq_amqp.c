@@ -157,17 +157,38 @@ static bool wants_tls(const struct endpoint *e)
 
 /* rabbitmq-c 0.11 has no default verify paths of its own, and its check of the name is its own too: both are OpenSSL's
  * business, reached through the context. */
+/* Of what failed at one host, the endpoint says it; "HOST: why" of the dialer, whose place is HOST:PORT, becomes "why (HOST:PORT)". */
+static enum err say_host(const struct broker *b, const char *host, struct err_info *err)
+{
+    const struct err_info said = *err;
+    size_t len = strlen(host);
+    bool twice = text_starts(said.text, host) && text_starts(said.text + len, ": ");
+    err_set(err, said.code, "%s (%s)", said.text + (twice ? len + 2 : 0), said.where);
+    err_where(err, "%s", b->endpoint->name);
+    err_next(err, "%s", said.next);
+    return said.code;
+}
+
 /* For TLS the library dials, and says no more than that it failed: our dialer finds out why. */
 static enum err why_unreachable(struct broker *b, const char *host, int port, int status,
                                 struct err_info *err)
 {
     int fd = dial_tcp(host, port, b->deadline_ns, b->wake_fd, NULL, err);
-    if (fd < 0)
-        return err->code;
-    close(fd);
-    err_set(err, ERR_UNREACHABLE, "%s", amqp_error_string2(status));
-    err_where(err, "%s:%d", host, port);
-    return ERR_UNREACHABLE;
+    if (fd >= 0) {
+        close(fd);
+        err_set(err, ERR_UNREACHABLE, "%s", amqp_error_string2(status));
+        err_where(err, "%s:%d", host, port);
+    }
+    return say_host(b, host, err);
+}
+
+static enum err bad_file(const struct broker *b, const char *key, const char *what, const char *file,
+                         struct err_info *err)
+{
+    err_set(err, ERR_CONFIG, "%s %s", what, file);
+    err_where(err, "%s", b->endpoint->name);
+    err_next(err, "check that %s a readable file in PEM form", key);
+    return ERR_CONFIG;
 }
 
 static enum err open_tls(struct broker *b, const char *host, int port, struct err_info *err)
@@ -179,15 +200,14 @@ static enum err open_tls(struct broker *b, const char *host, int port, struct er
     if (!socket)
         return err_set(err, ERR_NOMEM, "no memory for a TLS socket");
     SSL_CTX *context = amqp_ssl_socket_get_context(socket);
-    if (ca && amqp_ssl_socket_set_cacert(socket, ca)) {
-        err_set(err, ERR_CONFIG, "no certificates can be read");
-        err_where(err, "%s", ca);
-        return ERR_CONFIG;
-    }
+    if (ca && amqp_ssl_socket_set_cacert(socket, ca))
+        return bad_file(b, "tls.ca, or ?ca=FILE of a URL, names", "no certificates can be read from", ca,
+                        err);
     if (!ca)
         SSL_CTX_set_default_verify_paths(context);
     if (tls->cert && tls->key && amqp_ssl_socket_set_key(socket, tls->cert, tls->key))
-        return err_set(err, ERR_CONFIG, "the client certificate or its key cannot be read");
+        return bad_file(b, "tls.cert and tls.key each name",
+                        "the client certificate or its key cannot be used:", tls->cert, err);
     X509_VERIFY_PARAM *verify = SSL_CTX_get0_param(context);
     if (!tls->insecure && !X509_VERIFY_PARAM_set1_ip_asc(verify, host))
         X509_VERIFY_PARAM_set1_host(verify, host, 0);
@@ -207,7 +227,7 @@ static enum err open_plain(struct broker *b, const char *host, int port, struct 
     struct rabbit *r = b->state;
     int fd = dial_tcp(host, port, b->deadline_ns, b->wake_fd, NULL, err);
     if (fd < 0)
-        return err->code;
+        return say_host(b, host, err);
     amqp_socket_t *socket = amqp_tcp_socket_new(r->connection);
     if (!socket) {
         close(fd);
