@@ -27,7 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!config_yaml_parse(bytes_of(data, size), c.arena, &root, &line, &column, &err) && root) {
         config_check_tree(root, faults);
         (void)config_read_tree(&c, root, &registry, faults);
-        config_faults_report(faults, "", NULL, NULL);
+        config_faults_report(faults, "");
     }
     config_free(&c);
     free(faults);
