@@ -231,9 +231,10 @@ static void test_many_faults(void **state)
     (void)state;
     struct config c;
     struct faults f;
-    char text[4096] = "endpoints:\n";
+    char text[4096];
+    size_t n = (size_t)snprintf(text, sizeof text, "endpoints:\n");
     for (int i = 0; i < 60; i++)
-        sprintf(text + strlen(text), "  e%d: {url: \"kafkx://h\"}\n", i);
+        n += (size_t)snprintf(text + n, sizeof text - n, "  e%d: {url: \"kafkx://h\"}\n", i);
     assert_int_equal(load(&c, text, &f), ERR_CONFIG);
     assert_int_equal(f.count, 51);
     assert_int_equal(f.items[49].more, 0);
@@ -485,9 +486,10 @@ static void test_unknown_names(void **state)
     assert_int_equal(config_address(&c, "orders", brokers, &a, &err), ERR_USAGE);
     assert_non_null(strstr(err.next, "there are `kafka`, `rabbit`, `demo-kafka`; or"));
     config_free(&c);
-    char text[4096] = "probes:\n";
+    char text[4096];
+    size_t n = (size_t)snprintf(text, sizeof text, "probes:\n");
     for (int i = 0; i < 60; i++)
-        sprintf(text + strlen(text), "  probe-%d: {url: \"http://x/\"}\n", i);
+        n += (size_t)snprintf(text + n, sizeof text - n, "  probe-%d: {url: \"http://x/\"}\n", i);
     assert_int_equal(load(&c, text, &f), ERR_OK);
     assert_int_equal(config_target(&c, "x", brokers, probes, &t, &err), ERR_USAGE);
     assert_non_null(strstr(err.next, "`probe-0`, "));
