@@ -52,6 +52,7 @@ static int check(struct cli *c)
     json_array(&f);
     struct check state = {.json = json ? &f : NULL};
     struct err_info err = {.code = ERR_OK};
+    config_free(&c->config); /* the empty one of an offline command */
     enum err e = config_check(&c->config, cli_text(c, FLAG_CONFIG), c->registry, report, &state, &err);
     json_array_end(&f);
     if (json) {

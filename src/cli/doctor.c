@@ -77,6 +77,7 @@ static bool check_config(struct doctor *d)
     struct err_info err = {.code = ERR_OK};
     char text[4300], path[4096];
     bool given;
+    config_free(&c->config); /* the empty one of an offline command */
     if (config_load(&c->config, cli_text(c, FLAG_CONFIG), c->registry, on_fault, d, &err))
         return false;
     if (!c->config.file) {

@@ -57,6 +57,14 @@ tui_type ':tail kafcha://h/x'
 tui_keys Enter
 tui_wait 'did you mean .?kafka'
 tui_keys Escape
+tui_type ':tail orders payments'
+tui_keys Enter
+tui_wait 'no endpoint is called .orders.*write demo-kafka/orders'
+tui_keys Escape
+tui_type ':tail nothing/orders'
+tui_keys Enter
+tui_wait 'there are .demo-kafka., .demo-queues.'
+tui_keys Escape
 
 name "quit from the dashboard"
 tui_keys 1
