@@ -155,8 +155,6 @@ static bool wants_tls(const struct endpoint *e)
     return e->tls.on || (e->url.scheme && strcmp(e->url.scheme, "rabbitmqs") == 0);
 }
 
-/* rabbitmq-c 0.11 has no default verify paths of its own, and its check of the name is its own too: both are OpenSSL's
- * business, reached through the context. */
 /* Of what failed at one host, the endpoint says it; "HOST: why" of the dialer, whose place is HOST:PORT, becomes "why (HOST:PORT)". */
 static enum err say_host(const struct broker *b, const char *host, struct err_info *err)
 {
@@ -191,6 +189,8 @@ static enum err bad_file(const struct broker *b, const char *key, const char *wh
     return ERR_CONFIG;
 }
 
+/* rabbitmq-c 0.11 has no default verify paths of its own, and its check of the name is its own too: both are OpenSSL's
+ * business, reached through the context. */
 static enum err open_tls(struct broker *b, const char *host, int port, struct err_info *err)
 {
     struct rabbit *r = b->state;
