@@ -27,6 +27,7 @@
 #define LIMIT_HTTP_BODY     (32 * MIB)  /* a management answer */
 #define LIMIT_PROBE_BODY    (1 * MIB)   /* what a probe reads of a body */
 #define LIMIT_CHANNELS      20000       /* channels listed of one endpoint */
+#define LIMIT_PARTITIONS    1000        /* that a topic is made with in passing */
 #define LIMIT_LINE          (512 * MIB) /* one line of import or output */
 
 #endif

@@ -6,33 +6,88 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-void losses_count(struct losses *l, const struct broker_ops *to, const struct message *m)
+void changing_place(struct message *m)
 {
-    l->keys += m->key.data && !(to->carries & CARRY_KEY);
-    l->nulls += !m->payload.data && !(to->carries & CARRY_NULL);
+    const struct value *v = headers_find(m->properties, BYTES_LITERAL("partition"));
+    if (v && v->type == VALUE_INT32 && v->i >= 0 && v->i <= INT32_MAX) {
+        m->position.kind = POSITION_PARTITION;
+        m->position.partition = (int32_t)v->i;
+    }
 }
 
-void losses_say(const struct losses *l, const struct cli *c, const struct address *to, bool done)
+static void count(struct changing *ch, const struct message *m)
 {
-    const char *title = to->endpoint->broker->title;
-    if (l->keys)
-        cli_notice(c, "%" PRId64 " message%s a key, which %s has no place for: it %s left out", l->keys,
-                   l->keys == 1 ? " has" : "s have", title, done ? "was" : "would be");
-    if (l->nulls)
-        cli_notice(c, "%" PRId64 " payload%s null, which %s cannot tell from empty: %s sent empty", l->nulls,
-                   l->nulls == 1 ? " is" : "s are", title, done ? "it was" : "it would be");
+    const struct broker_ops *ops = ch->to->endpoint->broker;
+    const struct position *p = &m->position;
+    ch->count++;
+    ch->bytes += (int64_t)m->payload.len;
+    ch->keys += m->key.data && !(ops->carries & CARRY_KEY) && !ch->key_routes;
+    ch->nulls += !m->payload.data && !(ops->carries & CARRY_NULL);
+    if (p->kind == POSITION_PARTITION && p->partition >= ch->partitions)
+        ch->partitions = p->partition < INT32_MAX ? p->partition + 1 : INT32_MAX;
 }
 
-static int conclude(const struct cli *c, const struct address *to, const struct publish_result *r, int signal)
+static enum err next(void *context, struct message *m, struct err_info *err)
 {
+    struct changing *ch = context;
+    enum err e = ch->next(ch->context, m, err);
+    if (e)
+        return e;
+    count(ch, m);
+    return ERR_OK;
+}
+
+static bool start_again(struct changing *ch)
+{
+    if (!ch->rewind(ch->context))
+        return false;
+    ch->count = ch->bytes = ch->keys = ch->nulls = 0;
+    return true;
+}
+
+static enum err nothing(void *context, struct message *m, struct err_info *err)
+{
+    (void)context, (void)m, (void)err;
+    return ERR_END;
+}
+
+static void on_notice(void *context, const char *text)
+{
+    const struct changing *ch = context;
+    cli_notice(ch->cli, "%s: %s", ch->to->endpoint->endpoint.name, text);
+}
+
+static void say_losses(const struct changing *ch, bool done)
+{
+    const char *title = ch->to->endpoint->broker->title;
+    if (ch->keys)
+        cli_notice(ch->cli, "%" PRId64 " message%s a key, which %s has no place for: it %s left out",
+                   ch->keys, ch->keys == 1 ? " has" : "s have", title, done ? "was" : "would be");
+    if (ch->nulls)
+        cli_notice(ch->cli, "%" PRId64 " payload%s null, which %s cannot tell from empty: %s sent empty",
+                   ch->nulls, ch->nulls == 1 ? " is" : "s are", title, done ? "it was" : "it would be");
+}
+
+static int say_failure(const struct changing *ch, const struct publish_result *r)
+{
+    struct err_info err = r->err;
+    if (!err.where[0])
+        err_where(&err, "%s/%s", ch->to->endpoint->endpoint.name, ch->to->channel.name);
+    return cli_error(&err);
+}
+
+static void say_nothing_sent(const struct changing *ch)
+{
+    cli_note("%s/%s: nothing was sent", ch->to->endpoint->endpoint.name, ch->to->channel.name);
+}
+
+static int conclude(const struct changing *ch, const struct publish_result *r, int code)
+{
+    const struct address *to = ch->to;
     const char *endpoint = to->endpoint->endpoint.name;
-    int code = signal ? 128 + signal : 0;
     int64_t unknown = r->handed - r->confirmed - r->failed;
     if (!code && r->err.code) {
-        struct err_info err = r->err;
-        if (!err.where[0])
-            err_where(&err, "%s/%s", endpoint, to->channel.name);
-        code = cli_error(&err);
+        code = say_failure(ch, r);
         if (r->confirmed)
             code = err_exit_code(ERR_PARTIAL);
     } else if (!code && unknown) {
@@ -46,29 +101,24 @@ static int conclude(const struct cli *c, const struct address *to, const struct 
     else if (r->failed)
         cli_note("%" PRId64 " confirmed, %" PRId64 " refused", r->confirmed, r->failed);
     else if (r->handed)
-        cli_notice(c, "%s/%s: %" PRId64 " confirmed", endpoint, to->channel.name, r->confirmed);
+        cli_notice(ch->cli, "%s/%s: %" PRId64 " confirmed", endpoint, to->channel.name, r->confirmed);
+    else if (code && !ch->alone)
+        say_nothing_sent(ch);
     return code;
 }
 
-int changing_publish(const struct cli *c, const struct address *to, uint32_t flags,
-                     enum err (*next)(void *context, struct message *m, struct err_info *err), void *context)
+/* Runs the publisher to its end. 0; 1 after a message where it could not begin; 128 + signal. */
+static int publish(const struct publish_job *job, struct publish_result *result)
 {
     struct err_info err = {.code = ERR_OK};
     int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), signal = 0;
-    const struct broker_ops *ops = to->endpoint->broker;
-    struct publish_job job = {.ops = ops,
-                              .endpoint = &to->endpoint->endpoint,
-                              .to = to->channel,
-                              .flags = flags | (cli_flag(c, FLAG_CREATE) ? PUBLISH_CREATE : 0),
-                              .timeout_ns = cli_number(c, FLAG_TIMEOUT, 0),
-                              .next = next,
-                              .context = context};
-    if (!ops->publish_open) {
-        err_set(&err, ERR_UNSUPPORTED, "%s takes no messages from signalbox", ops->title);
+    *result = (struct publish_result){0};
+    if (!job->ops->publish_open) {
+        err_set(&err, ERR_UNSUPPORTED, "%s takes no messages from signalbox", job->ops->title);
         return cli_error(&err);
     }
     signals_take();
-    struct publisher *p = fd >= 0 ? publisher_start(&job, fd, &err) : NULL;
+    struct publisher *p = fd >= 0 ? publisher_start(job, fd, &err) : NULL;
     if (!p)
         return cli_error(&err);
     while (!publisher_ended(p)) {
@@ -78,8 +128,89 @@ int changing_publish(const struct cli *c, const struct address *to, uint32_t fla
         publisher_cancel(p);
         break;
     }
-    struct publish_result result;
-    publisher_join(&p, &result);
+    publisher_join(&p, result);
     close(fd);
-    return conclude(c, to, &result, signal);
+    return signal ? 128 + signal : 0;
+}
+
+static struct publish_job job_of(struct changing *ch, uint32_t flags)
+{
+    const struct cli *c = ch->cli;
+    uint32_t create = cli_flag(c, FLAG_CREATE) ? PUBLISH_CREATE : 0;
+    return (struct publish_job){
+        .ops = ch->to->endpoint->broker,
+        .endpoint = &ch->to->endpoint->endpoint,
+        .request = {.to = ch->to->channel, .flags = ch->flags | create | flags, .partitions = ch->partitions},
+        .timeout_ns = cli_number(c, FLAG_TIMEOUT, 0),
+        .next = next,
+        .notice = on_notice,
+        .context = ch};
+}
+
+/* The destination, and all messages where they can be had twice, without any effect. */
+static int check(struct changing *ch, bool aloud, bool again)
+{
+    struct publish_result result;
+    struct publish_job job = job_of(ch, PUBLISH_DRY);
+    if (!aloud)
+        job.notice = NULL;
+    if (!again)
+        job.next = nothing;
+    int code = publish(&job, &result);
+    return code || !result.err.code ? code : say_failure(ch, &result);
+}
+
+static int read_all(struct changing *ch, int (*show)(void *context, const struct message *m))
+{
+    struct err_info err = {.code = ERR_OK};
+    struct message m;
+    enum err e = ERR_OK;
+    int code = 0;
+    while (!code && !(e = next(ch, &m, &err)))
+        code = show ? show(ch->context, &m) : 0;
+    return code || e == ERR_END ? code : cli_error(&err);
+}
+
+int changing_rehearse(struct changing *ch)
+{
+    int code = read_all(ch, ch->show);
+    if (!code)
+        code = check(ch, true, start_again(ch));
+    if (code)
+        return code;
+    say_losses(ch, false);
+    cli_notice(ch->cli,
+               "%s/%s: would send %" PRId64 " message%s with %" PRId64
+               " bytes of payload; nothing was sent. Add --execute to do it",
+               ch->to->endpoint->endpoint.name, ch->to->channel.name, ch->count, ch->count == 1 ? "" : "s",
+               ch->bytes);
+    return ch->count ? 0 : err_exit_code(ERR_NOMATCH);
+}
+
+static int check_before(struct changing *ch)
+{
+    if (!start_again(ch)) {
+        cli_notice(ch->cli, "the input is a stream and is sent as it is read: what cannot be sent of it is "
+                            "found on the way");
+        return 0;
+    }
+    int code = ch->alone ? read_all(ch, NULL) : check(ch, false, true);
+    if (code)
+        say_nothing_sent(ch);
+    else
+        (void)start_again(ch);
+    return code;
+}
+
+int changing_execute(struct changing *ch)
+{
+    struct publish_result result;
+    int code = check_before(ch);
+    if (code)
+        return code;
+    struct publish_job job = job_of(ch, 0);
+    code = publish(&job, &result);
+    code = conclude(ch, &result, code);
+    say_losses(ch, true);
+    return code;
 }

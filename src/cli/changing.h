@@ -5,16 +5,32 @@
 #include "cli/cli.h"
 #include "engine/publisher.h"
 
-/* What the destination cannot keep of messages; counted while they are read, said at the end. */
-struct losses {
-    int64_t keys, nulls;
+struct changing {
+    const struct cli *cli;
+    const struct address *to;
+    uint32_t flags; /* enum publish_flag; --create adds its own */
+    /* The next message, valid until the next call; ERR_END: no more. Any thread, one at a time. */
+    enum err (*next)(void *context, struct message *m, struct err_info *err);
+    bool (*rewind)(void *context); /* to the first message again; false: it is a stream, which is read once */
+    int (*show)(void *context,
+                const struct message *m); /* in a dry run; an exit code. NULL: nothing is shown */
+    void *context;
+    bool alone;      /* one message: what its sending looks at is check enough */
+    bool key_routes; /* the destination takes the key for its routing, so that it is not lost */
+    /* What the messages seen so far want, and what the destination cannot keep of them. */
+    int32_t partitions;
+    int64_t count, bytes, keys, nulls;
 };
-void losses_count(struct losses *l, const struct broker_ops *to, const struct message *m);
-void losses_say(const struct losses *l, const struct cli *c, const struct address *to, bool done);
 
-/* Publishes all that next hands out, and says on stderr how it went. Exit code: 0, the failure's, 6 when only a part is
- * confirmed, 128 + signal. */
-int changing_publish(const struct cli *c, const struct address *to, uint32_t flags,
-                     enum err (*next)(void *context, struct message *m, struct err_info *err), void *context);
+/* Gives a message of JSON the partition that its properties name. The position may name another one: the property is what somebody
+ * may have edited. */
+void changing_place(struct message *m);
+
+/* Reads everything as the sending would, and looks the destination up, without any effect; says what would happen. 0, 4 when there
+ * is nothing to send, or the code that the sending would give. */
+int changing_rehearse(struct changing *ch);
+/* Publishes all messages, and says on stderr how it went. What can be read twice is checked as a whole before the first one is sent.
+ * Exit code: 0, the failure's, 6 when only a part is confirmed, 128 + signal. */
+int changing_execute(struct changing *ch);
 
 #endif

@@ -21,7 +21,6 @@ struct import {
     struct archive archive;
     struct input lines;
     struct arena arena;
-    struct losses losses;
 };
 
 static int fault(const struct import *m, const char *what)
@@ -40,8 +39,8 @@ static int map_file(struct import *m)
 {
     struct stat st;
     int fd = open(m->file, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || fstat(fd, &st) != 0) {
-        int code = fault(m, strerror(errno));
+    if (fd < 0 || fstat(fd, &st) != 0 || S_ISDIR(st.st_mode)) {
+        int code = fault(m, strerror(fd >= 0 && S_ISDIR(st.st_mode) ? EISDIR : errno));
         if (fd >= 0)
             close(fd);
         return code;
@@ -74,43 +73,25 @@ static enum err next_line(struct import *m, struct message *message, struct err_
         e = input_line(&m->lines, &line, err);
     } while (!e && line.len == 0);
     arena_reset(&m->arena);
-    if (!e && (e = message_from_json(message, line, &m->arena, err))) {
-        char where[sizeof err->where];
-        memcpy(where, err->where, sizeof where);
-        err_where(err, "%.60s: line %" PRIu64 " %.40s", m->file, m->lines.line, where);
-    }
+    if (!e && (e = message_from_json(message, line, &m->arena, err)))
+        input_where(&m->lines, err);
+    if (!e)
+        changing_place(message);
     return e;
 }
 
 static enum err next(void *context, struct message *message, struct err_info *err)
 {
     struct import *m = context;
-    enum err e = m->archived ? archive_next(&m->archive, message, err) : next_line(m, message, err);
-    if (!e)
-        losses_count(&m->losses, m->to.endpoint->broker, message);
-    return e;
+    return m->archived ? archive_next(&m->archive, message, err) : next_line(m, message, err);
 }
 
-/* Reads everything as the import would, so that a damaged file is found before anything is sent. */
-static int rehearse(struct import *m)
+static bool start_again(void *context)
 {
-    struct err_info err = {.code = ERR_OK};
-    struct message message;
-    int64_t count = 0, bytes = 0;
-    enum err e;
-    while (!(e = next(m, &message, &err))) {
-        count++;
-        bytes += (int64_t)message.payload.len;
-    }
-    if (e != ERR_END)
-        return cli_error(&err);
-    losses_say(&m->losses, m->cli, &m->to, false);
-    cli_notice(m->cli,
-               "%s/%s: would send %" PRId64 " message%s with %" PRId64
-               " bytes of payload; nothing was sent. Add --execute "
-               "to do it",
-               m->to.endpoint->endpoint.name, m->to.channel.name, count, count == 1 ? "" : "s", bytes);
-    return count ? 0 : err_exit_code(ERR_NOMATCH);
+    struct import *m = context;
+    if (m->archived)
+        archive_rewind(&m->archive);
+    return m->archived || input_rewind(&m->lines);
 }
 
 static int import_all(struct import *m)
@@ -125,11 +106,13 @@ static int import_all(struct import *m)
         code = cli_error(&err);
     if (code)
         return code;
-    if (!cli_flag(m->cli, FLAG_EXECUTE))
-        return rehearse(m);
-    code = changing_publish(m->cli, &m->to, PUBLISH_EXACT | PUBLISH_PARTITION, next, m);
-    losses_say(&m->losses, m->cli, &m->to, true);
-    return code;
+    struct changing changing = {.cli = m->cli,
+                                .to = &m->to,
+                                .flags = PUBLISH_EXACT | PUBLISH_PARTITION,
+                                .next = next,
+                                .rewind = start_again,
+                                .context = m};
+    return cli_flag(m->cli, FLAG_EXECUTE) ? changing_execute(&changing) : changing_rehearse(&changing);
 }
 
 static int run(struct cli *c)
@@ -154,8 +137,9 @@ const struct command command_import = {
     .args = "FILE|- ADDRESS",
     .purpose = "send what export saved; a dry run until --execute",
     .detail =
-        "FILE.sba is checked against its SHA-256 before the first message; anything else, and -, is read as JSON lines. Key, "
-        "headers, properties, payload and time are sent as they were; nothing is added.",
+        "FILE.sba is checked against its SHA-256; anything else, and -, is read as JSON lines. Key, headers, properties, payload, "
+        "time and partition are sent as they were; nothing is added. All messages and the destination are checked before the first "
+        "one is sent; a pipe is sent as it is read. --create makes a missing topic with the partitions that the messages name.",
     .flags = F(CREATE) | FLAGS_CHANGE,
     .min_args = 2,
     .max_args = 2,

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <unistd.h>
 
 #define CHUNK (64 * KIB)
@@ -55,9 +56,31 @@ enum err input_whole(const char *path, struct buffer *into, struct err_info *err
 
 enum err input_open(struct input *in, const char *path, struct err_info *err)
 {
-    *in = (struct input){.fd = open_path(path, err)};
+    bool piped = !path || strcmp(path, "-") == 0;
+    *in = (struct input){.name = piped ? "standard input" : path, .fd = open_path(path, err)};
     buffer_init(&in->text, LIMIT_LINE);
-    return in->fd < 0 ? err->code : ERR_OK;
+    if (in->fd < 0)
+        return err->code;
+    in->start = lseek(in->fd, 0, SEEK_CUR);
+    return ERR_OK;
+}
+
+bool input_rewind(struct input *in)
+{
+    if (in->start < 0 || lseek(in->fd, in->start, SEEK_SET) != in->start)
+        return false;
+    buffer_clear(&in->text);
+    in->at = 0;
+    in->line = 0;
+    in->ended = false;
+    return true;
+}
+
+void input_where(const struct input *in, struct err_info *err)
+{
+    char where[sizeof err->where];
+    memcpy(where, err->where, sizeof where);
+    err_where(err, "%.60s: line %" PRIu64 "%s%.40s", in->name, in->line, *where ? ", " : "", where);
 }
 
 static void drop_used(struct input *in)
@@ -86,8 +109,10 @@ enum err input_line(struct input *in, struct bytes *line, struct err_info *err)
             drop_used(in);
         looked = in->text.len;
         enum err e = read_chunk(in->fd, &in->text, &in->ended, err);
-        if (e)
+        if (e) {
+            err_where(err, "%s", in->name);
             return e;
+        }
     }
 }
 

@@ -9,7 +9,9 @@ enum err input_whole(const char *path, struct buffer *into, struct err_info *err
 
 /* One line at a time, without its newline; the last one may lack it. */
 struct input {
+    const char *name;
     int fd;
+    int64_t start; /* -1: a stream, which is read once */
     bool ended;
     size_t at; /* of the next line in the buffer */
     uint64_t line;
@@ -18,6 +20,10 @@ struct input {
 enum err input_open(struct input *in, const char *path, struct err_info *err) SB_MUST_USE;
 /* ERR_END after the last line. The line is valid until the next call. */
 enum err input_line(struct input *in, struct bytes *line, struct err_info *err);
+/* To the first line again; false: it is a stream. */
+bool input_rewind(struct input *in);
+/* Puts the file and the line before what err->where says. */
+void input_where(const struct input *in, struct err_info *err);
 void input_close(struct input *in);
 
 #endif

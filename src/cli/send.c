@@ -22,7 +22,8 @@ struct sending {
     struct header headers[MOST_LIST];
     struct header properties[MOST_PROPERTIES];
     uint32_t header_count, property_count;
-    struct losses losses;
+    struct encoder encoder; /* of the dry run */
+    struct buffer shown;
 };
 
 static int take_headers(struct sending *s)
@@ -69,9 +70,6 @@ static enum err next_of_flags(struct sending *s, struct message *m)
         .headers = {s->header_count ? s->headers : NULL, s->header_count},
         .properties = {s->property_count ? s->properties : NULL, s->property_count},
     };
-    if (cli_flag(s->cli, FLAG_PARTITION))
-        m->position = (struct position){.kind = POSITION_PARTITION,
-                                        .partition = (int32_t)cli_number(s->cli, FLAG_PARTITION, 0)};
     return ERR_OK;
 }
 
@@ -91,51 +89,39 @@ static enum err next_of_lines(struct sending *s, struct message *m, struct err_i
         e = input_line(&s->lines, &line, err);
     } while (!e && is_blank(line));
     arena_reset(&s->arena);
-    if (!e && (e = message_from_json(m, line, &s->arena, err))) {
-        char where[sizeof err->where];
-        memcpy(where, err->where, sizeof where);
-        err_where(err, "line %" PRIu64 " %.80s", s->lines.line, where);
-    }
-    if (!e && cli_flag(s->cli, FLAG_PARTITION))
-        m->position = (struct position){.kind = POSITION_PARTITION,
-                                        .partition = (int32_t)cli_number(s->cli, FLAG_PARTITION, 0)};
-    return e;
+    if (!e && (e = message_from_json(m, line, &s->arena, err)))
+        input_where(&s->lines, err);
+    if (e)
+        return e;
+    m->time_ns = TIME_NONE; /* when it is sent */
+    changing_place(m);
+    return ERR_OK;
 }
 
 static enum err next(void *context, struct message *m, struct err_info *err)
 {
     struct sending *s = context;
     enum err e = s->json ? next_of_lines(s, m, err) : next_of_flags(s, m);
-    /* To an exchange a key of the flags is the routing key. */
-    if (!e && (s->json || s->to.channel.kind != CHANNEL_EXCHANGE))
-        losses_count(&s->losses, s->to.endpoint->broker, m);
+    if (!e && cli_flag(s->cli, FLAG_PARTITION))
+        m->position = (struct position){.kind = POSITION_PARTITION,
+                                        .partition = (int32_t)cli_number(s->cli, FLAG_PARTITION, 0)};
     return e;
 }
 
-/* The dry run reads all of the input, as the sending would, and shows each message whole: only JSON shows its headers. */
-static int rehearse(struct sending *s)
+static bool start_again(void *context)
 {
-    struct encoder encoder = {.registry = s->cli->registry, .encoding = ENCODE_JSON};
-    struct err_info err = {.code = ERR_OK};
-    struct message m;
-    struct buffer out;
-    int64_t count = 0;
-    enum err e;
-    int code = 0;
-    buffer_init(&out, LIMIT_LINE);
-    while (!code && !(e = next(s, &m, &err))) {
-        count++;
-        buffer_clear(&out);
-        encode_line(&encoder, &out, &m);
-        code = cli_print(&out);
-    }
-    buffer_free(&out);
-    if (!code && e != ERR_END)
-        return cli_error(&err);
-    losses_say(&s->losses, s->cli, &s->to, false);
-    cli_notice(s->cli, "%s/%s: would send %" PRId64 " message%s; nothing was sent. Add --execute to do it",
-               s->to.endpoint->endpoint.name, s->to.channel.name, count, count == 1 ? "" : "s");
-    return code ? code : count ? 0 : err_exit_code(ERR_NOMATCH);
+    struct sending *s = context;
+    s->done = false;
+    return !s->json || input_rewind(&s->lines);
+}
+
+/* A dry run shows each message whole: only JSON shows its headers. */
+static int show(void *context, const struct message *m)
+{
+    struct sending *s = context;
+    buffer_clear(&s->shown);
+    encode_line(&s->encoder, &s->shown, m);
+    return cli_print(&s->shown);
 }
 
 static int send_all(struct sending *s)
@@ -148,30 +134,41 @@ static int send_all(struct sending *s)
     take_properties(s);
     if (s->json && s->cli->flags.set & (F(KEY) | F(HEADER) | F(TYPE)))
         return cli_usage("--json takes whole messages: key, headers and type stand in them");
+    if (cli_number(s->cli, FLAG_PARTITION, 0) > INT32_MAX)
+        return cli_usage("--partition %s is out of range", cli_text(s->cli, FLAG_PARTITION));
     if (s->json ? input_open(&s->lines, file, &err) : input_whole(file, &s->body, &err))
         return cli_error(&err);
-    if (!cli_flag(s->cli, FLAG_EXECUTE))
-        return rehearse(s);
-    code = changing_publish(
-        s->cli, &s->to, cli_flag(s->cli, FLAG_PARTITION) ? PUBLISH_EXACT | PUBLISH_PARTITION : 0, next, s);
-    losses_say(&s->losses, s->cli, &s->to, true);
-    return code;
+    struct changing changing = {.cli = s->cli,
+                                .to = &s->to,
+                                .flags = PUBLISH_EXACT |
+                                         (cli_flag(s->cli, FLAG_PARTITION) ? PUBLISH_PARTITION : 0),
+                                .next = next,
+                                .rewind = start_again,
+                                .show = show,
+                                .context = s,
+                                .alone = !s->json,
+                                .key_routes = !s->json && s->to.channel.kind == CHANNEL_EXCHANGE};
+    return cli_flag(s->cli, FLAG_EXECUTE) ? changing_execute(&changing) : changing_rehearse(&changing);
 }
 
 static int run(struct cli *c)
 {
     static struct sending s; /* its tables are large */
-    s = (struct sending){.cli = c, .json = cli_flag(c, FLAG_JSON)};
+    s = (struct sending){.cli = c,
+                         .json = cli_flag(c, FLAG_JSON),
+                         .encoder = {.registry = c->registry, .encoding = ENCODE_JSON}};
     int code = cli_address(c, 0, true, &s.to);
     if (!code)
         code = cli_may_change(c, &s.to);
     if (code)
         return code;
     buffer_init(&s.body, LIMIT_MESSAGE);
+    buffer_init(&s.shown, LIMIT_LINE);
     arena_init(&s.arena, 2 * LIMIT_MESSAGE);
     code = send_all(&s);
     input_close(&s.lines);
     buffer_free(&s.body);
+    buffer_free(&s.shown);
     arena_free(&s.arena);
     return code;
 }
@@ -182,7 +179,9 @@ const struct command command_send = {
     .purpose = "send a message; a dry run until --execute",
     .detail =
         "The payload is the file's or stdin's bytes as they are, nothing added. With --json each line of the input is a "
-        "message as tail --json prints it, sent with the same bytes, key, headers and properties.",
+        "message as tail --json prints it, sent with the same bytes, key, headers and properties, at its time of sending, to the "
+        "partition that it names; where the topic does not have that one, the key places it, and that is said. --partition sends "
+        "all to one. All lines and the destination are checked before the first one is sent; a pipe is sent as it is read.",
     .flags = F(KEY) | F(HEADER) | F(TYPE) | F(PARTITION) | F(JSON) | F(CREATE) | FLAGS_CHANGE,
     .min_args = 1,
     .max_args = 2,
@@ -191,6 +190,6 @@ const struct command command_send = {
     .examples = {{"signalbox send k/orders order.json --key o-1", "what would be sent"},
                  {"signalbox send k/orders order.json --execute", "send it"},
                  {"signalbox send q/emails --json < saved.jsonl", "as tail --json wrote"}},
-    .exits = "0 1 2 5 6 7 8 130",
+    .exits = "0 1 2 4 5 6 7 8 130",
     .run = run,
 };

@@ -104,7 +104,7 @@ static void lane_open(struct demo *d, struct lane *l, const char *topic)
 {
     struct err_info err = {.code = ERR_OK};
     const struct publish_sink sink = {.outcome = ignore_outcome};
-    const struct channel_name to = {CHANNEL_TOPIC, topic};
+    const struct publish_request request = {.to = {CHANNEL_TOPIC, topic}};
     atomic_init(&l->cancelled, false);
     l->broker = (struct broker){.ops = d->kafka_ops,
                                 .endpoint = d->kafka_endpoint,
@@ -113,7 +113,7 @@ static void lane_open(struct demo *d, struct lane *l, const char *topic)
                                 .deadline_ns = clock_mono_ns() + 5 * NS_PER_S};
     l->broker.state = calloc(1, d->kafka_ops->state_size);
     l->open = l->broker.state && !d->kafka_ops->open(&l->broker, &err) &&
-              !d->kafka_ops->publish_open(&l->broker, &to, 0, &sink, &err);
+              !d->kafka_ops->publish_open(&l->broker, &request, &sink, &err);
     if (!l->open)
         log_write(LOG_WARN, "demo", "no traffic to %s: %s", topic, err.text);
 }

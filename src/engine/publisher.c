@@ -43,6 +43,13 @@ static void on_outcome(void *context, const struct publish_outcome *outcome)
                                                      : "the broker did not confirm the message");
 }
 
+static void on_notice(void *context, const char *text)
+{
+    const struct publisher *p = context;
+    if (p->job.notice)
+        p->job.notice(p->job.context, text);
+}
+
 static enum err step(struct publisher *p, int timeout_ms, struct err_info *err)
 {
     return p->broker.ops->publish_step(&p->broker, timeout_ms, &p->pending, err);
@@ -99,9 +106,9 @@ static enum err wait_outcomes(struct publisher *p, struct err_info *err)
 
 static enum err publish(struct publisher *p, struct err_info *err)
 {
-    struct publish_sink sink = {.context = p, .outcome = on_outcome};
+    struct publish_sink sink = {.context = p, .outcome = on_outcome, .notice = on_notice};
     const struct broker_ops *ops = p->broker.ops;
-    enum err e = ops->publish_open(&p->broker, &p->job.to, p->job.flags, &sink, err);
+    enum err e = ops->publish_open(&p->broker, &p->job.request, &sink, err);
     if (e)
         return e;
     struct err_info later = {.code = ERR_OK};

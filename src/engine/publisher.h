@@ -1,7 +1,7 @@
 /* Sending many messages over one connection, on a thread of its own. Floor 4.
  *
  * The source hands out one message after the other; each is published without waiting, outcomes are counted as they come.
- * The first failure ends it: what was handed over and has no outcome yet is waited for, then counted as unknown. */
+ * With PUBLISH_DRY each is checked instead, and nothing is sent. The first failure ends it: what was handed over and has no outcome yet is waited for, then counted as unknown. */
 #ifndef SIGNALBOX_ENGINE_PUBLISHER_H
 #define SIGNALBOX_ENGINE_PUBLISHER_H
 
@@ -10,11 +10,11 @@
 struct publish_job {
     const struct broker_ops *ops;
     const struct endpoint *endpoint;
-    struct channel_name to;
-    uint32_t flags;     /* enum publish_flag */
+    struct publish_request request;
     int64_t timeout_ns; /* for connecting, and for the last outcomes */
     /* On the publisher's thread. A message, valid until the next call; ERR_END: no more; else it failed, *err says why. */
     enum err (*next)(void *context, struct message *m, struct err_info *err);
+    void (*notice)(void *context, const char *text); /* on the publisher's thread */
     void *context;
 };
 

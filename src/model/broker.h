@@ -127,12 +127,25 @@ struct publish_outcome {
 struct publish_sink {
     void *context;
     void (*outcome)(void *context, const struct publish_outcome *outcome);
+    /* Something the user must know: "topic x was made with 4 partitions". Optional. */
+    void (*notice)(void *context, const char *text);
 };
 
 enum publish_flag {
     PUBLISH_CREATE = 1 << 0,    /* create a missing destination; without it that is ERR_NOTFOUND */
     PUBLISH_EXACT = 1 << 1,     /* keep timestamp and, where it fits, partition of the message */
     PUBLISH_PARTITION = 1 << 2, /* the message's partition or none: one that is not there is ERR_NOTFOUND */
+    /* Without any effect: the destination is looked up, or its making checked, and each message is checked as far as can be
+     * known here, but for its partition: the request's count stands for all of them. Nothing is made, nothing is sent, no outcome is reported. */
+    PUBLISH_DRY = 1 << 3,
+};
+
+struct publish_request {
+    struct channel_name to;
+    uint32_t flags; /* enum publish_flag */
+    /* The highest partition that the messages name, plus one; 0: none, or not known. A destination that is made gets so many. With
+     * PUBLISH_PARTITION one that is there and has fewer is ERR_NOTFOUND, before anything is sent. */
+    int32_t partitions;
 };
 
 /* ---- groups ---- */
@@ -206,7 +219,7 @@ struct broker_ops {
     enum err (*read_close)(struct broker *b, struct err_info *err);
 
     /* Opens a destination for publishing. */
-    enum err (*publish_open)(struct broker *b, const struct channel_name *to, uint32_t flags,
+    enum err (*publish_open)(struct broker *b, const struct publish_request *request,
                              const struct publish_sink *sink, struct err_info *err);
     /* Hands one message over without waiting for its outcome; the driver copies what it needs. ERR_BUSY: its window is full,
      * call publish_step first. */

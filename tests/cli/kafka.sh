@@ -8,7 +8,11 @@ printf 'x\0\377\n' >"$T/bytes"
 
 name "send is a dry run until --execute, and creates only when told"
 run "$SIGNALBOX" send "$kafka/$topic" "$T/bytes" --key k1
+expect_status 1
+expect_err "no topic $topic"
+run "$SIGNALBOX" send "$kafka/$topic" "$T/bytes" --key k1 --create
 expect_status 0
+expect_err "topic $topic is missing and would be made"
 expect_err 'nothing was sent'
 run "$SIGNALBOX" send "$kafka/$topic" "$T/bytes" --key k1 --execute
 expect_status 1
@@ -63,6 +67,66 @@ for kind in sba jsonl; do
         sed 's/"channel":"[^"]*"//; s/"received":"[^"]*"//; s/"position":"[^"]*"//' "$f" | sort >"$f.same"
     done
     check "$kind brings back the same" cmp "$out.same" "$T/before.same"
+done
+
+name "an import is whole, or does not begin"
+for n in {0..99}; do
+    echo "{\"position\":\"$((n % 4))/$((n / 4))\",\"key\":{\"text\":\"k$n\"},\"properties\":{\"partition\":$((n % 4))},\"payload\":{\"text\":\"$n\"}}"
+done >"$T/four.jsonl"
+run "$SIGNALBOX" import "$T/four.jsonl" "$kafka/$topic-four" --create
+expect_status 0
+expect_err 'would be made with 4 partitions'
+run "$SIGNALBOX" ls "$kafka/$topic-four"
+expect_status 4
+run "$SIGNALBOX" import "$T/four.jsonl" "$kafka/$topic-four" --create --execute
+expect_status 0
+expect_err 'was made with 4 partitions'
+run "$SIGNALBOX" ls "$kafka/$topic-four" --json
+expect_out '"depth":100,.*"partitions":4'
+run "$SIGNALBOX" export "$kafka/$topic-four" "$T/four.sba"
+expect_status 0
+run "$SIGNALBOX" send "$kafka/$topic-one" "$T/bytes" --create --execute -p 0
+expect_status 0
+for file in four.sba four.jsonl; do
+    for how in "" --execute "--execute --create"; do
+        run "$SIGNALBOX" import "$T/$file" "$kafka/$topic-one" $how
+        expect_status 1
+        expect_err 'no partition 3.*its partitions are 0 to 0'
+    done
+done
+printf '%s\n' '{"headers":[{"name":"n","type":"int32","value":5}],"payload":{"text":"x"}}' |
+    cat "$T/four.jsonl" - >"$T/typed.jsonl"
+run "$SIGNALBOX" import "$T/typed.jsonl" "$kafka/$topic-four" --execute
+expect_status 1
+expect_err 'type int32'
+expect_err 'nothing was sent'
+run sh -c "'$SIGNALBOX' import - '$kafka/$topic-one' --execute <'$T/four.jsonl'"
+expect_status 1
+run "$SIGNALBOX" ls "$kafka/$topic-one" --json
+expect_out '"depth":1,'
+run sh -c "cat '$T/four.jsonl' | '$SIGNALBOX' import - '$kafka/$topic-four' --execute"
+expect_status 0
+expect_err 'the input is a stream'
+
+name "send --json goes where the messages were, if it can"
+run "$SIGNALBOX" send "$kafka/$topic-again" "$T/four.jsonl" --json --create --execute
+expect_status 0
+run "$SIGNALBOX" browse "$kafka/$topic-again" -p 3 --format '%{key}'
+expect_lines 25
+expect_out '^k99$'
+run "$SIGNALBOX" send "$kafka/$topic-one" "$T/four.jsonl" --json
+expect_status 0
+expect_err '75 messages are of a partition .* the key would place them'
+run "$SIGNALBOX" send "$kafka/$topic-one" "$T/four.jsonl" --json --execute
+expect_status 0
+expect_err '75 messages are of a partition .* the key placed them'
+expect_err '100 confirmed'
+
+name "a partition that is not there is known before"
+for how in "" --execute; do
+    run "$SIGNALBOX" send "$kafka/$topic-four" "$T/bytes" -p 77 $how
+    expect_status 1
+    expect_err 'no partition 77.*0 to 3'
 done
 
 name "null and empty are told apart"

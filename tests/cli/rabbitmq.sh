@@ -18,8 +18,14 @@ run "$SIGNALBOX" send "$kafka/cross-$$" "$T/lines" --json --execute --create
 expect_status 0
 run "$SIGNALBOX" export "$kafka/cross-$$" "$T/cross.sba"
 expect_status 0
-run "$SIGNALBOX" import "$T/cross.sba" "$broker/%2f/$queue-x"
+for api in "" "?$management"; do
+    run "$SIGNALBOX" import "$T/cross.sba" "$broker/%2f/$queue-x$api"
+    expect_status 1
+    expect_err "no queue, stream or exchange $queue-x"
+done
+run "$SIGNALBOX" import "$T/cross.sba" "$broker/%2f/$queue-x" --create
 expect_status 0
+expect_err "queue $queue-x is missing and would be made"
 expect_err '1 message has a key, which RabbitMQ has no place for: it would be left out'
 expect_err '1 payload is null, which RabbitMQ cannot tell from empty: it would be sent empty'
 run "$SIGNALBOX" import "$T/cross.sba" "$broker/%2f/$queue-x" --execute --create

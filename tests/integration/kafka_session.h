@@ -197,9 +197,9 @@ static inline void session_send(const char *host_port, const char *topic, const 
                                 size_t count, uint32_t flags)
 {
     struct session_of_test *s = session_new(host_port);
-    const struct channel_name to = {CHANNEL_ANY, topic};
-    const struct publish_sink sink = {s, keep_outcome};
-    if (session_open(s) || kafka_broker.publish_open(&s->broker, &to, flags, &sink, &s->err))
+    const struct publish_request request = {.to = {CHANNEL_ANY, topic}, .flags = flags};
+    const struct publish_sink sink = {.context = s, .outcome = keep_outcome};
+    if (session_open(s) || kafka_broker.publish_open(&s->broker, &request, &sink, &s->err))
         fail_msg("%s", s->err.text);
     for (size_t i = 0; i < count; i++) {
         size_t pending;

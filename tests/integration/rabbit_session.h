@@ -395,10 +395,10 @@ static inline struct session_of_test *session_look(const char *queue)
 static inline enum err session_open_publish(struct session_of_test *s, enum channel_kind kind,
                                             const char *name, uint32_t flags)
 {
-    const struct channel_name to = {kind, name};
-    const struct publish_sink sink = {s, keep_outcome};
+    const struct publish_request request = {.to = {kind, name}, .flags = flags};
+    const struct publish_sink sink = {.context = s, .outcome = keep_outcome};
     session_deadline(s, 10000);
-    return rabbitmq_broker.publish_open(&s->broker, &to, flags, &sink, &s->err);
+    return rabbitmq_broker.publish_open(&s->broker, &request, &sink, &s->err);
 }
 
 static inline void session_publish_wait(struct session_of_test *s, size_t outcomes)

@@ -37,10 +37,10 @@ static rd_kafka_t *fill_with_transactions(const char *topic)
     char id[64];
     lab_unique("tx", id, sizeof id);
     struct session_of_test *s = session_new(kafka);
-    const struct channel_name to = {CHANNEL_ANY, topic};
-    const struct publish_sink sink = {s, keep_outcome};
+    const struct publish_request request = {.to = {CHANNEL_ANY, topic}, .flags = PUBLISH_CREATE};
+    const struct publish_sink sink = {.context = s, .outcome = keep_outcome};
     assert_int_equal(session_open(s), ERR_OK);
-    assert_int_equal(kafka_broker.publish_open(&s->broker, &to, PUBLISH_CREATE, &sink, &s->err), ERR_OK);
+    assert_int_equal(kafka_broker.publish_open(&s->broker, &request, &sink, &s->err), ERR_OK);
     session_end(s);
     rd_kafka_t *rk = transactional(id);
     assert_null(rd_kafka_begin_transaction(rk));

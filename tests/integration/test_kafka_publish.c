@@ -6,10 +6,42 @@
 
 static void open_publish(struct session_of_test *s, const char *topic, uint32_t flags)
 {
-    const struct channel_name to = {CHANNEL_ANY, topic};
-    const struct publish_sink sink = {s, keep_outcome};
-    if (session_open(s) || kafka_broker.publish_open(&s->broker, &to, flags, &sink, &s->err))
+    const struct publish_request request = {.to = {CHANNEL_ANY, topic}, .flags = flags};
+    const struct publish_sink sink = {.context = s, .outcome = keep_outcome};
+    if (session_open(s) || kafka_broker.publish_open(&s->broker, &request, &sink, &s->err))
         fail_msg("%s", s->err.text);
+}
+
+static enum err look_up(struct session_of_test *s, const char *topic, uint32_t flags, int32_t partitions)
+{
+    const struct publish_request request = {
+        .to = {CHANNEL_ANY, topic}, .flags = flags, .partitions = partitions};
+    const struct publish_sink sink = {s, keep_outcome, keep_notice};
+    kafka_broker.publish_close(&s->broker);
+    session_deadline(s, 10000);
+    s->notice[0] = '\0';
+    return kafka_broker.publish_open(&s->broker, &request, &sink, &s->err);
+}
+
+static void a_topic_is_made_with_what_the_messages_name(void **state)
+{
+    (void)state;
+    char topic[64];
+    lab_unique("four", topic, sizeof topic);
+    struct session_of_test *s = session_new(lab_need("SB_KAFKA"));
+    assert_int_equal(session_open(s), ERR_OK);
+    assert_int_equal(look_up(s, topic, PUBLISH_DRY, 4), ERR_NOTFOUND);
+    assert_int_equal(look_up(s, topic, PUBLISH_DRY | PUBLISH_CREATE, 4), ERR_OK);
+    assert_non_null(strstr(s->notice, "would be made with 4 partitions"));
+    assert_int_equal(look_up(s, topic, PUBLISH_DRY | PUBLISH_CREATE, LIMIT_PARTITIONS + 1), ERR_LIMIT);
+    assert_int_equal(look_up(s, topic, PUBLISH_DRY, 4), ERR_NOTFOUND); /* nothing was made */
+    assert_int_equal(look_up(s, topic, PUBLISH_CREATE, 4), ERR_OK);
+    assert_non_null(strstr(s->notice, "was made with 4 partitions"));
+    assert_int_equal(look_up(s, topic, PUBLISH_CREATE | PUBLISH_PARTITION, 5), ERR_NOTFOUND);
+    assert_non_null(strstr(s->err.text, "no partition 4"));
+    assert_int_equal(look_up(s, topic, PUBLISH_PARTITION, 4), ERR_OK);
+    assert_int_equal(look_up(s, topic, 0, 5), ERR_OK);
+    session_end(s);
 }
 
 static void too_large_is_refused_alone(void **state)
@@ -132,6 +164,7 @@ static void a_vanished_topic_does_not_come_back(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_topic_is_made_with_what_the_messages_name),
         cmocka_unit_test(too_large_is_refused_alone),
         cmocka_unit_test(a_full_window_is_busy),
         cmocka_unit_test(closing_reports_what_is_outstanding),

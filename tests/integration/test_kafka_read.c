@@ -78,10 +78,10 @@ static void missing_topic_is_named_and_not_made(void **state)
     assert_int_equal(kafka_broker.list(&s->broker, wrong, 0, list, &s->err), ERR_OK);
     assert_int_equal(list->count, 0);
     channel_list_unref(&list);
-    const struct channel_name to = {CHANNEL_ANY, wrong};
-    const struct publish_sink sink = {s, keep_outcome};
+    const struct publish_request request = {.to = {CHANNEL_ANY, wrong}};
+    const struct publish_sink sink = {.context = s, .outcome = keep_outcome};
     session_deadline(s, 10000);
-    assert_int_equal(kafka_broker.publish_open(&s->broker, &to, 0, &sink, &s->err), ERR_NOTFOUND);
+    assert_int_equal(kafka_broker.publish_open(&s->broker, &request, &sink, &s->err), ERR_NOTFOUND);
     session_end(s);
     assert_false(topic_exists(wrong));
 }

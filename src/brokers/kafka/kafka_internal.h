@@ -101,7 +101,7 @@ enum err kafka_read_close(struct broker *b, struct err_info *err);
 
 /* ---- kafka_publish.c ---- */
 
-enum err kafka_publish_open(struct broker *b, const struct channel_name *to, uint32_t flags,
+enum err kafka_publish_open(struct broker *b, const struct publish_request *request,
                             const struct publish_sink *sink, struct err_info *err);
 enum err kafka_publish_message(struct broker *b, const struct message *m, uint64_t token,
                                struct err_info *err);

@@ -1,6 +1,7 @@
 /* Producing: acknowledged by all replicas in sync, idempotent, one outcome a message through delivery reports. */
 #include "brokers/kafka/kafka_internal.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -18,7 +19,21 @@ struct kafka_publish {
     uint32_t flags;
     struct publish_sink sink;
     size_t pending, pending_bytes;
+    size_t misplaced; /* messages whose own partition is not there */
 };
+
+static void notice(const struct kafka_publish *p, const char *format, ...) SB_PRINTF(2, 3);
+static void notice(const struct kafka_publish *p, const char *format, ...)
+{
+    char text[400];
+    va_list args;
+    if (!p->sink.notice)
+        return;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    p->sink.notice(p->sink.context, text);
+}
 
 static void report(struct kafka_publish *p, struct publish_outcome *o)
 {
@@ -70,23 +85,26 @@ static enum err created(struct broker *b, rd_kafka_event_t *event, const char *n
     return code;
 }
 
-/* Partitions and replicas are the broker's defaults. */
-static enum err create(struct broker *b, const char *name, struct err_info *err)
+/* 0 partitions: the broker's default, as for the replicas. Dry: the broker only says whether it would. */
+static enum err create(struct broker *b, const struct kafka_publish *p, int32_t partitions,
+                       struct err_info *err)
 {
     struct kafka_state *s = b->state;
     char text[200];
     if (s->mock)
         return err_set(err, ERR_UNSUPPORTED, "the mock cluster answers no administration");
-    rd_kafka_NewTopic_t *topic = rd_kafka_NewTopic_new(name, -1, -1, text, sizeof text);
+    rd_kafka_NewTopic_t *topic =
+        rd_kafka_NewTopic_new(p->topic, partitions ? partitions : -1, -1, text, sizeof text);
     if (!topic)
-        return err_set(err, ERR_USAGE, "topic %s: %s", name, text);
+        return err_set(err, ERR_USAGE, "topic %s: %s", p->topic, text);
     rd_kafka_AdminOptions_t *options = rd_kafka_AdminOptions_new(s->rk, RD_KAFKA_ADMIN_OP_CREATETOPICS);
     (void)rd_kafka_AdminOptions_set_request_timeout(options, kafka_left_ms(b), text, sizeof text);
     (void)rd_kafka_AdminOptions_set_operation_timeout(options, kafka_left_ms(b), text, sizeof text);
+    (void)rd_kafka_AdminOptions_set_validate_only(options, (p->flags & PUBLISH_DRY) != 0, text, sizeof text);
     rd_kafka_queue_t *queue = rd_kafka_queue_new(s->rk);
     rd_kafka_CreateTopics(s->rk, &topic, 1, options, queue);
     rd_kafka_event_t *event = rd_kafka_queue_poll(queue, kafka_left_ms(b));
-    enum err e = created(b, event, name, err);
+    enum err e = created(b, event, p->topic, err);
     if (event)
         rd_kafka_event_destroy(event);
     rd_kafka_queue_destroy(queue);
@@ -95,45 +113,90 @@ static enum err create(struct broker *b, const char *name, struct err_info *err)
     return e;
 }
 
-static enum err find_or_create(struct broker *b, struct kafka_publish *p, struct err_info *err)
+/* The controller said yes; the broker that is asked next may hear of it a moment later. */
+static enum err await(struct broker *b, struct kafka_publish *p, struct err_info *err)
+{
+    const struct rd_kafka_metadata *md = NULL;
+    enum err e = ERR_NOTFOUND;
+    for (int i = 0; i < EXISTING_RETRIES; i++) {
+        e = kafka_topic_metadata(b, p->topic, &md, err);
+        if ((e != ERR_NOTFOUND && e != ERR_UNREACHABLE) || clock_mono_ns() >= b->deadline_ns ||
+            atomic_load(b->cancelled))
+            break;
+        kafka_wait(b, CREATED_POLL_MS);
+    }
+    if (e == ERR_NOTFOUND)
+        return err_set(err, ERR_TIMEOUT, "topic %s was created, but is not seen yet", p->topic);
+    if (e)
+        return e;
+    p->partitions = md->topics[0].partition_cnt;
+    rd_kafka_metadata_destroy(md);
+    notice(p, "topic %s was made with %d partition%s", p->topic, p->partitions,
+           p->partitions == 1 ? "" : "s");
+    return ERR_OK;
+}
+
+static enum err make(struct broker *b, struct kafka_publish *p, int32_t partitions, struct err_info *err)
+{
+    if (partitions > LIMIT_PARTITIONS) {
+        err_set(err, ERR_LIMIT, "topic %s would need %d partitions; at most %d are made in passing", p->topic,
+                partitions, LIMIT_PARTITIONS);
+        err_where(err, "%s", b->endpoint->name);
+        err_next(err, "make the topic with Kafka's own tools first");
+        return ERR_LIMIT;
+    }
+    enum err e = create(b, p, partitions, err);
+    if (e || !(p->flags & PUBLISH_DRY))
+        return e ? e : await(b, p, err);
+    p->partitions = INT32_MAX; /* it would have what the messages name */
+    if (partitions)
+        notice(p, "topic %s is missing and would be made with %d partition%s", p->topic, partitions,
+               partitions == 1 ? "" : "s");
+    else
+        notice(p, "topic %s is missing and would be made", p->topic);
+    return ERR_OK;
+}
+
+static enum err no_partition(const struct broker *b, const struct kafka_publish *p, int32_t partition,
+                             struct err_info *err)
+{
+    err_set(err, ERR_NOTFOUND, "topic %s has no partition %d", p->topic, partition);
+    err_where(err, "%s", b->endpoint->name);
+    err_next(err, "its partitions are 0 to %d; add some, or let --create make another topic with all of them",
+             p->partitions - 1);
+    return ERR_NOTFOUND;
+}
+
+static enum err find_or_make(struct broker *b, struct kafka_publish *p, int32_t partitions,
+                             struct err_info *err)
 {
     const struct rd_kafka_metadata *md = NULL;
     enum err e = kafka_topic_metadata(b, p->topic, &md, err);
-    if (e == ERR_NOTFOUND && (p->flags & PUBLISH_CREATE)) {
-        e = create(b, p->topic, err);
-        /* The controller said yes; the broker that is asked next may hear of it a moment later. */
-        for (int i = 0; !e && i < EXISTING_RETRIES; i++) {
-            e = kafka_topic_metadata(b, p->topic, &md, err);
-            if ((e != ERR_NOTFOUND && e != ERR_UNREACHABLE) || clock_mono_ns() >= b->deadline_ns ||
-                atomic_load(b->cancelled))
-                break;
-            kafka_wait(b, CREATED_POLL_MS);
-            e = ERR_OK;
-        }
-    }
-    if (!e && !md)
-        e = err_set(err, ERR_TIMEOUT, "topic %s was created, but is not seen yet", p->topic);
-    if (md) {
-        p->partitions = md->topics[0].partition_cnt;
-        rd_kafka_metadata_destroy(md);
-    }
-    return e;
+    if (e == ERR_NOTFOUND && (p->flags & PUBLISH_CREATE))
+        return make(b, p, partitions, err);
+    if (e)
+        return e;
+    p->partitions = md->topics[0].partition_cnt;
+    rd_kafka_metadata_destroy(md);
+    bool lacks = (p->flags & PUBLISH_PARTITION) && partitions > p->partitions;
+    return lacks ? no_partition(b, p, partitions - 1, err) : ERR_OK;
 }
 
-enum err kafka_publish_open(struct broker *b, const struct channel_name *to, uint32_t flags,
+enum err kafka_publish_open(struct broker *b, const struct publish_request *request,
                             const struct publish_sink *sink, struct err_info *err)
 {
     struct kafka_state *s = b->state;
-    if (to->kind != CHANNEL_ANY && to->kind != CHANNEL_TOPIC)
-        return err_set(err, ERR_NOTFOUND, "Kafka has no %s, only topics", channel_kind_name(to->kind));
+    enum channel_kind kind = request->to.kind;
+    if (kind != CHANNEL_ANY && kind != CHANNEL_TOPIC)
+        return err_set(err, ERR_NOTFOUND, "Kafka has no %s, only topics", channel_kind_name(kind));
     struct kafka_publish *p = s->publish = calloc(1, sizeof *p);
     if (!p)
         return err_set(err, ERR_NOMEM, "no memory for publishing");
     p->sink = *sink;
-    p->flags = flags;
-    text_copy(p->topic, sizeof p->topic, to->name);
-    enum err e = find_or_create(b, p, err);
-    if (e)
+    p->flags = request->flags;
+    text_copy(p->topic, sizeof p->topic, request->to.name);
+    enum err e = find_or_make(b, p, request->partitions, err);
+    if (e || (p->flags & PUBLISH_DRY))
         return e;
     p->rk = kafka_handle_new(b, RD_KAFKA_PRODUCER, true, err);
     if (!p->rk)
@@ -167,11 +230,16 @@ static enum err headers_of(const struct message *m, rd_kafka_headers_t **out, st
     return ERR_OK;
 }
 
+static bool lacks_partition(const struct kafka_publish *p, const struct message *m)
+{
+    return m->position.kind == POSITION_PARTITION &&
+           (m->position.partition < 0 || m->position.partition >= p->partitions);
+}
+
 static int32_t partition_of(const struct kafka_publish *p, const struct message *m)
 {
-    bool fits = (p->flags & PUBLISH_EXACT) && m->position.kind == POSITION_PARTITION &&
-                m->position.partition >= 0 && m->position.partition < p->partitions;
-    return fits ? m->position.partition : RD_KAFKA_PARTITION_UA;
+    bool own = (p->flags & PUBLISH_EXACT) && m->position.kind == POSITION_PARTITION && !lacks_partition(p, m);
+    return own ? m->position.partition : RD_KAFKA_PARTITION_UA;
 }
 
 static int64_t time_of(const struct kafka_publish *p, const struct message *m)
@@ -214,27 +282,30 @@ enum err kafka_publish_message(struct broker *b, const struct message *m, uint64
                                struct err_info *err)
 {
     struct kafka_state *s = b->state;
-    const struct kafka_publish *p = s->publish;
+    struct kafka_publish *p = s->publish;
     rd_kafka_headers_t *headers;
     if (p->pending >= WINDOW_MESSAGES ||
         (p->pending && p->pending_bytes + m->key.len + m->payload.len > WINDOW_BYTES))
         return err_set(err, ERR_BUSY, "%zu messages wait for the broker", p->pending);
-    bool wanted = (p->flags & PUBLISH_PARTITION) && m->position.kind == POSITION_PARTITION;
-    if (wanted && (m->position.partition < 0 || m->position.partition >= p->partitions)) {
-        err_set(err, ERR_NOTFOUND, "topic %s has no partition %d", p->topic, m->position.partition);
-        err_where(err, "%s", b->endpoint->name);
-        err_next(err, "its partitions are 0 to %d; a topic with as many as the source has takes them all",
-                 p->partitions - 1);
-        return ERR_NOTFOUND;
-    }
+    bool lacks = lacks_partition(p, m);
+    if (lacks && (p->flags & PUBLISH_PARTITION) && !(p->flags & PUBLISH_DRY))
+        return no_partition(b, p, m->position.partition, err);
     enum err e = headers_of(m, &headers, err);
-    return e ? e : produce(b, s->publish, m, token, headers, err);
+    if (!e && !(p->flags & PUBLISH_DRY))
+        e = produce(b, p, m, token, headers, err);
+    else if (!e && headers)
+        rd_kafka_headers_destroy(headers);
+    p->misplaced += !e && lacks && (p->flags & PUBLISH_EXACT);
+    return e;
 }
 
 enum err kafka_publish_step(struct broker *b, int timeout_ms, size_t *pending, struct err_info *err)
 {
     struct kafka_state *s = b->state;
     struct kafka_publish *p = s->publish;
+    *pending = 0;
+    if (p->flags & PUBLISH_DRY)
+        return ERR_OK;
     kafka_drain(s);
     int served = rd_kafka_poll(p->rk, 0);
     rd_kafka_poll(s->rk, 0);
@@ -259,6 +330,10 @@ void kafka_publish_close(struct broker *b)
         rd_kafka_purge(p->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
         rd_kafka_flush(p->rk, CLOSE_FLUSH_MS);
     }
+    if (p->misplaced)
+        notice(p, "%zu message%s of a partition that topic %s does not have: %s", p->misplaced,
+               p->misplaced == 1 ? " is" : "s are", p->topic,
+               p->flags & PUBLISH_DRY ? "the key would place them" : "the key placed them");
     kafka_queue_drop(&p->events);
     if (p->rk)
         rd_kafka_destroy(p->rk);

@@ -33,6 +33,7 @@ struct memory_state {
     /* publishing */
     char destination[256];
     struct publish_sink publish;
+    bool dry; /* PUBLISH_DRY */
 };
 
 static enum err memory_open(struct broker *b, struct err_info *err)
@@ -246,17 +247,23 @@ static enum err memory_read_close(struct broker *b, struct err_info *err)
 
 /* ---- publishing ---- */
 
-static enum err memory_publish_open(struct broker *b, const struct channel_name *to, uint32_t flags,
+static enum err memory_publish_open(struct broker *b, const struct publish_request *request,
                                     const struct publish_sink *sink, struct err_info *err)
 {
     struct memory_state *s = b->state;
+    const struct channel_name *to = &request->to;
     s->publish = *sink;
+    s->dry = request->flags & PUBLISH_DRY;
     text_copy(s->destination, sizeof s->destination, to->name);
     struct memory_range range;
     if (memory_range(to->name, &range))
         return ERR_OK;
-    if (!(flags & PUBLISH_CREATE))
+    if (!(request->flags & PUBLISH_CREATE))
         return not_found(to->name, err);
+    if (s->dry && sink->notice)
+        sink->notice(sink->context, "the channel is missing and would be made");
+    if (s->dry)
+        return ERR_OK;
     return memory_declare(to->name, to->kind == CHANNEL_TOPIC ? CHANNEL_TOPIC : CHANNEL_QUEUE, NULL, err);
 }
 
@@ -266,6 +273,8 @@ static enum err memory_publish_message(struct broker *b, const struct message *m
     struct memory_state *s = b->state;
     struct publish_outcome o = {.token = token, .outcome = OUTCOME_CONFIRMED};
     int64_t sequence = 0;
+    if (s->dry)
+        return ERR_OK;
     enum err e = memory_publish(s->destination, m, &sequence, err);
     if (e)
         return e;

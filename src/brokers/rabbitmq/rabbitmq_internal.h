@@ -138,7 +138,7 @@ void rabbit_read_pause(struct broker *b, bool pause);
 void rabbit_read_progress(struct broker *b, struct read_progress *progress);
 enum err rabbit_read_close(struct broker *b, struct err_info *err);
 
-enum err rabbit_publish_open(struct broker *b, const struct channel_name *to, uint32_t flags,
+enum err rabbit_publish_open(struct broker *b, const struct publish_request *request,
                              const struct publish_sink *sink, struct err_info *err);
 enum err rabbit_publish(struct broker *b, const struct message *m, uint64_t token, struct err_info *err);
 enum err rabbit_publish_step(struct broker *b, int timeout_ms, size_t *pending, struct err_info *err);

@@ -21,6 +21,7 @@ struct outstanding {
 struct rabbit_writer {
     char exchange[256], key[256];
     bool to_exchange; /* then the message's own key routes */
+    bool dry;
     struct publish_sink sink;
     uint64_t next_tag;
     struct outstanding window[WINDOW]; /* oldest first from `first`, ring */
@@ -54,11 +55,23 @@ static enum err create_queue(struct broker *b, const char *name, struct err_info
     return rabbit_last_reply(b, "making the queue", err);
 }
 
-enum err rabbit_publish_open(struct broker *b, const struct channel_name *to, uint32_t flags,
+static enum err make_queue(struct broker *b, const struct rabbit_writer *w, const char *name,
+                           struct err_info *err)
+{
+    char text[400];
+    enum err e = w->dry ? ERR_OK : create_queue(b, name, err);
+    snprintf(text, sizeof text, "queue %s %s", name, w->dry ? "is missing and would be made" : "was made");
+    if (!e && w->sink.notice)
+        w->sink.notice(w->sink.context, text);
+    return e;
+}
+
+enum err rabbit_publish_open(struct broker *b, const struct publish_request *request,
                              const struct publish_sink *sink, struct err_info *err)
 {
     struct rabbit *rabbit = b->state;
     struct rabbit_writer *w = rabbit->writer = calloc(1, sizeof *w);
+    const struct channel_name *to = &request->to;
     struct rabbit_channel found;
     struct err_info own;
     if (!w)
@@ -67,9 +80,10 @@ enum err rabbit_publish_open(struct broker *b, const struct channel_name *to, ui
         err = &own;
     arena_init(&w->arena, LIMIT_DECODE_ARENA);
     w->sink = *sink;
+    w->dry = request->flags & PUBLISH_DRY;
     enum err e = rabbit_find(b, to, &found, err);
-    if (e == ERR_NOTFOUND && (flags & PUBLISH_CREATE) && to->kind != CHANNEL_EXCHANGE) {
-        e = create_queue(b, to->name, err);
+    if (e == ERR_NOTFOUND && (request->flags & PUBLISH_CREATE) && to->kind != CHANNEL_EXCHANGE) {
+        e = make_queue(b, w, to->name, err);
         found.kind = CHANNEL_QUEUE;
     }
     if (e)
@@ -77,7 +91,7 @@ enum err rabbit_publish_open(struct broker *b, const struct channel_name *to, ui
     w->to_exchange = found.kind == CHANNEL_EXCHANGE;
     text_copy(w->exchange, sizeof w->exchange, w->to_exchange ? to->name : "");
     text_copy(w->key, sizeof w->key, w->to_exchange ? "" : to->name);
-    return select_confirms(b, err);
+    return w->dry ? ERR_OK : select_confirms(b, err);
 }
 
 /* The broker checks user_id against the login and closes the channel: better said before. */
@@ -103,7 +117,7 @@ enum err rabbit_publish(struct broker *b, const struct message *m, uint64_t toke
     struct rabbit *rabbit = b->state;
     struct rabbit_writer *w = rabbit->writer;
     amqp_basic_properties_t properties;
-    if (w->count == WINDOW || rabbit->blocked)
+    if (!w->dry && (w->count == WINDOW || rabbit->blocked))
         return err_set(err, ERR_BUSY,
                        rabbit->blocked ? "the broker blocks publishers: a memory or disk alarm"
                                        : "the window is full");
@@ -117,6 +131,8 @@ enum err rabbit_publish(struct broker *b, const struct message *m, uint64_t toke
     struct bytes key = w->to_exchange ? (label.data ? label : BYTES_LITERAL("")) : bytes_of_text(w->key);
     if (key.len > 255)
         return err_set(err, ERR_LIMIT, "a routing key has at most 255 bytes");
+    if (w->dry)
+        return ERR_OK;
     int status = amqp_basic_publish(rabbit->connection, RABBIT_CHANNEL, rabbit_text(w->exchange), lend(key),
                                     1, 0, &properties, lend(m->payload));
     if (status)

@@ -35,9 +35,9 @@ static struct session_of_test *session(void)
 
 static void publish_twelve(struct session_of_test *s)
 {
-    const struct channel_name to = {CHANNEL_TOPIC, "orders"};
-    const struct publish_sink sink = {s, keep_outcome};
-    assert_int_equal(kafka_broker.publish_open(&s->broker, &to, PUBLISH_EXACT, &sink, &s->err), ERR_OK);
+    const struct publish_request request = {.to = {CHANNEL_TOPIC, "orders"}, .flags = PUBLISH_EXACT};
+    const struct publish_sink sink = {.context = s, .outcome = keep_outcome};
+    assert_int_equal(kafka_broker.publish_open(&s->broker, &request, &sink, &s->err), ERR_OK);
     for (int i = 0; i < 12; i++) {
         struct message m = session_message("k", "{}");
         m.position = (struct position){POSITION_PARTITION, i % 3, 0};
@@ -83,6 +83,35 @@ static void publish_list_browse(void **state)
     assert_int_equal(s->count, 4);
     for (size_t i = 0; i < 4; i++)
         assert_int_equal(s->messages[i]->time_ns / NS_PER_MS, INT64_C(1700000000008) + (int64_t)i);
+    session_end(s);
+}
+
+/* Nothing is sent, but what cannot be sent is refused, and what goes elsewhere is said. */
+static void a_dry_publish_only_looks(void **state)
+{
+    (void)state;
+    static const struct header typed = {BYTES_LITERAL("n"), {.type = VALUE_INT32, .i = 5}};
+    const struct publish_request request = {.to = {CHANNEL_TOPIC, "orders.dlt"},
+                                            .flags = PUBLISH_EXACT | PUBLISH_DRY};
+    struct session_of_test *s = session();
+    const struct publish_sink sink = {s, keep_outcome, keep_notice};
+    struct message m = session_message("k", "{}");
+    size_t pending = 1;
+    assert_int_equal(kafka_broker.publish_open(&s->broker, &request, &sink, &s->err), ERR_OK);
+    for (int32_t i = 0; i < 3; i++) {
+        m.position = (struct position){POSITION_PARTITION, i, 0};
+        assert_int_equal(kafka_broker.publish(&s->broker, &m, 0, &s->err), ERR_OK);
+    }
+    m.headers = (struct headers){&typed, 1};
+    assert_int_equal(kafka_broker.publish(&s->broker, &m, 0, &s->err), ERR_UNSUPPORTED);
+    assert_int_equal(kafka_broker.publish_step(&s->broker, 1000, &pending, &s->err), ERR_OK);
+    assert_int_equal(pending, 0);
+    kafka_broker.publish_close(&s->broker);
+    assert_non_null(strstr(s->notice, "2 messages are of a partition"));
+    assert_int_equal(s->outcome_count, 0);
+    session_end(s);
+    s = session_browse(kafka_mock_bootstrap(mock), "orders.dlt", (struct start){START_BEGINNING, 0}, 0);
+    assert_int_equal(s->count, 0);
     session_end(s);
 }
 
@@ -211,6 +240,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(publish_list_browse),
+        cmocka_unit_test(a_dry_publish_only_looks),
         cmocka_unit_test(one_partition_from_an_offset),
         cmocka_unit_test(a_waiting_tap_is_woken),
         cmocka_unit_test(a_settling_cluster_is_waited_for),

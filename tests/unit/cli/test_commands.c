@@ -239,12 +239,39 @@ static void test_send(void **state)
         printed,
         "\"key\":{\"text\":\"k\"},\"headers\":[{\"name\":\"b\",\"type\":\"string\",\"value\":{\"text\":\"2\"}},"
         "{\"name\":\"a\""));
+    snprintf(line, sizeof line, "send memory:/missing %s", file);
+    assert_int_equal(run(line), 1);
+    snprintf(line, sizeof line, "send memory:/missing %s --create", file);
+    assert_int_equal(run(line), 0);
+    assert_non_null(strstr(said, "would be made"));
     snprintf(line, sizeof line, "send memory:/missing %s --execute", file);
     assert_int_equal(run(line), 1);
     snprintf(line, sizeof line, "send memory:/missing %s --execute --create", file);
     assert_int_equal(run(line), 0);
     snprintf(line, sizeof line, "send memory:/copy %s -H novalue", file);
     assert_int_equal(run(line), 2);
+}
+
+/* A line that is damaged is found before the first one is sent. */
+static void test_damaged_lines(void **state)
+{
+    (void)state;
+    char file[200], line[500];
+    snprintf(file, sizeof file, "%s/half.jsonl", folder);
+    FILE *f = fopen(file, "w");
+    fputs("{\"payload\":{\"text\":\"a\"}}\n{\"payload\":{\"text\":\"b\"}}\n{\"payload\":\n", f);
+    fclose(f);
+    for (int i = 0; i < 4; i++) {
+        snprintf(line, sizeof line, i & 1 ? "import %s memory:/copy%s" : "send --json memory:/copy %s%s",
+                 file, i & 2 ? " --execute" : "");
+        assert_int_equal(run(line), 1);
+        assert_non_null(strstr(said, "half.jsonl: line 3, byte"));
+    }
+    assert_int_equal(run("ls memory:/copy --plain"), 0);
+    assert_non_null(strstr(printed, "\ttopic\t0\t"));
+    snprintf(line, sizeof line, "import %s memory:/copy", folder);
+    assert_int_equal(run(line), 1);
+    assert_non_null(strstr(said, folder));
 }
 
 static void test_permission(void **state)
@@ -288,6 +315,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_ls, setup, teardown),
         cmocka_unit_test_setup_teardown(test_export_import, setup, teardown),
         cmocka_unit_test_setup_teardown(test_send, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_damaged_lines, setup, teardown),
         cmocka_unit_test_setup_teardown(test_permission, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
