@@ -5,6 +5,8 @@
  * timeout: 120 */
 #include "tests/integration/kafka_session.h"
 
+#include <librdkafka/rdkafka.h>
+
 /* With the user's own cache of Kafka, not that of the test's fresh HOME, which would be fetched anew. */
 static const char start_broker[] = "XDG_CACHE_HOME=$(getent passwd $(id -u) | cut -d: -f6)/.cache "
                                    "LAB_PORT_BASE=$SB_PORT_BASE tests/lab/lab start kafka";
@@ -53,7 +55,8 @@ static void wrong_password(void **state)
     s = with_login(lab_need("SB_KAFKA_USER"), "wrong-secret");
     session_option(s, "sasl.mechanisms", "SCRAM-SHA-256");
     assert_int_equal(open_timed(s, 10000), ERR_AUTH);
-    assert_non_null(strstr(s->err.next, "librdkafka < 2.6.1"));
+    assert_int_equal(strncmp(s->err.next, "check `username`", 16), 0);
+    assert_int_equal(strstr(s->err.next, "librdkafka < 2.6.1") != NULL, rd_kafka_version() < 0x020601ff);
     session_end(s);
 }
 
@@ -135,6 +138,18 @@ static void plaintext_and_tls_mixed_up(void **state)
     session_end(s);
 }
 
+static void what_is_no_kafka_is_not_called_tls(void **state)
+{
+    (void)state;
+    static const char *const ports[] = {"SB_TCP_GARBAGE", "SB_TCP_CLOSES"};
+    for (size_t i = 0; i < 2; i++) {
+        struct session_of_test *s = session_new(lab_need(ports[i]));
+        assert_true(open_timed(s, 10000) != ERR_OK);
+        assert_null(strstr(s->err.next, "speaks TLS"));
+        session_end(s);
+    }
+}
+
 static void options_are_checked(void **state)
 {
     (void)state;
@@ -153,6 +168,30 @@ static void options_are_checked(void **state)
     session_option(s, "message.max.bytes", "90000000");
     assert_int_equal(open_timed(s, 10000), ERR_OK);
     session_end(s);
+}
+
+/* The user wrote `tls: {ca: FILE}`, not an option of the library's. */
+static void a_file_of_tls_is_named(void **state)
+{
+    (void)state;
+    static const struct tls_options wrong[] = {
+        {.on = true, .ca = "/no/such/ca.pem"},
+        {.on = true, .cert = "/no/such/cert.pem"},
+        {.on = true, .key = "/no/such/key.pem"},
+        {.on = true, .ca = "tests/integration/test_kafka_failures.c"},
+        {.on = true, .cert = "tests/integration/test_kafka_failures.c"},
+    };
+    static const char *const keys[] = {"tls.ca", "tls.cert", "tls.key", "tls.ca", "tls.cert"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        struct session_of_test *s = session_new(lab_need("SB_KAFKA_TLS"));
+        const char *file = wrong[i].ca ? wrong[i].ca : wrong[i].cert ? wrong[i].cert : wrong[i].key;
+        s->endpoint.tls = wrong[i];
+        assert_int_equal(open_timed(s, 10000), ERR_CONFIG);
+        assert_non_null(strstr(s->err.text, keys[i]));
+        assert_non_null(strstr(s->err.text, file));
+        assert_null(strstr(s->err.next, "options"));
+        session_end(s);
+    }
 }
 
 static void nobody_there(void **state)
@@ -280,7 +319,9 @@ int main(void)
         cmocka_unit_test(tls_with_and_without_authority),
         cmocka_unit_test(login_over_tls),
         cmocka_unit_test(plaintext_and_tls_mixed_up),
+        cmocka_unit_test(what_is_no_kafka_is_not_called_tls),
         cmocka_unit_test(options_are_checked),
+        cmocka_unit_test(a_file_of_tls_is_named),
         cmocka_unit_test(nobody_there),
         cmocka_unit_test(a_silent_broker_times_out),
         cmocka_unit_test(a_user_without_rights),

@@ -49,6 +49,9 @@ enum err kafka_err(rd_kafka_resp_err_t e)
     }
 }
 
+/* librdkafka before it answers SCRAM in a way that Kafka 4.x refuses, in the very words of a wrong password. */
+#define SCRAM_MENDED 0x020601ff
+
 /* What the library and the brokers say, in their words, and what that means here (seen with librdkafka 2.0.2 and Kafka
  * 3.9). First match wins. Not decisive: a guess of the library's, or what a broker that is just starting may cause too. */
 static const struct {
@@ -57,10 +60,13 @@ static const struct {
     bool decisive;
     const char *next;
 } meanings[] = {
-    /* What another protocol answers is read as a length: "HTTP", "AMQP", and the alert of a TLS server. */
+    /* What another protocol answers is read as a length: "HTTP", "AMQP". */
     {"1213486160", ERR_PROTOCOL, true, "the port speaks HTTP, not Kafka"},
     {"1095586128", ERR_PROTOCOL, true, "the port speaks AMQP, not Kafka"},
-    {"SSL listener", ERR_TLS, false, "the port speaks TLS: use kafkas:// or `tls: {...}`"},
+    {"Invalid response size", ERR_PROTOCOL, true, "what answers does not speak Kafka"},
+    /* Said of every port that closes. The alert of a TLS server is a byte too short for the library to look at it. */
+    {"SSL listener", ERR_TLS, false,
+     "is it TLS? Then use kafkas:// or `tls: {...}`; if not, check that the port is Kafka's"},
     {"certificate verify failed", ERR_TLS, true,
      "name the authority's certificate: `tls: {ca: FILE}` or ?ca=FILE"},
     {"wrong version number", ERR_TLS, true, "the port doesn't speak TLS: use kafka:// or another port"},
@@ -90,7 +96,10 @@ static const char *look_up(const char *text, enum err *code, bool *decisive)
 static const char *next_of(const struct kafka_state *s, enum err code, const char *known)
 {
     if (code == ERR_AUTH && s->scram)
-        return "Kafka 4.x refuses this library's SCRAM (librdkafka < 2.6.1), or the password is wrong";
+        return rd_kafka_version() < SCRAM_MENDED
+                   ? "check `username` and the password; if they are right: Kafka 4.x refuses the SCRAM of this "
+                     "library (librdkafka < 2.6.1), so use PLAIN over TLS, or a newer library"
+                   : "check `username`, the password and `options: {sasl.mechanisms: ...}`";
     if (known)
         return known;
     switch (code) {

@@ -3,7 +3,9 @@
 #include "base/buffer.h"
 #include "base/log.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <unistd.h>
 
 /* What signalbox promises rests on these: no group, no commit, no topic created. The user's options may not change them. */
 static const char *const reserved[] = {
@@ -209,10 +211,59 @@ static enum err check_login(const struct endpoint *e, struct err_info *err)
     return ERR_AUTH;
 }
 
+/* ---- files of `tls:` ---- */
+
+struct tls_file {
+    const char *key, *option, *path; /* ours, the library's name for it */
+};
+
+static enum err refuse_file(const struct endpoint *e, const struct tls_file *file, const char *why,
+                            struct err_info *err)
+{
+    err_set(err, ERR_CONFIG, "tls.%s: %.200s: %s", file->key, file->path, why);
+    err_where(err, "%s", e->name);
+    err_next(err, "name a PEM file that can be read: `tls: {%s: FILE}`%s", file->key,
+             strcmp(file->key, "ca") == 0 ? " or ?ca=FILE" : "");
+    return ERR_CONFIG;
+}
+
+static void tls_files(const struct endpoint *e, struct tls_file files[3])
+{
+    files[0] = (struct tls_file){"ca", "ssl.ca.location", e->tls.ca};
+    files[1] = (struct tls_file){"cert", "ssl.certificate.location", e->tls.cert};
+    files[2] = (struct tls_file){"key", "ssl.key.location", e->tls.key};
+}
+
+static enum err check_files(const struct endpoint *e, struct err_info *err)
+{
+    struct tls_file files[3];
+    tls_files(e, files);
+    for (size_t i = 0; i < 3; i++)
+        if (files[i].path && access(files[i].path, R_OK) != 0)
+            return refuse_file(e, &files[i], strerror(errno), err);
+    return ERR_OK;
+}
+
+/* The library names its option; the user may have written ours. */
+static void refuse_handle(const struct endpoint *e, const char *why, struct err_info *err)
+{
+    struct tls_file files[3];
+    tls_files(e, files);
+    for (size_t i = 0; i < 3; i++) {
+        if (files[i].path && strstr(why, files[i].option)) {
+            char text[200];
+            snprintf(text, sizeof text, "it cannot be used: %.170s", why);
+            refuse_file(e, &files[i], text, err);
+            return;
+        }
+    }
+    refuse(e, why, err);
+}
+
 rd_kafka_t *kafka_handle_new(struct broker *b, rd_kafka_type_t type, bool committed, struct err_info *err)
 {
     char text[300] = "";
-    if (check_login(b->endpoint, err))
+    if (check_login(b->endpoint, err) || check_files(b->endpoint, err))
         return NULL;
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     rd_kafka_conf_set_opaque(conf, b->state);
@@ -227,7 +278,7 @@ rd_kafka_t *kafka_handle_new(struct broker *b, rd_kafka_type_t type, bool commit
     rd_kafka_t *rk = rd_kafka_new(type, conf, text, sizeof text);
     if (!rk) {
         rd_kafka_conf_destroy(conf);
-        refuse(b->endpoint, text, err);
+        refuse_handle(b->endpoint, text, err);
     }
     return rk;
 }

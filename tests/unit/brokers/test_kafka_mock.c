@@ -2,9 +2,11 @@
 #include "tests/integration/kafka_session.h"
 
 #include "brokers/kafka/kafka_mock.h"
+#include "tests/support/server.h"
 
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>
+#include <sys/socket.h>
 
 static struct kafka_mock *mock;
 
@@ -174,6 +176,42 @@ static void cancelled_opening_returns(void **state)
     session_end(s);
 }
 
+static void answer_script(struct server *s, int fd)
+{
+    char request[512];
+    const struct bytes *script = s->script;
+    if (read(fd, request, sizeof request) > 0)
+        (void)!send(fd, script->data, script->len, MSG_NOSIGNAL);
+    while (read(fd, request, sizeof request) > 0) /* until the client has seen enough */
+        ;
+}
+
+/* What answers in another protocol is called what it is. */
+static void strangers_are_told_apart(void **state)
+{
+    (void)state;
+    static const struct {
+        struct bytes answer;
+        enum err code;
+        const char *said;
+    } cases[] = {
+        {BYTES_LITERAL("HTTP/1.1 400 Bad Request\r\n\r\n"), ERR_PROTOCOL, "speaks HTTP, not Kafka"},
+        {BYTES_LITERAL("\x7a\x01\x02\x03\x04\x05\x06\x07"), ERR_PROTOCOL, "does not speak Kafka"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct server server;
+        char port[32], all[600];
+        server_start(&server, answer_script, &cases[i].answer);
+        snprintf(port, sizeof port, "127.0.0.1:%d", server.port);
+        struct session_of_test *s = session_new(port);
+        assert_int_equal(session_open(s), cases[i].code);
+        snprintf(all, sizeof all, "%s %s", s->err.text, s->err.next);
+        assert_non_null(strstr(all, cases[i].said));
+        session_end(s);
+        server_stop(&server);
+    }
+}
+
 /* A cluster of three does not know a new topic, or a new leader, everywhere at once. */
 static void a_settling_cluster_is_waited_for(void **state)
 {
@@ -243,6 +281,7 @@ int main(void)
         cmocka_unit_test(a_dry_publish_only_looks),
         cmocka_unit_test(one_partition_from_an_offset),
         cmocka_unit_test(a_waiting_tap_is_woken),
+        cmocka_unit_test(strangers_are_told_apart),
         cmocka_unit_test(a_settling_cluster_is_waited_for),
         cmocka_unit_test(a_place_without_a_leader_is_kept),
         cmocka_unit_test(what_the_mock_lacks_is_said),
