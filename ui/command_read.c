@@ -30,9 +30,9 @@ static char *next_word(char **line)
 
 struct parse {
     struct screen *screen;
-    const char *command; /* its name, for what is said */
-    uint64_t allowed;    /* F() bits */
-    char *line;          /* what is left of it */
+    const char *command;     /* its name, for what is said */
+    uint64_t allowed, given; /* F() bits; given: those with a value */
+    char *line;              /* what is left of it */
     struct command_read *out;
 };
 
@@ -116,6 +116,11 @@ static bool take_flag(struct parse *p, char *word)
         return true;
     }
     char *value = equals ? equals + 1 : next_word(&p->line);
+    if (value && p->given >> flag & 1) {
+        screen_say(p->screen, SEVERITY_WARN, "--%s is given twice: it takes one value", row->name);
+        return false;
+    }
+    p->given |= UINT64_C(1) << flag;
     if (value)
         return set_value(p, flag, value);
     if (!p->line)

@@ -38,6 +38,9 @@ static int take_value(struct parse *p, enum flag flag, const char *value)
         if (f->list_count == MOST_LIST)
             return cli_usage("--%s more than %d times", row->name, MOST_LIST);
         f->list[f->list_count++] = value;
+    } else if (f->set >> flag & 1) {
+        return cli_usage("--%s is given twice, %s and %s: it takes one value", row->name, f->text[flag],
+                         value);
     } else if (flag_number(flag, value, &f->number[flag], &err)) {
         return cli_error(&err);
     }

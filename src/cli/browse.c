@@ -30,8 +30,10 @@ static int run(struct cli *c)
     if (!code) {
         reading_run(&reading, &result);
         code = result.code;
-        if (!code && reading.expression && !result.written)
+        if (!code && reading.expression && !result.written) {
+            reading_say_scanned(c, &result);
             code = err_exit_code(ERR_NOMATCH);
+        }
     }
     encoder_free(&encoder);
     return code;

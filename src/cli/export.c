@@ -162,8 +162,11 @@ static int export_all(struct export *x, struct reading *reading)
         cli_note("%s: not written, since the export did not end", x->file);
     else
         code = end(x);
-    if (!code && reading->expression && !result.written)
+    if (!code && reading->expression && !result.written) {
+        reading_say_scanned(x->cli, &result);
+        cli_notice(x->cli, "%s: not written, since nothing matched", x->file);
         return err_exit_code(ERR_NOMATCH);
+    }
     if (!code)
         code = publish_name(x);
     if (!code)

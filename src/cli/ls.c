@@ -8,6 +8,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 struct ls {
     struct cli *cli;
@@ -50,8 +51,50 @@ static void json_capabilities(struct json_writer *w, const struct channel *c)
     json_object_end(w);
 }
 
-/* Unknown is null; a capability that is missing says why. */
-static void json_row(struct buffer *out, const struct config_endpoint *e, const struct channel *c)
+static void json_partitions(struct json_writer *w, const struct channel_list *list)
+{
+    json_name(w, "watermarks");
+    json_array(w);
+    for (size_t i = 0; i < list->partition_count; i++) {
+        const struct channel_partition *p = &list->partitions[i];
+        json_object(w);
+        json_name(w, "partition");
+        json_int(w, p->id);
+        json_count(w, "low", p->low);
+        json_count(w, "high", p->high);
+        json_count(w, "leader", p->leader);
+        json_object_end(w);
+    }
+    json_array_end(w);
+}
+
+static void json_groups(struct json_writer *w, const struct channel_list *list)
+{
+    json_name(w, "consumer_groups");
+    if (!list->groups) {
+        json_null(w);
+        return;
+    }
+    json_array(w);
+    for (size_t i = 0; i < list->group_count; i++) {
+        const struct channel_group *g = &list->groups[i];
+        json_object(w);
+        json_name(w, "name");
+        json_text(w, g->name);
+        json_name(w, "state");
+        json_text(w, g->state);
+        json_count(w, "members", g->members);
+        json_count(w, "lag", g->lag);
+        json_name(w, "lag_partial");
+        json_bool(w, g->lag_partial);
+        json_object_end(w);
+    }
+    json_array_end(w);
+}
+
+/* Unknown is null; a capability that is missing says why. A channel asked for by its name has its parts too. */
+static void json_row(struct buffer *out, const struct config_endpoint *e, const struct channel *c,
+                     const struct channel_list *list)
 {
     struct json_writer w;
     json_write(&w, out);
@@ -76,6 +119,8 @@ static void json_row(struct buffer *out, const struct config_endpoint *e, const 
     json_count(&w, "consumers", c->consumers);
     json_count(&w, "groups", c->groups);
     json_count(&w, "lag", c->lag);
+    json_name(&w, "lag_partial");
+    json_bool(&w, c->lag_partial);
     json_rate(&w, "in_rate", c->in_rate);
     json_rate(&w, "out_rate", c->out_rate);
     json_name(&w, "partitions");
@@ -87,6 +132,10 @@ static void json_row(struct buffer *out, const struct config_endpoint *e, const 
     json_name(&w, "dead_letters");
     json_bool(&w, c->dead_letters);
     json_capabilities(&w, c);
+    if (list->partitions) {
+        json_partitions(&w, list);
+        json_groups(&w, list);
+    }
     json_object_end(&w);
     buffer_byte(out, '\n');
 }
@@ -130,6 +179,31 @@ static void plain_row(struct buffer *out, const struct config_endpoint *e, const
     buffer_byte(out, '\n');
 }
 
+static const char *lag_text(char *into, size_t size, int64_t lag, bool partial)
+{
+    count_text(into, size, lag, false);
+    if (partial && lag >= 0)
+        snprintf(into + strlen(into), size - strlen(into), "+");
+    return into;
+}
+
+static void people_parts(struct buffer *out, const struct channel_list *list)
+{
+    char low[32], high[32], lag[32];
+    for (size_t i = 0; i < list->partition_count; i++) {
+        const struct channel_partition *p = &list->partitions[i];
+        buffer_printf(out, "  partition %" PRId32 "  low %s  high %s%s\n", p->id,
+                      count_text(low, 32, p->low, false), count_text(high, 32, p->high, false),
+                      p->leader < 0 ? "  no leader" : "");
+    }
+    for (size_t i = 0; i < list->group_count; i++) {
+        const struct channel_group *g = &list->groups[i];
+        buffer_text(out, "  group ");
+        scrubbed(out, g->name);
+        buffer_printf(out, "  %s  lag %s\n", g->state, lag_text(lag, 32, g->lag, g->lag_partial));
+    }
+}
+
 static void people_row(struct buffer *out, int width, const struct config_endpoint *e,
                        const struct channel *c)
 {
@@ -147,13 +221,13 @@ static void people_row(struct buffer *out, int width, const struct config_endpoi
                   channel_kind_name(c->kind), c->depth_upper ? "<" : " ",
                   count_text(t[0], 32, c->depth, false), rate_text(t[1], 32, c->in_rate, false),
                   rate_text(t[2], 32, c->out_rate, false), count_text(t[3], 32, c->consumers, false),
-                  count_text(t[4], 32, c->lag, false), bytes, read_effect_name(c->browse_effect));
+                  lag_text(t[4], 32, c->lag, c->lag_partial), bytes, read_effect_name(c->browse_effect));
     scrubbed(out, c->state);
     buffer_byte(out, '\n');
     buffer_free(&name);
 }
 
-static bool is_wanted(const struct ls *ls, const struct channel *c)
+static bool is_wanted(const struct ls *ls, const struct address *a, const struct channel *c)
 {
     struct filter_row row = {.name = c->name,
                              .kind = channel_kind_name(c->kind),
@@ -163,7 +237,10 @@ static bool is_wanted(const struct ls *ls, const struct channel *c)
                              .lag = c->lag,
                              .p95_ms = -1,
                              .age_ns = -1};
-    if (c->internal && !cli_flag(ls->cli, FLAG_INTERNAL))
+    bool named = a->channel.name && strcmp(a->channel.name, c->name) == 0;
+    if (c->internal && !named && !cli_flag(ls->cli, FLAG_INTERNAL))
+        return false;
+    if (a->channel.kind != CHANNEL_ANY && a->channel.kind != c->kind)
         return false;
     return !ls->filter || filter_row(ls->filter, &row);
 }
@@ -172,24 +249,72 @@ static void put_list(struct ls *ls, const struct address *a, const struct channe
 {
     for (size_t i = 0; i < list->count; i++) {
         const struct channel *c = &list->items[i];
-        if (!is_wanted(ls, c) || (a->channel.kind != CHANNEL_ANY && a->channel.kind != c->kind))
+        if (!is_wanted(ls, a, c))
             continue;
         ls->rows++;
-        if (cli_flag(ls->cli, FLAG_JSON))
-            json_row(&ls->out, a->endpoint, c);
-        else if (cli_flag(ls->cli, FLAG_PLAIN))
+        if (cli_flag(ls->cli, FLAG_JSON)) {
+            json_row(&ls->out, a->endpoint, c, list);
+        } else if (cli_flag(ls->cli, FLAG_PLAIN)) {
             plain_row(&ls->out, a->endpoint, c);
-        else
+        } else {
             people_row(&ls->out, ls->width, a->endpoint, c);
+            people_parts(&ls->out, list);
+        }
     }
+}
+
+static void get(const struct ls *ls, const struct address *a, const char *pattern, struct listing *l)
+{
+    uint32_t flags = cli_flag(ls->cli, FLAG_INTERNAL) ? READ_INTERNAL : 0;
+    listing_get(ls->cli, a->endpoint, pattern, flags, cli_flag(ls->cli, FLAG_RATES), l);
+}
+
+/* A name that is not there was meant for another one: all of them are asked for, once. */
+static void say_missing(const struct ls *ls, const struct address *a)
+{
+    struct listing l;
+    struct err_info err;
+    const char **names = NULL, *near = NULL, *endpoint = a->endpoint->endpoint.name;
+    get(ls, a, NULL, &l);
+    if (l.list)
+        names = calloc(l.list->count + 1, sizeof *names);
+    for (size_t i = 0; names && i < l.list->count; i++)
+        names[i] = l.list->items[i].name;
+    near = names ? text_nearest(a->channel.name, names) : NULL;
+    err_set(&err, ERR_NOMATCH, "no %s %s",
+            a->channel.kind == CHANNEL_ANY ? "channel" : channel_kind_name(a->channel.kind), a->channel.name);
+    err_where(&err, "%s", endpoint);
+    if (near && strcmp(near, a->channel.name) != 0)
+        err_next(&err, "did you mean %s?", near);
+    else
+        err_next(&err, "`signalbox ls %s` lists them", endpoint);
+    cli_error(&err);
+    free(names);
+    channel_list_unref(&l.list);
+}
+
+/* An empty answer is no silent one. */
+static void say_none(const struct ls *ls, const struct address *a, const struct channel_list *list)
+{
+    const struct endpoint *e = &a->endpoint->endpoint;
+    if (ls->filter && list->count)
+        cli_notice(ls->cli, "%s: no channel matches %s", e->name, cli_text(ls->cli, FLAG_WHERE));
+    else if (a->channel.name && !strpbrk(a->channel.name, "*?"))
+        say_missing(ls, a);
+    else if (a->channel.name)
+        cli_notice(ls->cli, "%s: no channel matches %s", e->name, a->channel.name);
+    else if (e->username)
+        cli_notice(ls->cli, "%s: no channel is visible to %s", e->name, e->username);
+    else
+        cli_notice(ls->cli, "%s: no channel is there", e->name);
 }
 
 static int list_one(struct ls *ls, const struct address *a)
 {
     struct listing l;
+    size_t before = ls->rows;
     ls->asked |= a->channel.name != NULL;
-    uint32_t flags = cli_flag(ls->cli, FLAG_INTERNAL) ? READ_INTERNAL : 0;
-    listing_get(ls->cli, a->endpoint, a->channel.name, flags, cli_flag(ls->cli, FLAG_RATES), &l);
+    get(ls, a, a->channel.name, &l);
     if (!l.list)
         return l.signal ? 128 + l.signal : cli_error(&l.err);
     put_list(ls, a, l.list);
@@ -201,16 +326,19 @@ static int list_one(struct ls *ls, const struct address *a)
         cli_note("%s: %s%s", a->endpoint->endpoint.name, l.list->note, where);
     else if (!l.list->complete && l.list->note[0])
         cli_notice(ls->cli, "%s: %s", a->endpoint->endpoint.name, l.list->note);
+    if (!code && ls->rows == before)
+        say_none(ls, a, l.list);
     channel_list_unref(&l.list);
     return code;
 }
 
-/* A dead endpoint doesn't hide the others: all are listed, and the first failure is the exit code. */
+/* A dead endpoint doesn't hide the others: all are listed. Where all fail the first failure is the exit code, where some do it is
+ * 6; but an address that is none is wrong usage in any case. */
 static int list_all(struct ls *ls)
 {
     struct cli *c = ls->cli;
-    int first = 0;
-    size_t count = c->arg_count ? c->arg_count : c->config.endpoint_count;
+    int first = 0, usage = err_exit_code(ERR_USAGE);
+    size_t listed = 0, count = c->arg_count ? c->arg_count : c->config.endpoint_count;
     for (size_t i = 0; i < count; i++) {
         struct address a = {0};
         struct err_info err = {.code = ERR_OK};
@@ -225,9 +353,11 @@ static int list_all(struct ls *ls)
             code = list_one(ls, &a);
         if (code >= 128)
             return code;
-        first = first ? first : code;
+        if (code && (!first || code == usage))
+            first = code;
+        listed += code == 0;
     }
-    return first;
+    return listed && first && first != usage ? err_exit_code(ERR_PARTIAL) : first;
 }
 
 /* Room for the longest endpoint and a channel of usual length; a longer one only pushes its own line. */
@@ -258,9 +388,9 @@ static int run(struct cli *c)
         buffer_printf(&ls.out, "%-*s %-9s  %10s %9s %9s %5s %9s %10s  %-8s %s\n", ls.width, "CHANNEL", "KIND",
                       "DEPTH", "IN", "OUT", "CONS", "LAG", "BYTES", "BROWSE", "STATE");
     int code = list_all(&ls);
-    int printed = ls.rows || !code ? cli_print(&ls.out) : 0;
     if (!code && !ls.rows && ls.asked)
         code = err_exit_code(ERR_NOMATCH);
+    int printed = ls.rows || !code ? cli_print(&ls.out) : 0;
     buffer_free(&ls.out);
     filter_free(&ls.filter);
     return code ? code : printed;
@@ -271,15 +401,17 @@ const struct command command_ls = {
     .args = "[ENDPOINT[/PATTERN]...]",
     .purpose = "channels with depth, rates, consumers, lag, bytes",
     .detail =
-        "Without arguments all configured endpoints. Depth with < is an upper bound (Kafka counts offsets); BROWSE is what "
-        "looking at the stored messages does to them: NONE, MARKS or CONSUMES. --json is one object a channel; what a "
-        "broker can't do says why.",
+        "Without arguments all configured endpoints. Depth with < is an upper bound (Kafka counts offsets); a lag with + leaves out "
+        "partitions in which a group has committed nothing. BROWSE is what looking at the stored messages does to them: NONE, MARKS or "
+        "CONSUMES. A Kafka topic that is named, without * and ?, has its partitions and consumer groups below it. --json is one object a "
+        "channel; what a broker can't do says why. --plain has the bare numbers, without marks: depth_upper and lag_partial stand in "
+        "--json. Exit code 6: some endpoints are listed, others failed.",
     .flags = F(WHERE) | F(RATES) | F(INTERNAL) | F(JSON) | F(PLAIN),
     .max_args = 1000,
     .argument = ARGUMENT_ADDRESS,
     .examples = {{"signalbox ls", "everything configured"},
                  {"signalbox ls 'rabbitmq://localhost/%2f/orders*'", "by pattern"},
                  {"signalbox ls k --where 'depth>1000'", "only the deep ones"}},
-    .exits = "0 1 2 4 5 8 130",
+    .exits = "0 1 2 4 5 6 8 130",
     .run = run,
 };

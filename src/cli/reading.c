@@ -411,6 +411,17 @@ void reading_run(const struct reading *reading, struct reading_result *result)
     close(r.event_fd);
 }
 
+void reading_say_scanned(const struct cli *c, const struct reading_result *r)
+{
+    char scanned[32], total[32], written[32];
+    text_count(scanned, sizeof scanned, (uint64_t)r->scanned);
+    text_count(written, sizeof written, (uint64_t)r->written);
+    text_count(total, sizeof total, r->total < 0 ? 0 : (uint64_t)r->total);
+    cli_notice(c, "scanned %s of %s%s, stopped because %s; %s matched", scanned,
+               r->total_upper ? "at most " : "", r->total < 0 ? "an unknown number" : total,
+               *r->stopped ? r->stopped : "the end was reached", written);
+}
+
 /* A wrong filter is said before any broker is spoken to. */
 static int check_expression(const struct reading *r)
 {

@@ -32,6 +32,8 @@ struct reading_result {
 };
 
 void reading_run(const struct reading *reading, struct reading_result *result);
+/* The honest sentence at the end: what was scanned, why it stopped, how many matched. Silenced by --quiet. */
+void reading_say_scanned(const struct cli *c, const struct reading_result *result);
 /* --from, --limit, --where, --partition and the others into a reading. 0 or an exit code after a message. */
 int reading_init(struct reading *r, const struct cli *c, enum read_mode mode);
 /* The same for one channel's stored messages, with its address, its effect not yet announced. expression NULL: that of --where. */

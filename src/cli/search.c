@@ -1,25 +1,12 @@
 #include "cli/encode.h"
 #include "cli/reading.h"
 
-#include "base/text.h"
 #include "cli/listing.h"
 #include "engine/message_json.h"
 
 static void encode(void *context, struct buffer *out, const struct message *m)
 {
     encode_line(context, out, m);
-}
-
-/* The honest sentence; also with --quiet off only. */
-static void conclude(const struct cli *c, const struct reading_result *r)
-{
-    char scanned[32], total[32], written[32];
-    text_count(scanned, sizeof scanned, (uint64_t)r->scanned);
-    text_count(written, sizeof written, (uint64_t)r->written);
-    text_count(total, sizeof total, r->total < 0 ? 0 : (uint64_t)r->total);
-    cli_notice(c, "scanned %s of %s%s, stopped because %s; %s matched", scanned,
-               r->total_upper ? "at most " : "", r->total < 0 ? "an unknown number" : total,
-               *r->stopped ? r->stopped : "the end was reached", written);
 }
 
 static int run(struct cli *c)
@@ -42,7 +29,7 @@ static int run(struct cli *c)
         reading_run(&reading, &result);
         code = result.code;
         if (result.scanned || !code || code == err_exit_code(ERR_TIMEOUT))
-            conclude(c, &result);
+            reading_say_scanned(c, &result);
         if (!code && !result.written)
             code = err_exit_code(ERR_NOMATCH);
     }

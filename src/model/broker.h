@@ -186,7 +186,8 @@ struct broker_ops {
     /* Any thread, from before open (state is zeroed then) until close begins: makes a blocking hook return soon. */
     void (*interrupt)(struct broker *b);
 
-    /* Lists channels with statistics. pattern: text_glob, NULL all; a plain name must be cheap (describe one). Rates may be
+    /* Lists channels with statistics. pattern: text_glob, NULL all; a plain name must be cheap (describe one), and gets that channel's
+     * partitions and groups too. Rates may be
      * negative: the engine derives them from two lists. Partial results: list->complete is false and note says why. */
     enum err (*list)(struct broker *b, const char *pattern, uint32_t flags, struct channel_list *list,
                      struct err_info *err);

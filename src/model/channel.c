@@ -85,6 +85,8 @@ void channel_list_unref(struct channel_list **lp)
     if (!l || atomic_fetch_sub_explicit(&l->refs, 1, memory_order_acq_rel) != 1)
         return;
     free(l->items);
+    free(l->partitions);
+    free(l->groups);
     free(l);
 }
 

@@ -28,6 +28,16 @@ struct channel_partition {
     int32_t leader;    /* -1: none */
 };
 
+/* A consumer group in one channel. */
+struct channel_group {
+    char name[256];
+    char state[64];
+    int64_t lag;
+    bool
+        lag_partial; /* it has committed nothing in some partitions that hold messages: lag is without them */
+    int32_t members; /* -1: not visible */
+};
+
 struct channel {
     char name[256];
     enum channel_kind kind;
@@ -40,6 +50,7 @@ struct channel {
     int64_t consumers;
     int64_t groups;
     int64_t lag;              /* of the group that is furthest behind */
+    bool lag_partial;         /* some group's lag is: the lag is that, or more */
     double in_rate, out_rate; /* messages a second; negative: unknown */
     int64_t in_total,
         out_total;      /* ever produced and delivered, where the broker counts: the engine derives rates */
@@ -68,6 +79,11 @@ struct channel_list {
     enum err error;   /* what kept it from being complete; ERR_OK: nothing, or a limit */
     size_t count, cap;
     struct channel *items;
+    /* Of the one channel of a list that was asked for by its plain name, where the broker tells. Allocated with malloc, the list's. */
+    struct channel_partition *partitions;
+    size_t partition_count;
+    struct channel_group *groups;
+    size_t group_count;
 };
 struct channel_list *channel_list_new(void);
 /* The new row, initialised; NULL over LIMIT_CHANNELS (complete becomes false) or out of memory. */

@@ -55,6 +55,21 @@ expect_status 8
 name "ls"
 run "$SIGNALBOX" ls "$kafka/$topic" --json
 expect_out '"depth":4,"depth_upper":true'
+expect_out '"partitions":1,.*"watermarks":\[\{"partition":0,"low":0,"high":4,"leader":1\}\],"consumer_groups":\[\]'
+run "$SIGNALBOX" ls "$kafka/$topic*" --json
+expect_no_out 'watermarks'
+run "$SIGNALBOX" ls "$kafka/$topic"
+expect_out '^  partition 0  low 0  high 4$'
+run "$SIGNALBOX" ls "$kafka/${topic}x"
+expect_status 4
+expect_empty out
+expect_err "no channel ${topic}x. Next: did you mean $topic"
+run "$SIGNALBOX" ls "kafka://$SB_REFUSED" "$kafka/$topic" --plain
+expect_status 6
+expect_lines 1
+SIGNALBOX_PASSWORD=$SB_KAFKA_NOBODY_PASSWORD run "$SIGNALBOX" ls "kafka://$SB_KAFKA_NOBODY@$SB_KAFKA_SASL"
+expect_status 0
+expect_err "no channel is visible to $SB_KAFKA_NOBODY"
 
 name "export and import"
 for kind in sba jsonl; do

@@ -124,8 +124,8 @@ static void keep_row(void *context, const struct group_row *row)
         seen->rows[seen->count++] = *row;
 }
 
-/* A consumer of its own kind commits offset 3 of 5 and leaves. */
-static void commit_three(const char *topic, const char *group)
+/* A consumer of its own kind commits an offset in the first partitions and leaves. */
+static void commit(const char *topic, const char *group, int32_t partitions, int64_t offset)
 {
     char text[256];
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
@@ -133,10 +133,22 @@ static void commit_three(const char *topic, const char *group)
     rd_kafka_conf_set(conf, "group.id", group, text, sizeof text);
     rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, text, sizeof text);
     rd_kafka_topic_partition_list_t *rows = rd_kafka_topic_partition_list_new(1);
-    rd_kafka_topic_partition_list_add(rows, topic, 0)->offset = 3;
+    for (int32_t i = 0; i < partitions; i++)
+        rd_kafka_topic_partition_list_add(rows, topic, i)->offset = offset;
     assert_int_equal(rd_kafka_commit(rk, rows, 0), 0);
     rd_kafka_topic_partition_list_destroy(rows);
     rd_kafka_destroy(rk);
+}
+
+static void make_topic(const char *topic, int32_t partitions)
+{
+    const struct publish_request request = {
+        .to = {CHANNEL_ANY, topic}, .flags = PUBLISH_CREATE, .partitions = partitions};
+    struct session_of_test *s = session_new(lab_need("SB_KAFKA"));
+    const struct publish_sink sink = {.context = s, .outcome = keep_outcome};
+    if (session_open(s) || kafka_broker.publish_open(&s->broker, &request, &sink, &s->err))
+        fail_msg("%s", s->err.text);
+    session_end(s);
 }
 
 static void groups_and_lag(void **state)
@@ -149,7 +161,7 @@ static void groups_and_lag(void **state)
     const struct message m = session_message("k", "v");
     const struct message five[] = {m, m, m, m, m};
     session_send(kafka, topic, five, 5, PUBLISH_CREATE);
-    commit_three(topic, group);
+    commit(topic, group, 1, 3); /* of five */
     struct session_of_test *s = session_new(kafka);
     struct seen seen = {.count = 0};
     assert_int_equal(session_open(s), ERR_OK);
@@ -169,6 +181,55 @@ static void groups_and_lag(void **state)
     assert_int_equal(kafka_broker.list(&s->broker, topic, 0, list, &s->err), ERR_OK);
     assert_int_equal(list->items[0].groups, 1);
     assert_int_equal(list->items[0].lag, 2);
+    channel_list_unref(&list);
+    session_end(s);
+}
+
+/* Four partitions, three with a message; one group has committed in the first, another one in those three. */
+static void a_lag_that_leaves_partitions_out_is_marked(void **state)
+{
+    (void)state;
+    const char *kafka = lab_need("SB_KAFKA");
+    char topic[64], some[64], all[64];
+    lab_unique("partial", topic, sizeof topic);
+    lab_unique("a-some", some, sizeof some);
+    lab_unique("b-all", all, sizeof all);
+    struct message m[3];
+    for (int i = 0; i < 3; i++) {
+        m[i] = session_message("k", "v");
+        m[i].position = (struct position){POSITION_PARTITION, i, 0};
+    }
+    make_topic(topic, 4);
+    session_send(kafka, topic, m, 3, PUBLISH_PARTITION | PUBLISH_EXACT);
+    commit(topic, some, 1, 0);
+    commit(topic, all, 3, 0);
+    struct session_of_test *s = session_new(kafka);
+    assert_int_equal(session_open(s), ERR_OK);
+    struct channel_list *list = channel_list_new();
+    session_deadline(s, 10000);
+    assert_int_equal(kafka_broker.list(&s->broker, topic, 0, list, &s->err), ERR_OK);
+    assert_int_equal(list->partition_count, 4);
+    assert_int_equal(list->partitions[2].low, 0);
+    assert_int_equal(list->partitions[2].high, 1);
+    assert_int_equal(list->partitions[3].high, 0);
+    assert_int_equal(list->group_count, 2);
+    assert_string_equal(list->groups[0].name, some);
+    assert_int_equal(list->groups[0].lag, 1);
+    assert_true(list->groups[0].lag_partial);
+    assert_string_equal(list->groups[1].name, all);
+    assert_int_equal(list->groups[1].lag, 3);
+    assert_false(list->groups[1].lag_partial); /* the fourth is empty */
+    assert_int_equal(list->items[0].lag, 3);
+    assert_true(list->items[0].lag_partial);
+    channel_list_unref(&list);
+    list = channel_list_new();
+    char pattern[70];
+    snprintf(pattern, sizeof pattern, "%s*", topic);
+    session_deadline(s, 10000);
+    assert_int_equal(kafka_broker.list(&s->broker, pattern, 0, list, &s->err), ERR_OK);
+    assert_true(list->items[0].lag_partial);
+    assert_null(list->partitions);
+    assert_null(list->groups);
     channel_list_unref(&list);
     session_end(s);
 }
@@ -217,6 +278,7 @@ int main(void)
         cmocka_unit_test(transactions_are_isolated),
         cmocka_unit_test(uncommitted_ones_are_marked),
         cmocka_unit_test(groups_and_lag),
+        cmocka_unit_test(a_lag_that_leaves_partitions_out_is_marked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -330,38 +330,115 @@ enum err kafka_groups(struct broker *b, const char *pattern, group_sink *sink, v
 
 /* ---- the listing's share ---- */
 
-/* What one group has in one channel: INT64_MIN where it has committed nothing there. */
-static int64_t lag_in(const struct group_set *set, const struct group *g, const char *channel)
+/* The rows of one topic in the bounds. */
+struct span {
+    const struct kafka_bounds *bounds;
+    int from, count;
+};
+
+/* The topic's rows follow those of the topic before it. */
+static struct span next_span(const struct kafka_bounds *bounds, struct span before, const char *topic)
 {
-    int64_t sum = INT64_MIN, end;
-    for (int i = 0; g->offsets && i < g->offsets->cnt; i++) {
-        const rd_kafka_topic_partition_t *committed = &g->offsets->elems[i];
-        if (committed->offset < 0 || strcmp(committed->topic, channel) != 0)
-            continue;
-        int64_t lag = lag_of(set, committed, &end);
-        sum = (sum == INT64_MIN ? 0 : sum) + (lag > 0 ? lag : 0);
-    }
-    return sum;
+    struct span s = {bounds, before.from + before.count, 0};
+    while (bounds->low && s.from + s.count < bounds->low->cnt &&
+           strcmp(bounds->low->elems[s.from + s.count].topic, topic) == 0)
+        s.count++;
+    return s;
 }
 
-void kafka_groups_annotate(struct broker *b, struct channel_list *list)
+static bool has_committed(const struct group *g, const char *topic, int32_t partition)
+{
+    for (int i = 0; i < g->offsets->cnt; i++) {
+        const rd_kafka_topic_partition_t *row = &g->offsets->elems[i];
+        if (row->partition == partition && row->offset >= 0 && strcmp(row->topic, topic) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Does a partition hold messages of which the group has committed nothing? An empty one has no lag. */
+static bool leaves_out(const struct group *g, const struct channel *channel, const struct span *span)
+{
+    if (!span->bounds->low || span->count < channel->partitions)
+        return true; /* it cannot be told */
+    for (int i = span->from; i < span->from + span->count; i++) {
+        const rd_kafka_topic_partition_t *low = &span->bounds->low->elems[i],
+                                         *high = &span->bounds->high->elems[i];
+        bool empty = !low->err && !high->err && high->offset <= low->offset;
+        if (!empty && !has_committed(g, channel->name, low->partition))
+            return true;
+    }
+    return false;
+}
+
+/* What one group has in one channel; false: it has committed nothing there. */
+static bool lag_in(const struct group_set *set, const struct group *g, const struct channel *channel,
+                   const struct span *span, struct channel_group *out)
+{
+    int64_t end, sum = 0;
+    int committed = 0;
+    bool unknown = false;
+    for (int i = 0; g->offsets && i < g->offsets->cnt; i++) {
+        const rd_kafka_topic_partition_t *row = &g->offsets->elems[i];
+        if (row->offset < 0 || strcmp(row->topic, channel->name) != 0)
+            continue;
+        int64_t lag = lag_of(set, row, &end);
+        committed++;
+        unknown |= lag == COUNT_UNKNOWN;
+        sum += lag > 0 ? lag : 0;
+    }
+    if (!committed)
+        return false;
+    *out = (struct channel_group){.lag = sum, .members = g->members};
+    out->lag_partial = unknown || (committed < channel->partitions && leaves_out(g, channel, span));
+    text_copy(out->name, sizeof out->name, g->name);
+    text_copy(out->state, sizeof out->state, rd_kafka_consumer_group_state_name(g->state));
+    return true;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const struct channel_group *)a)->name, ((const struct channel_group *)b)->name);
+}
+
+/* With `groups`, which has room for all of the set, each of them is kept. */
+static size_t annotate(const struct group_set *set, const struct span *span, struct channel *channel,
+                       struct channel_group *groups)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < set->count; i++) {
+        struct channel_group row;
+        if (!lag_in(set, &set->items[i], channel, span, &row))
+            continue;
+        channel->lag = row.lag > channel->lag ? row.lag : channel->lag;
+        channel->lag_partial |= row.lag_partial;
+        if (groups)
+            groups[count] = row;
+        count++;
+    }
+    channel->groups = (int64_t)count;
+    return count;
+}
+
+void kafka_groups_annotate(struct broker *b, struct channel_list *list, const struct kafka_bounds *bounds,
+                           bool detail)
 {
     const struct kafka_state *s = b->state;
     struct err_info err = {.code = ERR_OK};
     struct group_set set = {.count = 0};
+    struct span span = {bounds, 0, 0};
     if (s->mock || list->count == 0)
         return;
     enum err e = collect(b, &set, NULL, KAFKA_LISTED_GROUPS, &err);
+    if (!e && detail)
+        list->groups = calloc(set.count + 1, sizeof *list->groups);
     for (size_t c = 0; !e && c < list->count; c++) {
-        struct channel *channel = &list->items[c];
-        channel->groups = 0;
-        for (size_t g = 0; g < set.count; g++) {
-            int64_t lag = lag_in(&set, &set.items[g], channel->name);
-            channel->groups += lag != INT64_MIN;
-            if (lag > channel->lag)
-                channel->lag = lag;
-        }
+        span = next_span(bounds, span, list->items[c].name);
+        size_t count = annotate(&set, &span, &list->items[c], list->groups);
+        list->group_count = list->groups ? count : 0;
     }
+    if (list->groups)
+        qsort(list->groups, list->group_count, sizeof *list->groups, by_name);
     if ((e || set.cut) && list->complete) {
         list->complete = false;
         if (e)

@@ -114,8 +114,14 @@ void kafka_publish_delivered(rd_kafka_t *rk, const rd_kafka_message_t *m, void *
 
 #define KAFKA_LISTED_GROUPS 100 /* a listing asks for the offsets of so many, a request each */
 
-/* Fills groups and lag of the channels; where that fails the list's note says so. */
-void kafka_groups_annotate(struct broker *b, struct channel_list *list);
+/* What lies between the first offset and the last: one row a partition that has a leader, alike in both, topics in the list's order.
+ * NULL: not known. */
+struct kafka_bounds {
+    rd_kafka_topic_partition_list_t *low, *high;
+};
+/* Fills groups and lag of the channels, and with detail the list's own groups; where that fails the list's note says so. */
+void kafka_groups_annotate(struct broker *b, struct channel_list *list, const struct kafka_bounds *bounds,
+                           bool detail);
 enum err kafka_groups(struct broker *b, const char *pattern, group_sink *sink, void *context,
                       struct err_info *err);
 

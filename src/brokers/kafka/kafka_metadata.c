@@ -240,23 +240,53 @@ static void add_watermarks(struct channel_list *list, const rd_kafka_topic_parti
     }
 }
 
-static void list_watermarks(struct broker *b, const struct rd_kafka_metadata *md, struct channel_list *list)
+static void free_bounds(struct kafka_bounds *bounds)
+{
+    if (bounds->low)
+        rd_kafka_topic_partition_list_destroy(bounds->low);
+    if (bounds->high)
+        rd_kafka_topic_partition_list_destroy(bounds->high);
+    *bounds = (struct kafka_bounds){NULL, NULL};
+}
+
+static void list_watermarks(struct broker *b, const struct rd_kafka_metadata *md, struct channel_list *list,
+                            struct kafka_bounds *bounds)
 {
     struct kafka_state *s = b->state;
     struct err_info err = {.code = ERR_OK};
-    rd_kafka_topic_partition_list_t *low = partition_rows(md, list);
-    rd_kafka_topic_partition_list_t *high = rd_kafka_topic_partition_list_copy(low);
-    enum err e = kafka_offsets(b, s->rk, low, RD_KAFKA_OFFSET_BEGINNING, &err);
+    bounds->low = partition_rows(md, list);
+    bounds->high = rd_kafka_topic_partition_list_copy(bounds->low);
+    enum err e = kafka_offsets(b, s->rk, bounds->low, RD_KAFKA_OFFSET_BEGINNING, &err);
     if (!e)
-        e = kafka_offsets(b, s->rk, high, RD_KAFKA_OFFSET_END, &err);
+        e = kafka_offsets(b, s->rk, bounds->high, RD_KAFKA_OFFSET_END, &err);
     if (!e) {
-        add_watermarks(list, low, high);
-    } else {
-        list->complete = false;
-        snprintf(list->note, sizeof list->note, "depths are missing: %.160s", err.text);
+        add_watermarks(list, bounds->low, bounds->high);
+        return;
     }
-    rd_kafka_topic_partition_list_destroy(low);
-    rd_kafka_topic_partition_list_destroy(high);
+    free_bounds(bounds);
+    list->complete = false;
+    snprintf(list->note, sizeof list->note, "depths are missing: %.160s", err.text);
+}
+
+/* Of the one topic that was asked for by its name. */
+static void detail_partitions(const struct rd_kafka_metadata_topic *t, const struct kafka_bounds *bounds,
+                              struct channel_list *list)
+{
+    list->partitions = calloc((size_t)t->partition_cnt, sizeof *list->partitions);
+    for (int i = 0; list->partitions && i < t->partition_cnt; i++) {
+        int32_t id = t->partitions[i].id;
+        struct channel_partition *p = &list->partitions[list->partition_count++];
+        *p = (struct channel_partition){id, COUNT_UNKNOWN, COUNT_UNKNOWN, t->partitions[i].leader};
+        for (int row = 0; bounds->low && row < bounds->low->cnt; row++) {
+            const rd_kafka_topic_partition_t *low = &bounds->low->elems[row],
+                                             *high = &bounds->high->elems[row];
+            if (low->partition != id)
+                continue;
+            p->low = low->err || low->offset < 0 ? COUNT_UNKNOWN : low->offset;
+            p->high = high->err || high->offset < 0 ? COUNT_UNKNOWN : high->offset;
+            break;
+        }
+    }
 }
 
 static bool wanted(const struct rd_kafka_metadata_topic *t, const char *pattern, uint32_t flags)
@@ -271,6 +301,7 @@ enum err kafka_list(struct broker *b, const char *pattern, uint32_t flags, struc
 {
     struct kafka_state *s = b->state;
     const struct rd_kafka_metadata *md = NULL;
+    struct kafka_bounds bounds = {NULL, NULL};
     bool plain = pattern && *pattern && !strpbrk(pattern, "*?");
     enum err e = kafka_isolate(b, false, err);
     if (!e)
@@ -288,8 +319,11 @@ enum err kafka_list(struct broker *b, const char *pattern, uint32_t flags, struc
     }
     if (s->mock)
         text_copy(list->version, sizeof list->version, "Kafka (librdkafka's mock cluster)");
-    list_watermarks(b, md, list);
-    kafka_groups_annotate(b, list);
+    list_watermarks(b, md, list, &bounds);
+    if (plain && list->count == 1)
+        detail_partitions(&md->topics[0], &bounds, list);
+    kafka_groups_annotate(b, list, &bounds, plain);
+    free_bounds(&bounds);
     rd_kafka_metadata_destroy(md);
     return ERR_OK;
 }

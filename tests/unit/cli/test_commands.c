@@ -127,6 +127,8 @@ static void test_browse(void **state)
     assert_int_equal(lines(printed), 2);
     assert_non_null(strstr(printed, "|249|acme\n"));
     assert_int_equal(run("browse memory:/orders --where body.n>1000"), 4);
+    assert_non_null(strstr(said, "scanned 250 of 250"));
+    assert_non_null(strstr(said, "0 matched"));
     assert_int_equal(run("browse memory:/nothing"), 1);
     assert_int_equal(run("browse memory:"), 2);
 }
@@ -166,6 +168,8 @@ static void test_tail(void **state)
     assert_int_equal(run("tail memory:/orders --from beginning -n 0"), 0);
     assert_string_equal(printed, "");
     assert_int_equal(run("tail memory:/orders --from sometimes"), 2);
+    assert_int_equal(run("tail memory:/orders -p 0 --partition=1"), 2);
+    assert_non_null(strstr(said, "--partition is given twice, 0 and 1"));
 }
 
 static void test_ls(void **state)
@@ -177,6 +181,19 @@ static void test_ls(void **state)
     assert_int_equal(run("ls memory:/ord* --plain"), 0);
     assert_int_equal(lines(printed), 1);
     assert_int_equal(run("ls memory: --where depth>1000"), 4);
+    assert_string_equal(printed, "");
+    assert_non_null(strstr(said, "no channel matches"));
+    assert_int_equal(run("ls memory:/order"), 4);
+    assert_string_equal(printed, "");
+    assert_non_null(strstr(said, "no channel order. Next: did you mean orders?"));
+    assert_int_equal(run("ls memory:/zzzzzzzz memory: --plain"), 0);
+    assert_int_equal(lines(printed), 2);
+    assert_non_null(strstr(said, "no channel zzzzzzzz"));
+    assert_int_equal(run("ls memory:/x* --quiet"), 4);
+    assert_int_equal(run("ls kafka://127.0.0.1:1 memory: --plain"), 6);
+    assert_int_equal(lines(printed), 2);
+    assert_int_equal(run("ls kafka://127.0.0.1:1"), 1);
+    assert_int_equal(run("ls nowhere memory:"), 2);
     assert_int_equal(run("ls memory: --where depht>1000"), 2);
 }
 
@@ -208,6 +225,9 @@ static void test_export_import(void **state)
         assert_string_equal(printed, expected);
         free(expected);
     }
+    snprintf(line, sizeof line, "export memory:/orders %s/b.sba --where body.n>1000", folder);
+    assert_int_equal(run(line), 4);
+    assert_non_null(strstr(said, "b.sba: not written, since nothing matched"));
     snprintf(line, sizeof line, "import %s/none.sba memory:/copy", folder);
     assert_int_equal(run(line), 2);
     snprintf(line, sizeof line, "export memory:/nothing %s/b.sba", folder);

@@ -92,6 +92,7 @@ static void command_line_opens_nothing_on_a_wrong_flag(void **state)
         {":tail kafka-a/orders --from yesterday\r", "yesterday"},
         {":tail kafka-a/orders --json\r", "`:tail` takes no --json here"},
         {":tail kafka-a/orders --partition\r", "--partition needs a value"},
+        {":tail kafka-a/orders -p 0 --partition 1\r", "--partition is given twice"},
         {":tail kafka-a/orders -p x\r", "--partition x: write a number"},
         {":tail kafka-a/orders --where 'size>\r", "a quote is not closed"},
         {":tail kafka-a/orders --where sice=1\r", "sice"},
