@@ -34,9 +34,10 @@ const struct topic topics[] = {
      "escapes and null as \\N. --format takes %{field} with the filter's names, %{field:raw} for the bytes as they are, and\n"
      "\\t \\n \\\\. Streams flush when the source pauses, at the latest 100 ms after a message; a closed pipe ends quietly.\n"},
     {"changes", "CHANGES",
-     "Everything that changes a broker is a dry run until --execute. That is all that an endpoint given by URL needs. A\n"
-     "configured one also needs `write: true` or --write; one marked production --confirm ENDPOINT/CHANNEL too. Else the exit\n"
-     "code is 7 and nothing has happened.\n"},
+     "Everything that changes a broker is a dry run until --execute: it looks up the destination and fails as the change\n"
+     "would, without any effect. --execute is all that an endpoint given by URL needs. A configured one also needs `write:\n"
+     "true` or --write; one marked production --confirm ENDPOINT/CHANNEL too. Else the exit code is 7 and nothing has\n"
+     "happened.\n"},
     {NULL, NULL, NULL},
 };
 
