@@ -67,11 +67,11 @@ TEST_HEADERS := $(sort $(wildcard tests/*.h tests/*/*.h tests/*/*/*.h))
 
 CC = gcc
 CLANG := clang-14
-PACKAGES := rdkafka librabbitmq libcurl libcjson yaml-0.1 libssl libcrypto libzstd zlib libpcre2-8 ncursesw
+PACKAGES := rdkafka librabbitmq libcurl yaml-0.1 libssl libcrypto libzstd zlib libpcre2-8 ncursesw
 ifneq ($(strip $(groups)),)
 PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES))
 PKG_LIBS := $(shell pkg-config --libs $(PACKAGES))
-TEST_LIBS := -lcmocka
+TEST_LIBS := -lcmocka -lcjson
 endif
 
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wcast-qual \
@@ -180,15 +180,16 @@ $(UNIT_BIN) $(INTEGRATION_BIN) $(BENCH_BIN): $(BUILD)/tests/%: $(OBJ)/tests/%.o 
 	$(Q)$(CC) $(ALL_LDFLAGS) $(file <tests/$*.flags) -o $@ $(filter %.o,$^) $(filter %libsupport.a,$^) \
 		$(filter %-app.a,$^) $(LIBRARY) $(TEST_LIBS) $(LIBS)
 
-$(FUZZ_BIN): $(BUILD)/tests/%: $(OBJ)/tests/%.o $(LIBRARY) $(BUILD)/flags
+$(FUZZ_BIN): $(BUILD)/tests/%: $(OBJ)/tests/%.o $(SUPPORT) $(LIBRARY) $(BUILD)/flags
 	@mkdir -p $(@D)
 	@$(say) LINK $@
-	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(LIBRARY) $(LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $(filter %.o %.a,$^) $(TEST_LIBS) $(LIBS)
 
-$(REPLAY_BIN): $(BUILD)/tests/replay/%: $(OBJ)/tests/fuzz/%.o $(OBJ)/tests/fuzz/replay.o $(LIBRARY) $(BUILD)/flags
+$(REPLAY_BIN): $(BUILD)/tests/replay/%: $(OBJ)/tests/fuzz/%.o $(OBJ)/tests/fuzz/replay.o $(SUPPORT) $(LIBRARY) \
+		$(BUILD)/flags
 	@mkdir -p $(@D)
 	@$(say) LINK $@
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(LIBRARY) $(LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o %.a,$^) $(TEST_LIBS) $(LIBS)
 
 -include $(patsubst %.o,%.d,$(call objects,$(SRC) $(TEST_SRC) tests/fuzz/replay.c tests/tsan/c11threads.c))
 

@@ -1,8 +1,7 @@
-/* JSON: a strict RFC 8259 reader with exact numbers and byte offsets, and a writer. Floor 0; the one door to cJSON.
+/* JSON: a strict RFC 8259 reader with exact numbers and byte offsets, and a writer. Floor 0.
  *
  * The reader is a pull parser over bytes: no copy, no tree, no recursion. It is what the decoder, the filter's quick
- * look-up, `import` and the management answers stand on. cJSON rounds integers and keeps no offsets, so that it serves only
- * where a tree is wanted and neither matters (json_tree.h, when somebody needs it). */
+ * look-up, `import` and the management answers stand on. */
 #ifndef SIGNALBOX_BASE_JSON_H
 #define SIGNALBOX_BASE_JSON_H
 

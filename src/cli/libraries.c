@@ -4,12 +4,12 @@
 
 #include <dlfcn.h>
 #include <stddef.h>
-#include <stdio.h>
-#include <string.h>
+#include <stdint.h>
 
 enum shape {
-    WORD,    /* const char *f(void) */
-    SELECTOR /* const char *f(int), 0 is the version */
+    WORD,     /* const char *f(void) */
+    SELECTOR, /* const char *f(int), 0 is the version */
+    PCRE2,    /* int f(uint32_t, void *), 11 is the version */
 };
 
 static const struct {
@@ -21,9 +21,9 @@ static const struct {
     {"libcurl", "curl_version", WORD},
     {"OpenSSL", "OpenSSL_version", SELECTOR},
     {"libyaml", "yaml_get_version_string", WORD},
-    {"cJSON", "cJSON_Version", WORD},
     {"zlib", "zlibVersion", WORD},
     {"zstd", "ZSTD_versionString", WORD},
+    {"PCRE2", "pcre2_config_8", PCRE2},
     {"ncurses", "curses_version", WORD},
 };
 
@@ -34,10 +34,17 @@ void libraries_list(library_sink *sink, void *context)
             void *data;
             const char *(*word)(void);
             const char *(*selector)(int);
+            int (*pcre2)(uint32_t, void *);
         } symbol = {.data = dlsym(RTLD_DEFAULT, libraries[i].symbol)};
         if (!symbol.data)
             continue;
-        const char *version = libraries[i].shape == WORD ? symbol.word() : symbol.selector(0);
+        char text[64] = ""; /* PCRE2 writes 24 bytes at most */
+        const char *version = text;
+        switch (libraries[i].shape) {
+        case WORD: version = symbol.word(); break;
+        case SELECTOR: version = symbol.selector(0); break;
+        case PCRE2: symbol.pcre2(11, text); break;
+        }
         sink(context, libraries[i].name, version);
     }
 }

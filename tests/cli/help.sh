@@ -48,6 +48,26 @@ expect_out '^  libyaml +[0-9.]+'
 run "$SIGNALBOX" version --json
 expect_out '^\{"version":"[0-9.]+","libraries":\{".*"libyaml":"[0-9.]+"'
 
+name "version names every library that is linked"
+run "$SIGNALBOX" version
+linked=$(readelf -d "$SIGNALBOX" | sed -n 's/.*(NEEDED).*\[lib\(.*\)\.so.*/\1/p')
+check "readelf finds some" test -n "$linked"
+for library in $linked; do
+    case $library in
+    c | m | pthread | dl | asan | ubsan | tsan) continue ;; # the compiler's own
+    rabbitmq) word=rabbitmq-c ;;
+    curl*) word=libcurl ;;
+    yaml-0) word=libyaml ;;
+    ssl | crypto) word=OpenSSL ;;
+    z) word=zlib ;;
+    pcre2-8) word=PCRE2 ;;
+    ncursesw | tinfo) word=ncurses ;;
+    rdkafka) word=librdkafka ;;
+    *) word=$library ;;
+    esac
+    expect_out "^  $word +.*[0-9]+\.[0-9]+"
+done
+
 name "misspelt"
 run "$SIGNALBOX" tial
 expect_status 2

@@ -1,9 +1,10 @@
-/* The JSON reader over any bytes: tokens stand inside the text and in order, skipping agrees with walking, and what was read
- * reads the same once it was written again. */
+/* The JSON reader over any bytes: tokens stand inside the text and in order, skipping agrees with walking, what was read reads
+ * the same once it was written again, and cJSON reads the same, before and after. */
 #include "fuzz.h"
 
 #include "base/json.h"
 #include "base/limits.h"
+#include "tests/support/witness.h"
 
 #include <stdlib.h>
 
@@ -100,6 +101,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (e == JSON_END) {
         require(rewrite(buffer_view(&once), &twice, &at) == JSON_END);
         require(bytes_equal(buffer_view(&once), buffer_view(&twice)));
+        require(!witness_objects(in) && !witness_objects(buffer_view(&once)));
     }
     buffer_free(&once);
     buffer_free(&twice);

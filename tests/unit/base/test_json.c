@@ -5,6 +5,7 @@
 #include <cmocka.h>
 
 #include "base/json.h"
+#include "tests/support/witness.h"
 
 #include <math.h>
 #include <string.h>
@@ -260,6 +261,47 @@ static void writing(void **state)
     buffer_free(&b);
 }
 
+static void assert_witnessed(struct bytes text)
+{
+    const char *why = witness_objects(text);
+    if (why)
+        fail_msg("%s: %.*s", why, (int)text.len, text.data);
+}
+
+/* Another's parser reads the same tree. */
+static void what_is_read_and_written_has_a_witness(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "{}",
+        " [ ] ",
+        "{\"a\":[1,-0.5e+3,true,false,null,\"x\"],\"b\":{}}",
+        "\"\\u00e9\\n\xc3\xa9\\/\\b\\f\\r\\t\\\"\\\\\"",
+        "[\"\\ud83d\\ude00\",\"\\uFFFF\",\"a\\u0000b\"]",
+        "[0,-0,-0.0,1e0,0.1,5e-324,1.7976931348623157e308,1e400,-1E-400,9007199254740993,18446744073709551616]",
+        "{\"a\":1,\"a\":2,\"\":[[[{}]]]}",
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        assert_witnessed(bytes_of_text(texts[i]));
+    assert_non_null(witness_objects(BYTES_LITERAL("[1,2")));
+    struct buffer b;
+    struct json_writer w;
+    buffer_init(&b, 100000);
+    json_write(&w, &b);
+    json_array(&w);
+    for (unsigned c = 0; c < 256; c++) /* each byte among others, as text and as bytes */
+        for (unsigned bytes = 0; bytes < 2; bytes++)
+            (bytes ? json_byte_string : json_string)(&w, bytes_of((char[]){'a', (char)c, 'b'}, 3));
+    json_double(&w, 0.1);
+    json_double(&w, -1.7976931348623157e308);
+    json_double(&w, INFINITY);
+    json_int(&w, INT64_MIN);
+    json_array_end(&w);
+    assert_true(buffer_ok(&b));
+    assert_witnessed(buffer_view(&b));
+    buffer_free(&b);
+}
+
 static void writing_goes_as_deep_as_it_must(void **state)
 {
     (void)state;
@@ -314,6 +356,7 @@ int main(void)
         cmocka_unit_test(integers_are_exact_or_refused),
         cmocka_unit_test(a_byte_order_mark_is_passed_over),
         cmocka_unit_test(writing),
+        cmocka_unit_test(what_is_read_and_written_has_a_witness),
         cmocka_unit_test(writing_goes_as_deep_as_it_must),
         cmocka_unit_test(writing_hides_nothing_from_a_terminal),
     };

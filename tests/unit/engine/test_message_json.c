@@ -9,7 +9,9 @@
 #include "decoders/json.h"
 #include "decoders/text.h"
 #include "engine/message_json.h"
+#include "tests/support/witness.h"
 
+#include <cjson/cJSON.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -60,6 +62,7 @@ static void round_trip(struct message m)
     arena_init(&arena, MIB);
     message_json(&b, &m, decoders, MESSAGE_JSON_DECODE);
     assert_true(buffer_ok(&b));
+    assert_null(witness_objects(buffer_view(&b)));
     if (message_from_json(&back, buffer_view(&b), &arena, &err))
         fail_msg("%s: %s in %s", err.where, err.text, buffer_cstr(&b));
     assert_true(bytes_equal(m.key, back.key));
@@ -134,6 +137,35 @@ static void the_shape_is_the_documented_one(void **state)
         "\"headers\":[{\"name\":\"x\",\"type\":\"string\",\"value\":{\"text\":\"tab\\there\"}}],"
         "\"properties\":{\"partition\":3},\"size\":32,\"payload\":{\"text\":\"{\\\"id\\\":9007199254740993,\\\"x\\\":1.50}\"},"
         "\"format\":\"json\",\"type\":null,\"decoded\":{\"id\":\"9007199254740993\",\"x\":1.50},\"flags\":[\"redelivered\"]}");
+    buffer_free(&b);
+}
+
+static const char *text_of(const cJSON *object, const char *name)
+{
+    return cJSON_GetStringValue(cJSON_GetObjectItem(cJSON_GetObjectItem(object, name), "text"));
+}
+
+/* As a script sees it, which has another's parser. */
+static void another_parser_reads_the_same_message(void **state)
+{
+    (void)state;
+    struct buffer b;
+    struct message m = base();
+    buffer_init(&b, MIB);
+    message_json(&b, &m, decoders, MESSAGE_JSON_DECODE);
+    cJSON *tree = cJSON_ParseWithLength((const char *)b.data, b.len);
+    assert_non_null(tree);
+    assert_true(bytes_equal_text(m.key, text_of(tree, "key")));
+    assert_true(bytes_equal_text(m.payload, text_of(tree, "payload")));
+    assert_string_equal(cJSON_GetStringValue(cJSON_GetObjectItem(tree, "position")), "3/10482");
+    assert_true(cJSON_IsNull(cJSON_GetObjectItem(tree, "id")));
+    assert_int_equal(cJSON_GetNumberValue(cJSON_GetObjectItem(tree, "size")), m.payload.len);
+    assert_string_equal(cJSON_GetStringValue(cJSON_GetObjectItem(cJSON_GetObjectItem(tree, "decoded"), "id")),
+                        "9007199254740993");
+    const cJSON *headers = cJSON_GetObjectItem(tree, "headers");
+    assert_int_equal(cJSON_GetArraySize(headers), m.headers.count);
+    assert_string_equal(text_of(cJSON_GetArrayItem(headers, 0), "value"), "tab\there");
+    cJSON_Delete(tree);
     buffer_free(&b);
 }
 
@@ -263,6 +295,7 @@ int main(void)
         cmocka_unit_test(everything_comes_back),
         cmocka_unit_test(null_empty_absent_and_binary_come_back),
         cmocka_unit_test(the_shape_is_the_documented_one),
+        cmocka_unit_test(another_parser_reads_the_same_message),
         cmocka_unit_test(what_is_not_wholly_read_says_why),
         cmocka_unit_test(plain_lines_are_scrubbed_and_told_apart),
         cmocka_unit_test(wrong_messages_say_where),

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "engine/sample_json.h"
+#include "tests/support/witness.h"
 
 static const struct probe_target target = {.name = "payments", .kind = "rest"};
 
@@ -31,6 +32,7 @@ static void a_sample_as_scripts_read_it(void **state)
         "\"state\":\"degraded\",\"reason\":\"status 503, expected \\\"200\\\"\",\"code\":\"503\","
         "\"phases_ms\":{\"dns\":0,\"connect\":1.235,\"tls\":null,\"first_byte\":null,\"total\":12},"
         "\"time\":\"2026-02-02T02:40:00.250Z\"}");
+    assert_null(witness_objects(buffer_view(&out)));
     buffer_free(&out);
 }
 
@@ -43,6 +45,7 @@ static void a_certificate_is_named(void **state)
     buffer_init(&out, 4096);
     sample_json(&out, &target, HEALTH_UP, &s);
     assert_non_null(strstr(buffer_cstr(&out), "\"certificate_expires\":\"2026-02-02T02:40:00.000Z\"}"));
+    assert_null(witness_objects(buffer_view(&out)));
     buffer_free(&out);
 }
 
