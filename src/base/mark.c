@@ -67,8 +67,7 @@ int mark_take(const char *name, bool *fresh, struct err_info *err)
 
 enum err mark_write(int mark, const char *text, struct err_info *err)
 {
-    size_t len = strlen(text);
-    if (pwrite(mark, text, len, 0) == (ssize_t)len && fsync(mark) == 0)
+    if (state_fill(mark, text))
         return ERR_OK;
     return err_set(err, ERR_IO, "the mark in the state directory: %s", strerror(errno));
 }

@@ -51,7 +51,19 @@ enum err state_missing(struct err_info *err)
     return ERR_IO;
 }
 
-/* Written beside, then renamed. */
+bool state_fill(int fd, const char *text)
+{
+    size_t len = strlen(text), done = 0;
+    while (done < len) { /* a full disk takes a part first, and says why only when asked again */
+        ssize_t n = pwrite(fd, text + done, len - done, (off_t)done);
+        if (n < 0 && errno != EINTR)
+            return false;
+        done += n > 0 ? (size_t)n : 0;
+    }
+    return fsync(fd) == 0;
+}
+
+/* Written beside, then renamed; false: errno says why. */
 static bool replace(const char *path, const char *text)
 {
     char beside[STATE_PATH_SIZE + 32];
@@ -59,12 +71,14 @@ static bool replace(const char *path, const char *text)
     int fd = mkostemp(beside, O_CLOEXEC);
     if (fd < 0)
         return false;
-    size_t len = strlen(text);
-    bool written = write(fd, text, len) == (ssize_t)len && fsync(fd) == 0;
-    close(fd);
-    if (written && rename(beside, path) == 0)
+    if (state_fill(fd, text) && rename(beside, path) == 0) {
+        close(fd);
         return true;
+    }
+    int why = errno;
+    close(fd);
     unlink(beside);
+    errno = why;
     return false;
 }
 

@@ -13,6 +13,7 @@
 bool state_path(const char *name, char *into, size_t size);
 enum err state_missing(struct err_info *err); /* says so: ERR_IO */
 bool state_make_folder(const char *path);     /* the folders above that path */
+bool state_fill(int fd, const char *text); /* from its first byte, down to the disk; false: errno says why */
 /* A small file as text; false: there is none that can be read. */
 bool state_read(const char *name, char *into, size_t size);
 /* Whole or not at all: a reader sees the old text or the new one. "" removes the file. */
