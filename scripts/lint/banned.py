@@ -39,6 +39,7 @@ PRODUCT = {
     "abort": "give an error back, or assert",
     "rand": "not for anything; use getrandom", "srand": "not for anything; use getrandom",
     "longjmp": "give an error back",
+    "pthread_create": "use thread_start, whose threads leave signals alone",
 }
 PRINTING = {
     "printf": "", "vprintf": "", "puts": "", "putchar": "", "perror": "", "putchar_unlocked": "",
@@ -46,11 +47,11 @@ PRINTING = {
 PRINT_WHY = "only src/cli, src/main.c and ui/term.c write there; below them, give an event or write to the log"
 EXIT_HOME = ("src/main.c",)
 PRINT_HOME = ("src/main.c", "src/cli/", "ui/term.c")
-CALL = re.compile(r"(?<![\w.>])(?<!->)(\w+)\s*\(")
+# The bare word, since a function is also used where it isn't called; o.exit and h->exit are members.
+NAME = re.compile(r"(?<![\w.])(?<!->)([A-Za-z_]\w*)")
 STREAM = re.compile(r"(?<![\w.>])(v?fprintf|fputs|fputc|putc|fwrite|fflush|write)\s*\(([^;]*?)\)\s*[;,)&|?]", re.S)
 WORDS = re.compile(r"\b(TODO|FIXME|XXX)\b|\b(not (?:yet )?implemented)\b", re.I)
 TEXT = (".c", ".h", ".def", ".py", ".sh", ".md", ".1", ".mk", ".yaml", ".yml", ".theme", ".default")
-DECLARES = re.compile(r"^\s*(?:static|extern|const|inline|[A-Za-z_]\w*[\s*]+)+$")
 
 
 def allowances(top, out):
@@ -77,7 +78,7 @@ def calls(top, path, out, allowed, used):
         else:
             out.error(path, text.count("\n", 0, at) + 1, "%s: %s" % (name, why))
 
-    for m in CALL.finditer(text):
+    for m in NAME.finditer(text):
         name = m[1]
         if name in EVERYWHERE:
             found(name, m.start(), EVERYWHERE[name])
@@ -101,7 +102,7 @@ def words(top, path, out):
 def main():
     top, out, used = source.root(), source.Findings(), set()
     where, allowed = allowances(top, out)
-    for path in source.files(top, source.PRODUCT + ("tests",), (".c", ".h")):
+    for path in source.files(top, source.PRODUCT + ("tests",), (".c", ".h", ".def")):
         calls(top, path, out, allowed, used)
     for key in sorted(set(allowed) - used):
         out.error(where, allowed[key], "nothing needs the allowance of %s in %s" % (key[1], key[0]))

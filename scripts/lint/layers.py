@@ -55,7 +55,8 @@ LIBC = re.compile(r"""(
     | \w*intrin\.h | cpuid\.h
 )""", re.X)
 
-INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(?:"([^"\n]+)"|<([^>\n]+)>)', re.M)
+INCLUDE = re.compile(
+    r'^[ \t]*(?:#|%:|\?\?=)[ \t]*(?:include(?:_next)?|import)\b[ \t]*(?:"([^"\n]+)"|<([^>\n]+)>)?', re.M)
 
 
 def floor(path):
@@ -125,8 +126,10 @@ def main():
             line = text.count("\n", 0, m.start()) + 1
             if m[1]:
                 inner(top, path, line, m[1], out)
-            else:
+            elif m[2]:
                 outer(path, line, m[2], out, seen)
+            else:
+                out.error(path, line, "an include is written out, since nobody sees what a macro includes")
     out.finish()
 
 

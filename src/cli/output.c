@@ -2,10 +2,10 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "base/thread.h"
 
 #include <errno.h>
 #include <poll.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
@@ -166,20 +166,16 @@ static void *writer(void *context)
 struct output *output_new(int fd, struct err_info *err)
 {
     struct output *o = calloc(1, sizeof *o);
-    pthread_condattr_t attr;
     if (!o) {
         err_set(err, ERR_NOMEM, "no memory for the output");
         return NULL;
     }
     o->fd = fd;
     o->last = &o->first;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_mutex_init(&o->lock, NULL);
     pthread_cond_init(&o->work, NULL);
-    pthread_cond_init(&o->finished, &attr);
-    pthread_condattr_destroy(&attr);
-    if (pthread_create(&o->thread, NULL, writer, o)) {
+    thread_cond_init(&o->finished);
+    if (!thread_start(&o->thread, writer, o)) {
         err_set(err, ERR_FAILED, "no thread for the output");
         free(o);
         return NULL;
@@ -272,15 +268,12 @@ void output_idle(struct output_lane *l)
 
 static bool wait_writer(struct output *o, int64_t patience_ns)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += patience_ns / NS_PER_S;
+    int64_t until = clock_mono_ns() + patience_ns;
     pthread_mutex_lock(&o->lock);
     o->closing = true;
     pthread_cond_signal(&o->work);
-    int late = 0;
-    while (!o->done && !late)
-        late = pthread_cond_timedwait(&o->finished, &o->lock, &until);
+    while (!o->done && clock_mono_ns() < until)
+        thread_cond_wait_until(&o->finished, &o->lock, until);
     bool done = o->done;
     pthread_mutex_unlock(&o->lock);
     return done;

@@ -2,13 +2,13 @@
 #include "cli/cli.h"
 
 #include "base/text.h"
+#include "base/thread.h"
 #include "base/utf8.h"
 #include "cli/output.h"
 #include "cli/signals.h"
 #include "engine/prober.h"
 #include "engine/sample_json.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -121,7 +121,7 @@ static size_t start_threads(struct probing *p, struct prober_thread *threads, si
         if (p->watch && !(t->lane = output_lane(p->output, NULL, NULL)))
             break;
         atomic_fetch_add(&p->running, 1);
-        if (pthread_create(&t->thread, NULL, p->watch ? run_watch : run_once, t)) {
+        if (!thread_start(&t->thread, p->watch ? run_watch : run_once, t)) {
             atomic_fetch_sub(&p->running, 1);
             break;
         }

@@ -1,11 +1,10 @@
 #include "demo/services.h"
 
 #include "base/clock.h"
+#include "base/thread.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -157,16 +156,6 @@ static void *serve(void *context)
     }
 }
 
-static bool start_thread(struct services *s)
-{
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int failed = pthread_create(&s->thread, NULL, serve, s);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return !failed;
-}
-
 static void services_free(struct services *s)
 {
     for (size_t i = 0; i < s->count; i++)
@@ -195,7 +184,7 @@ struct services *services_start(const struct service *services, size_t count, st
         ok = s->listeners[i] >= 0;
         s->count += ok;
     }
-    if (ok && s->stop_fd >= 0 && start_thread(s))
+    if (ok && s->stop_fd >= 0 && thread_start(&s->thread, serve, s))
         return s;
     err_set(err, ERR_FAILED, "the demo's services found no port on loopback");
     if (s)

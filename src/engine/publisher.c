@@ -1,9 +1,8 @@
 #include "engine/publisher.h"
 
 #include "base/clock.h"
+#include "base/thread.h"
 
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -157,7 +156,6 @@ static void *run(void *context)
 
 struct publisher *publisher_start(const struct publish_job *job, int done_fd, struct err_info *err)
 {
-    sigset_t all, before;
     struct publisher *p = calloc(1, sizeof *p);
     if (!p) {
         err_set(err, ERR_NOMEM, "no memory for sending");
@@ -167,11 +165,7 @@ struct publisher *publisher_start(const struct publish_job *job, int done_fd, st
     p->done_fd = done_fd;
     p->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     pthread_mutex_init(&p->lock, NULL);
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int failed = p->wake_fd < 0 || pthread_create(&p->thread, NULL, run, p);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (!failed)
+    if (p->wake_fd >= 0 && thread_start(&p->thread, run, p))
         return p;
     err_set(err, ERR_FAILED, "no thread or descriptor for sending");
     if (p->wake_fd >= 0)

@@ -5,9 +5,8 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/thread.h"
 
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/poll.h>
@@ -410,16 +409,6 @@ static void session_free(struct session *s)
     free(s);
 }
 
-static bool start_thread(struct session *s)
-{
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int failed = pthread_create(&s->thread, NULL, worker, s);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return !failed;
-}
-
 struct session *session_start(const struct broker_ops *ops, const struct endpoint *endpoint,
                               const struct job *job, const struct session_sink *sink, struct err_info *err)
 {
@@ -432,16 +421,12 @@ struct session *session_start(const struct broker_ops *ops, const struct endpoin
     s->endpoint = endpoint;
     s->job = *job;
     s->sink = *sink;
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_mutex_init(&s->lock, NULL);
-    pthread_cond_init(&s->ended_cond, &attr);
-    pthread_condattr_destroy(&attr);
+    thread_cond_init(&s->ended_cond);
     s->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (job->redaction)
         s->redactor = redactor_new(job->redaction);
-    if (s->wake_fd < 0 || (job->redaction && !s->redactor) || !start_thread(s)) {
+    if (s->wake_fd < 0 || (job->redaction && !s->redactor) || !thread_start(&s->thread, worker, s)) {
         err_set(err, ERR_FAILED, "no thread, memory or descriptor for a session with %s", endpoint->name);
         session_free(s);
         return NULL;
@@ -476,12 +461,9 @@ static bool wait_ended(struct session *s)
     pthread_mutex_lock(&s->lock);
     while (!s->ended && !atomic_load(&s->cancelled))
         pthread_cond_wait(&s->ended_cond, &s->lock);
-    struct timespec late;
-    clock_gettime(CLOCK_MONOTONIC, &late);
-    late.tv_sec += JOIN_TIMEOUT_NS / NS_PER_S;
-    int failed = 0;
-    while (!s->ended && !failed)
-        failed = pthread_cond_timedwait(&s->ended_cond, &s->lock, &late);
+    int64_t late = clock_mono_ns() + JOIN_TIMEOUT_NS;
+    while (!s->ended && clock_mono_ns() < late)
+        thread_cond_wait_until(&s->ended_cond, &s->lock, late);
     bool ended = s->ended;
     pthread_mutex_unlock(&s->lock);
     return ended;

@@ -76,6 +76,9 @@ plant layers.py '^ui/views/x.c:1: ui may not include "src/cli/cli.h"' ui/views/x
 plant layers.py '^src/other/x.c:1: this file belongs to no floor' src/other/x.c 'int x;'
 plant layers.py '^src/base/x.def:1: floor 0' src/base/x.def '#include "model/broker.h"'
 plant layers.py '^src/base/x.c:1: "nowhere.h" is no file' src/base/x.c '#include "nowhere.h"'
+plant layers.py '^src/base/x.c:2: an include is written out' src/base/x.c '#define H <curl/curl.h>' '#include H'
+plant layers.py '^src/base/x.c:1: an include is written out' src/base/x.c '# include \' '<curl/curl.h>'
+plant layers.py '^src/base/x.c:1: <curl/curl.h>: libcurl enters' src/base/x.c '#include_next <curl/curl.h>'
 name "layers: a header of the tests"
 fresh
 put tests/unit/t.h 'int t;'
@@ -108,6 +111,11 @@ done
 for f in system popen pthread_cancel exit _exit sleep usleep printf puts perror; do
     plant banned.py "^ui/x.c:1: $f:" ui/x.c "void x(void) { $f(a); }"
 done
+plant banned.py '^src/base/x.c:1: strcpy:' src/base/x.c 'char *(*copy)(char *, const char *) = strcpy;'
+plant banned.py '^src/base/x.h:1: sprintf:' src/base/x.h '#define PRINT sprintf'
+plant banned.py '^src/base/x.def:1: atoi:' src/base/x.def 'ROW("x", atoi)'
+plant banned.py '^src/net/x.c:1: system:' src/net/x.c 'void x(void) { run_later(&system, 0); }'
+plant banned.py '^src/net/x.c:1: pthread_create:' src/net/x.c 'void x(void) { pthread_create(a, b, c, d); }'
 plant banned.py '^decoders/x.c:1: fprintf:' decoders/x.c 'void x(void) { fprintf(stderr, "x"); }'
 plant banned.py '^decoders/x.c:1: fputs:' decoders/x.c 'void x(void) { fputs("x", stdout); }'
 plant banned.py '^tests/unit/test_x.c:1: strcpy:' tests/unit/test_x.c 'void x(void) { strcpy(a, b); }'
