@@ -208,7 +208,8 @@ const struct command command_export = {
     .purpose = "save stored messages to a file, lossless",
     .detail =
         "FILE.sba is an archive: header, messages byte for byte, SHA-256 at the end. FILE.jsonl is one JSON object a message, "
-        "as browse --json prints it; both keep everything, but what `redact` hides is in the archive alone. The file appears under its name only when it is whole.",
+        "as browse --json prints it; both keep everything, but what `redact` hides is in the archive alone. "
+        "The file appears under its name only when it is whole.",
     .flags = FLAGS_READING | F(INTERNAL),
     .min_args = 2,
     .max_args = 2,

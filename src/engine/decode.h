@@ -11,7 +11,8 @@ struct decode_choice {
     const char *why; /* one sentence, static: why this one */
 };
 
-/* The one named, else the one that the configuration names for the channel, else the best sniffer (first among equals). Never NULL: text or hex take anything. Any thread. */
+/* The one named, else the one that the configuration names for the channel, else the best sniffer (first among equals). Never NULL:
+ * text or hex take anything. Any thread. */
 struct decode_choice decode_choose(decoder_registry decoders, const struct message *m, const char *wanted);
 const struct decoder_ops *decoder_find(decoder_registry decoders,
                                        const char *name); /* NULL: none of that name */

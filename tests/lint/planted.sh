@@ -166,6 +166,12 @@ put src/base/x.c 'int branchy(void)' '{' "${lines[@]}" '}'
 finds functions.py '^src/base/x.c:1: branchy branches 41 times'
 
 plant format '^ui/views/x.c:.* laid out differently' ui/views/x.c 'void x(void) {' '  y( );' '}'
+plant format '^src/base/x.h:1: more than 140 columns' src/base/x.h "/* $(printf '%0135d' 0) */"
+plant format '^src/base/x.def:1: more than 140 columns' src/base/x.def "ROW(\"$(printf '%0140d' 0)\")"
+name "format: columns are characters"
+fresh
+put src/base/x.h "/* $(printf '%0134d' 0 | tr 0 x | sed 's/x/é/g') */"
+silent format
 plant cppcheck '^src/base/x.c:4: error: ' src/base/x.c 'int x(void)' '{' '    int a[2] = {0, 1};' '    return a[2];' '}'
 name "cppcheck: a suppression without a reason"
 fresh

@@ -69,7 +69,8 @@ char *rabbit_copy(char *into, size_t size, amqp_bytes_t from);
 struct headers rabbit_headers(const amqp_table_t *table, struct arena *arena);
 bool rabbit_table(struct headers headers, struct arena *arena,
                   amqp_table_t *table); /* false: out of memory */
-/* Properties (the routing key is one: AMQP has no message key), headers, payload, id and time of a delivered message; slices borrow from it and from the arena. */
+/* Properties (the routing key is one: AMQP has no message key), headers, payload, id and time of a delivered message; slices
+ * borrow from it and from the arena. */
 void rabbit_message(struct message *m, const amqp_message_t *from, amqp_bytes_t exchange,
                     amqp_bytes_t routing_key, struct arena *arena);
 /* What the type of that property is on the wire, where a table carries it as another integer (the firehose does); and the id

@@ -308,7 +308,8 @@ static const char queue_columns[] =
     "arguments.x-single-active-consumer,message_stats.publish,message_stats.deliver_get,"
     "message_stats.publish_details.rate,message_stats.deliver_get_details.rate";
 static const char exchange_columns[] =
-    "columns=name,type,internal,message_stats.publish_in,message_stats.publish_out,message_stats.publish_in_details.rate,message_stats.publish_out_details.rate";
+    "columns=name,type,internal,message_stats.publish_in,message_stats.publish_out,"
+    "message_stats.publish_in_details.rate,message_stats.publish_out_details.rate";
 
 static enum err list_pages(struct broker *b, const char *kind, const char *columns, take_row *take,
                            struct channel_list *list, struct err_info *err)
