@@ -45,7 +45,7 @@ endif
 
 # ---------------------------------------------------------------------------- what there is
 
-lib_dirs := src/base src/model src/net decoders probes src/brokers src/brokers/* src/engine src/operations
+lib_dirs := src/base src/model src/net decoders probes src/brokers src/brokers/* src/engine
 app_dirs := src/cli src/demo ui ui/views
 LIB_SRC := $(sort $(wildcard $(lib_dirs:%=%/*.c)))
 APP_SRC := $(sort $(wildcard src/registry.c $(app_dirs:%=%/*.c)))

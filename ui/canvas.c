@@ -256,14 +256,6 @@ void canvas_fill(struct canvas *c, struct rect r, enum role role, uint32_t cp)
             put(c, x, y, role, cp, 1);
 }
 
-void canvas_role(struct canvas *c, struct rect r, enum role role)
-{
-    for (int y = r.y; y < r.y + r.h; y++)
-        for (int x = r.x; x < r.x + r.w; x++)
-            if (at(c, x, y))
-                at(c, x, y)->role = (uint8_t)role;
-}
-
 void canvas_select(struct canvas *c, struct rect r)
 {
     for (int y = r.y; y < r.y + r.h; y++)

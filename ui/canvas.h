@@ -59,7 +59,6 @@ int canvas_wrap(struct canvas *c, struct rect r, enum role role, struct bytes te
 int canvas_words(struct canvas *c, struct rect r, enum role role, struct bytes text);
 void canvas_cell(struct canvas *c, int x, int y, enum role role, uint32_t cp);
 void canvas_fill(struct canvas *c, struct rect r, enum role role, uint32_t cp);
-void canvas_role(struct canvas *c, struct rect r, enum role role); /* recolours what is there */
 void canvas_select(struct canvas *c, struct rect r);
 /* A frame with a title at the left and a word at the right of its upper edge; both may be NULL. */
 void canvas_box(struct canvas *c, struct rect r, enum role role, const char *title, const char *right);

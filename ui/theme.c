@@ -26,11 +26,6 @@ static const struct {
 };
 enum { BUILT_IN = sizeof built_in / sizeof *built_in };
 
-const char *role_name(enum role role)
-{
-    return role_names[role];
-}
-
 const char *const *theme_names(void)
 {
     static const char *const names[] = {"terminal", "dark", "mono", NULL};

@@ -37,16 +37,6 @@ void sha256_end(struct sha256 **sp, uint8_t digest[SHA256_SIZE])
     free(s);
 }
 
-void hash_hex(const uint8_t *digest, size_t len, char *into)
-{
-    static const char digits[] = "0123456789abcdef";
-    for (size_t i = 0; i < len; i++) {
-        into[2 * i] = digits[digest[i] >> 4];
-        into[2 * i + 1] = digits[digest[i] & 15];
-    }
-    into[2 * len] = '\0';
-}
-
 /* Multiply and fold, eight bytes a step, with the finisher of MurmurHash3. */
 uint64_t hash_bytes(struct bytes b, uint64_t seed)
 {

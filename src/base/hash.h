@@ -11,7 +11,6 @@ struct sha256; /* one running digest; one thread at a time */
 struct sha256 *sha256_new(void); /* NULL: out of memory */
 void sha256_add(struct sha256 *s, struct bytes b);
 void sha256_end(struct sha256 **s, uint8_t digest[SHA256_SIZE]); /* frees and nulls *s; digest may be NULL */
-void hash_hex(const uint8_t *digest, size_t len, char *into);    /* 2 * len + 1 bytes */
 uint64_t hash_bytes(struct bytes b, uint64_t seed); /* for hash tables; not for strangers' equality */
 
 #endif

@@ -1,4 +1,4 @@
-/* The program's own log: a ring in memory for the log view and, where set, a file (0600). Floor 0. Any thread.
+/* The program's own log: a ring in memory for the log view. Floor 0. Any thread.
  * Nothing here writes to the terminal. Text is scrubbed; secrets must not be passed in. */
 #ifndef SIGNALBOX_BASE_LOG_H
 #define SIGNALBOX_BASE_LOG_H
@@ -23,7 +23,5 @@ const char *log_level_name(enum log_level level); /* "INFO" */
 /* Copies the line with that id; false when it never was or is gone. */
 bool log_get(uint64_t id, struct log_line *line);
 void log_range(uint64_t *oldest, uint64_t *newest); /* newest is 0 while the log is empty */
-/* Appends to path from now on (created 0600); NULL stops. Errors are returned once, later write errors are dropped. */
-enum err log_open(const char *path, struct err_info *err) SB_MUST_USE;
 
 #endif

@@ -177,7 +177,7 @@ static int check_endpoint(struct doctor *d, struct config_endpoint *e)
         : l.list->error && err_policy(l.list->error) == ERR_POLICY_RETRY
             ? "say where the management API is: management: URL"
             : "what is missing is said above; the rest works");
-    channel_list_unref(&l.list);
+    channel_list_free(&l.list);
     return 0;
 }
 

@@ -31,7 +31,7 @@ static void on_listed(void *context, struct channel_list *list)
     if (w->count < w->wanted)
         w->lists[w->count++] = list;
     else
-        channel_list_unref(&list);
+        channel_list_free(&list);
     pthread_mutex_unlock(&w->lock);
     tell(w);
 }
@@ -118,7 +118,7 @@ void listing_get(const struct cli *c, const struct config_endpoint *e, const cha
     l->list = w.lists[w.count ? w.count - 1 : 0];
     if (w.count == 2) {
         derive_rates(w.lists[0], w.lists[1]);
-        channel_list_unref(&w.lists[0]);
+        channel_list_free(&w.lists[0]);
     }
     if (!l->list && !l->err.code)
         l->err = w.status.err;
@@ -154,6 +154,6 @@ int listing_announce_effect(const struct cli *c, const struct address *address)
                 ? "MARKS: messages are handed back, with redelivered set; a delivery limit may count it"
                 : "has no effect (NONE)");
     }
-    channel_list_unref(&l.list);
+    channel_list_free(&l.list);
     return code;
 }

@@ -290,7 +290,7 @@ static void say_missing(const struct ls *ls, const struct address *a)
         err_next(&err, "`signalbox ls %s` lists them", endpoint);
     cli_error(&err);
     free(names);
-    channel_list_unref(&l.list);
+    channel_list_free(&l.list);
 }
 
 /* An empty answer is no silent one. */
@@ -328,7 +328,7 @@ static int list_one(struct ls *ls, const struct address *a)
         cli_notice(ls->cli, "%s: %s", a->endpoint->endpoint.name, l.list->note);
     if (!code && ls->rows == before)
         say_none(ls, a, l.list);
-    channel_list_unref(&l.list);
+    channel_list_free(&l.list);
     return code;
 }
 

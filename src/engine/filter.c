@@ -468,11 +468,6 @@ const char *filter_remark(const struct filter *f)
     return f->remark;
 }
 
-const char *filter_text(const struct filter *f)
-{
-    return f->text;
-}
-
 struct filter *filter_new(const char *text, enum filter_kind kind, decoder_registry decoders, size_t *caret,
                           struct err_info *err)
 {

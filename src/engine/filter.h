@@ -19,7 +19,6 @@ enum filter_kind { FILTER_MESSAGES, FILTER_LIST }; /* which fields are known */
 struct filter *filter_new(const char *text, enum filter_kind kind, decoder_registry decoders, size_t *caret,
                           struct err_info *err);
 void filter_free(struct filter **f);
-const char *filter_text(const struct filter *f);
 /* What is allowed and perhaps not meant: "`abc` is no number: > compares as text"; "" nothing. */
 const char *filter_remark(const struct filter *f);
 

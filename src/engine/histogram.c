@@ -26,11 +26,6 @@ void histogram_free(struct histogram **h)
     *h = NULL;
 }
 
-void histogram_clear(struct histogram *h)
-{
-    memset(h, 0, sizeof *h);
-}
-
 uint64_t histogram_count(const struct histogram *h)
 {
     return h->count;

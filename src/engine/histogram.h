@@ -10,6 +10,5 @@ void histogram_free(struct histogram **h);
 void histogram_add(struct histogram *h, int64_t ns);
 uint64_t histogram_count(const struct histogram *h);
 int64_t histogram_percentile(const struct histogram *h, double p); /* 0..100; -1 while empty */
-void histogram_clear(struct histogram *h);
 
 #endif

@@ -145,7 +145,7 @@ static void free_all(struct hub *h)
     queue_free(&h->queue, hub_event_release);
     for (size_t i = 0; h->endpoints && i < h->endpoint_count; i++) {
         availability_free(&h->endpoints[i].health);
-        channel_list_unref(&h->endpoints[i].channels);
+        channel_list_free(&h->endpoints[i].channels);
     }
     for (size_t i = 0; h->probes && i < h->probe_count; i++)
         availability_free(&h->probes[i].health);
@@ -213,7 +213,7 @@ static void compare_lists(const struct channel_list *before, struct channel_list
 static void take_list(struct hub_endpoint *e, struct channel_list *list)
 {
     compare_lists(e->channels, list);
-    channel_list_unref(&e->channels);
+    channel_list_free(&e->channels);
     e->channels = list;
     e->totals = channel_list_totals(list);
 }

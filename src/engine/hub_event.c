@@ -24,7 +24,7 @@ void hub_event_release(struct queue_item *item)
 {
     struct hub_event *e = (struct hub_event *)item;
     if (e->kind == HUB_EVENT_LIST)
-        channel_list_unref(&e->list);
+        channel_list_free(&e->list);
     for (size_t i = 0; e->kind == HUB_EVENT_BATCH && i < e->batch.count; i++)
         message_unref(&e->batch.messages[i]);
     free(e);
@@ -139,7 +139,7 @@ static void on_listed(void *context, struct channel_list *list)
     struct hub_source *s = context;
     struct hub_event *e = source_event(s, HUB_EVENT_LIST);
     if (!e) {
-        channel_list_unref(&list);
+        channel_list_free(&list);
         return;
     }
     e->list = list;

@@ -287,7 +287,7 @@ static enum err watch_once(struct session *s, struct err_info *err)
         channel_list_sort(list);
         s->sink.listed(s->sink.context, list);
     } else {
-        channel_list_unref(&list);
+        channel_list_free(&list);
     }
     return e;
 }

@@ -114,8 +114,3 @@ size_t store_budget(const struct store *s)
 {
     return s->max_bytes;
 }
-
-uint64_t store_evicted(const struct store *s)
-{
-    return s->oldest - 1;
-}

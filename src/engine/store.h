@@ -18,6 +18,5 @@ uint64_t store_newest(const struct store *s);
 uint64_t store_count(const struct store *s);
 size_t store_bytes(const struct store *s);
 size_t store_budget(const struct store *s);
-uint64_t store_evicted(const struct store *s);
 
 #endif

@@ -43,7 +43,6 @@ struct channel_list *channel_list_new(void)
     struct channel_list *l = calloc(1, sizeof *l);
     if (!l)
         return NULL;
-    atomic_init(&l->refs, 1);
     l->complete = true;
     l->time_ns = clock_wall_ns();
     return l;
@@ -72,17 +71,11 @@ struct channel *channel_list_add(struct channel_list *l, const char *name, enum 
     return c;
 }
 
-struct channel_list *channel_list_ref(struct channel_list *l)
-{
-    atomic_fetch_add_explicit(&l->refs, 1, memory_order_relaxed);
-    return l;
-}
-
-void channel_list_unref(struct channel_list **lp)
+void channel_list_free(struct channel_list **lp)
 {
     struct channel_list *l = *lp;
     *lp = NULL;
-    if (!l || atomic_fetch_sub_explicit(&l->refs, 1, memory_order_acq_rel) != 1)
+    if (!l)
         return;
     free(l->items);
     free(l->partitions);

@@ -69,9 +69,8 @@ void channel_init(struct channel *c, const char *name, enum channel_kind kind);
  * before, `seconds` ago. A counter that went back was reset: nothing is known. */
 void channel_rates_since(const struct channel *before, struct channel *now, double seconds);
 
-/* A broker's channels at one moment, made by a worker, read by anyone, reference counted. */
+/* A broker's channels at one moment, made by a worker and handed on: one owner at a time. */
 struct channel_list {
-    atomic_uint refs;
     int64_t time_ns;
     bool complete; /* false: cut by a limit or a refusal; note says why */
     char note[200];
@@ -88,8 +87,7 @@ struct channel_list {
 struct channel_list *channel_list_new(void);
 /* The new row, initialised; NULL over LIMIT_CHANNELS (complete becomes false) or out of memory. */
 struct channel *channel_list_add(struct channel_list *l, const char *name, enum channel_kind kind);
-struct channel_list *channel_list_ref(struct channel_list *l);
-void channel_list_unref(struct channel_list **l);
+void channel_list_free(struct channel_list **l);
 void channel_list_sort(struct channel_list *l); /* by name, then kind */
 /* What a broker's channels come to, its own left out. Rates are those of what keeps messages: an exchange's are counted again by the
  * queues behind it. */

@@ -138,13 +138,9 @@ void message_unref(struct message **m);         /* nulls *m; NULL inside is allo
 enum err message_check_whole(const struct message *m, struct err_info *err) SB_MUST_USE;
 /* What people tell messages apart by: the key, else the routing key. */
 struct bytes message_label(const struct message *m);
-size_t message_size(const struct message *m); /* bytes of the payload */
 /* First header or property of that name; NULL where there is none. */
 const struct value *headers_find(struct headers headers, struct bytes name);
 const char *value_type_name(enum value_type type); /* "int32", as in the JSON */
 bool value_type_parse(struct bytes name, enum value_type *type);
-/* Same type and content, nested lists in order; doubles by their bits. */
-bool value_equal(const struct value *a, const struct value *b);
-bool headers_equal(struct headers a, struct headers b);
 
 #endif

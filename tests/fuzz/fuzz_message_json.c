@@ -8,6 +8,7 @@
 #include "decoders/text.h"
 #include "decoders/unwrap.h"
 #include "engine/message_json.h"
+#include "tests/support/equal.h"
 #include "tests/support/witness.h"
 
 #include <stdlib.h>

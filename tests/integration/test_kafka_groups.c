@@ -80,7 +80,7 @@ static void transactions_are_isolated(void **state)
     assert_int_equal(list->count, 1);
     assert_int_equal(list->items[0].depth, 9); /* control records and open ones count: an upper bound */
     assert_true(list->items[0].depth_upper);
-    channel_list_unref(&list);
+    channel_list_free(&list);
     session_end(s);
     rd_kafka_abort_transaction(rk, 15000);
     s = session_browse(kafka, topic, (struct start){START_LAST, 5}, 0);
@@ -181,7 +181,7 @@ static void groups_and_lag(void **state)
     assert_int_equal(kafka_broker.list(&s->broker, topic, 0, list, &s->err), ERR_OK);
     assert_int_equal(list->items[0].groups, 1);
     assert_int_equal(list->items[0].lag, 2);
-    channel_list_unref(&list);
+    channel_list_free(&list);
     session_end(s);
 }
 

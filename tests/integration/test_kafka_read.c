@@ -1,6 +1,7 @@
 /* The Kafka driver against the lab's broker: reading leaves no trace, and loses nothing of a message.
  * needs: kafka */
 #include "tests/integration/kafka_admin.h"
+#include "tests/support/equal.h"
 
 static const struct start from_beginning = {.kind = START_BEGINNING};
 
@@ -77,7 +78,7 @@ static void missing_topic_is_named_and_not_made(void **state)
     session_deadline(s, 10000);
     assert_int_equal(kafka_broker.list(&s->broker, wrong, 0, list, &s->err), ERR_OK);
     assert_int_equal(list->count, 0);
-    channel_list_unref(&list);
+    channel_list_free(&list);
     const struct publish_request request = {.to = {CHANNEL_ANY, wrong}};
     const struct publish_sink sink = {.context = s, .outcome = keep_outcome};
     session_deadline(s, 10000);

@@ -153,7 +153,7 @@ static void the_list_tells_kinds_and_effects(void **state)
     assert_string_equal(c->detail, "topic exchange");
     assert_non_null(c->why_not[CAN_BROWSE]);
     assert_null(channel_list_find(list, "amq.topic", CHANNEL_EXCHANGE));
-    channel_list_unref(&list);
+    channel_list_free(&list);
     session_end(s);
 }
 
@@ -171,12 +171,12 @@ static void the_list_tells_the_depth_of_one(void **state)
         struct channel_list *list = list_of(s, queue);
         assert_int_equal(list->count, 1);
         told = list->items[0].depth == 5;
-        channel_list_unref(&list);
+        channel_list_free(&list);
         usleep(50000);
     }
     struct channel_list *list = list_of(s, "no-such-queue-at-all");
     assert_int_equal(list->count, 0);
-    channel_list_unref(&list);
+    channel_list_free(&list);
     session_end(s);
 }
 
@@ -192,15 +192,15 @@ static void without_management_a_named_queue_has_its_depth(void **state)
     struct channel_list *list = list_of(s, NULL);
     assert_false(list->complete);
     assert_non_null(strstr(list->note, "nomgmt"));
-    channel_list_unref(&list);
+    channel_list_free(&list);
     list = list_of(s, queue);
     assert_int_equal(list->count, 1);
     assert_int_equal(list->items[0].depth, 3);
     assert_false(list->complete);
-    channel_list_unref(&list);
+    channel_list_free(&list);
     list = list_of(s, "no-such-queue-at-all"); /* costs the channel, not the session */
     assert_int_equal(list->count, 0);
-    channel_list_unref(&list);
+    channel_list_free(&list);
     assert_int_equal(session_browse(s, queue, -1), ERR_OK);
     assert_int_equal(session_steps(s, SIZE_MAX), ERR_END);
     assert_int_equal(s->count, 3);
@@ -239,7 +239,7 @@ static void the_viewer_sees_and_looks_but_taps_nothing(void **state)
     struct channel_list *list = list_of(s, NULL);
     assert_true(list->complete);
     assert_non_null(channel_list_find(list, mine, CHANNEL_QUEUE));
-    channel_list_unref(&list);
+    channel_list_free(&list);
     assert_int_equal(session_browse(s, mine, -1), ERR_OK);
     assert_int_equal(session_steps(s, SIZE_MAX), ERR_END);
     assert_int_equal(s->count, 2);

@@ -2,6 +2,7 @@
  * needs: rabbitmq
  * timeout: 120 */
 #include "tests/integration/rabbit_session.h"
+#include "tests/support/equal.h"
 
 /* ---- nothing of a message is lost ---- */
 

@@ -5,6 +5,7 @@
 #include "tests/integration/rabbit_session.h"
 
 #include "engine/session.h"
+#include "tests/support/equal.h"
 
 #include <pthread.h>
 #include <signal.h>

@@ -7,7 +7,7 @@ tree=$T/tree
 
 fresh() { # a small tree that nothing is wrong with
     rm -rf "$tree"
-    mkdir -p "$tree"/src/{base,model,net,brokers,engine,operations,cli} "$tree"/{decoders,probes,ui/views,tests/unit,scripts/lint}
+    mkdir -p "$tree"/src/{base,model,net,brokers,engine,cli} "$tree"/{decoders,probes,ui/views,tests/unit,scripts/lint}
     cp "$SB_ROOT/.clang-format" "$tree/"
     put src/base/err.h '#include <stdint.h>' 'int err_count(void);'
     put src/base/err.c '#include "base/err.h"' '' 'int err_count(void)' '{' '    return 0;' '}'
@@ -20,8 +20,7 @@ fresh() { # a small tree that nothing is wrong with
     put decoders/json.h '#include "model/broker.h"'
     put probes/rest.h '#include "decoders/json.h"' '#include "net/http.h"'
     put src/engine/store.h '#include "model/broker.h"'
-    put src/operations/move.h '#include "engine/store.h"'
-    put src/cli/cli.h '#include "operations/move.h"'
+    put src/cli/cli.h '#include "engine/store.h"'
     put ui/canvas.h '#include "engine/store.h"'
     put ui/term.c '#include <curses.h>'
     put src/registry.c '#include "brokers/kafka.h"' '#include "probes/rest.h"'
@@ -67,7 +66,7 @@ plant layers.py '^src/brokers/x.c:1: brokers may not include "probes/rest.h"' sr
 plant layers.py '^probes/x.c:1: probes may not include "src/brokers/kafka.h"' probes/x.c '#include "brokers/kafka.h"'
 plant layers.py '^src/brokers/kafka_x.c:1: brokers of kafka .* rabbitmq' src/brokers/kafka_x.c '#include "brokers/rabbitmq.h"'
 plant layers.py '^src/engine/x.c:1: floor 4 .* floor 5 \(ui\)' src/engine/x.c '#include "ui/canvas.h"'
-plant layers.py '^src/operations/x.c:1: floor 4 .* floor 5 \(cli\)' src/operations/x.c '#include "cli/cli.h"'
+plant layers.py '^src/engine/x.c:1: floor 4 .* floor 5 \(cli\)' src/engine/x.c '#include "cli/cli.h"'
 plant layers.py '^src/engine/x.c:1: engine may not include "src/brokers/kafka.h"' src/engine/x.c '#include "brokers/kafka.h"'
 plant layers.py '^src/cli/x.c:1: cli may not include "probes/rest.h"' src/cli/x.c '#include "probes/rest.h"'
 plant layers.py '^ui/views/x.c:1: ui may not include "src/brokers/kafka.h"' ui/views/x.c '#include "brokers/kafka.h"'

@@ -98,7 +98,7 @@ static enum err not_found(const char *name, struct err_info *err)
     else
         err_next(err, "`signalbox ls memory:` lists them");
     if (list)
-        channel_list_unref(&list);
+        channel_list_free(&list);
     return ERR_NOTFOUND;
 }
 

@@ -106,7 +106,7 @@ static enum err not_found(struct broker *b, const char *name, struct err_info *e
         err_next(err, "did you mean %s?", near);
     free(names);
     if (list)
-        channel_list_unref(&list);
+        channel_list_free(&list);
     return ERR_NOTFOUND;
 }
 

@@ -79,7 +79,7 @@ static void publish_list_browse(void **state)
     assert_null(c->why_not[CAN_TAP]);
     assert_true(list->complete);
     assert_true(channel_list_find(list, "orders.dlt", CHANNEL_TOPIC)->dead_letters);
-    channel_list_unref(&list);
+    channel_list_free(&list);
     session_end(s);
     s = session_browse(kafka_mock_bootstrap(mock), "orders", (struct start){START_LAST, 4}, 0);
     assert_int_equal(s->count, 4);

@@ -176,8 +176,6 @@ static void percentiles_are_within_two_percent(void **state)
     histogram_add(h, INT64_MAX);
     histogram_add(h, -5);
     assert_int_equal(histogram_count(h), 100002);
-    histogram_clear(h);
-    assert_int_equal(histogram_count(h), 0);
     histogram_free(&h);
 }
 

@@ -102,7 +102,7 @@ static void test_values(void **state)
     (void)channel_list_add(l, "orders.eu", CHANNEL_TOPIC);
     endpoint_mark_dead_letters(e, l);
     assert_true(l->items[0].dead_letters && !l->items[1].dead_letters);
-    channel_list_unref(&l);
+    channel_list_free(&l);
     assert_int_equal(c.probes[0].every_ns, 250 * NS_PER_MS);
     assert_int_equal(c.probes[0].timeout_ns, 5 * NS_PER_S);
     assert_int_equal(c.probes[0].expect_count, 2);

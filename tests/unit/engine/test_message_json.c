@@ -9,6 +9,7 @@
 #include "decoders/json.h"
 #include "decoders/text.h"
 #include "engine/message_json.h"
+#include "tests/support/equal.h"
 #include "tests/support/witness.h"
 
 #include <cjson/cJSON.h>

@@ -80,7 +80,7 @@ static void on_status(void *context, const struct session_status *status)
 static void on_listed(void *context, struct channel_list *list)
 {
     (void)context;
-    channel_list_unref(&list);
+    channel_list_free(&list);
     pthread_mutex_lock(&seen.lock);
     seen.lists++;
     pthread_cond_broadcast(&seen.changed);

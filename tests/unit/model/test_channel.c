@@ -61,7 +61,7 @@ static void totals_count_what_an_exchange_passes_once(void **state)
     assert_int_equal(t.depth, 12);
     assert_int_equal(t.dead, 3);
     assert_int_equal(t.lag, COUNT_UNKNOWN);
-    channel_list_unref(&l);
+    channel_list_free(&l);
 }
 
 int main(void)

@@ -6,6 +6,7 @@
 
 #include "base/limits.h"
 #include "model/message.h"
+#include "tests/support/equal.h"
 
 static const struct header inner[] = {
     {BYTES_LITERAL("deep"), {.type = VALUE_INT64, .i = INT64_MIN}},

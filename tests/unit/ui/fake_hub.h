@@ -283,7 +283,7 @@ void hub_stop(struct hub **hp)
     decode_pool_free(&h->decode_pool);
     for (size_t i = 0; i < sizeof h->endpoints / sizeof *h->endpoints; i++) {
         availability_free(&h->endpoints[i].health);
-        channel_list_unref(&h->endpoints[i].channels);
+        channel_list_free(&h->endpoints[i].channels);
     }
     for (size_t i = 0; i < sizeof h->probes / sizeof *h->probes; i++)
         availability_free(&h->probes[i].health);

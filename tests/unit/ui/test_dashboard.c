@@ -29,7 +29,7 @@ static void dashboard_begins_with_nothing_known(void **state)
             struct hub_endpoint *e = &s.hub->endpoints[i];
             availability_free(&e->health);
             fake_samples(&e->health, 0, 0, 0, "", "");
-            channel_list_unref(&e->channels);
+            channel_list_free(&e->channels);
             e->totals.depth = e->totals.dead = e->totals.lag = COUNT_UNKNOWN;
             e->totals.in_rate = e->totals.out_rate = -1;
         }
