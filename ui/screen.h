@@ -41,7 +41,7 @@ void screen_act(struct screen *s, enum action action); /* as if its key had been
 void screen_say(struct screen *s, enum severity severity, const char *format, ...) SB_PRINTF(3, 4);
 void screen_say_err(struct screen *s, const struct err_info *err);
 void screen_want(struct screen *s, enum screen_want want);
-enum err screen_set_theme(struct screen *s, const char *name, struct err_info *err);
+enum err screen_set_theme(struct screen *s, const char *name, struct err_info *err) SB_MUST_USE;
 void screen_prompt(struct screen *s, enum prompt_kind kind, const char *text);
 struct hub *screen_hub(struct screen *s);
 

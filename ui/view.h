@@ -55,7 +55,7 @@ struct view_ops {
     enum key_context keys;
     size_t state_size;
     enum err (*open)(struct view *v,
-                     struct err_info *err);              /* once, before anything else; NULL: nothing to do */
+                     struct err_info *err) SB_MUST_USE;  /* once, before anything else; NULL: nothing to do */
     void (*close)(struct view *v);                       /* once, at the end */
     void (*enter)(struct view *v, const void *argument); /* each time it is shown; see screen_show */
     /* The hub changed (enum hub_change bits). True: something visible did. Called for hidden views too. */

@@ -5,6 +5,8 @@
 #ifndef SIGNALBOX_BASE_ERR_H
 #define SIGNALBOX_BASE_ERR_H
 
+/* On what opens, reads, writes, saves or sends: there an error that nobody looks at loses something. Not on what only fills or
+ * translates a record, nor where the result says the same once more (a decoded tree, a sample). */
 #define SB_MUST_USE          __attribute__((warn_unused_result))
 #define SB_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 

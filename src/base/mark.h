@@ -14,7 +14,7 @@
  * or -1 with *err. */
 int mark_take(const char *name, bool *fresh, struct err_info *err);
 /* Says on disk that the change is about to be made; text is for people who look into the file. */
-enum err mark_write(int mark, const char *text, struct err_info *err);
+enum err mark_write(int mark, const char *text, struct err_info *err) SB_MUST_USE;
 /* Leaves. True: this was the last one, the change is to be undone now, then mark_end is called. False: others go on; the
  * descriptor is closed. */
 bool mark_is_last(int mark);

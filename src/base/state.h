@@ -17,6 +17,6 @@ bool state_fill(int fd, const char *text); /* from its first byte, down to the d
 /* A small file as text; false: there is none that can be read. */
 bool state_read(const char *name, char *into, size_t size);
 /* Whole or not at all: a reader sees the old text or the new one. "" removes the file. */
-enum err state_write(const char *name, const char *text, struct err_info *err);
+enum err state_write(const char *name, const char *text, struct err_info *err) SB_MUST_USE;
 
 #endif

@@ -19,7 +19,7 @@ struct input {
 };
 enum err input_open(struct input *in, const char *path, struct err_info *err) SB_MUST_USE;
 /* ERR_END after the last line. The line is valid until the next call. */
-enum err input_line(struct input *in, struct bytes *line, struct err_info *err);
+enum err input_line(struct input *in, struct bytes *line, struct err_info *err) SB_MUST_USE;
 /* To the first line again; false: it is a stream. */
 bool input_rewind(struct input *in);
 /* Puts the file and the line before what err->where says. */

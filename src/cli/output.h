@@ -23,9 +23,9 @@ enum emit output_line_end(struct output_lane *l);
 void output_idle(struct output_lane *l); /* worker: the source pauses, nothing more is at hand */
 /* Main thread, after the workers: writes what is left and frees. A sink that cannot be emptied within patience_ns is given up.
  * ERR_OK also when the reader went away; ERR_IO with *err. */
-enum err output_end(struct output **o, int64_t patience_ns, struct err_info *err);
+enum err output_end(struct output **o, int64_t patience_ns, struct err_info *err) SB_MUST_USE;
 
 /* Writes all of it, blocking. ERR_CLOSED: the reader has gone; ERR_IO with *err. */
-enum err output_write(int fd, struct bytes text, struct err_info *err);
+enum err output_write(int fd, struct bytes text, struct err_info *err) SB_MUST_USE;
 
 #endif

@@ -118,9 +118,15 @@ static void lane_open(struct demo *d, struct lane *l, const char *topic)
         log_write(LOG_WARN, "demo", "no traffic to %s: %s", topic, err.text);
 }
 
+static void log_unsent(const struct err_info *err)
+{
+    log_write(LOG_DEBUG, "demo", "a message was not sent: %s", err->text);
+}
+
 static void lane_send(struct demo *d, struct lane *l, const char *key, struct headers headers,
                       const char *json)
 {
+    struct err_info err = {.code = ERR_OK};
     size_t pending = 0;
     if (!l->open)
         return;
@@ -128,8 +134,9 @@ static void lane_send(struct demo *d, struct lane *l, const char *key, struct he
                         .key = bytes_of_text(key),
                         .payload = bytes_of_text(json),
                         .headers = headers};
-    (void)d->kafka_ops->publish(&l->broker, &m, 0, NULL);
-    (void)d->kafka_ops->publish_step(&l->broker, 0, &pending, NULL);
+    if (d->kafka_ops->publish(&l->broker, &m, 0, &err) ||
+        d->kafka_ops->publish_step(&l->broker, 0, &pending, &err))
+        log_unsent(&err);
 }
 
 static struct header text_header(const char *name, const char *value)
@@ -182,7 +189,9 @@ static void memory_send(const char *queue, const char *id, const char *json)
                         .id = bytes_of_text(id),
                         .payload = bytes_of_text(json),
                         .properties = {properties, 1}};
-    (void)memory_publish(queue, &m, NULL, NULL);
+    struct err_info err;
+    if (memory_publish(queue, &m, NULL, &err))
+        log_unsent(&err);
 }
 
 static void send_invoice(struct demo *d, uint64_t tick)

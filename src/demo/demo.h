@@ -15,6 +15,7 @@ struct demo;
 struct demo *demo_start(struct config *config, const struct registry *registry, struct err_info *err);
 void demo_stop(struct demo **d); /* after every session that uses it has ended */
 /* For a pipe: watches the demo for a few seconds and writes a report of what the console would show. */
-enum err demo_report(struct config *config, const struct registry *registry, int fd, struct err_info *err);
+enum err demo_report(struct config *config, const struct registry *registry, int fd,
+                     struct err_info *err) SB_MUST_USE;
 
 #endif

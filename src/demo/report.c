@@ -87,7 +87,7 @@ static enum err write_all(int fd, struct bytes text)
     return ERR_OK;
 }
 
-static void open_tail(struct hub *h, struct config *config)
+static enum err open_tail(struct hub *h, struct config *config, struct err_info *err)
 {
     struct address addresses[5];
     static const struct channel_name names[] = {{CHANNEL_TOPIC, "orders"}, {CHANNEL_TOPIC, "payments"}};
@@ -101,7 +101,7 @@ static void open_tail(struct hub *h, struct config *config)
             addresses[n++] = (struct address){e, of[c]};
     }
     struct hub_read how = {.mode = READ_TAP, .partition = -1, .limit = -1};
-    (void)hub_tail_open(h, addresses, n, &how, NULL);
+    return hub_tail_open(h, addresses, n, &how, err);
 }
 
 enum err demo_report(struct config *config, const struct registry *registry, int fd, struct err_info *err)
@@ -110,7 +110,10 @@ enum err demo_report(struct config *config, const struct registry *registry, int
     if (!h)
         return err->code;
     hub_start(h);
-    open_tail(h, config);
+    if (open_tail(h, config, err)) {
+        hub_stop(&h);
+        return err->code;
+    }
     pump_until(h, clock_mono_ns() + WATCH_FOR_NS);
     hub_refresh(h);
     pump_until(h, clock_mono_ns() + NS_PER_S / 2);

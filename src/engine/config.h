@@ -89,6 +89,6 @@ enum err config_probe_secret(struct config *c, size_t i, struct err_info *err) S
 /* Resolves the endpoint's password (file, command, environment) into endpoint.password; ERR_AUTH or ERR_CONFIG. */
 enum err config_secret(struct config *c, struct config_endpoint *e, struct err_info *err) SB_MUST_USE;
 /* The same for a session's worker: `config` is the struct config. */
-enum err config_prepare(void *config, const struct endpoint *e, struct err_info *err);
+enum err config_prepare(void *config, const struct endpoint *e, struct err_info *err) SB_MUST_USE;
 
 #endif

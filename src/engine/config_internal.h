@@ -28,14 +28,15 @@ bool config_bool(const char *text, bool *value); /* true, false */
 
 /* Fills c from a tree; what the check has refused already is left out silently. config_read.c */
 enum err config_read_tree(struct config *c, const struct config_node *root, const struct registry *registry,
-                          struct config_faults *faults);
+                          struct config_faults *faults) SB_MUST_USE;
 
 /* address.c: a URL to endpoint and driver or probe. split_channel: the path's last part is a channel, *channel gets it (NULL:
  * none). ERR_USAGE with the nearest scheme. */
 enum err config_broker_url(struct config *c, const char *url, broker_registry brokers, struct endpoint *e,
-                           const struct broker_ops **ops, const char **channel, struct err_info *err);
+                           const struct broker_ops **ops, const char **channel,
+                           struct err_info *err) SB_MUST_USE;
 enum err config_probe_url(struct config *c, const char *url, broker_registry brokers, probe_registry probes,
-                          struct probe_target *target, struct err_info *err);
+                          struct probe_target *target, struct err_info *err) SB_MUST_USE;
 bool config_is_url(const char *text);
 
 #endif

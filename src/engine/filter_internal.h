@@ -85,6 +85,6 @@ struct filter {
 };
 
 /* Parses f->text into f->root; on a fault fills err and *caret. Everything lives in f->arena but the regular expressions. */
-enum err filter_parse(struct filter *f, size_t *caret, struct err_info *err);
+enum err filter_parse(struct filter *f, size_t *caret, struct err_info *err) SB_MUST_USE;
 
 #endif

@@ -28,6 +28,6 @@ extern const struct flag_row flag_rows[FLAGS];
 enum flag flag_named(const char *name, size_t len); /* without its dashes; FLAGS: there is none */
 enum flag flag_lettered(char letter);
 /* The number behind a COUNT or DURATION (ns); ERR_USAGE says what to write. Other kinds are left alone. */
-enum err flag_number(enum flag flag, const char *text, int64_t *number, struct err_info *err);
+enum err flag_number(enum flag flag, const char *text, int64_t *number, struct err_info *err) SB_MUST_USE;
 
 #endif

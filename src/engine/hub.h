@@ -110,7 +110,7 @@ struct hub_read {
 /* Replaces the tail by what is read of these; a browse takes one channel, and its read effect is announced by the caller first.
  * Addresses' names must live in the configuration's arena. */
 enum err hub_tail_open(struct hub *h, const struct address *addresses, size_t count,
-                       const struct hub_read *how, struct err_info *err);
+                       const struct hub_read *how, struct err_info *err) SB_MUST_USE;
 void hub_tail_close(struct hub *h);
 const struct hub_tail *hub_tail(const struct hub *h); /* NULL: none open */
 const struct store *hub_store(const struct hub *h);

@@ -41,7 +41,7 @@ struct availability {
     int64_t slow_ns, stale_after_ns;
 };
 enum err availability_init(struct availability *a, unsigned down_after, unsigned up_after, int64_t slow_ns,
-                           int64_t stale_after_ns, struct err_info *err);
+                           int64_t stale_after_ns, struct err_info *err) SB_MUST_USE;
 void availability_free(struct availability *a);
 /* True: the state changed. */
 bool availability_sample(struct availability *a, const struct sample *s);
@@ -56,7 +56,7 @@ struct prober_host {
     void (*sample)(void *context, const struct probe_target *target, const struct sample *sample);
     /* Before a target's first run, and again after it failed (which is a sample): finds its password. It may take its time
      * and holds up no other target. NULL: nothing to prepare. */
-    enum err (*prepare)(void *context, const struct probe_target *target, struct err_info *err);
+    enum err (*prepare)(void *context, const struct probe_target *target, struct err_info *err) SB_MUST_USE;
 };
 
 /* Starts measuring every target at its own interval (first runs at once, spread over 200 ms). A run that takes longer than

@@ -13,7 +13,7 @@ struct publish_job {
     struct publish_request request;
     int64_t timeout_ns; /* for connecting, and for the last outcomes */
     /* On the publisher's thread. A message, valid until the next call; ERR_END: no more; else it failed, *err says why. */
-    enum err (*next)(void *context, struct message *m, struct err_info *err);
+    enum err (*next)(void *context, struct message *m, struct err_info *err) SB_MUST_USE;
     void (*notice)(void *context, const char *text); /* on the publisher's thread */
     void *context;
 };

@@ -48,7 +48,7 @@ struct job {
     uint32_t list_flags;
     int64_t every_ns, timeout_ns; /* JOB_WATCH */
     /* Worker, before each connection: finds the password; it may take its time. NULL: nothing to prepare. */
-    enum err (*prepare)(void *context, const struct endpoint *endpoint, struct err_info *err);
+    enum err (*prepare)(void *context, const struct endpoint *endpoint, struct err_info *err) SB_MUST_USE;
     void *prepare_context;
 };
 

@@ -181,7 +181,7 @@ struct broker_ops {
 
     /* Connects and authenticates. Blocks up to deadline_ns; errors: UNREACHABLE, TIMEOUT, TLS, AUTH, DENIED, PROTOCOL,
      * CONFIG (an option the library refuses, named), CANCELLED. */
-    enum err (*open)(struct broker *b, struct err_info *err);
+    enum err (*open)(struct broker *b, struct err_info *err) SB_MUST_USE;
     void (*close)(struct broker *b);
     /* Any thread, from before open (state is zeroed then) until close begins: makes a blocking hook return soon. */
     void (*interrupt)(struct broker *b);
@@ -190,43 +190,45 @@ struct broker_ops {
      * partitions and groups too. Rates may be
      * negative: the engine derives them from two lists. Partial results: list->complete is false and note says why. */
     enum err (*list)(struct broker *b, const char *pattern, uint32_t flags, struct channel_list *list,
-                     struct err_info *err);
+                     struct err_info *err) SB_MUST_USE;
     /* Consumer groups; NULL: the protocol has none. pattern of group names. */
     enum err (*groups)(struct broker *b, const char *pattern, group_sink *sink, void *context,
-                       struct err_info *err);
+                       struct err_info *err) SB_MUST_USE;
     /* Health of the broker itself: alarms, offline partitions. Fills code and reason; health UP or DEGRADED on success. */
     enum err (*ping)(struct broker *b, struct sample *sample, struct err_info *err);
 
     /* Between two questions: serves the connection for at most timeout_ms; returns early on wake_fd or interrupt. Anything but
      * ERR_OK: the connection was lost. Optional: NULL where only the next question finds that out. */
-    enum err (*rest)(struct broker *b, int timeout_ms, struct err_info *err);
+    enum err (*rest)(struct broker *b, int timeout_ms, struct err_info *err) SB_MUST_USE;
 
     /* Looks names up, without creating anything (ERR_NOTFOUND with the nearest name in err->next), and starts. Says in
      * err/notice what the read does. ERR_REFUSED where looking could lose messages (delivery limit near). */
     enum err (*read_open)(struct broker *b, const struct read_request *request, const struct read_sink *sink,
-                          struct err_info *err);
+                          struct err_info *err) SB_MUST_USE;
     /* Serves the connection for at most timeout_ms (-1: until something happens; returns early on wake_fd or interrupt),
      * emits what came; a step that emitted anything does not wait, so that the caller can flush. ERR_OK: call again.
      * ERR_END: browse done, or the sink said stop. ERR_CHANGED: a tap's channel has become another one (partitions were added, it
      * was made anew): it is to be opened again at its places, on this connection; a notice has said so. Any other: the session is
      * lost. Keeps heartbeats while paused. */
-    enum err (*read_step)(struct broker *b, int timeout_ms, struct err_info *err);
+    enum err (*read_step)(struct broker *b, int timeout_ms, struct err_info *err) SB_MUST_USE;
     void (*read_pause)(struct broker *b, bool pause);
     void (*read_progress)(struct broker *b, struct read_progress *progress);
     /* Before read_close of a tap: fills places with calloc'ed items, the caller's to free. Optional: NULL where what flows during
      * a lost connection cannot be had again. */
     void (*read_places)(struct broker *b, struct read_places *places);
     /* Ends reading and undoes its effects (returns held messages, restores tracing). Also after errors. */
-    enum err (*read_close)(struct broker *b, struct err_info *err);
+    enum err (*read_close)(struct broker *b, struct err_info *err) SB_MUST_USE;
 
     /* Opens a destination for publishing. */
     enum err (*publish_open)(struct broker *b, const struct publish_request *request,
-                             const struct publish_sink *sink, struct err_info *err);
+                             const struct publish_sink *sink, struct err_info *err) SB_MUST_USE;
     /* Hands one message over without waiting for its outcome; the driver copies what it needs. ERR_BUSY: its window is full,
      * call publish_step first. */
-    enum err (*publish)(struct broker *b, const struct message *m, uint64_t token, struct err_info *err);
+    enum err (*publish)(struct broker *b, const struct message *m, uint64_t token,
+                        struct err_info *err) SB_MUST_USE;
     /* Serves the connection for at most timeout_ms, reporting outcomes. *pending: how many have none yet. */
-    enum err (*publish_step)(struct broker *b, int timeout_ms, size_t *pending, struct err_info *err);
+    enum err (*publish_step)(struct broker *b, int timeout_ms, size_t *pending,
+                             struct err_info *err) SB_MUST_USE;
     /* Outstanding messages are reported OUTCOME_UNKNOWN. */
     void (*publish_close)(struct broker *b);
 };

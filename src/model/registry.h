@@ -12,7 +12,7 @@ struct registry {
     decoder_registry decoders;
     probe_registry probes;
     /* Is there such a theme, and is it whole? NULL: nobody draws. */
-    enum err (*check_theme)(const char *name, struct err_info *err);
+    enum err (*check_theme)(const char *name, struct err_info *err) SB_MUST_USE;
 };
 
 #endif

@@ -26,8 +26,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     if (!config_yaml_parse(bytes_of(data, size), c.arena, &root, &line, &column, &err) && root) {
         config_check_tree(root, faults);
-        (void)config_read_tree(&c, root, &registry, faults);
-        config_faults_report(faults, "");
+        if (!config_read_tree(&c, root, &registry, faults)) /* else there was no memory for all of it */
+            config_faults_report(faults, "");
     }
     config_free(&c);
     free(faults);

@@ -73,7 +73,7 @@ static void missing_topic_is_named_and_not_made(void **state)
     assert_int_equal(session_open(s), ERR_OK);
     assert_int_equal(session_read(s, wrong, READ_TAP, (struct start){0}, -1, -1, 0), ERR_NOTFOUND);
     assert_non_null(strstr(s->err.next, topic));
-    kafka_broker.read_close(&s->broker, NULL);
+    assert_int_equal(kafka_broker.read_close(&s->broker, NULL), ERR_OK);
     struct channel_list *list = channel_list_new();
     session_deadline(s, 10000);
     assert_int_equal(kafka_broker.list(&s->broker, wrong, 0, list, &s->err), ERR_OK);

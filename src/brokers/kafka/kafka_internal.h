@@ -64,48 +64,49 @@ void kafka_queue_watch(struct kafka_state *s, rd_kafka_queue_t *queue);
 void kafka_queue_drop(rd_kafka_queue_t **queue);
 
 /* Waits until the handle has had an answer, by the deadline; what its error events say ends it early. */
-enum err kafka_wait_up(struct broker *b, rd_kafka_t *rk, struct err_info *err);
+enum err kafka_wait_up(struct broker *b, rd_kafka_t *rk, struct err_info *err) SB_MUST_USE;
 /* A handle's isolation decides where it sees a partition's end: at the last stable offset or at the high watermark. A
  * session opens committed, for reading; one that lists wants the watermark and changes its handle once. */
-enum err kafka_isolate(struct broker *b, bool committed, struct err_info *err);
+enum err kafka_isolate(struct broker *b, bool committed, struct err_info *err) SB_MUST_USE;
 
 /* ---- kafka_metadata.c ---- */
 
 /* One topic's metadata, or all topics' for NULL. Never creates. The caller frees with rd_kafka_metadata_destroy. */
 enum err kafka_metadata(struct broker *b, const char *topic, const struct rd_kafka_metadata **md,
-                        struct err_info *err);
+                        struct err_info *err) SB_MUST_USE;
 /* As above for one topic that must exist: ERR_NOTFOUND names the nearest. */
 enum err kafka_topic_metadata(struct broker *b, const char *topic, const struct rd_kafka_metadata **md,
-                              struct err_info *err);
+                              struct err_info *err) SB_MUST_USE;
 /* Asks one kind of offset for every row of the list at once: OFFSET_BEGINNING, OFFSET_END, or milliseconds since 1970.
  * Each row's own err says what failed for it. Rows' offsets are overwritten. */
 enum err kafka_offsets(struct broker *b, rd_kafka_t *rk, rd_kafka_topic_partition_list_t *rows, int64_t which,
-                       struct err_info *err);
+                       struct err_info *err) SB_MUST_USE;
 /* As above where all rows are wanted, and were in the metadata a moment ago: what a cluster answers while a new topic or leader
  * spreads is waited out for some seconds. */
 enum err kafka_offsets_settled(struct broker *b, rd_kafka_t *rk, rd_kafka_topic_partition_list_t *rows,
-                               int64_t which, struct err_info *err);
+                               int64_t which, struct err_info *err) SB_MUST_USE;
 enum err kafka_list(struct broker *b, const char *pattern, uint32_t flags, struct channel_list *list,
-                    struct err_info *err);
+                    struct err_info *err) SB_MUST_USE;
 enum err kafka_ping(struct broker *b, struct sample *sample, struct err_info *err);
 
 /* ---- kafka_read.c, kafka_start.c ---- */
 
 enum err kafka_read_open(struct broker *b, const struct read_request *request, const struct read_sink *sink,
-                         struct err_info *err);
-enum err kafka_read_step(struct broker *b, int timeout_ms, struct err_info *err);
+                         struct err_info *err) SB_MUST_USE;
+enum err kafka_read_step(struct broker *b, int timeout_ms, struct err_info *err) SB_MUST_USE;
 void kafka_read_pause(struct broker *b, bool pause);
 void kafka_read_progress(struct broker *b, struct read_progress *progress);
 void kafka_read_places(struct broker *b, struct read_places *places);
-enum err kafka_read_close(struct broker *b, struct err_info *err);
+enum err kafka_read_close(struct broker *b, struct err_info *err); /* ERR_OK: it leaves no trace */
 
 /* ---- kafka_publish.c ---- */
 
 enum err kafka_publish_open(struct broker *b, const struct publish_request *request,
-                            const struct publish_sink *sink, struct err_info *err);
+                            const struct publish_sink *sink, struct err_info *err) SB_MUST_USE;
 enum err kafka_publish_message(struct broker *b, const struct message *m, uint64_t token,
-                               struct err_info *err);
-enum err kafka_publish_step(struct broker *b, int timeout_ms, size_t *pending, struct err_info *err);
+                               struct err_info *err) SB_MUST_USE;
+enum err kafka_publish_step(struct broker *b, int timeout_ms, size_t *pending,
+                            struct err_info *err) SB_MUST_USE;
 void kafka_publish_close(struct broker *b);
 /* The library's delivery report: called inside rd_kafka_poll of the producing handle. */
 void kafka_publish_delivered(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque);
@@ -123,6 +124,6 @@ struct kafka_bounds {
 void kafka_groups_annotate(struct broker *b, struct channel_list *list, const struct kafka_bounds *bounds,
                            bool detail);
 enum err kafka_groups(struct broker *b, const char *pattern, group_sink *sink, void *context,
-                      struct err_info *err);
+                      struct err_info *err) SB_MUST_USE;
 
 #endif

@@ -70,9 +70,9 @@ struct kafka_read {
 
 /* ---- kafka_start.c ---- */
 enum err kafka_start_resolve(struct broker *b, struct kafka_read *r, const struct read_request *request,
-                             struct err_info *err);
+                             struct err_info *err) SB_MUST_USE;
 /* Starts every wanted partition at its `from`; stops them all. */
-enum err kafka_start_all(struct broker *b, struct kafka_read *r, struct err_info *err);
+enum err kafka_start_all(struct broker *b, struct kafka_read *r, struct err_info *err) SB_MUST_USE;
 void kafka_stop_all(struct kafka_read *r);
 void kafka_stop_one(struct kafka_topic *t, struct kafka_partition *p);
 /* A broker thread of the library (2.0.2) that found our queue full looks again after up to a second, whatever we have
@@ -82,13 +82,13 @@ void kafka_nudge(const struct broker *b, struct kafka_read *r);
 /* The library found that a partition no longer has the offset that it was to go on from. A tail then ends with ERR_CHANGED; what
  * ends by itself goes on with what is left. */
 enum err kafka_start_over(struct broker *b, struct kafka_read *r, struct kafka_topic *t,
-                          struct kafka_partition *p, struct err_info *err);
+                          struct kafka_partition *p, struct err_info *err) SB_MUST_USE;
 
 /* ---- kafka_watch.c ---- */
 /* Whether the topics still are what they were; every ten seconds a question to the cluster, for which it waits a second at
  * most. ERR_CHANGED: a tail must begin again at its places. ERR_NOTFOUND: what was browsed is gone. ERR_TIMEOUT: the cluster has
  * not answered several times. */
-enum err kafka_watch(struct broker *b, struct kafka_read *r, struct err_info *err);
+enum err kafka_watch(struct broker *b, struct kafka_read *r, struct err_info *err) SB_MUST_USE;
 
 /* ---- kafka_read.c ---- */
 /* Turns the library's message into a borrowed one; the pointers live as long as m. */
@@ -97,17 +97,18 @@ void kafka_message_fill(struct kafka_read *r, struct kafka_topic *t, const rd_ka
 
 /* ---- kafka_marks.c: only while uncommitted messages are read ---- */
 enum kafka_mark { KAFKA_MARK_WAIT, KAFKA_MARK_COMMITTED, KAFKA_MARK_UNCOMMITTED };
-enum err kafka_marks_open(struct broker *b, struct kafka_read *r, struct err_info *err);
+enum err kafka_marks_open(struct broker *b, struct kafka_read *r, struct err_info *err) SB_MUST_USE;
 void kafka_marks_close(struct kafka_read *r);
 /* The committed reader begins where the other one does; start and stop go together. */
-enum err kafka_marks_start(struct broker *b, struct kafka_read *r, struct err_info *err);
+enum err kafka_marks_start(struct broker *b, struct kafka_read *r, struct err_info *err) SB_MUST_USE;
 void kafka_marks_stop(struct kafka_read *r);
 /* Takes what the committed reader has got, without waiting. */
-enum err kafka_marks_pump(struct broker *b, struct kafka_read *r, struct err_info *err);
+enum err kafka_marks_pump(struct broker *b, struct kafka_read *r, struct err_info *err) SB_MUST_USE;
 void kafka_marks_new_batch(struct kafka_read *r);
 /* WAIT: the committed reader is on its way there; the session's descriptor tells when to ask again. */
 enum err kafka_marks_decide(struct broker *b, struct kafka_read *r, const struct kafka_topic *t,
-                            const rd_kafka_message_t *m, enum kafka_mark *mark, struct err_info *err);
+                            const rd_kafka_message_t *m, enum kafka_mark *mark,
+                            struct err_info *err) SB_MUST_USE;
 
 /* ---- kafka_merge.c ---- */
 struct kafka_merge *kafka_merge_last(int64_t want, struct err_info *err);
@@ -118,7 +119,7 @@ bool kafka_merge_is_first(const struct kafka_merge *g);
  * of what follows it in its partition either. */
 bool kafka_merge_wants(const struct kafka_merge *g, const struct kafka_partition *p, const struct message *m);
 enum err kafka_merge_take(struct kafka_merge *g, const struct kafka_partition *p,
-                          const struct message *borrowed, struct err_info *err);
+                          const struct message *borrowed, struct err_info *err) SB_MUST_USE;
 /* After a round: true where older messages must be read first; the partitions' from and to are then set. */
 bool kafka_merge_reach_back(struct kafka_merge *g, struct kafka_read *r);
 void kafka_merge_sort(struct kafka_merge *g);

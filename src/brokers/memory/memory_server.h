@@ -11,10 +11,10 @@
 /* Creates a channel (QUEUE or TOPIC); the same again is no error. dead_letters: queue for what is rejected or pushed out;
  * NULL none. ERR_LIMIT, ERR_NOMEM. */
 enum err memory_declare(const char *name, enum channel_kind kind, const char *dead_letters,
-                        struct err_info *err);
+                        struct err_info *err) SB_MUST_USE;
 /* Appends a copy; *sequence (may be NULL) is its position. ERR_NOTFOUND, ERR_LIMIT, ERR_NOMEM. */
 enum err memory_publish(const char *channel, const struct message *m, int64_t *sequence,
-                        struct err_info *err);
+                        struct err_info *err) SB_MUST_USE;
 /* What a consumer does with the head of a queue: take it (true: there was one), or reject it to the dead letter queue with
  * the reason in the headers x-death-queue and x-death-reason. */
 bool memory_consume(const char *queue);

@@ -1,5 +1,6 @@
 #include "brokers/rabbitmq/rabbitmq_internal.h"
 
+#include "base/log.h"
 #include "net/http.h"
 
 static enum err rabbit_open(struct broker *b, struct err_info *err)
@@ -13,8 +14,10 @@ static enum err rabbit_open(struct broker *b, struct err_info *err)
 static void rabbit_close(struct broker *b)
 {
     struct rabbit *r = b->state;
+    struct err_info err;
     rabbit_publish_close(b);
-    (void)rabbit_read_close(b, NULL);
+    if (rabbit_read_close(b, &err)) /* what it could not undo: nobody else says it by now */
+        log_write(LOG_WARN, b->endpoint->name, "%s", err.text);
     rabbit_disconnect(b);
     if (r->http)
         http_client_free(&r->http);

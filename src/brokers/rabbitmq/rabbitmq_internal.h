@@ -39,7 +39,7 @@ struct rabbit {
 
 /* ---- AMQP (rabbitmq_amqp.c) ---- */
 
-enum err rabbit_connect(struct broker *b, struct err_info *err);
+enum err rabbit_connect(struct broker *b, struct err_info *err) SB_MUST_USE;
 void rabbit_disconnect(struct broker *b);
 void rabbit_interrupt(struct broker *b); /* any thread */
 /* The library waits for the server's answers (login, declarations, bindings), and a frozen server gives none. While this is on, a
@@ -54,13 +54,13 @@ enum err rabbit_status(struct broker *b, int status, struct err_info *err); /* a
 /* Waits until frames can be read, wake_fd is readable or the time is over; sends heartbeats when due. */
 void rabbit_wait(struct broker *b, int timeout_ms);
 /* The same for a paused reader: what waits in the socket wakes nobody, and heartbeats go out all the same. */
-enum err rabbit_wait_paused(struct broker *b, int timeout_ms, struct err_info *err);
+enum err rabbit_wait_paused(struct broker *b, int timeout_ms, struct err_info *err) SB_MUST_USE;
 /* Handles a frame that is no delivery: closes, blocked, cancel. */
-enum err rabbit_other_frame(struct broker *b, const amqp_frame_t *frame, struct err_info *err);
+enum err rabbit_other_frame(struct broker *b, const amqp_frame_t *frame, struct err_info *err) SB_MUST_USE;
 /* ERR_NOTFOUND: there is no such exchange. On a channel of its own, so that the reading one stays open. */
 enum err rabbit_probe_exchange(struct broker *b, const char *name);
 /* Takes whatever is there without waiting; for sessions that have nothing open. */
-enum err rabbit_serve(struct broker *b, struct err_info *err);
+enum err rabbit_serve(struct broker *b, struct err_info *err) SB_MUST_USE;
 amqp_bytes_t rabbit_text(const char *text);
 char *rabbit_copy(char *into, size_t size, amqp_bytes_t from);
 
@@ -78,7 +78,7 @@ void rabbit_message(struct message *m, const amqp_message_t *from, amqp_bytes_t 
 struct value rabbit_property(struct message *m, const struct header *property);
 /* The other way. exchange and routing_key of the original are not part of it. */
 enum err rabbit_properties(const struct message *m, struct arena *arena, amqp_basic_properties_t *to,
-                           struct err_info *err);
+                           struct err_info *err) SB_MUST_USE;
 
 /* ---- management API (rabbitmq_management.c) ---- */
 
@@ -90,7 +90,7 @@ struct rabbit_answer {
 };
 /* GET or PUT of a path below /api; what the API refuses for good is remembered. answer may be NULL. */
 enum err rabbit_api(struct broker *b, const char *method, const char *path, const char *json,
-                    struct rabbit_answer *answer, struct err_info *err);
+                    struct rabbit_answer *answer, struct err_info *err) SB_MUST_USE;
 void rabbit_answer_free(struct rabbit_answer *a);
 /* Members of an object by name; NULL where there is none. */
 const struct field *rabbit_member(const struct rabbit_answer *a, const struct field *object,
@@ -108,7 +108,7 @@ void rabbit_path(const struct broker *b, char *into, size_t size, const char *ki
                  const char *rest);
 
 enum err rabbit_list(struct broker *b, const char *pattern, uint32_t flags, struct channel_list *list,
-                     struct err_info *err);
+                     struct err_info *err) SB_MUST_USE;
 enum err rabbit_ping(struct broker *b, struct sample *sample, struct err_info *err);
 
 /* ---- what a channel is (rabbitmq_find.c) ---- */
@@ -124,7 +124,7 @@ struct rabbit_channel {
 };
 /* ERR_NOTFOUND with the nearest name where the management API knows names. */
 enum err rabbit_find(struct broker *b, const struct channel_name *name, struct rabbit_channel *found,
-                     struct err_info *err);
+                     struct err_info *err) SB_MUST_USE;
 /* An exchange of that type gives each message to one of its queues: a tap there would take a share from the others. */
 bool rabbit_exchange_steals(const char *type);
 
@@ -133,16 +133,16 @@ bool rabbit_exchange_steals(const char *type);
 /* Switches off what a killed process has left on; says so in the log. After each connect. */
 void rabbit_firehose_clean(struct broker *b);
 enum err rabbit_read_open(struct broker *b, const struct read_request *r, const struct read_sink *sink,
-                          struct err_info *err);
-enum err rabbit_read_step(struct broker *b, int timeout_ms, struct err_info *err);
+                          struct err_info *err) SB_MUST_USE;
+enum err rabbit_read_step(struct broker *b, int timeout_ms, struct err_info *err) SB_MUST_USE;
 void rabbit_read_pause(struct broker *b, bool pause);
 void rabbit_read_progress(struct broker *b, struct read_progress *progress);
-enum err rabbit_read_close(struct broker *b, struct err_info *err);
+enum err rabbit_read_close(struct broker *b, struct err_info *err) SB_MUST_USE;
 
 enum err rabbit_publish_open(struct broker *b, const struct publish_request *request,
-                             const struct publish_sink *sink, struct err_info *err);
-enum err rabbit_publish(struct broker *b, const struct message *m, uint64_t token, struct err_info *err);
-enum err rabbit_publish_step(struct broker *b, int timeout_ms, size_t *pending, struct err_info *err);
+                             const struct publish_sink *sink, struct err_info *err) SB_MUST_USE;
+enum err rabbit_publish(struct broker *b, const struct message *m, uint64_t token, struct err_info *err) SB_MUST_USE;
+enum err rabbit_publish_step(struct broker *b, int timeout_ms, size_t *pending, struct err_info *err) SB_MUST_USE;
 void rabbit_publish_close(struct broker *b);
 
 #endif

@@ -65,56 +65,57 @@ void rabbit_emit(struct rabbit_reader *r, const struct message *m);
 enum err rabbit_finish(struct rabbit_reader *r, const char *format, ...) SB_PRINTF(2, 3);
 /* Starts consuming a queue as the next source. arguments may be NULL. */
 enum err rabbit_consume(struct broker *b, amqp_bytes_t queue, const amqp_table_t *arguments,
-                        struct err_info *err);
+                        struct err_info *err) SB_MUST_USE;
 /* The source that the next rabbit_consume starts; NULL over the limit. */
 struct rabbit_source *rabbit_source_add(struct broker *b, const char *channel, enum channel_kind kind);
 
 enum err rabbit_tap_open(struct broker *b, const struct channel_name *name,
                          const struct rabbit_channel *found, uint32_t flags,
-                         struct err_info *err); /* rabbitmq_tap.c */
+                         struct err_info *err) SB_MUST_USE; /* rabbitmq_tap.c */
 /* An exclusive, server-named, bounded queue; *queue is the caller's to free. */
-enum err rabbit_tap_declare(struct broker *b, amqp_bytes_t *queue, struct err_info *err);
+enum err rabbit_tap_declare(struct broker *b, amqp_bytes_t *queue, struct err_info *err) SB_MUST_USE;
 /* rabbit_consume of such a queue, which is watched from now on: see rabbit_tap_look and rabbit_bindings_follow. */
-enum err rabbit_tap_consume(struct broker *b, amqp_bytes_t queue, bool by_list, struct err_info *err);
+enum err rabbit_tap_consume(struct broker *b, amqp_bytes_t queue, bool by_list,
+                            struct err_info *err) SB_MUST_USE;
 /* While messages come, once a second and after each pause: says so where the broker drops from a tap's full queue. Asks the broker
  * once a tap. Called before deliveries are acknowledged, which would make room. */
-enum err rabbit_tap_look(struct broker *b, struct err_info *err);
+enum err rabbit_tap_look(struct broker *b, struct err_info *err) SB_MUST_USE;
 
 /* ---- rabbitmq_bindings.c ---- */
 enum err rabbit_bind(struct broker *b, amqp_bytes_t queue, const char *exchange, amqp_bytes_t key,
-                     const amqp_table_t *arguments, struct err_info *err);
+                     const amqp_table_t *arguments, struct err_info *err) SB_MUST_USE;
 /* Binds a tap's queue so that it gets what passes the exchange, or what comes to the queue by exchanges; *bound counts. */
 enum err rabbit_bind_exchange(struct broker *b, amqp_bytes_t tap, const char *name, const char *type,
-                              struct err_info *err);
+                              struct err_info *err) SB_MUST_USE;
 enum err rabbit_bind_like_queue(struct broker *b, amqp_bytes_t tap, const char *name, int *bound,
-                                struct err_info *err);
+                                struct err_info *err) SB_MUST_USE;
 /* Every ten seconds, whether or not anything comes: what was deleted is said, and bound again once it is back; a tap follows the
  * bindings of its queue, or of its direct exchange. Asks the management API, and AMQP where there is none. */
-enum err rabbit_bindings_follow(struct broker *b, struct err_info *err);
+enum err rabbit_bindings_follow(struct broker *b, struct err_info *err) SB_MUST_USE;
 
 /* rabbitmq_firehose.c: what passes the default exchange, all of it or what went to one queue (queue_name). */
 enum err rabbit_firehose_open(struct broker *b, const struct channel_name *name, enum channel_kind kind,
-                              const char *queue_name, struct err_info *err);
-enum err rabbit_firehose_restore(struct broker *b, struct err_info *err);
+                              const char *queue_name, struct err_info *err) SB_MUST_USE;
+enum err rabbit_firehose_restore(struct broker *b, struct err_info *err) SB_MUST_USE;
 /* False: not for this source. */
 bool rabbit_firehose_message(const struct rabbit_source *s, struct message *m, struct arena *arena);
 
 enum err rabbit_browse_open(struct broker *b, const struct channel_name *name,
                             const struct rabbit_channel *found, const struct read_request *request,
-                            struct err_info *err); /* rabbitmq_browse.c */
-enum err rabbit_browse_step(struct broker *b, struct err_info *err);
-enum err rabbit_browse_return(struct broker *b, struct err_info *err);
+                            struct err_info *err) SB_MUST_USE; /* rabbitmq_browse.c */
+enum err rabbit_browse_step(struct broker *b, struct err_info *err) SB_MUST_USE;
+enum err rabbit_browse_return(struct broker *b, struct err_info *err) SB_MUST_USE;
 
 /* ---- rabbitmq_looks.c ---- */
 /* ERR_REFUSED: a message may be so near to the limit that looking would lose it. Else the look is written down: it counts, also if
  * this process is killed. ERR_IO: it cannot be. */
 enum err rabbit_looks_begin(struct broker *b, const char *queue, const struct rabbit_channel *found,
-                            struct err_info *err);
+                            struct err_info *err) SB_MUST_USE;
 bool rabbit_looks_saw(struct rabbit_reader *r, int64_t count, bool redelivered); /* true: look no further */
 void rabbit_looks_end(struct broker *b, bool all); /* all: every message was got */
 
 enum err rabbit_stream_open(struct broker *b, const char *name, const struct read_request *request,
-                            struct err_info *err); /* rabbitmq_stream.c */
+                            struct err_info *err) SB_MUST_USE; /* rabbitmq_stream.c */
 /* Takes x-stream-offset out of the headers, into the position. */
 void rabbit_stream_position(struct message *m);
 

@@ -133,7 +133,7 @@ static void one_partition_from_an_offset(void **state)
                      ERR_OK);
     assert_int_equal(session_steps(s, SIZE_MAX), ERR_END);
     assert_int_equal(s->count, 5);
-    kafka_broker.read_close(&s->broker, NULL);
+    assert_int_equal(kafka_broker.read_close(&s->broker, NULL), ERR_OK);
     assert_int_equal(session_read(s, "orders", READ_BROWSE, (struct start){0}, 7, -1, 0), ERR_NOTFOUND);
     session_end(s);
 }
@@ -266,7 +266,7 @@ static void a_place_without_a_leader_is_kept(void **state)
     assert_int_equal(next_of(s, 0), 0);
     assert_int_equal(next_of(s, 1), 7);
     assert_int_equal(next_of(s, 2), 0); /* it is new since then: from its beginning, once it has a leader */
-    kafka_broker.read_close(&s->broker, NULL);
+    assert_int_equal(kafka_broker.read_close(&s->broker, NULL), ERR_OK);
     assert_int_equal(session_read(s, "led", READ_TAP, (struct start){0}, -1, -1, 0), ERR_OK);
     assert_int_equal(next_of(s, 1), -1); /* a tail that begins now: its end then */
     session_end(s);

@@ -38,9 +38,9 @@ static int setup(void **state)
     config = (struct config){0};
     one_channel = memory_broker;
     one_channel.max_channels = 1;
-    memory_declare("orders.dlq", CHANNEL_QUEUE, NULL, NULL);
-    memory_declare("orders", CHANNEL_QUEUE, "orders.dlq", NULL);
-    if (!config_add_url(&config, "memory:", brokers, &err))
+    if (memory_declare("orders.dlq", CHANNEL_QUEUE, NULL, &err) ||
+        memory_declare("orders", CHANNEL_QUEUE, "orders.dlq", &err) ||
+        !config_add_url(&config, "memory:", brokers, &err))
         return -1;
     hub = hub_new(&config, &rows, &err);
     if (hub)
@@ -208,7 +208,7 @@ static void credit_loses_nothing(void **state)
     for (int q = 0; q < FLOODS; q++) {
         snprintf(names[q], sizeof names[q], "flood%d", q);
         addresses[q] = address_of(names[q]);
-        memory_declare(names[q], CHANNEL_QUEUE, NULL, NULL);
+        assert_int_equal(memory_declare(names[q], CHANNEL_QUEUE, NULL, NULL), ERR_OK);
         for (int i = 0; i < FLOOD_EACH; i++) {
             struct message m = {.payload = {payload, sizeof payload}, .time_ns = TIME_NONE};
             assert_int_equal(memory_publish(names[q], &m, NULL, NULL), ERR_OK);
