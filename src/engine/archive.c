@@ -428,6 +428,15 @@ enum err archive_open(struct archive *a, struct bytes in, struct err_info *err)
     return a->origin ? ERR_OK : err_set(err, ERR_NOMEM, "no memory for an archive");
 }
 
+void archive_rewind(struct archive *a)
+{
+    uint32_t len = 0;
+    for (size_t i = 0; i < 4; i++)
+        len |= (uint32_t)a->in.data[sizeof MAGIC - 1 + i] << 8 * i;
+    a->at = sizeof MAGIC - 1 + 4 + len;
+    a->taken = 0;
+}
+
 enum err archive_next(struct archive *a, struct message *m, struct err_info *err)
 {
     struct cursor outer = {.in = bytes_slice(a->in, 0, a->end), .at = a->at};

@@ -49,6 +49,7 @@ struct archive {
 enum err archive_open(struct archive *a, struct bytes in, struct err_info *err) SB_MUST_USE;
 /* The next message, valid until the next call; ERR_END after the last. */
 enum err archive_next(struct archive *a, struct message *m, struct err_info *err) SB_MUST_USE;
+void archive_rewind(struct archive *a);
 void archive_close(struct archive *a);
 
 #endif

@@ -221,7 +221,7 @@ static void a_lag_that_leaves_partitions_out_is_marked(void **state)
     assert_false(list->groups[1].lag_partial); /* the fourth is empty */
     assert_int_equal(list->items[0].lag, 3);
     assert_true(list->items[0].lag_partial);
-    channel_list_unref(&list);
+    channel_list_free(&list);
     list = channel_list_new();
     char pattern[70];
     snprintf(pattern, sizeof pattern, "%s*", topic);
@@ -230,7 +230,7 @@ static void a_lag_that_leaves_partitions_out_is_marked(void **state)
     assert_true(list->items[0].lag_partial);
     assert_null(list->partitions);
     assert_null(list->groups);
-    channel_list_unref(&list);
+    channel_list_free(&list);
     session_end(s);
 }
 
