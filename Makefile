@@ -168,25 +168,21 @@ $(BINARY): $(call objects,$(MAIN_SRC)) $(shim) $(APP_LIBRARY) $(LIBRARY) $(BUILD
 	@$(say) LINK $@
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS)
 
-# Tests of the faces, of the whole and against real servers may link everything but main; others only the library.
+# All of them may link everything but main: what runs over each decoder, say, takes them from src/registry.c.
 # A file beside a test with the ending .flags adds to its link line (say -Wl,--wrap=malloc).
-$(filter $(BUILD)/tests/unit/ui/% $(BUILD)/tests/unit/cli/% $(BUILD)/tests/unit/demo/% $(BUILD)/tests/unit/app/%,$(UNIT_BIN)) \
-$(INTEGRATION_BIN) $(BENCH_BIN): $(APP_LIBRARY)
-
-$(UNIT_BIN) $(INTEGRATION_BIN) $(BENCH_BIN): $(BUILD)/tests/%: $(OBJ)/tests/%.o $(shim) $(SUPPORT) $(LIBRARY) \
-		$(BUILD)/flags
+$(UNIT_BIN) $(INTEGRATION_BIN) $(BENCH_BIN): $(BUILD)/tests/%: $(OBJ)/tests/%.o $(shim) $(SUPPORT) $(APP_LIBRARY) \
+		$(LIBRARY) $(BUILD)/flags
 	@mkdir -p $(@D)
 	@$(say) LINK $@
-	$(Q)$(CC) $(ALL_LDFLAGS) $(file <tests/$*.flags) -o $@ $(filter %.o,$^) $(filter %libsupport.a,$^) \
-		$(filter %-app.a,$^) $(LIBRARY) $(TEST_LIBS) $(LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) $(file <tests/$*.flags) -o $@ $(filter %.o %.a,$^) $(TEST_LIBS) $(LIBS)
 
-$(FUZZ_BIN): $(BUILD)/tests/%: $(OBJ)/tests/%.o $(SUPPORT) $(LIBRARY) $(BUILD)/flags
+$(FUZZ_BIN): $(BUILD)/tests/%: $(OBJ)/tests/%.o $(SUPPORT) $(APP_LIBRARY) $(LIBRARY) $(BUILD)/flags
 	@mkdir -p $(@D)
 	@$(say) LINK $@
 	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $(filter %.o %.a,$^) $(TEST_LIBS) $(LIBS)
 
-$(REPLAY_BIN): $(BUILD)/tests/replay/%: $(OBJ)/tests/fuzz/%.o $(OBJ)/tests/fuzz/replay.o $(SUPPORT) $(LIBRARY) \
-		$(BUILD)/flags
+$(REPLAY_BIN): $(BUILD)/tests/replay/%: $(OBJ)/tests/fuzz/%.o $(OBJ)/tests/fuzz/replay.o $(SUPPORT) $(APP_LIBRARY) \
+		$(LIBRARY) $(BUILD)/flags
 	@mkdir -p $(@D)
 	@$(say) LINK $@
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o %.a,$^) $(TEST_LIBS) $(LIBS)

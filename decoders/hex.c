@@ -1,5 +1,7 @@
 #include "decoders/hex.h"
 
+#include "base/buffer.h"
+
 static int hex_sniff(struct bytes in, const struct decode_hint *hint, const char **why)
 {
     (void)in, (void)hint;
@@ -20,4 +22,12 @@ static enum err hex_decode(struct bytes in, const struct decode_hint *hint, stru
     return ERR_OK;
 }
 
-const struct decoder_ops hex_decoder = {.name = "hex", .sniff = hex_sniff, .decode = hex_decode};
+static void hex_gist(struct bytes in, struct buffer *line)
+{
+    struct bytes head = bytes_slice(in, 0, 48);
+    for (size_t i = 0; i < head.len; i++)
+        buffer_printf(line, "%02x ", head.data[i]);
+}
+
+const struct decoder_ops hex_decoder = {
+    .name = "hex", .sniff = hex_sniff, .decode = hex_decode, .gist = hex_gist};

@@ -305,10 +305,25 @@ static int unwrap_sniff(struct bytes in, const struct decode_hint *hint, const c
     }
 }
 
+/* What is innermost, behind the name of the outermost wrapping. */
+static void unwrap_gist(struct bytes in, struct buffer *line)
+{
+    struct arena arena;
+    struct field_tree tree;
+    arena_init(&arena, LIMIT_DECODE_ARENA);
+    field_tree_init(&tree, &arena);
+    unwrap_decode(in, NULL, &tree);
+    struct bytes inside = tree.layer_count ? tree.layers[tree.layer_count - 1] : in;
+    buffer_printf(line, "%s: ", tree.type);
+    utf8_scrub(line, bytes_slice(inside, 0, 1024), SCRUB_SCREEN);
+    arena_free(&arena);
+}
+
 const struct decoder_ops unwrap_decoder = {
     .name = "unwrap",
     .hidden = "\"[redacted]\"", /* only JSON has fields outside of what is wrapped */
     .wraps = true,
     .sniff = unwrap_sniff,
     .decode = unwrap_decode,
+    .gist = unwrap_gist,
 };

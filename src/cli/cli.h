@@ -107,8 +107,10 @@ int cli_may_change(const struct cli *c, const struct address *to);
 
 void help_command(const struct command *command, struct buffer *out);
 void help_overview(struct buffer *out);
-void help_manual(struct buffer *out); /* roff */
-void help_config(struct buffer *out);
+void help_manual(const struct registry *registry, struct buffer *out); /* roff */
+void help_config(const struct registry *registry, struct buffer *out);
+/* What a key of the configuration means; where it names a decoder, with those that there are. */
+const char *help_key(const struct registry *registry, size_t key, char *into, size_t size);
 /* Topics in plain text, used by help and the manual alike: addresses, filter, output, exit. */
 struct topic {
     const char *name, *title, *text;

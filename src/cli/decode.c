@@ -20,6 +20,7 @@ struct decoding {
 static int check_format(const struct cli *c, const char *as)
 {
     const char *names[32];
+    char all[200];
     size_t n = 0;
     for (decoder_registry d = c->registry->decoders; *d && n < 30; d++) {
         if (strcmp((*d)->name, as) == 0)
@@ -33,7 +34,8 @@ static int check_format(const struct cli *c, const char *as)
     const char *near = text_nearest(as, names);
     if (near)
         return cli_usage("--as %s: no such format; did you mean `%s`?", as, near);
-    return cli_usage("--as %s: this build decodes no such format; try json, jsonl, text or hex", as);
+    return cli_usage("--as %s: this build decodes no such format; there are jsonl %s", as,
+                     decoder_names(c->registry->decoders, all, sizeof all));
 }
 
 /* With --as the decoded value alone, else an object that says what was found. */

@@ -1,6 +1,7 @@
 #include "cli/cli.h"
 
 #include "base/text.h"
+#include "engine/decode.h"
 
 #include <stdio.h>
 
@@ -77,13 +78,25 @@ void help_overview(struct buffer *out)
     buffer_byte(out, '\n');
 }
 
-void help_config(struct buffer *out)
+const char *help_key(const struct registry *registry, size_t key, char *into, size_t size)
 {
+    char names[200];
+    const char *doc = config_keys(&(size_t){0})[key].doc;
+    if (!config_key_is_decoder(key))
+        return doc;
+    snprintf(into, size, "%s: %s", doc, decoder_names(registry->decoders, names, sizeof names));
+    return into;
+}
+
+void help_config(const struct registry *registry, struct buffer *out)
+{
+    char doc[300];
     size_t count;
     const struct config_key *keys = config_keys(&count);
     for (size_t i = 0; i < count; i++)
-        buffer_printf(out, "%-36s %-16s %s%s%s%s\n", keys[i].path, config_key_type(i), keys[i].doc,
-                      *keys[i].fallback ? " [" : "", keys[i].fallback, *keys[i].fallback ? "]" : "");
+        buffer_printf(out, "%-36s %-16s %s%s%s%s\n", keys[i].path, config_key_type(i),
+                      help_key(registry, i, doc, sizeof doc), *keys[i].fallback ? " [" : "", keys[i].fallback,
+                      *keys[i].fallback ? "]" : "");
 }
 
 static int unknown_topic(const char *word)
@@ -102,7 +115,7 @@ static int unknown_topic(const char *word)
     return cli_usage("no help about `%s`; `signalbox help` lists what there is", word);
 }
 
-static int write_topic(const char *word, struct buffer *out)
+static int write_topic(const struct registry *registry, const char *word, struct buffer *out)
 {
     const struct command *command = command_find(word);
     for (const struct topic *t = topics; t->name; t++) {
@@ -112,9 +125,9 @@ static int write_topic(const char *word, struct buffer *out)
         }
     }
     if (strcmp(word, "config") == 0)
-        help_config(out);
+        help_config(registry, out);
     else if (strcmp(word, "man") == 0)
-        help_manual(out);
+        help_manual(registry, out);
     else if (command)
         help_command(command, out);
     else
@@ -128,7 +141,7 @@ static int run(struct cli *c)
     buffer_init(&out, 4 << 20);
     int code = 0;
     if (c->arg_count)
-        code = write_topic(c->args[0], &out);
+        code = write_topic(c->registry, c->args[0], &out);
     else
         help_overview(&out);
     if (!code)

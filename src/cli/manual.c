@@ -103,8 +103,9 @@ static void command(struct buffer *out, const struct command *c)
     buffer_text(out, ".fi\n");
 }
 
-static void configuration(struct buffer *out)
+static void configuration(const struct registry *registry, struct buffer *out)
 {
+    char doc[300];
     size_t count;
     const struct config_key *keys = config_keys(&count);
     buffer_text(
@@ -117,7 +118,7 @@ static void configuration(struct buffer *out)
         buffer_printf(out, "\\fR (%s%s", config_key_type(i), *keys[i].fallback ? "; " : "");
         roff(out, keys[i].fallback);
         buffer_text(out, ")\n");
-        line(out, "", keys[i].doc);
+        line(out, "", help_key(registry, i, doc, sizeof doc));
     }
 }
 
@@ -129,7 +130,7 @@ static void exits(struct buffer *out)
         buffer_printf(out, ".TP\n%d\n%s\n", codes[i], exit_text(codes[i]));
 }
 
-void help_manual(struct buffer *out)
+void help_manual(const struct registry *registry, struct buffer *out)
 {
     buffer_text(
         out, ".\\\" Made by `signalbox help man`.\n.TH SIGNALBOX 1 \"\" \"signalbox " SIGNALBOX_VERSION
@@ -146,7 +147,7 @@ void help_manual(struct buffer *out)
         buffer_printf(out, ".SH %s\n", t->title);
         paragraphs(out, t->text);
     }
-    configuration(out);
+    configuration(registry, out);
     exits(out);
     buffer_text(
         out,

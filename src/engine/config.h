@@ -42,6 +42,7 @@ struct config_key {
 };
 const struct config_key *config_keys(size_t *count);
 const char *config_key_type(size_t key); /* of the row with that index: "duration", "list of names" */
+bool config_key_is_decoder(size_t key);  /* its value is the name of one of the registry's */
 
 struct config_fault {
     unsigned line, column; /* from 1; 0: the whole file */

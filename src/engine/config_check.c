@@ -17,6 +17,7 @@ enum key_type {
     TYPE_WORDS, /* names of anybody's with scalar values */
     TYPE_NAMES, /* list of scalars */
     TYPE_TEXT,
+    TYPE_DECODER, /* one of the registry's */
     TYPE_FILE,
     TYPE_URL,
     TYPE_BOOL,
@@ -26,7 +27,7 @@ enum key_type {
 };
 
 static const char *const type_words[] = {
-    "keys",      "names", "list",          "names and values", "list of names", "text",
+    "keys",      "names", "list",          "names and values", "list of names", "text",   "decoder",
     "file name", "URL",   "true or false", "duration",         "size",          "number",
 };
 
@@ -52,6 +53,11 @@ const struct config_key *config_keys(size_t *count)
 const char *config_key_type(size_t key)
 {
     return type_words[key_types[key]];
+}
+
+bool config_key_is_decoder(size_t key)
+{
+    return key_types[key] == TYPE_DECODER;
 }
 
 /* ---- faults ---- */

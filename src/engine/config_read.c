@@ -6,6 +6,7 @@
 #include "base/regex.h"
 #include "base/text.h"
 #include "base/utf8.h"
+#include "engine/decode.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -205,20 +206,20 @@ static void check_decoder(struct reading *r, const struct config_node *rule)
 {
     const struct config_node *name = get_kind(rule, "decode", CONFIG_SCALAR);
     const char *names[32], *near;
-    char all[200] = "";
+    char all[200];
     size_t n = 0;
     for (decoder_registry d = r->registry->decoders; d && *d && n + 1 < sizeof names / sizeof *names; d++) {
         if (name && strcmp((*d)->name, name->text) == 0)
             return;
         names[n++] = (*d)->name;
-        snprintf(all + strlen(all), sizeof all - strlen(all), " %s", (*d)->name);
     }
     names[n] = NULL;
-    if (!name)
+    if (!name || n == 0)
         return;
     near = text_nearest(name->text, names);
-    config_fault(r->faults, name, "decode: this version has no decoder `%.40s`%s%s%s; it has%s", name->text,
-                 near ? "; did you mean `" : "", near ? near : "", near ? "`?" : "", all);
+    config_fault(r->faults, name, "decode: this version has no decoder `%.40s`%s%s%s; it has %s", name->text,
+                 near ? "; did you mean `" : "", near ? near : "", near ? "`?" : "",
+                 decoder_names(r->registry->decoders, all, sizeof all));
 }
 
 static void read_rules(struct reading *r, const struct config_node *map, struct endpoint *e)

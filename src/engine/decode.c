@@ -5,6 +5,8 @@
 #include "base/text.h"
 #include "base/utf8.h"
 
+#include <stdio.h>
+
 #define SURE 95 /* of 100 */
 
 const struct decoder_ops *decoder_find(decoder_registry decoders, const char *name)
@@ -13,6 +15,15 @@ const struct decoder_ops *decoder_find(decoder_registry decoders, const char *na
         if (strcmp((*decoders)->name, name) == 0)
             return *decoders;
     return NULL;
+}
+
+char *decoder_names(decoder_registry decoders, char *into, size_t size)
+{
+    size_t used = 0;
+    *into = '\0';
+    for (; *decoders && used < size; decoders++)
+        used += (size_t)snprintf(into + used, size - used, "%s%s", used ? " " : "", (*decoders)->name);
+    return into;
 }
 
 static const char *text_of(const struct message *m, const char *property, const char *header, char *into,
@@ -113,26 +124,6 @@ static void append_cells(struct buffer *into, struct bytes text, size_t cells)
     buffer_text(into, "…");
 }
 
-static void unwrapped_gist(struct bytes payload, const struct decoder_ops *d, struct buffer *line)
-{
-    struct arena arena;
-    struct field_tree tree;
-    arena_init(&arena, LIMIT_DECODE_ARENA);
-    field_tree_init(&tree, &arena);
-    d->decode(payload, NULL, &tree);
-    struct bytes inside = tree.layer_count ? tree.layers[tree.layer_count - 1] : payload;
-    buffer_printf(line, "%s: ", tree.type);
-    utf8_scrub(line, bytes_slice(inside, 0, 1024), SCRUB_SCREEN);
-    arena_free(&arena);
-}
-
-static void hex_gist(struct bytes payload, struct buffer *line)
-{
-    struct bytes head = bytes_slice(payload, 0, 48);
-    for (size_t i = 0; i < head.len; i++)
-        buffer_printf(line, "%02x ", head.data[i]);
-}
-
 void decode_summary(decoder_registry decoders, const struct message *m, size_t cells, struct buffer *into)
 {
     struct buffer line;
@@ -144,10 +135,8 @@ void decode_summary(decoder_registry decoders, const struct message *m, size_t c
     }
     struct decode_choice choice = decode_choose(decoders, m, NULL);
     buffer_init(&line, 64 * KIB);
-    if (strcmp(choice.decoder->name, "unwrap") == 0)
-        unwrapped_gist(m->payload, choice.decoder, &line);
-    else if (strcmp(choice.decoder->name, "hex") == 0)
-        hex_gist(m->payload, &line);
+    if (choice.decoder->gist)
+        choice.decoder->gist(m->payload, &line);
     else
         utf8_scrub(&line, bytes_slice(m->payload, 0, 4 * cells + 64), SCRUB_SCREEN);
     append_cells(into, buffer_view(&line), cells);

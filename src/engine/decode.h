@@ -16,6 +16,8 @@ struct decode_choice {
 struct decode_choice decode_choose(decoder_registry decoders, const struct message *m, const char *wanted);
 const struct decoder_ops *decoder_find(decoder_registry decoders,
                                        const char *name); /* NULL: none of that name */
+/* "json text hex": all of them, for people; returns into. */
+char *decoder_names(decoder_registry decoders, char *into, size_t size);
 /* Hints from content_type and content_encoding properties and headers; strings are copied into buffers of the caller. */
 struct decode_hint_text {
     char content_type[96], content_encoding[48];

@@ -17,6 +17,7 @@ struct decode_fault {
     const char *text; /* static */
 };
 
+struct buffer;
 struct json_writer;
 
 struct decoder_ops {
@@ -36,6 +37,9 @@ struct decoder_ops {
     /* Optional: the whole value as JSON, without a tree and its limits. Must agree with the tree's. On ERR_FORMAT or ERR_LIMIT fault
      * is set, and the writer and its buffer hold what the caller must take back. */
     enum err (*write)(struct bytes in, struct json_writer *w, struct decode_fault *fault);
+    /* For lists, where the bytes are no text of their own: appends what one line can say of them, fit for a screen (utf8_scrub); some
+     * hundred cells will do, the caller cuts. NULL: the bytes are shown as text. */
+    void (*gist)(struct bytes in, struct buffer *line);
 };
 
 /* NULL-terminated, in the order of preference among equals. */

@@ -1,18 +1,12 @@
 /* What one core filters: the path of `search` between the driver and the output, on JSON messages of 870 bytes. */
 #include "base/clock.h"
-#include "decoders/hex.h"
-#include "decoders/json.h"
-#include "decoders/text.h"
-#include "decoders/unwrap.h"
 #include "engine/filter.h"
+#include "registry.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
 enum { MESSAGES = 400000, SIZE = 870 };
-
-static const struct decoder_ops *const decoders[] = {&json_decoder, &unwrap_decoder, &text_decoder,
-                                                     &hex_decoder, NULL};
 
 /* An order with padding before what is looked for, so that nothing is found early. */
 static struct bytes make_payload(char *into, int total)
@@ -33,7 +27,7 @@ static struct bytes make_payload(char *into, int total)
 static void bench(const char *text, const struct message *messages, int kinds)
 {
     struct err_info err;
-    struct filter *f = filter_new(text, FILTER_MESSAGES, decoders, NULL, &err);
+    struct filter *f = filter_new(text, FILTER_MESSAGES, registry.decoders, NULL, &err);
     int hits = 0;
     if (!f) {
         printf("  %s: %s\n", text, err.text);

@@ -3,17 +3,14 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/limits.h"
-#include "decoders/hex.h"
 #include "decoders/json.h"
-#include "decoders/text.h"
 #include "engine/message_json.h"
+#include "registry.h"
 
 #include <stdio.h>
 #include <time.h>
 
 enum { ROUNDS = 300000, BYTES = 870 };
-
-static const struct decoder_ops *const decoders[] = {&json_decoder, &text_decoder, &hex_decoder, NULL};
 
 /* Of the processor, not of the wall: these are figures of one core, whoever else is at work. */
 static int64_t cpu_ns(void)
@@ -122,7 +119,7 @@ static void bench_message(const char *what, struct bytes payload)
         m.time_ns = INT64_C(1770000000118000000) + i * NS_PER_MS;
         m.received_ns = m.time_ns + 1;
         buffer_clear(&out);
-        message_json(&out, &m, decoders, 0);
+        message_json(&out, &m, registry.decoders, 0);
     }
     report(what, start, payload.len);
     buffer_free(&out);
@@ -136,7 +133,7 @@ static void bench_import(struct bytes payload)
     int failed = 0;
     buffer_init(&line, MIB);
     arena_init(&arena, MIB);
-    message_json(&line, &m, decoders, 0);
+    message_json(&line, &m, registry.decoders, 0);
     int64_t start = cpu_ns();
     for (int i = 0; i < ROUNDS; i++) {
         failed += message_from_json(&m, buffer_view(&line), &arena, NULL) != ERR_OK;

@@ -17,6 +17,13 @@ expect_out '^\{"format":"json","type":.*"decoded":\{"id":"9007199254740993","a":
 run "$SIGNALBOX" decode "$T/good.json" --json --as json
 expect_out '^\{"id":"9007199254740993",'
 
+name "what there is is named by the registry"
+run "$SIGNALBOX" decode "$T/good.json" --as zzz
+expect_status 2
+expect_err 'no such format; there are jsonl json unwrap text hex$'
+run "$SIGNALBOX" help config
+expect_out '\.decode .*decoder of the payloads: json unwrap text hex '
+
 name "not whole"
 run "$SIGNALBOX" decode "$T/cut.json" --as json
 expect_status 1

@@ -1,16 +1,12 @@
 /* Every decoder over any bytes: no crash, and a tree whose ranges and order hold. The quick look-up must agree with it. */
 #include "fuzz.h"
 
+#include "base/buffer.h"
 #include "base/limits.h"
-#include "decoders/hex.h"
-#include "decoders/json.h"
-#include "decoders/text.h"
-#include "decoders/unwrap.h"
+#include "base/utf8.h"
+#include "registry.h"
 
 #include <stdlib.h>
-
-static const struct decoder_ops *const decoders[] = {&json_decoder, &unwrap_decoder, &text_decoder,
-                                                     &hex_decoder};
 
 static void require(int truth)
 {
@@ -30,6 +26,20 @@ static void check_tree(const struct field_tree *t, struct bytes in)
     }
 }
 
+/* What goes to a screen is valid UTF-8 without control characters. */
+static void check_gist(const struct decoder_ops *d, struct bytes in)
+{
+    struct buffer line;
+    buffer_init(&line, 64 * KIB);
+    if (d->gist)
+        d->gist(in, &line);
+    struct bytes text = buffer_view(&line);
+    require(utf8_valid(text));
+    for (size_t i = 0; i < text.len; i++)
+        require(text.data[i] >= 0x20 && text.data[i] != 0x7F);
+    buffer_free(&line);
+}
+
 static bool count(void *context, enum field_kind kind, struct bytes text, struct bytes raw)
 {
     (void)kind, (void)text, (void)raw;
@@ -43,19 +53,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct field_path path;
     struct arena arena;
     arena_init(&arena, LIMIT_DECODE_ARENA);
-    for (size_t i = 0; i < sizeof decoders / sizeof *decoders; i++) {
+    for (decoder_registry d = registry.decoders; *d; d++) {
         struct field_tree tree;
         const char *why = NULL;
         field_tree_init(&tree, &arena);
-        int score = decoders[i]->sniff(in, NULL, &why);
+        int score = (*d)->sniff(in, NULL, &why);
         require(score >= 0 && score <= 100 && why);
-        enum err e = decoders[i]->decode(in, NULL, &tree);
+        enum err e = (*d)->decode(in, NULL, &tree);
         require((e == ERR_OK) == tree.complete);
         check_tree(&tree, in);
-        if (e || !decoders[i]->find || field_path_parse(&path, BYTES_LITERAL("a[*].b"), &arena, NULL))
+        check_gist(*d, in);
+        if (e || !(*d)->find || field_path_parse(&path, BYTES_LITERAL("a[*].b"), &arena, NULL))
             continue;
         size_t quick = 0, slow = 0;
-        require(decoders[i]->find(in, &path, count, &quick) == ERR_OK);
+        require((*d)->find(in, &path, count, &quick) == ERR_OK);
         field_find(&tree, &path, count, &slow);
         require(quick == slow);
     }

@@ -2,14 +2,11 @@
 #include "fuzz.h"
 
 #include "base/clock.h"
-#include "decoders/hex.h"
-#include "decoders/json.h"
 #include "engine/filter.h"
+#include "registry.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-static const struct decoder_ops *const decoders[] = {&json_decoder, &hex_decoder, NULL};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -20,7 +17,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     memcpy(text, data, size);
     text[size] = '\0';
-    struct filter *f = filter_new(text, size % 2 ? FILTER_MESSAGES : FILTER_LIST, decoders, &caret, &err);
+    struct filter *f =
+        filter_new(text, size % 2 ? FILTER_MESSAGES : FILTER_LIST, registry.decoders, &caret, &err);
     struct message m = {.origin = origin_intern("e", "c", CHANNEL_TOPIC),
                         .payload = BYTES_LITERAL("{\"a\":[1,\"x\\u00e9\"]}")};
     struct filter_row row = {.name = "a", .depth = 1, .lag = -1, .p95_ms = -1, .age_ns = -1};

@@ -3,19 +3,13 @@
 #include "fuzz.h"
 
 #include "base/limits.h"
-#include "decoders/hex.h"
-#include "decoders/json.h"
-#include "decoders/text.h"
-#include "decoders/unwrap.h"
 #include "engine/message_json.h"
+#include "registry.h"
 #include "tests/support/equal.h"
 #include "tests/support/witness.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-static const struct decoder_ops *const decoders[] = {&json_decoder, &unwrap_decoder, &text_decoder,
-                                                     &hex_decoder, NULL};
 
 static void require(int truth)
 {
@@ -43,11 +37,11 @@ static void round_trip(const struct message *m, struct arena *arena)
     buffer_init(&once, 64 * MIB);
     buffer_init(&twice, 64 * MIB);
     buffer_init(&line, 64 * MIB);
-    message_json(&once, m, decoders, MESSAGE_JSON_DECODE);
+    message_json(&once, m, registry.decoders, MESSAGE_JSON_DECODE);
     require(!witness_objects(buffer_view(&once)));
     require(message_from_json(&back, buffer_view(&once), arena, &err) == ERR_OK);
     check_same(m, &back);
-    message_json(&twice, &back, decoders, MESSAGE_JSON_DECODE);
+    message_json(&twice, &back, registry.decoders, MESSAGE_JSON_DECODE);
     require(bytes_equal(buffer_view(&once), buffer_view(&twice)));
     message_plain(&line, m);
     require(memchr(line.data, '\n', line.len) == NULL);

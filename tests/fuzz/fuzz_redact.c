@@ -2,17 +2,12 @@
 #include "fuzz.h"
 
 #include "base/limits.h"
-#include "decoders/hex.h"
-#include "decoders/json.h"
-#include "decoders/text.h"
-#include "decoders/unwrap.h"
 #include "engine/redact.h"
+#include "registry.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static const struct decoder_ops *const decoders[] = {&json_decoder, &unwrap_decoder, &text_decoder,
-                                                     &hex_decoder, NULL};
 static const struct redact_rule rules[] = {{REDACT_FIELD, "s"}, {REDACT_REGEX, "4[12]"}};
 
 static bool is_hidden(void *context, enum field_kind kind, struct bytes text, struct bytes raw)
@@ -40,7 +35,7 @@ static void check_decoded(const struct decoder_ops *d, struct bytes payload)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct err_info err;
-    struct redaction *compiled = redaction_new(rules, 2, decoders, &err);
+    struct redaction *compiled = redaction_new(rules, 2, registry.decoders, &err);
     struct redactor *r = compiled ? redactor_new(compiled) : NULL;
     struct message m = {.payload = bytes_of(data, size)};
     if (!r)
@@ -48,8 +43,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct bytes out = redactor_apply(r, &m)->payload;
     if (memmem(out.data, out.len, "41", 2) || memmem(out.data, out.len, "42", 2))
         abort();
-    check_decoded(&json_decoder, out);
-    check_decoded(&unwrap_decoder, out);
+    for (decoder_registry d = registry.decoders; *d; d++)
+        check_decoded(*d, out);
     redactor_free(&r);
     redaction_free(&compiled);
     return 0;

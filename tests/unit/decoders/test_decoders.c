@@ -6,12 +6,11 @@
 
 #include "base/buffer.h"
 #include "base/limits.h"
-#include "decoders/hex.h"
 #include "decoders/json.h"
-#include "decoders/text.h"
 #include "decoders/unwrap.h"
 #include "engine/decode_pool.h"
 #include "model/endpoint.h"
+#include "registry.h"
 
 #include <sched.h>
 #include <stdlib.h>
@@ -19,8 +18,6 @@
 #include <stdio.h>
 #include <zlib.h>
 
-static const struct decoder_ops *const decoders[] = {&json_decoder, &unwrap_decoder, &text_decoder,
-                                                     &hex_decoder, NULL};
 static struct arena arena;
 static struct field_tree tree;
 
@@ -87,7 +84,7 @@ static void jobs_end_however_they_are_left(void **state)
     int woken = 0;
     struct message m = {.payload = BYTES_LITERAL("{\"a\":[1,2,3]}")};
     struct message *sealed = message_seal(&m, NULL);
-    struct decode_pool *pool = decode_pool_new(decoders, count_up, &woken);
+    struct decode_pool *pool = decode_pool_new(registry.decoders, count_up, &woken);
     for (int i = 0; i < 200; i++) {
         struct decode_job *first = decode_pool_start(pool, sealed, NULL);
         struct decode_job *second = decode_pool_start(pool, sealed, "text");
@@ -320,7 +317,7 @@ static void a_cut_stream_says_so(void **state)
 static const char *chosen(struct bytes payload)
 {
     struct message m = {.payload = payload};
-    return decode_choose(decoders, &m, NULL).decoder->name;
+    return decode_choose(registry.decoders, &m, NULL).decoder->name;
 }
 
 static void the_best_guess_wins(void **state)
@@ -342,10 +339,10 @@ static void a_rule_of_the_configuration_wins(void **state)
     struct channel_rule rule = {.pattern = "raw*", .decode = "text"};
     struct endpoint e = {.name = "k", .rules = &rule, .rule_count = 1};
     struct message m = {.payload = BYTES_LITERAL("{}"), .origin = endpoint_origin(&e, "raw1", CHANNEL_TOPIC)};
-    assert_string_equal(decode_choose(decoders, &m, NULL).decoder->name, "text");
-    assert_string_equal(decode_choose(decoders, &m, "hex").decoder->name, "hex");
+    assert_string_equal(decode_choose(registry.decoders, &m, NULL).decoder->name, "text");
+    assert_string_equal(decode_choose(registry.decoders, &m, "hex").decoder->name, "hex");
     m.origin = endpoint_origin(&e, "other", CHANNEL_TOPIC);
-    assert_string_equal(decode_choose(decoders, &m, NULL).decoder->name, "json");
+    assert_string_equal(decode_choose(registry.decoders, &m, NULL).decoder->name, "json");
 }
 
 static void summaries_are_one_scrubbed_line(void **state)
@@ -354,16 +351,49 @@ static void summaries_are_one_scrubbed_line(void **state)
     struct buffer b;
     struct message m = {.payload = BYTES_LITERAL("a line of text \x1b[31m and\nanother \xe2\x80\xae")};
     buffer_init(&b, 1000);
-    decode_summary(decoders, &m, 60, &b);
+    decode_summary(registry.decoders, &m, 60, &b);
     assert_string_equal(buffer_cstr(&b), "a line of text ␛[31m and␊another <202E>");
     buffer_clear(&b);
     m.payload = BYTES_LITERAL("{\"name\":\"日本語日本語\"}");
-    decode_summary(decoders, &m, 14, &b);
+    decode_summary(registry.decoders, &m, 14, &b);
     assert_string_equal(buffer_cstr(&b), "{\"name\":\"日本…");
     buffer_clear(&b);
     m.payload = BYTES_NULL;
-    decode_summary(decoders, &m, 14, &b);
+    decode_summary(registry.decoders, &m, 14, &b);
     assert_string_equal(buffer_cstr(&b), "(null)");
+    buffer_free(&b);
+}
+
+static int always(struct bytes in, const struct decode_hint *hint, const char **why)
+{
+    (void)in, (void)hint;
+    *why = "in a test";
+    return 100;
+}
+
+static void say_length(struct bytes in, struct buffer *line)
+{
+    buffer_printf(line, "%zu bytes of it", in.len);
+}
+
+/* No name is known to the engine: any decoder says what its bytes are in one line. */
+static void a_decoder_says_the_gist_itself(void **state)
+{
+    static const struct decoder_ops other = {.name = "other", .sniff = always, .gist = say_length};
+    static const struct decoder_ops *const only[] = {&other, NULL};
+    (void)state;
+    struct buffer b;
+    struct message m = {.payload = BYTES_LITERAL("\x00\x01\xff")};
+    buffer_init(&b, 1000);
+    decode_summary(only, &m, 60, &b);
+    assert_string_equal(buffer_cstr(&b), "3 bytes of it");
+    buffer_clear(&b);
+    decode_summary(registry.decoders, &m, 60, &b);
+    assert_string_equal(buffer_cstr(&b), "00 01 ff ");
+    buffer_clear(&b);
+    m.payload = BYTES_LITERAL("eyJvcmRlciI6eyJ0b3RhbCI6N319");
+    decode_summary(registry.decoders, &m, 60, &b);
+    assert_string_equal(buffer_cstr(&b), "base64: {\"order\":{\"total\":7}}");
     buffer_free(&b);
 }
 
@@ -389,6 +419,7 @@ int main(void)
         TEST(the_best_guess_wins),
         TEST(a_rule_of_the_configuration_wins),
         TEST(summaries_are_one_scrubbed_line),
+        TEST(a_decoder_says_the_gist_itself),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,17 +5,12 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
-#include "decoders/hex.h"
-#include "decoders/json.h"
-#include "decoders/text.h"
-#include "decoders/unwrap.h"
 #include "engine/filter.h"
+#include "registry.h"
 
 #include <stdio.h>
 #include <string.h>
 
-static const struct decoder_ops *const decoders[] = {&json_decoder, &unwrap_decoder, &text_decoder,
-                                                     &hex_decoder, NULL};
 static int64_t now;
 
 static const struct header death_entry[] = {
@@ -50,7 +45,7 @@ static bool matches(const char *text)
 {
     struct err_info err = {0};
     struct message m = order();
-    struct filter *f = filter_new(text, FILTER_MESSAGES, decoders, NULL, &err);
+    struct filter *f = filter_new(text, FILTER_MESSAGES, registry.decoders, NULL, &err);
     if (!f)
         fail_msg("%s: %s: %s", text, err.where, err.text);
     bool hit = filter_message(f, &m, now);
@@ -224,7 +219,7 @@ static void faults_have_a_caret_and_a_word(void **state)
         size_t caret = 99;
         struct err_info err = {0};
         char line[800];
-        struct filter *f = filter_new(faults[i].text, FILTER_MESSAGES, decoders, &caret, &err);
+        struct filter *f = filter_new(faults[i].text, FILTER_MESSAGES, registry.decoders, &caret, &err);
         if (f && faults[i].says[0])
             fail_msg("%s was taken", faults[i].text);
         if (!f && (caret != faults[i].caret || !strstr(err_format(&err, line, sizeof line), faults[i].says)))
@@ -246,7 +241,7 @@ static void an_order_of_words_is_remarked_upon(void **state)
                  {"body.total=abc", ""}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct err_info err = {0};
-        struct filter *f = filter_new(cases[i].text, FILTER_MESSAGES, decoders, NULL, &err);
+        struct filter *f = filter_new(cases[i].text, FILTER_MESSAGES, registry.decoders, NULL, &err);
         assert_non_null(f);
         assert_string_equal(filter_remark(f), cases[i].remark);
         filter_free(&f);
@@ -273,7 +268,7 @@ static void lists_have_fields_of_their_own(void **state)
                  {"kind=topic", false}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct err_info err = {0};
-        struct filter *f = filter_new(cases[i].text, FILTER_LIST, decoders, NULL, &err);
+        struct filter *f = filter_new(cases[i].text, FILTER_LIST, registry.decoders, NULL, &err);
         if (!f || filter_row(f, &row) != cases[i].hit)
             fail_msg("%s: %s", cases[i].text, f ? "wrong" : err.text);
         filter_free(&f);
@@ -285,7 +280,7 @@ static void wrapped_bodies_are_looked_into(void **state)
     (void)state;
     struct message m = order();
     m.payload = BYTES_LITERAL("eyJvcmRlciI6eyJ0b3RhbCI6N319");
-    struct filter *f = filter_new("body.order.total=7", FILTER_MESSAGES, decoders, NULL, NULL);
+    struct filter *f = filter_new("body.order.total=7", FILTER_MESSAGES, registry.decoders, NULL, NULL);
     assert_true(filter_message(f, &m, now));
     filter_free(&f);
 }

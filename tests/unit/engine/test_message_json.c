@@ -5,10 +5,8 @@
 #include <cmocka.h>
 
 #include "base/limits.h"
-#include "decoders/hex.h"
-#include "decoders/json.h"
-#include "decoders/text.h"
 #include "engine/message_json.h"
+#include "registry.h"
 #include "tests/support/equal.h"
 #include "tests/support/witness.h"
 
@@ -16,8 +14,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-
-static const struct decoder_ops *const decoders[] = {&json_decoder, &text_decoder, &hex_decoder, NULL};
 
 static const struct header deep[] = {
     {BYTES_LITERAL("n"), {.type = VALUE_UINT64, .u = UINT64_MAX}},
@@ -61,7 +57,7 @@ static void round_trip(struct message m)
     struct err_info err = {0};
     buffer_init(&b, MIB);
     arena_init(&arena, MIB);
-    message_json(&b, &m, decoders, MESSAGE_JSON_DECODE);
+    message_json(&b, &m, registry.decoders, MESSAGE_JSON_DECODE);
     assert_true(buffer_ok(&b));
     assert_null(witness_objects(buffer_view(&b)));
     if (message_from_json(&back, buffer_view(&b), &arena, &err))
@@ -130,7 +126,7 @@ static void the_shape_is_the_documented_one(void **state)
     m.headers.count = 1;
     m.properties = (struct headers){properties + 3, 1};
     buffer_init(&b, MIB);
-    message_json(&b, &m, decoders, MESSAGE_JSON_DECODE);
+    message_json(&b, &m, registry.decoders, MESSAGE_JSON_DECODE);
     assert_string_equal(
         buffer_cstr(&b),
         "{\"schema\":\"signalbox.message/1\",\"endpoint\":\"k\",\"channel\":\"orders\",\"position\":\"3/10482\",\"id\":null,"
@@ -178,13 +174,13 @@ static void what_is_not_wholly_read_says_why(void **state)
     struct message m = base();
     m.payload = BYTES_LITERAL("{\"a\":[1,");
     buffer_init(&b, MIB);
-    message_json(&b, &m, decoders, MESSAGE_JSON_DECODE);
+    message_json(&b, &m, registry.decoders, MESSAGE_JSON_DECODE);
     assert_non_null(strstr(buffer_cstr(&b),
                            "\"decoded\":null,\"decode_error\":{\"offset\":8,\"text\":\"the text "
                            "ends before the value does\"},\"flags\""));
     buffer_clear(&b);
     m.payload = BYTES_LITERAL("null");
-    message_json(&b, &m, decoders, MESSAGE_JSON_DECODE);
+    message_json(&b, &m, registry.decoders, MESSAGE_JSON_DECODE);
     assert_non_null(strstr(buffer_cstr(&b), "\"decoded\":null,\"flags\""));
     buffer_free(&b);
 }

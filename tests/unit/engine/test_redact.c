@@ -6,18 +6,12 @@
 #include <cmocka.h>
 
 #include "base/buffer.h"
-#include "decoders/hex.h"
-#include "decoders/json.h"
-#include "decoders/text.h"
-#include "decoders/unwrap.h"
 #include "engine/redact.h"
+#include "registry.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
-
-static const struct decoder_ops *const decoders[] = {&json_decoder, &unwrap_decoder, &text_decoder,
-                                                     &hex_decoder, NULL};
 
 static struct redaction *rules;
 static struct redactor *redactor;
@@ -26,7 +20,7 @@ static void hide(enum redact_kind kind, const char *text)
 {
     struct err_info err;
     struct redact_rule rule = {kind, text};
-    rules = redaction_new(&rule, 1, decoders, &err);
+    rules = redaction_new(&rule, 1, registry.decoders, &err);
     assert_non_null(rules);
     redactor = redactor_new(rules);
 }

@@ -12,20 +12,14 @@
 
 #include "fake_hub.h"
 
-#include "decoders/hex.h"
-#include "decoders/json.h"
-#include "decoders/text.h"
-#include "decoders/unwrap.h"
 #include "ui/screen.h"
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "registry.h"
 
 #include <time.h>
 #include <unistd.h>
-
-static const struct decoder_ops *const decoders[] = {&json_decoder, &unwrap_decoder, &text_decoder,
-                                                     &hex_decoder, NULL};
 
 struct stage {
     struct config config;
@@ -41,7 +35,7 @@ static inline void set_up(struct stage *s, int w, int h, bool filled)
     struct err_info err;
     clock_fake(FAKE_NOW);
     *s = (struct stage){.hub = NULL};
-    s->hub = fake_hub_new(&s->config, &s->arena, decoders);
+    s->hub = fake_hub_new(&s->config, &s->arena, registry.decoders);
     if (filled)
         fake_hub_fill(s->hub);
     s->screen = screen_new(s->hub, false, &err);
