@@ -3,6 +3,7 @@
 #include "base/utf8.h"
 #include "ui/paint.h"
 
+#include <ctype.h>
 #include <stdio.h>
 
 /* ---- row 0 ---- */
@@ -84,8 +85,11 @@ void chrome_top(struct frame *f, const struct hub *hub, bool demo)
 
 static const struct {
     enum view_id id;
-    const char *text;
-} tabs[] = {{VIEW_DASHBOARD, "1 Dashboard"}, {VIEW_TAIL, "2 Tail"}, {VIEW_LOG, "3 Log"}};
+    const char *key, *name;
+} tabs[] = {
+#define TAB(id, ops, key, name, help) {VIEW_##id, key, name},
+#include "ui/views.def"
+};
 enum { TABS = sizeof tabs / sizeof *tabs };
 
 bool chrome_has_tab(enum view_id id)
@@ -102,7 +106,9 @@ void chrome_tabs(struct frame *f, enum view_id current, const char *crumbs)
     for (size_t i = 0; i < TABS; i++) {
         bool here = tabs[i].id == current;
         enum role role = here ? ROLE_TAB : ROLE_MUTED;
-        x += canvas_printf(f->canvas, x, 1, 20, role, here ? "[%s]" : " %s ", tabs[i].text) + 1;
+        x += canvas_printf(f->canvas, x, 1, 20, role, here ? "[%s %c%s]" : " %s %c%s ", tabs[i].key,
+                           toupper((unsigned char)tabs[i].name[0]), tabs[i].name + 1) +
+             1;
     }
     int room = f->canvas->w - x - 2;
     if (room > 8)

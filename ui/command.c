@@ -94,17 +94,13 @@ static void run_theme(struct screen *s, char *arguments)
         screen_say_err(s, &err);
 }
 
-static void run_dashboard(struct screen *s, char *arguments)
-{
-    (void)arguments;
-    screen_show(s, VIEW_DASHBOARD, NULL);
-}
-
-static void run_log(struct screen *s, char *arguments)
-{
-    (void)arguments;
-    screen_show(s, VIEW_LOG, NULL);
-}
+#define PLACE(id, ops, key, name, help)                   \
+ static void show_##id(struct screen *s, char *arguments) \
+ {                                                        \
+  (void)arguments;                                        \
+  screen_show(s, VIEW_##id, NULL);                        \
+ }
+#include "ui/views.def"
 
 static void run_help(struct screen *s, char *arguments)
 {

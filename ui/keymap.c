@@ -5,12 +5,11 @@
 
 #include <stdio.h>
 
-#define IN_DASHBOARD (1u << KEYS_DASHBOARD)
-#define IN_TAIL      (1u << KEYS_TAIL)
-#define IN_INSPECTOR (1u << KEYS_INSPECTOR)
-#define IN_LOG       (1u << KEYS_LOG)
-#define IN_HELP      (1u << KEYS_HELP)
-#define IN_ALL       ((1u << KEY_CONTEXTS) - 1)
+enum {
+#define VIEW(id, ops) IN_##id = 1 << KEYS_##id,
+#include "ui/views.def"
+    IN_ALL = (1 << KEY_CONTEXTS) - 1,
+};
 
 static const struct key_row rows[] = {
 #define X(action_, name_, contexts_, keys_, label_, help_) \

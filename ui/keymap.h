@@ -8,12 +8,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Where a key means something: one context a view. */
 enum key_context {
-    KEYS_DASHBOARD,
-    KEYS_TAIL,
-    KEYS_INSPECTOR,
-    KEYS_LOG,
-    KEYS_HELP,
+#define VIEW(id, ops) KEYS_##id,
+#include "ui/views.def"
     KEY_CONTEXTS,
 };
 

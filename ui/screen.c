@@ -11,14 +11,12 @@
 #define TAIL_MOST    64
 #define BROWSE_LIMIT 1000
 
-#define X(id, ops) extern const struct view_ops ops;
+#define VIEW(id, ops) extern const struct view_ops ops;
 #include "ui/views.def"
-#undef X
 
 static const struct view_ops *const view_table[VIEWS] = {
-#define X(id, ops) [VIEW_##id] = &ops,
+#define VIEW(id, ops) [VIEW_##id] = &ops,
 #include "ui/views.def"
-#undef X
 };
 
 /* ---- making and ending ---- */
@@ -390,21 +388,23 @@ static void quit_or_back(struct screen *s)
     screen_back(s);
 }
 
-static void show_tail(struct screen *s)
+static void show_tab(struct screen *s, enum view_id id)
 {
-    if (hub_tail(s->hub))
-        screen_show(s, VIEW_TAIL, NULL);
-    else
+    if (id == VIEW_TAIL && !hub_tail(s->hub))
         screen_say(s, SEVERITY_INFO, "No tail is open: choose a channel on the dashboard and press t");
+    else
+        screen_show(s, id, NULL);
 }
 
 static void global_action(struct screen *s, enum action action)
 {
     switch (action) {
     case ACTION_COMMAND: screen_prompt(s, PROMPT_COMMAND, ""); break;
-    case ACTION_SHOW_DASHBOARD: screen_show(s, VIEW_DASHBOARD, NULL); break;
-    case ACTION_SHOW_TAIL: show_tail(s); break;
-    case ACTION_SHOW_LOG: screen_show(s, VIEW_LOG, NULL); break;
+#define TAB(id, ops, key, name, help) \
+ case ACTION_SHOW_##id:               \
+  show_tab(s, VIEW_##id);             \
+  break;
+#include "ui/views.def"
     case ACTION_HELP: screen_show(s, VIEW_HELP, NULL); break;
     case ACTION_BACK: screen_back(s); break;
     case ACTION_QUIT: quit_or_back(s); break;

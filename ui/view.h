@@ -1,5 +1,5 @@
-/* The contract of a view: one place of the console. Floor 5. A new view is one file in ui/views/, one row in ui/views.def,
- * one context in ui/keymap.h. Every hook is called on the UI thread and never waits for anything.
+/* The contract of a view: one place of the console. Floor 5. A new view is one file in ui/views/ and one row in ui/views.def.
+ * Every hook is called on the UI thread and never waits for anything.
  *
  * A view reads the hub through its accessors and draws on a canvas. What it draws is a function of the hub, its own state
  * and frame->now_ns alone; what changes by itself with time it says with frame_wake, so that nothing polls. */
@@ -13,9 +13,8 @@
 struct screen;
 
 enum view_id {
-#define X(id, ops) VIEW_##id,
+#define VIEW(id, ops) VIEW_##id,
 #include "ui/views.def"
-#undef X
     VIEWS
 };
 

@@ -147,13 +147,60 @@ static void it_says_when_it_changes(void **state)
     tear_down(&s);
 }
 
+struct tab {
+    enum view_id id;
+    const char *key, *name;
+};
+
+/* The tab with its number, drawn as the one that is open. */
+static void check_tab(struct stage *s, const struct tab *tab)
+{
+    char drawn[64];
+    snprintf(drawn, sizeof drawn, "[%s %c%s]", tab->key, tab->name[0] - 'a' + 'A', tab->name + 1);
+    if (screen_top(s->screen) != screen_view(s->screen, tab->id) || !screen_says(s, drawn))
+        fail_msg("%s is not shown as %s", tab->name, drawn);
+}
+
+/* A row of ui/views.def is all that a new view needs: its number, tab and word follow. */
+static void views_are_reached_by_their_rows(void **state)
+{
+    static const struct tab tabs[] = {
+#define TAB(id, ops, key, name, help) {VIEW_##id, key, name},
+#include "ui/views.def"
+    };
+    static const struct tab words[] = {
+#define PLACE(id, ops, key, name, help) {VIEW_##id, key, name},
+#include "ui/views.def"
+    };
+    struct stage s;
+    (void)state;
+    set_up(&s, 80, 24, true);
+    open_tail(&s);
+    for (size_t i = 0; i < sizeof tabs / sizeof *tabs; i++) {
+        type(&s, tabs[i].key);
+        check_tab(&s, &tabs[i]);
+    }
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        type(&s, ":");
+        type(&s, words[i].name);
+        type(&s, "\r");
+        check_tab(&s, &words[i]);
+    }
+    tear_down(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(log_screen),         cmocka_unit_test(help),
-        cmocka_unit_test(small_terminals),    cmocka_unit_test(narrow_terminals_keep_names),
-        cmocka_unit_test(any_size_draws),     cmocka_unit_test(quit_goes_back_first),
-        cmocka_unit_test(pastes_run_no_keys), cmocka_unit_test(it_says_when_it_changes),
+        cmocka_unit_test(log_screen),
+        cmocka_unit_test(help),
+        cmocka_unit_test(small_terminals),
+        cmocka_unit_test(narrow_terminals_keep_names),
+        cmocka_unit_test(any_size_draws),
+        cmocka_unit_test(quit_goes_back_first),
+        cmocka_unit_test(pastes_run_no_keys),
+        cmocka_unit_test(it_says_when_it_changes),
+        cmocka_unit_test(views_are_reached_by_their_rows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
