@@ -11,6 +11,7 @@
 #include "probes/broker.h"
 #include "probes/rest.h"
 #include "probes/tcp.h"
+#include "ui/manual.h"
 #include "ui/theme.h"
 
 #include <stddef.h>
@@ -41,4 +42,9 @@ static enum err check_theme(const char *name, struct err_info *err)
 }
 
 const struct registry registry = {
-    .brokers = brokers, .decoders = decoders, .probes = probes, .check_theme = check_theme};
+    .brokers = brokers,
+    .decoders = decoders,
+    .probes = probes,
+    .check_theme = check_theme,
+    .describe_screen = manual_describe,
+};

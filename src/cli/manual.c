@@ -4,7 +4,7 @@
 
 #include "base/text.h"
 
-/* Roff: a backslash is \e, a leading dot or quote is hidden behind \&, hyphens of flags are real ones. */
+/* Roff: a backslash is \e, a leading dot or quote is hidden behind \&, hyphens of flags and carets of keys are real ones. */
 static void roff(struct buffer *out, const char *text)
 {
     bool start = true;
@@ -15,6 +15,8 @@ static void roff(struct buffer *out, const char *text)
             buffer_text(out, "\\e");
         else if (*c == '-')
             buffer_text(out, "\\-");
+        else if (*c == '^')
+            buffer_text(out, "\\(ha");
         else
             buffer_byte(out, (uint8_t)*c);
         start = *c == '\n';
@@ -122,6 +124,31 @@ static void configuration(const struct registry *registry, struct buffer *out)
     }
 }
 
+struct screen_section {
+    struct buffer *out;
+    const char *heading; /* of the row before */
+};
+
+static void screen_row(void *context, const char *heading, const char *left, const char *text)
+{
+    struct screen_section *s = context;
+    if (!s->heading || strcmp(s->heading, heading) != 0)
+        buffer_printf(s->out, ".SS %s\n", heading);
+    s->heading = heading;
+    buffer_text(s->out, ".TP\n\\fB");
+    roff(s->out, left);
+    buffer_text(s->out, "\\fR\n");
+    line(s->out, "", text);
+}
+
+static void screen_keys(const struct registry *registry, struct buffer *out)
+{
+    struct screen_section section = {.out = out};
+    buffer_text(out, ".SH KEYS\nOf the screen, by its places; \\(haX is Ctrl with X.\n");
+    if (registry->describe_screen)
+        registry->describe_screen(screen_row, &section);
+}
+
 static void exits(struct buffer *out)
 {
     static const int codes[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 130, 143};
@@ -141,6 +168,7 @@ void help_manual(const struct registry *registry, struct buffer *out)
              "What the screen can do the\ncommands can do, from the same tables.\n.SH COMMANDS\n");
     for (size_t i = 0; commands[i]; i++)
         command(out, commands[i]);
+    screen_keys(registry, out);
     buffer_text(out, ".SH FLAGS\n");
     flags_of(out, UINT64_MAX);
     for (const struct topic *t = topics; t->name; t++) {

@@ -40,6 +40,12 @@ name "the manual of the source is that of the program"
 run "$SIGNALBOX" help man
 check "man/signalbox.1" cmp "$out" "$SB_ROOT/man/signalbox.1"
 
+name "the manual has the screen's keys and words"
+expect_out '^\.SH KEYS$'
+expect_out '^\.SS Dashboard$'
+expect_out '^show only what matches \(filter language\); empty shows all$'
+expect_out '^\\fB:theme NAME\\fR$'
+
 name "version"
 run "$SIGNALBOX" --version
 expect_out '^signalbox [0-9]+\.[0-9]+\.[0-9]+$'

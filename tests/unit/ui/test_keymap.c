@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "registry.h"
 #include "ui/keymap.h"
 
 #include <string.h>
@@ -64,6 +65,47 @@ static void every_word_is_a_key(void **state)
     assert_int_equal(keymap_parse("", 0), UIKEY_NONE);
 }
 
+/* The number of a row in ui/views.def leads there from everywhere. */
+static void every_tab_has_its_key(void **state)
+{
+    static const struct {
+        const char *key;
+        enum action action;
+    } tabs[] = {
+#define TAB(id, ops, key, name, help) {key, ACTION_SHOW_##id},
+#include "ui/views.def"
+    };
+    (void)state;
+    for (enum key_context context = 0; context < KEY_CONTEXTS; context++)
+        for (size_t i = 0; i < sizeof tabs / sizeof *tabs; i++)
+            assert_int_equal(keymap_find(context, tabs[i].key[0]), tabs[i].action);
+}
+
+struct found {
+    const char *help;
+    size_t times;
+};
+
+static void look_for(void *context, const char *heading, const char *left, const char *text)
+{
+    struct found *found = context;
+    assert_true(*heading && *left && *text);
+    found->times += strcmp(text, found->help) == 0;
+}
+
+static void the_manual_has_every_key(void **state)
+{
+    (void)state;
+    size_t rows;
+    const struct key_row *row = keymap_rows(&rows);
+    for (size_t i = 0; i < rows; i++) {
+        struct found found = {.help = row[i].help};
+        registry.describe_screen(look_for, &found);
+        if (!found.times)
+            fail_msg("the manual does not say `%s`", row[i].name);
+    }
+}
+
 static void control_keys_read_as_people_write_them(void **state)
 {
     (void)state;
@@ -77,6 +119,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_key_means_two_things),
         cmocka_unit_test(every_word_is_a_key),
+        cmocka_unit_test(every_tab_has_its_key),
+        cmocka_unit_test(the_manual_has_every_key),
         cmocka_unit_test(control_keys_read_as_people_write_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
