@@ -412,6 +412,10 @@ static void session_free(struct session *s)
 struct session *session_start(const struct broker_ops *ops, const struct endpoint *endpoint,
                               const struct job *job, const struct session_sink *sink, struct err_info *err)
 {
+    if (job->kind == JOB_READ && !ops->read_open) {
+        err_set(err, ERR_UNSUPPORTED, "%s gives signalbox no messages", ops->title);
+        return NULL;
+    }
     struct session *s = calloc(1, sizeof *s);
     if (!s) {
         err_set(err, ERR_NOMEM, "no memory for a session");

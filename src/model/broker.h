@@ -201,7 +201,8 @@ struct broker_ops {
      * ERR_OK: the connection was lost. Optional: NULL where only the next question finds that out. */
     enum err (*rest)(struct broker *b, int timeout_ms, struct err_info *err) SB_MUST_USE;
 
-    /* Looks names up, without creating anything (ERR_NOTFOUND with the nearest name in err->next), and starts. Says in
+    /* All of read_* are NULL where nothing can be read, all of publish* where nothing can be sent: that is said then.
+     * Looks names up, without creating anything (ERR_NOTFOUND with the nearest name in err->next), and starts. Says in
      * err/notice what the read does. ERR_REFUSED where looking could lose messages (delivery limit near). */
     enum err (*read_open)(struct broker *b, const struct read_request *request, const struct read_sink *sink,
                           struct err_info *err) SB_MUST_USE;

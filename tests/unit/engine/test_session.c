@@ -234,6 +234,18 @@ static void a_missing_channel_ends_with_the_nearest_name(void **state)
     assert_non_null(strstr(seen.status.err.next, "orders"));
 }
 
+/* A new driver begins with list and ping: reading is refused, not jumped into. */
+static void a_broker_without_reading_says_so(void **state)
+{
+    (void)state;
+    static const struct broker_ops lists_only = {.name = "lists", .title = "Lists"};
+    struct err_info err = {0};
+    struct job job = {.read = {.channels = orders, .channel_count = 1, .limit = -1}};
+    assert_null(session_start(&lists_only, &endpoint, &job, &sink, &err));
+    assert_int_equal(err.code, ERR_UNSUPPORTED);
+    assert_string_equal(err.text, "Lists gives signalbox no messages");
+}
+
 /* ---- a broker that cannot be reached twice, then works for a moment, then is lost ---- */
 
 static int opens;
@@ -409,6 +421,7 @@ int main(void)
         TEST(a_paused_source_waits_for_credit_and_loses_nothing),
         TEST(a_sink_that_has_enough_ends_the_session),
         TEST(a_missing_channel_ends_with_the_nearest_name),
+        TEST(a_broker_without_reading_says_so),
         TEST(a_lost_connection_is_opened_again_with_a_new_generation),
         TEST(a_changed_channel_is_read_anew_on_the_same_connection),
         TEST(a_channel_that_vanished_is_waited_for),
