@@ -20,9 +20,9 @@ expect_out '^\{"id":"9007199254740993",'
 name "what there is is named by the registry"
 run "$SIGNALBOX" decode "$T/good.json" --as zzz
 expect_status 2
-expect_err 'no such format; there are jsonl json unwrap text hex$'
+expect_err 'no such format; there are jsonl json unwrap text hex'
 run "$SIGNALBOX" help config
-expect_out '\.decode .*decoder of the payloads: json unwrap text hex '
+expect_out '\.decode .*decoder of the payloads: json unwrap text hex'
 
 name "not whole"
 run "$SIGNALBOX" decode "$T/cut.json" --as json
