@@ -149,7 +149,7 @@ static void another_parser_reads_the_same_message(void **state)
     struct buffer b;
     struct message m = base();
     buffer_init(&b, MIB);
-    message_json(&b, &m, decoders, MESSAGE_JSON_DECODE);
+    message_json(&b, &m, registry.decoders, MESSAGE_JSON_DECODE);
     cJSON *tree = cJSON_ParseWithLength((const char *)b.data, b.len);
     assert_non_null(tree);
     assert_true(bytes_equal_text(m.key, text_of(tree, "key")));
