@@ -13,6 +13,8 @@
 #define DAY_NS     (24 * 3600 * NS_PER_S)
 #define RENEW_DAYS 14
 
+#define UNAUTHORIZED 401
+
 static const char *const schemes[] = {"http", "https", NULL};
 
 struct rest_run {
@@ -51,7 +53,7 @@ static void judge(const struct probe_target *t, const struct http_response *r, s
     snprintf(s->code, sizeof s->code, "%ld", r->status);
     if (!rest_expect_met(t->expect, t->expect_count, r, s->reason, sizeof s->reason)) {
         s->health = HEALTH_DOWN;
-        s->error = ERR_DOWN;
+        s->error = r->status == UNAUTHORIZED ? ERR_AUTH : ERR_DOWN;
     }
     judge_certificate(s);
 }

@@ -23,10 +23,16 @@
 #define RED    "\033[1;31m"
 #define NORMAL "\033[0m"
 
+struct aim {
+    struct probe_target target;
+    struct config_password *password; /* NULL: none is to be fetched */
+    bool told;                        /* why there is none: once */
+};
+
 struct probing {
     struct cli *cli;
-    struct probe_target *targets;
-    struct sample *samples; /* --once: in the order of the targets */
+    struct aim *aims;
+    struct sample *samples; /* --once: in the order of the aims */
     size_t count;
     bool watch, color;
     atomic_size_t next, running;
@@ -38,7 +44,7 @@ struct probing {
 struct prober_thread {
     struct probing *probing;
     struct output_lane *lane;
-    size_t target; /* --watch */
+    size_t aim; /* --watch */
     pthread_t thread;
 };
 
@@ -78,12 +84,42 @@ static void put_sample(const struct probing *p, struct buffer *out, const struct
 
 /* ---- threads ---- */
 
+/* The reason of the sample has no room for what to do about it. */
+static void fail(struct aim *a, const struct err_info *err, struct sample *sample)
+{
+    if (!a->told && err->code != ERR_CANCELLED)
+        cli_error(err);
+    a->told = true;
+    sample_init(sample);
+    sample_fail(sample, err);
+    sample->time_ns = clock_wall_ns();
+}
+
+/* A password that cannot be had makes its target down, and says why, and hides no other; one that is refused is looked for
+ * again by the next measurement. */
+static void measure(struct probing *p, struct aim *a, struct sample *sample)
+{
+    struct probe_target t = a->target;
+    struct secret secret = {0};
+    struct err_info err = {.code = ERR_OK};
+    if (secret_get(a->password, t.name, &p->cli->config.leaving, &secret, &err)) {
+        fail(a, &err, sample);
+        return;
+    }
+    if (secret.text)
+        t.endpoint.password = secret.text;
+    probe_once(&t, p->cli->registry, p->cancel_fd, sample);
+    if (sample->error == ERR_AUTH)
+        secret_refused(&secret);
+    secret_clear(&secret);
+}
+
 static void *run_once(void *context)
 {
     struct prober_thread *t = context;
     struct probing *p = t->probing;
     for (size_t i; (i = atomic_fetch_add(&p->next, 1)) < p->count && !atomic_load(&p->cancelled);)
-        probe_once(&p->targets[i], p->cli->registry, p->cancel_fd, &p->samples[i]);
+        measure(p, &p->aims[i], &p->samples[i]);
     atomic_fetch_sub(&p->running, 1);
     (void)!write(p->done_fd, &(uint64_t){1}, sizeof(uint64_t));
     return NULL;
@@ -93,15 +129,15 @@ static void *run_watch(void *context)
 {
     struct prober_thread *t = context;
     struct probing *p = t->probing;
-    const struct probe_target *target = &p->targets[t->target];
+    struct aim *aim = &p->aims[t->aim];
     struct sample sample;
     enum emit e = EMIT_OK;
     while (!atomic_load(&p->cancelled) && e != EMIT_STOP) {
-        int64_t next = clock_mono_ns() + target->every_ns;
-        probe_once(target, p->cli->registry, p->cancel_fd, &sample);
+        int64_t next = clock_mono_ns() + aim->target.every_ns;
+        measure(p, aim, &sample);
         if (atomic_load(&p->cancelled))
             break;
-        put_sample(p, output_line(t->lane), target, &sample);
+        put_sample(p, output_line(t->lane), &aim->target, &sample);
         e = output_line_end(t->lane);
         output_idle(t->lane);
         struct pollfd wait = {.fd = p->cancel_fd, .events = POLLIN};
@@ -117,7 +153,7 @@ static size_t start_threads(struct probing *p, struct prober_thread *threads, si
     size_t started = 0;
     for (; started < count; started++) {
         struct prober_thread *t = &threads[started];
-        *t = (struct prober_thread){.probing = p, .target = started};
+        *t = (struct prober_thread){.probing = p, .aim = started};
         if (p->watch && !(t->lane = output_lane(p->output, NULL, NULL)))
             break;
         atomic_fetch_add(&p->running, 1);
@@ -138,6 +174,7 @@ static int wait_threads(struct probing *p, struct prober_thread *threads, size_t
     while (atomic_load(&p->running) && (w == WAITED_EVENT || (w == WAITED_CLOSED && !p->watch)))
         w = wait_for(p->done_fd, deadline);
     atomic_store(&p->cancelled, true);
+    atomic_store(&p->cli->config.leaving, true);
     (void)!write(p->cancel_fd, &(uint64_t){1}, sizeof(uint64_t));
     for (size_t i = 0; i < count; i++)
         pthread_join(threads[i].thread, NULL);
@@ -166,33 +203,27 @@ static int run_threads(struct probing *p)
 
 /* ---- the command ---- */
 
-static int add_target(struct probing *p, const struct probe_target *t)
+static void add_target(struct probing *p, const struct probe_target *t, struct config_password *password)
 {
-    p->targets[p->count] = *t;
+    struct aim *a = &p->aims[p->count++];
+    *a = (struct aim){.target = *t, .password = password};
     if (!p->watch && cli_flag(p->cli, FLAG_TIMEOUT))
-        p->targets[p->count].timeout_ns = cli_number(p->cli, FLAG_TIMEOUT, 0);
-    p->count++;
-    return 0;
+        a->target.timeout_ns = cli_number(p->cli, FLAG_TIMEOUT, 0);
 }
 
-/* All that is configured; a password that cannot be had makes its target down, and says why, and hides no other. */
 static int add_configured(struct probing *p)
 {
     struct config *config = &p->cli->config;
     struct err_info err = {.code = ERR_OK};
     for (size_t i = 0; i < config->endpoint_count; i++) {
-        if (config_secret(config, &config->endpoints[i], &err))
-            cli_error(&err);
-        const struct probe_target *t = config_endpoint_target(config, &config->endpoints[i], &err);
+        struct config_endpoint *e = &config->endpoints[i];
+        const struct probe_target *t = config_endpoint_target(config, e, &err);
         if (!t)
             return cli_error(&err);
-        add_target(p, t);
+        add_target(p, t, &e->password);
     }
-    for (size_t i = 0; i < config->probe_count; i++) {
-        if (config_probe_secret(config, i, &err))
-            cli_error(&err);
-        add_target(p, &config->probes[i]);
-    }
+    for (size_t i = 0; i < config->probe_count; i++)
+        add_target(p, &config->probes[i], config_probe_password(config, i));
     return 0;
 }
 
@@ -203,10 +234,12 @@ static int add_targets(struct probing *p)
         return add_configured(p);
     for (size_t i = 0; i < c->arg_count; i++) {
         const struct probe_target *t = NULL;
+        struct config_password *password;
         struct err_info err = {.code = ERR_OK};
-        if (config_target(&c->config, c->args[i], c->registry->brokers, c->registry->probes, &t, &err))
+        if (config_target(&c->config, c->args[i], c->registry->brokers, c->registry->probes, &t, &password,
+                          &err))
             return cli_error(&err);
-        add_target(p, t);
+        add_target(p, t, password);
     }
     return 0;
 }
@@ -218,7 +251,7 @@ static int report_once(struct probing *p)
     buffer_init(&out, (size_t)64 << 20);
     for (size_t i = 0; i < p->count; i++) {
         enum health h = p->samples[i].health;
-        put_sample(p, &out, &p->targets[i], &p->samples[i]);
+        put_sample(p, &out, &p->aims[i].target, &p->samples[i]);
         down |= h == HEALTH_DOWN || h == HEALTH_UNKNOWN ||
                 (h == HEALTH_DEGRADED && cli_flag(p->cli, FLAG_STRICT));
     }
@@ -247,18 +280,18 @@ static int run(struct cli *c)
     struct probing p = {.cli = c,
                         .watch = cli_flag(c, FLAG_WATCH),
                         .color = cli_color(c, STDOUT_FILENO),
-                        .targets = calloc(most, sizeof *p.targets),
+                        .aims = calloc(most, sizeof *p.aims),
                         .samples = calloc(most, sizeof *p.samples),
                         .cancel_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC),
                         .done_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)};
     int code = 1;
     if (p.watch && cli_flag(c, FLAG_ONCE))
         code = cli_usage("--once and --watch exclude each other");
-    else if (p.targets && p.samples && p.cancel_fd >= 0 && p.done_fd >= 0)
+    else if (p.aims && p.samples && p.cancel_fd >= 0 && p.done_fd >= 0)
         code = probe_all(&p);
     else
         cli_note("no memory or descriptor for probing");
-    free(p.targets);
+    free(p.aims);
     free(p.samples);
     close(p.cancel_fd);
     close(p.done_fd);

@@ -467,23 +467,23 @@ static enum err url_target(struct config *c, const char *url, broker_registry br
 }
 
 enum err config_target(struct config *c, const char *text, broker_registry brokers, probe_registry probes,
-                       const struct probe_target **target, struct err_info *err)
+                       const struct probe_target **target, struct config_password **password,
+                       struct err_info *err)
 {
+    *password = NULL;
     if (config_is_url(text))
         return url_target(c, text, brokers, probes, target, err);
     for (size_t i = 0; i < c->probe_count; i++) {
         if (strcmp(c->probes[i].name, text) == 0) {
-            enum err e = config_probe_secret(c, i, err);
             *target = &c->probes[i];
-            return e;
+            *password = config_probe_password(c, i);
+            return ERR_OK;
         }
     }
     struct config_endpoint *endpoint = find_endpoint(c, bytes_of_text(text));
     if (!endpoint)
         return unknown_name(c, text, strlen(text), true, err);
-    enum err e = config_secret(c, endpoint, err);
-    if (e)
-        return e;
     *target = config_endpoint_target(c, endpoint, err);
+    *password = &endpoint->password;
     return *target ? ERR_OK : err->code;
 }

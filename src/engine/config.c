@@ -11,18 +11,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define CONFIG_ARENA  (64 * MIB)
-#define SECRETS_ARENA (16 * MIB)
+#define CONFIG_ARENA (64 * MIB)
 
 enum err config_init(struct config *c, struct err_info *err)
 {
     *c = (struct config){.store_bytes = LIMIT_STORE_DEFAULT};
-    c->arena = malloc(2 * sizeof *c->arena);
+    c->arena = malloc(sizeof *c->arena);
     if (!c->arena)
         return err_set(err, ERR_NOMEM, "no memory for a configuration");
-    c->secrets = c->arena + 1;
     arena_init(c->arena, CONFIG_ARENA);
-    arena_init(c->secrets, SECRETS_ARENA);
     c->endpoint_cap = CONFIG_URL_ENDPOINTS;
     c->endpoints = arena_zalloc(c->arena, c->endpoint_cap * sizeof *c->endpoints);
     if (c->endpoints)
@@ -31,14 +28,17 @@ enum err config_init(struct config *c, struct err_info *err)
     return err_set(err, ERR_NOMEM, "no memory for a configuration");
 }
 
-/* Passwords live in the arena too; they are wiped before the memory goes back. */
+/* Those of addresses live in the arena; they are wiped before the memory goes back. */
 static void wipe_passwords(struct config *c)
 {
     for (size_t i = 0; i < c->endpoint_count; i++) {
         const char *password = c->endpoints[i].endpoint.password;
         if (password)
             explicit_bzero((char *)(uintptr_t)password, strlen(password));
+        secret_forget(&c->endpoints[i].password);
     }
+    for (size_t i = 0; c->probe_passwords && i < c->probe_count; i++)
+        secret_forget(&c->probe_passwords[i]);
 }
 
 void config_free(struct config *c)
@@ -47,7 +47,6 @@ void config_free(struct config *c)
         return;
     wipe_passwords(c);
     redaction_free(&c->redaction);
-    arena_free(c->secrets);
     arena_free(c->arena);
     free(c->arena);
     *c = (struct config){0};
@@ -68,6 +67,35 @@ bool config_path(char *into, size_t size, bool *given)
     else
         return false;
     return n > 0 && (size_t)n < size;
+}
+
+/* ---- passwords ---- */
+
+struct config_password *config_probe_password(const struct config *c, size_t i)
+{
+    return c->probe_passwords ? &c->probe_passwords[i] : NULL;
+}
+
+enum err config_secret(struct config *c, struct config_endpoint *e, struct err_info *err)
+{
+    struct secret own = {0};
+    if (e->endpoint.password)
+        return ERR_OK;
+    enum err failed = secret_get(&e->password, e->endpoint.name, &c->leaving, &own, err);
+    if (own.text && !(e->endpoint.password = arena_strdup(c->arena, own.text)))
+        failed = err_set(err, ERR_NOMEM, "no memory for a password");
+    secret_clear(&own);
+    return failed;
+}
+
+_Static_assert(offsetof(struct config_endpoint, endpoint) == 0,
+               "an endpoint of the configuration begins with it");
+
+enum err config_prepare(void *config, const struct endpoint *e, struct secret *into, struct err_info *err)
+{
+    struct config *c = config;
+    struct config_endpoint *of = (struct config_endpoint *)(uintptr_t)e;
+    return secret_get(&of->password, e->name, &c->leaving, into, err);
 }
 
 /* ---- the file ---- */

@@ -6,11 +6,8 @@
 #define SIGNALBOX_ENGINE_CONFIG_H
 
 #include "engine/redact.h"
+#include "engine/secret.h"
 #include "model/registry.h"
-
-struct config_password { /* where a password is found; at most one is set */
-    const char *env, *file, *command;
-};
 
 struct config_endpoint {
     struct endpoint endpoint;
@@ -24,14 +21,13 @@ struct config {
     size_t endpoint_count, endpoint_cap; /* room for those given by URL: endpoints never move */
     struct probe_target *probes;
     size_t probe_count;
-    const struct config_password *probe_passwords; /* as many as the file has probes, in their order */
-    const char *const *schemas;                    /* NULL-terminated; NULL none */
-    struct redaction *redaction;                   /* NULL: nothing is hidden */
-    const char *theme;                             /* NULL: default */
+    struct config_password *probe_passwords; /* as many as the file has probes, in their order; NULL: none */
+    const char *const *schemas;              /* NULL-terminated; NULL none */
+    struct redaction *redaction;             /* NULL: nothing is hidden */
+    const char *theme;                       /* NULL: default */
     size_t store_bytes;
-    struct arena *arena;   /* owns every string above */
-    struct arena *secrets; /* but passwords, which any thread may fetch: secret.c */
-    atomic_bool leaving;   /* a password_command that still runs is ended */
+    struct arena *arena; /* owns every string above, but what passwords keep */
+    atomic_bool leaving; /* a password_command that still runs is ended */
 };
 
 /* One row of config.def: what the checker, the man page and the help know about a key. */
@@ -56,7 +52,7 @@ enum err config_init(struct config *c, struct err_info *err) SB_MUST_USE;
 /* Where config_load looks when path is NULL; false: nowhere (no HOME). *given: the environment names it, so it must exist. */
 bool config_path(char *into, size_t size, bool *given);
 /* path NULL: $SIGNALBOX_CONFIG, else the XDG file, else an empty configuration. Secrets (password_env, password_file,
- * password_command) are resolved lazily by config_secret. ERR_CONFIG after at least one fault was reported. */
+ * password_command) are fetched when they are first wanted. ERR_CONFIG after at least one fault was reported. */
 enum err config_load(struct config *c, const char *path, const struct registry *registry,
                      config_report *report, void *context, struct err_info *err) SB_MUST_USE;
 /* The same for `config check`: a file that is named and can't be read is a fault, too. */
@@ -76,20 +72,23 @@ struct address {
 enum err config_address(struct config *c, const char *text, broker_registry brokers, struct address *address,
                         struct err_info *err) SB_MUST_USE;
 /* A target for `probe`: the name of a configured probe or endpoint, or a URL of any scheme that a probe or a broker knows.
- * *target lives as long as the configuration. */
+ * *target lives as long as the configuration, and *password, which is to be fetched for it; NULL: none. */
 enum err config_target(struct config *c, const char *text, broker_registry brokers, probe_registry probes,
-                       const struct probe_target **target, struct err_info *err) SB_MUST_USE;
+                       const struct probe_target **target, struct config_password **password,
+                       struct err_info *err) SB_MUST_USE;
 /* The endpoint itself as a target of the broker probe. */
 const struct probe_target *config_endpoint_target(struct config *c, const struct config_endpoint *e,
                                                   struct err_info *err);
 /* What --from takes: beginning, end, end-N, a time (-15m, RFC 3339), an offset. "" is the default. ERR_USAGE. */
 enum err config_start(const char *text, int64_t now_ns, struct start *start,
                       struct err_info *err) SB_MUST_USE;
-/* Resolves the password of the i-th probe. This and config_secret: any thread, one at a time. */
-enum err config_probe_secret(struct config *c, size_t i, struct err_info *err) SB_MUST_USE;
-/* Resolves the endpoint's password (file, command, environment) into endpoint.password; ERR_AUTH or ERR_CONFIG. */
+/* The password of the i-th probe; NULL: none. */
+struct config_password *config_probe_password(const struct config *c, size_t i);
+/* Fetches the endpoint's password (file, command, environment) into endpoint.password, once; ERR_CONFIG. For a command that
+ * has one thing to do: before its sessions, on their starter's thread. */
 enum err config_secret(struct config *c, struct config_endpoint *e, struct err_info *err) SB_MUST_USE;
-/* The same for a session's worker: `config` is the struct config. */
-enum err config_prepare(void *config, const struct endpoint *e, struct err_info *err) SB_MUST_USE;
+/* For a session's worker, before each connection: the endpoint's password as it is now, a copy. `config` is the struct config,
+ * e one of its endpoints. */
+enum err config_prepare(void *config, const struct endpoint *e, struct secret *into, struct err_info *err) SB_MUST_USE;
 
 #endif

@@ -107,10 +107,12 @@ static void on_probe(void *context, const struct probe_target *target, const str
     hub_push_probe(h->queue, (size_t)(target - h->config->probes), sample);
 }
 
-static enum err prepare_probe(void *context, const struct probe_target *target, struct err_info *err)
+static enum err prepare_probe(void *context, const struct probe_target *target, struct secret *into,
+                              struct err_info *err)
 {
-    struct hub *h = context;
-    return config_probe_secret(h->config, (size_t)(target - h->config->probes), err);
+    struct config *c = ((struct hub *)context)->config;
+    struct config_password *password = config_probe_password(c, (size_t)(target - c->probes));
+    return secret_get(password, target->name, &c->leaving, into, err);
 }
 
 void hub_start(struct hub *h)

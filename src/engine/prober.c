@@ -27,9 +27,13 @@ struct run {
     const struct probe_ops *ops; /* NULL: no such kind */
     int64_t due_ns;              /* monotonic; under the lock, as what follows */
     bool running;
-    bool prepared; /* worker's, while it runs */
-    bool again;    /* asked for while it ran: what it is about to say is older than the question */
+    bool again; /* asked for while it ran: what it is about to say is older than the question */
     struct run *next_waiting;
+
+    /* whoever runs it, while it runs */
+    bool prepared;
+    struct probe_target own; /* the target with its password: what the probe sees */
+    struct secret secret;
 };
 
 struct prober {
@@ -92,6 +96,10 @@ static void end_run(void *context, const struct sample *sample)
     struct prober *p = run->prober;
     struct sample judged = *sample;
     judge_speed(run->target, &judged);
+    if (judged.error == ERR_AUTH && run->secret.of) {
+        secret_refused(&run->secret);
+        run->prepared = false;
+    }
     p->host.sample(p->host.context, run->target, &judged);
     pthread_mutex_lock(&p->lock);
     run->running = false;
@@ -120,21 +128,33 @@ static struct run *next_waiting(struct prober *p)
     return run;
 }
 
-/* One run, on a worker: blocking, or the first of an asynchronous one, whose preparation may block. */
+static bool prepare(struct run *run, struct err_info *err)
+{
+    const struct prober_host *host = &run->prober->host;
+    if (run->prepared)
+        return true;
+    run->own.endpoint.password = run->target->endpoint.password;
+    if (host->prepare(host->context, run->target, &run->secret, err))
+        return false;
+    if (run->secret.text)
+        run->own.endpoint.password = run->secret.text;
+    return run->prepared = true;
+}
+
+/* One run, on a worker: blocking, or one of an asynchronous probe whose preparation may block. */
 static void run_target(struct prober *p, struct run *run)
 {
     struct sample sample;
     struct err_info err = {.code = ERR_OK};
-    run->prepared = run->prepared || !p->host.prepare(p->host.context, run->target, &err);
-    if (!run->prepared) {
+    if (!prepare(run, &err)) {
         sample_init(&sample);
         sample_fail(&sample, &err);
         sample.time_ns = clock_wall_ns();
     } else if (run->ops && run->ops->start) {
-        run->ops->start(&p->env, run->target, clock_mono_ns() + run->target->timeout_ns, end_run, run);
+        run->ops->start(&p->env, &run->own, clock_mono_ns() + run->target->timeout_ns, end_run, run);
         return;
     } else {
-        measure(&p->env, run->ops, run->target, p->cancel_fd, &sample);
+        measure(&p->env, run->ops, &run->own, p->cancel_fd, &sample);
     }
     end_run(run, &sample);
 }
@@ -195,7 +215,7 @@ static void begin_run(struct prober *p, struct run *run)
     if (!asynchronous)
         return;
     pthread_mutex_unlock(&p->lock);
-    run->ops->start(&p->env, run->target, clock_mono_ns() + run->target->timeout_ns, end_run, run);
+    run->ops->start(&p->env, &run->own, clock_mono_ns() + run->target->timeout_ns, end_run, run);
     pthread_mutex_lock(&p->lock);
 }
 
@@ -251,6 +271,7 @@ static bool init_runs(struct prober *p, const struct probe_target *targets, size
     for (size_t i = 0; i < count; i++)
         p->runs[i] = (struct run){.prober = p,
                                   .target = &targets[i],
+                                  .own = targets[i],
                                   .ops = probe_of(probes, targets[i].kind),
                                   .prepared = !p->host.prepare,
                                   .due_ns = now + SPREAD_NS * (int64_t)i / (int64_t)count};
@@ -317,6 +338,8 @@ void prober_stop(struct prober **prober)
     pthread_cond_destroy(&p->changed);
     pthread_cond_destroy(&p->work);
     pthread_mutex_destroy(&p->lock);
+    for (size_t i = 0; i < p->count; i++)
+        secret_clear(&p->runs[i].secret);
     free(p->runs);
     free(p);
     *prober = NULL;

@@ -6,6 +6,7 @@
 #ifndef SIGNALBOX_ENGINE_PROBER_H
 #define SIGNALBOX_ENGINE_PROBER_H
 
+#include "engine/secret.h"
 #include "model/probe.h"
 #include "model/registry.h"
 
@@ -54,9 +55,11 @@ struct prober;
 struct prober_host {
     void *context;
     void (*sample)(void *context, const struct probe_target *target, const struct sample *sample);
-    /* Before a target's first run, and again after it failed (which is a sample): finds its password. It may take its time
-     * and holds up no other target. NULL: nothing to prepare. */
-    enum err (*prepare)(void *context, const struct probe_target *target, struct err_info *err) SB_MUST_USE;
+    /* Before a target's first run, and again after it failed (which is a sample) or the password was refused (a sample with
+     * ERR_AUTH): finds its password. It may take its time and holds up no other target. NULL, or nothing found: the
+     * target's own counts. */
+    enum err (*prepare)(void *context, const struct probe_target *target, struct secret *into,
+                        struct err_info *err) SB_MUST_USE;
 };
 
 /* Starts measuring every target at its own interval (first runs at once, spread over 200 ms). A run that takes longer than

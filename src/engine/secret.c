@@ -1,7 +1,8 @@
 /* Where passwords come from: the environment, a private file, a command. They are never logged, and an error never quotes
  * what was read. */
-#include "engine/config.h"
+#include "engine/secret.h"
 
+#include "base/clock.h"
 #include "base/text.h"
 
 #include <errno.h>
@@ -11,6 +12,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -18,6 +20,11 @@
 #define MOST_SECRET     4096
 #define COMMAND_TIME_NS (10 * NS_PER_S)
 #define LOOK_MS         50 /* while a command runs: does anybody still wait? */
+
+/* Between two runs of a command whose password is refused: always less than a session's back-off, so that this bounds only
+ * probes at a short interval. */
+#define ASK_AGAIN_NS (NS_PER_S / 4)
+#define ASK_MOST_NS  (5 * NS_PER_S)
 
 extern char **environ;
 
@@ -105,13 +112,18 @@ static enum err start_command(const char *command, int out, pid_t *pid, struct e
     return failed ? err_set(err, ERR_CONFIG, "password_command: /bin/sh: %s", strerror(failed)) : ERR_OK;
 }
 
+static bool given_up(int64_t deadline_ns, const atomic_bool *leaving)
+{
+    return atomic_load(leaving) || clock_mono_ns() >= deadline_ns;
+}
+
 /* Reads to the end or the deadline; false: too late, or nobody waits any more. */
 static bool read_until(int fd, char *into, size_t *len, int64_t deadline_ns, const atomic_bool *leaving)
 {
     for (;;) {
         struct pollfd p = {.fd = fd, .events = POLLIN};
         int ready = poll(&p, 1, LOOK_MS);
-        if (atomic_load(leaving) || (ready == 0 && clock_mono_ns() >= deadline_ns))
+        if (given_up(deadline_ns, leaving))
             return false;
         if (ready == 0 || (ready < 0 && errno == EINTR))
             continue;
@@ -124,6 +136,17 @@ static bool read_until(int fd, char *into, size_t *len, int64_t deadline_ns, con
         if (*len == MOST_SECRET - 1)
             return true;
     }
+}
+
+/* A command may close its output and go on. False: it is still there. */
+static bool ended_until(pid_t pid, int *status, int64_t deadline_ns, const atomic_bool *leaving)
+{
+    for (int ms = 1; waitpid(pid, status, WNOHANG) == 0; ms = ms * 2 < LOOK_MS ? ms * 2 : LOOK_MS) {
+        if (given_up(deadline_ns, leaving))
+            return false;
+        poll(NULL, 0, ms);
+    }
+    return true;
 }
 
 static enum err command_result(bool in_time, int status, bool some, struct err_info *err)
@@ -150,70 +173,141 @@ static enum err from_command(const char *command, const atomic_bool *leaving, ch
     int ends[2], status = 0;
     size_t len = 0;
     pid_t pid;
+    int64_t deadline = clock_mono_ns() + COMMAND_TIME_NS;
     if (pipe2(ends, O_CLOEXEC) < 0)
         return err_set(err, ERR_FAILED, "no pipe for password_command: %s", strerror(errno));
     enum err e = start_command(command, ends[1], &pid, err);
     close(ends[1]);
-    if (!e) {
-        bool in_time = read_until(ends[0], into, &len, clock_mono_ns() + COMMAND_TIME_NS, leaving);
-        if (!in_time)
-            kill(-pid, SIGKILL);
-        close(ends[0]);
+    bool in_time = !e && read_until(ends[0], into, &len, deadline, leaving);
+    close(ends[0]);
+    if (e)
+        return e;
+    in_time = in_time && ended_until(pid, &status, deadline, leaving);
+    if (!in_time) {
+        kill(-pid, SIGKILL);
         while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
             ;
-        return command_result(in_time, status, first_line(into, len), err);
     }
-    close(ends[0]);
+    if (!in_time && atomic_load(leaving))
+        return err_set(err, ERR_CANCELLED, "cancelled");
+    return command_result(in_time, status, first_line(into, len), err);
+}
+
+/* ---- what is kept ---- */
+
+/* Guards what is kept of every password; let go while one is fetched. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t fetched = PTHREAD_COND_INITIALIZER;
+
+static void wipe(char **text)
+{
+    if (*text)
+        explicit_bzero(*text, strlen(*text));
+    free(*text);
+    *text = NULL;
+}
+
+/* A command's answer that is refused again and again is no reason to run it at every try of a quick probe. */
+static bool is_due(const struct config_password *p)
+{
+    if (!p->value || !p->refused)
+        return !p->value;
+    int64_t pause = ASK_AGAIN_NS;
+    for (unsigned i = 1; i < p->refusals && pause < ASK_MOST_NS; i++)
+        pause *= 2;
+    return !p->command || clock_mono_ns() - p->fetched_ns >= (pause < ASK_MOST_NS ? pause : ASK_MOST_NS);
+}
+
+static void keep(struct config_password *p, const char *found, const struct err_info *err)
+{
+    char *fresh = err->code ? NULL : strdup(found);
+    if (!fresh || !p->value || strcmp(fresh, p->value) != 0)
+        p->refusals = 0;
+    wipe(&p->value);
+    p->value = fresh;
+    p->failed = *err;
+    if (!fresh && !err->code)
+        err_set(&p->failed, ERR_NOMEM, "no memory for a password");
+    p->number++;
+    p->refused = false;
+    p->fetched_ns = clock_mono_ns();
+}
+
+static enum err find(const struct config_password *p, const atomic_bool *leaving, char *into,
+                     struct err_info *err)
+{
+    if (p->env)
+        return from_environment(p->env, into, err);
+    return p->file ? from_file(p->file, into, err) : from_command(p->command, leaving, into, err);
+}
+
+/* Called and left under the lock; lets it go meanwhile. */
+static void fetch(struct config_password *p, const char *whose, const atomic_bool *leaving)
+{
+    char found[MOST_SECRET] = "";
+    struct err_info err = {.code = ERR_OK};
+    p->fetching = true;
+    pthread_mutex_unlock(&lock);
+    if (find(p, leaving, found, &err))
+        err_where(&err, "%s", whose);
+    pthread_mutex_lock(&lock);
+    keep(p, found, &err);
+    explicit_bzero(found, sizeof found);
+    p->fetching = false;
+    pthread_cond_broadcast(&fetched);
+}
+
+static enum err hand_out(struct config_password *p, struct secret *into, struct err_info *err)
+{
+    if (!p->value) {
+        if (err)
+            *err = p->failed;
+        return p->failed.code;
+    }
+    *into = (struct secret){.of = p, .text = strdup(p->value), .number = p->number};
+    return into->text ? ERR_OK : err_set(err, ERR_NOMEM, "no memory for a password");
+}
+
+/* Who has waited for another's fetch takes what came of it, a failure too: a command that hangs is not run once for each of
+ * them, one after the other. */
+enum err secret_get(struct config_password *of, const char *whose, const atomic_bool *leaving,
+                    struct secret *into, struct err_info *err)
+{
+    secret_clear(into);
+    if (!of || !(of->env || of->file || of->command))
+        return ERR_OK;
+    pthread_mutex_lock(&lock);
+    bool waited = of->fetching;
+    while (of->fetching)
+        pthread_cond_wait(&fetched, &lock);
+    if (!waited && is_due(of))
+        fetch(of, whose, leaving);
+    enum err e = hand_out(of, into, err);
+    pthread_mutex_unlock(&lock);
     return e;
 }
 
-static pthread_mutex_t fetching =
-    PTHREAD_MUTEX_INITIALIZER; /* guards every password and the arena they live in */
-
-static enum err fetch(struct config *c, const struct config_password *from, struct endpoint *e,
-                      struct err_info *err)
+void secret_refused(const struct secret *s)
 {
-    char secret[MOST_SECRET] = "";
-    enum err failed = ERR_OK;
-    if (e->password || !(from->env || from->file || from->command))
-        return ERR_OK;
-    if (from->env)
-        failed = from_environment(from->env, secret, err);
-    else if (from->file)
-        failed = from_file(from->file, secret, err);
-    else
-        failed = from_command(from->command, &c->leaving, secret, err);
-    if (failed)
-        err_where(err, "%s", e->name);
-    else if (!(e->password = arena_strdup(c->secrets, secret)))
-        failed = err_set(err, ERR_NOMEM, "no memory for a password");
-    explicit_bzero(secret, sizeof secret);
-    return failed;
+    if (!s->of)
+        return;
+    pthread_mutex_lock(&lock);
+    if (s->of->number == s->number && !s->of->refused) {
+        s->of->refused = true;
+        s->of->refusals++;
+    }
+    pthread_mutex_unlock(&lock);
 }
 
-static enum err resolve(struct config *c, const struct config_password *from, struct endpoint *e,
-                        struct err_info *err)
+void secret_clear(struct secret *s)
 {
-    pthread_mutex_lock(&fetching);
-    enum err failed = fetch(c, from, e, err);
-    pthread_mutex_unlock(&fetching);
-    return failed;
+    wipe(&s->text);
+    *s = (struct secret){0};
 }
 
-enum err config_secret(struct config *c, struct config_endpoint *e, struct err_info *err)
+void secret_forget(struct config_password *p)
 {
-    return resolve(c, &e->password, &e->endpoint, err);
-}
-
-enum err config_probe_secret(struct config *c, size_t i, struct err_info *err)
-{
-    return c->probe_passwords ? resolve(c, &c->probe_passwords[i], &c->probes[i].endpoint, err) : ERR_OK;
-}
-
-_Static_assert(offsetof(struct config_endpoint, endpoint) == 0,
-               "an endpoint of the configuration begins with it");
-
-enum err config_prepare(void *config, const struct endpoint *e, struct err_info *err)
-{
-    return config_secret(config, (struct config_endpoint *)(uintptr_t)e, err);
+    pthread_mutex_lock(&lock);
+    wipe(&p->value);
+    pthread_mutex_unlock(&lock);
 }

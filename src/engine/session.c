@@ -39,6 +39,9 @@ struct session {
 
     /* worker only */
     struct broker broker;
+    struct endpoint own; /* what the broker sees: the endpoint with the password of this connection */
+    struct secret secret;
+    bool no_password;          /* it could not be had */
     struct redactor *redactor; /* NULL: nothing is hidden */
     struct session_status status;
     bool paused;
@@ -136,16 +139,28 @@ static int64_t deadline_of(const struct job *job)
     return clock_mono_ns() + (job->timeout_ns > 0 ? job->timeout_ns : OPEN_TIMEOUT_NS);
 }
 
+static enum err find_password(struct session *s, struct err_info *err)
+{
+    enum err e = ERR_OK;
+    s->own = *s->endpoint;
+    if (s->job.prepare)
+        e = s->job.prepare(s->job.prepare_context, s->endpoint, &s->secret, err);
+    if (s->secret.text)
+        s->own.password = s->secret.text;
+    s->no_password = e != ERR_OK;
+    return e;
+}
+
 static enum err connect_broker(struct session *s, struct err_info *err)
 {
     s->status.generation++;
     enter(s, SESSION_CONNECTING, NULL);
-    enum err e = s->job.prepare ? s->job.prepare(s->job.prepare_context, s->endpoint, err) : ERR_OK;
+    enum err e = find_password(s, err);
     if (e)
         return e;
     s->broker = (struct broker){
         .ops = s->ops,
-        .endpoint = s->endpoint,
+        .endpoint = &s->own,
         .cancelled = &s->cancelled,
         .wake_fd = s->wake_fd,
         .deadline_ns = deadline_of(&s->job),
@@ -363,6 +378,9 @@ static bool goes_on(const struct session *s, enum err e)
         return false;
     if (e == ERR_NOTFOUND && s->was_up) /* what was there once may come back */
         return true;
+    if (s->was_up &&
+        (s->no_password || (e == ERR_AUTH && s->secret.of))) /* it was changed: the new one is fetched */
+        return true;
     return err_policy(e) == ERR_POLICY_RETRY || s->job.kind == JOB_WATCH;
 }
 
@@ -386,6 +404,8 @@ static void *worker(void *context)
         err.code = e;
         if (atomic_load(&s->cancelled))
             err.code = e = ERR_CANCELLED;
+        if (e == ERR_AUTH)
+            secret_refused(&s->secret);
         sample_failure(s, &err);
         disconnect_broker(s);
         if (!goes_on(s, e)) {
@@ -403,6 +423,7 @@ static void session_free(struct session *s)
     if (s->wake_fd >= 0)
         close(s->wake_fd);
     redactor_free(&s->redactor);
+    secret_clear(&s->secret);
     free(s->places.items);
     pthread_mutex_destroy(&s->lock);
     pthread_cond_destroy(&s->ended_cond);

@@ -7,6 +7,7 @@
 #define SIGNALBOX_ENGINE_SESSION_H
 
 #include "engine/redact.h"
+#include "engine/secret.h"
 #include "model/broker.h"
 
 enum session_state { SESSION_CONNECTING, SESSION_UP, SESSION_BACKOFF, SESSION_ENDED };
@@ -47,8 +48,10 @@ struct job {
     const char *pattern;               /* JOB_WATCH: channels to list, NULL all */
     uint32_t list_flags;
     int64_t every_ns, timeout_ns; /* JOB_WATCH */
-    /* Worker, before each connection: finds the password; it may take its time. NULL: nothing to prepare. */
-    enum err (*prepare)(void *context, const struct endpoint *endpoint, struct err_info *err) SB_MUST_USE;
+    /* Worker, before each connection: finds the password; it may take its time. A server that refuses it is told to
+     * secret_refused. NULL, or nothing found: the endpoint's own counts. */
+    enum err (*prepare)(void *context, const struct endpoint *endpoint, struct secret *into,
+                        struct err_info *err) SB_MUST_USE;
     void *prepare_context;
 };
 

@@ -20,6 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct address address;
     struct start start;
     const struct probe_target *target;
+    struct config_password *password;
     char *text = malloc(size + 1);
     if (!text || config_init(&c, &err))
         abort();
@@ -27,7 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     text[size] = '\0';
     if (!config_address(&c, text, brokers, &address, &err) && address.channel.name && !*address.channel.name)
         abort();
-    (void)!config_target(&c, text, brokers, probes, &target, &err);
+    (void)!config_target(&c, text, brokers, probes, &target, &password, &err);
     (void)!config_start(text, 0, &start, &err);
     config_free(&c);
     free(text);

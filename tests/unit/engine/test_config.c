@@ -400,6 +400,40 @@ static void test_secrets(void **state)
     config_free(&c);
 }
 
+static void test_everybody_has_their_own_password(void **state)
+{
+    (void)state;
+    static const char text[] = "endpoints:\n"
+                               "  a: {url: \"memory:\"}\n"
+                               "  b: {url: \"vh://h\", password_command: echo of-b}\n"
+                               "probes:\n"
+                               "  p: {url: http://h/}\n"
+                               "  q: {url: http://h/, password_command: echo of-q}\n";
+    struct config c;
+    struct faults f;
+    struct secret secret = {0};
+    struct err_info err;
+    const struct probe_target *target;
+    struct config_password *password;
+    assert_int_equal(load(&c, text, &f), ERR_OK);
+    assert_int_equal(config_prepare(&c, &c.endpoints[1].endpoint, &secret, &err), ERR_OK);
+    assert_string_equal(secret.text, "of-b");
+    assert_null(c.endpoints[1].endpoint.password); /* which sessions read while others fetch it anew */
+    assert_int_equal(config_prepare(&c, &c.endpoints[0].endpoint, &secret, &err), ERR_OK);
+    assert_null(secret.text);
+    assert_int_equal(config_target(&c, "q", brokers, probes, &target, &password, &err), ERR_OK);
+    assert_ptr_equal(target, &c.probes[1]);
+    assert_ptr_equal(password, config_probe_password(&c, 1));
+    assert_int_equal(secret_get(password, "q", &c.leaving, &secret, &err), ERR_OK);
+    assert_string_equal(secret.text, "of-q");
+    assert_int_equal(config_target(&c, "b", brokers, probes, &target, &password, &err), ERR_OK);
+    assert_ptr_equal(password, &c.endpoints[1].password);
+    assert_int_equal(config_target(&c, "http://h/", brokers, probes, &target, &password, &err), ERR_OK);
+    assert_null(password);
+    secret_clear(&secret);
+    config_free(&c);
+}
+
 static void test_secret_file_must_be_private(void **state)
 {
     (void)state;
@@ -466,16 +500,17 @@ static void test_unknown_names(void **state)
     struct faults f;
     struct address a;
     const struct probe_target *t;
+    struct config_password *password;
     struct err_info err;
     assert_int_equal(load(&c,
                           "endpoints: {kafka: {url: \"memory:\"}, rabbit: {url: \"memory:\"}}\n"
                           "probes: {payments: {url: \"http://x/\"}}\n",
                           &f),
                      ERR_OK);
-    assert_int_equal(config_target(&c, "paymnts", brokers, probes, &t, &err), ERR_USAGE);
+    assert_int_equal(config_target(&c, "paymnts", brokers, probes, &t, &password, &err), ERR_USAGE);
     assert_string_equal(err.text, "no probe or endpoint is called `paymnts`");
     assert_string_equal(err.next, "did you mean `payments`?");
-    assert_int_equal(config_target(&c, "wholly-other", brokers, probes, &t, &err), ERR_USAGE);
+    assert_int_equal(config_target(&c, "wholly-other", brokers, probes, &t, &password, &err), ERR_USAGE);
     assert_string_equal(err.next, "there are `kafka`, `rabbit`, `payments`; or give a URL: http://HOST/PATH");
     assert_int_equal(config_address(&c, "paymnts/x", brokers, &a, &err), ERR_USAGE);
     assert_string_equal(err.next, "there are `kafka`, `rabbit`; or give a URL: kafka://HOST:PORT/TOPIC");
@@ -491,12 +526,12 @@ static void test_unknown_names(void **state)
     for (int i = 0; i < 60; i++)
         n += (size_t)snprintf(text + n, sizeof text - n, "  probe-%d: {url: \"http://x/\"}\n", i);
     assert_int_equal(load(&c, text, &f), ERR_OK);
-    assert_int_equal(config_target(&c, "x", brokers, probes, &t, &err), ERR_USAGE);
+    assert_int_equal(config_target(&c, "x", brokers, probes, &t, &password, &err), ERR_USAGE);
     assert_non_null(strstr(err.next, "`probe-0`, "));
     assert_non_null(strstr(err.next, " more; or give a URL: http://HOST/PATH"));
-    assert_int_equal(config_target(&c, "tcp://h:1,i", brokers, probes, &t, &err), ERR_USAGE);
+    assert_int_equal(config_target(&c, "tcp://h:1,i", brokers, probes, &t, &password, &err), ERR_USAGE);
     assert_string_equal(err.text, "the URL names no port");
-    assert_int_equal(config_target(&c, "tcp://h:1,i:2", brokers, probes, &t, &err), ERR_OK);
+    assert_int_equal(config_target(&c, "tcp://h:1,i:2", brokers, probes, &t, &password, &err), ERR_OK);
     config_free(&c);
 }
 
@@ -555,6 +590,7 @@ int main(void)
         cmocka_unit_test(test_depth_is_bounded),
         cmocka_unit_test(test_missing_file),
         cmocka_unit_test(test_secrets),
+        cmocka_unit_test(test_everybody_has_their_own_password),
         cmocka_unit_test(test_secret_file_must_be_private),
         cmocka_unit_test(test_addresses),
         cmocka_unit_test(test_endpoints_by_url_are_bounded),

@@ -11,7 +11,9 @@
 #include <poll.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define MOST 80
 
@@ -19,11 +21,19 @@
 static struct {
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    int started[MOST], ended[MOST], inside[MOST], most_inside, cancelled;
+    int started[MOST], ended[MOST], inside[MOST], up[MOST], refused[MOST], most_inside, cancelled;
     bool stopped;
 } seen = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static struct probe_target targets[MOST];
+
+static char names[MOST][4];
+
+/* What a probe is given may be a copy, with its password. */
+static int index_of(const struct probe_target *t)
+{
+    return atoi(t->name);
+}
 
 static int setup(void **state)
 {
@@ -31,18 +41,21 @@ static int setup(void **state)
     memset(&seen, 0, sizeof seen);
     pthread_mutex_init(&seen.lock, NULL);
     thread_cond_init(&seen.changed);
-    for (int i = 0; i < MOST; i++)
+    for (int i = 0; i < MOST; i++) {
+        snprintf(names[i], sizeof names[i], "%d", i % MOST);
         targets[i] = (struct probe_target){
-            .name = "t", .kind = "quick", .every_ns = 100 * NS_PER_MS, .timeout_ns = 10 * NS_PER_S};
+            .name = names[i], .kind = "quick", .every_ns = 100 * NS_PER_MS, .timeout_ns = 10 * NS_PER_S};
+    }
     return 0;
 }
 
 static void enter(const struct probe_target *t)
 {
+    int i = index_of(t);
     pthread_mutex_lock(&seen.lock);
-    seen.started[t - targets]++;
-    if (++seen.inside[t - targets] > seen.most_inside)
-        seen.most_inside = seen.inside[t - targets];
+    seen.started[i]++;
+    if (++seen.inside[i] > seen.most_inside)
+        seen.most_inside = seen.inside[i];
     pthread_cond_broadcast(&seen.changed);
     pthread_mutex_unlock(&seen.lock);
 }
@@ -50,7 +63,7 @@ static void enter(const struct probe_target *t)
 static void leave(const struct probe_target *t)
 {
     pthread_mutex_lock(&seen.lock);
-    seen.inside[t - targets]--;
+    seen.inside[index_of(t)]--;
     pthread_mutex_unlock(&seen.lock);
 }
 
@@ -94,11 +107,41 @@ static void async_start(const struct probe_env *env, const struct probe_target *
     done(context, &sample);
 }
 
+/* ---- those that want a password ---- */
+
+static void judge_password(const struct probe_target *t, struct sample *sample)
+{
+    struct err_info err;
+    sample_init(sample);
+    if (t->endpoint.password && strcmp(t->endpoint.password, "new") == 0)
+        return;
+    err_set(&err, ERR_AUTH, "wrong password");
+    sample_fail(sample, &err);
+}
+
+static void picky_run(const struct probe_env *env, const struct probe_target *t, int64_t deadline_ns,
+                      int cancel_fd, struct sample *sample)
+{
+    (void)env, (void)deadline_ns, (void)cancel_fd;
+    judge_password(t, sample);
+}
+
+static void picky_start(const struct probe_env *env, const struct probe_target *t, int64_t deadline_ns,
+                        probe_done *done, void *context)
+{
+    struct sample sample;
+    (void)env, (void)deadline_ns;
+    judge_password(t, &sample);
+    done(context, &sample);
+}
+
+static const struct probe_ops picky = {.name = "picky", .run = picky_run};
+static const struct probe_ops picky_async = {.name = "picky_async", .start = picky_start};
 static const struct probe_ops quick = {.name = "quick", .run = quick_run};
 static const struct probe_ops stuck = {.name = "stuck", .run = stuck_run};
 static const struct probe_ops async = {.name = "async", .start = async_start};
-static const struct registry all = {.probes =
-                                        (const struct probe_ops *const[]){&quick, &stuck, &async, NULL}};
+static const struct registry all = {
+    .probes = (const struct probe_ops *const[]){&quick, &stuck, &async, &picky, &picky_async, NULL}};
 
 static void on_sample(void *context, const struct probe_target *t, const struct sample *sample)
 {
@@ -106,6 +149,8 @@ static void on_sample(void *context, const struct probe_target *t, const struct 
     pthread_mutex_lock(&seen.lock);
     assert_false(seen.stopped);
     seen.ended[t - targets]++;
+    seen.up[t - targets] += sample->health == HEALTH_UP;
+    seen.refused[t - targets] += sample->error == ERR_AUTH;
     seen.cancelled += sample->error == ERR_CANCELLED;
     pthread_cond_broadcast(&seen.changed);
     pthread_mutex_unlock(&seen.lock);
@@ -144,9 +189,10 @@ static int64_t wait_for(const int *count, int at_least)
     return clock_mono_ns();
 }
 
-static enum err slow_prepare(void *context, const struct probe_target *t, struct err_info *err)
+static enum err slow_prepare(void *context, const struct probe_target *t, struct secret *into,
+                             struct err_info *err)
 {
-    (void)context;
+    (void)context, (void)into;
     if (t == &targets[2])
         return err_set(err, ERR_CONFIG, "no password");
     while (t == &targets[0] && !atomic_load(&prepared))
@@ -169,6 +215,49 @@ static void a_preparation_delays_nobody_else(void **state)
     atomic_store(&prepared, true);
     wait_for(&seen.ended[0], 2);
     stop(&p);
+}
+
+static struct config_password from_file[2];
+
+static enum err prepare_from_file(void *context, const struct probe_target *t, struct secret *into,
+                                  struct err_info *err)
+{
+    static const atomic_bool never;
+    (void)context;
+    return secret_get(&from_file[t - targets], t->name, &never, into, err);
+}
+
+static void write_password(const char *path, const char *text)
+{
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+}
+
+static void a_password_that_was_mended_is_seen(void **state)
+{
+    (void)state;
+    char path[128];
+    const char *tmp = getenv("TMPDIR");
+    snprintf(path, sizeof path, "%s/sb-prober-XXXXXX", tmp ? tmp : "/tmp");
+    close(mkstemp(path));
+    write_password(path, "old");
+    from_file[0] = from_file[1] = (struct config_password){.file = path};
+    targets[0].kind = "picky";
+    targets[1].kind = "picky_async";
+    struct prober_host host = {.sample = on_sample, .prepare = prepare_from_file};
+    struct prober *p = prober_start(targets, 2, &all, &host, NULL);
+    assert_non_null(p);
+    wait_for(&seen.refused[0], 2);
+    wait_for(&seen.refused[1], 2);
+    write_password(path, "new");
+    wait_for(&seen.up[0], 2);
+    wait_for(&seen.up[1], 2);
+    stop(&p);
+    secret_forget(&from_file[0]);
+    secret_forget(&from_file[1]);
+    unlink(path);
 }
 
 static void everybody_at_their_own_interval(void **state)
@@ -252,6 +341,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_preparation_delays_nobody_else),
+        TEST(a_password_that_was_mended_is_seen),
         TEST(everybody_at_their_own_interval),
         TEST(slow_ones_delay_nobody_and_never_overlap),
         TEST(more_stuck_ones_than_workers),

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/poll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define DEADLINE_NS (10 * NS_PER_S)
@@ -22,6 +23,7 @@ struct seen {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     int messages, idles, backoffs, ups, samples, down_samples, lists;
+    int let_in; /* readings opened by the broker that wants a password */
     int64_t last_offset;
     bool ordered;
     int pause_at; /* EMIT_PAUSE at that message; 0 never */
@@ -410,7 +412,169 @@ static void watching_never_gives_up_and_samples_failures(void **state)
     assert_true(session_join(&s));
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+/* ---- a broker that wants a password ---- */
+
+static char password_path[128];
+static struct config_password password;
+static atomic_int wanted; /* which one it takes */
+
+static bool lets_in(const struct broker *b)
+{
+    static const char *const words[] = {"first", "second"};
+    return b->endpoint->password && strcmp(b->endpoint->password, words[atomic_load(&wanted)]) == 0;
+}
+
+static enum err picky_open(struct broker *b, struct err_info *err)
+{
+    return lets_in(b) ? ERR_OK : err_set(err, ERR_AUTH, "wrong password");
+}
+
+static enum err picky_ping(struct broker *b, struct sample *sample, struct err_info *err)
+{
+    (void)b, (void)err;
+    sample->health = HEALTH_UP;
+    return ERR_OK;
+}
+
+static enum err picky_list(struct broker *b, const char *pattern, uint32_t flags, struct channel_list *list,
+                           struct err_info *err)
+{
+    (void)b, (void)pattern, (void)flags, (void)list, (void)err;
+    return ERR_OK;
+}
+
+static enum err picky_read_open(struct broker *b, const struct read_request *r, const struct read_sink *s,
+                                struct err_info *err)
+{
+    (void)b, (void)r, (void)s, (void)err;
+    pthread_mutex_lock(&seen.lock);
+    seen.let_in++;
+    pthread_cond_broadcast(&seen.changed);
+    pthread_mutex_unlock(&seen.lock);
+    return ERR_OK;
+}
+
+static enum err picky_read_close(struct broker *b, struct err_info *err)
+{
+    (void)b, (void)err;
+    return ERR_OK;
+}
+
+/* As a library that connects again by itself, with the password of old. */
+static enum err picky_read_step(struct broker *b, int timeout_ms, struct err_info *err)
+{
+    struct pollfd p = {.fd = b->wake_fd, .events = POLLIN};
+    if (timeout_ms)
+        poll(&p, 1, 20);
+    return lets_in(b) ? ERR_OK : err_set(err, ERR_AUTH, "wrong password");
+}
+
+static const struct broker_ops picky = {.name = "picky",
+                                        .max_channels = 1,
+                                        .open = picky_open,
+                                        .close = flaky_close,
+                                        .ping = picky_ping,
+                                        .list = picky_list,
+                                        .read_open = picky_read_open,
+                                        .read_step = picky_read_step,
+                                        .read_pause = flaky_pause,
+                                        .read_close = picky_read_close};
+
+static enum err find_password(void *context, const struct endpoint *e, struct secret *into,
+                              struct err_info *err)
+{
+    static const atomic_bool never;
+    (void)context;
+    return secret_get(&password, e->name, &never, into, err);
+}
+
+static void write_password(const char *text)
+{
+    FILE *f = fopen(password_path, "w");
+    assert_non_null(f);
+    assert_int_equal(fchmod(fileno(f), 0600), 0);
+    fputs(text, f);
+    fclose(f);
+}
+
+static int setup_password(void **state)
+{
+    const char *tmp = getenv("TMPDIR");
+    snprintf(password_path, sizeof password_path, "%s/sb-session-XXXXXX", tmp ? tmp : "/tmp");
+    close(mkstemp(password_path));
+    write_password("first");
+    password = (struct config_password){.file = password_path};
+    atomic_store(&wanted, 0);
+    return setup(state);
+}
+
+static int teardown_password(void **state)
+{
+    secret_forget(&password);
+    unlink(password_path);
+    return teardown(state);
+}
+
+static void a_password_that_was_mended_is_seen_at_the_next_try(void **state)
+{
+    (void)state;
+    atomic_store(&wanted, 1);
+    struct session *s = started(&picky, (struct job){.kind = JOB_WATCH,
+                                                     .reconnect = true,
+                                                     .every_ns = 3600 * NS_PER_S,
+                                                     .prepare = find_password});
+    assert_true(reaches(&seen.backoffs, 1));
+    assert_int_equal(seen.status.err.code, ERR_AUTH);
+    write_password("second");
+    session_refresh(s);
+    assert_true(reaches(&seen.ups, 1));
+    session_cancel(s);
+    assert_true(session_join(&s));
+    assert_int_equal(seen.backoffs, 1);
+}
+
+/* Two sessions share what is kept; a tail that was let in once goes on with the password that comes after, be it late. */
+static void a_tail_outlives_a_change_of_the_password(void **state)
+{
+    (void)state;
+    struct job job = {.reconnect = true, .read = {.limit = -1}, .prepare = find_password};
+    struct session *s = started(&picky, job);
+    struct session *other = started(&picky, job);
+    assert_true(reaches(&seen.let_in, 2));
+    unlink(password_path);
+    atomic_store(&wanted, 1);
+    assert_true(reaches(&seen.backoffs, 2)); /* refused */
+    session_refresh(s);
+    session_refresh(other);
+    assert_true(reaches(&seen.backoffs, 4)); /* and no other to be had */
+    write_password("second");
+    session_refresh(s);
+    session_refresh(other);
+    assert_true(reaches(&seen.let_in, 4));
+    session_cancel(s);
+    session_cancel(other);
+    assert_true(session_join(&s));
+    assert_true(session_join(&other));
+}
+
+/* One that never was let in ends; what was refused is not tried again by the next one. */
+static void a_refused_password_is_not_left_to_the_next_session(void **state)
+{
+    (void)state;
+    struct job job = {.reconnect = true, .read = {.limit = -1}, .prepare = find_password};
+    atomic_store(&wanted, 1);
+    struct session *s = started(&picky, job);
+    assert_true(session_join(&s));
+    assert_int_equal(seen.status.err.code, ERR_AUTH);
+    write_password("second");
+    s = started(&picky, job);
+    assert_true(reaches(&seen.ups, 1));
+    session_cancel(s);
+    assert_true(session_join(&s));
+}
+
+#define WITH_PASSWORD(f) cmocka_unit_test_setup_teardown(f, setup_password, teardown_password)
+#define TEST(f)          cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {
@@ -428,6 +592,9 @@ int main(void)
         TEST(without_reconnect_the_first_failure_ends_it),
         TEST(watching_lists_and_samples),
         TEST(watching_never_gives_up_and_samples_failures),
+        WITH_PASSWORD(a_password_that_was_mended_is_seen_at_the_next_try),
+        WITH_PASSWORD(a_tail_outlives_a_change_of_the_password),
+        WITH_PASSWORD(a_refused_password_is_not_left_to_the_next_session),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -301,6 +301,21 @@ static void rest_credentials_leave_the_address(void **state)
     assert_non_null(strstr(request, "Authorization: Basic Z3Vlc3Q6c2VjcmV0\r\n"));
 }
 
+/* ERR_AUTH is what the scheduler forgets a password by. */
+static void rest_that_is_not_let_in(void **state)
+{
+    (void)state;
+    struct server s;
+    static const struct assertion refusal[] = {{ASSERT_STATUS, NULL, "401"}};
+    server_start(&s, serve_text, "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n");
+    probe_rest(s.port, NULL, 0);
+    assert_down(ERR_AUTH, "401", "status 401, expected 200-299");
+    probe_rest(s.port, refusal, 1);
+    assert_int_equal(sample.health, HEALTH_UP);
+    assert_int_equal(sample.error, ERR_OK);
+    server_stop(&s);
+}
+
 static void slow_answers_degrade(void **state)
 {
     (void)state;
@@ -477,6 +492,7 @@ int main(void)
         cmocka_unit_test(rest_json_that_is_none),
         cmocka_unit_test(rest_failures_of_the_wire),
         cmocka_unit_test(rest_credentials_leave_the_address),
+        cmocka_unit_test(rest_that_is_not_let_in),
         cmocka_unit_test(slow_answers_degrade),
         cmocka_unit_test(silence_ends_at_the_time_out_and_by_cancel),
         cmocka_unit_test(broker_states),
