@@ -378,8 +378,8 @@ static bool goes_on(const struct session *s, enum err e)
         return false;
     if (e == ERR_NOTFOUND && s->was_up) /* what was there once may come back */
         return true;
-    if (s->was_up &&
-        (s->no_password || (e == ERR_AUTH && s->secret.of))) /* it was changed: the new one is fetched */
+    /* A password was changed: the new one is fetched as soon as it can be had. */
+    if (s->was_up && (s->no_password || (e == ERR_AUTH && s->secret.of)))
         return true;
     return err_policy(e) == ERR_POLICY_RETRY || s->job.kind == JOB_WATCH;
 }

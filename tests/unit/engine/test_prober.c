@@ -5,6 +5,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "base/thread.h"
 #include "engine/prober.h"
 
@@ -32,7 +33,9 @@ static char names[MOST][4];
 /* What a probe is given may be a copy, with its password. */
 static int index_of(const struct probe_target *t)
 {
-    return atoi(t->name);
+    int64_t i = -1;
+    assert_true(text_int64(t->name, &i));
+    return (int)i;
 }
 
 static int setup(void **state)
