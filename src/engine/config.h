@@ -89,6 +89,7 @@ struct config_password *config_probe_password(const struct config *c, size_t i);
 enum err config_secret(struct config *c, struct config_endpoint *e, struct err_info *err) SB_MUST_USE;
 /* For a session's worker, before each connection: the endpoint's password as it is now, a copy. `config` is the struct config,
  * e one of its endpoints. */
-enum err config_prepare(void *config, const struct endpoint *e, struct secret *into, struct err_info *err) SB_MUST_USE;
+enum err config_prepare(void *config, const struct endpoint *e, struct secret *into,
+                        struct err_info *err) SB_MUST_USE;
 
 #endif
