@@ -5,10 +5,12 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <unistd.h>
 
 static volatile sig_atomic_t seen;
-static sigset_t open_mask;
+static sigset_t open_mask; /* as the program was started: what wait_for opens */
+static bool taken;
 
 static void on_signal(int number)
 {
@@ -20,6 +22,9 @@ void signals_take(void)
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
     struct sigaction action = {.sa_handler = on_signal}, before;
     sigset_t ours;
+    if (taken) /* by a listing, say, before the reading: a mask of now would keep them blocked in wait_for too */
+        return;
+    taken = true;
     sigemptyset(&ours);
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         /* nohup and a shell's background jobs ignore some: that stays. */

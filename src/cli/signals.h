@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-/* SIGINT, SIGTERM and SIGHUP are blocked in this thread and those started later, open only inside wait_for. */
+/* SIGINT, SIGTERM and SIGHUP are blocked in this thread and those started later, open only inside wait_for. Again changes nothing. */
 void signals_take(void);
 int signals_seen(void); /* the signal that came, 0 none */
 
