@@ -103,6 +103,7 @@ struct read_progress {
     int64_t scanned;  /* messages looked at */
     int64_t total;    /* as counted at read_open; COUNT_UNKNOWN */
     bool total_upper; /* total is an upper bound */
+    bool incomplete;  /* a bound of the driver's own ended it: what was asked for is not all */
     int64_t dropped;  /* lost on the way because the source cannot pause */
     char stopped
         [160]; /* browse at its end: why, "the end as it stood at 12:04:30Z", "limit of 10,000 held messages" */

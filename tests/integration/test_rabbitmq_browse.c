@@ -64,40 +64,114 @@ static void a_classic_queue_gets_all_back(void **state)
 
 static void a_quorum_queue_gets_all_back(void **state)
 {
-    look_twice(*state, "quorum", 32);
+    look_twice(*state, "quorum", 300);
 }
 
-/* More than that come back in the order of a hash: nothing is lost, and it is said before. */
-static void a_long_quorum_queue_is_told_to_lose_its_order(void **state)
+/* Part of it, all of it, fewer than were returned before: after any look the next one finds the order of before. */
+static void looks_keep_order(struct rig *rig, const char *type, const amqp_table_entry_t *argument)
+{
+    char queue[64];
+    const int64_t looks[] = {2, 1, 50, -1, 40, 3, 99, 1};
+    rig_queue(rig, type, "quorum", argument, queue);
+    rig_fill(rig, queue, 100);
+    for (size_t i = 0; i < sizeof looks / sizeof *looks; i++) {
+        struct session_of_test *s = session_up("/");
+        assert_int_equal(browse_once_known(s, queue, looks[i]), ERR_OK);
+        assert_int_equal(session_steps(s, SIZE_MAX), ERR_END);
+        assert_numbers(s, 0, looks[i] < 0 ? 100 : (size_t)looks[i]);
+        assert_string_equal(s->notice, "");
+        assert_non_null(strstr(stopped(s), "all returned"));
+        session_end(s);
+    }
+    rig_wait_depth(rig, queue, 100);
+}
+
+static void a_quorum_queue_keeps_its_order(void **state)
+{
+    const amqp_table_entry_t limit = rig_number("x-delivery-limit", 1000);
+    looks_keep_order(*state, "order", NULL);
+    looks_keep_order(*state, "order-limit", &limit);
+}
+
+static void a_cancelled_look_keeps_the_order_too(void **state)
 {
     struct rig *rig = *state;
     char queue[64];
-    rig_queue(rig, "quorum", "quorum", NULL, queue);
-    rig_fill(rig, queue, 100);
-    struct session_of_test *s = session_up("/");
-    assert_int_equal(browse_once_known(s, queue, 32), ERR_OK);
-    assert_string_equal(s->notice, "");
-    session_close_read(s);
-    assert_int_equal(session_browse(s, queue, -1), ERR_OK);
-    assert_non_null(strstr(s->notice, "another order"));
-    assert_int_equal(session_steps(s, SIZE_MAX), ERR_END);
-    assert_numbers(s, 0, 100);
-    session_close_read(s);
-    rig_wait_depth(rig, queue, 100);
-    session_end(s);
-    s = session_look(queue);
-    bool seen[100] = {false};
-    for (size_t i = 0; i < s->count; i++) {
-        char text[8];
-        snprintf(text, sizeof text, "%.*s", (int)s->messages[i]->payload.len,
-                 (const char *)s->messages[i]->payload.data);
-        long n = strtol(text, NULL, 10);
-        assert_in_range(n, 0, 99);
-        assert_false(seen[n]);
-        seen[n] = true;
+    rig_queue(rig, "cancelled", "quorum", NULL, queue);
+    rig_fill(rig, queue, 700);
+    for (int i = 0; i < 3; i++) {
+        struct session_of_test *s = session_up("/");
+        assert_int_equal(browse_once_known(s, queue, -1), ERR_OK);
+        assert_int_equal(session_steps(s, 10 + (size_t)i), ERR_OK);
+        assert_numbers(s, 0, s->count);
+        atomic_store(&s->cancelled, true);
+        session_end(s);
+        rig_wait_depth(rig, queue, 700);
     }
-    assert_int_equal(s->count, 100);
+    struct session_of_test *s = session_look(queue);
+    assert_numbers(s, 0, 700);
     session_end(s);
+}
+
+/* The effective definition in the management API follows some seconds later. */
+static void a_policy_counts_from_the_moment_it_is_set(void **state)
+{
+    struct rig *rig = *state;
+    char queue[64], command[600], out[64];
+    rig_queue(rig, "policy", "quorum", NULL, queue);
+    rig_fill(rig, queue, 1);
+    snprintf(command, sizeof command,
+             "curl -sS -m 10 -u %s:%s -H content-type:application/json -XPUT '%s/api/policies/%%2f/%s' -d "
+             "'{\"pattern\":\"^%s$\",\"definition\":{\"delivery-limit\":1},\"apply-to\":\"queues\"}'",
+             lab_need("SB_RABBIT_USER"), lab_need("SB_RABBIT_PASSWORD"), lab_need("SB_RABBIT_MGMT"), queue,
+             queue);
+    assert_int_equal(lab_shell(command, out, sizeof out), 0);
+    for (int i = 0; i < 3; i++) {
+        struct session_of_test *s = session_up("/");
+        assert_int_equal(session_browse(s, queue, -1), ERR_REFUSED);
+        assert_non_null(strstr(s->err.text, "delivery limit"));
+        session_end(s);
+    }
+    rig_wait_depth(rig, queue, 1);
+    snprintf(command, sizeof command, "curl -sS -m 10 -u %s:%s -XDELETE '%s/api/policies/%%2f/%s'",
+             lab_need("SB_RABBIT_USER"), lab_need("SB_RABBIT_PASSWORD"), lab_need("SB_RABBIT_MGMT"), queue);
+    assert_int_equal(lab_shell(command, out, sizeof out), 0);
+}
+
+static void wait_for_unacked(const char *queue)
+{
+    char path[128], *answer = malloc(65536);
+    bool known = false;
+    snprintf(path, sizeof path, "queues/%%2f/%s?columns=messages_unacknowledged", queue);
+    for (int64_t until = clock_mono_ns() + 15 * NS_PER_S; !known && clock_mono_ns() < until; usleep(50000)) {
+        rig_api(path, answer, 65536);
+        known = strstr(answer, "\"messages_unacknowledged\":1") != NULL;
+    }
+    free(answer);
+    assert_true(known);
+}
+
+static void what_others_hold_is_counted_and_said(void **state)
+{
+    struct rig *rig = *state;
+    char queue[64];
+    rig_queue(rig, "held", "classic", NULL, queue);
+    rig_fill(rig, queue, 5);
+    amqp_message_t held;
+    amqp_rpc_reply_t got = amqp_basic_get(rig->connection, rig->channel, amqp_cstring_bytes(queue), 0);
+    assert_int_equal(got.reply.id, AMQP_BASIC_GET_OK_METHOD);
+    uint64_t tag = ((amqp_basic_get_ok_t *)got.reply.decoded)->delivery_tag;
+    amqp_read_message(rig->connection, rig->channel, &held, 0);
+    amqp_destroy_message(&held);
+    wait_for_unacked(queue);
+    struct session_of_test *s = session_up("/");
+    assert_int_equal(session_browse(s, queue, -1), ERR_OK);
+    assert_non_null(strstr(s->notice, "1 of 5 messages"));
+    assert_int_equal(session_steps(s, SIZE_MAX), ERR_END);
+    assert_non_null(strstr(stopped(s), "4 of 5 (1 elsewhere), all returned"));
+    session_end(s);
+    amqp_basic_nack(rig->connection, rig->channel, tag, 0, 1);
+    rig_wait_depth(rig, queue, 5);
 }
 
 static void the_limit_is_kept_and_told(void **state)
@@ -342,12 +416,33 @@ static void a_stream_is_tailed_from_now_on(void **state)
     session_end(s);
 }
 
+/* A consumer that is not cancelled stays in the list for minutes, though its connection is gone. */
+static void a_stream_that_was_read_has_no_consumer_left(void **state)
+{
+    struct rig *rig = *state;
+    char stream[64], *answer = malloc(1 << 20);
+    bool there = true;
+    rig_queue(rig, "ghost", "stream", NULL, stream);
+    rig_fill(rig, stream, 20);
+    for (int i = 0; i < 5; i++)
+        session_end(read_stream(stream, (struct start){0}, 5));
+    for (int64_t until = clock_mono_ns() + 10 * NS_PER_S; there && clock_mono_ns() < until; usleep(50000)) {
+        rig_api("consumers/%2f", answer, 1 << 20);
+        there = strstr(answer, stream) != NULL;
+    }
+    free(answer);
+    assert_false(there);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_classic_queue_gets_all_back),
         cmocka_unit_test(a_quorum_queue_gets_all_back),
-        cmocka_unit_test(a_long_quorum_queue_is_told_to_lose_its_order),
+        cmocka_unit_test(a_quorum_queue_keeps_its_order),
+        cmocka_unit_test(a_cancelled_look_keeps_the_order_too),
+        cmocka_unit_test(a_policy_counts_from_the_moment_it_is_set),
+        cmocka_unit_test(what_others_hold_is_counted_and_said),
         cmocka_unit_test(the_limit_is_kept_and_told),
         cmocka_unit_test(an_empty_queue_ends_at_once),
         cmocka_unit_test(what_comes_later_is_not_looked_at),
@@ -360,6 +455,7 @@ int main(void)
         cmocka_unit_test(a_stream_is_read_from_anywhere_and_again),
         cmocka_unit_test(an_empty_stream_ends_at_once),
         cmocka_unit_test(a_stream_is_tailed_from_now_on),
+        cmocka_unit_test(a_stream_that_was_read_has_no_consumer_left),
     };
     return rig_run(tests, rig_teardown);
 }

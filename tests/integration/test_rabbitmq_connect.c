@@ -223,6 +223,80 @@ static void without_management_a_missing_queue_is_not_found(void **state)
     session_end(s);
 }
 
+static struct session_of_test *session_without_api(void)
+{
+    struct session_of_test *s = session_new(lab_need("SB_RABBIT"));
+    session_as(s, "SB_RABBIT_NOMGMT", "SB_RABBIT_NOMGMT_PASSWORD");
+    assert_int_equal(session_open(s), ERR_OK);
+    return s;
+}
+
+/* Its limit cannot be known; that it is one is asked of AMQP, also behind arguments that are compared before the type. */
+static void without_management_a_quorum_queue_is_refused(void **state)
+{
+    struct rig *rig = *state;
+    char plain[64], other[64];
+    const amqp_table_entry_t single = rig_truth("x-single-active-consumer"),
+                             ttl = rig_number("x-message-ttl", 600000);
+    rig_queue(rig, "nomgmt-quorum", "quorum", &ttl, plain);
+    rig_queue(rig, "nomgmt-single", "quorum", &single, other);
+    rig_fill(rig, plain, 2);
+    const char *const names[] = {plain, other};
+    for (size_t i = 0; i < 2; i++) {
+        struct session_of_test *s = session_without_api();
+        assert_int_equal(session_browse(s, names[i], -1), ERR_REFUSED);
+        assert_non_null(strstr(s->err.text, "is a quorum queue"));
+        assert_non_null(strstr(s->err.next, "?management=URL"));
+        session_end(s);
+    }
+    rig_wait_depth(rig, plain, 2);
+}
+
+static void without_management_other_queues_are_looked_into(void **state)
+{
+    struct rig *rig = *state;
+    char queue[64], stream[64];
+    const amqp_table_entry_t lazy = rig_number("x-max-priority", 5);
+    rig_queue(rig, "nomgmt-classic", "classic", &lazy, queue);
+    rig_queue(rig, "nomgmt-stream", "stream", NULL, stream);
+    rig_fill(rig, queue, 2);
+    rig_fill(rig, stream, 3);
+    struct session_of_test *s = session_without_api();
+    assert_int_equal(session_browse(s, queue, -1), ERR_OK);
+    assert_int_equal(session_steps(s, SIZE_MAX), ERR_END);
+    assert_int_equal(s->count, 2);
+    session_end(s);
+    s = session_without_api();
+    assert_int_equal(session_browse(s, stream, -1), ERR_OK);
+    assert_int_equal(session_steps(s, SIZE_MAX), ERR_END);
+    assert_int_equal(s->count, 3);
+    session_end(s);
+    s = session_without_api(); /* a reader of streams acknowledges, which would empty the queue */
+    assert_int_equal(
+        session_read(s, (struct channel_name){CHANNEL_STREAM, queue}, READ_BROWSE, (struct start){0}, -1, 0),
+        ERR_NOTFOUND);
+    session_end(s);
+    rig_wait_depth(rig, queue, 2);
+}
+
+/* The viewer may not declare, by which the type is asked; so nothing is risked. */
+static void where_the_type_cannot_be_known_nothing_is_looked_into(void **state)
+{
+    struct rig *rig = *state;
+    char queue[64];
+    rig_queue(rig, "orders", "quorum", NULL, queue);
+    rig_fill(rig, queue, 1);
+    struct session_of_test *s = session_new(lab_need("SB_RABBIT"));
+    session_as(s, "SB_RABBIT_VIEWER", "SB_RABBIT_VIEWER_PASSWORD");
+    s->endpoint.management = "http://127.0.0.1:1";
+    assert_int_equal(session_open(s), ERR_OK);
+    enum err e = session_browse(s, queue, -1);
+    assert_int_equal(e, ERR_REFUSED);
+    assert_non_null(strstr(s->err.next, "?management=URL"));
+    session_end(s);
+    rig_wait_depth(rig, queue, 1);
+}
+
 /* Reads what begins with `orders`, writes and configures nothing. */
 static void the_viewer_sees_and_looks_but_taps_nothing(void **state)
 {
@@ -290,6 +364,9 @@ int main(void)
         cmocka_unit_test(the_list_tells_the_depth_of_one),
         cmocka_unit_test(without_management_a_named_queue_has_its_depth),
         cmocka_unit_test(without_management_a_missing_queue_is_not_found),
+        cmocka_unit_test(without_management_a_quorum_queue_is_refused),
+        cmocka_unit_test(without_management_other_queues_are_looked_into),
+        cmocka_unit_test(where_the_type_cannot_be_known_nothing_is_looked_into),
         cmocka_unit_test(the_viewer_sees_and_looks_but_taps_nothing),
         cmocka_unit_test(ping_says_up),
     };

@@ -1,18 +1,13 @@
-/* Looking into a queue: basic.get of message after message, all held, then one basic.nack that returns them together. (One
- * get returned before the next would give the same message again.) They are marked redelivered, and invisible to consumers
- * meanwhile: at most 10,000, at most a minute. basic.reject and a closed channel would burn delivery counts: never. */
+/* Looking into a queue: message after message is taken, all are held, then all go back (rabbitmq_take.c). They are marked redelivered,
+ * and invisible to consumers meanwhile: at most 10,000, at most a minute. */
 #include "brokers/rabbitmq/rabbitmq_reader.h"
 
 #include "base/text.h"
 
 #include <stdio.h>
 
-#define HOLD_MOST 10000
 #define HOLD_NS   (60 * NS_PER_S)
 #define STEP_MOST 200
-/* Up to so many a quorum queue returns in their order, more in that of a hash (keys of an Erlang map; seen on 3.10.8, with
- * a nack for each message too, since its client gathers them). */
-#define QUORUM_ORDERED 32
 
 static enum err refuse(const struct broker *b, enum err code, const char *name, const char *why,
                        struct err_info *err)
@@ -33,53 +28,110 @@ static int64_t effective_limit(const struct rabbit *rabbit, const struct rabbit_
     return rabbit->version[0] >= '4' && rabbit->version[1] == '.' ? 20 : -1;
 }
 
-enum err rabbit_browse_open(struct broker *b, const struct channel_name *name,
-                            const struct rabbit_channel *found, const struct read_request *request,
+/* The queue's type and limit must be known, since a quorum queue drops what was returned too often. */
+static enum err refuse_unknown(const struct broker *b, const char *name, const char *why,
+                               struct err_info *err)
+{
+    refuse(b, ERR_REFUSED, name, why, err);
+    err_next(err, "say where the management API is, which tells: ?management=URL");
+    return ERR_REFUSED;
+}
+
+static enum err check_kind(const struct broker *b, const char *name, const struct rabbit_channel *found,
+                           struct err_info *err)
+{
+    bool quorum = strcmp(found->type, "quorum") == 0;
+    if (found->exclusive)
+        return refuse(b, ERR_REFUSED, name, "belongs to another connection alone", err);
+    if (!found->type[0])
+        return refuse_unknown(b, name,
+                              "may be a quorum queue with a delivery limit, and looking counts: messages "
+                              "could be lost",
+                              err);
+    if (quorum && found->by_amqp)
+        return refuse_unknown(b, name,
+                              "is a quorum queue, and its delivery limit is not known: looking counts, and "
+                              "messages could be lost",
+                              err);
+    if (quorum && found->single_active)
+        return refuse(b, ERR_UNSUPPORTED, name,
+                      "is a quorum queue with a single active consumer: it gives nothing to lookers", err);
+    if (quorum && found->limit_unknown) {
+        refuse(b, ERR_REFUSED, name,
+               "is a quorum queue, and the policies that may limit its deliveries cannot be read: looking "
+               "counts, and messages could be lost",
+               err);
+        err_next(err, "ask for the tag `policymaker` or `monitoring`; or tail it: a tap disturbs nobody");
+        return ERR_REFUSED;
+    }
+    return ERR_OK;
+}
+
+static enum err check_limit(struct broker *b, const char *name, const struct rabbit_channel *found,
                             struct err_info *err)
 {
-    struct rabbit *rabbit = b->state;
-    struct rabbit_reader *r = rabbit->reader;
-    if (request->channel_count > 1)
-        return err_set(err, ERR_USAGE, "one queue at a time can be looked into");
-    if (found->exclusive)
-        return refuse(b, ERR_REFUSED, name->name, "belongs to another connection alone", err);
-    if (found->single_active && strcmp(found->type, "quorum") == 0)
-        return refuse(b, ERR_UNSUPPORTED, name->name,
-                      "is a quorum queue with a single active consumer: it gives nothing to lookers", err);
-    r->delivery_limit = effective_limit(rabbit, found);
-    if (r->delivery_limit >= 0 && r->delivery_limit < 3)
-        return refuse(b, ERR_REFUSED, name->name,
+    const struct rabbit *rabbit = b->state;
+    int64_t limit = rabbit->reader->delivery_limit;
+    if (limit >= 0 && limit < 3)
+        return refuse(b, ERR_REFUSED, name,
                       "has a delivery limit below 3, and looking counts: messages could be lost", err);
-    if (r->delivery_limit >= 0 && found->redelivered == COUNT_UNKNOWN) {
-        refuse(b, ERR_REFUSED, name->name,
+    if (limit >= 0 && found->redelivered == COUNT_UNKNOWN) {
+        refuse(b, ERR_REFUSED, name,
                "has a delivery limit and, so far, no statistics of returns: looking could lose messages",
                err);
         err_next(err,
                  "statistics come some seconds after the first message; or tail it: a tap disturbs nobody");
         return ERR_REFUSED;
     }
-    enum err e = r->delivery_limit >= 0 ? rabbit_looks_begin(b, name->name, found, err) : ERR_OK;
+    enum err e = rabbit->reader->quorum ? rabbit_looks_begin(b, name, found, err) : ERR_OK;
     if (e == ERR_REFUSED)
-        return refuse(b, ERR_REFUSED, name->name,
+        return refuse(b, ERR_REFUSED, name,
                       "may hold messages near its delivery limit, and looking counts: they could be lost",
                       err);
-    if (e)
-        return e;
-    r->mode = RABBIT_GET;
-    text_copy(r->queue, sizeof r->queue, name->name);
-    struct rabbit_source *s = rabbit_source_add(b, name->name, CHANNEL_QUEUE);
-    if (!s)
-        return err_set(err, ERR_LIMIT, "too many channels for one session");
-    r->snapshot = -1;
-    r->progress.total = found->depth;
-    r->give_back_ns = clock_mono_ns() + HOLD_NS;
-    if (strcmp(found->type, "quorum") == 0 && r->left > QUORUM_ORDERED &&
-        (found->depth < 0 || found->depth > QUORUM_ORDERED))
-        r->sink.notice(r->sink.context, "a quorum queue takes more than 32 messages back in another order: "
-                                        "a limit of 32 keeps it");
+    return e;
+}
+
+static void say_who_is_there(struct rabbit_reader *r, const struct rabbit_channel *found)
+{
+    char text[200];
     if (found->consumers > 0)
         r->sink.notice(r->sink.context,
                        "the queue has consumers: while this looks, they do not see the messages it holds");
+    snprintf(text, sizeof text,
+             "%lld of %lld messages are with consumers or on their way back: they are not looked at",
+             (long long)found->unacked, (long long)(found->unacked + found->depth));
+    if (found->unacked > 0)
+        r->sink.notice(r->sink.context, text);
+}
+
+enum err rabbit_browse_open(struct broker *b, const struct channel_name *name,
+                            const struct rabbit_channel *found, const struct read_request *request,
+                            struct err_info *err)
+{
+    struct rabbit *rabbit = b->state;
+    struct rabbit_reader *r = rabbit->reader;
+    struct rabbit_channel now = *found;
+    if (request->channel_count > 1)
+        return err_set(err, ERR_USAGE, "one queue at a time can be looked into");
+    enum err e = check_kind(b, name->name, found, err);
+    if (e)
+        return e;
+    r->quorum = strcmp(found->type, "quorum") == 0;
+    r->delivery_limit = effective_limit(rabbit, found);
+    e = rabbit_await(b, name->name, &now, err);
+    if (!e)
+        e = check_limit(b, name->name, &now, err);
+    if (e)
+        return e;
+    r->mode = RABBIT_LOOK;
+    text_copy(r->queue, sizeof r->queue, name->name);
+    if (!rabbit_source_add(b, name->name, CHANNEL_QUEUE))
+        return err_set(err, ERR_LIMIT, "too many channels for one session");
+    r->snapshot = now.depth;
+    r->away = now.unacked;
+    r->progress.total = r->snapshot + r->away;
+    r->give_back_ns = clock_mono_ns() + HOLD_NS;
+    say_who_is_there(r, &now);
     return ERR_OK;
 }
 
@@ -89,88 +141,80 @@ static int64_t delivery_count(const struct message *m)
     return !v ? 0 : v->type == VALUE_INT64 || v->type == VALUE_INT32 ? v->i : (int64_t)v->u;
 }
 
-static enum err done(struct rabbit_reader *r, const char *why)
-{
-    char total[40] = "?";
-    if (r->progress.total >= 0)
-        text_count(total, sizeof total, (uint64_t)r->progress.total);
-    return rabbit_finish(r, "%s: looked at %lld of %s, all returned", why, (long long)r->held, total);
-}
-
-/* One message; *more is false at the end. */
-static enum err get_one(struct broker *b, struct rabbit_reader *r, bool *more, struct err_info *err)
+/* The end of a look, once all are back. */
+static enum err done(struct broker *b, const char *why, struct err_info *err)
 {
     struct rabbit *rabbit = b->state;
-    amqp_maybe_release_buffers(rabbit->connection);
-    amqp_rpc_reply_t reply = amqp_basic_get(rabbit->connection, RABBIT_CHANNEL, rabbit_text(r->queue), 0);
-    enum err e = rabbit_reply(b, reply, "looking into the queue", err);
-    *more = !e && reply.reply.id == AMQP_BASIC_GET_OK_METHOD;
-    r->empty = !e && !*more;
-    if (r->empty && r->snapshot < 0)
-        r->progress.total = 0; /* the management API counts late, if it is there at all */
-    if (!*more)
-        return e;
-    const amqp_basic_get_ok_t *ok = reply.reply.decoded;
-    uint64_t tag = ok->delivery_tag;
-    bool redelivered = ok->redelivered;
-    amqp_bytes_t exchange = ok->exchange, key = ok->routing_key;
-    if (r->snapshot < 0)
-        r->snapshot = (int64_t)ok->message_count + 1;
-    amqp_message_t content;
-    e = rabbit_reply(b, amqp_read_message(rabbit->connection, RABBIT_CHANNEL, &content, 0),
-                     "looking into the queue", err);
+    struct rabbit_reader *r = rabbit->reader;
+    char total[40], apart[60] = "", back[60] = "all returned";
+    int64_t missing = 0;
+    enum err e = rabbit_give_back(b, &missing, err);
     if (e)
         return e;
-    r->held++;
-    r->last_tag = tag;
-    r->progress.scanned++;
-    r->progress.total = r->snapshot;
-    struct message m = {.origin = r->sources[0].origin, .flags = redelivered ? MESSAGE_REDELIVERED : 0};
+    text_count(total, sizeof total, (uint64_t)r->progress.total);
+    if (r->away > 0)
+        snprintf(apart, sizeof apart, " (%lld elsewhere)", (long long)r->away);
+    if (missing > 0)
+        snprintf(back, sizeof back, "%lld not yet back", (long long)missing);
+    return rabbit_finish(r, "%s: looked at %lld of %s%s, %s", why, (long long)r->progress.scanned, total,
+                         apart, back);
+}
+
+/* The look's own bounds end it, with messages left. */
+static enum err break_off(struct broker *b, const char *why, struct err_info *err)
+{
+    struct rabbit *rabbit = b->state;
+    rabbit->reader->progress.incomplete = true;
+    return done(b, why, err);
+}
+
+static enum err look_at(struct broker *b, struct rabbit_reader *r, amqp_envelope_t *envelope,
+                        struct err_info *err)
+{
+    struct message m = {.origin = r->sources[0].origin,
+                        .flags = envelope->redelivered ? MESSAGE_REDELIVERED : 0};
     arena_reset(&r->arena);
-    rabbit_message(&m, &content, exchange, key, &r->arena);
-    bool near = r->delivery_limit >= 0 && rabbit_looks_saw(r, delivery_count(&m), redelivered);
+    rabbit_message(&m, &envelope->message, envelope->exchange, envelope->routing_key, &r->arena);
+    r->progress.scanned++;
+    bool near = r->quorum && rabbit_looks_saw(r, delivery_count(&m), envelope->redelivered);
     rabbit_emit(r, &m);
-    amqp_destroy_message(&content);
-    return near ? done(r, "a message is close to its delivery limit") : ERR_OK;
+    amqp_destroy_envelope(envelope);
+    return near ? break_off(b, "a message is close to its delivery limit", err) : ERR_OK;
 }
 
 enum err rabbit_browse_step(struct broker *b, struct err_info *err)
 {
     struct rabbit *rabbit = b->state;
     struct rabbit_reader *r = rabbit->reader;
-    bool more = true;
-    for (int n = 0; n < STEP_MOST && !r->paused && !atomic_load(b->cancelled); n++) {
+    bool taken = true;
+    for (int n = 0; n < STEP_MOST && taken && !r->paused && !atomic_load(b->cancelled); n++) {
+        amqp_envelope_t envelope;
         if (r->stopped || r->left <= 0)
-            return done(r, "the limit was reached");
-        if (r->held >= HOLD_MOST)
-            return done(r, "10,000 messages are held at most");
+            return done(b, "the limit was reached", err);
+        if (r->empty || r->held >= r->snapshot)
+            return done(b, "the end as it stood at the start was reached", err);
+        if (r->held >= RABBIT_HOLD_MOST)
+            return break_off(b, "10,000 messages are held at most", err);
         if (clock_mono_ns() >= r->give_back_ns)
-            return done(r, "messages are held a minute at most");
-        if (r->snapshot >= 0 && r->held >= r->snapshot)
-            return done(r, "the end as it stood at the start was reached");
-        enum err e = get_one(b, r, &more, err);
+            return break_off(b, "messages are held a minute at most", err);
+        enum err e = rabbit_take(b, &envelope, &taken, err);
+        if (!e && taken)
+            e = look_at(b, r, &envelope, err);
         if (e)
             return e;
-        if (!more)
-            return done(r, "the end as it stood at the start was reached");
     }
     return ERR_OK;
 }
 
-enum err rabbit_browse_return(struct broker *b, struct err_info *err)
+enum err rabbit_browse_close(struct broker *b, struct err_info *err)
 {
-    struct rabbit *rabbit = b->state;
-    struct rabbit_reader *r = rabbit->reader;
-    if (r->mode == RABBIT_GET && r->delivery_limit >= 0)
-        rabbit_looks_end(b, r->empty || (r->snapshot >= 0 && r->held >= r->snapshot));
-    if (r->mode != RABBIT_GET || r->held == 0 || !rabbit->connection)
+    const struct rabbit *rabbit = b->state;
+    const struct rabbit_reader *r = rabbit->reader;
+    int64_t missing;
+    if (r->mode != RABBIT_LOOK)
         return ERR_OK;
-    int status = amqp_basic_nack(rabbit->connection, RABBIT_CHANNEL, r->last_tag, 1, 1);
-    r->held = 0;
-    if (status == AMQP_STATUS_OK)
-        return ERR_OK;
-    /* The broker returns them itself when the connection goes. */
-    enum err e = rabbit_status(b, status, err);
-    err_next(err, "the broker returns the messages by itself, as after a failed delivery");
+    enum err e = rabbit_give_back(b, &missing, err);
+    if (r->quorum)
+        rabbit_looks_end(b, r->wanted == r->progress.scanned && r->held >= r->snapshot);
     return e;
 }

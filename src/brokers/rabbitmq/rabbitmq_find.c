@@ -17,7 +17,9 @@ static int64_t limit_of(const struct rabbit_answer *a, const struct field *queue
     int64_t by_argument = rabbit_number(a, rabbit_member(a, queue, "arguments"), "x-delivery-limit");
     int64_t by_policy =
         rabbit_number(a, rabbit_member(a, queue, "effective_policy_definition"), "delivery-limit");
-    return by_argument >= 0 ? by_argument : by_policy;
+    if (by_argument < 0 || by_policy < 0)
+        return by_argument > by_policy ? by_argument : by_policy;
+    return by_argument < by_policy ? by_argument : by_policy;
 }
 
 /* Statistics that are there and don't mention it say that nothing was ever redelivered. */
@@ -43,12 +45,15 @@ static enum err find_queue(struct broker *b, const char *name, struct rabbit_cha
     rabbit_string(&a, q, "type", found->type, sizeof found->type);
     found->kind = strcmp(found->type, "stream") == 0 ? CHANNEL_STREAM : CHANNEL_QUEUE;
     found->depth = rabbit_number(&a, q, "messages_ready");
+    found->unacked = rabbit_number(&a, q, "messages_unacknowledged");
     found->consumers = rabbit_number(&a, q, "consumers");
     found->delivery_limit = limit_of(&a, q);
     found->redelivered = redelivered_of(&a, q);
     found->exclusive = rabbit_truth(&a, q, "exclusive");
     found->single_active = rabbit_truth(&a, rabbit_member(&a, q, "arguments"), "x-single-active-consumer");
     rabbit_answer_free(&a);
+    if (strcmp(found->type, "quorum") == 0)
+        found->limit_unknown = rabbit_policy_limit(b, name, &found->delivery_limit, NULL) != ERR_OK;
     return ERR_OK;
 }
 
@@ -67,6 +72,26 @@ static enum err find_exchange(struct broker *b, const char *name, struct rabbit_
     return ERR_OK;
 }
 
+/* A reader of streams acknowledges, which would take a queue's messages away: what is called a stream must be one. */
+static enum err type_by_amqp(struct broker *b, const struct channel_name *name, struct rabbit_channel *found,
+                             struct err_info *err)
+{
+    found->by_amqp = true;
+    (void)rabbit_ask_type(b, name->name, found->type, sizeof found->type);
+    if (strcmp(found->type, "stream") == 0) {
+        found->kind = CHANNEL_STREAM;
+        return ERR_OK;
+    }
+    found->kind = CHANNEL_QUEUE;
+    if (name->kind != CHANNEL_STREAM || found->type[0])
+        return ERR_OK;
+    err_set(err, ERR_REFUSED, "whether %s is a stream is not known: reading a queue as one would empty it",
+            name->name);
+    err_where(err, "%s", b->endpoint->name);
+    err_next(err, "say where the management API is: ?management=URL");
+    return ERR_REFUSED;
+}
+
 static enum err find_by_amqp(struct broker *b, const struct channel_name *name, struct rabbit_channel *found,
                              struct err_info *err)
 {
@@ -78,7 +103,8 @@ static enum err find_by_amqp(struct broker *b, const struct channel_name *name, 
         if (ok)
             found->depth = ok->message_count;
         e = rabbit_last_reply(b, "looking at the queue", err);
-        found->kind = name->kind == CHANNEL_STREAM ? CHANNEL_STREAM : CHANNEL_QUEUE;
+        if (!e)
+            return type_by_amqp(b, name, found, err);
     }
     if (e == ERR_NOTFOUND && (name->kind == CHANNEL_ANY || name->kind == CHANNEL_EXCHANGE)) {
         amqp_exchange_declare(r->connection, RABBIT_CHANNEL, rabbit_text(name->name), rabbit_text("direct"),
@@ -117,6 +143,7 @@ enum err rabbit_find(struct broker *b, const struct channel_name *name, struct r
     if (!err)
         err = &own;
     *found = (struct rabbit_channel){.depth = COUNT_UNKNOWN,
+                                     .unacked = COUNT_UNKNOWN,
                                      .consumers = COUNT_UNKNOWN,
                                      .delivery_limit = -1,
                                      .redelivered = COUNT_UNKNOWN};

@@ -118,13 +118,21 @@ struct rabbit_channel {
     char type[64];          /* "classic" "quorum" "stream"; an exchange's type; "" unknown */
     int64_t depth;          /* messages ready; COUNT_UNKNOWN */
     int64_t consumers;
-    int64_t delivery_limit; /* -1: none or not known */
-    int64_t redelivered;    /* deliveries of returned messages, ever, over all of them; COUNT_UNKNOWN */
+    int64_t unacked; /* with consumers, or on their way back; COUNT_UNKNOWN */
+    int64_t
+        delivery_limit; /* -1: none, or not known: the smallest of argument, effective definition and policies */
+    bool limit_unknown;  /* policies that may set one could not be read */
+    int64_t redelivered; /* deliveries of returned messages, ever, over all of them; COUNT_UNKNOWN */
     bool exclusive, single_active;
+    bool by_amqp; /* the management API did not tell */
 };
 /* ERR_NOTFOUND with the nearest name where the management API knows names. */
 enum err rabbit_find(struct broker *b, const struct channel_name *name, struct rabbit_channel *found,
                      struct err_info *err) SB_MUST_USE;
+/* Without any effect: "classic", "quorum" or "stream"; "" it cannot be known. (rabbitmq_type.c) */
+enum err rabbit_ask_type(struct broker *b, const char *queue, char *type, size_t size) SB_MUST_USE;
+/* Lowers *limit (-1: none) to the smallest of all policies for that queue. (rabbitmq_policies.c) */
+enum err rabbit_policy_limit(struct broker *b, const char *queue, int64_t *limit, struct err_info *err) SB_MUST_USE;
 /* An exchange of that type gives each message to one of its queues: a tap there would take a share from the others. */
 bool rabbit_exchange_steals(const char *type);
 

@@ -59,6 +59,13 @@ static enum err look_save(const struct broker *b, const char *queue, int64_t wor
     return state_write(name, text, err);
 }
 
+static void note_look(const struct broker *b, const char *queue, int64_t worst, int64_t redelivered)
+{
+    struct err_info err;
+    if (look_save(b, queue, worst, redelivered, &err))
+        log_write(LOG_WARN, b->endpoint->name, "%s", err.text);
+}
+
 /* Statistics that say less than they did do not know of our last look yet; or, later on, began anew with the broker. */
 static bool is_late(const struct look *last)
 {
@@ -89,10 +96,16 @@ enum err rabbit_looks_begin(struct broker *b, const char *queue, const struct ra
     look_name(b, queue, name, sizeof name);
     bool known = look_load(name, &last);
     l->worst = -1;
-    l->bound = bound_of(known ? &last : NULL, found->redelivered);
-    bool late = known && last.redelivered > found->redelivered && is_late(&last);
-    l->redelivered = late ? last.redelivered : found->redelivered;
+    int64_t redelivered = found->redelivered >= 0 ? found->redelivered : 0;
+    l->bound = bound_of(known ? &last : NULL, redelivered);
+    bool late = known && last.redelivered > redelivered && is_late(&last);
+    l->redelivered = late ? last.redelivered : redelivered;
     l->quiet = found->consumers == 0;
+    if (rabbit->reader->delivery_limit <
+        0) { /* a policy may set one at any time: our looks count from then on */
+        note_look(b, queue, l->bound + 1, l->redelivered);
+        return ERR_OK;
+    }
     if (l->bound + 1 >= rabbit->reader->delivery_limit)
         return ERR_REFUSED;
     return look_save(b, queue, l->bound + 1, l->redelivered, err);
@@ -102,17 +115,16 @@ bool rabbit_looks_saw(struct rabbit_reader *r, int64_t count, bool redelivered)
 {
     r->looks.worst = count > r->looks.worst ? count : r->looks.worst;
     r->looks.redelivered += redelivered;
-    return count + 2 > r->delivery_limit;
+    return r->delivery_limit >= 0 && count + 2 > r->delivery_limit;
 }
 
 void rabbit_looks_end(struct broker *b, bool all)
 {
     struct rabbit *rabbit = b->state;
     struct rabbit_reader *r = rabbit->reader;
-    struct err_info err;
     int64_t seen = r->looks.worst + 1;
-    /* What consumers hold at this moment we did not see. */
-    int64_t worst = (all && r->looks.quiet) || seen > r->looks.bound ? seen : r->looks.bound;
-    if (look_save(b, r->queue, worst, r->looks.redelivered, &err))
-        log_write(LOG_WARN, b->endpoint->name, "%s", err.text);
+    /* What consumers hold at this moment we did not see; nor what was sent to us and went back unread. */
+    int64_t unseen = r->wanted > r->progress.scanned ? r->looks.bound + 1 : r->looks.bound;
+    int64_t worst = (all && r->looks.quiet) || seen > unseen ? seen : unseen;
+    note_look(b, r->queue, worst, r->looks.redelivered);
 }

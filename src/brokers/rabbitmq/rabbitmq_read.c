@@ -235,7 +235,7 @@ static enum err hold_paused(struct broker *b, struct rabbit_reader *r, int timeo
     int left = clock_poll_ms(r->give_back_ns);
     enum err e = rabbit_wait_paused(b, timeout_ms < 0 || left < timeout_ms ? left : timeout_ms, err);
     if (!e && clock_mono_ns() >= r->give_back_ns)
-        return rabbit_finish(r, "held messages go back after a minute");
+        r->paused = false; /* the next step gives them back */
     return e;
 }
 
@@ -251,7 +251,7 @@ enum err rabbit_read_step(struct broker *b, int timeout_ms, struct err_info *err
     struct rabbit *rabbit = b->state;
     struct rabbit_reader *r = rabbit->reader;
     int64_t before = r->progress.scanned;
-    if (r->mode == RABBIT_GET)
+    if (r->mode == RABBIT_LOOK)
         return r->paused ? hold_paused(b, r, timeout_ms, err) : rabbit_browse_step(b, err);
     if (r->paused && !r->stopped && r->left > 0)
         return rabbit_wait_paused(b, timeout_ms, err);
@@ -285,6 +285,21 @@ void rabbit_read_progress(struct broker *b, struct read_progress *progress)
         *progress = rabbit->reader->progress;
 }
 
+/* A stream's consumer that goes with its channel alone stays in the management API's list for minutes (3.10.8). */
+static void cancel_streams(struct broker *b, const struct rabbit_reader *r)
+{
+    struct rabbit *rabbit = b->state;
+    for (size_t i = 0; i < r->source_count && rabbit->connection; i++) {
+        char tag[16];
+        if (!r->sources[i].stream)
+            continue;
+        snprintf(tag, sizeof tag, "%zu", i);
+        amqp_basic_cancel(rabbit->connection, RABBIT_CHANNEL, rabbit_text(tag));
+        if (rabbit_last_reply(b, "ending the reading", NULL))
+            return;
+    }
+}
+
 enum err rabbit_read_close(struct broker *b, struct err_info *err)
 {
     struct rabbit *rabbit = b->state;
@@ -292,7 +307,8 @@ enum err rabbit_read_close(struct broker *b, struct err_info *err)
     if (!r)
         return ERR_OK;
     b->deadline_ns = clock_mono_ns() + 5 * NS_PER_S;
-    enum err e = rabbit_browse_return(b, err);
+    cancel_streams(b, r);
+    enum err e = rabbit_browse_close(b, err);
     enum err restored = rabbit_firehose_restore(b, e ? NULL : err);
     arena_free(&r->arena);
     free(r);

@@ -7,7 +7,7 @@
 #define RABBIT_PREFETCH        500
 #define RABBIT_FOLLOW_EVERY_NS (10 * NS_PER_S)
 
-enum rabbit_mode { RABBIT_CONSUME, RABBIT_GET };
+enum rabbit_mode { RABBIT_CONSUME, RABBIT_LOOK };
 
 /* A look into a queue with a delivery limit; see rabbitmq_looks.c. */
 struct rabbit_looks {
@@ -46,11 +46,17 @@ struct rabbit_reader {
     int64_t looked, seen; /* messages and bytes taken since the last look */
     int64_t left;         /* until the limit */
     struct read_progress progress;
-    /* GET: messages held until they all go back in one nack */
+    /* LOOK: messages held until they all go back together */
     char queue[256];
-    int64_t held, snapshot, delivery_limit;
+    bool quorum;        /* taken by consumers of the look's own, else by basic.get */
+    int consumers;      /* those of the look, so far */
+    int64_t wanted;     /* messages that these may be given together */
+    int64_t silent_ns;  /* monotonic: since when they were given none; 0: not silent */
+    bool returned_last; /* the last one taken had been returned before */
+    bool back;          /* all went back */
+    int64_t held, snapshot, away, delivery_limit;
     int64_t give_back_ns; /* monotonic */
-    bool empty;           /* the last get found nothing left */
+    bool empty;           /* nothing was left */
     struct rabbit_looks looks;
     /* streams: browse ends behind this offset; INT64_MAX a tap */
     int64_t stream_end;
@@ -104,7 +110,23 @@ enum err rabbit_browse_open(struct broker *b, const struct channel_name *name,
                             const struct rabbit_channel *found, const struct read_request *request,
                             struct err_info *err) SB_MUST_USE; /* rabbitmq_browse.c */
 enum err rabbit_browse_step(struct broker *b, struct err_info *err) SB_MUST_USE;
-enum err rabbit_browse_return(struct broker *b, struct err_info *err) SB_MUST_USE;
+enum err rabbit_browse_close(struct broker *b, struct err_info *err) SB_MUST_USE;
+
+/* ---- rabbitmq_take.c: messages out of a queue and back into it ---- */
+
+#define RABBIT_HOLD_MOST 10000
+
+/* How many are ready now. */
+enum err rabbit_ready(struct broker *b, const char *queue, int64_t *ready, int64_t *consumers,
+                      struct err_info *err) SB_MUST_USE;
+/* What is still on its way back to the queue, from looks before, is waited for, for some seconds. Sets depth and consumers to what they
+ * are now, unacked to what is away for all that. */
+enum err rabbit_await(struct broker *b, const char *queue, struct rabbit_channel *found,
+                      struct err_info *err) SB_MUST_USE;
+/* Takes the next message; *taken: there was one at hand, which the caller destroys. r->empty: nothing is left. */
+enum err rabbit_take(struct broker *b, amqp_envelope_t *envelope, bool *taken, struct err_info *err) SB_MUST_USE;
+/* All that is held goes back in its order; waits until the broker has it. *missing: how many are not back by then. */
+enum err rabbit_give_back(struct broker *b, int64_t *missing, struct err_info *err) SB_MUST_USE;
 
 /* ---- rabbitmq_looks.c ---- */
 /* ERR_REFUSED: a message may be so near to the limit that looking would lose it. Else the look is written down: it counts, also if

@@ -1,0 +1,330 @@
+/* Messages out of a queue and back into it, in their order. What keeps it, tried on 3.10.8:
+ *
+ * - Classic queue: basic.get of one after the other, then one basic.nack of all. Never a consumer: an auto-delete queue goes with its
+ *   last one.
+ * - Quorum queue: basic.get makes a consumer a message, and more than 32 of those come back in the order of a hash. basic.nack, in
+ *   whatever portions, puts messages at the queue's end (no delivery limit) or mixes them (more than 32). What keeps the order is
+ *   consumers of our own and closing their channel: what they hold goes back in the order of their tags and deliveries, into a
+ *   list of returned messages that stands before all others. That list is filled from behind: a look must not end within it, so it
+ *   takes on until a message comes that was never returned.
+ *
+ * A return counts towards the delivery limit either way. The broker takes messages back in its own time: a depth that is asked for
+ * soon after is too low. */
+#include "brokers/rabbitmq/rabbitmq_reader.h"
+
+#include <stdio.h>
+#include <sys/poll.h>
+
+#define PORTION       500 /* of the first consumer; the others double what is held */
+#define PORTION_LEAST 32
+#define TAKE_ON_MOST  (RABBIT_HOLD_MOST + 32 * PORTION_LEAST)
+#define SILENT_NS     (NS_PER_S / 4)
+#define PATIENCE_NS   (10 * NS_PER_S)
+#define BACK_NS       (5 * NS_PER_S)
+#define BACK_SOON_NS  (NS_PER_S / 2) /* of a cancelled look: its session is left behind after five seconds */
+#define AWAIT_NS      (30 * NS_PER_S)
+#define SAY_NS        NS_PER_S
+#define ASK_EVERY_MS  50
+#define ASK_API_NS    NS_PER_S
+
+/* ---- counting ---- */
+
+enum err rabbit_ready(struct broker *b, const char *queue, int64_t *ready, int64_t *consumers,
+                      struct err_info *err)
+{
+    struct rabbit *rabbit = b->state;
+    const amqp_queue_declare_ok_t *ok = amqp_queue_declare(rabbit->connection, RABBIT_CHANNEL,
+                                                           rabbit_text(queue), 1, 0, 0, 0, amqp_empty_table);
+    if (ok) {
+        *ready = ok->message_count;
+        *consumers = ok->consumer_count;
+    }
+    return rabbit_last_reply(b, "counting the queue's messages", err);
+}
+
+/* The statistics are late: messages that are ready by now are not away. */
+static int64_t away(const struct rabbit_channel *found, int64_t counted)
+{
+    int64_t missing = counted - found->depth;
+    if (found->unacked <= 0)
+        return 0;
+    return found->consumers > 0 || missing > found->unacked ? found->unacked : missing > 0 ? missing : 0;
+}
+
+struct waiting {
+    int64_t counted; /* ready and unacknowledged, as the statistics have it */
+    int64_t began_ns, moved_ns, ask_ns;
+    bool said;
+};
+
+static void count_again(struct broker *b, const char *queue, struct waiting *w, struct rabbit_channel *found)
+{
+    struct rabbit_channel now;
+    const struct channel_name name = {CHANNEL_QUEUE, queue};
+    w->ask_ns = clock_mono_ns() + ASK_API_NS;
+    if (rabbit_find(b, &name, &now, NULL) || now.depth < 0 || now.unacked < 0)
+        return;
+    w->counted = now.depth + now.unacked;
+    found->unacked = now.unacked;
+}
+
+static void say_waiting(struct broker *b, struct waiting *w, int64_t n)
+{
+    const struct rabbit *rabbit = b->state;
+    const struct read_sink *sink = &rabbit->reader->sink;
+    char text[120];
+    if (w->said || clock_mono_ns() - w->began_ns < SAY_NS)
+        return;
+    w->said = true;
+    snprintf(text, sizeof text, "waiting for %lld messages that are on their way back to the queue",
+             (long long)n);
+    sink->notice(sink->context, text);
+}
+
+/* Somebody may hold them for long, which is no reason to wait; a broker that takes them back makes headway. */
+static bool is_worth_waiting(const struct broker *b, const struct waiting *w)
+{
+    int64_t now = clock_mono_ns();
+    return now - w->moved_ns < BACK_NS && now - w->began_ns < AWAIT_NS && !atomic_load(b->cancelled);
+}
+
+enum err rabbit_await(struct broker *b, const char *queue, struct rabbit_channel *found, struct err_info *err)
+{
+    struct waiting w = {.began_ns = clock_mono_ns()};
+    if (found->depth >= 0 && found->unacked >= 0)
+        w.counted = found->depth + found->unacked;
+    w.moved_ns = w.began_ns;
+    w.ask_ns = w.began_ns + ASK_API_NS;
+    enum err e = rabbit_ready(b, queue, &found->depth, &found->consumers, err);
+    while (!e && found->consumers == 0 && away(found, w.counted) > 0 && is_worth_waiting(b, &w)) {
+        int64_t before = found->depth;
+        say_waiting(b, &w, away(found, w.counted));
+        poll(NULL, 0, ASK_EVERY_MS);
+        if (clock_mono_ns() >= w.ask_ns)
+            count_again(b, queue, &w, found);
+        e = rabbit_ready(b, queue, &found->depth, &found->consumers, err);
+        w.moved_ns = found->depth > before ? clock_mono_ns() : w.moved_ns;
+    }
+    found->unacked = away(found, w.counted);
+    if (e || clock_mono_ns() - w.began_ns < AWAIT_NS)
+        return e;
+    err_set(err, ERR_TIMEOUT, "the broker is still taking back %lld messages of an earlier look",
+            (long long)found->unacked);
+    err_where(err, "%s/%s", b->endpoint->name, queue);
+    err_next(err, "nothing is lost: try again in a minute");
+    return ERR_TIMEOUT;
+}
+
+/* ---- out of a classic queue ---- */
+
+static enum err get_one(struct broker *b, amqp_envelope_t *envelope, bool *taken, struct err_info *err)
+{
+    struct rabbit *rabbit = b->state;
+    struct rabbit_reader *r = rabbit->reader;
+    if (r->held == 0 && !rabbit_may_cut(b, true))
+        return err_set(err, ERR_CANCELLED, "cancelled");
+    amqp_rpc_reply_t reply = amqp_basic_get(rabbit->connection, RABBIT_CHANNEL, rabbit_text(r->queue), 0);
+    (void)rabbit_may_cut(b, false);
+    enum err e = rabbit_reply(b, reply, "looking into the queue", err);
+    if (e == ERR_TIMEOUT)
+        err_next(err, "the broker may still be taking back what was looked at before: try again in a minute");
+    *taken = !e && reply.reply.id == AMQP_BASIC_GET_OK_METHOD;
+    r->empty = !e && !*taken;
+    if (!*taken)
+        return e;
+    const amqp_basic_get_ok_t *ok = reply.reply.decoded;
+    *envelope = (amqp_envelope_t){.channel = RABBIT_CHANNEL,
+                                  .delivery_tag = ok->delivery_tag,
+                                  .redelivered = ok->redelivered,
+                                  .exchange = amqp_bytes_malloc_dup(ok->exchange),
+                                  .routing_key = amqp_bytes_malloc_dup(ok->routing_key)};
+    return rabbit_reply(b, amqp_read_message(rabbit->connection, RABBIT_CHANNEL, &envelope->message, 0),
+                        "looking into the queue", err);
+}
+
+/* ---- out of a quorum queue ---- */
+
+static int64_t next_portion(const struct rabbit_reader *r)
+{
+    int64_t n = r->consumers == 0 ? PORTION : r->held, hold = RABBIT_HOLD_MOST - r->held;
+    int64_t left = r->snapshot - r->held;
+    if (r->consumers == 0 && r->left < n)
+        n = r->left;
+    else if (n < PORTION_LEAST || hold <= 0)
+        n = PORTION_LEAST;
+    else if (n > hold)
+        n = hold;
+    return n < left ? n : left;
+}
+
+/* Below every other consumer: those that are waiting get what there is. */
+static enum err next_consumer(struct broker *b, struct err_info *err)
+{
+    struct rabbit *rabbit = b->state;
+    struct rabbit_reader *r = rabbit->reader;
+    char tag[32];
+    int64_t n = next_portion(r);
+    amqp_table_entry_t priority = {.key = amqp_cstring_bytes("x-priority"),
+                                   .value = {.kind = AMQP_FIELD_KIND_I32, .value = {.i32 = -1000}}};
+    amqp_table_t arguments = {1, &priority};
+    snprintf(tag, sizeof tag, "look-%02d", r->consumers++);
+    r->wanted += n;
+    amqp_basic_qos(rabbit->connection, RABBIT_CHANNEL, 0, (uint16_t)n, 0);
+    enum err e = rabbit_last_reply(b, "setting the prefetch", err);
+    if (e)
+        return e;
+    amqp_basic_consume(rabbit->connection, RABBIT_CHANNEL, rabbit_text(r->queue), rabbit_text(tag), 0, 0, 0,
+                       arguments);
+    return rabbit_last_reply(b, "looking into the queue", err);
+}
+
+/* Nothing came for a while: others have taken it, or the broker is slow. */
+static enum err judge_silence(struct broker *b, struct err_info *err)
+{
+    struct rabbit *rabbit = b->state;
+    struct rabbit_reader *r = rabbit->reader;
+    int64_t now = clock_mono_ns(), ready = 0, consumers;
+    if (r->silent_ns == 0)
+        r->silent_ns = now;
+    rabbit_wait(b, ASK_EVERY_MS);
+    if (now - r->silent_ns < SILENT_NS || amqp_frames_enqueued(rabbit->connection) ||
+        amqp_data_in_buffer(rabbit->connection))
+        return ERR_OK;
+    enum err e = rabbit_ready(b, r->queue, &ready, &consumers, err);
+    if (e)
+        return e;
+    r->empty = ready == 0 && !amqp_frames_enqueued(rabbit->connection);
+    if (!r->empty && now - r->silent_ns > PATIENCE_NS)
+        return err_set(err, ERR_TIMEOUT, "looking into the queue: it gives nothing, though %lld are ready",
+                       (long long)ready);
+    return ERR_OK;
+}
+
+static enum err take_other(struct broker *b, struct err_info *err)
+{
+    struct rabbit *rabbit = b->state;
+    amqp_frame_t frame;
+    struct timeval now = {0, 0};
+    int status = amqp_simple_wait_frame_noblock(rabbit->connection, &frame, &now);
+    return status ? rabbit_status(b, status, err) : rabbit_other_frame(b, &frame, err);
+}
+
+static enum err consume_one(struct broker *b, amqp_envelope_t *envelope, bool *taken, struct err_info *err)
+{
+    struct rabbit *rabbit = b->state;
+    struct rabbit_reader *r = rabbit->reader;
+    struct timeval now = {0, 0};
+    if (r->held == r->wanted) {
+        enum err e = next_consumer(b, err);
+        if (e)
+            return e;
+    }
+    amqp_rpc_reply_t reply = amqp_consume_message(rabbit->connection, envelope, &now, 0);
+    *taken = reply.reply_type == AMQP_RESPONSE_NORMAL;
+    if (*taken) {
+        r->silent_ns = 0;
+        return ERR_OK;
+    }
+    if (reply.reply_type == AMQP_RESPONSE_LIBRARY_EXCEPTION &&
+        reply.library_error == AMQP_STATUS_UNEXPECTED_STATE)
+        return take_other(b, err);
+    if (reply.reply_type == AMQP_RESPONSE_LIBRARY_EXCEPTION && reply.library_error == AMQP_STATUS_TIMEOUT)
+        return judge_silence(b, err);
+    return rabbit_reply(b, reply, "looking into the queue", err);
+}
+
+enum err rabbit_take(struct broker *b, amqp_envelope_t *envelope, bool *taken, struct err_info *err)
+{
+    struct rabbit *rabbit = b->state;
+    struct rabbit_reader *r = rabbit->reader;
+    *taken = false;
+    amqp_maybe_release_buffers(rabbit->connection);
+    enum err e = r->quorum ? consume_one(b, envelope, taken, err) : get_one(b, envelope, taken, err);
+    if (e || !*taken)
+        return e;
+    r->held++;
+    r->last_tag = envelope->delivery_tag;
+    r->returned_last = envelope->redelivered;
+    return ERR_OK;
+}
+
+/* ---- back ---- */
+
+/* Up to the first message that was never returned: see above. False: that did not come in time. */
+static bool take_on(struct broker *b, int64_t until_ns)
+{
+    struct rabbit *rabbit = b->state;
+    struct rabbit_reader *r = rabbit->reader;
+    bool may = r->delivery_limit < 0 || r->looks.worst + 1 < r->delivery_limit;
+    while (may && !r->empty && r->returned_last && r->held < r->snapshot && r->held < TAKE_ON_MOST &&
+           clock_mono_ns() < until_ns) {
+        amqp_envelope_t envelope;
+        bool taken = false;
+        enum err e = rabbit_take(b, &envelope, &taken, NULL);
+        if (taken)
+            amqp_destroy_envelope(&envelope);
+        if (e)
+            return false;
+    }
+    return r->empty || !r->returned_last || r->held >= r->snapshot;
+}
+
+/* What the broker had sent by then is read and left aside. */
+static enum err close_channel(struct broker *b, int64_t until_ns, struct err_info *err)
+{
+    struct rabbit *rabbit = b->state;
+    amqp_channel_close_t close = {.reply_code = AMQP_REPLY_SUCCESS, .reply_text = rabbit_text("looked")};
+    int status = amqp_send_method(rabbit->connection, RABBIT_CHANNEL, AMQP_CHANNEL_CLOSE_METHOD, &close);
+    while (status == AMQP_STATUS_OK && clock_mono_ns() < until_ns) {
+        amqp_frame_t frame;
+        struct timeval soon = {0, ASK_EVERY_MS * 1000};
+        amqp_maybe_release_buffers(rabbit->connection);
+        status = amqp_simple_wait_frame_noblock(rabbit->connection, &frame, &soon);
+        if (status == AMQP_STATUS_OK && frame.frame_type == AMQP_FRAME_METHOD &&
+            frame.payload.method.id == AMQP_CHANNEL_CLOSE_OK_METHOD) {
+            amqp_channel_open(rabbit->connection, RABBIT_CHANNEL);
+            return rabbit_last_reply(b, "opening a channel", err);
+        }
+        status = status == AMQP_STATUS_TIMEOUT ? AMQP_STATUS_OK : status;
+    }
+    enum err e = rabbit_status(b, status, err);
+    return e ? e : err_set(err, ERR_TIMEOUT, "the broker does not close a channel");
+}
+
+static enum err hand_over(struct broker *b, int64_t until_ns, struct err_info *err)
+{
+    struct rabbit *rabbit = b->state;
+    struct rabbit_reader *r = rabbit->reader;
+    if (r->quorum && !take_on(b, until_ns))
+        r->sink.notice(r->sink.context, "the look ended among messages that had been returned before: the "
+                                        "queue may have them in another order now");
+    if (r->quorum)
+        return close_channel(b, until_ns + NS_PER_S, err);
+    int status = amqp_basic_nack(rabbit->connection, RABBIT_CHANNEL, r->last_tag, 1, 1);
+    return rabbit_status(b, status, err);
+}
+
+enum err rabbit_give_back(struct broker *b, int64_t *missing, struct err_info *err)
+{
+    struct rabbit *rabbit = b->state;
+    struct rabbit_reader *r = rabbit->reader;
+    int64_t ready = 0, consumers = 0;
+    int64_t until = clock_mono_ns() + (atomic_load(b->cancelled) ? BACK_SOON_NS : BACK_NS);
+    *missing = 0;
+    if (r->back || (r->held == 0 && r->consumers == 0) || !rabbit->connection)
+        return ERR_OK;
+    r->back = true;
+    enum err e = hand_over(b, until, err);
+    if (e) {
+        err_next(err, "the broker returns the messages by itself, as after a failed delivery");
+        return e;
+    }
+    do {
+        poll(NULL, 0, ready ? ASK_EVERY_MS : 0);
+        e = rabbit_ready(b, r->queue, &ready, &consumers, err);
+        *missing = r->snapshot - ready;
+    } while (!e && *missing > 0 && consumers == 0 && !atomic_load(b->cancelled) && clock_mono_ns() < until);
+    if (*missing < 0 || consumers > 0)
+        *missing = 0;
+    return e;
+}
