@@ -1,11 +1,29 @@
 #include "cli/encode.h"
 #include "cli/reading.h"
 
+#include "base/text.h"
 #include "cli/listing.h"
 
 static void encode(void *context, struct buffer *out, const struct message *m)
 {
     encode_line(context, out, m);
+}
+
+/* Whoever counts the rows must not take them for all there is. */
+static void say_share(const struct cli *c, const struct reading *reading, const struct reading_result *r)
+{
+    char scanned[32], total[32], written[32];
+    if (r->total <= r->scanned && !r->incomplete)
+        return;
+    text_count(scanned, sizeof scanned, (uint64_t)r->scanned);
+    text_count(written, sizeof written, (uint64_t)r->written);
+    text_count(total, sizeof total, (uint64_t)r->total);
+    const char *most = r->total_upper ? "at most " : "";
+    const char *why = *r->stopped ? r->stopped : "the limit was reached";
+    if (reading->expression)
+        cli_notice(c, "%s matched, of %s looked at, of %s%s: %s", written, scanned, most, total, why);
+    else
+        cli_notice(c, "%s of %s%s: %s", written, most, total, why);
 }
 
 static int run(struct cli *c)
@@ -29,11 +47,12 @@ static int run(struct cli *c)
     code = listing_announce_effect(c, &address);
     if (!code) {
         reading_run(&reading, &result);
-        code = result.code;
-        if (!code && reading.expression && !result.written) {
+        code = reading_exit_code(&reading, &result);
+        bool none = reading.expression && !result.written;
+        if (!result.code && none)
             reading_say_scanned(c, &result);
-            code = err_exit_code(ERR_NOMATCH);
-        }
+        else if (!result.code)
+            say_share(c, &reading, &result);
     }
     encoder_free(&encoder);
     return code;
@@ -55,6 +74,6 @@ const struct command command_browse = {
     .examples = {{"signalbox browse kafka://localhost:9092/orders", "the first 100"},
                  {"signalbox browse k/orders --from end-10", "the last 10"},
                  {"signalbox browse q/emails --where 'age>1h' --json", "old ones, as NDJSON"}},
-    .exits = "0 1 2 4 5 7 8 130",
+    .exits = "0 1 2 4 5 6 7 8 130",
     .run = run,
 };

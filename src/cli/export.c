@@ -165,14 +165,17 @@ static int export_all(struct export *x, struct reading *reading)
     if (!code && reading->expression && !result.written) {
         reading_say_scanned(x->cli, &result);
         cli_notice(x->cli, "%s: not written, since nothing matched", x->file);
-        return err_exit_code(ERR_NOMATCH);
+        return reading_exit_code(reading, &result);
     }
     if (!code)
         code = publish_name(x);
-    if (!code)
-        cli_notice(x->cli, "%s: %" PRId64 " message%s, stopped because %s", x->file, result.written,
-                   result.written == 1 ? "" : "s", *result.stopped ? result.stopped : "the end was reached");
-    return code;
+    if (code)
+        return code;
+    if (result.incomplete)
+        cli_note("%s: not all of the channel is in it", x->file);
+    cli_notice(x->cli, "%s: %" PRId64 " message%s, stopped because %s", x->file, result.written,
+               result.written == 1 ? "" : "s", *result.stopped ? result.stopped : "the end was reached");
+    return reading_exit_code(reading, &result);
 }
 
 static int run(struct cli *c)
@@ -209,7 +212,7 @@ const struct command command_export = {
     .detail =
         "FILE.sba is an archive: header, messages byte for byte, SHA-256 at the end. FILE.jsonl is one JSON object a message, "
         "as browse --json prints it; both keep everything, but what `redact` hides is in the archive alone. "
-        "The file appears under its name only when it is whole.",
+        "The file appears under its name only when it is whole; exit 6 says that the broker gave not all of the channel.",
     .flags = FLAGS_READING | F(INTERNAL),
     .min_args = 2,
     .max_args = 2,
@@ -218,6 +221,6 @@ const struct command command_export = {
     .examples = {{"signalbox export k/orders orders.sba", "the whole channel"},
                  {"signalbox export q/dead dead.jsonl", "as JSON lines"},
                  {"signalbox export k/orders late.sba --where 'age>1h'", "a selection"}},
-    .exits = "0 1 2 4 5 7 8 130",
+    .exits = "0 1 2 4 5 6 7 8 130",
     .run = run,
 };

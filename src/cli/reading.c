@@ -234,6 +234,7 @@ static void sum_progress(struct run *r, struct reading_result *result)
         result->scanned += p->scanned;
         result->total = p->total < 0 || result->total < 0 ? COUNT_UNKNOWN : result->total + p->total;
         result->total_upper |= p->total_upper;
+        result->incomplete |= p->incomplete;
         text_copy(result->stopped, sizeof result->stopped, p->stopped);
         pthread_mutex_unlock(&s->lock);
     }
@@ -326,7 +327,9 @@ static void watch(struct run *r, struct reading_result *result)
     while (!all_ended(r, &failure)) {
         if (atomic_load(&r->stop) && !stopped) {
             stopped = true;
-            cancel_all(r);
+            /* A lone browse ends by itself, and may have messages to give back in peace. */
+            if (r->count > 1 || r->reading->mode == READ_TAP)
+                cancel_all(r);
         }
         show_progress(r);
         w = wait_for(r->event_fd, deadline);
@@ -350,7 +353,7 @@ static void watch(struct run *r, struct reading_result *result)
     result->whole = !result->code && w == WAITED_EVENT && !stopped;
     if (why)
         text_copy(result->stopped, sizeof result->stopped, why);
-    else if (stopped)
+    else if (stopped && !*result->stopped)
         text_copy(result->stopped, sizeof result->stopped, "the limit was reached");
 }
 
@@ -420,6 +423,15 @@ void reading_say_scanned(const struct cli *c, const struct reading_result *r)
     cli_notice(c, "scanned %s of %s%s, stopped because %s; %s matched", scanned,
                r->total_upper ? "at most " : "", r->total < 0 ? "an unknown number" : total,
                *r->stopped ? r->stopped : "the end was reached", written);
+}
+
+int reading_exit_code(const struct reading *reading, const struct reading_result *result)
+{
+    if (result->code)
+        return result->code;
+    if (result->incomplete)
+        return err_exit_code(ERR_PARTIAL);
+    return reading->expression && !result->written ? err_exit_code(ERR_NOMATCH) : 0;
 }
 
 /* A wrong filter is said before any broker is spoken to. */

@@ -27,6 +27,7 @@ struct reading_result {
     int64_t written; /* messages */
     int64_t scanned, total;
     bool total_upper;
+    bool incomplete;   /* the broker's driver had to end it before what was asked for was read */
     bool whole;        /* ended by itself: neither signal, time-out nor error */
     char stopped[160]; /* why it ended */
 };
@@ -34,6 +35,8 @@ struct reading_result {
 void reading_run(const struct reading *reading, struct reading_result *result);
 /* The honest sentence at the end: what was scanned, why it stopped, how many matched. Silenced by --quiet. */
 void reading_say_scanned(const struct cli *c, const struct reading_result *result);
+/* The command's, of a result that ended without an error: 0, 4 where a filter found nothing, 6 where the reading is incomplete. */
+int reading_exit_code(const struct reading *reading, const struct reading_result *result);
 /* --from, --limit, --where, --partition and the others into a reading. 0 or an exit code after a message. */
 int reading_init(struct reading *r, const struct cli *c, enum read_mode mode);
 /* The same for one channel's stored messages, with its address, its effect not yet announced. expression NULL: that of --where. */

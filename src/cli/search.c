@@ -30,8 +30,7 @@ static int run(struct cli *c)
         code = result.code;
         if (result.scanned || !code || code == err_exit_code(ERR_TIMEOUT))
             reading_say_scanned(c, &result);
-        if (!code && !result.written)
-            code = err_exit_code(ERR_NOMATCH);
+        code = reading_exit_code(&reading, &result);
     }
     encoder_free(&encoder);
     return code;
@@ -52,6 +51,6 @@ const struct command command_search = {
     .examples = {{"signalbox search k/orders 'body.order.total>1000'", "by a field of the payload"},
                  {"signalbox search k/orders o-88412 --json", "by a word, decoded"},
                  {"signalbox search q/dead dlq.reason=expired -n 10", "the first ten dead letters"}},
-    .exits = "0 1 2 4 5 7 8 130",
+    .exits = "0 1 2 4 5 6 7 8 130",
     .run = run,
 };

@@ -130,9 +130,10 @@ struct rabbit_channel {
 enum err rabbit_find(struct broker *b, const struct channel_name *name, struct rabbit_channel *found,
                      struct err_info *err) SB_MUST_USE;
 /* Without any effect: "classic", "quorum" or "stream"; "" it cannot be known. (rabbitmq_type.c) */
-enum err rabbit_ask_type(struct broker *b, const char *queue, char *type, size_t size) SB_MUST_USE;
+enum err rabbit_ask_type(struct broker *b, const char *queue, char *type, size_t size);
 /* Lowers *limit (-1: none) to the smallest of all policies for that queue. (rabbitmq_policies.c) */
-enum err rabbit_policy_limit(struct broker *b, const char *queue, int64_t *limit, struct err_info *err) SB_MUST_USE;
+enum err rabbit_policy_limit(struct broker *b, const char *queue, int64_t *limit,
+                             struct err_info *err) SB_MUST_USE;
 /* An exchange of that type gives each message to one of its queues: a tap there would take a share from the others. */
 bool rabbit_exchange_steals(const char *type);
 

@@ -124,7 +124,8 @@ enum err rabbit_ready(struct broker *b, const char *queue, int64_t *ready, int64
 enum err rabbit_await(struct broker *b, const char *queue, struct rabbit_channel *found,
                       struct err_info *err) SB_MUST_USE;
 /* Takes the next message; *taken: there was one at hand, which the caller destroys. r->empty: nothing is left. */
-enum err rabbit_take(struct broker *b, amqp_envelope_t *envelope, bool *taken, struct err_info *err) SB_MUST_USE;
+enum err rabbit_take(struct broker *b, amqp_envelope_t *envelope, bool *taken,
+                     struct err_info *err) SB_MUST_USE;
 /* All that is held goes back in its order; waits until the broker has it. *missing: how many are not back by then. */
 enum err rabbit_give_back(struct broker *b, int64_t *missing, struct err_info *err) SB_MUST_USE;
 
