@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/state.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -12,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#define MARK_TEXT    1024
 #define TAKE_TIME_NS (5 * NS_PER_S) /* for somebody who is undoing just now */
 
 static bool mark_path(const char *name, char *into, size_t size)
@@ -104,4 +106,33 @@ void mark_end(int mark, const char *name, bool undone)
     if (undone && mark_path(name, path, sizeof path))
         unlink(path);
     close(mark);
+}
+
+static void see(const char *name, mark_seen *seen, void *context)
+{
+    char text[MARK_TEXT];
+    int mark = mark_left(name);
+    ssize_t n = mark < 0 ? -1 : pread(mark, text, sizeof text - 1, 0);
+    if (n > 0) {
+        text[n] = '\0';
+        seen(context, name, text);
+    }
+    if (mark >= 0)
+        mark_end(mark, name, false);
+}
+
+void mark_each_left(mark_seen *seen, void *context)
+{
+    static const char ending[] = ".mark";
+    char path[STATE_PATH_SIZE], name[300];
+    DIR *folder = state_path(".", path, sizeof path) ? opendir(path) : NULL;
+    for (struct dirent *entry; folder && (entry = readdir(folder));) {
+        int len = (int)strlen(entry->d_name) - (int)(sizeof ending - 1);
+        if (len <= 0 || strcmp(entry->d_name + len, ending) != 0)
+            continue;
+        snprintf(name, sizeof name, "%.*s", len, entry->d_name);
+        see(name, seen, context);
+    }
+    if (folder)
+        closedir(folder);
 }

@@ -20,6 +20,9 @@ enum err mark_write(int mark, const char *text, struct err_info *err) SB_MUST_US
 bool mark_is_last(int mark);
 /* A mark whose owners are all gone: its descriptor, as mark_is_last would have left it, else -1. Cheap where there is none. */
 int mark_left(const char *name);
+/* Calls `seen` for each mark that mark_left would find; the text is what mark_write wrote. */
+typedef void mark_seen(void *context, const char *name, const char *text);
+void mark_each_left(mark_seen *seen, void *context);
 /* After mark_is_last or mark_left. undone: the mark is removed; else it stays for the next one who looks. */
 void mark_end(int mark, const char *name, bool undone);
 

@@ -174,3 +174,10 @@ size_t utf8_cells(struct bytes b)
     }
     return cells;
 }
+
+void utf8_pad(struct buffer *into, struct bytes text, size_t cells)
+{
+    buffer_bytes(into, text);
+    for (size_t used = utf8_cells(text); used < cells; used++)
+        buffer_byte(into, ' ');
+}

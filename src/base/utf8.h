@@ -16,6 +16,8 @@ bool utf8_valid(struct bytes b);
 size_t utf8_encode(uint32_t cp, uint8_t into[4]); /* bytes written, 0 where cp is no scalar value */
 int utf8_width(uint32_t cp);       /* cells: 0 combining, 1, 2; -1 for controls and what must be scrubbed */
 size_t utf8_cells(struct bytes b); /* cells that the scrubbed text takes */
+/* Appends the text as it is, and blanks up to that many cells. */
+void utf8_pad(struct buffer *into, struct bytes text, size_t cells);
 
 enum scrub_mode {
     SCRUB_SCREEN, /* C0 and DEL as pictures (U+2400...), C1 and invalid bytes as \xNN, bidi, zero-width as <202E> */

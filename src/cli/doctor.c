@@ -2,6 +2,8 @@
 #include "cli/cli.h"
 
 #include "base/json.h"
+#include "base/mark.h"
+#include "base/text.h"
 #include "base/utf8.h"
 #include "cli/libraries.h"
 #include "cli/listing.h"
@@ -13,13 +15,22 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define MOST_LEFT 16
+
 enum finding { FINE, REMARK, FAULT };
+
+/* A change that a killed process has not undone. */
+struct left {
+    char name[80], text[400];
+};
 
 struct doctor {
     struct cli *cli;
     struct buffer out;
     bool json, color;
     unsigned faults;
+    struct left left[MOST_LEFT];
+    size_t left_count;
 };
 
 static void put_json(struct doctor *d, enum finding f, const char *what, const char *text, const char *fix)
@@ -50,8 +61,9 @@ static void say(struct doctor *d, enum finding f, const char *what, const char *
         put_json(d, f, what, text, fix);
         return;
     }
-    buffer_printf(&d->out, "%s%s%s %-16s ", d->color ? colors[f] : "", signs[f], d->color ? "\033[0m" : "",
-                  what);
+    buffer_printf(&d->out, "%s%s%s ", d->color ? colors[f] : "", signs[f], d->color ? "\033[0m" : "");
+    utf8_pad(&d->out, bytes_of_text(what), 16);
+    buffer_byte(&d->out, ' ');
     utf8_scrub(&d->out, bytes_of_text(text), SCRUB_PLAIN);
     buffer_byte(&d->out, '\n');
     if (fix && *fix) {
@@ -181,9 +193,34 @@ static int check_endpoint(struct doctor *d, struct config_endpoint *e)
     return 0;
 }
 
+static void on_left(void *context, const char *name, const char *text)
+{
+    struct doctor *d = context;
+    if (d->left_count == MOST_LEFT)
+        return;
+    struct left *l = &d->left[d->left_count++];
+    text_copy(l->name, sizeof l->name, name);
+    text_copy_bytes(l->text, sizeof l->text, bytes_of(text, strcspn(text, "\n")));
+}
+
+/* Whoever connects undoes it: the visits of the endpoints have, where it concerns one of them. */
+static void report_left(struct doctor *d)
+{
+    for (size_t i = 0; i < d->left_count; i++) {
+        int mark = mark_left(d->left[i].name);
+        say(d, REMARK, "left behind", d->left[i].text,
+            mark >= 0
+                ? "a killed signalbox left this; it undoes it as soon as it connects there: signalbox ls ADDRESS"
+                : "a killed signalbox had left this; it is undone by now");
+        if (mark >= 0)
+            mark_end(mark, d->left[i].name, false);
+    }
+}
+
 static int check_all(struct doctor *d)
 {
     int code = 0;
+    mark_each_left(on_left, d);
     bool good = check_config(d);
     check_terminal(d);
     check_locale(d);
@@ -191,6 +228,7 @@ static int check_all(struct doctor *d)
     libraries_list(on_library, d);
     for (size_t i = 0; good && !code && i < d->cli->config.endpoint_count; i++)
         code = check_endpoint(d, &d->cli->config.endpoints[i]);
+    report_left(d);
     return code;
 }
 
@@ -209,8 +247,8 @@ const struct command command_doctor = {
     .args = "",
     .purpose = "what stands in the way, and how to mend it",
     .detail =
-        "Looks at configuration, terminal, locale, colours, libraries, and whether each endpoint can be reached, lets us in and "
-        "lists its channels. Exits 1 when there is a fault.",
+        "Looks at configuration, terminal, locale, colours, libraries, whether each endpoint can be reached, lets us in and "
+        "lists its channels, and what a killed signalbox left switched on. Exits 1 when there is a fault.",
     .flags = F(JSON),
     .examples = {{"signalbox doctor", "everything"},
                  {"signalbox doctor --config staging.yaml", "another configuration"},

@@ -52,7 +52,25 @@ check "left on" tracing true
 run "$SIGNALBOX" ls "${address%/q\?*}?management=$SB_RABBIT_MGMT"
 expect_status 0
 check "off" tracing false
+grep -q 'after a kill -9 it stays on until signalbox connects' "$T/tail" && pass || fail "it does not say so at its start"
 check "no mark is left" test -z "$(find "$XDG_STATE_HOME" -name '*.mark')"
+
+name "doctor tells what a kill -9 left on, and whether it is off by now"
+begin
+check "on" eventually 20 tracing true
+check "it reads" eventually 20 firehose_seen "$T/tail"
+kill -9 $pid
+wait $pid 2>/dev/null
+run "$SIGNALBOX" doctor
+expect_out "note +left behind +signalbox switched tracing on at .*virtual host $vhost"
+expect_out '-> a killed signalbox left this.*signalbox ls'
+check "left on" tracing true
+echo "endpoints: {rb: {url: \"${address%/q\?*}\", management: \"$SB_RABBIT_MGMT\", password_env: SIGNALBOX_PASSWORD}}" >"$T/rb.yaml"
+run "$SIGNALBOX" doctor --config "$T/rb.yaml" --json
+expect_out '"check":"left behind","finding":"remark","text":"signalbox switched tracing on.*undone by now'
+check "off" tracing false
+run "$SIGNALBOX" doctor
+expect_no_out 'left behind'
 
 name "what somebody else had switched on stays on"
 curl -X PUT "$api/vhosts/$vhost" -d '{"tracing":true}'

@@ -83,9 +83,12 @@ static enum err start_tracing(struct broker *b, struct rabbit_reader *r, struct 
         mark_end(mark, name, true);
     }
     if (!e)
-        r->sink.notice(r->sink.context,
-                       ours ? "the firehose is on for this virtual host and node while this reads"
-                            : "the firehose was on already: it stays on");
+        r->sink.notice(
+            r->sink.context,
+            ours
+                ? "the firehose is on for this virtual host and node while this reads; after a kill -9 it stays on "
+                  "until signalbox connects there again"
+                : "the firehose was on already: it stays on");
     return e;
 }
 

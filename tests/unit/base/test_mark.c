@@ -68,6 +68,31 @@ static void a_killed_owner_leaves_it(void **state)
     assert_int_equal(mark_left("killed"), -1);
 }
 
+static void count_seen(void *context, const char *name, const char *text)
+{
+    assert_string_equal(name, "found");
+    assert_string_equal(text, "x is on\n");
+    ++*(int *)context;
+}
+
+static void what_is_left_is_listed(void **state)
+{
+    (void)state;
+    struct err_info err;
+    bool fresh;
+    int count = 0, held = mark_take("held", &fresh, &err), left = mark_take("found", &fresh, &err);
+    assert_int_equal(mark_write(held, "y is on\n", &err), ERR_OK);
+    assert_int_equal(mark_write(left, "x is on\n", &err), ERR_OK);
+    close(left); /* its owner died */
+    mark_each_left(count_seen, &count);
+    assert_int_equal(count, 1);
+    mark_each_left(count_seen, &count); /* and it is there still */
+    assert_int_equal(count, 2);
+    mark_end(mark_left("found"), "found", true);
+    assert_true(mark_is_last(held));
+    mark_end(held, "held", true);
+}
+
 static void no_home_is_said(void **state)
 {
     (void)state;
@@ -85,6 +110,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_last_one_undoes),
         cmocka_unit_test(a_killed_owner_leaves_it),
+        cmocka_unit_test(what_is_left_is_listed),
         cmocka_unit_test(no_home_is_said),
     };
     return cmocka_run_group_tests(tests, setup, NULL);

@@ -106,6 +106,19 @@ static void nothing_dangerous_passes_the_door(void **state)
     buffer_free(&b);
 }
 
+static void columns_are_counted_in_cells(void **state)
+{
+    (void)state;
+    struct buffer b;
+    buffer_init(&b, 4096);
+    utf8_pad(&b, BYTES_LITERAL("\xc3\xbc\xe6\x97\xa5"), 5);
+    assert_string_equal(buffer_cstr(&b), "\xc3\xbc\xe6\x97\xa5  ");
+    buffer_clear(&b);
+    utf8_pad(&b, BYTES_LITERAL("longer"), 3);
+    assert_string_equal(buffer_cstr(&b), "longer");
+    buffer_free(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -114,6 +127,7 @@ int main(void)
         cmocka_unit_test(an_invalid_byte_costs_one),
         cmocka_unit_test(widths_are_those_of_unicode_15),
         cmocka_unit_test(nothing_dangerous_passes_the_door),
+        cmocka_unit_test(columns_are_counted_in_cells),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
