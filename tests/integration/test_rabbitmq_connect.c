@@ -200,12 +200,64 @@ static void without_management_a_named_queue_has_its_depth(void **state)
     channel_list_free(&list);
     list = list_of(s, "no-such-queue-at-all"); /* costs the channel, not the session */
     assert_int_equal(list->count, 0);
+    assert_int_equal(list->error, ERR_NOMATCH);
+    assert_non_null(strstr(list->note, "no queue, stream or exchange no-such-queue-at-all"));
     channel_list_free(&list);
     assert_int_equal(session_browse(s, queue, -1), ERR_OK);
     assert_int_equal(session_steps(s, SIZE_MAX), ERR_END);
     assert_int_equal(s->count, 3);
     session_end(s);
     rig_wait_depth(rig, queue, 3);
+}
+
+/* AMQP names no types: the driver finds out, and takes nothing. */
+static void without_management_the_kind_is_told(void **state)
+{
+    struct rig *rig = *state;
+    static const char *const types[] = {"classic", "quorum", "stream"};
+    struct session_of_test *s = session_new(lab_need("SB_RABBIT"));
+    s->endpoint.management = "http://127.0.0.1:1";
+    assert_int_equal(session_open(s), ERR_OK);
+    for (size_t i = 0; i < 3; i++) {
+        char name[64];
+        bool stream = strcmp(types[i], "stream") == 0;
+        rig_queue(rig, "told", types[i], NULL, name);
+        rig_fill(rig, name, 2);
+        struct channel_list *list = list_of(s, name);
+        assert_int_equal(list->count, 1);
+        assert_int_equal(list->items[0].kind, stream ? CHANNEL_STREAM : CHANNEL_QUEUE);
+        assert_int_equal(list->items[0].browse_effect, stream ? EFFECT_NONE : EFFECT_MARKS);
+        channel_list_free(&list);
+        if (session_browse(s, name, -1))
+            fail_msg("%s", s->err.text);
+        assert_int_equal(session_steps(s, SIZE_MAX), ERR_END);
+        assert_int_equal(s->count, 2);
+        assert_int_equal(s->messages[0]->flags & MESSAGE_REDELIVERED, 0);
+        assert_int_equal(session_close_read(s), ERR_OK);
+    }
+    session_end(s);
+}
+
+/* Who may not read a channel is not told what it is. */
+static void a_kind_that_is_not_told_is_not_made_up(void **state)
+{
+    struct rig *rig = *state;
+    char queue[64];
+    rig_queue(rig, "untold", "classic", NULL, queue);
+    struct session_of_test *s = session_new(lab_need("SB_RABBIT"));
+    session_as(s, "SB_RABBIT_VIEWER", "SB_RABBIT_VIEWER_PASSWORD");
+    s->endpoint.management = "http://127.0.0.1:1";
+    assert_int_equal(session_open(s), ERR_OK);
+    struct channel_list *list = list_of(s, queue);
+    assert_int_equal(list->count, 1);
+    assert_int_equal(list->items[0].kind, CHANNEL_ANY);
+    assert_string_equal(list->items[0].detail, "queue or stream");
+    assert_int_equal(list->items[0].browse_effect, EFFECT_MARKS);
+    channel_list_free(&list);
+    const struct channel_name stream = {CHANNEL_STREAM, queue};
+    assert_int_equal(session_read(s, stream, READ_BROWSE, (struct start){0}, -1, 0), ERR_REFUSED);
+    assert_non_null(strstr(s->err.next, "management=URL"));
+    session_end(s);
 }
 
 static void without_management_a_missing_queue_is_not_found(void **state)
@@ -363,6 +415,8 @@ int main(void)
         cmocka_unit_test(the_list_tells_kinds_and_effects),
         cmocka_unit_test(the_list_tells_the_depth_of_one),
         cmocka_unit_test(without_management_a_named_queue_has_its_depth),
+        cmocka_unit_test(without_management_the_kind_is_told),
+        cmocka_unit_test(a_kind_that_is_not_told_is_not_made_up),
         cmocka_unit_test(without_management_a_missing_queue_is_not_found),
         cmocka_unit_test(without_management_a_quorum_queue_is_refused),
         cmocka_unit_test(without_management_other_queues_are_looked_into),

@@ -119,18 +119,15 @@ enum err rabbit_last_reply(struct broker *b, const char *what, struct err_info *
     return rabbit_reply(b, amqp_get_rpc_reply(r->connection), what, err);
 }
 
-enum err rabbit_probe_exchange(struct broker *b, const char *name)
+enum err rabbit_probe_end(struct broker *b, amqp_rpc_reply_t reply, char *said, size_t size)
 {
     struct rabbit *r = b->state;
     amqp_channel_close_ok_t ok = {0};
-    if (!amqp_channel_open(r->connection, RABBIT_PROBE_CHANNEL))
-        return ERR_CLOSED;
-    amqp_exchange_declare(r->connection, RABBIT_PROBE_CHANNEL, rabbit_text(name), rabbit_text("direct"), 1, 0,
-                          0, 0, amqp_empty_table);
-    amqp_rpc_reply_t reply = amqp_get_rpc_reply(r->connection);
+    *said = '\0';
     if (reply.reply_type == AMQP_RESPONSE_SERVER_EXCEPTION && reply.reply.id == AMQP_CHANNEL_CLOSE_METHOD) {
-        const amqp_channel_close_t *said = reply.reply.decoded;
-        bool missing = said->reply_code == AMQP_NOT_FOUND;
+        const amqp_channel_close_t *m = reply.reply.decoded;
+        bool missing = m->reply_code == AMQP_NOT_FOUND;
+        rabbit_copy(said, size, m->reply_text);
         amqp_send_method(r->connection, RABBIT_PROBE_CHANNEL, AMQP_CHANNEL_CLOSE_OK_METHOD, &ok);
         return missing ? ERR_NOTFOUND : ERR_FAILED;
     }
@@ -138,6 +135,17 @@ enum err rabbit_probe_exchange(struct broker *b, const char *name)
         return ERR_CLOSED;
     amqp_channel_close(r->connection, RABBIT_PROBE_CHANNEL, AMQP_REPLY_SUCCESS);
     return ERR_OK;
+}
+
+enum err rabbit_probe_exchange(struct broker *b, const char *name)
+{
+    struct rabbit *r = b->state;
+    char said[256];
+    if (!amqp_channel_open(r->connection, RABBIT_PROBE_CHANNEL))
+        return ERR_CLOSED;
+    amqp_exchange_declare(r->connection, RABBIT_PROBE_CHANNEL, rabbit_text(name), rabbit_text("direct"), 1, 0,
+                          0, 0, amqp_empty_table);
+    return rabbit_probe_end(b, amqp_get_rpc_reply(r->connection), said, sizeof said);
 }
 
 /* ---- connecting ---- */

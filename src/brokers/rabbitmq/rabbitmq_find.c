@@ -72,21 +72,34 @@ static enum err find_exchange(struct broker *b, const char *name, struct rabbit_
     return ERR_OK;
 }
 
-/* A reader of streams acknowledges, which would take a queue's messages away: what is called a stream must be one. */
-static enum err type_by_amqp(struct broker *b, const struct channel_name *name, struct rabbit_channel *found,
-                             struct err_info *err)
+/* ---- without the management API ---- */
+
+enum err rabbit_find_queue_by_amqp(struct broker *b, const char *name, struct rabbit_channel *found,
+                                   struct err_info *err)
 {
+    struct rabbit *r = b->state;
+    const amqp_queue_declare_ok_t *ok =
+        amqp_queue_declare(r->connection, RABBIT_CHANNEL, rabbit_text(name), 1, 0, 0, 0, amqp_empty_table);
     found->by_amqp = true;
-    (void)rabbit_ask_type(b, name->name, found->type, sizeof found->type);
-    if (strcmp(found->type, "stream") == 0) {
-        found->kind = CHANNEL_STREAM;
-        return ERR_OK;
+    if (ok) {
+        found->depth = ok->message_count;
+        found->consumers = ok->consumer_count;
     }
-    found->kind = CHANNEL_QUEUE;
-    if (name->kind != CHANNEL_STREAM || found->type[0])
-        return ERR_OK;
+    enum err e = rabbit_last_reply(b, "looking at the queue", err);
+    if (e)
+        return e;
+    (void)rabbit_ask_type(b, name, found->type, sizeof found->type);
+    found->kind = !*found->type                        ? CHANNEL_ANY
+                  : strcmp(found->type, "stream") == 0 ? CHANNEL_STREAM
+                                                       : CHANNEL_QUEUE;
+    return ERR_OK;
+}
+
+/* A reader of streams acknowledges, which would take a queue's messages away: what is called a stream must be one. */
+static enum err untold_stream(const struct broker *b, const char *name, struct err_info *err)
+{
     err_set(err, ERR_REFUSED, "whether %s is a stream is not known: reading a queue as one would empty it",
-            name->name);
+            name);
     err_where(err, "%s", b->endpoint->name);
     err_next(err, "say where the management API is: ?management=URL");
     return ERR_REFUSED;
@@ -98,13 +111,11 @@ static enum err find_by_amqp(struct broker *b, const struct channel_name *name, 
     struct rabbit *r = b->state;
     enum err e = ERR_NOTFOUND;
     if (name->kind != CHANNEL_EXCHANGE) {
-        amqp_queue_declare_ok_t *ok = amqp_queue_declare(
-            r->connection, RABBIT_CHANNEL, rabbit_text(name->name), 1, 0, 0, 0, amqp_empty_table);
-        if (ok)
-            found->depth = ok->message_count;
-        e = rabbit_last_reply(b, "looking at the queue", err);
-        if (!e)
-            return type_by_amqp(b, name, found, err);
+        e = rabbit_find_queue_by_amqp(b, name->name, found, err);
+        if (!e && found->kind == CHANNEL_ANY && name->kind == CHANNEL_STREAM)
+            return untold_stream(b, name->name, err);
+        if (!e && found->kind == CHANNEL_ANY)
+            found->kind = CHANNEL_QUEUE;
     }
     if (e == ERR_NOTFOUND && (name->kind == CHANNEL_ANY || name->kind == CHANNEL_EXCHANGE)) {
         amqp_exchange_declare(r->connection, RABBIT_CHANNEL, rabbit_text(name->name), rabbit_text("direct"),
@@ -115,14 +126,46 @@ static enum err find_by_amqp(struct broker *b, const struct channel_name *name, 
     return e;
 }
 
-static enum err not_found(struct broker *b, const char *name, struct err_info *err)
+/* ---- names ---- */
+
+static bool is_kind_of_ours(enum channel_kind kind)
+{
+    return kind == CHANNEL_ANY || kind == CHANNEL_QUEUE || kind == CHANNEL_STREAM || kind == CHANNEL_EXCHANGE;
+}
+
+/* One of that name and kind; ERR_NOTFOUND where there is none. */
+static enum err find_one(struct broker *b, const struct channel_name *name, struct rabbit_channel *found,
+                         struct err_info *err)
+{
+    enum err e = ERR_NOTFOUND;
+    if (!is_kind_of_ours(name->kind))
+        return e;
+    if (name->kind != CHANNEL_EXCHANGE)
+        e = find_queue(b, name->name, found, err);
+    if (e == ERR_NOTFOUND && (name->kind == CHANNEL_ANY || name->kind == CHANNEL_EXCHANGE))
+        e = find_exchange(b, name->name, found, err);
+    if (e && e != ERR_NOTFOUND && e != ERR_CANCELLED)
+        e = find_by_amqp(b, name, found, err);
+    return e;
+}
+
+/* "queue:x" may be the whole name of a channel, where there is no queue x. */
+static bool suggest_whole_name(struct broker *b, const struct channel_name *name, struct err_info *err)
+{
+    struct rabbit_channel other = {0};
+    char whole[300];
+    snprintf(whole, sizeof whole, "%s:%s", channel_kind_name(name->kind), name->name);
+    if (name->kind == CHANNEL_ANY || find_one(b, &(struct channel_name){CHANNEL_ANY, whole}, &other, NULL))
+        return false;
+    const char *kind = channel_kind_name(other.kind);
+    err_next(err, "there is the %s %s: write %s:%s", kind, whole, kind, whole);
+    return true;
+}
+
+static void suggest_near_name(struct broker *b, const char *name, struct err_info *err)
 {
     struct channel_list *list = channel_list_new();
     const char **names = NULL, *near = NULL;
-    err_set(err, ERR_NOTFOUND, "no queue, stream or exchange %s in vhost %s", name,
-            b->endpoint->vhost ? b->endpoint->vhost : "/");
-    err_where(err, "%s", b->endpoint->name);
-    err_next(err, "`signalbox ls %s` lists them", b->endpoint->name);
     if (list && !rabbit_list(b, NULL, READ_INTERNAL, list, NULL))
         names = calloc(list->count + 1, sizeof *names);
     for (size_t i = 0; names && i < list->count; i++)
@@ -133,7 +176,48 @@ static enum err not_found(struct broker *b, const char *name, struct err_info *e
     free(names);
     if (list)
         channel_list_free(&list);
+}
+
+static enum err not_found(struct broker *b, const struct channel_name *name, struct err_info *err)
+{
+    const char *kind = channel_kind_name(name->kind);
+    if (!is_kind_of_ours(name->kind))
+        err_set(err, ERR_NOTFOUND, "RabbitMQ has no %s, only queues, streams and exchanges", kind);
+    else
+        err_set(err, ERR_NOTFOUND, "no %s %s in vhost %s", *kind ? kind : "queue, stream or exchange",
+                name->name, b->endpoint->vhost ? b->endpoint->vhost : "/");
+    err_where(err, "%s", b->endpoint->name);
+    err_next(err, "`signalbox ls %s` lists them", b->endpoint->name);
+    if (!suggest_whole_name(b, name, err))
+        suggest_near_name(b, name->name, err);
     return ERR_NOTFOUND;
+}
+
+static bool has_exchange(struct broker *b, const char *name)
+{
+    struct rabbit_channel other;
+    enum err e = find_exchange(b, name, &other, NULL);
+    return e && e != ERR_NOTFOUND ? !rabbit_probe_exchange(b, name) : !e;
+}
+
+static enum err ambiguous(const struct broker *b, const char *name, enum channel_kind kind,
+                          struct err_info *err)
+{
+    const char *endpoint = b->endpoint->name, *word = channel_kind_name(kind);
+    err_set(err, ERR_USAGE, "%s is the name of a %s and of an exchange", name, word);
+    err_where(err, "%s", endpoint);
+    err_next(err, "say which: %s:%s or exchange:%s", word, name, name);
+    return ERR_USAGE;
+}
+
+static enum err no_stream(const struct broker *b, const char *name, enum channel_kind kind,
+                          struct err_info *err)
+{
+    const char *word = channel_kind_name(kind);
+    err_set(err, ERR_USAGE, "%s is a %s, not a stream", name, word);
+    err_where(err, "%s", b->endpoint->name);
+    err_next(err, "write %s:%s", word, name);
+    return ERR_USAGE;
 }
 
 enum err rabbit_find(struct broker *b, const struct channel_name *name, struct rabbit_channel *found,
@@ -147,17 +231,12 @@ enum err rabbit_find(struct broker *b, const struct channel_name *name, struct r
                                      .consumers = COUNT_UNKNOWN,
                                      .delivery_limit = -1,
                                      .redelivered = COUNT_UNKNOWN};
-    enum err e = ERR_NOTFOUND;
-    if (name->kind != CHANNEL_EXCHANGE)
-        e = find_queue(b, name->name, found, err);
-    if (e == ERR_NOTFOUND && (name->kind == CHANNEL_ANY || name->kind == CHANNEL_EXCHANGE))
-        e = find_exchange(b, name->name, found, err);
-    if (e == ERR_NOTFOUND)
-        return not_found(b, name->name, err);
-    if (e && e != ERR_CANCELLED)
-        e = find_by_amqp(b, name, found, err);
-    if (!e && name->kind == CHANNEL_STREAM && found->kind != CHANNEL_STREAM)
-        return err_set(err, ERR_NOTFOUND, "%s is a %s, not a stream", name->name,
-                       channel_kind_name(found->kind));
-    return e == ERR_NOTFOUND ? not_found(b, name->name, err) : e;
+    enum err e = find_one(b, name, found, err);
+    if (e)
+        return e == ERR_NOTFOUND ? not_found(b, name, err) : e;
+    if (name->kind == CHANNEL_STREAM && found->kind != CHANNEL_STREAM)
+        return no_stream(b, name->name, found->kind, err);
+    if (name->kind == CHANNEL_ANY && found->kind != CHANNEL_EXCHANGE && has_exchange(b, name->name))
+        return ambiguous(b, name->name, found->kind, err);
+    return ERR_OK;
 }

@@ -57,6 +57,8 @@ void rabbit_wait(struct broker *b, int timeout_ms);
 enum err rabbit_wait_paused(struct broker *b, int timeout_ms, struct err_info *err) SB_MUST_USE;
 /* Handles a frame that is no delivery: closes, blocked, cancel. */
 enum err rabbit_other_frame(struct broker *b, const amqp_frame_t *frame, struct err_info *err) SB_MUST_USE;
+/* Closes the probe channel after the answer to a question. ERR_NOTFOUND, or ERR_FAILED: the broker refused, and said why. */
+enum err rabbit_probe_end(struct broker *b, amqp_rpc_reply_t reply, char *said, size_t size);
 /* ERR_NOTFOUND: there is no such exchange. On a channel of its own, so that the reading one stays open. */
 enum err rabbit_probe_exchange(struct broker *b, const char *name);
 /* Takes whatever is there without waiting; for sessions that have nothing open. */
@@ -126,9 +128,13 @@ struct rabbit_channel {
     bool exclusive, single_active;
     bool by_amqp; /* the management API did not tell */
 };
-/* ERR_NOTFOUND with the nearest name where the management API knows names. */
+/* ERR_NOTFOUND with the nearest name where the management API knows names; ERR_USAGE: a queue and an exchange are called so, and
+ * the name says no kind, or it is no stream. */
 enum err rabbit_find(struct broker *b, const struct channel_name *name, struct rabbit_channel *found,
                      struct err_info *err) SB_MUST_USE;
+/* A queue's or stream's depth and consumers; its type and kind where the broker tells it, else "" and CHANNEL_ANY. */
+enum err rabbit_find_queue_by_amqp(struct broker *b, const char *name, struct rabbit_channel *found,
+                                   struct err_info *err) SB_MUST_USE;
 /* Without any effect: "classic", "quorum" or "stream"; "" it cannot be known. (rabbitmq_type.c) */
 enum err rabbit_ask_type(struct broker *b, const char *queue, char *type, size_t size);
 /* Lowers *limit (-1: none) to the smallest of all policies for that queue. (rabbitmq_policies.c) */

@@ -273,6 +273,16 @@ static void take_queue(struct channel_list *list, const struct rabbit_answer *a,
     queue_capabilities(c, a, q);
 }
 
+static void exchange_capabilities(struct channel *c)
+{
+    for (int i = 0; i < CAPABILITIES; i++)
+        c->why_not[i] = NULL;
+    c->why_not[CAN_BROWSE] = "an exchange keeps nothing";
+    c->why_not[CAN_SEEK] = "an exchange keeps nothing";
+    c->why_not[CAN_GROUPS] = "RabbitMQ has no consumer groups";
+    c->why_not[CAN_PURGE] = "an exchange keeps nothing";
+}
+
 static void take_exchange(struct channel_list *list, const struct rabbit_answer *a, const struct field *x)
 {
     char name[256], type[40];
@@ -291,12 +301,7 @@ static void take_exchange(struct channel_list *list, const struct rabbit_answer 
     c->out_rate = rate_of(a, stats, "publish_out_details");
     c->in_total = rabbit_number(a, stats, "publish_in");
     c->out_total = rabbit_number(a, stats, "publish_out");
-    for (int i = 0; i < CAPABILITIES; i++)
-        c->why_not[i] = NULL;
-    c->why_not[CAN_BROWSE] = "an exchange keeps nothing";
-    c->why_not[CAN_SEEK] = "an exchange keeps nothing";
-    c->why_not[CAN_GROUPS] = "RabbitMQ has no consumer groups";
-    c->why_not[CAN_PURGE] = "an exchange keeps nothing";
+    exchange_capabilities(c);
     if (rabbit_exchange_steals(type))
         c->why_not[CAN_TAP] = "a tap would become a partition of it and take a share from the others";
 }
@@ -348,35 +353,53 @@ static enum err list_one(struct broker *b, const char *kind, const char *name, t
     return ERR_OK;
 }
 
-/* What AMQP alone can say: the depth and consumers of one named queue. */
-static void list_by_amqp(struct broker *b, const char *pattern, struct channel_list *list,
-                         const struct err_info *why)
+static void put_queue_by_amqp(struct channel_list *list, const char *name, const struct rabbit_channel *found)
 {
-    struct rabbit *r = b->state;
-    bool one = pattern && pattern[0] && !strpbrk(pattern, "*?");
-    list->complete = false;
-    list->error = why->code;
-    snprintf(list->note, sizeof list->note, "%.130s%s", why->text,
-             one ? "" : "; name a queue to see its depth");
-    if (!one)
-        return;
-    amqp_queue_declare_ok_t *ok =
-        amqp_queue_declare(r->connection, RABBIT_CHANNEL, rabbit_text(pattern), 1, 0, 0, 0, amqp_empty_table);
-    int64_t depth = ok ? ok->message_count : 0, consumers = ok ? ok->consumer_count : 0;
-    if (rabbit_last_reply(b, "looking at the queue", NULL))
-        return;
-    struct channel *c = channel_list_add(list, pattern, CHANNEL_QUEUE);
+    static const char *const details[CHANNEL_KINDS] = {
+        "queue or stream", [CHANNEL_QUEUE] = "queue", [CHANNEL_STREAM] = "stream"};
+    struct channel *c = channel_list_add(list, name, found->kind);
     if (!c)
         return;
-    c->depth = depth;
-    c->consumers = consumers;
-    c->browse_effect = EFFECT_MARKS;
+    c->depth = found->depth;
+    c->consumers = found->consumers;
+    c->browse_effect = found->kind == CHANNEL_STREAM ? EFFECT_NONE : EFFECT_MARKS;
     c->bytes_why = "only the management API knows";
-    text_copy(c->detail, sizeof c->detail, "queue");
+    text_copy(c->detail, sizeof c->detail, details[found->kind]);
     for (int i = 0; i < CAPABILITIES; i++)
         c->why_not[i] = NULL;
-    c->why_not[CAN_TAP] = "the queue's bindings are known only to the management API";
+    if (found->kind == CHANNEL_QUEUE)
+        c->why_not[CAN_SEEK] = "a queue is read from its head";
+    if (found->kind != CHANNEL_STREAM)
+        c->why_not[CAN_TAP] = "the queue's bindings are known only to the management API";
     c->why_not[CAN_GROUPS] = "RabbitMQ has no consumer groups";
+    c->why_not[CAN_PURGE] = "this version removes nothing";
+}
+
+static void put_exchange_by_amqp(struct channel_list *list, const char *name)
+{
+    struct channel *c = channel_list_add(list, name, CHANNEL_EXCHANGE);
+    if (!c)
+        return;
+    text_copy(c->detail, sizeof c->detail, "exchange");
+    exchange_capabilities(c);
+}
+
+/* AMQP alone names nothing, but tells of one name what it is. ERR_NOTFOUND: nothing is called so. */
+static enum err list_by_amqp(struct broker *b, const char *name, struct channel_list *list)
+{
+    struct err_info err = {.code = ERR_OK};
+    struct rabbit_channel found = {.depth = COUNT_UNKNOWN};
+    enum err queue = rabbit_find_queue_by_amqp(b, name, &found, &err);
+    if (!queue)
+        put_queue_by_amqp(list, name, &found);
+    enum err exchange = rabbit_probe_exchange(b, name);
+    if (!exchange)
+        put_exchange_by_amqp(list, name);
+    if (!queue || queue == ERR_NOTFOUND)
+        return exchange ? queue : ERR_OK;
+    list->error = queue;
+    text_copy(list->note, sizeof list->note, err.text);
+    return queue;
 }
 
 /* Rows that the pattern leaves out, and the broker's own ones, go away again. */
@@ -392,6 +415,24 @@ static void keep_wanted(struct channel_list *list, const char *pattern, uint32_t
     list->count = kept;
 }
 
+static enum err list_by_api(struct broker *b, const char *pattern, bool one, struct channel_list *list,
+                            struct err_info *why)
+{
+    enum err e = one ? list_one(b, "queues", pattern, take_queue, list, why)
+                     : list_pages(b, "queues", queue_columns, take_queue, list, why);
+    if (!e)
+        e = one ? list_one(b, "exchanges", pattern, take_exchange, list, why)
+                : list_pages(b, "exchanges", exchange_columns, take_exchange, list, why);
+    return e;
+}
+
+static void say_missing(const struct broker *b, const char *name, struct channel_list *list)
+{
+    list->error = ERR_NOMATCH;
+    snprintf(list->note, sizeof list->note, "no queue, stream or exchange %.80s in vhost %.60s", name,
+             b->endpoint->vhost ? b->endpoint->vhost : "/");
+}
+
 enum err rabbit_list(struct broker *b, const char *pattern, uint32_t flags, struct channel_list *list,
                      struct err_info *err)
 {
@@ -403,15 +444,17 @@ enum err rabbit_list(struct broker *b, const char *pattern, uint32_t flags, stru
     if (e)
         return e;
     struct err_info why = {.code = ERR_OK};
-    e = one ? list_one(b, "queues", pattern, take_queue, list, &why)
-            : list_pages(b, "queues", queue_columns, take_queue, list, &why);
-    if (!e)
-        e = one ? list_one(b, "exchanges", pattern, take_exchange, list, &why)
-                : list_pages(b, "exchanges", exchange_columns, take_exchange, list, &why);
+    e = list_by_api(b, pattern, one, list, &why);
     if (e == ERR_CANCELLED)
         return e;
-    if (e)
-        list_by_amqp(b, pattern, list, &why);
+    if (e) {
+        list->complete = false;
+        list->error = e;
+        snprintf(list->note, sizeof list->note, "%.130s%s", why.text,
+                 one ? "" : "; name a queue to see its depth");
+    }
+    if (e && one && list_by_amqp(b, pattern, list) == ERR_NOTFOUND)
+        say_missing(b, pattern, list);
     keep_wanted(list, pattern, flags);
     return ERR_OK;
 }
