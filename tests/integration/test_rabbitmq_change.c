@@ -107,6 +107,39 @@ static void a_direct_exchange_gets_another_key(void **state)
     session_end(s);
 }
 
+static size_t bound_with(const char *exchange, const char *key)
+{
+    char path[160], answer[8192], wanted[80];
+    size_t count = 0;
+    snprintf(path, sizeof path, "exchanges/%%2F/%s/bindings/source", exchange);
+    snprintf(wanted, sizeof wanted, "\"routing_key\":\"%s\"", key);
+    rig_api(path, answer, sizeof answer);
+    for (const char *at = answer; (at = strstr(at, wanted)); at++)
+        count++;
+    return count;
+}
+
+/* Without the management API a tap takes "#" for a key. */
+static void the_tap_of_another_one_changes_nothing(void **state)
+{
+    struct rig *rig = *state;
+    char exchange[64], queue[64];
+    rig_exchange(rig, "direct", exchange);
+    rig_queue(rig, "others", "classic", NULL, queue);
+    rig_bind(rig, queue, exchange, "red");
+    struct session_of_test *s = session_up("/"), *other = tapping(exchange, "http://127.0.0.1:1");
+    session_tap(s, CHANNEL_EXCHANGE, exchange, 0);
+    assert_int_equal(bound_with(exchange, "#"), 1);
+    session_end(other);
+    other = tapping(exchange, "http://127.0.0.1:1");
+    rig_bind(rig, queue, exchange, "blue");
+    until_said(s, "is bound in another way now");
+    assert_int_equal(bound_with(exchange, "blue"), 2);
+    assert_int_equal(bound_with(exchange, "#"), 1);
+    session_end(other);
+    session_end(s);
+}
+
 static void a_queue_is_bound_in_another_way(void **state)
 {
     struct rig *rig = *state;
@@ -188,6 +221,7 @@ int main(void)
         cmocka_unit_test(an_exchange_that_is_made_anew_is_tapped_again),
         cmocka_unit_test(an_exchange_made_anew_between_two_looks_is_said),
         cmocka_unit_test(a_direct_exchange_gets_another_key),
+        cmocka_unit_test(the_tap_of_another_one_changes_nothing),
         cmocka_unit_test(a_queue_is_bound_in_another_way),
         cmocka_unit_test(a_cancel_ends_a_look_at_a_frozen_broker),
     };

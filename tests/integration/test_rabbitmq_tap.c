@@ -105,6 +105,7 @@ static void a_direct_exchange_is_tapped_with_its_own_keys(void **state)
     rig_bind(rig, queue, exchange, "blue");
     s = session_up("/");
     session_tap(s, CHANNEL_EXCHANGE, exchange, 0);
+    assert_non_null(strstr(s->notice, "messages with other keys are not seen"));
     rig_send(rig, exchange, "red", "1");
     rig_send(rig, exchange, "green", "2");
     rig_send(rig, exchange, "blue", "3");

@@ -8,12 +8,13 @@
 #include <stdio.h>
 
 #define MOST_BINDINGS 1000
+#define MOST_PAGES    4              /* of server-named queues */
 #define LOOK_NS       (2 * NS_PER_S) /* a look may take so long */
 
 /* ---- bindings as the management API tells them ---- */
 
 struct binding {
-    struct bytes source, key;
+    struct bytes source, key, destination;
     struct bytes id; /* of key and arguments, whatever it leads to */
     const struct field *field;
 };
@@ -32,9 +33,9 @@ static struct bytes text_of(const struct rabbit_answer *a, const struct field *o
     return f && f->text.data ? f->text : BYTES_LITERAL("");
 }
 
-/* Those that come from an exchange by name; `except` is a queue whose own are left out. */
+/* Those that come from an exchange by name. */
 static enum err bindings_get(struct broker *b, const char *kind, const char *name, const char *rest,
-                             const char *except, struct bindings *list, struct err_info *err)
+                             struct bindings *list, struct err_info *err)
 {
     char path[900];
     *list = (struct bindings){.count = 0};
@@ -51,8 +52,8 @@ static enum err bindings_get(struct broker *b, const char *kind, const char *nam
     }
     for (const struct field *f = rabbit_first(a, all); f; f = rabbit_next(a, all, f)) {
         struct binding one = {text_of(a, f, "source"), text_of(a, f, "routing_key"),
-                              text_of(a, f, "properties_key"), f};
-        if (!one.source.len || bytes_equal_text(text_of(a, f, "destination"), except))
+                              text_of(a, f, "destination"), text_of(a, f, "properties_key"), f};
+        if (!one.source.len)
             continue;
         list->cut = list->count == MOST_BINDINGS;
         if (list->cut)
@@ -68,6 +69,65 @@ static void bindings_free(struct bindings *list)
         rabbit_answer_free(&list->answer);
     list->items = NULL;
     list->count = 0;
+}
+
+/* Those of the queue of that name go. */
+static void drop_queue(struct bindings *list, struct bytes name)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < list->count; i++)
+        if (!bytes_equal(list->items[i].destination, name))
+            list->items[kept++] = list->items[i];
+    list->count = kept;
+}
+
+static bool has_server_named(const struct bindings *list)
+{
+    static const char prefix[] = "amq.gen-";
+    for (size_t i = 0; i < list->count; i++)
+        if (list->items[i].destination.len > sizeof prefix &&
+            memcmp(list->items[i].destination.data, prefix, sizeof prefix - 1) == 0)
+            return true;
+    return false;
+}
+
+/* Taps listen to what others are bound with, and not to each other: else a key would stay for ever once two of them have it. Where
+ * the API does not tell, they stay. */
+static void drop_taps(struct broker *b, struct bindings *list)
+{
+    int64_t pages = has_server_named(list) ? 1 : 0;
+    for (int64_t page = 1; page <= pages && page <= MOST_PAGES; page++) {
+        char path[900], rest[300];
+        struct rabbit_answer a;
+        snprintf(rest, sizeof rest,
+                 "?page=%d&page_size=500&name=%%5Eamq%%5C.gen-&use_regex=true&columns=name,arguments",
+                 (int)page);
+        rabbit_path(b, path, sizeof path, "queues", NULL, rest);
+        if (rabbit_api(b, "GET", path, NULL, &a, NULL))
+            return;
+        pages = rabbit_number(&a, &a.tree.nodes[0], "page_count");
+        const struct field *items = rabbit_member(&a, &a.tree.nodes[0], "items");
+        for (const struct field *f = items ? rabbit_first(&a, items) : NULL; f; f = rabbit_next(&a, items, f))
+            if (rabbit_truth(&a, rabbit_member(&a, f, "arguments"), RABBIT_TAP_ARGUMENT))
+                drop_queue(list, text_of(&a, f, "name"));
+        rabbit_answer_free(&a);
+    }
+}
+
+/* What the queues behind an exchange are bound with. */
+static enum err bindings_of_exchange(struct broker *b, const char *name, struct bindings *list,
+                                     struct err_info *err)
+{
+    enum err e = bindings_get(b, "exchanges", name, "/bindings/source", list, err);
+    if (!e)
+        drop_taps(b, list);
+    return e;
+}
+
+static enum err bindings_of_queue(struct broker *b, const char *name, struct bindings *list,
+                                  struct err_info *err)
+{
+    return bindings_get(b, "queues", name, "/bindings", list, err);
 }
 
 static bool has(const struct bindings *list, const struct binding *one)
@@ -174,13 +234,17 @@ static enum err bind_direct(struct broker *b, amqp_bytes_t tap, const char *exch
     struct rabbit *rabbit = b->state;
     struct bindings wanted;
     char text[400];
-    enum err e = bindings_get(b, "exchanges", exchange, "/bindings/source", "", &wanted, err);
+    enum err e = bindings_of_exchange(b, exchange, &wanted, err);
     for (size_t i = 0; !e && i < wanted.count; i++)
         e = set_binding(b, tap, &wanted, &wanted.items[i], true, err);
-    snprintf(text, sizeof text,
-             "nothing is bound to the direct exchange %s: there are no keys to listen to until something is",
-             exchange);
-    if (!e && wanted.count == 0)
+    snprintf(
+        text, sizeof text,
+        wanted.count
+            ? "of the direct exchange %s the keys that something is bound with are listened to: messages with "
+              "other keys are not seen"
+            : "nothing is bound to the direct exchange %s: there are no keys to listen to until something is",
+        exchange);
+    if (!e)
         rabbit->reader->sink.notice(rabbit->reader->sink.context, text);
     if (!e)
         say_cut(b, exchange, &wanted);
@@ -211,7 +275,7 @@ enum err rabbit_bind_like_queue(struct broker *b, amqp_bytes_t tap, const char *
 {
     struct bindings wanted;
     char type[64];
-    enum err e = bindings_get(b, "queues", name, "/bindings", "", &wanted, err);
+    enum err e = bindings_of_queue(b, name, &wanted, err);
     if (e) {
         if (err_policy(e) == ERR_POLICY_RETRY) /* the broker is there: trying again would find the same */
             e = err->code = ERR_UNSUPPORTED;
@@ -269,7 +333,7 @@ static enum err still_there(struct broker *b, const struct origin *o)
 static bool is_bound(struct broker *b, const struct rabbit_source *s)
 {
     struct bindings have;
-    bool bound = bindings_get(b, "queues", s->tap, "/bindings", "", &have, NULL) || have.count > 0;
+    bool bound = bindings_of_queue(b, s->tap, &have, NULL) || have.count > 0;
     bindings_free(&have);
     return bound;
 }
@@ -315,8 +379,10 @@ static enum err follow_bindings(struct broker *b, struct rabbit_source *s, struc
 {
     bool queue = s->origin->kind == CHANNEL_QUEUE, changed = s->gone;
     struct bindings wanted, have;
-    enum err e = bindings_get(b, queue ? "queues" : "exchanges", s->origin->channel,
-                              queue ? "/bindings" : "/bindings/source", s->tap, &wanted, NULL);
+    enum err e = queue ? bindings_of_queue(b, s->origin->channel, &wanted, NULL)
+                       : bindings_of_exchange(b, s->origin->channel, &wanted, NULL);
+    if (!e && !queue)
+        drop_queue(&wanted, bytes_of_text(s->tap)); /* a new one may not be in the list yet */
     if (!e && wanted.count == 0)
         e = still_there(b, s->origin);
     if (e && e != ERR_NOTFOUND) {
@@ -327,7 +393,7 @@ static enum err follow_bindings(struct broker *b, struct rabbit_source *s, struc
     e = ERR_OK;
     if (gone)
         say_gone(b, s);
-    if (!wanted.cut && !bindings_get(b, "queues", s->tap, "/bindings", "", &have, NULL)) {
+    if (!wanted.cut && !bindings_of_queue(b, s->tap, &have, NULL)) {
         e = follow_list(b, s, &wanted, &have, &changed, err);
         bindings_free(&have);
     }

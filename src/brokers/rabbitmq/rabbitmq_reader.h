@@ -5,6 +5,7 @@
 #include "brokers/rabbitmq/rabbitmq_internal.h"
 
 #define RABBIT_PREFETCH        500
+#define RABBIT_TAP_ARGUMENT    "x-signalbox-tap" /* of the queues that taps make */
 #define RABBIT_FOLLOW_EVERY_NS (10 * NS_PER_S)
 
 enum rabbit_mode { RABBIT_CONSUME, RABBIT_LOOK };

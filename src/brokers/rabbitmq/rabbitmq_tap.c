@@ -20,13 +20,23 @@ static amqp_table_entry_t number_entry(const char *name, int64_t value)
     return e;
 }
 
-/* A frozen reader must not fill the broker: beyond these bounds the oldest are dropped (x-overflow's default, drop-head). */
+static amqp_table_entry_t truth_entry(const char *name)
+{
+    amqp_table_entry_t e = {.key = amqp_cstring_bytes(name)};
+    e.value.kind = AMQP_FIELD_KIND_BOOLEAN;
+    e.value.value.boolean = 1;
+    return e;
+}
+
+/* A frozen reader must not fill the broker: beyond these bounds the oldest are dropped (x-overflow's default, drop-head). The broker
+ * has no use for the third argument: other taps know by it whose queue this is. */
 enum err rabbit_tap_declare(struct broker *b, amqp_bytes_t *queue, struct err_info *err)
 {
     struct rabbit *rabbit = b->state;
     amqp_table_entry_t entries[] = {number_entry("x-max-length", TAP_MOST_MESSAGES),
-                                    number_entry("x-max-length-bytes", TAP_MOST_BYTES)};
-    amqp_table_t arguments = {2, entries};
+                                    number_entry("x-max-length-bytes", TAP_MOST_BYTES),
+                                    truth_entry(RABBIT_TAP_ARGUMENT)};
+    amqp_table_t arguments = {sizeof entries / sizeof *entries, entries};
     amqp_queue_declare_ok_t *ok =
         amqp_queue_declare(rabbit->connection, RABBIT_CHANNEL, amqp_empty_bytes, 0, 0, 1, 1, arguments);
     enum err e = rabbit_last_reply(b, "making a queue for the tap", err);
