@@ -21,7 +21,7 @@ static void count(struct changing *ch, const struct message *m)
     const struct position *p = &m->position;
     ch->count++;
     ch->bytes += (int64_t)m->payload.len;
-    ch->keys += m->key.data && !(ops->carries & CARRY_KEY) && !ch->key_routes;
+    ch->keys += m->key.data && !(ops->carries & CARRY_KEY); /* an exchange may take them */
     ch->nulls += !m->payload.data && !(ops->carries & CARRY_NULL);
     if (p->kind == POSITION_PARTITION && p->partition >= ch->partitions)
         ch->partitions = p->partition < INT32_MAX ? p->partition + 1 : INT32_MAX;
@@ -57,10 +57,11 @@ static void on_notice(void *context, const char *text)
     cli_notice(ch->cli, "%s: %s", ch->to->endpoint->endpoint.name, text);
 }
 
-static void say_losses(const struct changing *ch, bool done)
+/* carries: what the destination that was opened keeps. */
+static void say_losses(const struct changing *ch, unsigned carries, bool done)
 {
     const char *title = ch->to->endpoint->broker->title;
-    if (ch->keys)
+    if (ch->keys && !(carries & CARRY_KEY))
         cli_notice(ch->cli, "%" PRId64 " message%s a key, which %s has no place for: it %s left out",
                    ch->keys, ch->keys == 1 ? " has" : "s have", title, done ? "was" : "would be");
     if (ch->nulls)
@@ -148,7 +149,7 @@ static struct publish_job job_of(struct changing *ch, uint32_t flags)
 }
 
 /* The destination, and all messages where they can be had twice, without any effect. */
-static int check(struct changing *ch, bool aloud, bool again)
+static int check(struct changing *ch, bool aloud, bool again, unsigned *carries)
 {
     struct publish_result result;
     struct publish_job job = job_of(ch, PUBLISH_DRY);
@@ -157,6 +158,7 @@ static int check(struct changing *ch, bool aloud, bool again)
     if (!again)
         job.next = nothing;
     int code = publish(&job, &result);
+    *carries = result.carries;
     return code || !result.err.code ? code : say_failure(ch, &result);
 }
 
@@ -173,12 +175,13 @@ static int read_all(struct changing *ch, int (*show)(void *context, const struct
 
 int changing_rehearse(struct changing *ch)
 {
+    unsigned carries = 0;
     int code = read_all(ch, ch->show);
     if (!code)
-        code = check(ch, true, start_again(ch));
+        code = check(ch, true, start_again(ch), &carries);
     if (code)
         return code;
-    say_losses(ch, false);
+    say_losses(ch, carries, false);
     cli_notice(ch->cli,
                "%s/%s: would send %" PRId64 " message%s with %" PRId64
                " bytes of payload; nothing was sent. Add --execute to do it",
@@ -194,7 +197,8 @@ static int check_before(struct changing *ch)
                             "found on the way");
         return 0;
     }
-    int code = ch->alone ? read_all(ch, NULL) : check(ch, false, true);
+    unsigned carries;
+    int code = ch->alone ? read_all(ch, NULL) : check(ch, false, true, &carries);
     if (code)
         say_nothing_sent(ch);
     else
@@ -211,6 +215,6 @@ int changing_execute(struct changing *ch)
     struct publish_job job = job_of(ch, 0);
     code = publish(&job, &result);
     code = conclude(ch, &result, code);
-    say_losses(ch, true);
+    say_losses(ch, result.carries, true);
     return code;
 }

@@ -15,8 +15,7 @@ struct changing {
     int (*show)(void *context,
                 const struct message *m); /* in a dry run; an exit code. NULL: nothing is shown */
     void *context;
-    bool alone;      /* one message: what its sending looks at is check enough */
-    bool key_routes; /* the destination takes the key for its routing, so that it is not lost */
+    bool alone; /* one message: what its sending looks at is check enough */
     /* What the messages seen so far want, and what the destination cannot keep of them. */
     int32_t partitions;
     int64_t count, bytes, keys, nulls;

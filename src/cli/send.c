@@ -146,8 +146,7 @@ static int send_all(struct sending *s)
                                 .rewind = start_again,
                                 .show = show,
                                 .context = s,
-                                .alone = !s->json,
-                                .key_routes = !s->json && s->to.channel.kind == CHANNEL_EXCHANGE};
+                                .alone = !s->json};
     return cli_flag(s->cli, FLAG_EXECUTE) ? changing_execute(&changing) : changing_rehearse(&changing);
 }
 

@@ -108,6 +108,7 @@ static enum err publish(struct publisher *p, struct err_info *err)
     struct publish_sink sink = {.context = p, .outcome = on_outcome, .notice = on_notice};
     const struct broker_ops *ops = p->broker.ops;
     enum err e = ops->publish_open(&p->broker, &p->job.request, &sink, err);
+    p->result.carries = p->broker.carries;
     if (e)
         return e;
     struct err_info later = {.code = ERR_OK};
@@ -134,6 +135,7 @@ static void *run(void *context)
         .state = calloc(1, p->job.ops->state_size ? p->job.ops->state_size : 1),
         .cancelled = &p->cancelled,
         .wake_fd = p->wake_fd,
+        .carries = p->job.ops->carries,
         .deadline_ns = clock_mono_ns() + patience_ns(p),
     };
     enum err e = p->broker.state ? p->job.ops->open(&p->broker, &err)

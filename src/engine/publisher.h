@@ -21,6 +21,7 @@ struct publish_job {
 struct publish_result {
     int64_t handed, confirmed, failed, unknown; /* failed: returned or refused */
     struct err_info err;                        /* the first failure, ERR_OK: none */
+    unsigned carries;                           /* enum carry, of this destination */
 };
 
 struct publisher;

@@ -30,6 +30,8 @@ struct broker {
     void *state;            /* ops->state_size bytes, zeroed before open */
     atomic_bool *cancelled; /* set by any thread before interrupt; long loops look at it */
     int wake_fd; /* eventfd, readable when commands wait: poll it beside the socket; the engine reads it */
+    unsigned
+        carries; /* enum carry, of the destination that is open: the ops', and what publish_open has added */
     int64_t deadline_ns; /* monotonic: open, list, groups and ping must return by then with ERR_TIMEOUT */
 };
 

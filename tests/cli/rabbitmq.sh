@@ -90,4 +90,57 @@ expect_err 'management=URL'
 run "$SIGNALBOX" ls "$nobody?management=http://$SB_REFUSED"
 expect_status 1
 expect_err 'management=URL'
+run "$SIGNALBOX" ls "$nobody/nope-$$?management=http://$SB_REFUSED"
+expect_status 4
+expect_err "^signalbox: [^ ]*: no queue, stream or exchange nope-$$ in vhost /\$"
+
+name "a stream without the management API"
+export SIGNALBOX_PASSWORD=$SB_RABBIT_PASSWORD
+alone="management=http://$SB_REFUSED"
+run "$SIGNALBOX" send "$broker/%2f/stream:$queue-s" "$T/json" --execute --create
+expect_status 0
+at_exit command curl -s -m 10 -u "$SB_RABBIT_USER:$SB_RABBIT_PASSWORD" -X DELETE "$SB_RABBIT_MGMT/api/queues/%2f/$queue-s"
+run "$SIGNALBOX" ls "$broker/%2f/$queue-s?$alone" --json
+expect_out '"kind":"stream".*"browse_effect":"NONE"'
+run "$SIGNALBOX" browse "$broker/%2f/$queue-s?$alone" --from 0 --plain
+expect_status 0
+expect_lines 1
+expect_err 'looking has no effect'
+
+name "a name that a queue and an exchange have needs its kind, and ls prints it"
+command curl -s -m 10 -u "$SB_RABBIT_USER:$SB_RABBIT_PASSWORD" -H content-type:application/json \
+    -X PUT "$SB_RABBIT_MGMT/api/exchanges/%2f/$queue" -d '{"type":"topic"}'
+at_exit command curl -s -m 10 -u "$SB_RABBIT_USER:$SB_RABBIT_PASSWORD" -X DELETE "$SB_RABBIT_MGMT/api/exchanges/%2f/$queue"
+run "$SIGNALBOX" ls "$broker/%2f/$queue?$management"
+expect_out "/queue:$queue +queue"
+expect_out "/exchange:$queue +exchange"
+run "$SIGNALBOX" send "$broker/%2f/$queue?$management" "$T/json" --execute
+expect_status 2
+expect_err "say which: queue:$queue or exchange:$queue"
+run "$SIGNALBOX" browse "$broker/%2f/$queue?$management"
+expect_status 2
+expect_no_err 'looking'
+run "$SIGNALBOX" browse "$broker/%2f/queue:$queue?$management"
+expect_status 0
+expect_out '^-  .*  -  .N  8  '
+run "$SIGNALBOX" browse "$broker/%2f/queue:$queue?$management" --plain
+expect_out '^.N	'
+
+name "a key that an exchange routes by is not lost"
+exchange=$queue-exchange
+command curl -s -m 10 -u "$SB_RABBIT_USER:$SB_RABBIT_PASSWORD" -H content-type:application/json \
+    -X PUT "$SB_RABBIT_MGMT/api/exchanges/%2f/$exchange" -d '{"type":"direct"}'
+at_exit command curl -s -m 10 -u "$SB_RABBIT_USER:$SB_RABBIT_PASSWORD" -X DELETE "$SB_RABBIT_MGMT/api/exchanges/%2f/$exchange"
+command curl -s -m 10 -u "$SB_RABBIT_USER:$SB_RABBIT_PASSWORD" -H content-type:application/json \
+    -X POST "$SB_RABBIT_MGMT/api/bindings/%2f/e/$exchange/q/$queue" -d '{"routing_key":"red"}'
+run "$SIGNALBOX" send "$broker/%2f/$exchange?$management" "$T/json" --key red --execute
+expect_status 0
+expect_no_err 'left out'
+echo '{"key":{"text":"red"},"payload":{"text":"x"}}' >"$T/keyed.jsonl"
+run "$SIGNALBOX" import "$T/keyed.jsonl" "$broker/%2f/$exchange?$management" --execute
+expect_status 0
+expect_no_err 'left out'
+run "$SIGNALBOX" send "$broker/%2f/queue:$queue?$management" "$T/json" --key red --execute
+expect_status 0
+expect_err '1 message has a key, which RabbitMQ has no place for: it was left out'
 finish

@@ -230,6 +230,86 @@ static void a_missing_queue_is_made_on_request_only(void **state)
     rig_wait_depth(rig, queue, 1);
 }
 
+static void a_missing_stream_is_made_as_a_stream(void **state)
+{
+    struct rig *rig = *state;
+    char stream[64], topic[64];
+    lab_unique("missing-stream", stream, sizeof stream);
+    struct session_of_test *s = session_up("/");
+    assert_int_equal(session_open_publish(s, CHANNEL_STREAM, stream, PUBLISH_CREATE), ERR_OK);
+    rig_remember(rig, 'q', stream);
+    struct message m = session_message("", "made");
+    assert_int_equal(rabbitmq_broker.publish(&s->broker, &m, 1, &s->err), ERR_OK);
+    session_publish_wait(s, 1);
+    rabbitmq_broker.publish_close(&s->broker);
+    const struct channel_name name = {CHANNEL_STREAM, stream};
+    if (session_read(s, name, READ_BROWSE, (struct start){START_OFFSET, 0}, -1, 0))
+        fail_msg("%s", s->err.text);
+    assert_int_equal(session_steps(s, SIZE_MAX), ERR_END);
+    assert_true(session_has(s, 0, "made"));
+    session_end(s);
+    lab_unique("no-topic", topic, sizeof topic);
+    s = session_up("/");
+    assert_int_equal(session_open_publish(s, CHANNEL_TOPIC, topic, PUBLISH_CREATE), ERR_NOTFOUND);
+    assert_non_null(strstr(s->err.text, "RabbitMQ has no topic"));
+    session_end(s);
+    assert_int_equal(rig_depth(rig, topic), -1);
+}
+
+static void a_queue_is_no_stream(void **state)
+{
+    struct rig *rig = *state;
+    char queue[64];
+    rig_queue(rig, "no-stream", "classic", NULL, queue);
+    struct session_of_test *s = session_up("/");
+    assert_int_equal(session_open_publish(s, CHANNEL_STREAM, queue, PUBLISH_CREATE), ERR_USAGE);
+    assert_non_null(strstr(s->err.next, "queue:"));
+    session_end(s);
+}
+
+/* With the management API, and by AMQP alone. */
+static void an_ambiguous_name_is_refused(void **state)
+{
+    struct rig *rig = *state;
+    const char *const apis[] = {lab_need("SB_RABBIT_MGMT"), "http://127.0.0.1:1"};
+    char queue[64], choice[160];
+    rig_queue(rig, "both", "classic", NULL, queue);
+    amqp_exchange_declare(rig->connection, rig->channel, amqp_cstring_bytes(queue),
+                          amqp_cstring_bytes("topic"), 0, 0, 0, 0, amqp_empty_table);
+    assert_true(rig_went_well(rig));
+    rig_remember(rig, 'x', queue);
+    snprintf(choice, sizeof choice, "queue:%s or exchange:%s", queue, queue);
+    for (size_t i = 0; i < 2; i++) {
+        struct session_of_test *s = session_new(lab_need("SB_RABBIT"));
+        s->endpoint.management = apis[i];
+        assert_int_equal(session_open(s), ERR_OK);
+        assert_int_equal(session_open_publish(s, CHANNEL_ANY, queue, 0), ERR_USAGE);
+        assert_non_null(strstr(s->err.next, choice));
+        rabbitmq_broker.publish_close(&s->broker);
+        s->broker.carries = 0;
+        assert_int_equal(session_open_publish(s, CHANNEL_QUEUE, queue, 0), ERR_OK);
+        assert_int_equal(s->broker.carries & CARRY_KEY, 0);
+        rabbitmq_broker.publish_close(&s->broker);
+        assert_int_equal(session_open_publish(s, CHANNEL_EXCHANGE, queue, 0), ERR_OK);
+        assert_int_equal(s->broker.carries & CARRY_KEY, CARRY_KEY); /* it routes */
+        session_end(s);
+    }
+}
+
+static void a_name_that_begins_with_a_kind_is_named(void **state)
+{
+    struct rig *rig = *state;
+    char queue[64], address[80];
+    rig_queue(rig, "queue:rvr", "classic", NULL, queue);
+    snprintf(address, sizeof address, "write queue:%s", queue);
+    struct session_of_test *s = session_up("/");
+    assert_int_equal(session_open_publish(s, CHANNEL_QUEUE, strchr(queue, ':') + 1, 0), ERR_NOTFOUND);
+    assert_non_null(strstr(s->err.next, address));
+    rabbitmq_broker.publish_close(&s->broker);
+    assert_int_equal(session_open_publish(s, CHANNEL_QUEUE, queue, 0), ERR_OK);
+    session_end(s);
+}
+
 static void the_name_of_another_user_is_refused(void **state)
 {
     struct rig *rig = *state;
@@ -392,6 +472,10 @@ int main(void)
         cmocka_unit_test(a_message_that_is_too_large_is_refused),
         cmocka_unit_test(only_the_unroutable_one_is_returned),
         cmocka_unit_test(a_missing_queue_is_made_on_request_only),
+        cmocka_unit_test(a_missing_stream_is_made_as_a_stream),
+        cmocka_unit_test(a_queue_is_no_stream),
+        cmocka_unit_test(an_ambiguous_name_is_refused),
+        cmocka_unit_test(a_name_that_begins_with_a_kind_is_named),
         cmocka_unit_test(the_name_of_another_user_is_refused),
         cmocka_unit_test(a_full_window_is_busy_and_goes_on),
         cmocka_unit_test(closing_reports_what_is_outstanding),

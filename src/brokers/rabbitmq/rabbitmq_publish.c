@@ -48,19 +48,31 @@ static enum err select_confirms(struct broker *b, struct err_info *err)
     return rabbit_last_reply(b, "asking for confirms", err);
 }
 
-static enum err create_queue(struct broker *b, const char *name, struct err_info *err)
+static bool can_create(enum channel_kind kind)
 {
-    struct rabbit *rabbit = b->state;
-    amqp_queue_declare(rabbit->connection, RABBIT_CHANNEL, rabbit_text(name), 0, 1, 0, 0, amqp_empty_table);
-    return rabbit_last_reply(b, "making the queue", err);
+    return kind == CHANNEL_ANY || kind == CHANNEL_QUEUE || kind == CHANNEL_STREAM;
 }
 
-static enum err make_queue(struct broker *b, const struct rabbit_writer *w, const char *name,
+/* A durable one; which type a queue has by default is the broker's business. */
+static enum err create_queue(struct broker *b, const struct channel_name *name, struct err_info *err)
+{
+    struct rabbit *rabbit = b->state;
+    bool stream = name->kind == CHANNEL_STREAM;
+    amqp_table_entry_t type = {.key = amqp_cstring_bytes("x-queue-type")};
+    type.value.kind = AMQP_FIELD_KIND_UTF8;
+    type.value.value.bytes = amqp_cstring_bytes("stream");
+    amqp_queue_declare(rabbit->connection, RABBIT_CHANNEL, rabbit_text(name->name), 0, 1, 0, 0,
+                       (amqp_table_t){stream, &type});
+    return rabbit_last_reply(b, stream ? "making the stream" : "making the queue", err);
+}
+
+static enum err make_queue(struct broker *b, const struct rabbit_writer *w, const struct channel_name *to,
                            struct err_info *err)
 {
     char text[400];
-    enum err e = w->dry ? ERR_OK : create_queue(b, name, err);
-    snprintf(text, sizeof text, "queue %s %s", name, w->dry ? "is missing and would be made" : "was made");
+    enum err e = w->dry ? ERR_OK : create_queue(b, to, err);
+    snprintf(text, sizeof text, "%s %s %s", to->kind == CHANNEL_STREAM ? "stream" : "queue", to->name,
+             w->dry ? "is missing and would be made" : "was made");
     if (!e && w->sink.notice)
         w->sink.notice(w->sink.context, text);
     return e;
@@ -82,13 +94,14 @@ enum err rabbit_publish_open(struct broker *b, const struct publish_request *req
     w->sink = *sink;
     w->dry = request->flags & PUBLISH_DRY;
     enum err e = rabbit_find(b, to, &found, err);
-    if (e == ERR_NOTFOUND && (request->flags & PUBLISH_CREATE) && to->kind != CHANNEL_EXCHANGE) {
-        e = make_queue(b, w, to->name, err);
+    if (e == ERR_NOTFOUND && (request->flags & PUBLISH_CREATE) && can_create(to->kind)) {
+        e = make_queue(b, w, to, err);
         found.kind = CHANNEL_QUEUE;
     }
     if (e)
         return e;
     w->to_exchange = found.kind == CHANNEL_EXCHANGE;
+    b->carries |= w->to_exchange ? CARRY_KEY : 0; /* as its routing key */
     text_copy(w->exchange, sizeof w->exchange, w->to_exchange ? to->name : "");
     text_copy(w->key, sizeof w->key, w->to_exchange ? "" : to->name);
     return w->dry ? ERR_OK : select_confirms(b, err);
