@@ -62,7 +62,7 @@ static void people(const struct encoder *e, struct buffer *out, const struct mes
     buffer_printf(out, "  %s  ", *text ? text : "-");
     if (e->color)
         buffer_text(out, YELLOW);
-    shown(out, message_label(m));
+    shown(out, m->key);
     if (e->color)
         buffer_text(out, NORMAL);
     buffer_printf(out, "  %zu  ", m->payload.len);

@@ -126,6 +126,27 @@ void listing_get(const struct cli *c, const struct config_endpoint *e, const cha
         err_where(&l->err, "%s", e->endpoint.name);
 }
 
+static const char *words_for(const struct channel *channel)
+{
+    if (channel->browse_effect == EFFECT_NONE)
+        return "has no effect (NONE)";
+    return channel->kind == CHANNEL_ANY
+               ? "MARKS, unless it is a stream, which only the management API knows here: messages are handed back, "
+                 "with redelivered set; a delivery limit may count it"
+               : "MARKS: messages are handed back, with redelivered set; a delivery limit may count it";
+}
+
+/* NULL: it is not listed, or several are called so, which reading will say. */
+static const struct channel *find_one(const struct channel_list *list, const struct channel_name *name)
+{
+    const struct channel *found = channel_list_find(list, name->name, name->kind);
+    for (size_t i = 0; found && i < list->count; i++)
+        if (name->kind == CHANNEL_ANY && list->items[i].kind != found->kind &&
+            strcmp(list->items[i].name, name->name) == 0)
+            return NULL;
+    return found;
+}
+
 int listing_announce_effect(const struct cli *c, const struct address *address)
 {
     struct listing l;
@@ -135,8 +156,7 @@ int listing_announce_effect(const struct cli *c, const struct address *address)
         return 0;
     }
     listing_get(c, address->endpoint, address->channel.name, READ_INTERNAL, false, &l);
-    const struct channel *channel =
-        l.list ? channel_list_find(l.list, address->channel.name, address->channel.kind) : NULL;
+    const struct channel *channel = l.list ? find_one(l.list, &address->channel) : NULL;
     int code = l.signal ? 128 + l.signal : 0;
     if (!l.list && !code && l.err.code != ERR_DENIED && l.err.code != ERR_NOTFOUND &&
         l.err.code != ERR_UNSUPPORTED)
@@ -148,11 +168,8 @@ int listing_announce_effect(const struct cli *c, const struct address *address)
         err_next(&err, "tail a copy instead, if the broker can make one");
         code = cli_error(&err);
     } else if (channel) {
-        cli_notice(
-            c, "%s/%s: looking %s", address->endpoint->endpoint.name, channel->name,
-            channel->browse_effect == EFFECT_MARKS
-                ? "MARKS: messages are handed back, with redelivered set; a delivery limit may count it"
-                : "has no effect (NONE)");
+        cli_notice(c, "%s/%s: looking %s", address->endpoint->endpoint.name, channel->name,
+                   words_for(channel));
     }
     channel_list_free(&l.list);
     return code;

@@ -106,7 +106,10 @@ static void json_row(struct buffer *out, const struct config_endpoint *e, const 
     json_name(&w, "channel");
     json_text(&w, c->name);
     json_name(&w, "kind");
-    json_text(&w, channel_kind_name(c->kind));
+    if (c->kind == CHANNEL_ANY)
+        json_null(&w);
+    else
+        json_text(&w, channel_kind_name(c->kind));
     json_name(&w, "detail");
     json_text(&w, c->detail);
     json_name(&w, "state");
@@ -204,24 +207,54 @@ static void people_parts(struct buffer *out, const struct channel_list *list)
     }
 }
 
+/* Whether the name alone would mean another channel too, or a kind. */
+static bool needs_kind(const struct channel_list *list, const struct channel *c)
+{
+    const char *rest;
+    if (channel_kind_parse(c->name, &rest) != CHANNEL_ANY)
+        return true;
+    for (size_t i = 0; i < list->count; i++)
+        if (list->items[i].kind != c->kind && strcmp(list->items[i].name, c->name) == 0)
+            return true;
+    return false;
+}
+
+/* The address that names the channel, to be copied from the list. */
+static void put_address(struct buffer *out, const struct config_endpoint *e, const struct channel_list *list,
+                        const struct channel *c)
+{
+    struct buffer encoded;
+    buffer_init(&encoded, 4096);
+    if (e->endpoint.by_url)
+        url_encode(&encoded, c->name);
+    else
+        buffer_text(&encoded, c->name);
+    scrubbed(out, e->endpoint.name);
+    buffer_byte(out, '/');
+    if (needs_kind(list, c))
+        buffer_printf(out, "%s:", channel_kind_name(c->kind ? c->kind : CHANNEL_QUEUE));
+    scrubbed(out, buffer_cstr(&encoded));
+    buffer_free(&encoded);
+}
+
 static void people_row(struct buffer *out, int width, const struct config_endpoint *e,
-                       const struct channel *c)
+                       const struct channel_list *list, const struct channel *c)
 {
     char t[6][32], bytes[32];
+    const char *kind = channel_kind_name(c->kind);
     struct buffer name;
     buffer_init(&name, 4096);
-    scrubbed(&name, e->endpoint.name);
-    buffer_byte(&name, '/');
-    scrubbed(&name, c->name);
+    put_address(&name, e, list, c);
     if (c->bytes >= 0)
         text_bytes(bytes, sizeof bytes, (uint64_t)c->bytes);
     else
         text_copy(bytes, sizeof bytes, "-");
-    buffer_printf(out, "%-*s %-9s %s%10s %9s %9s %5s %9s %10s  %-8s ", width, buffer_cstr(&name),
-                  channel_kind_name(c->kind), c->depth_upper ? "<" : " ",
-                  count_text(t[0], 32, c->depth, false), rate_text(t[1], 32, c->in_rate, false),
-                  rate_text(t[2], 32, c->out_rate, false), count_text(t[3], 32, c->consumers, false),
-                  lag_text(t[4], 32, c->lag, c->lag_partial), bytes, read_effect_name(c->browse_effect));
+    utf8_pad(out, buffer_view(&name), (size_t)width);
+    buffer_printf(out, " %-9s %s%10s %9s %9s %5s %9s %10s  %-8s ", *kind ? kind : "?",
+                  c->depth_upper ? "<" : " ", count_text(t[0], 32, c->depth, false),
+                  rate_text(t[1], 32, c->in_rate, false), rate_text(t[2], 32, c->out_rate, false),
+                  count_text(t[3], 32, c->consumers, false), lag_text(t[4], 32, c->lag, c->lag_partial),
+                  bytes, read_effect_name(c->browse_effect));
     scrubbed(out, c->state);
     buffer_byte(out, '\n');
     buffer_free(&name);
@@ -240,7 +273,7 @@ static bool is_wanted(const struct ls *ls, const struct address *a, const struct
     bool named = a->channel.name && strcmp(a->channel.name, c->name) == 0;
     if (c->internal && !named && !cli_flag(ls->cli, FLAG_INTERNAL))
         return false;
-    if (a->channel.kind != CHANNEL_ANY && a->channel.kind != c->kind)
+    if (a->channel.kind != CHANNEL_ANY && c->kind != CHANNEL_ANY && a->channel.kind != c->kind)
         return false;
     return !ls->filter || filter_row(ls->filter, &row);
 }
@@ -257,7 +290,7 @@ static void put_list(struct ls *ls, const struct address *a, const struct channe
         } else if (cli_flag(ls->cli, FLAG_PLAIN)) {
             plain_row(&ls->out, a->endpoint, c);
         } else {
-            people_row(&ls->out, ls->width, a->endpoint, c);
+            people_row(&ls->out, ls->width, a->endpoint, list, c);
             people_parts(&ls->out, list);
         }
     }
@@ -360,14 +393,19 @@ static int list_all(struct ls *ls)
     return listed && first && first != usage ? err_exit_code(ERR_PARTIAL) : first;
 }
 
+static size_t cells_of(const char *text)
+{
+    return utf8_cells(bytes_of_text(text));
+}
+
 /* Room for the longest endpoint and a channel of usual length; a longer one only pushes its own line. */
 static int first_column(const struct cli *c)
 {
     size_t longest = 16;
     for (size_t i = 0; i < c->arg_count; i++)
-        longest = strlen(c->args[i]) > longest ? strlen(c->args[i]) : longest;
+        longest = cells_of(c->args[i]) > longest ? cells_of(c->args[i]) : longest;
     for (size_t i = 0; !c->arg_count && i < c->config.endpoint_count; i++) {
-        size_t len = strlen(c->config.endpoints[i].endpoint.name);
+        size_t len = cells_of(c->config.endpoints[i].endpoint.name);
         longest = len > longest ? len : longest;
     }
     return longest > 80 ? 100 : (int)longest + 20;

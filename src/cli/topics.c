@@ -4,7 +4,8 @@
 const struct topic topics[] = {
     {"addresses", "ADDRESSES",
      "An address is ENDPOINT/CHANNEL, where ENDPOINT is a name from the configuration or a URL. A channel may carry its\n"
-     "kind (queue: topic: exchange: stream:), needed only where a name is ambiguous. Names are percent-encoded in URLs.\n"
+     "kind (queue: topic: exchange: stream:), needed only where a name is ambiguous or begins like one;\n"
+     "`signalbox ls` prints it then. Names are percent-encoded in URLs, where %3A is a colon of the name.\n"
      "\n"
      "  orders-kafka/orders                     a channel of a configured endpoint\n"
      "  kafka://HOST:PORT,HOST:PORT/TOPIC       Kafka; kafkas:// with TLS\n"

@@ -118,12 +118,13 @@ static enum err check_parameters(const struct url *url, const char *text, struct
     return ERR_OK;
 }
 
-/* The vhost is the path's first part, percent-encoded; none is `/`. The channel is what follows. */
+/* The vhost is the path's first part, percent-encoded; none is `/`. The channel is what follows; a colon that is encoded belongs to
+ * its name. */
 static enum err split_path(struct config *c, const struct broker_ops *ops, const char *text,
-                           struct endpoint *e, const char **channel, struct err_info *err)
+                           struct endpoint *e, struct channel_name *channel, struct err_info *err)
 {
     struct bytes path = bytes_of_text(e->url.path);
-    *channel = NULL;
+    *channel = (struct channel_name){.kind = CHANNEL_ANY};
     if (!ops->path_is_channel) {
         const uint8_t *slash = path.len ? memchr(path.data, '/', path.len) : NULL;
         size_t len = slash ? (size_t)(slash - path.data) : path.len;
@@ -132,9 +133,12 @@ static enum err split_path(struct config *c, const struct broker_ops *ops, const
             goto bad;
         path = bytes_slice(path, slash ? len + 1 : len, path.len);
     }
-    if (path.len && !url_decode(path, c->arena, channel))
-        goto bad;
-    return ERR_OK;
+    if (!path.len)
+        return ERR_OK;
+    const char *name;
+    channel->kind = channel_kind_parse((const char *)path.data, &name);
+    if (url_decode(bytes_of_text(name), c->arena, &channel->name))
+        return ERR_OK;
 bad:
     err_set(err, ERR_USAGE, "the path has a bad %% escape");
     err_where(err, "%s", text);
@@ -193,7 +197,7 @@ static void endpoint_from_url(struct endpoint *e, const char *const *schemes, bo
 }
 
 enum err config_broker_url(struct config *c, const char *url, broker_registry brokers, struct endpoint *e,
-                           const struct broker_ops **ops, const char **channel, struct err_info *err)
+                           const struct broker_ops **ops, struct channel_name *channel, struct err_info *err)
 {
     *e = (struct endpoint){0};
     enum err failed = url_parse(&e->url, url, c->arena, err);
@@ -244,7 +248,7 @@ static struct config_endpoint *add_endpoint(struct config *c, const struct endpo
 }
 
 static struct config_endpoint *endpoint_of_url(struct config *c, const char *url, broker_registry brokers,
-                                               const char **channel, struct err_info *err)
+                                               struct channel_name *channel, struct err_info *err)
 {
     const struct broker_ops *ops;
     struct endpoint e;
@@ -256,7 +260,7 @@ static struct config_endpoint *endpoint_of_url(struct config *c, const char *url
 struct config_endpoint *config_add_url(struct config *c, const char *url, broker_registry brokers,
                                        struct err_info *err)
 {
-    const char *channel;
+    struct channel_name channel;
     return endpoint_of_url(c, url, brokers, &channel, err);
 }
 
@@ -323,10 +327,9 @@ static enum err unknown_name(const struct config *c, const char *text, size_t le
 enum err config_address(struct config *c, const char *text, broker_registry brokers, struct address *address,
                         struct err_info *err)
 {
-    const char *channel = NULL;
     *address = (struct address){0};
     if (config_is_url(text)) {
-        address->endpoint = endpoint_of_url(c, text, brokers, &channel, err);
+        address->endpoint = endpoint_of_url(c, text, brokers, &address->channel, err);
         if (!address->endpoint)
             return err ? err->code : ERR_USAGE;
     } else {
@@ -335,11 +338,11 @@ enum err config_address(struct config *c, const char *text, broker_registry brok
         address->endpoint = find_endpoint(c, bytes_of(text, len));
         if (!address->endpoint)
             return unknown_name(c, text, len, false, err);
-        channel = slash && slash[1] ? arena_strdup(c->arena, slash + 1) : NULL;
+        const char *channel = slash && slash[1] ? arena_strdup(c->arena, slash + 1) : NULL;
+        if (channel)
+            address->channel.kind = channel_kind_parse(channel, &address->channel.name);
     }
-    if (channel)
-        address->channel.kind = channel_kind_parse(channel, &address->channel.name);
-    if (channel && !*address->channel.name) {
+    if (address->channel.name && !*address->channel.name) {
         err_set(err, ERR_USAGE, "the channel's name is empty");
         err_where(err, "%s", text);
         return ERR_USAGE;
@@ -419,7 +422,7 @@ enum err config_probe_url(struct config *c, const char *url, broker_registry bro
     const struct probe_ops *probe = find_probe(probes, e->url.scheme);
     const struct broker_ops *broker = find_broker(brokers, e->url.scheme);
     if (broker) {
-        const char *channel;
+        struct channel_name channel;
         failed = config_broker_url(c, url, brokers, e, &broker, &channel, err);
         target->kind = "broker";
         target->name = e->name;

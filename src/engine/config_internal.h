@@ -30,10 +30,10 @@ bool config_bool(const char *text, bool *value); /* true, false */
 enum err config_read_tree(struct config *c, const struct config_node *root, const struct registry *registry,
                           struct config_faults *faults) SB_MUST_USE;
 
-/* address.c: a URL to endpoint and driver or probe. split_channel: the path's last part is a channel, *channel gets it (NULL:
- * none). ERR_USAGE with the nearest scheme. */
+/* address.c: a URL to endpoint and driver or probe. *channel is what the path says behind the endpoint (name NULL: nothing).
+ * ERR_USAGE with the nearest scheme. */
 enum err config_broker_url(struct config *c, const char *url, broker_registry brokers, struct endpoint *e,
-                           const struct broker_ops **ops, const char **channel,
+                           const struct broker_ops **ops, struct channel_name *channel,
                            struct err_info *err) SB_MUST_USE;
 enum err config_probe_url(struct config *c, const char *url, broker_registry brokers, probe_registry probes,
                           struct probe_target *target, struct err_info *err) SB_MUST_USE;

@@ -247,7 +247,7 @@ static bool read_url(struct reading *r, const struct config_node *key, const str
 {
     const struct config_node *url = get_kind(map, "url", CONFIG_SCALAR);
     struct err_info err = {.code = ERR_OK};
-    const char *channel = NULL;
+    struct channel_name channel;
     if (!url || !*url->text) {
         if (!get(map, "url"))
             config_fault(r->faults, key, "`%.60s` has no url; write url: \"SCHEME://HOST:PORT\"", key->text);
@@ -260,8 +260,9 @@ static bool read_url(struct reading *r, const struct config_node *key, const str
         report(r, url, &err);
         return false;
     }
-    if (channel)
-        config_fault(r->faults, url, "the url of an endpoint names no channel; leave `%.60s` out", channel);
+    if (channel.name)
+        config_fault(r->faults, url, "the url of an endpoint names no channel; leave `%.60s` out",
+                     channel.name);
     return true;
 }
 

@@ -338,9 +338,8 @@ static void put_field(struct buffer *out, struct bytes b)
 void message_plain(struct buffer *out, const struct message *m)
 {
     char position[56], size[24];
-    int64_t ns = m->time_ns != TIME_NONE ? m->time_ns : m->received_ns;
-    if (ns != TIME_NONE)
-        put_time(out, ns);
+    if (m->time_ns != TIME_NONE)
+        put_time(out, m->time_ns);
     else
         put_field(out, BYTES_NULL);
     buffer_byte(out, '\t');

@@ -54,6 +54,16 @@ bool url_decode(struct bytes in, struct arena *arena, const char **out)
     return true;
 }
 
+void url_encode(struct buffer *out, const char *text)
+{
+    for (; *text; text++) {
+        if ((uint8_t)*text <= ' ' || *text == 0x7F || strchr("%?#\"<>\\^`{|}", *text))
+            buffer_printf(out, "%%%02X", (uint8_t)*text);
+        else
+            buffer_byte(out, (uint8_t)*text);
+    }
+}
+
 /* ---- parsing, RFC 3986 with a list of hosts ---- */
 
 struct parse {

@@ -3,6 +3,7 @@
 #define SIGNALBOX_MODEL_ENDPOINT_H
 
 #include "base/arena.h"
+#include "base/buffer.h"
 #include "base/err.h"
 #include "model/channel.h"
 #include "model/message.h"
@@ -28,7 +29,9 @@ struct url {
 /* Strings live in the arena. A password in the URL is refused (ERR_USAGE): secrets never come by argv. */
 enum err url_parse(struct url *url, const char *text, struct arena *arena, struct err_info *err) SB_MUST_USE;
 bool url_decode(struct bytes in, struct arena *arena,
-                const char **out);                              /* %XX; false on a bad escape or NUL */
+                const char **out); /* %XX; false on a bad escape or NUL */
+/* The other way, for a channel: what a path cannot hold as it is. What is no ASCII stays readable. */
+void url_encode(struct buffer *out, const char *text);
 const char *url_query(const struct url *url, const char *name); /* NULL: absent */
 
 struct tls_options {

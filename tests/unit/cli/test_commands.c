@@ -325,6 +325,32 @@ static void test_permission(void **state)
     }
 }
 
+static void test_names(void **state)
+{
+    (void)state;
+    static const struct header properties[] = {
+        {BYTES_LITERAL("routing_key"), {.type = VALUE_STRING, .bytes = BYTES_LITERAL("a.b")}}};
+    static const char wide[] = "\xc3\xbcml-\xe6\x97\xa5"; /* 6 cells */
+    char row[80];
+    struct message m = {.time_ns = TIME_NONE,
+                        .received_ns = clock_wall_ns(),
+                        .payload = BYTES_LITERAL("x"),
+                        .properties = {properties, 1}};
+    struct err_info err;
+    assert_int_equal(memory_declare("queue:x", CHANNEL_QUEUE, NULL, &err), ERR_OK);
+    assert_int_equal(memory_declare(wide, CHANNEL_QUEUE, NULL, &err), ERR_OK);
+    assert_int_equal(memory_publish("queue:x", &m, NULL, &err), ERR_OK);
+    assert_int_equal(run("ls memory:"), 0);
+    assert_non_null(strstr(printed, "memory:/queue:queue:x "));
+    /* Columns are cells: a letter of two bytes takes one, one of three bytes two. */
+    snprintf(row, sizeof row, "memory:/%s%*s queue", wide, 36 - 8 - 6, "");
+    assert_non_null(strstr(printed, row));
+    assert_int_equal(run("browse memory:/queue:queue:x"), 0);
+    assert_non_null(strstr(printed, "  \\N  1  x")); /* a routing key is no key */
+    assert_int_equal(run("browse memory:/queue%3Ax --format %{channel}|%{key}"), 0);
+    assert_string_equal(printed, "queue:x|\\N\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -337,6 +363,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_send, setup, teardown),
         cmocka_unit_test_setup_teardown(test_damaged_lines, setup, teardown),
         cmocka_unit_test_setup_teardown(test_permission, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_names, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -474,6 +474,14 @@ static void test_addresses(void **state)
     assert_string_equal(a.endpoint->endpoint.text, "vh://me@h:5/%2f?ca=/x");
     assert_string_equal(a.endpoint->endpoint.username, "me");
     assert_string_equal(a.endpoint->endpoint.tls.ca, "/x");
+    assert_int_equal(config_address(&c, "vh://h/%2f/queue:queue%3Ax", brokers, &a, &err), ERR_OK);
+    assert_int_equal(a.channel.kind, CHANNEL_QUEUE);
+    assert_string_equal(a.channel.name, "queue:x");
+    assert_int_equal(config_address(&c, "vh://h/%2f/queue%3Ax", brokers, &a, &err), ERR_OK);
+    assert_int_equal(a.channel.kind, CHANNEL_ANY); /* the encoding protects the colon */
+    assert_string_equal(a.channel.name, "queue:x");
+    assert_int_equal(config_address(&c, "vh://h/%2f/queue:", brokers, &a, &err), ERR_USAGE);
+    assert_int_equal(config_address(&c, "vh://me@h:5/%2f/a%20b?ca=/x", brokers, &a, &err), ERR_OK);
     assert_int_equal(config_address(&c, "vh://me@h:5/%2f/other?ca=/x", brokers, &b, &err), ERR_OK);
     assert_ptr_equal(a.endpoint, b.endpoint);
     assert_int_equal(config_address(&c, "vh://h/v", brokers, &b, &err), ERR_OK);

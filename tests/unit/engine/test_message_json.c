@@ -200,6 +200,10 @@ static void plain_lines_are_scrubbed_and_told_apart(void **state)
     m.payload = BYTES_LITERAL("");
     message_plain(&b, &m);
     assert_string_equal(buffer_cstr(&b), "2026-02-02T02:40:00.118Z\torders\t3/10482\t\\N\t0\t");
+    buffer_clear(&b);
+    m.time_ns = TIME_NONE; /* when we got it is another matter */
+    message_plain(&b, &m);
+    assert_string_equal(buffer_cstr(&b), "\\N\torders\t3/10482\t\\N\t0\t");
     buffer_free(&b);
 }
 

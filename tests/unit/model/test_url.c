@@ -118,6 +118,20 @@ static void wrong_addresses_say_what(void **state)
     assert_false(url_decode(bytes_of_text("a%00b"), &arena, &decoded));
 }
 
+static void a_channel_is_encoded_and_comes_back(void **state)
+{
+    (void)state;
+    static const char name[] = "a b%c?d/e:\xc3\xbc\n";
+    const char *decoded;
+    struct buffer b;
+    buffer_init(&b, 4096);
+    url_encode(&b, name);
+    assert_string_equal(buffer_cstr(&b), "a%20b%25c%3Fd/e:\xc3\xbc%0A");
+    assert_true(url_decode(buffer_view(&b), &arena, &decoded));
+    assert_string_equal(decoded, name);
+    buffer_free(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -128,6 +142,7 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(a_password_is_refused_and_not_repeated, setup, teardown),
         cmocka_unit_test_setup_teardown(wrong_addresses_say_what, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_channel_is_encoded_and_comes_back, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
