@@ -100,7 +100,10 @@ const char *witness_objects(struct bytes text)
     enum json_event walked = walk(text);
     if (walked != JSON_END)
         return walked == JSON_ERROR ? "our reader finds a mistake" : NULL;
-    cJSON *tree = cJSON_ParseWithLength((const char *)text.data, text.len);
+    bool mark = text.len > 3 &&
+                memcmp(text.data, "\xef\xbb\xbf", 3) == 0; /* cJSON takes it before two bytes or more */
+    struct bytes bare = bytes_slice(text, mark ? 3 : 0, text.len);
+    cJSON *tree = cJSON_ParseWithLength((const char *)bare.data, bare.len);
     if (!tree)
         return "cJSON cannot read it";
     struct json_reader r;
