@@ -1,7 +1,8 @@
 /* Sending many messages over one connection, on a thread of its own. Floor 4.
  *
  * The source hands out one message after the other; each is published without waiting, outcomes are counted as they come.
- * With PUBLISH_DRY each is checked instead, and nothing is sent. The first failure ends it: what was handed over and has no outcome yet is waited for, then counted as unknown. */
+ * With PUBLISH_DRY each is checked instead, and nothing is sent. The first failure ends it: what was handed over and has no
+ * outcome yet is waited for, then counted as unknown. */
 #ifndef SIGNALBOX_ENGINE_PUBLISHER_H
 #define SIGNALBOX_ENGINE_PUBLISHER_H
 

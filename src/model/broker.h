@@ -139,7 +139,8 @@ enum publish_flag {
     PUBLISH_EXACT = 1 << 1,     /* keep timestamp and, where it fits, partition of the message */
     PUBLISH_PARTITION = 1 << 2, /* the message's partition or none: one that is not there is ERR_NOTFOUND */
     /* Without any effect: the destination is looked up, or its making checked, and each message is checked as far as can be
-     * known here, but for its partition: the request's count stands for all of them. Nothing is made, nothing is sent, no outcome is reported. */
+     * known here, but for its partition: the request's count stands for all of them. Nothing is made, nothing is
+     * sent, no outcome is reported. */
     PUBLISH_DRY = 1 << 3,
 };
 

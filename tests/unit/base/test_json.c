@@ -279,8 +279,8 @@ static void what_is_read_and_written_has_a_witness(void **state)
         "\"\\u00e9\\n\xc3\xa9\\/\\b\\f\\r\\t\\\"\\\\\"",
         "[\"\\ud83d\\ude00\",\"\\uFFFF\",\"a\\u0000b\"]",
         "[0,-0,-0.0,1e0,0.1,5e-324,1.7976931348623157e308,1e400,-1E-400,9007199254740993,18446744073709551616]",
-        "\xef\xbb\xbf"
-        "1",
+        ("\xef\xbb\xbf"
+         "1"),
         "{\"a\":1,\"a\":2,\"\":[[[{}]]]}",
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
