@@ -290,7 +290,7 @@ static void cancel_streams(struct broker *b, const struct rabbit_reader *r)
 {
     struct rabbit *rabbit = b->state;
     for (size_t i = 0; i < r->source_count && rabbit->connection; i++) {
-        char tag[16];
+        char tag[24];
         if (!r->sources[i].stream)
             continue;
         snprintf(tag, sizeof tag, "%zu", i);
