@@ -174,7 +174,7 @@ static const char *reads(const struct channel *c)
 static void draw_channel(struct row *r, const struct item *item)
 {
     struct slot slots[B_COLUMNS];
-    char text[64], name[300];
+    char text[64], name[300], lag[72];
     const struct channel *c = dashboard_channel(r->v, item);
     columns_fit(broker_columns, B_COLUMNS, r->x, r->w, slots);
     snprintf(name, sizeof name, "    %s", c->name);
@@ -190,7 +190,10 @@ static void draw_channel(struct row *r, const struct item *item)
     PUT(B_USERS, ROLE_TEXT, paint_count(c->consumers, false, slots[B_USERS].w, text, sizeof text));
     PUT(B_IN, ROLE_TEXT, paint_rate(c->in_rate, text, sizeof text));
     PUT(B_OUT, ROLE_TEXT, paint_rate(c->out_rate, text, sizeof text));
-    PUT(B_LAG, ROLE_TEXT, paint_count(c->lag, false, slots[B_LAG].w, text, sizeof text));
+    bool more = c->lag_partial && c->lag >= 0; /* partitions in which a group has committed nothing */
+    snprintf(lag, sizeof lag, "%s%s", paint_count(c->lag, false, slots[B_LAG].w - more, text, sizeof text),
+             more ? "+" : "");
+    PUT(B_LAG, ROLE_TEXT, lag);
     PUT(B_READS, c->browse_effect == EFFECT_NONE ? ROLE_MUTED : ROLE_EFFECT, reads(c));
 #undef PUT
 }

@@ -73,8 +73,11 @@ static void draw_message(struct view *v, struct frame *f, struct rect r, const s
     bool found = t->find.filter && filter_message(t->find.filter, m, f->now_ns);
     if (found)
         canvas_text(f->canvas, r.x - 1, r.y, 1, ROLE_MATCH, "•");
+    /* Without a time of its own a message that comes has that of its coming; one that is looked at has none. */
+    bool timeless = m->time_ns == TIME_NONE && tail_is_browse(v);
     PUT(T_TIME, found ? ROLE_MATCH : ROLE_MUTED,
-        clock_hms(m->time_ns == TIME_NONE ? m->received_ns : m->time_ns, text, sizeof text, 3));
+        timeless ? "–"
+                 : clock_hms(m->time_ns == TIME_NONE ? m->received_ns : m->time_ns, text, sizeof text, 3));
     bool several = several_endpoints(hub_tail(v->hub));
     snprintf(text, sizeof text, "%s%s%s", several ? m->origin->endpoint : "", several ? "/" : "",
              m->origin->channel);

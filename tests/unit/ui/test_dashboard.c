@@ -85,6 +85,7 @@ static void dashboard_large_counts(void **state)
     {
         s.hub->endpoints[0].channels->items[0].depth = s.hub->endpoints[0].totals.depth = 7708412;
         s.hub->endpoints[0].channels->items[0].lag = s.hub->endpoints[0].totals.lag = 123456789;
+        s.hub->endpoints[0].channels->items[0].lag_partial = true;
         s.hub->endpoints[1].totals.dead = 99950;
         golden(&s, "dashboard-large");
     }

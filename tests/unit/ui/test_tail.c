@@ -109,6 +109,27 @@ static void browse(void **state)
     }
 }
 
+/* A moment of looking is no time of a message. */
+static void a_message_without_a_time_has_none(void **state)
+{
+    struct stage s;
+    struct message m = {.origin = origin_intern("rabbit-1", "invoices", CHANNEL_QUEUE),
+                        .time_ns = TIME_NONE,
+                        .received_ns = FAKE_NOW,
+                        .payload = BYTES_LITERAL("{}")};
+    (void)state;
+    set_up(&s, 80, 24, true);
+    type(&s, ":tail rabbit-1/invoices\r");
+    store_add(s.hub->store, message_seal(&m, NULL));
+    screen_event(s.screen, HUB_TAIL);
+    assert_true(screen_says(&s, "  12:04:31.000 "));
+    type(&s, ":browse kafka-a/orders\r");
+    store_add(s.hub->store, message_seal(&m, NULL));
+    screen_event(s.screen, HUB_TAIL);
+    assert_false(screen_says(&s, "  12:04:31.000 "));
+    tear_down(&s);
+}
+
 static void tail_find(void **state)
 {
     struct stage s;
@@ -192,6 +213,7 @@ int main(void)
         cmocka_unit_test(tail_lost),
         cmocka_unit_test(tail_remarks),
         cmocka_unit_test(browse),
+        cmocka_unit_test(a_message_without_a_time_has_none),
         cmocka_unit_test(tail_find),
         cmocka_unit_test(an_endpoint_named_signalbox_is_no_gap),
         cmocka_unit_test(the_count_of_a_filter_is_live),
