@@ -172,6 +172,7 @@ static const char *take_off(enum wrapping w, struct bytes in, struct buffer *out
 /* ---- the tree ---- */
 
 static enum err content(struct bytes in, uint8_t layer, uint32_t parent, struct field_tree *tree);
+static enum err open_string(struct field_tree *tree, uint32_t node);
 
 static enum err leaf(struct bytes in, uint8_t layer, uint32_t parent, struct field_tree *tree)
 {
@@ -238,12 +239,10 @@ static bool holds_something(struct bytes in)
     return good;
 }
 
-static enum err open_string(struct field_tree *tree, uint32_t node)
+static enum err open_in_string(struct field_tree *tree, uint32_t node)
 {
     struct field *f = &tree->nodes[node];
     struct bytes text = f->text;
-    if (tree->layer_count == LIMIT_UNWRAP_LAYERS)
-        return ERR_OK;
     if (holds_something(text))
         return open_layer(tree, node, WRAP_BASE64, text);
     if (!json_reads_as_list(text))
@@ -254,6 +253,23 @@ static enum err open_string(struct field_tree *tree, uint32_t node)
     enum err e = json_decode_under(text, tree->layer_count, node, open_string, tree);
     field_end(tree, node);
     return e;
+}
+
+/* What cannot be opened to its end stays the string that it is, and the document around it whole. */
+static enum err open_string(struct field_tree *tree, uint32_t node)
+{
+    struct field before = tree->nodes[node];
+    uint8_t layers = tree->layer_count;
+    if (layers == LIMIT_UNWRAP_LAYERS)
+        return ERR_OK;
+    enum err e = open_in_string(tree, node);
+    if (!e || tree->limited)
+        return e;
+    tree->count = node + 1;
+    tree->nodes[node] = before;
+    tree->layer_count = layers;
+    tree->complete = true;
+    return ERR_OK;
 }
 
 static bool begins_like_json(struct bytes in)

@@ -2,7 +2,9 @@
 
 #include "model/death.h"
 
+#include "base/limits.h"
 #include "base/text.h"
+#include "base/utf8.h"
 
 #include <ctype.h>
 #include <inttypes.h>
@@ -13,10 +15,11 @@
 
 static char *text_of(struct bytes b)
 {
-    size_t len = b.len < 1024 ? b.len : 1024;
-    char *text = malloc(len + 1);
-    if (text)
-        text_copy_bytes(text, len + 1, bytes_slice(b, 0, len));
+    struct buffer clean;
+    buffer_init(&clean, (size_t)16 * 1024);
+    utf8_scrub(&clean, bytes_slice(b, 0, 1024), SCRUB_SCREEN); /* a NUL is a character, not the end */
+    char *text = strdup(buffer_cstr(&clean));
+    buffer_free(&clean);
     return text;
 }
 

@@ -77,8 +77,10 @@ void err_next(struct err_info *info, const char *format, ...)
 char *err_format(const struct err_info *info, char *into, unsigned long size)
 {
     const char *text = info->text[0] ? info->text : err_text(info->code);
-    snprintf(into, size, "%s%s%s%s%s", info->where, info->where[0] ? ": " : "", text,
-             info->next[0] ? ". Next: " : "", info->next);
+    size_t len = strlen(text);
+    const char *stop = len && text[len - 1] == '.' ? "" : "."; /* some libraries end a sentence themselves */
+    snprintf(into, size, "%s%s%s%s%s%s", info->where, info->where[0] ? ": " : "", text,
+             info->next[0] ? stop : "", info->next[0] ? " Next: " : "", info->next);
     for (char *c = into; *c; c++)
         if ((unsigned char)*c < 0x20 || *c == 0x7f)
             *c = ' ';

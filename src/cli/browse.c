@@ -13,7 +13,9 @@ static void encode(void *context, struct buffer *out, const struct message *m)
 static void say_share(const struct cli *c, const struct reading *reading, const struct reading_result *r)
 {
     char scanned[32], total[32], written[32];
-    if (r->total <= r->scanned && !r->incomplete)
+    bool closed =
+        !r->incomplete && !r->whole && r->written < reading->limit; /* a reader that has enough: quietly */
+    if (closed || (r->total <= r->scanned && !r->incomplete))
         return;
     text_count(scanned, sizeof scanned, (uint64_t)r->scanned);
     text_count(written, sizeof written, (uint64_t)r->written);

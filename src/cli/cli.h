@@ -100,7 +100,7 @@ bool cli_progress(const struct cli *c);      /* a line that is overwritten, on s
 int cli_address(struct cli *c, size_t i, bool channel_wanted, struct address *address);
 /* Asks the terminal, where there is one, for the password of a user that a URL names. Leaves it NULL where nothing is said. */
 void cli_ask_password(struct cli *c, struct endpoint *e);
-/* May this address be changed? CLI.md "Changes". 0, or 7 after a message. */
+/* May this address be changed (signalbox help changes)? 0, or 7 after a message. */
 int cli_may_change(const struct cli *c, const struct address *to);
 
 /* ---- texts ---- */

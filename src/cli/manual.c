@@ -4,6 +4,9 @@
 
 #include "base/text.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 /* Roff: a backslash is \e, a leading dot or quote is hidden behind \&, hyphens of flags and carets of keys are real ones. */
 static void roff(struct buffer *out, const char *text)
 {
@@ -40,11 +43,12 @@ static void paragraphs(struct buffer *out, const char *text)
         if (indented != verbatim)
             buffer_text(out, indented ? ".nf\n" : ".fi\n");
         verbatim = indented;
-        char copy[512];
+        char *copy = strndup(text, len);
         if (len == 0)
             buffer_text(out, ".PP\n");
-        else
-            line(out, "", text_copy_bytes(copy, sizeof copy, bytes_of(text, len)));
+        else if (copy)
+            line(out, "", copy);
+        free(copy);
         text += len + (text[len] == '\n');
     }
     if (verbatim)

@@ -1,6 +1,7 @@
 #include "cli/encode.h"
 #include "cli/reading.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 static void encode(void *context, struct buffer *out, const struct message *m)
@@ -25,6 +26,9 @@ static int run_tail(struct cli *c, struct address *addresses)
     reading.encode = encode;
     reading.context = &encoder;
     reading_run(&reading, &result);
+    if (result.code == err_exit_code(ERR_TIMEOUT))
+        cli_notice(c, "%" PRId64 " message%s, stopped because %s", result.written,
+                   result.written == 1 ? "" : "s", result.stopped);
     encoder_free(&encoder);
     return result.code;
 }

@@ -426,7 +426,7 @@ static size_t operator_after(const struct parser *p, size_t name_len, size_t *fr
         space++;
     *from = name_len + space;
     size_t len = name_len ? operator_at(text + *from, op) : 0;
-    bool apart = text[*from + len] == ' ' || text[*from + len] == '\t';
+    bool apart = ends_word(text[*from + len]);
     return space && !apart && *op != OP_EQ ? 0 : len;
 }
 

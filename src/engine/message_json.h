@@ -15,7 +15,7 @@ void message_json(struct buffer *out, const struct message *m, decoder_registry 
  * members are ignored; a wrong one is ERR_FORMAT with its path and offset. */
 enum err message_from_json(struct message *m, struct bytes json, struct arena *arena,
                            struct err_info *err) SB_MUST_USE;
-/* The plain line of CLI.md: tab-separated, scrubbed, no newline. */
+/* The plain line (signalbox help output): tab-separated, scrubbed, no newline. */
 void message_plain(struct buffer *out, const struct message *m);
 /* A decoded tree as a JSON value (exact numbers, duplicate keys kept in order). */
 void field_tree_json(struct json_writer *w, const struct field_tree *tree);

@@ -13,7 +13,7 @@ struct option {
     const char *value;
 };
 
-/* An address as CLI.md writes it, taken apart: SCHEME://USER@HOST:PORT,HOST:PORT/PATH?QUERY or NAME/CHANNEL. */
+/* An address (signalbox help addresses), taken apart: SCHEME://USER@HOST:PORT,HOST:PORT/PATH?QUERY or NAME/CHANNEL. */
 struct url {
     const char *scheme;
     const char *user; /* NULL: none */

@@ -185,32 +185,50 @@ static const struct read_place *place_of(const struct read_places *places, size_
     return NULL;
 }
 
-/* Behind what was seen before the connection was lost. An end before that means another topic of the same name. */
+/* Without a leader its end is not known. */
+static bool ends_before(const struct kafka_partition *p, int64_t offset)
+{
+    return p->wanted && p->end < offset;
+}
+
+/* An end before what was seen, or fewer partitions, means another topic of the same name: none of it was seen. */
+static bool made_anew(const struct kafka_topic *t, size_t channel, const struct read_places *places)
+{
+    bool anew = false;
+    for (size_t i = 0; i < places->count; i++) {
+        const struct read_place *place = &places->items[i];
+        if (place->channel == channel && t->count)
+            anew |=
+                place->partition >= t->count || ends_before(&t->partitions[place->partition], place->next);
+    }
+    return anew;
+}
+
+/* Behind what was seen before the connection was lost. */
 static void place_behind(struct kafka_read *r, const struct read_places *places)
 {
     char text[300];
     for (size_t t = 0; t < r->topic_count; t++) {
+        bool anew = made_anew(&r->topics[t], t, places);
+        if (anew) {
+            snprintf(text, sizeof text, "%s was made anew since it was seen: it is read from its beginning",
+                     r->topics[t].origin->channel);
+            r->sink.notice(r->sink.context, text);
+        }
         for (int32_t i = 0; i < r->topics[t].count; i++) {
             struct kafka_partition *p = &r->topics[t].partitions[i];
             const struct read_place *place = place_of(places, t, i);
-            bool anew = place && place->next > p->end;
             bool unread = place && place->next < 0;
             int64_t gone = place && !unread && place->next < p->low ? p->low - place->next : 0;
-            p->from = unread ? p->end : place && !anew && !gone ? place->next : p->low;
+            p->from = anew || !place || gone ? p->low : unread ? p->end : place->next;
             p->to = INT64_MAX;
             if (!p->wanted) /* without a leader at this moment: its place is kept for when it has one */
                 p->next = place ? place->next : 0;
-            if (!p->wanted || (!anew && !gone))
+            if (!p->wanted || anew || !gone)
                 continue;
-            if (anew)
-                snprintf(text, sizeof text,
-                         "%s/%" PRId32
-                         " ends before what was seen: the topic was made anew, read from its beginning",
-                         r->topics[t].origin->channel, i);
-            else
-                snprintf(text, sizeof text,
-                         "%s/%" PRId32 ": %" PRId64 " offsets were removed before they could be seen",
-                         r->topics[t].origin->channel, i, gone);
+            snprintf(text, sizeof text,
+                     "%s/%" PRId32 ": %" PRId64 " offsets were removed before they could be seen",
+                     r->topics[t].origin->channel, i, gone);
             r->sink.notice(r->sink.context, text);
         }
     }
@@ -242,6 +260,8 @@ static enum err place_by_time(struct broker *b, struct kafka_read *r, int64_t ns
     if (s->mock)
         return err_set(err, ERR_UNSUPPORTED, "the mock cluster cannot look offsets up by time");
     int64_t ms = ns / NS_PER_MS + (ns % NS_PER_MS > 0);
+    if (ns > clock_wall_ns())
+        r->sink.notice(r->sink.context, "that time is yet to come: what is read begins at the end");
     return ask(b, r, ms > 0 ? ms : 0, offsetof(struct kafka_partition, from), err);
 }
 

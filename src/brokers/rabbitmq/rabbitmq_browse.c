@@ -4,10 +4,13 @@
 
 #include "base/text.h"
 
+#include <poll.h>
 #include <stdio.h>
 
 #define HOLD_NS   (60 * NS_PER_S)
 #define STEP_MOST 200
+
+#define STATISTICS_NS (7 * NS_PER_S) /* collected every five seconds, and read a little later */
 
 static enum err refuse(const struct broker *b, enum err code, const char *name, const char *why,
                        struct err_info *err)
@@ -67,6 +70,28 @@ static enum err check_kind(const struct broker *b, const char *name, const struc
     return ERR_OK;
 }
 
+/* Somebody's returns of the last seconds are in no statistics yet, and one more would lose the message: these are waited for. */
+static enum err await_statistics(struct broker *b, const char *name, struct rabbit_channel *now,
+                                 struct err_info *err)
+{
+    const struct channel_name queue = {CHANNEL_QUEUE, name};
+    const struct rabbit *rabbit = b->state;
+    struct rabbit_channel fresh = {.depth = COUNT_UNKNOWN};
+    int64_t until = clock_mono_ns() + STATISTICS_NS;
+    rabbit->reader->sink.notice(
+        rabbit->reader->sink.context,
+        "the queue has a delivery limit: waiting 7 s, until the broker has counted all returns");
+    b->deadline_ns += b->deadline_ns < INT64_MAX - STATISTICS_NS ? STATISTICS_NS : 0;
+    while (clock_mono_ns() < until && !atomic_load(b->cancelled))
+        poll(NULL, 0, 50);
+    if (atomic_load(b->cancelled))
+        return err_set(err, ERR_CANCELLED, "cancelled");
+    enum err e = rabbit_find(b, &queue, &fresh, err);
+    if (!e)
+        now->redelivered = fresh.redelivered;
+    return e;
+}
+
 static enum err check_limit(struct broker *b, const char *name, const struct rabbit_channel *found,
                             struct err_info *err)
 {
@@ -119,6 +144,8 @@ enum err rabbit_browse_open(struct broker *b, const struct channel_name *name,
     r->quorum = strcmp(found->type, "quorum") == 0;
     r->delivery_limit = effective_limit(rabbit, found);
     e = rabbit_await(b, name->name, &now, err);
+    if (!e && r->delivery_limit >= 3 && now.redelivered != COUNT_UNKNOWN)
+        e = await_statistics(b, name->name, &now, err);
     if (!e)
         e = check_limit(b, name->name, &now, err);
     if (e)

@@ -154,7 +154,7 @@ static void take_delivery(struct rabbit_reader *r, const amqp_envelope_t *envelo
     r->unacked++;
     r->looked++;
     r->seen += (int64_t)envelope->message.body.len;
-    if (!s || r->stopped || r->left <= 0)
+    if (!s || r->stopped || r->at_end || r->left <= 0)
         return;
     arena_reset(&r->arena);
     rabbit_message(&m, &envelope->message, envelope->exchange, envelope->routing_key, &r->arena);
@@ -163,14 +163,14 @@ static void take_delivery(struct rabbit_reader *r, const amqp_envelope_t *envelo
     if (s->stream)
         rabbit_stream_position(&m);
     if (s->stream && m.position.offset > r->stream_end) {
-        r->stopped = true;
+        r->at_end = true;
         return;
     }
     /* A tap's own queue says nothing about the message's earlier deliveries. */
     r->progress.scanned++;
     rabbit_emit(r, &m);
     if (s->stream && m.position.offset >= r->stream_end)
-        r->stopped = true;
+        r->at_end = true;
 }
 
 static enum err acknowledge(struct broker *b, struct rabbit_reader *r, struct err_info *err)
@@ -198,7 +198,7 @@ static enum err consume_step(struct broker *b, struct rabbit_reader *r, struct e
 {
     struct rabbit *rabbit = b->state;
     enum err e = ERR_OK;
-    for (int n = 0; !e && n < STEP_MOST && !r->paused && !r->stopped && r->left > 0; n++) {
+    for (int n = 0; !e && n < STEP_MOST && !r->paused && !r->stopped && !r->at_end && r->left > 0; n++) {
         amqp_envelope_t envelope;
         struct timeval now = {0, 0};
         amqp_maybe_release_buffers(rabbit->connection);
@@ -253,17 +253,17 @@ enum err rabbit_read_step(struct broker *b, int timeout_ms, struct err_info *err
     int64_t before = r->progress.scanned;
     if (r->mode == RABBIT_LOOK)
         return r->paused ? hold_paused(b, r, timeout_ms, err) : rabbit_browse_step(b, err);
-    if (r->paused && !r->stopped && r->left > 0)
+    if (r->paused && !r->stopped && !r->at_end && r->left > 0)
         return rabbit_wait_paused(b, timeout_ms, err);
     enum err e = consume_step(b, r, err);
     if (!e)
         e = rabbit_bindings_follow(b, err);
     if (e)
         return e;
-    if (r->stopped && r->browse && r->stream_end != INT64_MAX)
+    if (r->at_end)
         return rabbit_finish(r, "the end as it stood at the start was reached");
     if (r->stopped || r->left <= 0)
-        return rabbit_finish(r, "the limit was reached");
+        return rabbit_finish(r, r->left <= 0 ? "the limit was reached" : "enough was seen");
     if (stream_done(r))
         return rabbit_finish(r, "the stream is empty");
     if (r->progress.scanned == before)

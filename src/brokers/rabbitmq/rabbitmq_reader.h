@@ -41,6 +41,7 @@ struct rabbit_reader {
     uint64_t last_tag;  /* of the newest delivery that is not acknowledged */
     size_t unacked;
     bool browse, paused, stopped;
+    bool at_end;          /* of a stream, as it stood at the start */
     bool was_paused;      /* since the last look at the taps */
     int64_t look_ns;      /* monotonic: the next look at them */
     int64_t follow_ns;    /* monotonic: the next look at their bindings */

@@ -280,6 +280,11 @@ static void base64_in_strings_is_opened_where_it_holds_something(void **state)
     assert_int_equal(at("a.id")->kind, FIELD_STRING);
     assert_int_equal(decode(&unwrap_decoder, BYTES_LITERAL("{\"a\":1}")), ERR_OK);
     assert_int_equal(decode(&unwrap_decoder, BYTES_LITERAL("some words")), ERR_FORMAT);
+    /* base64 of a gzip stream that is cut off */
+    in = BYTES_LITERAL("{\"a\":\"H4sIAAAAAAAAA6tWSlSyMqwFAA==\",\"after\":1}");
+    assert_int_equal(decode(&unwrap_decoder, in), ERR_OK);
+    assert_int_equal(at("a")->kind, FIELD_STRING);
+    assert_true(bytes_equal_text(at("after")->text, "1"));
 }
 
 static void what_follows_a_gzip_stream_is_no_part_of_it(void **state)

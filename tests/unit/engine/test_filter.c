@@ -210,6 +210,8 @@ static void faults_have_a_caret_and_a_word(void **state)
         {"nosuch == 3", 0, "unknown field `nosuch`"},
         {"acme kye = 1", 5, "did you mean `key`?"},
         {"key = ", 6, "a value is wanted"},
+        {"body.n >=", 9, "a value is wanted"},
+        {"nosuch >", 0, "unknown field `nosuch`"},
         {"partition=x", 10, "a number"},
         {"redelivered=maybe", 12, "true or false"},
         {"depth>1", 0, "unknown field"},
