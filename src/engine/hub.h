@@ -86,6 +86,7 @@ struct hub_tail {
     enum read_mode mode; /* a browse is shown in the same place */
     enum start_kind from;
     int64_t limit; /* of a browse; -1: none */
+    bool plain;    /* read from the start, all partitions, without flags */
     size_t channel_count;
     struct {
         struct address address;

@@ -292,6 +292,7 @@ static enum err open_run(struct hub *h, const struct address *addresses, size_t 
     t->tail.mode = job->read.mode;
     t->tail.from = job->read.start.kind;
     t->tail.limit = job->read.limit;
+    t->tail.plain = job->read.start.kind == START_DEFAULT && job->read.partition < 0 && !job->read.flags;
     h->tail = t;
     for (size_t i = 0; i < t->session_count; i++)
         start_tail_session(h, t, i, job);

@@ -44,6 +44,21 @@ static void dashboard_typed(struct view *v, enum prompt_kind kind, const char *t
     }
 }
 
+/* On the first probe or channel that the filter has left, where it stood on none of them. */
+static void stand_on_match(struct view *v)
+{
+    struct dashboard *d = v->state;
+    size_t from = d->first[PANE_PROBES];
+    if (d->at >= from && d->at < d->count && d->items[d->at].kind != ITEM_BROKER)
+        return;
+    for (size_t i = from; i < d->count; i++)
+        if (d->items[i].kind != ITEM_BROKER) {
+            dashboard_stand_on(v, i);
+            d->moved = true;
+            return;
+        }
+}
+
 static void dashboard_entered(struct view *v, enum prompt_kind kind, const char *text)
 {
     struct dashboard *d = v->state;
@@ -52,6 +67,8 @@ static void dashboard_entered(struct view *v, enum prompt_kind kind, const char 
     text_copy(kept, sizeof kept, d->kept_text);
     if (!text)
         dashboard_typed(v, kind, kept, &note);
+    else if (*text)
+        stand_on_match(v);
 }
 
 static void open_filter(struct view *v)

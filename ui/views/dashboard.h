@@ -37,7 +37,7 @@ void dashboard_rebuild(struct view *v);
 void dashboard_stand_on(struct view *v, size_t at);
 const char *dashboard_name(const struct view *v, const struct item *i);
 const struct channel *dashboard_channel(const struct view *v, const struct item *i); /* of an ITEM_CHANNEL */
-bool dashboard_is_open(const struct view *v, size_t endpoint);
+bool dashboard_is_open(struct view *v, size_t endpoint);
 enum pane dashboard_pane_of(const struct dashboard *d, size_t at);
 size_t dashboard_pane_count(const struct dashboard *d, enum pane p);
 

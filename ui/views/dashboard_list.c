@@ -100,12 +100,14 @@ static size_t visible_channels(const struct hub_endpoint *e)
     return n;
 }
 
-bool dashboard_is_open(const struct view *v, size_t endpoint)
+bool dashboard_is_open(struct view *v, size_t endpoint)
 {
     const struct dashboard *d = v->state;
-    if (d->fold[endpoint] != FOLD_AUTO)
-        return d->fold[endpoint] == FOLD_OPEN;
-    return visible_channels(hub_endpoint(v->hub, endpoint)) <= OPEN_UP_TO;
+    const struct hub_endpoint *e = hub_endpoint(v->hub, endpoint);
+    if (d->fold[endpoint] == FOLD_AUTO &&
+        e->channels) /* once: it would fold under the cursor when a channel is added */
+        d->fold[endpoint] = visible_channels(e) <= OPEN_UP_TO ? FOLD_OPEN : FOLD_CLOSED;
+    return d->fold[endpoint] == FOLD_OPEN;
 }
 
 /* With a filter a broker is there for the sake of its channels too, and those that match are unfolded. */

@@ -231,7 +231,7 @@ static void draw_status(struct view *v, struct frame *f, int y)
     const struct inspector *i = v->state;
     const struct message *m = i->message;
     const struct field *n = inspector_field(i);
-    char path[200] = "", position[40], time[24];
+    char path[200] = "", position[40], time[CLOCK_TEXT], where[320];
     int x = 1;
     if (n && i->rows[i->at] != 0)
         field_path(&i->decoded.tree, i->rows[i->at], path, sizeof path);
@@ -243,9 +243,14 @@ static void draw_status(struct view *v, struct frame *f, int y)
                            n->offset + (n->length ? n->length - 1 : 0), n->length) +
              2;
     }
-    canvas_printf(f->canvas, x, y, f->canvas->w - x - 1, ROLE_MUTED, "%s %s  %sZ", m->origin->channel,
-                  m->position.kind ? position_text(m->position, position, sizeof position) : "(no position)",
-                  clock_hms(m->time_ns == TIME_NONE ? m->received_ns : m->time_ns, time, sizeof time, 3));
+    int64_t ns = m->time_ns == TIME_NONE ? m->received_ns : m->time_ns;
+    snprintf(where, sizeof where, "%s %s  ", m->origin->channel,
+             m->position.kind ? position_text(m->position, position, sizeof position) : "(no position)");
+    x += canvas_text(f->canvas, x, y, f->canvas->w - x - 1, ROLE_MUTED, where);
+    clock_rfc3339(ns, time, sizeof time);
+    bool fits = x + (int)strlen(time) < f->canvas->w; /* the day, too, where there is room */
+    canvas_text(f->canvas, x, y, f->canvas->w - x - 1, ROLE_MUTED,
+                fits ? time : clock_hms(ns, time, sizeof time, 3));
 }
 
 /* The pane's width for 16 bytes a row, or 8, or 4, whatever leaves the tree room enough. */

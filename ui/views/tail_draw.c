@@ -62,6 +62,20 @@ static bool several_endpoints(const struct hub_tail *h)
     return false;
 }
 
+/* The time of day, of today; the date of another day. Twelve cells. */
+static const char *moment(int64_t ns, int64_t now_ns, char *into, size_t size)
+{
+    char full[CLOCK_TEXT], now[CLOCK_TEXT];
+    clock_rfc3339(ns, full, sizeof full);
+    clock_rfc3339(now_ns, now, sizeof now);
+    if (!strncmp(full, now, strlen("2026-11-25")))
+        return clock_hms(ns, into, size, 3);
+    bool year = !strncmp(full, now, strlen("2026"));
+    snprintf(into, size, "%.*s%s%.*s", year ? 5 : 10, full + (year ? 5 : 0), year ? " " : "", year ? 5 : 0,
+             full + 11);
+    return into;
+}
+
 static void draw_message(struct view *v, struct frame *f, struct rect r, const struct message *m)
 {
     const struct tail *t = v->state;
@@ -76,8 +90,9 @@ static void draw_message(struct view *v, struct frame *f, struct rect r, const s
     /* Without a time of its own a message that comes has that of its coming; one that is looked at has none. */
     bool timeless = m->time_ns == TIME_NONE && tail_is_browse(v);
     PUT(T_TIME, found ? ROLE_MATCH : ROLE_MUTED,
-        timeless ? "–"
-                 : clock_hms(m->time_ns == TIME_NONE ? m->received_ns : m->time_ns, text, sizeof text, 3));
+        timeless
+            ? "–"
+            : moment(m->time_ns == TIME_NONE ? m->received_ns : m->time_ns, f->now_ns, text, sizeof text));
     bool several = several_endpoints(hub_tail(v->hub));
     snprintf(text, sizeof text, "%s%s%s", several ? m->origin->endpoint : "", several ? "/" : "",
              m->origin->channel);
@@ -108,8 +123,14 @@ static void draw_empty(struct view *v, struct frame *f, struct rect r, const str
     const struct tail *t = v->state;
     char text[480];
     if (t->filter.filter && store_count(hub_store(v->hub))) {
-        canvas_printf(f->canvas, r.x, r.y, r.w, ROLE_MUTED,
-                      "Nothing that is held matches `%s`. Esc clears the filter.", t->filter.text);
+        int rows =
+            canvas_printf(f->canvas, r.x, r.y, r.w, ROLE_MUTED,
+                          "Nothing that is held matches `%s`. Esc clears the filter.", t->filter.text) > 0;
+        const struct address *a = &h->channels[0].address;
+        if (tail_is_browse(v)) /* here the limit counts what is read; the shell's command looks on */
+            canvas_printf(f->canvas, r.x, r.y + rows, r.w, ROLE_MUTED,
+                          "signalbox search %s/%s '%s' looks at all of it.", a->endpoint->endpoint.name,
+                          a->channel.name, t->filter.text);
         return;
     }
     for (size_t i = 0; i < h->channel_count && r.h > 0; i++) {
@@ -324,13 +345,15 @@ static void draw_status(struct view *v, struct frame *f, int y, const struct hub
 }
 
 /* Why a browse stopped, and how to see more where its limit did it. */
-static void draw_stopped(struct frame *f, int x, int y, int w, const struct hub_tail *h)
+static void draw_stopped(struct frame *f, int x, int y, int w, const struct hub_tail *h, bool filtered)
 {
     const struct read_progress *p = &h->channels[0].status.progress;
     const struct address *a = &h->channels[0].address;
     bool more = h->limit > 0 && h->limit < BROWSE_MOST && p->scanned >= h->limit && p->total > p->scanned;
     int64_t limit = h->limit < BROWSE_MOST / 10 ? h->limit * 10 : BROWSE_MOST;
-    if (more)
+    if (more && (filtered || !h->plain))
+        canvas_printf(f->canvas, x, y, w, ROLE_EFFECT, "%s. More: a larger --limit", p->stopped);
+    else if (more)
         canvas_printf(f->canvas, x, y, w, ROLE_EFFECT, "%s. More: :browse %s/%s --limit %lld", p->stopped,
                       a->endpoint->endpoint.name, a->channel.name, (long long)limit);
     else
@@ -338,7 +361,7 @@ static void draw_stopped(struct frame *f, int x, int y, int w, const struct hub_
 }
 
 /* What the operator must know about this reading: what a tap misses, why a browse stopped. */
-static void draw_remark(struct frame *f, int x, int y, int w, const struct hub_tail *h)
+static void draw_remark(struct frame *f, int x, int y, int w, const struct hub_tail *h, bool filtered)
 {
     for (size_t i = 0; i < h->channel_count; i++) {
         const char *stopped = h->channels[i].status.progress.stopped;
@@ -346,7 +369,7 @@ static void draw_remark(struct frame *f, int x, int y, int w, const struct hub_t
         if (h->channels[i].notice[0])
             canvas_text(f->canvas, x, y, w, ROLE_EFFECT, h->channels[i].notice);
         else if (stopped[0] && h->channel_count == 1)
-            draw_stopped(f, x, y, w, h);
+            draw_stopped(f, x, y, w, h, filtered);
         else if (stopped[0])
             canvas_printf(f->canvas, x, y, w, ROLE_EFFECT, "%s: %s", name ? name : "?", stopped);
         else
@@ -390,7 +413,7 @@ static void draw_boxed(struct view *v, struct frame *f, struct rect r, const str
     canvas_box(f->canvas, above, ROLE_BORDER, browse ? "What was read" : "Rate",
                browse ? NULL : "1 column = 1 second");
     int x = browse ? r.x + 2 : draw_rate_line(f, r.x + 2, r.y + 1, h);
-    draw_remark(f, x, r.y + 1, r.x + r.w - 2 - x, h);
+    draw_remark(f, x, r.y + 1, r.x + r.w - 2 - x, h, t->filter.filter);
     struct rect box = {r.x, r.y + 3, r.w, r.h - 3};
     draw_rows(v, f, (struct rect){box.x + 1, box.y + 1, box.w - 3, box.h - 2}, h);
     tail_title(h, name, sizeof name);
@@ -420,7 +443,7 @@ void tail_draw(struct view *v, struct frame *f, struct rect r)
         bool browse = h->mode == READ_BROWSE; /* what is stored has no rate */
         if (!browse)
             draw_rate(f, r.w - 21, r.y, 20, h);
-        draw_remark(f, x, r.y, r.w - (browse ? 1 : 22) - x, h);
+        draw_remark(f, x, r.y, r.w - (browse ? 1 : 22) - x, h, t->filter.filter);
         draw_rows(v, f, (struct rect){body.x, body.y + 1, body.w, body.h - 1}, h);
     }
     draw_status(v, f, r.y + r.h - 1, h);

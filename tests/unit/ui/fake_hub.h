@@ -361,6 +361,7 @@ enum err hub_tail_open(struct hub *h, const struct address *addresses, size_t co
     h->tail.mode = how->mode;
     h->tail.from = how->start.kind;
     h->tail.limit = how->limit;
+    h->tail.plain = how->start.kind == START_DEFAULT && how->partition < 0 && !how->flags;
     return ERR_OK;
 }
 

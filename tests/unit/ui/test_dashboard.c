@@ -113,7 +113,7 @@ static void dashboard_filtered(void **state)
         screen_key(s.screen, UIKEY_ESCAPE);
         type(&s, "/");
         screen_key(s.screen, UIKEY_ESCAPE);
-        golden(&s, "dashboard-production");
+        golden(&s, "dashboard-unfiltered");
     }
 }
 
