@@ -228,6 +228,8 @@ static void without_management_the_kind_is_told(void **state)
         assert_int_equal(list->items[0].kind, stream ? CHANNEL_STREAM : CHANNEL_QUEUE);
         assert_int_equal(list->items[0].browse_effect, stream ? EFFECT_NONE : EFFECT_MARKS);
         channel_list_free(&list);
+        if (strcmp(types[i], "quorum") == 0)
+            continue; /* it is not looked into without its limit being known */
         if (session_browse(s, name, -1))
             fail_msg("%s", s->err.text);
         assert_int_equal(session_steps(s, SIZE_MAX), ERR_END);
@@ -326,7 +328,7 @@ static void without_management_other_queues_are_looked_into(void **state)
     s = session_without_api(); /* a reader of streams acknowledges, which would empty the queue */
     assert_int_equal(
         session_read(s, (struct channel_name){CHANNEL_STREAM, queue}, READ_BROWSE, (struct start){0}, -1, 0),
-        ERR_NOTFOUND);
+        ERR_USAGE);
     session_end(s);
     rig_wait_depth(rig, queue, 2);
 }

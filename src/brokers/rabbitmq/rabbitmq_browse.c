@@ -70,6 +70,13 @@ static enum err check_kind(const struct broker *b, const char *name, const struc
     return ERR_OK;
 }
 
+/* A hundred returns in a few seconds nobody makes by hand; a consumer that fails does. */
+static bool may_be_near(int64_t limit, const struct rabbit_channel *now)
+{
+    bool far = now->consumers == 0 && limit - now->redelivered > 100;
+    return limit >= 3 && now->redelivered != COUNT_UNKNOWN && !far;
+}
+
 /* Somebody's returns of the last seconds are in no statistics yet, and one more would lose the message: these are waited for. */
 static enum err await_statistics(struct broker *b, const char *name, struct rabbit_channel *now,
                                  struct err_info *err)
@@ -144,7 +151,7 @@ enum err rabbit_browse_open(struct broker *b, const struct channel_name *name,
     r->quorum = strcmp(found->type, "quorum") == 0;
     r->delivery_limit = effective_limit(rabbit, found);
     e = rabbit_await(b, name->name, &now, err);
-    if (!e && r->delivery_limit >= 3 && now.redelivered != COUNT_UNKNOWN)
+    if (!e && may_be_near(r->delivery_limit, &now))
         e = await_statistics(b, name->name, &now, err);
     if (!e)
         e = check_limit(b, name->name, &now, err);

@@ -138,8 +138,14 @@ static enum err get_one(struct broker *b, amqp_envelope_t *envelope, bool *taken
                                   .redelivered = ok->redelivered,
                                   .exchange = amqp_bytes_malloc_dup(ok->exchange),
                                   .routing_key = amqp_bytes_malloc_dup(ok->routing_key)};
-    return rabbit_reply(b, amqp_read_message(rabbit->connection, RABBIT_CHANNEL, &envelope->message, 0),
-                        "looking into the queue", err);
+    e = rabbit_reply(b, amqp_read_message(rabbit->connection, RABBIT_CHANNEL, &envelope->message, 0),
+                     "looking into the queue", err);
+    if (e) { /* the library has taken the message back itself */
+        amqp_bytes_free(envelope->exchange);
+        amqp_bytes_free(envelope->routing_key);
+        *taken = false;
+    }
+    return e;
 }
 
 /* ---- out of a quorum queue ---- */
