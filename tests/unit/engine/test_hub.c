@@ -276,8 +276,8 @@ static struct broker_ops breaking; /* the memory broker behind a line that can b
 
 static enum err breaking_open(struct broker *b, struct err_info *err)
 {
-    return atomic_load(&cut) ? err_set(err, ERR_UNREACHABLE, "connection refused")
-                             : memory_broker.open(b, err);
+    enum err e = memory_broker.open(b, err); /* its state is whole in any case: it is closed, too */
+    return atomic_load(&cut) ? err_set(err, ERR_UNREACHABLE, "connection refused") : e;
 }
 
 static enum err breaking_rest(struct broker *b, int timeout_ms, struct err_info *err)
