@@ -232,17 +232,23 @@ void screen_tail(struct screen *s, const struct address *addresses, size_t count
 }
 
 /* Names must outlive the listing that they were read from: they move to the configuration's arena. */
+bool screen_address(struct screen *s, size_t endpoint, const struct channel *c, struct address *address)
+{
+    struct config *config = hub_config(s->hub);
+    char *name = arena_strdup(config->arena, c->name);
+    *address = (struct address){.endpoint = &config->endpoints[endpoint],
+                                .channel = {.kind = c->kind, .name = name}};
+    return name;
+}
+
 static size_t tappable(struct screen *s, size_t endpoint, struct address *addresses)
 {
     const struct channel_list *list = hub_endpoint(s->hub, endpoint)->channels;
-    struct config *config = hub_config(s->hub);
     size_t count = 0;
     for (size_t i = 0; list && i < list->count && count < TAIL_MOST; i++) {
         const struct channel *c = &list->items[i];
-        char *name = !c->internal && !c->why_not[CAN_TAP] ? arena_strdup(config->arena, c->name) : NULL;
-        if (name)
-            addresses[count++] = (struct address){.endpoint = &config->endpoints[endpoint],
-                                                  .channel = {.kind = c->kind, .name = name}};
+        if (!c->internal && !c->why_not[CAN_TAP])
+            count += screen_address(s, endpoint, c, &addresses[count]);
     }
     return count;
 }

@@ -53,6 +53,8 @@ struct screen_read {
 void screen_read_init(struct screen_read *how, enum read_mode mode);
 
 /* Opens a tail of these, and its view. how: NULL for all that flows from now on. */
+/* A listed channel's address. False: no memory. */
+bool screen_address(struct screen *s, size_t endpoint, const struct channel *c, struct address *address);
 /* Every listed channel of an endpoint that can be tailed. */
 void screen_tail_all(struct screen *s, size_t endpoint, const struct screen_read *how);
 void screen_tail(struct screen *s, const struct address *addresses, size_t count,

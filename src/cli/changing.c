@@ -74,6 +74,9 @@ static int say_failure(const struct changing *ch, const struct publish_result *r
     struct err_info err = r->err;
     if (!err.where[0])
         err_where(&err, "%s/%s", ch->to->endpoint->endpoint.name, ch->to->channel.name);
+    bool makes = ch->to->channel.kind != CHANNEL_EXCHANGE && !cli_flag(ch->cli, FLAG_CREATE);
+    if (err.code == ERR_NOTFOUND && makes && !strstr(err.next, "--create"))
+        err_next(&err, "%s%s--create makes it", r->err.next, *r->err.next ? "; " : "");
     return cli_error(&err);
 }
 

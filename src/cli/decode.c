@@ -38,49 +38,48 @@ static int check_format(const struct cli *c, const char *as)
                      decoder_names(c->registry->decoders, all, sizeof all));
 }
 
-/* With --as the decoded value alone, else an object that says what was found. */
-static void put_json(struct decoding *d, const struct field_tree *tree)
+/* With --as the decoded value alone, else within an object that says what was found. */
+static void begin_value(struct decoding *d, struct json_writer *w, const char *format, const char *type)
 {
-    struct json_writer w;
-    json_write(&w, &d->out);
-    if (d->as) {
-        field_tree_json(&w, tree);
-    } else {
-        json_object(&w);
-        json_name(&w, "format");
-        json_text(&w, tree->format);
-        json_name(&w, "type");
-        json_text(&w, tree->type && *tree->type ? tree->type : NULL);
-        json_name(&w, "decoded");
-        field_tree_json(&w, tree);
-        json_object_end(&w);
-    }
+    json_write(w, &d->out);
+    if (d->as)
+        return;
+    json_object(w);
+    json_name(w, "format");
+    json_text(w, format);
+    json_name(w, "type");
+    json_text(w, *type ? type : NULL);
+    json_name(w, "decoded");
+}
+
+static void end_value(struct decoding *d, struct json_writer *w)
+{
+    if (!d->as)
+        json_object_end(w);
     buffer_byte(&d->out, '\n');
 }
 
-/* What a tree has no room for is written as well; 0: done, 1: the tree must say what is wrong. */
-static int write_whole(struct decoding *d, const struct decoder_ops *decoder, struct bytes payload)
+static void put_tree(struct decoding *d, const struct field_tree *tree)
+{
+    struct json_writer w;
+    begin_value(d, &w, tree->format, tree->type);
+    field_tree_json(&w, tree);
+    end_value(d, &w);
+}
+
+/* What a tree has no room for is written as well. False: the tree must say what is wrong. */
+static bool write_whole(struct decoding *d, const struct decoder_ops *decoder, struct bytes payload)
 {
     struct decode_fault fault;
     struct json_writer w;
     size_t before = d->out.len;
-    json_write(&w, &d->out);
-    if (!d->as) {
-        json_object(&w);
-        json_name(&w, "format");
-        json_text(&w, decoder->name);
-        json_name(&w, "type");
-        json_null(&w);
-        json_name(&w, "decoded");
-    }
+    begin_value(d, &w, decoder->name, "");
     if (decoder->write(payload, &w, &fault)) {
         d->out.len = before;
-        return 1;
+        return false;
     }
-    if (!d->as)
-        json_object_end(&w);
-    buffer_byte(&d->out, '\n');
-    return 0;
+    end_value(d, &w);
+    return true;
 }
 
 static void say_remedy(const struct decoding *d, const struct decoder_ops *decoder,
@@ -99,14 +98,14 @@ static int decode_one(struct decoding *d, struct bytes payload, const char *form
     struct arena arena;
     struct field_tree tree;
     bool json = cli_flag(d->cli, FLAG_JSON);
-    if (json && choice.decoder->write && !write_whole(d, choice.decoder, payload))
+    if (json && choice.decoder->write && write_whole(d, choice.decoder, payload))
         return 0;
     arena_init(&arena, LIMIT_DECODE_ARENA);
     field_tree_init(&tree, &arena);
     enum err e = decode_message(&choice, &m, &tree, &arena);
     bool good = !e && tree.complete;
     if (json && good)
-        put_json(d, &tree);
+        put_tree(d, &tree);
     else if (!json)
         tree_print(&d->out, &tree, cli_color(d->cli, STDOUT_FILENO));
     int code = 0;

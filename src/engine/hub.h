@@ -81,12 +81,18 @@ size_t hub_attention(const struct hub *h, const struct hub_attention **rows);
 
 enum tail_row_kind { TAIL_MESSAGE, TAIL_GAP /* connection lost or restored; text says which */ };
 
+/* How channels are read. */
+struct hub_read {
+    enum read_mode mode; /* what flows, or what is stored now */
+    struct start start;
+    int32_t partition; /* -1: all */
+    int64_t limit;     /* browse: hand over so many at most; -1: no limit */
+    uint32_t flags;    /* enum read_flag */
+};
+
 struct hub_tail {
     uint32_t serial;     /* counts openings: another one means another store, ids begin anew */
-    enum read_mode mode; /* a browse is shown in the same place */
-    enum start_kind from;
-    int64_t limit; /* of a browse; -1: none */
-    bool plain;    /* read from the start, all partitions, without flags */
+    struct hub_read how; /* it was opened; a browse is shown in the same place */
     size_t channel_count;
     struct {
         struct address address;
@@ -97,15 +103,6 @@ struct hub_tail {
     double rate, byte_rate;     /* received, over the last second */
     uint16_t per_second[60];    /* messages, newest last, saturating */
     uint64_t gap_count;
-};
-
-/* How channels are read. */
-struct hub_read {
-    enum read_mode mode; /* what flows, or what is stored now */
-    struct start start;
-    int32_t partition; /* -1: all */
-    int64_t limit;     /* browse: hand over so many at most; -1: no limit */
-    uint32_t flags;    /* enum read_flag */
 };
 
 /* Replaces the tail by what is read of these; a browse takes one channel, and its read effect is announced by the caller first.

@@ -170,7 +170,7 @@ static void take_notice(struct hub *h, size_t session, const char *text)
     struct tail_run *t = h->tail;
     size_t first = t->first_channel[session];
     text_copy(t->tail.channels[first].notice, sizeof t->tail.channels->notice, text);
-    if (t->tail.mode == READ_TAP && t->tail.channels[first].status.state == SESSION_UP)
+    if (t->tail.how.mode == READ_TAP && t->tail.channels[first].status.state == SESSION_UP)
         store_gap(h, session_endpoint(t, session), text);
 }
 
@@ -272,8 +272,8 @@ static void start_tail_session(struct hub *h, struct tail_run *t, size_t i, cons
     take_tail_status(h, i, &status);
 }
 
-static enum err open_run(struct hub *h, const struct address *addresses, size_t count, const struct job *job,
-                         struct err_info *err)
+static enum err open_run(struct hub *h, const struct address *addresses, size_t count,
+                         const struct hub_read *how, struct err_info *err)
 {
     struct tail_run *t = NULL;
     size_t store_bytes = store_budget(h->store);
@@ -289,13 +289,17 @@ static enum err open_run(struct hub *h, const struct address *addresses, size_t 
     store_free(&h->store);
     h->store = fresh;
     group_channels(t, addresses, count, h);
-    t->tail.mode = job->read.mode;
-    t->tail.from = job->read.start.kind;
-    t->tail.limit = job->read.limit;
-    t->tail.plain = job->read.start.kind == START_DEFAULT && job->read.partition < 0 && !job->read.flags;
+    t->tail.how = *how;
     h->tail = t;
+    struct job job = {.kind = JOB_READ,
+                      .reconnect = how->mode == READ_TAP,
+                      .read = {.mode = how->mode,
+                               .start = how->start,
+                               .partition = how->partition,
+                               .limit = how->limit,
+                               .flags = how->flags}};
     for (size_t i = 0; i < t->session_count; i++)
-        start_tail_session(h, t, i, job);
+        start_tail_session(h, t, i, &job);
     return ERR_OK;
 }
 
@@ -304,14 +308,7 @@ enum err hub_tail_open(struct hub *h, const struct address *addresses, size_t co
 {
     if (count == 0)
         return err_set(err, ERR_USAGE, "nothing to read");
-    struct job job = {.kind = JOB_READ,
-                      .reconnect = how->mode == READ_TAP,
-                      .read = {.mode = how->mode,
-                               .start = how->start,
-                               .partition = how->partition,
-                               .limit = how->limit,
-                               .flags = how->flags}};
-    return open_run(h, addresses, count, &job, err);
+    return open_run(h, addresses, count, how, err);
 }
 
 void hub_tail_close(struct hub *h)

@@ -10,6 +10,7 @@ name "send is a dry run until --execute, and creates only when told"
 run "$SIGNALBOX" send "$kafka/$topic" "$T/bytes" --key k1
 expect_status 1
 expect_err "no topic $topic"
+expect_err "create makes it"
 run "$SIGNALBOX" send "$kafka/$topic" "$T/bytes" --key k1 --create
 expect_status 0
 expect_err "topic $topic is missing and would be made"

@@ -29,6 +29,7 @@ static void an_unknown_vhost_is_told(void **state)
     s->endpoint.vhost = "nowhere";
     assert_int_equal(session_open(s), ERR_NOTFOUND);
     assert_non_null(strstr(s->err.text, "nowhere"));
+    assert_non_null(strstr(s->err.next, "vhost"));
     session_end(s);
     s = session_new(lab_need("SB_RABBIT")); /* there, but not for the viewer */
     session_as(s, "SB_RABBIT_VIEWER", "SB_RABBIT_VIEWER_PASSWORD");

@@ -80,15 +80,9 @@ static void open_filter(struct view *v)
 
 /* ---- actions ---- */
 
-/* Names must outlive the listing that they were read from: they move to the configuration's arena. */
 static bool address_of(const struct view *v, const struct item *i, struct address *a)
 {
-    const struct channel *c = dashboard_channel(v, i);
-    struct config *config = hub_config(v->hub);
-    char *name = arena_strdup(config->arena, c->name);
-    *a = (struct address){.endpoint = &config->endpoints[i->index],
-                          .channel = {.kind = c->kind, .name = name}};
-    return name;
+    return screen_address(v->screen, i->index, dashboard_channel(v, i), a);
 }
 
 static void tail_channel(struct view *v, const struct item *i)

@@ -23,7 +23,7 @@ bool tail_is_gap(const struct message *m)
 bool tail_is_browse(const struct view *v)
 {
     const struct hub_tail *h = hub_tail(v->hub);
-    return h && h->mode == READ_BROWSE;
+    return h && h->how.mode == READ_BROWSE;
 }
 
 size_t tail_row_count(const struct view *v)
@@ -393,7 +393,7 @@ static void renew(struct view *v)
         return;
     t->serial = serial;
     follow(t);
-    t->paused = tail_is_browse(v) && h->from != START_LAST;
+    t->paused = tail_is_browse(v) && h->how.start.kind != START_LAST;
     t->on = t->top_id = 1;
     t->paused_at = 0;
     matches_set(&t->find, NULL, "");

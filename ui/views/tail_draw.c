@@ -140,7 +140,7 @@ static void draw_empty(struct view *v, struct frame *f, struct rect r, const str
                            : s->state == SESSION_CONNECTING ? "connecting"
                            : s->state == SESSION_ENDED      ? "nothing is stored there"
                            : h->channels[i].notice[0]       ? h->channels[i].notice
-                           : h->mode == READ_BROWSE         ? "reading"
+                           : h->how.mode == READ_BROWSE     ? "reading"
                                                             : "connected, nothing has come yet";
         const char *name = h->channels[i].address.channel.name;
         int x = r.x + 2 + canvas_text(f->canvas, r.x, r.y, 40, ROLE_SOURCE, name ? name : "?");
@@ -344,14 +344,21 @@ static void draw_status(struct view *v, struct frame *f, int y, const struct hub
         segment(f, x, y, ROLE_TEXT, "dropped 0");
 }
 
+/* From the start, all partitions, as it is. */
+static bool is_plain(const struct hub_read *how)
+{
+    return how->start.kind == START_DEFAULT && how->partition < 0 && !how->flags;
+}
+
 /* Why a browse stopped, and how to see more where its limit did it. */
 static void draw_stopped(struct frame *f, int x, int y, int w, const struct hub_tail *h, bool filtered)
 {
     const struct read_progress *p = &h->channels[0].status.progress;
     const struct address *a = &h->channels[0].address;
-    bool more = h->limit > 0 && h->limit < BROWSE_MOST && p->scanned >= h->limit && p->total > p->scanned;
-    int64_t limit = h->limit < BROWSE_MOST / 10 ? h->limit * 10 : BROWSE_MOST;
-    if (more && (filtered || !h->plain))
+    bool more =
+        h->how.limit > 0 && h->how.limit < BROWSE_MOST && p->scanned >= h->how.limit && p->total > p->scanned;
+    int64_t limit = h->how.limit < BROWSE_MOST / 10 ? h->how.limit * 10 : BROWSE_MOST;
+    if (more && (filtered || !is_plain(&h->how)))
         canvas_printf(f->canvas, x, y, w, ROLE_EFFECT, "%s. More: a larger --limit", p->stopped);
     else if (more)
         canvas_printf(f->canvas, x, y, w, ROLE_EFFECT, "%s. More: :browse %s/%s --limit %lld", p->stopped,
@@ -408,7 +415,7 @@ static void draw_boxed(struct view *v, struct frame *f, struct rect r, const str
 {
     const struct tail *t = v->state;
     char title[160], right[1120], mode[64], name[128];
-    bool browse = h->mode == READ_BROWSE;
+    bool browse = h->how.mode == READ_BROWSE;
     struct rect above = {r.x, r.y, r.w, 3};
     canvas_box(f->canvas, above, ROLE_BORDER, browse ? "What was read" : "Rate",
                browse ? NULL : "1 column = 1 second");
@@ -440,7 +447,7 @@ void tail_draw(struct view *v, struct frame *f, struct rect r)
         int x = 1;
         if (t->filter.filter)
             x += canvas_printf(f->canvas, x, r.y, r.w - 23, ROLE_WARN, "filter %s", t->filter.text) + 2;
-        bool browse = h->mode == READ_BROWSE; /* what is stored has no rate */
+        bool browse = h->how.mode == READ_BROWSE; /* what is stored has no rate */
         if (!browse)
             draw_rate(f, r.w - 21, r.y, 20, h);
         draw_remark(f, x, r.y, r.w - (browse ? 1 : 22) - x, h, t->filter.filter);

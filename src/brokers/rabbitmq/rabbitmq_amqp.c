@@ -293,6 +293,8 @@ static enum err login(struct broker *b, struct err_info *err)
     r->logged_in = !code;
     if (code == ERR_CLOSED)
         err_next(err, "is this an AMQP port? TLS ports want rabbitmqs://");
+    if (code == ERR_NOTFOUND)
+        err_next(err, "the first part of the path is the vhost, %%2f the one that is called /");
     return code;
 }
 

@@ -3,7 +3,7 @@
  * highest count in the queue must be known before. Two things bound it:
  *
  * - The statistics: no message was returned more often than all redeliveries and the last return together. But they lag behind by
- *   seconds, and of a queue that was looked into as a whole they count every message.
+ *   seconds, which are waited for where the limit may be near, and of a queue that was looked into as a whole they count every message.
  * - What our last look saw, which is kept in the state directory, plus all redeliveries since. Our own looks, which follow each
  *   other while somebody searches for a fault, cost no more than one each this way. */
 #include "brokers/rabbitmq/rabbitmq_reader.h"

@@ -358,10 +358,7 @@ enum err hub_tail_open(struct hub *h, const struct address *addresses, size_t co
         return err->code;
     }
     fake_open(h, addresses, count);
-    h->tail.mode = how->mode;
-    h->tail.from = how->start.kind;
-    h->tail.limit = how->limit;
-    h->tail.plain = how->start.kind == START_DEFAULT && how->partition < 0 && !how->flags;
+    h->tail.how = *how;
     return ERR_OK;
 }
 
