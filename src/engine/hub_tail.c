@@ -138,7 +138,7 @@ static void note_connection(struct hub *h, size_t session, const struct session_
         snprintf(text, sizeof text, "connection lost: %s",
                  named ? now->err.text : err_format(&now->err, why, sizeof why));
         store_gap(h, name, text);
-    } else if (now->state == SESSION_UP && now->generation > 1 && before->state != SESSION_UP) {
+    } else if (now->state == SESSION_UP && now->was_up && before->state != SESSION_UP) {
         store_gap(h, name,
                   now->gapless ? "connection restored: goes on behind the last message"
                                : "connection restored: what was sent in between is missing here");

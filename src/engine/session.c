@@ -46,7 +46,6 @@ struct session {
     struct session_status status;
     bool paused;
     bool stop_emitted;
-    bool was_up;               /* a reading was open once */
     uint64_t emitted;          /* since the last idle */
     struct read_places places; /* of a tail whose connection was lost */
     int64_t backoff_ns;
@@ -252,8 +251,8 @@ static enum err read_once(struct session *s, struct err_info *err)
     s->status.gapless = request.resume != NULL;
     enum err e = s->ops->read_open(&s->broker, &request, &sink, err);
     if (!e) {
-        s->was_up = true;
         enter(s, SESSION_UP, NULL);
+        s->status.was_up = true;
         e = read_loop(s, err);
         report_progress(s, true);
     }
@@ -376,10 +375,10 @@ static bool goes_on(const struct session *s, enum err e)
 {
     if (!s->job.reconnect || atomic_load(&s->cancelled) || e == ERR_END || s->stop_emitted)
         return false;
-    if (e == ERR_NOTFOUND && s->was_up) /* what was there once may come back */
+    if (e == ERR_NOTFOUND && s->status.was_up) /* what was there once may come back */
         return true;
     /* A password was changed: the new one is fetched as soon as it can be had. */
-    if (s->was_up && (s->no_password || (e == ERR_AUTH && s->secret.of)))
+    if (s->status.was_up && (s->no_password || (e == ERR_AUTH && s->secret.of)))
         return true;
     return err_policy(e) == ERR_POLICY_RETRY || s->job.kind == JOB_WATCH;
 }

@@ -15,6 +15,7 @@ enum session_state { SESSION_CONNECTING, SESSION_UP, SESSION_BACKOFF, SESSION_EN
 struct session_status {
     enum session_state state;
     uint32_t generation;           /* counts opens, from 1 */
+    bool was_up;                   /* a reading job: it was up before this state */
     int64_t since_ns;              /* wall clock of this state */
     int64_t retry_at_ns;           /* wall clock, BACKOFF only */
     bool gapless;                  /* UP again after a loss, and the tail goes on where it stood */

@@ -414,7 +414,8 @@ static void tell_channel(const struct channel *c, char *into, size_t size)
 static void tell_attention(const struct hub_attention *a, char *into, size_t size)
 {
     char text[320];
-    snprintf(into, size, "%s%s%s: %s", a->name, *a->where ? ", " : "", a->where,
+    bool where = *a->where && strcmp(a->where, a->name) != 0; /* what is given by URL is called so */
+    snprintf(into, size, "%s%s%s: %s", a->name, where ? ", " : "", where ? a->where : "",
              attention_text(a, INT_MAX, text, sizeof text));
 }
 

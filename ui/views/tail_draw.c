@@ -206,27 +206,35 @@ static bool any_failed(const struct hub_tail *h)
     return false;
 }
 
-/* Channels whose connection was there and is not. */
-static size_t lost_count(const struct hub_tail *h)
+/* Channels without a connection: those that had one, or those that never did. */
+static size_t apart_count(const struct hub_tail *h, bool was_up)
 {
-    size_t lost = 0;
+    size_t apart = 0;
     for (size_t i = 0; i < h->channel_count; i++) {
         const struct session_status *s = &h->channels[i].status;
-        lost += s->state == SESSION_BACKOFF || (s->state == SESSION_CONNECTING && s->generation > 1);
+        apart += s->was_up == was_up && (s->state == SESSION_BACKOFF || s->state == SESSION_CONNECTING);
     }
-    return lost;
+    return apart;
+}
+
+static bool any_up(const struct hub_tail *h)
+{
+    for (size_t i = 0; i < h->channel_count; i++)
+        if (h->channels[i].status.state == SESSION_UP)
+            return true;
+    return false;
 }
 
 static enum role live_mode(const struct hub_tail *h, char *into, size_t size)
 {
-    size_t lost = lost_count(h);
-    if (lost == 0)
-        snprintf(into, size, "LIVE");
-    else if (lost == h->channel_count)
-        snprintf(into, size, "LOST, trying again");
+    size_t lost = apart_count(h, true), waiting = apart_count(h, false), all = h->channel_count;
+    if (!any_up(h))
+        snprintf(into, size, lost ? "LOST, trying again" : "CONNECTING");
+    else if (lost || waiting)
+        snprintf(into, size, "LIVE, %zu of %zu %s", lost ? lost : waiting, all, lost ? "LOST" : "connecting");
     else
-        snprintf(into, size, "LIVE, %zu of %zu LOST", lost, h->channel_count);
-    return lost ? ROLE_CRIT : ROLE_LIVE;
+        snprintf(into, size, "LIVE");
+    return lost ? ROLE_CRIT : waiting ? ROLE_WARN : ROLE_LIVE;
 }
 
 static enum role ended_mode(const struct hub_tail *h, char *into, size_t size)

@@ -22,7 +22,7 @@
 struct seen {
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    int messages, idles, backoffs, ups, samples, down_samples, lists;
+    int messages, idles, backoffs, ups, restored, samples, down_samples, lists;
     int let_in; /* readings opened by the broker that wants a password */
     int64_t last_offset;
     bool ordered;
@@ -73,6 +73,7 @@ static void on_status(void *context, const struct session_status *status)
     (void)context;
     pthread_mutex_lock(&seen.lock);
     seen.ups += status->state == SESSION_UP && seen.status.state != SESSION_UP;
+    seen.restored += status->state == SESSION_UP && seen.status.state != SESSION_UP && status->was_up;
     seen.backoffs += status->state == SESSION_BACKOFF;
     seen.status = *status;
     pthread_cond_broadcast(&seen.changed);
@@ -341,6 +342,8 @@ static void a_lost_connection_is_opened_again_with_a_new_generation(void **state
     session_cancel(s);
     assert_true(session_join(&s));
     assert_true(seen.status.generation >= 4);
+    assert_int_equal(seen.restored,
+                     seen.ups - 1); /* the first connection restores nothing, however long it took */
     assert_false(reading);
 }
 

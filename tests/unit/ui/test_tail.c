@@ -27,7 +27,7 @@ static void tail(void **state)
     }
 }
 
-/* A tail whose connection is lost doesn't call itself live. */
+/* A tail whose connection is lost, or never was there, doesn't call itself live. */
 static void tail_lost(void **state)
 {
     struct stage s;
@@ -37,9 +37,14 @@ static void tail_lost(void **state)
     fill_tail(&s, 2);
     assert_true(screen_says(&s, " LIVE   "));
     s.hub->tail.channels[1].status.state = SESSION_BACKOFF;
+    assert_true(screen_says(&s, " LIVE, 1 of 2 connecting   "));
+    s.hub->tail.channels[0].status.state = SESSION_CONNECTING;
+    assert_true(screen_says(&s, " CONNECTING   "));
+    s.hub->tail.channels[0].status.state = SESSION_UP;
+    s.hub->tail.channels[1].status.was_up = true;
     assert_true(screen_says(&s, " LIVE, 1 of 2 LOST   "));
     s.hub->tail.channels[0].status.state = SESSION_CONNECTING;
-    s.hub->tail.channels[0].status.generation = 2;
+    s.hub->tail.channels[0].status.was_up = true;
     assert_true(screen_says(&s, " LOST, trying again   "));
     tear_down(&s);
 }
