@@ -34,28 +34,30 @@ static inline void admin_close(struct admin *a)
     rd_kafka_destroy(a->rk);
 }
 
-/* Asked for all topics: a question for one would make it, as brokers are set up by default. */
-static inline bool topic_exists(const char *name)
+/* As the brokers tell; 0 where there is none. Asked for all topics: a question for one would make it, as brokers are
+ * set up by default. */
+static inline int topic_partitions(const char *name)
 {
     struct admin a = admin_open();
     const struct rd_kafka_metadata *md;
-    bool found = false;
+    int partitions = 0;
     assert_int_equal(rd_kafka_metadata(a.rk, 1, NULL, &md, 10000), 0);
     for (int i = 0; i < md->topic_cnt; i++)
-        found |= strcmp(md->topics[i].topic, name) == 0 && md->topics[i].partition_cnt > 0;
+        if (strcmp(md->topics[i].topic, name) == 0)
+            partitions = md->topics[i].partition_cnt;
     rd_kafka_metadata_destroy(md);
     rd_kafka_queue_destroy(a.queue);
     rd_kafka_destroy(a.rk);
-    return found;
+    return partitions;
 }
 
-/* The controller answers before its brokers have heard: whoever asks one of them at once may be told there is none. */
-static inline void await_topic(const char *name)
+/* The controller answers before its brokers have heard: whoever asks one of them at once may be told of the state before. */
+static inline void await_partitions(const char *name, int partitions)
 {
     int64_t deadline = clock_mono_ns() + 15 * NS_PER_S;
-    while (!topic_exists(name))
+    while (topic_partitions(name) != partitions)
         if (clock_mono_ns() > deadline)
-            fail_msg("topic %s was made, and no broker knows it", name);
+            fail_msg("topic %s should have %d partitions, and no broker knows it", name, partitions);
 }
 
 /* With several partitions: the driver itself makes topics as the broker's defaults say. */
@@ -66,7 +68,7 @@ static inline void make_topic(const char *name, int partitions)
     rd_kafka_CreateTopics(a.rk, &topic, 1, NULL, a.queue);
     admin_close(&a);
     rd_kafka_NewTopic_destroy(topic);
-    await_topic(name);
+    await_partitions(name, partitions);
 }
 
 static inline void add_partitions(const char *name, size_t partitions)
@@ -76,6 +78,7 @@ static inline void add_partitions(const char *name, size_t partitions)
     rd_kafka_CreatePartitions(a.rk, &more, 1, NULL, a.queue);
     admin_close(&a);
     rd_kafka_NewPartitions_destroy(more);
+    await_partitions(name, (int)partitions);
 }
 
 static inline void delete_topic(const char *name)
@@ -85,6 +88,7 @@ static inline void delete_topic(const char *name)
     rd_kafka_DeleteTopics(a.rk, &topic, 1, NULL, a.queue);
     admin_close(&a);
     rd_kafka_DeleteTopic_destroy(topic);
+    await_partitions(name, 0);
 }
 
 /* As retention does: what lies before the offset is gone. */
