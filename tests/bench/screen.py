@@ -74,9 +74,11 @@ def first_frame(argv, mark, **env):
     times = []
     for _ in range(RUNS):
         t = Terminal(argv, **env)
-        t.read_until(t.start + 5, lambda got: mark in got)
+        got = t.read_until(t.start + 5, lambda got: mark in got)
         times.append((time.monotonic() - t.start) * 1000)
         t.end()
+        if mark not in got:
+            sys.exit("%s: no first frame (is it installed? scripts/deps bench)" % argv[0])
     return times
 
 
