@@ -259,7 +259,7 @@ static enum err read_once(struct session *s, struct err_info *err)
     if (s->status.state == SESSION_UP)
         keep_places(s);
     struct err_info close_err = {.code = ERR_OK};
-    if (s->ops->read_close(&s->broker, &close_err) && e != ERR_CANCELLED) {
+    if (s->ops->read_close(&s->broker, &close_err)) {
         char text[600];
         on_notice(s, err_format(&close_err, text, sizeof text));
     }

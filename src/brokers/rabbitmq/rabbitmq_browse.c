@@ -77,25 +77,53 @@ static bool may_be_near(int64_t limit, const struct rabbit_channel *now)
     return limit >= 3 && now->redelivered != COUNT_UNKNOWN && !far;
 }
 
-/* Somebody's returns of the last seconds are in no statistics yet, and one more would lose the message: these are waited for. */
-static enum err await_statistics(struct broker *b, const char *name, struct rabbit_channel *now,
-                                 struct err_info *err)
+/* What happened in the last seconds is in no statistics yet: it is waited for, and `now` told. */
+static enum err await_statistics(struct broker *b, const char *name, const char *why,
+                                 struct rabbit_channel *now, struct err_info *err)
 {
     const struct channel_name queue = {CHANNEL_QUEUE, name};
     const struct rabbit *rabbit = b->state;
     struct rabbit_channel fresh = {.depth = COUNT_UNKNOWN};
     int64_t until = clock_mono_ns() + STATISTICS_NS;
-    rabbit->reader->sink.notice(
-        rabbit->reader->sink.context,
-        "the queue has a delivery limit: waiting 7 s, until the broker has counted all returns");
+    rabbit->reader->sink.notice(rabbit->reader->sink.context, why);
     b->deadline_ns += b->deadline_ns < INT64_MAX - STATISTICS_NS ? STATISTICS_NS : 0;
     while (clock_mono_ns() < until && !atomic_load(b->cancelled))
         poll(NULL, 0, 50);
     if (atomic_load(b->cancelled))
         return err_set(err, ERR_CANCELLED, "cancelled");
     enum err e = rabbit_find(b, &queue, &fresh, err);
+    if (e)
+        return e;
+    now->redelivered = fresh.redelivered;
+    now->depth = fresh.depth;
+    now->unacked = fresh.unacked;
+    return ERR_OK;
+}
+
+/* A look that was killed: its messages come back one by one, and whoever looks meanwhile gets them in another order. Somebody's
+ * returns of the last seconds, where one more could lose the message. */
+static enum err await_quiet(struct broker *b, const char *name, struct rabbit_channel *now,
+                            struct err_info *err)
+{
+    const struct rabbit *rabbit = b->state;
+    int64_t limit = rabbit->reader->delivery_limit;
+    bool cut_off = rabbit->reader->quorum && rabbit_looks_cut_off(b, name);
+    enum err e = ERR_OK;
+    if (cut_off)
+        e = await_statistics(
+            b, name,
+            "an earlier look goes on or was cut off: waiting 7 s, until the broker has counted "
+            "what came back",
+            now, err);
     if (!e)
-        now->redelivered = fresh.redelivered;
+        e = rabbit_await(b, name, now, err);
+    if (e || cut_off || !may_be_near(limit, now))
+        return e;
+    e = await_statistics(
+        b, name, "the queue has a delivery limit: waiting 7 s, until the broker has counted all returns", now,
+        err);
+    if (!e)
+        e = rabbit_await(b, name, now, err); /* which counts by the message */
     return e;
 }
 
@@ -150,9 +178,7 @@ enum err rabbit_browse_open(struct broker *b, const struct channel_name *name,
         return e;
     r->quorum = strcmp(found->type, "quorum") == 0;
     r->delivery_limit = effective_limit(rabbit, found);
-    e = rabbit_await(b, name->name, &now, err);
-    if (!e && may_be_near(r->delivery_limit, &now))
-        e = await_statistics(b, name->name, &now, err);
+    e = await_quiet(b, name->name, &now, err);
     if (!e)
         e = check_limit(b, name->name, &now, err);
     if (e)
@@ -175,23 +201,30 @@ static int64_t delivery_count(const struct message *m)
     return !v ? 0 : v->type == VALUE_INT64 || v->type == VALUE_INT32 ? v->i : (int64_t)v->u;
 }
 
+/* What was seen and what has become of it. */
+static void say_account(const struct rabbit_reader *r, char *into, size_t size)
+{
+    char seen[40], total[40], apart[60] = "", back[60] = "all returned";
+    text_count(seen, sizeof seen, (uint64_t)r->progress.scanned);
+    text_count(total, sizeof total, (uint64_t)r->progress.total);
+    if (r->away > 0)
+        snprintf(apart, sizeof apart, " (%lld elsewhere)", (long long)r->away);
+    if (r->missing > 0)
+        snprintf(back, sizeof back, "%lld not yet back", (long long)r->missing);
+    snprintf(into, size, "looked at %s of %s%s, %s", seen, total, apart, back);
+}
+
 /* The end of a look, once all are back. */
 static enum err done(struct broker *b, const char *why, struct err_info *err)
 {
     struct rabbit *rabbit = b->state;
     struct rabbit_reader *r = rabbit->reader;
-    char total[40], apart[60] = "", back[60] = "all returned";
-    int64_t missing = 0;
-    enum err e = rabbit_give_back(b, &missing, err);
+    char account[140];
+    enum err e = rabbit_give_back(b, err);
     if (e)
         return e;
-    text_count(total, sizeof total, (uint64_t)r->progress.total);
-    if (r->away > 0)
-        snprintf(apart, sizeof apart, " (%lld elsewhere)", (long long)r->away);
-    if (missing > 0)
-        snprintf(back, sizeof back, "%lld not yet back", (long long)missing);
-    return rabbit_finish(r, "%s: looked at %lld of %s%s, %s", why, (long long)r->progress.scanned, total,
-                         apart, back);
+    say_account(r, account, sizeof account);
+    return rabbit_finish(r, "%s: %s", why, account);
 }
 
 /* The look's own bounds end it, with messages left. */
@@ -240,15 +273,27 @@ enum err rabbit_browse_step(struct broker *b, struct err_info *err)
     return ERR_OK;
 }
 
+/* A look that did not come to its end. */
+static void say_cut_off(const struct rabbit_reader *r)
+{
+    char account[140], text[200];
+    say_account(r, account, sizeof account);
+    snprintf(text, sizeof text, "%s%s", account,
+             r->missing > 0 ? ": the broker goes on taking them back" : "");
+    r->sink.notice(r->sink.context, text);
+}
+
 enum err rabbit_browse_close(struct broker *b, struct err_info *err)
 {
     const struct rabbit *rabbit = b->state;
     const struct rabbit_reader *r = rabbit->reader;
-    int64_t missing;
     if (r->mode != RABBIT_LOOK)
         return ERR_OK;
-    enum err e = rabbit_give_back(b, &missing, err);
+    bool cut_off = !r->back && r->held > 0;
+    enum err e = rabbit_give_back(b, err);
     if (r->quorum)
-        rabbit_looks_end(b, r->wanted == r->progress.scanned && r->held >= r->snapshot);
+        rabbit_looks_end(b, r->wanted == r->progress.scanned && r->held >= r->snapshot, r->missing == 0);
+    if (!e && cut_off)
+        say_cut_off(r);
     return e;
 }

@@ -16,13 +16,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define LAG_NS (15 * NS_PER_S) /* statistics are collected every five seconds by default */
+#define LAG_NS     (15 * NS_PER_S) /* statistics are collected every five seconds by default */
+#define CUT_OFF_NS (90 * NS_PER_S) /* a look holds for a minute at most; then the broker takes back */
 
 /* The last look, as it was written down. */
 struct look {
     int64_t worst;       /* no message had been returned more often after it */
     int64_t redelivered; /* what the statistics will say of it at last */
     int64_t time_ns;     /* wall clock */
+    bool open;           /* nobody wrote down its end: it goes on, or was killed */
 };
 
 static void look_name(const struct broker *b, const char *queue, char *into, size_t size)
@@ -42,27 +44,29 @@ static bool look_load(const char *name, struct look *look)
     look->worst = strtoll(at, &at, 10);
     look->redelivered = strtoll(at, &at, 10);
     look->time_ns = strtoll(at, &at, 10);
+    look->open = strtoll(at, &at, 10) != 0;
     return look->time_ns > 0;
 }
 
 static enum err look_save(const struct broker *b, const char *queue, int64_t worst, int64_t redelivered,
-                          struct err_info *err)
+                          bool open, struct err_info *err)
 {
     char name[64], text[512], shown[200] = "";
     look_name(b, queue, name, sizeof name);
     for (size_t i = 0; queue[i] && i + 1 < sizeof shown; i++) /* somebody may print the file */
         shown[i] = queue[i] >= ' ' && queue[i] < 0x7F ? queue[i] : '?';
     snprintf(text, sizeof text,
-             "%" PRId64 " %" PRId64 " %" PRId64
-             "\nreturns of one message at most, redeliveries of all, time: queue %s\n",
-             worst, redelivered, clock_wall_ns(), shown);
+             "%" PRId64 " %" PRId64 " %" PRId64 " %d"
+             "\nreturns of one message at most, redeliveries of all, time, whether it goes on: queue %s\n",
+             worst, redelivered, clock_wall_ns(), open, shown);
     return state_write(name, text, err);
 }
 
-static void note_look(const struct broker *b, const char *queue, int64_t worst, int64_t redelivered)
+static void note_look(const struct broker *b, const char *queue, int64_t worst, int64_t redelivered,
+                      bool open)
 {
     struct err_info err;
-    if (look_save(b, queue, worst, redelivered, &err))
+    if (look_save(b, queue, worst, redelivered, open, &err))
         log_write(LOG_WARN, b->endpoint->name, "%s", err.text);
 }
 
@@ -103,12 +107,12 @@ enum err rabbit_looks_begin(struct broker *b, const char *queue, const struct ra
     l->quiet = found->consumers == 0;
     if (rabbit->reader->delivery_limit <
         0) { /* a policy may set one at any time: our looks count from then on */
-        note_look(b, queue, l->bound + 1, l->redelivered);
+        note_look(b, queue, l->bound + 1, l->redelivered, true);
         return ERR_OK;
     }
     if (l->bound + 1 >= rabbit->reader->delivery_limit)
         return ERR_REFUSED;
-    return look_save(b, queue, l->bound + 1, l->redelivered, err);
+    return look_save(b, queue, l->bound + 1, l->redelivered, true, err);
 }
 
 bool rabbit_looks_saw(struct rabbit_reader *r, int64_t count, bool redelivered)
@@ -118,7 +122,15 @@ bool rabbit_looks_saw(struct rabbit_reader *r, int64_t count, bool redelivered)
     return r->delivery_limit >= 0 && count + 2 > r->delivery_limit;
 }
 
-void rabbit_looks_end(struct broker *b, bool all)
+bool rabbit_looks_cut_off(const struct broker *b, const char *queue)
+{
+    char name[64];
+    struct look last;
+    look_name(b, queue, name, sizeof name);
+    return look_load(name, &last) && last.open && clock_wall_ns() - last.time_ns < CUT_OFF_NS;
+}
+
+void rabbit_looks_end(struct broker *b, bool all, bool back)
 {
     struct rabbit *rabbit = b->state;
     struct rabbit_reader *r = rabbit->reader;
@@ -126,5 +138,5 @@ void rabbit_looks_end(struct broker *b, bool all)
     /* What consumers hold at this moment we did not see; nor what was sent to us and went back unread. */
     int64_t unseen = r->wanted > r->progress.scanned ? r->looks.bound + 1 : r->looks.bound;
     int64_t worst = (all && r->looks.quiet) || seen > unseen ? seen : unseen;
-    note_look(b, r->queue, worst, r->looks.redelivered);
+    note_look(b, r->queue, worst, r->looks.redelivered, !back);
 }

@@ -55,7 +55,8 @@ struct rabbit_reader {
     int64_t wanted;     /* messages that these may be given together */
     int64_t silent_ns;  /* monotonic: since when they were given none; 0: not silent */
     bool returned_last; /* the last one taken had been returned before */
-    bool back;          /* all went back */
+    bool back;          /* all were handed over */
+    int64_t missing;    /* of these the broker has not taken back yet */
     int64_t held, snapshot, away, delivery_limit;
     int64_t give_back_ns; /* monotonic */
     bool empty;           /* nothing was left */
@@ -128,8 +129,8 @@ enum err rabbit_await(struct broker *b, const char *queue, struct rabbit_channel
 /* Takes the next message; *taken: there was one at hand, which the caller destroys. r->empty: nothing is left. */
 enum err rabbit_take(struct broker *b, amqp_envelope_t *envelope, bool *taken,
                      struct err_info *err) SB_MUST_USE;
-/* All that is held goes back in its order; waits until the broker has it. *missing: how many are not back by then. */
-enum err rabbit_give_back(struct broker *b, int64_t *missing, struct err_info *err) SB_MUST_USE;
+/* All that is held goes back in its order; waits until the broker has it. r->missing: how many are not back by then. */
+enum err rabbit_give_back(struct broker *b, struct err_info *err) SB_MUST_USE;
 
 /* ---- rabbitmq_looks.c ---- */
 /* ERR_REFUSED: a message may be so near to the limit that looking would lose it. Else the look is written down: it counts, also if
@@ -137,7 +138,10 @@ enum err rabbit_give_back(struct broker *b, int64_t *missing, struct err_info *e
 enum err rabbit_looks_begin(struct broker *b, const char *queue, const struct rabbit_channel *found,
                             struct err_info *err) SB_MUST_USE;
 bool rabbit_looks_saw(struct rabbit_reader *r, int64_t count, bool redelivered); /* true: look no further */
-void rabbit_looks_end(struct broker *b, bool all); /* all: every message was got */
+/* all: every message was got. back: the broker has taken all back. */
+void rabbit_looks_end(struct broker *b, bool all, bool back);
+/* Our last look into the queue did not end, or ended with messages still on their way back. */
+bool rabbit_looks_cut_off(const struct broker *b, const char *queue);
 
 enum err rabbit_stream_open(struct broker *b, const char *name, const struct read_request *request,
                             struct err_info *err) SB_MUST_USE; /* rabbitmq_stream.c */

@@ -21,7 +21,7 @@
 #define SILENT_NS     (NS_PER_S / 4)
 #define PATIENCE_NS   (10 * NS_PER_S)
 #define BACK_NS       (5 * NS_PER_S)
-#define BACK_SOON_NS  (NS_PER_S / 2) /* of a cancelled look: its session is left behind after five seconds */
+#define BACK_SOON_NS  (NS_PER_S / 2)
 #define AWAIT_NS      (30 * NS_PER_S)
 #define SAY_NS        NS_PER_S
 #define ASK_EVERY_MS  50
@@ -310,17 +310,24 @@ static enum err hand_over(struct broker *b, int64_t until_ns, struct err_info *e
     return rabbit_status(b, status, err);
 }
 
-enum err rabbit_give_back(struct broker *b, int64_t *missing, struct err_info *err)
+/* A cancelled look waits less: its session is left behind after five seconds. */
+static bool may_wait(const struct broker *b, int64_t since_ns)
+{
+    return clock_mono_ns() - since_ns < (atomic_load(b->cancelled) ? BACK_SOON_NS : BACK_NS);
+}
+
+enum err rabbit_give_back(struct broker *b, struct err_info *err)
 {
     struct rabbit *rabbit = b->state;
     struct rabbit_reader *r = rabbit->reader;
-    int64_t ready = 0, consumers = 0;
-    int64_t until = clock_mono_ns() + (atomic_load(b->cancelled) ? BACK_SOON_NS : BACK_NS);
-    *missing = 0;
-    if (r->back || (r->held == 0 && r->consumers == 0) || !rabbit->connection)
+    int64_t ready = 0, consumers = 0, start = clock_mono_ns();
+    if (r->back || (r->held == 0 && r->consumers == 0))
+        return ERR_OK;
+    r->missing = r->held;
+    if (!rabbit->connection)
         return ERR_OK;
     r->back = true;
-    enum err e = hand_over(b, until, err);
+    enum err e = hand_over(b, start + (atomic_load(b->cancelled) ? BACK_SOON_NS : BACK_NS), err);
     if (e) {
         err_next(err, "the broker returns the messages by itself, as after a failed delivery");
         return e;
@@ -328,9 +335,7 @@ enum err rabbit_give_back(struct broker *b, int64_t *missing, struct err_info *e
     do {
         poll(NULL, 0, ready ? ASK_EVERY_MS : 0);
         e = rabbit_ready(b, r->queue, &ready, &consumers, err);
-        *missing = r->snapshot - ready;
-    } while (!e && *missing > 0 && consumers == 0 && !atomic_load(b->cancelled) && clock_mono_ns() < until);
-    if (*missing < 0 || consumers > 0)
-        *missing = 0;
+        r->missing = ready < r->snapshot && consumers == 0 ? r->snapshot - ready : 0;
+    } while (!e && r->missing > 0 && may_wait(b, start));
     return e;
 }
