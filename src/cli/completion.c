@@ -1,5 +1,5 @@
 /* Completion for three shells, made of the command and flag tables. */
-#include "cli/cli.h"
+#include "cli/addresses.h"
 
 static void words_of_flags(struct buffer *out, uint64_t set)
 {
@@ -14,6 +14,12 @@ static void command_names(struct buffer *out)
         buffer_printf(out, "%s%s", i ? " " : "", commands[i]->name);
 }
 
+/* Does an address stand among its arguments? */
+static bool takes_address(const struct command *c)
+{
+    return strstr(c->args, "ADDRESS") || strstr(c->args, "ENDPOINT") || strstr(c->args, "TARGET");
+}
+
 static void argument_words(struct buffer *out, const struct command *c)
 {
     for (size_t i = 0; c->words && c->words[i]; i++)
@@ -22,32 +28,41 @@ static void argument_words(struct buffer *out, const struct command *c)
 
 static void bash(struct buffer *out)
 {
-    buffer_text(
-        out, "# bash completion for signalbox; made by `signalbox completion bash`\n"
-             "_signalbox() {\n"
-             "    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} word command= words=\n"
-             "    COMPREPLY=()\n"
-             "    case $prev in\n"
-             "    --config|-c) COMPREPLY=($(compgen -f -- \"$cur\")); return ;;\n"
-             "    --color) COMPREPLY=($(compgen -W 'auto always never' -- \"$cur\")); return ;;\n"
-             "    esac\n"
-             "    for word in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n"
-             "        case $word in\n        ");
+    buffer_text(out, "# bash completion for signalbox; made by `signalbox completion bash`\n"
+                     "_signalbox() {\n"
+                     "    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}\n"
+                     "    local word before= command= words= address= config=()\n"
+                     "    COMPREPLY=()\n"
+                     "    case $prev in\n"
+                     "    --config|-c) COMPREPLY=($(compgen -f -- \"$cur\")); return ;;\n"
+                     "    --color) COMPREPLY=($(compgen -W 'auto always never' -- \"$cur\")); return ;;\n"
+                     "    esac\n"
+                     "    for word in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n"
+                     "        case $before in --config|-c) config=(--config \"${word/#\\~/$HOME}\") ;; esac\n"
+                     "        before=$word\n"
+                     "        [[ $command ]] || case $word in\n        ");
     for (size_t i = 0; commands[i]; i++)
         buffer_printf(out, "%s%s", i ? "|" : "", commands[i]->name);
-    buffer_text(out, ") command=$word; break ;;\n        esac\n    done\n    case $command in\n");
+    buffer_text(out, ") command=$word ;;\n        esac\n    done\n    case $command in\n");
     for (size_t i = 0; commands[i]; i++) {
         buffer_printf(out, "    %s) words='", commands[i]->name);
         words_of_flags(out, commands[i]->flags | FLAGS_GLOBAL);
         argument_words(out, commands[i]);
-        buffer_text(out, "' ;;\n");
+        buffer_printf(out, "'%s ;;\n", takes_address(commands[i]) ? " address=1" : "");
     }
     buffer_text(out, "    *) words='");
     command_names(out);
     words_of_flags(out, FLAGS_GLOBAL | F(DEMO) | F(VERSION));
-    buffer_text(out, "' ;;\n    esac\n    COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
-                     "    [[ $cur == -* ]] || COMPREPLY+=($(compgen -f -- \"$cur\"))\n"
-                     "}\ncomplete -o filenames -F _signalbox signalbox\n");
+    buffer_text(
+        out, "' ;;\n    esac\n    COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
+             "    [[ $cur == -* ]] && return\n"
+             "    if [[ $address ]]; then\n"
+             "        mapfile -t -O ${#COMPREPLY[@]} COMPREPLY < <(\"${COMP_WORDS[0]/#\\~/$HOME}\" completion"
+             " addresses \"${config[@]}\" -- \"$cur\" 2>/dev/null)\n"
+             "        [[ ${COMPREPLY[*]} == */ ]] && compopt -o nospace 2>/dev/null\n"
+             "    fi\n"
+             "    mapfile -t -O ${#COMPREPLY[@]} COMPREPLY < <(compgen -f -- \"$cur\")\n"
+             "}\ncomplete -o filenames -F _signalbox signalbox\n");
 }
 
 /* Inside '[...]' of zsh and '...' of fish. */
@@ -93,7 +108,8 @@ static void zsh_command(struct buffer *out, const struct command *c)
         argument_words(out, c);
         buffer_text(out, " )' ;;\n");
     } else {
-        buffer_text(out, "        '*:argument:_files' ;;\n");
+        buffer_printf(out, "        '*:argument:%s' ;;\n",
+                      takes_address(c) ? "_signalbox_addresses" : "_files");
     }
 }
 
@@ -101,7 +117,16 @@ static void zsh(struct buffer *out)
 {
     buffer_text(
         out,
-        "#compdef signalbox\n# made by `signalbox completion zsh`\n_signalbox() {\n    local -a commands\n"
+        "#compdef signalbox\n# made by `signalbox completion zsh`\n"
+        "_signalbox_addresses() {\n"
+        "    local -a found config\n"
+        "    [[ -n ${opt_args[--config]} ]] && config=(--config ${~opt_args[--config]})\n"
+        "    found=(${(f)\"$(_call_program addresses signalbox completion addresses $config -- ${(q)${(Q)PREFIX}} 2>/dev/null)\"})\n"
+        "    compadd -S '' -- ${(M)found:#*/}\n"
+        "    compadd -- ${found:#*/}\n"
+        "    _files\n"
+        "}\n"
+        "_signalbox() {\n    local -a commands\n    local -A opt_args\n"
         "    commands=(\n");
     for (size_t i = 0; commands[i]; i++) {
         buffer_printf(out, "        '%s:", commands[i]->name);
@@ -117,6 +142,13 @@ static void zsh(struct buffer *out)
     buffer_text(out, "    esac\n}\n_signalbox \"$@\"\n");
 }
 
+/* Inside '...' of fish. */
+static void fish_text(struct buffer *out, const char *text)
+{
+    for (; *text; text++)
+        buffer_printf(out, *text == '\'' || *text == '\\' ? "\\%c" : "%c", *text);
+}
+
 static void fish_flags(struct buffer *out, const char *condition, uint64_t set)
 {
     for (int i = 0; i < FLAGS; i++) {
@@ -127,8 +159,7 @@ static void fish_flags(struct buffer *out, const char *condition, uint64_t set)
         if (row->letter)
             buffer_printf(out, " -s %c", row->letter);
         buffer_printf(out, "%s -d '", row->kind == FLAG_ON ? "" : " -r");
-        for (const char *c = row->text; *c; c++)
-            buffer_printf(out, *c == '\'' || *c == '\\' ? "\\%c" : "%c", *c);
+        fish_text(out, row->text);
         buffer_text(out, "'\n");
     }
 }
@@ -143,27 +174,37 @@ static void fish(struct buffer *out)
         struct buffer text;
         buffer_init(&text, 256);
         buffer_printf(&text, "-n '__fish_seen_subcommand_from %s'", c->name);
-        buffer_printf(out, "complete -c signalbox -n __fish_use_subcommand -f -a %s -d '%s'\n", c->name,
-                      c->purpose);
+        buffer_printf(out, "complete -c signalbox -n __fish_use_subcommand -f -a %s -d '", c->name);
+        fish_text(out, c->purpose);
+        buffer_text(out, "'\n");
         fish_flags(out, buffer_cstr(&text), c->flags);
         if (c->words) {
             buffer_printf(out, "complete -c signalbox %s -f -a '", buffer_cstr(&text));
             argument_words(out, c);
             buffer_text(out, "'\n");
         }
+        if (takes_address(c))
+            buffer_printf(
+                out,
+                "complete -c signalbox %s -a '(signalbox completion addresses -- (commandline -ct) 2>/dev/null)'\n",
+                buffer_cstr(&text));
         buffer_free(&text);
     }
 }
 
-static const char *const shells[] = {"bash", "zsh", "fish", NULL};
+static const char *const words[] = {"bash", "zsh", "fish", "addresses", NULL};
 
 static int run(struct cli *c)
 {
     static void (*const writers[])(struct buffer *) = {bash, zsh, fish};
     struct buffer out;
+    if (strcmp(c->args[0], "addresses") == 0)
+        return addresses_print(c, c->arg_count > 1 ? c->args[1] : "");
+    if (c->arg_count > 1)
+        return cli_usage("`%s`: one shell at a time", c->args[1]);
     buffer_init(&out, 1 << 20);
-    for (size_t i = 0; shells[i]; i++) {
-        if (strcmp(shells[i], c->args[0]) != 0)
+    for (size_t i = 0; i < sizeof writers / sizeof *writers; i++) {
+        if (strcmp(words[i], c->args[0]) != 0)
             continue;
         writers[i](&out);
         int code = cli_print(&out);
@@ -175,13 +216,16 @@ static int run(struct cli *c)
 
 const struct command command_completion = {
     .name = "completion",
-    .args = "bash|zsh|fish",
+    .args = "bash|zsh|fish|addresses [PREFIX]",
     .purpose = "print a completion script for a shell",
+    .detail =
+        "The scripts complete addresses, too, by `completion addresses`: configured endpoints, and behind `NAME/` the "
+        "channels that the broker lists within two seconds.",
     .min_args = 1,
-    .max_args = 1,
+    .max_args = 2,
     .missing = "a shell",
     .argument = ARGUMENT_WORD,
-    .words = shells,
+    .words = words,
     .examples = {{"source <(signalbox completion bash)", "in ~/.bashrc"},
                  {"signalbox completion zsh > ~/.zfunc/_signalbox", "a folder of $fpath"},
                  {"signalbox completion fish | source", "in config.fish"}},

@@ -105,6 +105,8 @@ for shell in bash zsh fish; do
     expect_status 0
     check "$shell knows tail --firehose" grep -q firehose "$out"
 done
+odd_quotes() { sed 's/\\.//g' "$out" | awk -F"'" 'NF % 2 == 0'; }
+check "fish's quotes are balanced" test -z "$(odd_quotes)"
 run "$SIGNALBOX" completion bash
 check "bash can read it" bash -n "$out"
 complete_bash() { # words before the cursor, the last one unfinished
@@ -114,6 +116,15 @@ cp "$out" "$T/completion"
 check "a command" test "$(complete_bash signalbox bro)" = browse
 check "a flag" test "$(complete_bash signalbox tail --fire)" = --firehose
 check "a word" test "$(complete_bash signalbox config che)" = check
+mkdir -p "$XDG_CONFIG_HOME/signalbox"
+printf 'endpoints: {red: {url: "kafka://localhost"}, ready: {url: "kafka://localhost"}, blue: {url: "kafka://localhost"}}\n' >"$XDG_CONFIG_HOME/signalbox/config.yaml"
+PATH=$(dirname "$SIGNALBOX"):$PATH
+cp "$T/completion" "$out"
+check "an endpoint" test "$(complete_bash signalbox tail re)" = "red/ ready/"
+check "only where an address stands" test "$(complete_bash signalbox decode re)" = ""
+run "$SIGNALBOX" completion addresses blue/nothing
+expect_empty out
+rm "$XDG_CONFIG_HOME/signalbox/config.yaml"
 run "$SIGNALBOX" completion tcsh
 expect_status 2
 name "commands of later versions are said to be such, with --help too"

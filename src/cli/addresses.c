@@ -1,0 +1,69 @@
+/* What an address that is being typed could become, for completion: endpoints of the configuration; behind `NAME/`, the
+ * endpoint's channels, which the broker is asked for. A prefix stays a prefix: nothing here is looked into. */
+#include "cli/addresses.h"
+
+#include "base/text.h"
+#include "cli/listing.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define PATIENCE_NS (2 * NS_PER_S) /* somebody waits behind the Tab key */
+
+static void endpoint_names(const struct cli *c, const char *prefix, struct buffer *out)
+{
+    for (size_t i = 0; i < c->config.endpoint_count; i++)
+        if (text_starts(c->config.endpoints[i].endpoint.name, prefix))
+            buffer_printf(out, "%s/\n", c->config.endpoints[i].endpoint.name);
+}
+
+static struct config_endpoint *endpoint_of(struct cli *c, const char *prefix, size_t len)
+{
+    for (size_t i = 0; i < c->config.endpoint_count; i++) {
+        const char *name = c->config.endpoints[i].endpoint.name;
+        if (strlen(name) == len && strncmp(name, prefix, len) == 0)
+            return &c->config.endpoints[i];
+    }
+    return NULL;
+}
+
+static int channel_names(struct cli *c, struct config_endpoint *e, const char *prefix, struct buffer *out)
+{
+    char pattern[600];
+    struct listing l;
+    struct err_info err;
+    if (config_secret(&c->config, e, &err))
+        return cli_error(&err);
+    if (!cli_flag(c, FLAG_TIMEOUT)) {
+        c->flags.set |= F(TIMEOUT);
+        c->flags.number[FLAG_TIMEOUT] = PATIENCE_NS;
+    }
+    snprintf(pattern, sizeof pattern, "%s*", prefix);
+    listing_get(c, e, strpbrk(prefix, "*?") ? NULL : pattern, 0, false, &l);
+    if (!l.list)
+        return l.signal ? 128 + l.signal : cli_error(&l.err);
+    for (size_t i = 0; i < l.list->count; i++)
+        if (text_starts(l.list->items[i].name, prefix) && !strchr(l.list->items[i].name, '\n'))
+            buffer_printf(out, "%s/%s\n", e->endpoint.name, l.list->items[i].name);
+    channel_list_free(&l.list);
+    return 0;
+}
+
+int addresses_print(struct cli *c, const char *prefix)
+{
+    const char *slash = strchr(prefix, '/');
+    struct buffer out;
+    int code = cli_load_config(c);
+    if (code)
+        return code;
+    buffer_init(&out, 16 << 20);
+    struct config_endpoint *e = slash ? endpoint_of(c, prefix, (size_t)(slash - prefix)) : NULL;
+    if (!slash)
+        endpoint_names(c, prefix, &out);
+    else if (e)
+        code = channel_names(c, e, slash + 1, &out);
+    if (!code)
+        code = cli_print(&out);
+    buffer_free(&out);
+    return code;
+}
