@@ -15,15 +15,20 @@ struct watch {
     struct hub_source source;
 };
 
+/* One session of a tail, with the channels that it reads. */
+struct tail_part {
+    struct session *session;
+    struct hub_source source;
+    size_t first, count; /* in names and tail.channels; count 0: others have taken over */
+};
+
 /* One set of reading sessions with one store generation. */
 struct tail_run {
     struct tail_run *next; /* in the list of retired ones */
     uint32_t serial;
-    size_t session_count, ended;
-    struct session *sessions[TAIL_MOST_SESSIONS];
-    struct hub_source sources[TAIL_MOST_SESSIONS];
+    size_t part_count, ended;
+    struct tail_part parts[TAIL_MOST_SESSIONS];
     struct channel_name *names; /* of all channels; sessions hold slices of it */
-    size_t *first_channel;      /* of each session: index into names and tail.channels */
     struct hub_tail tail;
     int64_t second; /* of the newest per_second slot */
     uint64_t bytes_this_second, messages_this_second;

@@ -11,10 +11,9 @@
 
 static void tail_free(struct tail_run *t)
 {
-    for (size_t i = 0; i < t->session_count; i++)
-        hub_source_free(&t->sources[i]);
+    for (size_t i = 0; i < t->part_count; i++)
+        hub_source_free(&t->parts[i].source);
     free(t->names);
-    free(t->first_channel);
     free(t->tail.channels);
     free(t);
 }
@@ -22,16 +21,16 @@ static void tail_free(struct tail_run *t)
 static bool tail_join(struct tail_run *t)
 {
     bool all = true;
-    for (size_t i = 0; i < t->session_count; i++)
-        all &= session_join(&t->sessions[i]);
+    for (size_t i = 0; i < t->part_count; i++)
+        all &= session_join(&t->parts[i].session);
     return all;
 }
 
 static void tail_cancel(struct tail_run *t)
 {
-    for (size_t i = 0; i < t->session_count; i++)
-        if (t->sessions[i])
-            session_cancel(t->sessions[i]);
+    for (size_t i = 0; i < t->part_count; i++)
+        if (t->parts[i].session)
+            session_cancel(t->parts[i].session);
 }
 
 static struct tail_run *run_of(struct hub *h, uint32_t serial)
@@ -48,7 +47,7 @@ void hub_tail_reap(struct hub *h)
 {
     for (struct tail_run **at = &h->retired; *at;) {
         struct tail_run *t = *at;
-        if (t->ended < t->session_count) {
+        if (t->ended < t->part_count) {
             at = &t->next;
             continue;
         }
@@ -73,6 +72,79 @@ void hub_tail_free(struct hub *h)
         tail_free(t);
     }
     h->retired = NULL;
+}
+
+static void take_tail_status(struct hub *h, struct tail_part *part, const struct session_status *status);
+
+/* ---- parts ---- */
+
+static struct tail_part *add_part(struct hub *h, struct tail_run *t, size_t first, size_t count)
+{
+    struct tail_part *part = &t->parts[t->part_count];
+    hub_source_init(&part->source, h->queue, HUB_SOURCE_TAIL, t->part_count, t->serial);
+    part->first = first;
+    part->count = count;
+    t->part_count++;
+    return part;
+}
+
+static void group_channels(struct tail_run *t, const struct address *addresses, size_t count, struct hub *h)
+{
+    for (size_t i = 0; i < count; i++) {
+        t->names[i] = addresses[i].channel;
+        t->tail.channels[i].address = addresses[i];
+    }
+    t->tail.channel_count = count;
+    /* Neighbours on one endpoint share a session as far as the driver can: addresses come grouped from the caller or not,
+     * either is right, sharing is only cheaper. */
+    for (size_t i = 0, n; i < count && t->part_count < TAIL_MOST_SESSIONS; i += n) {
+        size_t most = addresses[i].endpoint->broker->max_channels;
+        for (n = 1; i + n < count && n < most && addresses[i + n].endpoint == addresses[i].endpoint;)
+            n++;
+        add_part(h, t, i, n);
+    }
+}
+
+static void start_part(struct hub *h, struct tail_run *t, struct tail_part *part)
+{
+    const struct hub_read *how = &t->tail.how;
+    struct config_endpoint *c = t->tail.channels[part->first].address.endpoint;
+    struct job job = {.kind = JOB_READ,
+                      .reconnect = how->mode == READ_TAP,
+                      .prepare = config_prepare,
+                      .prepare_context = h->config,
+                      .redaction = h->config->redaction,
+                      .read = {.mode = how->mode,
+                               .channels = &t->names[part->first],
+                               .channel_count = part->count,
+                               .start = how->start,
+                               .partition = how->partition,
+                               .limit = how->limit,
+                               .flags = how->flags}};
+    struct session_sink sink = hub_source_sink(&part->source);
+    struct err_info err = {.code = ERR_OK};
+    part->session = session_start(c->broker, &c->endpoint, &job, &sink, &err);
+    if (part->session)
+        return;
+    struct session_status status = {.state = SESSION_ENDED, .since_ns = clock_wall_ns(), .err = err};
+    t->ended++;
+    take_tail_status(h, part, &status);
+}
+
+/* One of several channels may be what could not be opened, and must not hide the others: each gets a session of its own. False:
+ * there is but one, or no room. */
+static bool split(struct hub *h, struct tail_part *part)
+{
+    struct tail_run *t = h->tail;
+    size_t first = part->first, count = part->count, from = t->part_count;
+    if (count < 2 || from + count > TAIL_MOST_SESSIONS)
+        return false;
+    part->count = 0;
+    for (size_t i = 0; i < count; i++)
+        add_part(h, t, first + i, 1);
+    for (size_t i = 0; i < count; i++)
+        start_part(h, t, &t->parts[from + i]);
+    return true;
 }
 
 /* ---- what comes ---- */
@@ -123,15 +195,27 @@ static void store_gap(struct hub *h, const char *channel, const char *text)
     }
 }
 
-static const char *session_endpoint(const struct tail_run *t, size_t session)
+static const char *part_endpoint(const struct tail_run *t, const struct tail_part *part)
 {
-    return t->tail.channels[t->first_channel[session]].address.endpoint->endpoint.name;
+    return t->tail.channels[part->first].address.endpoint->endpoint.name;
 }
 
-static void note_connection(struct hub *h, size_t session, const struct session_status *before,
+static bool has_failed(const struct session_status *status)
+{
+    enum err e = status->err.code;
+    return status->state == SESSION_ENDED && e != ERR_OK && e != ERR_END && e != ERR_CANCELLED;
+}
+
+/* Not of the connection, which would fail as often again. */
+static bool is_of_a_channel(enum err e)
+{
+    return e == ERR_NOTFOUND || e == ERR_DENIED || e == ERR_UNSUPPORTED || e == ERR_REFUSED;
+}
+
+static void note_connection(struct hub *h, const struct tail_part *part, const struct session_status *before,
                             const struct session_status *now)
 {
-    const char *name = session_endpoint(h->tail, session);
+    const char *name = part_endpoint(h->tail, part);
     char why[360], text[440];
     if (now->state == SESSION_BACKOFF && before->state == SESSION_UP) {
         bool named = strcmp(now->err.where, name) == 0; /* the row is under that name already */
@@ -142,8 +226,7 @@ static void note_connection(struct hub *h, size_t session, const struct session_
         store_gap(h, name,
                   now->gapless ? "connection restored: goes on behind the last message"
                                : "connection restored: what was sent in between is missing here");
-    } else if (now->state == SESSION_ENDED && now->err.code != ERR_OK && now->err.code != ERR_END &&
-               now->err.code != ERR_CANCELLED) {
+    } else if (has_failed(now)) {
         hub_say(h, SEVERITY_CRIT, err_format(&now->err, why, sizeof why));
         log_write(LOG_ERROR, name, "%s", why);
         if (store_count(h->store)) /* else its place is the whole view */
@@ -151,27 +234,27 @@ static void note_connection(struct hub *h, size_t session, const struct session_
     }
 }
 
-static void take_tail_status(struct hub *h, size_t session, const struct session_status *status)
+static void take_tail_status(struct hub *h, struct tail_part *part, const struct session_status *status)
 {
     struct tail_run *t = h->tail;
-    size_t first = t->first_channel[session];
-    size_t end = session + 1 < t->session_count ? t->first_channel[session + 1] : t->tail.channel_count;
-    note_connection(h, session, &t->tail.channels[first].status, status);
-    for (size_t i = first; i < end; i++)
-        t->tail.channels[i].status = *status;
+    if (has_failed(status) && !status->was_up && is_of_a_channel(status->err.code) && split(h, part))
+        return;
+    note_connection(h, part, &t->tail.channels[part->first].status, status);
+    for (size_t i = 0; i < part->count; i++)
+        t->tail.channels[part->first + i].status = *status;
     t->tail.dropped = 0;
-    for (size_t i = 0; i < t->session_count; i++)
-        t->tail.dropped += (uint64_t)t->tail.channels[t->first_channel[i]].status.progress.dropped;
+    for (size_t i = 0; i < t->part_count; i++)
+        if (t->parts[i].count)
+            t->tail.dropped += (uint64_t)t->tail.channels[t->parts[i].first].status.progress.dropped;
 }
 
 /* What is said while messages flow (a topic was deleted, a tap was full) has its place among them. */
-static void take_notice(struct hub *h, size_t session, const char *text)
+static void take_notice(struct hub *h, const struct tail_part *part, const char *text)
 {
     struct tail_run *t = h->tail;
-    size_t first = t->first_channel[session];
-    text_copy(t->tail.channels[first].notice, sizeof t->tail.channels->notice, text);
-    if (t->tail.how.mode == READ_TAP && t->tail.channels[first].status.state == SESSION_UP)
-        store_gap(h, session_endpoint(t, session), text);
+    text_copy(t->tail.channels[part->first].notice, sizeof t->tail.channels->notice, text);
+    if (t->tail.how.mode == READ_TAP && t->tail.channels[part->first].status.state == SESSION_UP)
+        store_gap(h, part_endpoint(t, part), text);
 }
 
 static uint32_t use_tail(struct hub *h, struct hub_event *e)
@@ -183,9 +266,9 @@ static uint32_t use_tail(struct hub *h, struct hub_event *e)
             e->batch.messages[i] = NULL;
         }
         break;
-    case HUB_EVENT_STATUS: take_tail_status(h, e->index, &e->status); break;
+    case HUB_EVENT_STATUS: take_tail_status(h, &h->tail->parts[e->index], &e->status); break;
     case HUB_EVENT_NOTICE:
-        take_notice(h, e->index, e->notice);
+        take_notice(h, &h->tail->parts[e->index], e->notice);
         hub_say(h, SEVERITY_WARN, e->notice);
         return HUB_TAIL | HUB_NOTICE;
     default: break;
@@ -204,9 +287,9 @@ uint32_t hub_tail_event(struct hub *h, struct hub_event *e)
 void hub_tail_resume(struct hub *h)
 {
     struct tail_run *t = h->tail;
-    for (size_t i = 0; t && i < t->session_count; i++)
-        if (t->sessions[i] && hub_source_was_paused(&t->sources[i]))
-            session_resume(t->sessions[i]);
+    for (size_t i = 0; t && i < t->part_count; i++)
+        if (t->parts[i].session && hub_source_was_paused(&t->parts[i].source))
+            session_resume(t->parts[i].session);
 }
 
 /* ---- opening and closing ---- */
@@ -216,10 +299,9 @@ static enum err tail_alloc(struct hub *h, size_t count, struct tail_run **out, s
     struct tail_run *t = calloc(1, sizeof *t);
     if (t) {
         t->names = calloc(count, sizeof *t->names);
-        t->first_channel = calloc(count, sizeof *t->first_channel);
         t->tail.channels = calloc(count, sizeof *t->tail.channels);
     }
-    if (!t || !t->names || !t->first_channel || !t->tail.channels) {
+    if (!t || !t->names || !t->tail.channels) {
         if (t)
             tail_free(t);
         return err_set(err, ERR_NOMEM, "no memory for a tail");
@@ -228,48 +310,6 @@ static enum err tail_alloc(struct hub *h, size_t count, struct tail_run **out, s
     t->second = clock_wall_ns() / NS_PER_S;
     *out = t;
     return ERR_OK;
-}
-
-static void group_channels(struct tail_run *t, const struct address *addresses, size_t count, struct hub *h)
-{
-    for (size_t i = 0; i < count; i++) {
-        t->names[i] = addresses[i].channel;
-        t->tail.channels[i].address = addresses[i];
-    }
-    t->tail.channel_count = count;
-    /* Neighbours on one endpoint share a session as far as the driver can: addresses come grouped from the caller or not,
-     * either is right, sharing is only cheaper. */
-    for (size_t i = 0; i < count && t->session_count < TAIL_MOST_SESSIONS;) {
-        size_t most = addresses[i].endpoint->broker->max_channels;
-        size_t n = 1;
-        while (i + n < count && n < most && addresses[i + n].endpoint == addresses[i].endpoint)
-            n++;
-        hub_source_init(&t->sources[t->session_count], h->queue, HUB_SOURCE_TAIL, t->session_count,
-                        t->serial);
-        t->first_channel[t->session_count++] = i;
-        i += n;
-    }
-}
-
-static void start_tail_session(struct hub *h, struct tail_run *t, size_t i, const struct job *like)
-{
-    size_t first = t->first_channel[i];
-    size_t end = i + 1 < t->session_count ? t->first_channel[i + 1] : t->tail.channel_count;
-    struct config_endpoint *c = t->tail.channels[first].address.endpoint;
-    struct job job = *like;
-    job.prepare = config_prepare;
-    job.prepare_context = h->config;
-    job.redaction = h->config->redaction;
-    job.read.channels = &t->names[first];
-    job.read.channel_count = end - first;
-    struct session_sink sink = hub_source_sink(&t->sources[i]);
-    struct err_info err = {.code = ERR_OK};
-    t->sessions[i] = session_start(c->broker, &c->endpoint, &job, &sink, &err);
-    if (t->sessions[i])
-        return;
-    struct session_status status = {.state = SESSION_ENDED, .since_ns = clock_wall_ns(), .err = err};
-    t->ended++;
-    take_tail_status(h, i, &status);
 }
 
 static enum err open_run(struct hub *h, const struct address *addresses, size_t count,
@@ -291,15 +331,9 @@ static enum err open_run(struct hub *h, const struct address *addresses, size_t 
     group_channels(t, addresses, count, h);
     t->tail.how = *how;
     h->tail = t;
-    struct job job = {.kind = JOB_READ,
-                      .reconnect = how->mode == READ_TAP,
-                      .read = {.mode = how->mode,
-                               .start = how->start,
-                               .partition = how->partition,
-                               .limit = how->limit,
-                               .flags = how->flags}};
-    for (size_t i = 0; i < t->session_count; i++)
-        start_tail_session(h, t, i, &job);
+    size_t parts = t->part_count; /* one that fails at once may become several, which are started then */
+    for (size_t i = 0; i < parts; i++)
+        start_part(h, t, &t->parts[i]);
     return ERR_OK;
 }
 

@@ -217,6 +217,14 @@ static size_t apart_count(const struct hub_tail *h, bool was_up)
     return apart;
 }
 
+static size_t failed_count(const struct hub_tail *h)
+{
+    size_t failed = 0;
+    for (size_t i = 0; i < h->channel_count; i++)
+        failed += h->channels[i].status.state == SESSION_ENDED;
+    return failed;
+}
+
 static bool any_up(const struct hub_tail *h)
 {
     for (size_t i = 0; i < h->channel_count; i++)
@@ -227,14 +235,21 @@ static bool any_up(const struct hub_tail *h)
 
 static enum role live_mode(const struct hub_tail *h, char *into, size_t size)
 {
-    size_t lost = apart_count(h, true), waiting = apart_count(h, false), all = h->channel_count;
+    size_t lost = apart_count(h, true), waiting = apart_count(h, false), failed = failed_count(h);
     if (!any_up(h))
         snprintf(into, size, lost ? "LOST, trying again" : "CONNECTING");
-    else if (lost || waiting)
-        snprintf(into, size, "LIVE, %zu of %zu %s", lost ? lost : waiting, all, lost ? "LOST" : "connecting");
+    else if (lost || failed || waiting)
+        snprintf(into, size, "LIVE, %zu of %zu %s",
+                 lost     ? lost
+                 : failed ? failed
+                          : waiting,
+                 h->channel_count,
+                 lost     ? "LOST"
+                 : failed ? "FAILED"
+                          : "connecting");
     else
         snprintf(into, size, "LIVE");
-    return lost ? ROLE_CRIT : waiting ? ROLE_WARN : ROLE_LIVE;
+    return lost || failed ? ROLE_CRIT : waiting ? ROLE_WARN : ROLE_LIVE;
 }
 
 static enum role ended_mode(const struct hub_tail *h, char *into, size_t size)

@@ -153,6 +153,26 @@ static void a_tail_fills_the_store_and_another_replaces_it(void **state)
     assert_int_equal(hub_tail(hub)->channels[0].status.progress.total, 5);
 }
 
+static bool middle_failed_alone(void)
+{
+    const struct hub_tail *t = hub_tail(hub);
+    return t->channels[0].status.state == SESSION_UP && t->channels[1].status.state == SESSION_ENDED &&
+           t->channels[2].status.state == SESSION_UP;
+}
+
+/* They share a session, which a missing one makes fail as a whole. */
+static void a_missing_channel_does_not_hide_the_others(void **state)
+{
+    (void)state;
+    struct address three[] = {address_of("orders"), address_of("nowhere"), address_of("orders.dlq")};
+    assert_int_equal(hub_tail_open(hub, three, 3, &tap, NULL), ERR_OK);
+    assert_true(pump_until(middle_failed_alone));
+    assert_int_equal(hub_tail(hub)->channels[1].status.err.code, ERR_NOTFOUND);
+    publish("orders", 5);
+    publish("orders.dlq", 5);
+    assert_true(pump_until(has_ten));
+}
+
 static struct broker_ops telling; /* the memory broker, that says something between two messages */
 static struct read_sink told;
 
@@ -416,6 +436,7 @@ int main(void)
         TEST(channels_and_health_arrive),
         TEST(an_endpoint_joins_at_run_time),
         TEST(a_tail_fills_the_store_and_another_replaces_it),
+        TEST(a_missing_channel_does_not_hide_the_others),
         TEST(a_word_of_a_running_tail_is_a_row),
         TEST(credit_loses_nothing),
         TEST(dead_letters_age_from_the_first_look),

@@ -43,6 +43,9 @@ static void tail_lost(void **state)
     s.hub->tail.channels[0].status.state = SESSION_UP;
     s.hub->tail.channels[1].status.was_up = true;
     assert_true(screen_says(&s, " LIVE, 1 of 2 LOST   "));
+    s.hub->tail.channels[1].status.state = SESSION_ENDED;
+    assert_true(screen_says(&s, " LIVE, 1 of 2 FAILED   "));
+    s.hub->tail.channels[1].status.state = SESSION_BACKOFF;
     s.hub->tail.channels[0].status.state = SESSION_CONNECTING;
     s.hub->tail.channels[0].status.was_up = true;
     assert_true(screen_says(&s, " LOST, trying again   "));
