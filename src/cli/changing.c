@@ -23,6 +23,11 @@ static void count(struct changing *ch, const struct message *m)
     ch->bytes += (int64_t)m->payload.len;
     ch->keys += m->key.data && !(ops->carries & CARRY_KEY); /* an exchange may take them */
     ch->nulls += !m->payload.data && !(ops->carries & CARRY_NULL);
+    if (m->time_ns != TIME_NONE) {
+        bool past = m->time_ns < NS_PER_MS; /* Kafka takes the very first millisecond for none */
+        ch->past += past && !(ops->carries & CARRY_PAST);
+        ch->times += !past && m->time_ns % NS_PER_S && !(ops->carries & CARRY_TIME);
+    }
     if (p->kind == POSITION_PARTITION && p->partition >= ch->partitions)
         ch->partitions = p->partition < INT32_MAX ? p->partition + 1 : INT32_MAX;
 }
@@ -41,7 +46,7 @@ static bool start_again(struct changing *ch)
 {
     if (!ch->rewind(ch->context))
         return false;
-    ch->count = ch->bytes = ch->keys = ch->nulls = 0;
+    ch->count = ch->bytes = ch->keys = ch->nulls = ch->times = ch->past = 0;
     return true;
 }
 
@@ -67,6 +72,16 @@ static void say_losses(const struct changing *ch, unsigned carries, bool done)
     if (ch->nulls)
         cli_notice(ch->cli, "%" PRId64 " payload%s null, which %s cannot tell from empty: %s sent empty",
                    ch->nulls, ch->nulls == 1 ? " is" : "s are", title, done ? "it was" : "it would be");
+    if (ch->times)
+        cli_notice(ch->cli, "%" PRId64 " time%s cut to the second: %s has no finer one", ch->times,
+                   ch->times == 1 ? (done ? " was" : " would be")
+                   : done         ? "s were"
+                                  : "s would be",
+                   title);
+    if (ch->past)
+        cli_notice(ch->cli, "%" PRId64 " time%s before 1970, which %s cannot keep: %s", ch->past,
+                   ch->past == 1 ? " lies" : "s lie", title,
+                   done ? "it was left out" : "it would be left out");
 }
 
 static int say_failure(const struct changing *ch, const struct publish_result *r)

@@ -169,6 +169,8 @@ typedef void group_sink(void *context, const struct group_row *row);
 enum carry {
     CARRY_KEY = 1 << 0,
     CARRY_NULL = 1 << 1, /* a null payload is not an empty one */
+    CARRY_TIME = 1 << 2, /* times to the millisecond; else to the second */
+    CARRY_PAST = 1 << 3, /* times before 1970; else such a message has none, or that of its arrival */
 };
 
 struct broker_ops {

@@ -136,6 +136,20 @@ command curl -s -m 10 -u "$SB_RABBIT_USER:$SB_RABBIT_PASSWORD" -H content-type:a
 run "$SIGNALBOX" send "$broker/%2f/$exchange?$management" "$T/json" --key red --execute
 expect_status 0
 expect_no_err 'left out'
+name "a time is kept, as far as a broker has a place for it"
+printf '{"time":"%s","payload":{"text":"t"}}\n' 2020-01-01T00:00:00.123Z 1960-01-01T00:00:00Z >"$T/times.jsonl"
+run "$SIGNALBOX" import "$T/times.jsonl" "$broker/%2f/$queue-t?$management" --create --execute
+at_exit command curl -s -m 10 -u "$SB_RABBIT_USER:$SB_RABBIT_PASSWORD" -X DELETE "$SB_RABBIT_MGMT/api/queues/%2f/$queue-t"
+expect_status 0
+expect_err '1 time was cut to the second'
+expect_err '1 time lies before 1970, which RabbitMQ cannot keep: it was left out'
+run "$SIGNALBOX" browse "$broker/%2f/$queue-t?$management" --format '{time}'
+expect_out '^2020-01-01T00:00:00'
+run "$SIGNALBOX" import "$T/times.jsonl" "$kafka/times-$$" --create --execute
+expect_no_err 'cut to the second'
+expect_err '1 time lies before 1970, which Kafka cannot keep: it was left out'
+
+name "a key is the routing key of an exchange, and no part of a queue"
 echo '{"key":{"text":"red"},"payload":{"text":"x"}}' >"$T/keyed.jsonl"
 run "$SIGNALBOX" import "$T/keyed.jsonl" "$broker/%2f/$exchange?$management" --execute
 expect_status 0

@@ -21,7 +21,7 @@ struct outstanding {
 struct rabbit_writer {
     char exchange[256], key[256];
     bool to_exchange; /* then the message's own key routes */
-    bool dry;
+    bool dry, exact;
     struct publish_sink sink;
     uint64_t next_tag;
     struct outstanding window[WINDOW]; /* oldest first from `first`, ring */
@@ -93,6 +93,7 @@ enum err rabbit_publish_open(struct broker *b, const struct publish_request *req
     arena_init(&w->arena, LIMIT_DECODE_ARENA);
     w->sink = *sink;
     w->dry = request->flags & PUBLISH_DRY;
+    w->exact = request->flags & PUBLISH_EXACT;
     enum err e = rabbit_find(b, to, &found, err);
     if (e == ERR_NOTFOUND && (request->flags & PUBLISH_CREATE) && can_create(to->kind)) {
         e = make_queue(b, w, to, err);
@@ -120,6 +121,15 @@ static enum err check_user(const struct broker *b, const struct message *m, stru
     return ERR_DENIED;
 }
 
+/* A message of elsewhere has its time in no property. */
+static void put_time(const struct message *m, amqp_basic_properties_t *to)
+{
+    if (m->time_ns == TIME_NONE || m->time_ns < 0 || (to->_flags & AMQP_BASIC_TIMESTAMP_FLAG))
+        return;
+    to->_flags |= AMQP_BASIC_TIMESTAMP_FLAG;
+    to->timestamp = (uint64_t)(m->time_ns / NS_PER_S);
+}
+
 static amqp_bytes_t lend(struct bytes b)
 {
     return (amqp_bytes_t){.len = b.len, .bytes = (void *)(uintptr_t)b.data};
@@ -140,6 +150,8 @@ enum err rabbit_publish(struct broker *b, const struct message *m, uint64_t toke
         e = rabbit_properties(m, &w->arena, &properties, err);
     if (e)
         return e;
+    if (w->exact)
+        put_time(m, &properties);
     struct bytes label = message_label(m);
     struct bytes key = w->to_exchange ? (label.data ? label : BYTES_LITERAL("")) : bytes_of_text(w->key);
     if (key.len > 255)
