@@ -119,11 +119,12 @@ static void keep_spare(struct output *o, struct block *b)
 static void resume_lanes(struct output *o)
 {
     for (struct output_lane *l = o->lanes; l; l = l->next) {
-        if (!l->paused)
+        void (*resume)(void *context) = l->resume;
+        if (!l->paused || !resume)
             continue;
         l->paused = false;
         pthread_mutex_unlock(&o->lock);
-        l->resume(l->context);
+        resume(l->context);
         pthread_mutex_lock(&o->lock);
     }
 }
@@ -296,6 +297,14 @@ static void free_all(struct output *o)
     free(o);
 }
 
+/* Its source has ended: from here on nobody wants to hear of room. */
+static void forget_source(struct output_lane *l)
+{
+    pthread_mutex_lock(&l->output->lock);
+    l->resume = NULL;
+    pthread_mutex_unlock(&l->output->lock);
+}
+
 enum err output_end(struct output **op, int64_t patience_ns, struct err_info *err)
 {
     struct output *o = *op;
@@ -303,7 +312,7 @@ enum err output_end(struct output **op, int64_t patience_ns, struct err_info *er
     if (!o)
         return ERR_OK;
     for (struct output_lane *l = o->lanes; l; l = l->next) {
-        l->resume = NULL;
+        forget_source(l);
         output_idle(l);
     }
     if (!wait_writer(o, patience_ns)) {

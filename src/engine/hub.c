@@ -75,8 +75,8 @@ struct hub *hub_new(struct config *config, const struct registry *registry, stru
     h->config = config;
     h->registry = registry;
     h->queue = queue_new(LIMIT_EVENTS, LIMIT_QUEUE);
-    h->store = store_new(config->store_bytes ? config->store_bytes : LIMIT_STORE_DEFAULT);
-    bool ok = h->queue && h->store;
+    h->nothing = store_new(config->store_bytes ? config->store_bytes : LIMIT_STORE_DEFAULT);
+    bool ok = h->queue && h->nothing;
     if (!ok)
         err_set(err, ERR_NOMEM, "no memory for the console");
     if (!ok || init_endpoints(h, err) || init_probes(h, err))
@@ -154,7 +154,7 @@ static void free_all(struct hub *h)
     free(h->endpoints);
     free(h->watches);
     free(h->probes);
-    store_free(&h->store);
+    store_free(&h->nothing);
     free(h);
 }
 
@@ -420,7 +420,7 @@ const struct hub_probe *hub_probe(const struct hub *h, size_t i)
 
 const struct store *hub_store(const struct hub *h)
 {
-    return h->store;
+    return h->tail ? h->tail->store : h->nothing;
 }
 
 const struct registry *hub_registry(const struct hub *h)

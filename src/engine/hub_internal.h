@@ -29,6 +29,7 @@ struct tail_run {
     size_t part_count, ended;
     struct tail_part parts[TAIL_MOST_SESSIONS];
     struct channel_name *names; /* of all channels; sessions hold slices of it */
+    struct store *store;
     struct hub_tail tail;
     int64_t second; /* of the newest per_second slot */
     uint64_t bytes_this_second, messages_this_second;
@@ -46,10 +47,11 @@ struct hub {
     size_t probe_count;
     struct prober *prober;
     struct decode_pool *decode_pool; /* from the first job on */
-    struct tail_run *tail;
+    struct tail_run *tail;           /* the one that is shown */
+    struct tail_run *kept;           /* it was shown, and is shown again should that one not open */
     struct tail_run *retired;
     uint32_t serial;
-    struct store *store;
+    struct store *nothing; /* what a hub without a tail holds */
     struct hub_attention attention[ATTENTION_MOST];
     size_t attention_count;
     char notice[240];

@@ -13,6 +13,7 @@ static void tail_free(struct tail_run *t)
 {
     for (size_t i = 0; i < t->part_count; i++)
         hub_source_free(&t->parts[i].source);
+    store_free(&t->store);
     free(t->names);
     free(t->tail.channels);
     free(t);
@@ -37,6 +38,8 @@ static struct tail_run *run_of(struct hub *h, uint32_t serial)
 {
     if (h->tail && h->tail->serial == serial)
         return h->tail;
+    if (h->kept && h->kept->serial == serial)
+        return h->kept;
     struct tail_run *t = h->retired;
     while (t && t->serial != serial)
         t = t->next;
@@ -74,7 +77,71 @@ void hub_tail_free(struct hub *h)
     h->retired = NULL;
 }
 
-static void take_tail_status(struct hub *h, struct tail_part *part, const struct session_status *status);
+static void take_status(struct hub *h, struct tail_run *t, struct tail_part *part,
+                        const struct session_status *status);
+
+static bool has_failed(const struct session_status *status)
+{
+    enum err e = status->err.code;
+    return status->state == SESSION_ENDED && e != ERR_OK && e != ERR_END && e != ERR_CANCELLED;
+}
+
+static void retire(struct hub *h, struct tail_run **run)
+{
+    struct tail_run *t = *run;
+    *run = NULL;
+    if (!t)
+        return;
+    tail_cancel(t);
+    store_free(&t->store);
+    t->next = h->retired;
+    h->retired = t;
+}
+
+static bool has_begun(const struct tail_run *t)
+{
+    for (size_t i = 0; i < t->tail.channel_count; i++) {
+        const struct session_status *s = &t->tail.channels[i].status;
+        if (s->was_up || s->state == SESSION_UP || s->state == SESSION_BACKOFF)
+            return true;
+    }
+    return false;
+}
+
+static bool all_failed(const struct tail_run *t)
+{
+    for (size_t i = 0; i < t->tail.channel_count; i++)
+        if (!has_failed(&t->tail.channels[i].status))
+            return false;
+    return true;
+}
+
+/* For as long as another one is not open yet. */
+static void keep(struct hub *h)
+{
+    if (h->tail && has_begun(h->tail))
+        h->kept = h->tail;
+    else
+        retire(h, &h->tail);
+    h->tail = NULL;
+}
+
+static void show_kept(struct hub *h)
+{
+    retire(h, &h->tail);
+    h->tail = h->kept;
+    h->kept = NULL;
+}
+
+/* The tail that was shown before is given up once this one has begun, or waits for its broker; it is shown again where nothing of
+ * this one could be opened: a mistyped name costs nothing. */
+static void settle(struct hub *h)
+{
+    if (has_begun(h->tail))
+        retire(h, &h->kept);
+    else if (all_failed(h->tail))
+        show_kept(h);
+}
 
 /* ---- parts ---- */
 
@@ -128,14 +195,13 @@ static void start_part(struct hub *h, struct tail_run *t, struct tail_part *part
         return;
     struct session_status status = {.state = SESSION_ENDED, .since_ns = clock_wall_ns(), .err = err};
     t->ended++;
-    take_tail_status(h, part, &status);
+    take_status(h, t, part, &status);
 }
 
 /* One of several channels may be what could not be opened, and must not hide the others: each gets a session of its own. False:
  * there is but one, or no room. */
-static bool split(struct hub *h, struct tail_part *part)
+static bool split(struct hub *h, struct tail_run *t, struct tail_part *part)
 {
-    struct tail_run *t = h->tail;
     size_t first = part->first, count = part->count, from = t->part_count;
     if (count < 2 || from + count > TAIL_MOST_SESSIONS)
         return false;
@@ -149,11 +215,8 @@ static bool split(struct hub *h, struct tail_part *part)
 
 /* ---- what comes ---- */
 
-void hub_tail_tick(struct hub *h, int64_t now_ns)
+static void tick(struct tail_run *t, int64_t now_ns)
 {
-    struct tail_run *t = h->tail;
-    if (!t)
-        return;
     int64_t second = now_ns / NS_PER_S;
     int64_t steps = second - t->second;
     if (steps <= 0)
@@ -168,21 +231,28 @@ void hub_tail_tick(struct hub *h, int64_t now_ns)
     t->messages_this_second = t->bytes_this_second = 0;
 }
 
-static void store_message(struct hub *h, struct message *m)
+void hub_tail_tick(struct hub *h, int64_t now_ns)
 {
-    struct tail_run *t = h->tail;
+    if (h->tail)
+        tick(h->tail, now_ns);
+    if (h->kept)
+        tick(h->kept, now_ns);
+}
+
+static void store_message(struct tail_run *t, struct message *m)
+{
     uint16_t *slot = &t->tail.per_second[sizeof t->tail.per_second / sizeof *t->tail.per_second - 1];
     if (*slot < UINT16_MAX)
         (*slot)++;
     t->messages_this_second++;
     t->bytes_this_second += m->payload.len;
     t->tail.received++;
-    store_add(h->store, m);
+    store_add(t->store, m);
 }
 
 /* A lost or restored connection becomes a row of its own in the time line: a message without a position whose flag says
  * so would be a lie, so it is a payload from the origin `signalbox`. */
-static void store_gap(struct hub *h, const char *channel, const char *text)
+static void store_gap(struct tail_run *t, const char *channel, const char *text)
 {
     struct message gap = {.origin = origin_intern("signalbox", channel, CHANNEL_ANY),
                           .time_ns = clock_wall_ns(),
@@ -190,8 +260,8 @@ static void store_gap(struct hub *h, const char *channel, const char *text)
                           .payload = bytes_of_text(text)};
     struct message *sealed = message_seal(&gap, NULL);
     if (sealed) {
-        h->tail->tail.gap_count++;
-        store_add(h->store, sealed);
+        t->tail.gap_count++;
+        store_add(t->store, sealed);
     }
 }
 
@@ -200,75 +270,71 @@ static const char *part_endpoint(const struct tail_run *t, const struct tail_par
     return t->tail.channels[part->first].address.endpoint->endpoint.name;
 }
 
-static bool has_failed(const struct session_status *status)
-{
-    enum err e = status->err.code;
-    return status->state == SESSION_ENDED && e != ERR_OK && e != ERR_END && e != ERR_CANCELLED;
-}
-
 /* Not of the connection, which would fail as often again. */
 static bool is_of_a_channel(enum err e)
 {
     return e == ERR_NOTFOUND || e == ERR_DENIED || e == ERR_UNSUPPORTED || e == ERR_REFUSED;
 }
 
-static void note_connection(struct hub *h, const struct tail_part *part, const struct session_status *before,
-                            const struct session_status *now)
+static void note_connection(struct hub *h, struct tail_run *t, const struct tail_part *part,
+                            const struct session_status *before, const struct session_status *now)
 {
-    const char *name = part_endpoint(h->tail, part);
+    const char *name = part_endpoint(t, part);
     char why[360], text[440];
     if (now->state == SESSION_BACKOFF && before->state == SESSION_UP) {
         bool named = strcmp(now->err.where, name) == 0; /* the row is under that name already */
         snprintf(text, sizeof text, "connection lost: %s",
                  named ? now->err.text : err_format(&now->err, why, sizeof why));
-        store_gap(h, name, text);
+        store_gap(t, name, text);
     } else if (now->state == SESSION_UP && now->was_up && before->state != SESSION_UP) {
-        store_gap(h, name,
+        store_gap(t, name,
                   now->gapless ? "connection restored: goes on behind the last message"
                                : "connection restored: what was sent in between is missing here");
     } else if (has_failed(now)) {
-        hub_say(h, SEVERITY_CRIT, err_format(&now->err, why, sizeof why));
-        log_write(LOG_ERROR, name, "%s", why);
-        if (store_count(h->store)) /* else its place is the whole view */
-            store_gap(h, name, why);
+        log_write(LOG_ERROR, name, "%s", err_format(&now->err, why, sizeof why));
+        if (h->kept || store_count(t->store)) /* else its place is the whole view */
+            hub_say(h, SEVERITY_CRIT, why);
+        if (store_count(t->store))
+            store_gap(t, name, why);
     }
 }
 
-static void take_tail_status(struct hub *h, struct tail_part *part, const struct session_status *status)
+static void take_status(struct hub *h, struct tail_run *t, struct tail_part *part,
+                        const struct session_status *status)
 {
-    struct tail_run *t = h->tail;
-    if (has_failed(status) && !status->was_up && is_of_a_channel(status->err.code) && split(h, part))
+    if (has_failed(status) && !status->was_up && is_of_a_channel(status->err.code) && split(h, t, part))
         return;
-    note_connection(h, part, &t->tail.channels[part->first].status, status);
+    note_connection(h, t, part, &t->tail.channels[part->first].status, status);
     for (size_t i = 0; i < part->count; i++)
         t->tail.channels[part->first + i].status = *status;
     t->tail.dropped = 0;
     for (size_t i = 0; i < t->part_count; i++)
         if (t->parts[i].count)
             t->tail.dropped += (uint64_t)t->tail.channels[t->parts[i].first].status.progress.dropped;
+    if (t == h->tail && h->kept)
+        settle(h);
 }
 
 /* What is said while messages flow (a topic was deleted, a tap was full) has its place among them. */
-static void take_notice(struct hub *h, const struct tail_part *part, const char *text)
+static void take_notice(struct tail_run *t, const struct tail_part *part, const char *text)
 {
-    struct tail_run *t = h->tail;
     text_copy(t->tail.channels[part->first].notice, sizeof t->tail.channels->notice, text);
     if (t->tail.how.mode == READ_TAP && t->tail.channels[part->first].status.state == SESSION_UP)
-        store_gap(h, part_endpoint(t, part), text);
+        store_gap(t, part_endpoint(t, part), text);
 }
 
-static uint32_t use_tail(struct hub *h, struct hub_event *e)
+static uint32_t use_event(struct hub *h, struct tail_run *t, struct hub_event *e)
 {
     switch (e->kind) {
     case HUB_EVENT_BATCH:
         for (size_t i = 0; i < e->batch.count; i++) {
-            store_message(h, e->batch.messages[i]);
+            store_message(t, e->batch.messages[i]);
             e->batch.messages[i] = NULL;
         }
         break;
-    case HUB_EVENT_STATUS: take_tail_status(h, &h->tail->parts[e->index], &e->status); break;
+    case HUB_EVENT_STATUS: take_status(h, t, &t->parts[e->index], &e->status); return HUB_TAIL | HUB_NOTICE;
     case HUB_EVENT_NOTICE:
-        take_notice(h, &h->tail->parts[e->index], e->notice);
+        take_notice(t, &t->parts[e->index], e->notice);
         hub_say(h, SEVERITY_WARN, e->notice);
         return HUB_TAIL | HUB_NOTICE;
     default: break;
@@ -281,15 +347,20 @@ uint32_t hub_tail_event(struct hub *h, struct hub_event *e)
     struct tail_run *t = run_of(h, e->serial);
     if (t && e->kind == HUB_EVENT_STATUS && e->status.state == SESSION_ENDED)
         t->ended++;
-    return t && t == h->tail ? use_tail(h, e) : 0;
+    return t && (t == h->tail || t == h->kept) ? use_event(h, t, e) : 0;
+}
+
+static void resume(struct tail_run *t)
+{
+    for (size_t i = 0; t && i < t->part_count; i++)
+        if (t->parts[i].session && hub_source_was_paused(&t->parts[i].source))
+            session_resume(t->parts[i].session);
 }
 
 void hub_tail_resume(struct hub *h)
 {
-    struct tail_run *t = h->tail;
-    for (size_t i = 0; t && i < t->part_count; i++)
-        if (t->parts[i].session && hub_source_was_paused(&t->parts[i].source))
-            session_resume(t->parts[i].session);
+    resume(h->tail);
+    resume(h->kept);
 }
 
 /* ---- opening and closing ---- */
@@ -306,6 +377,11 @@ static enum err tail_alloc(struct hub *h, size_t count, struct tail_run **out, s
             tail_free(t);
         return err_set(err, ERR_NOMEM, "no memory for a tail");
     }
+    t->store = store_new(store_budget(h->nothing));
+    if (!t->store) {
+        tail_free(t);
+        return err_set(err, ERR_NOMEM, "no memory for a store");
+    }
     t->serial = t->tail.serial = ++h->serial;
     t->second = clock_wall_ns() / NS_PER_S;
     *out = t;
@@ -316,18 +392,13 @@ static enum err open_run(struct hub *h, const struct address *addresses, size_t 
                          const struct hub_read *how, struct err_info *err)
 {
     struct tail_run *t = NULL;
-    size_t store_bytes = store_budget(h->store);
-    struct store *fresh = store_new(store_bytes);
-    if (!fresh)
-        return err_set(err, ERR_NOMEM, "no memory for a store");
     enum err e = tail_alloc(h, count, &t, err);
-    if (e) {
-        store_free(&fresh);
+    if (e)
         return e;
-    }
-    hub_tail_close(h);
-    store_free(&h->store);
-    h->store = fresh;
+    if (h->kept) /* the one that is shown has not begun */
+        retire(h, &h->tail);
+    else
+        keep(h);
     group_channels(t, addresses, count, h);
     t->tail.how = *how;
     h->tail = t;
@@ -347,13 +418,8 @@ enum err hub_tail_open(struct hub *h, const struct address *addresses, size_t co
 
 void hub_tail_close(struct hub *h)
 {
-    struct tail_run *t = h->tail;
-    if (!t)
-        return;
-    h->tail = NULL;
-    tail_cancel(t);
-    t->next = h->retired;
-    h->retired = t;
+    retire(h, &h->tail);
+    retire(h, &h->kept);
 }
 
 const struct hub_tail *hub_tail(const struct hub *h)

@@ -56,7 +56,7 @@ size_t tail_cursor(const struct view *v)
 {
     const struct tail *t = v->state;
     size_t count = tail_row_count(v);
-    return t->paused ? tail_row_of(v, t->on) : count ? count - 1 : 0;
+    return t->place.paused ? tail_row_of(v, t->place.on) : count ? count - 1 : 0;
 }
 
 static void pause_at(struct view *v, size_t row)
@@ -65,17 +65,17 @@ static void pause_at(struct view *v, size_t row)
     size_t count = tail_row_count(v);
     if (count == 0)
         return;
-    if (!t->paused) {
-        t->paused = true;
-        t->paused_at = store_newest(hub_store(v->hub));
-        t->top_id = tail_row_id(v, count > t->height ? count - t->height : 0);
+    if (!t->place.paused) {
+        t->place.paused = true;
+        t->place.paused_at = store_newest(hub_store(v->hub));
+        t->place.top_id = tail_row_id(v, count > t->height ? count - t->height : 0);
     }
-    t->on = tail_row_id(v, row < count ? row : count - 1);
+    t->place.on = tail_row_id(v, row < count ? row : count - 1);
 }
 
 static void follow(struct tail *t)
 {
-    t->paused = false;
+    t->place.paused = false;
     t->finding = 0;
 }
 
@@ -353,7 +353,7 @@ static enum action tail_action(struct view *v, enum action action)
     case ACTION_PAUSE:
         if (tail_is_browse(v))
             screen_say(v->screen, SEVERITY_INFO, "What is stored stands still already: p is for a tail");
-        else if (t->paused)
+        else if (t->place.paused)
             follow(t);
         else
             pause_at(v, tail_cursor(v));
@@ -383,21 +383,42 @@ static enum action tail_action(struct view *v, enum action action)
     return ACTION_NONE;
 }
 
+static void use_filter(struct view *v, const char *text)
+{
+    struct prompt_note note = {.text = ""};
+    set_filter(v, *text ? compile(v, text, &note) : NULL, text);
+}
+
 /* Another tail has another store: ids begin anew. A filter made for other channels would hide what this one says. */
+static void begin(struct view *v, const struct hub_tail *h)
+{
+    struct tail *t = v->state;
+    t->before = t->place;
+    text_copy(t->before_text, sizeof t->before_text, t->filter.text);
+    t->place = (struct tail_place){.serial = h ? h->serial : 0, .on = 1, .top_id = 1};
+    t->place.paused = tail_is_browse(v) && h->how.start.kind != START_LAST;
+    use_filter(v, "");
+}
+
+static void go_back(struct view *v)
+{
+    struct tail *t = v->state;
+    t->place = t->before;
+    use_filter(v, t->before_text);
+}
+
 static void renew(struct view *v)
 {
     struct tail *t = v->state;
     const struct hub_tail *h = hub_tail(v->hub);
-    uint32_t serial = h ? h->serial : 0;
-    if (serial == t->serial)
+    if ((h ? h->serial : 0) == t->place.serial)
         return;
-    t->serial = serial;
-    follow(t);
-    t->paused = tail_is_browse(v) && h->how.start.kind != START_LAST;
-    t->on = t->top_id = 1;
-    t->paused_at = 0;
+    t->finding = 0;
     matches_set(&t->find, NULL, "");
-    set_filter(v, NULL, "");
+    if (h && h->serial == t->before.serial)
+        go_back(v);
+    else
+        begin(v, h);
 }
 
 static void tail_enter(struct view *v, const void *argument)

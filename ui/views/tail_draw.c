@@ -159,13 +159,15 @@ static void draw_rows(struct view *v, struct frame *f, struct rect r, const stru
     columns_head(f->canvas, r.y, columns, T_COLUMNS, slots);
     size_t count = tail_row_count(v), at = tail_cursor(v);
     t->height = (size_t)(r.h - 1);
-    size_t top = t->paused ? tail_row_of(v, t->top_id) : count > t->height ? count - t->height : 0;
+    size_t top = t->place.paused     ? tail_row_of(v, t->place.top_id)
+                 : count > t->height ? count - t->height
+                                     : 0;
     scroll_to(&top, at, count, t->height);
     if (count == 0) {
         draw_empty(v, f, (struct rect){r.x + 2, r.y + 1, r.w - 2, r.h - 1}, h);
         return;
     }
-    t->top_id = tail_row_id(v, top);
+    t->place.top_id = tail_row_id(v, top);
     for (size_t i = 0; i < t->height && top + i < count; i++) {
         struct rect line = {r.x + 2, r.y + 1 + (int)i, r.w - 2, 1};
         const struct message *m = store_get(hub_store(v->hub), tail_row_id(v, top + i));
@@ -273,18 +275,18 @@ static enum role mode_of(const struct view *v, const struct hub_tail *h, char *i
     const struct tail *t = v->state;
     uint64_t newest = store_newest(hub_store(v->hub));
     char count[32];
-    if (t->paused && newest > t->paused_at && !t->filter.filter) {
-        snprintf(into, size, "PAUSED +%s new", text_count(count, sizeof count, newest - t->paused_at));
-    } else if (t->paused) {
-        size_t rows = tail_row_count(v), seen = rows ? tail_row_of(v, t->paused_at + 1) : 0;
-        size_t fresh = rows && tail_row_id(v, seen) > t->paused_at ? rows - seen : 0;
+    if (t->place.paused && newest > t->place.paused_at && !t->filter.filter) {
+        snprintf(into, size, "PAUSED +%s new", text_count(count, sizeof count, newest - t->place.paused_at));
+    } else if (t->place.paused) {
+        size_t rows = tail_row_count(v), seen = rows ? tail_row_of(v, t->place.paused_at + 1) : 0;
+        size_t fresh = rows && tail_row_id(v, seen) > t->place.paused_at ? rows - seen : 0;
         snprintf(into, size, fresh ? "PAUSED +%s new" : "PAUSED", text_count(count, sizeof count, fresh));
     } else if (all_ended(h)) {
         return ended_mode(h, into, size);
     } else {
         return live_mode(h, into, size);
     }
-    return t->paused ? ROLE_PAUSED : ROLE_LIVE;
+    return t->place.paused ? ROLE_PAUSED : ROLE_LIVE;
 }
 
 /* What has no room goes whole: half a counter is a wrong one. */

@@ -5,17 +5,24 @@
 #include "ui/matches.h"
 #include "ui/view.h"
 
-struct tail {
+/* Where a tail is looked at. */
+struct tail_place {
     uint32_t serial; /* of the hub's tail that the ids belong to */
     bool paused;
-    uint64_t on, top_id;   /* the cursor's message, the first one shown: paused only */
-    uint64_t paused_at;    /* newest id when it was paused */
-    size_t height;         /* rows, as last drawn */
-    struct matches filter; /* the rows that are shown; none: all */
-    char kept_text[1024];  /* the filter as it was before the line was opened */
-    struct matches find;   /* among the rows that are shown */
-    int finding;           /* direction of a search under way; 0 none */
-    uint64_t find_at;      /* next id to look at */
+    uint64_t on, top_id; /* the cursor's message, the first one shown: paused only */
+    uint64_t paused_at;  /* newest id when it was paused */
+};
+
+struct tail {
+    struct tail_place place;
+    struct tail_place before; /* of the tail before, which is shown again when this one does not open */
+    char before_text[1024];   /* its filter */
+    size_t height;            /* rows, as last drawn */
+    struct matches filter;    /* the rows that are shown; none: all */
+    char kept_text[1024];     /* the filter as it was before the line was opened */
+    struct matches find;      /* among the rows that are shown */
+    int finding;              /* direction of a search under way; 0 none */
+    uint64_t find_at;         /* next id to look at */
 };
 
 /* A row that says that a connection was lost or restored; the hub makes it of a message from `signalbox`. */

@@ -52,6 +52,28 @@ static void tail_lost(void **state)
     tear_down(&s);
 }
 
+/* What could not be opened leaves the tail before as it was looked at. */
+static void tail_comes_back_as_it_was(void **state)
+{
+    struct stage s;
+    (void)state;
+    set_up(&s, 120, 40, true);
+    open_tail(&s);
+    fill_tail(&s, 30);
+    type(&s, "\\REFUSED\rkk");
+    assert_true(screen_says(&s, "PAUSED"));
+    assert_true(screen_says(&s, "filter REFUSED"));
+    s.hub->tail.serial++; /* another one opens */
+    screen_event(s.screen, HUB_TAIL);
+    assert_false(screen_says(&s, "PAUSED"));
+    assert_false(screen_says(&s, "filter REFUSED"));
+    s.hub->tail.serial--;
+    screen_event(s.screen, HUB_TAIL);
+    assert_true(screen_says(&s, "PAUSED"));
+    assert_true(screen_says(&s, "filter REFUSED"));
+    tear_down(&s);
+}
+
 /* A browse that ended says why; what a tap misses and what was lost stay in sight. */
 static void tail_remarks(void **state)
 {
@@ -219,6 +241,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tail),
         cmocka_unit_test(tail_lost),
+        cmocka_unit_test(tail_comes_back_as_it_was),
         cmocka_unit_test(tail_remarks),
         cmocka_unit_test(browse),
         cmocka_unit_test(a_message_without_a_time_has_none),

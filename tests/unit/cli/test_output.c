@@ -1,0 +1,118 @@
+/* The output sink against readers that are slow, late or gone. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "cli/output.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <unistd.h>
+
+#define LINE  (64 << 10)
+#define LINES 400 /* far more than the sink and a pipe hold */
+
+static atomic_int resumed;
+
+static void on_room(void *context)
+{
+    (void)context;
+    atomic_fetch_add(&resumed, 1);
+}
+
+static enum emit put_line(struct output_lane *lane)
+{
+    struct buffer *b = output_line(lane);
+    for (int i = 0; i < LINE - 1; i += 9)
+        buffer_text(b, "nine byte");
+    buffer_byte(b, '\n');
+    return output_line_end(lane);
+}
+
+struct reader {
+    int fd;
+    atomic_bool go;
+    size_t lines;
+};
+
+static void *read_lines(void *context)
+{
+    struct reader *r = context;
+    static char text[1 << 16];
+    while (!atomic_load(&r->go))
+        usleep(1000);
+    for (ssize_t n; (n = read(r->fd, text, sizeof text)) > 0;)
+        for (ssize_t i = 0; i < n; i++)
+            r->lines += text[i] == '\n';
+    return NULL;
+}
+
+/* The source ends while its lane is told to pause: nobody is to be resumed any more, and nothing is lost. */
+static void a_source_that_ends_while_it_is_paused_loses_nothing(void **state)
+{
+    (void)state;
+    int ends[2];
+    pthread_t thread;
+    struct err_info err = {0};
+    assert_int_equal(pipe(ends), 0);
+    struct reader r = {.fd = ends[0]};
+    assert_int_equal(pthread_create(&thread, NULL, read_lines, &r), 0);
+    struct output *o = output_new(ends[1], &err);
+    struct output_lane *lane = output_lane(o, on_room, NULL);
+    enum emit last = EMIT_OK;
+    for (int i = 0; i < LINES; i++)
+        last = put_line(lane);
+    assert_int_equal(last, EMIT_PAUSE);
+    assert_int_equal(atomic_load(&resumed), 0);
+    atomic_store(&r.go, true);
+    assert_int_equal(output_end(&o, 30 * NS_PER_S, &err), ERR_OK);
+    close(ends[1]);
+    pthread_join(thread, NULL);
+    close(ends[0]);
+    assert_int_equal(r.lines, LINES);
+}
+
+static void a_reader_that_takes_nothing_is_given_up(void **state)
+{
+    (void)state;
+    int ends[2];
+    struct err_info err = {0};
+    assert_int_equal(pipe(ends), 0);
+    struct output *o = output_new(ends[1], &err);
+    struct output_lane *lane = output_lane(o, NULL, NULL);
+    for (int i = 0; i < 4; i++)
+        put_line(lane);
+    assert_int_equal(output_end(&o, NS_PER_S / 20, &err), ERR_IO);
+    close(ends[0]); /* lets the thread that was left behind end */
+}
+
+static void a_reader_that_goes_is_no_fault(void **state)
+{
+    (void)state;
+    int ends[2];
+    struct err_info err = {0};
+    assert_int_equal(pipe(ends), 0);
+    struct output *o = output_new(ends[1], &err);
+    struct output_lane *lane = output_lane(o, NULL, NULL);
+    close(ends[0]);
+    int64_t deadline = clock_mono_ns() + 10 * NS_PER_S;
+    while (put_line(lane) != EMIT_STOP)
+        assert_true(clock_mono_ns() < deadline);
+    assert_int_equal(output_end(&o, NS_PER_S, &err), ERR_OK);
+    close(ends[1]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_source_that_ends_while_it_is_paused_loses_nothing),
+        cmocka_unit_test(a_reader_that_takes_nothing_is_given_up),
+        cmocka_unit_test(a_reader_that_goes_is_no_fault),
+    };
+    signal(SIGPIPE, SIG_IGN);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
