@@ -23,6 +23,7 @@ static void count(struct changing *ch, const struct message *m)
     ch->bytes += (int64_t)m->payload.len;
     ch->keys += m->key.data && !(ops->carries & CARRY_KEY); /* an exchange may take them */
     ch->nulls += !m->payload.data && !(ops->carries & CARRY_NULL);
+    ch->uncommitted += (m->flags & MESSAGE_UNCOMMITTED) != 0;
     if (m->time_ns != TIME_NONE) {
         bool past = m->time_ns < NS_PER_MS; /* Kafka takes the very first millisecond for none */
         ch->past += past && !(ops->carries & CARRY_PAST);
@@ -46,7 +47,7 @@ static bool start_again(struct changing *ch)
 {
     if (!ch->rewind(ch->context))
         return false;
-    ch->count = ch->bytes = ch->keys = ch->nulls = ch->times = ch->past = 0;
+    ch->count = ch->bytes = ch->keys = ch->nulls = ch->times = ch->past = ch->uncommitted = 0;
     return true;
 }
 
@@ -78,6 +79,12 @@ static void say_losses(const struct changing *ch, unsigned carries, bool done)
                    : done         ? "s were"
                                   : "s would be",
                    title);
+    if (ch->uncommitted)
+        cli_notice(ch->cli, "%" PRId64 " message%s not committed where %s read: %s sent like any other",
+                   ch->uncommitted, ch->uncommitted == 1 ? " was" : "s were",
+                   ch->uncommitted == 1 ? "it was" : "they were",
+                   done ? (ch->uncommitted == 1 ? "it was" : "they were")
+                        : (ch->uncommitted == 1 ? "it would be" : "they would be"));
     if (ch->past)
         cli_notice(ch->cli, "%" PRId64 " time%s before 1970, which %s cannot keep: %s", ch->past,
                    ch->past == 1 ? " lies" : "s lie", title,

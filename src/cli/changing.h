@@ -18,7 +18,7 @@ struct changing {
     bool alone; /* one message: what its sending looks at is check enough */
     /* What the messages seen so far want, and what the destination cannot keep of them. */
     int32_t partitions;
-    int64_t count, bytes, keys, nulls, times, past;
+    int64_t count, bytes, keys, nulls, times, past, uncommitted;
 };
 
 /* Gives a message of JSON the partition that its properties name. The position may name another one: the property is what somebody

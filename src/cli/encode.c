@@ -50,7 +50,7 @@ static void shown(struct buffer *out, struct bytes b)
 
 static void people(const struct encoder *e, struct buffer *out, const struct message *m)
 {
-    char text[64];
+    char text[80];
     colored(e, out, DIM, m->time_ns == TIME_NONE ? "-" : clock_rfc3339(m->time_ns, text, sizeof text));
     buffer_text(out, "  ");
     if (e->color)
@@ -66,6 +66,10 @@ static void people(const struct encoder *e, struct buffer *out, const struct mes
     if (e->color)
         buffer_text(out, NORMAL);
     buffer_printf(out, "  %zu  ", m->payload.len);
+    if (m->flags) { /* an aborted message must not look like any other */
+        buffer_printf(out, "[%s]", message_flags_text(m->flags, text, sizeof text));
+        buffer_text(out, "  ");
+    }
     shown(out, m->payload);
 }
 

@@ -30,6 +30,7 @@ enum field_id {
     FIELD_ID_TYPE,
     FIELD_ID_REDELIVERED,
     FIELD_ID_DUPLICATE,
+    FIELD_ID_FLAGS,
     FIELD_ID_PAYLOAD,
     FIELD_ID_HEADER,   /* with a name behind the dot */
     FIELD_ID_PROPERTY, /* likewise */
@@ -55,6 +56,7 @@ static const struct {
     {"type", "", FIELD_ID_TYPE},
     {"redelivered", "", FIELD_ID_REDELIVERED},
     {"dup", "", FIELD_ID_DUPLICATE},
+    {"flags", "", FIELD_ID_FLAGS},
     {"payload", "body", FIELD_ID_PAYLOAD},
     {"headers", "hdr", FIELD_ID_HEADER},
     {"properties", "", FIELD_ID_PROPERTY},
@@ -296,7 +298,7 @@ static void put_type(struct buffer *out, const struct piece *p, const struct mes
 static void put_piece(struct buffer *out, const struct piece *p, const struct message *m,
                       decoder_registry decoders)
 {
-    char text[48];
+    char text[80];
     switch (p->id) {
     case FIELD_ID_LITERAL: buffer_bytes(out, p->text); return;
     case FIELD_ID_ENDPOINT: put(out, p, bytes_of_text(m->origin->endpoint)); return;
@@ -308,6 +310,7 @@ static void put_piece(struct buffer *out, const struct piece *p, const struct me
     case FIELD_ID_TIME: put_time(out, m->time_ns); return;
     case FIELD_ID_RECEIVED: put_time(out, m->received_ns); return;
     case FIELD_ID_FORMAT: buffer_text(out, decode_choose(decoders, m, NULL).decoder->name); return;
+    case FIELD_ID_FLAGS: buffer_text(out, message_flags_text(m->flags, text, sizeof text)); return;
     case FIELD_ID_TYPE: put_type(out, p, m); return;
     case FIELD_ID_HEADER: put_value(out, p, headers_find(m->headers, p->text)); return;
     case FIELD_ID_PROPERTY: put_value(out, p, headers_find(m->properties, p->text)); return;

@@ -291,10 +291,29 @@ static void test_position(struct test *t, const struct message *m)
         test_cstr(t, position_text(m->position, text, sizeof text));
 }
 
+/* As the screen and an address write it, too: ENDPOINT/CHANNEL. */
+static void test_channel(struct test *t, const struct origin *origin)
+{
+    char whole[800];
+    struct bytes text = t->node->pattern.text;
+    test_cstr(t, origin->channel);
+    if (t->hit || !text.len || !memchr(text.data, '/', text.len))
+        return;
+    snprintf(whole, sizeof whole, "%s/%s", origin->endpoint, origin->channel);
+    test_cstr(t, whole);
+}
+
+static void test_flags(struct test *t, uint32_t flags)
+{
+    for (int i = 0; i < MESSAGE_FLAGS; i++)
+        if (flags >> i & 1)
+            test_cstr(t, message_flag_names[i]);
+}
+
 static void test_field(struct test *t, const struct filter *f, const struct message *m, int64_t now_ns)
 {
     switch (t->node->field) {
-    case F_CHANNEL: test_cstr(t, m->origin->channel); break;
+    case F_CHANNEL: test_channel(t, m->origin); break;
     case F_ENDPOINT: test_cstr(t, m->origin->endpoint); break;
     case F_PARTITION:
         if (m->position.kind == POSITION_PARTITION)
@@ -323,6 +342,7 @@ static void test_field(struct test *t, const struct filter *f, const struct mess
     case F_TYPE: test_type(t, f, m); break;
     case F_REDELIVERED: test_bool(t, m->flags & MESSAGE_REDELIVERED); break;
     case F_DUPLICATE: test_bool(t, m->flags & MESSAGE_DUPLICATE); break;
+    case F_FLAGS: test_flags(t, m->flags); break;
     case F_DLQ_REASON: death_reasons(m->headers, visit_reason, t); break;
     case F_HEADER: test_named(t, m->headers, t->node->name); break;
     case F_PROPERTY: test_named(t, m->properties, t->node->name); break;

@@ -22,6 +22,7 @@ enum field_id {
     F_TYPE,
     F_REDELIVERED,
     F_DUPLICATE,
+    F_FLAGS,
     F_DLQ_REASON,
     F_HEADER,   /* headers.NAME */
     F_PROPERTY, /* properties.NAME */

@@ -35,6 +35,7 @@ static const struct known_field {
     {"type", NULL, F_TYPE, FILTER_MESSAGES, UNIT_NONE},
     {"redelivered", NULL, F_REDELIVERED, FILTER_MESSAGES, UNIT_BOOL},
     {"dup", NULL, F_DUPLICATE, FILTER_MESSAGES, UNIT_BOOL},
+    {"flags", NULL, F_FLAGS, FILTER_MESSAGES, UNIT_NONE},
     {"dlq.reason", NULL, F_DLQ_REASON, FILTER_MESSAGES, UNIT_NONE},
     {"body", NULL, F_BODY, FILTER_MESSAGES, UNIT_NONE},
     {"headers.", "hdr.", F_HEADER, FILTER_MESSAGES, UNIT_NONE},

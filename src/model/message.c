@@ -10,6 +10,17 @@
 const char *const message_flag_names[MESSAGE_FLAGS] = {"redelivered", "duplicate", "uncommitted", "truncated",
                                                        "redacted"};
 
+char *message_flags_text(uint32_t flags, char *into, size_t size)
+{
+    size_t used = 0;
+    into[0] = '\0';
+    for (int i = 0; i < MESSAGE_FLAGS; i++)
+        if (flags >> i & 1 && used < size)
+            used +=
+                (size_t)snprintf(into + used, size - used, "%s%s", used ? "," : "", message_flag_names[i]);
+    return into;
+}
+
 static const char *const value_names[VALUE_TYPES] = {
     [VALUE_VOID] = "void",       [VALUE_BOOL] = "bool",           [VALUE_INT8] = "int8",
     [VALUE_INT16] = "int16",     [VALUE_INT32] = "int32",         [VALUE_INT64] = "int64",

@@ -113,6 +113,8 @@ enum message_flag {
     MESSAGE_FLAGS = 5             /* how many there are */
 };
 extern const char *const message_flag_names[MESSAGE_FLAGS];
+/* "redelivered,uncommitted"; "" where none is set. Returns into. */
+char *message_flags_text(uint32_t flags, char *into, size_t size);
 
 struct message {
     const struct origin *origin;

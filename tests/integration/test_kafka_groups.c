@@ -1,5 +1,6 @@
 /* Groups, lag, watermarks and transactions of the lab's Kafka, as the driver shows them.
- * needs: kafka */
+ * needs: kafka
+ * waits */
 #include "tests/integration/kafka_session.h"
 
 #include <librdkafka/rdkafka.h>
@@ -69,8 +70,13 @@ static void transactions_are_isolated(void **state)
     rd_kafka_t *rk = fill_with_transactions(topic);
     struct session_of_test *s = session_browse(kafka, topic, beginning, 0);
     assert_int_equal(s->count, 4); /* nothing above the open transaction */
+    assert_non_null(strstr(s->notice, "/0: an open transaction holds back offsets 7 to 8; --uncommitted"));
     for (size_t i = 0; i < s->count; i++)
         assert_int_equal(s->messages[i]->flags & MESSAGE_UNCOMMITTED, 0);
+    session_end(s);
+    s = session_browse(kafka, topic, (struct start){START_OFFSET, 7}, 0);
+    assert_int_equal(s->count, 0);
+    assert_non_null(strstr(s->notice, "/0: an open transaction holds back offsets 7 to 8; --uncommitted"));
     session_end(s);
     s = session_new(kafka);
     assert_int_equal(session_open(s), ERR_OK);
@@ -85,6 +91,30 @@ static void transactions_are_isolated(void **state)
     rd_kafka_abort_transaction(rk, 15000);
     s = session_browse(kafka, topic, (struct start){START_LAST, 5}, 0);
     assert_int_equal(s->count, 5); /* reaches back over markers */
+    assert_null(strstr(s->notice, "holds back"));
+    session_end(s);
+    rd_kafka_destroy(rk);
+}
+
+/* Two looks of ten seconds: a transaction that is open for a moment is no news. */
+static void a_tail_that_stands_before_an_open_transaction_says_so(void **state)
+{
+    (void)state;
+    char topic[64];
+    lab_unique("txt", topic, sizeof topic);
+    rd_kafka_t *rk = fill_with_transactions(topic);
+    struct session_of_test *s = session_new(lab_need("SB_KAFKA"));
+    assert_int_equal(session_open(s), ERR_OK);
+    assert_int_equal(session_read(s, topic, READ_TAP, (struct start){START_BEGINNING, 0}, -1, -1, 0), ERR_OK);
+    int64_t deadline = clock_mono_ns() + 40 * NS_PER_S;
+    while (!strstr(s->notice, "holds back")) {
+        assert_true(clock_mono_ns() < deadline);
+        assert_int_equal(kafka_broker.read_step(&s->broker, 500, &s->err), ERR_OK);
+    }
+    assert_int_equal(s->count, 4);
+    assert_non_null(strstr(s->notice, "/0: an open transaction holds back offsets 7 to 8"));
+    rd_kafka_abort_transaction(rk, 15000);
+    assert_int_equal(session_steps(s, 5), ERR_OK);
     session_end(s);
     rd_kafka_destroy(rk);
 }
@@ -276,6 +306,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reading_leaves_no_group),
         cmocka_unit_test(transactions_are_isolated),
+        cmocka_unit_test(a_tail_that_stands_before_an_open_transaction_says_so),
         cmocka_unit_test(uncommitted_ones_are_marked),
         cmocka_unit_test(groups_and_lag),
         cmocka_unit_test(a_lag_that_leaves_partitions_out_is_marked),

@@ -261,7 +261,7 @@ static enum err move(struct broker *b, struct kafka_read *r, struct err_info *er
     return e;
 }
 
-static enum err ended(struct kafka_read *r)
+static enum err ended(struct broker *b, struct kafka_read *r)
 {
     char why[80], time[32];
     if (r->stopped)
@@ -270,6 +270,7 @@ static enum err ended(struct kafka_read *r)
         return finish(r, "the limit was reached");
     if (!r->browse || r->phase != KAFKA_FLOW || r->open > 0 || r->at < r->count)
         return ERR_OK;
+    kafka_held_look(b, r);
     snprintf(why, sizeof why, "the end as it stood at %sZ was reached",
              clock_hms(r->opened_ns, time, sizeof time, 0));
     return finish(r, why);
@@ -290,7 +291,7 @@ enum err kafka_read_step(struct broker *b, int timeout_ms, struct err_info *err)
     bool moved = r->at < r->count;
     enum err e = move(b, r, err);
     if (!e)
-        e = ended(r);
+        e = ended(b, r);
     moved = moved || r->count > 0;
     if (e || r->progress.scanned != before || timeout_ms == 0)
         return e;

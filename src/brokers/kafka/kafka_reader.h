@@ -20,6 +20,9 @@ struct kafka_partition {
     int64_t from, to; /* of this phase: [from, to); to is INT64_MAX for a tap */
     int64_t next;     /* of a tap that flows: behind the last message handed over */
     int64_t seen;     /* messages in this phase */
+    int64_t high;     /* kafka_held.c: the watermark that was told last */
+    int64_t held;     /* where it was seen to stand before an open transaction; -1 */
+    bool held_said;
     int64_t oldest_ns, newest_ns;
     struct header properties[2]; /* what messages borrow: partition, timestamp_type */
 };
@@ -89,6 +92,11 @@ enum err kafka_start_over(struct broker *b, struct kafka_read *r, struct kafka_t
  * most. ERR_CHANGED: a tail must begin again at its places. ERR_NOTFOUND: what was browsed is gone. ERR_TIMEOUT: the cluster has
  * not answered several times. */
 enum err kafka_watch(struct broker *b, struct kafka_read *r, struct err_info *err) SB_MUST_USE;
+
+/* ---- kafka_held.c ---- */
+/* Says where an open transaction holds messages back: at the end of a browse, and where a tail has stood for two looks. Waits a
+ * second at most for the cluster, four where nothing at all was to be read. */
+void kafka_held_look(struct broker *b, struct kafka_read *r);
 
 /* ---- kafka_read.c ---- */
 /* Turns the library's message into a borrowed one; the pointers live as long as m. */

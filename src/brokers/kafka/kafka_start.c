@@ -13,7 +13,7 @@ static struct header property(const char *name, struct value value)
 
 static void init_partition(struct kafka_partition *p, int32_t id)
 {
-    *p = (struct kafka_partition){.id = id, .next = -1};
+    *p = (struct kafka_partition){.id = id, .next = -1, .held = -1};
     p->properties[0] = property("partition", (struct value){.type = VALUE_INT32, .i = id});
     p->properties[1] = property("timestamp_type", (struct value){.type = VALUE_STRING});
 }

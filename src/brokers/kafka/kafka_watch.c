@@ -118,5 +118,7 @@ enum err kafka_watch(struct broker *b, struct kafka_read *r, struct err_info *er
             if (!strcmp(md->topics[i].topic, r->topics[t].origin->channel))
                 e = look_at(b, r, &r->topics[t], &md->topics[i], err);
     rd_kafka_metadata_destroy(md);
+    if (!e && !r->browse && r->phase == KAFKA_FLOW)
+        kafka_held_look(b, r);
     return e;
 }

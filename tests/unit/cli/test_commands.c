@@ -7,6 +7,7 @@
 
 #include "brokers/memory/memory_server.h"
 #include "cli/cli.h"
+#include "cli/encode.h"
 #include "registry.h"
 
 #include <fcntl.h>
@@ -131,6 +132,38 @@ static void test_browse(void **state)
     assert_non_null(strstr(said, "0 matched"));
     assert_int_equal(run("browse memory:/nothing"), 1);
     assert_int_equal(run("browse memory:"), 2);
+}
+
+/* An aborted message must not look like any other, neither here nor where it is sent on. */
+static void test_flags(void **state)
+{
+    (void)state;
+    struct message m = {.origin = origin_intern("k", "orders", CHANNEL_TOPIC),
+                        .payload = BYTES_LITERAL("open"),
+                        .time_ns = TIME_NONE,
+                        .flags = MESSAGE_UNCOMMITTED};
+    struct err_info err;
+    char path[200], text[300];
+    struct buffer out;
+    struct encoder people = {.registry = &registry, .encoding = ENCODE_PEOPLE};
+    struct encoder format = {.registry = &registry,
+                             .encoding = ENCODE_TEMPLATE,
+                             .template = template_new("%{flags}|%{payload}", &err)};
+    buffer_init(&out, 4096);
+    encode_line(&people, &out, &m);
+    assert_string_equal(buffer_cstr(&out), "-  orders  -  \\N  4  [uncommitted]  open\n");
+    buffer_clear(&out);
+    encode_line(&format, &out, &m);
+    assert_string_equal(buffer_cstr(&out), "uncommitted|open\n");
+    buffer_free(&out);
+    encoder_free(&format);
+    snprintf(path, sizeof path, "%s/mixed.jsonl", folder);
+    FILE *file = fopen(path, "w");
+    fputs("{\"payload\":{\"text\":\"open\"},\"flags\":[\"uncommitted\"]}\n", file);
+    fclose(file);
+    snprintf(text, sizeof text, "import %s memory:/copy", path);
+    assert_int_equal(run(text), 0);
+    assert_non_null(strstr(said, "1 message was not committed where it was read: it would be sent like any"));
 }
 
 static void test_format(void **state)
@@ -355,6 +388,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_browse, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_flags, setup, teardown),
         cmocka_unit_test_setup_teardown(test_format, setup, teardown),
         cmocka_unit_test_setup_teardown(test_search, setup, teardown),
         cmocka_unit_test_setup_teardown(test_tail, setup, teardown),

@@ -1,0 +1,112 @@
+/* What an open transaction holds back. A committed reader's end is the last stable offset: behind it lie messages of all producers
+ * until that transaction ends, however long it hangs. Each answer to a fetch tells the high watermark, too. A watermark that lies
+ * beyond a stable offset which was asked for after it proves that a transaction is open. */
+#include "brokers/kafka/kafka_reader.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#define ASK_MS   1000
+#define ALONE_NS (3 * NS_PER_S)
+
+/* Behind the last message that this reading can have. */
+static int64_t stand_of(const struct kafka_read *r, const struct kafka_partition *p)
+{
+    return r->browse ? p->end : p->next;
+}
+
+static int64_t watermark(const struct kafka_read *r, const struct kafka_topic *t, int32_t partition)
+{
+    int64_t low = -1, high = -1;
+    (void)rd_kafka_get_watermark_offsets(r->rk, t->origin->channel, partition, &low, &high);
+    return high;
+}
+
+static void say_held(const struct kafka_read *r, const struct kafka_topic *t, int32_t partition, int64_t from,
+                     int64_t high)
+{
+    char text[300];
+    snprintf(text, sizeof text,
+             "%s/%" PRId32 ": an open transaction holds back offsets %" PRId64 " to %" PRId64
+             "; --uncommitted shows them",
+             t->origin->channel, partition, from, high - 1);
+    if (r->sink.notice)
+        r->sink.notice(r->sink.context, text);
+}
+
+/* A transaction that is open for a moment is no news to a tail, which looks again; a browse ends here. */
+static bool is_news(const struct kafka_read *r, struct kafka_partition *p, int64_t stand)
+{
+    bool seen_before = p->held == stand && !p->held_said;
+    p->held_said = p->held == stand && (p->held_said || seen_before);
+    p->held = stand;
+    return r->browse || seen_before;
+}
+
+/* rows: the suspects; `opaque` is the topic's index. */
+static void judge(struct kafka_read *r, rd_kafka_topic_partition_list_t *rows)
+{
+    for (int i = 0; i < rows->cnt; i++)
+        rows->elems[i].offset = RD_KAFKA_OFFSET_END;
+    if (!rows->cnt || rd_kafka_offsets_for_times(r->rk, rows, ASK_MS))
+        return;
+    for (int i = 0; i < rows->cnt; i++) {
+        const rd_kafka_topic_partition_t *row = &rows->elems[i];
+        struct kafka_topic *t = &r->topics[(size_t)(uintptr_t)row->opaque];
+        struct kafka_partition *p = &t->partitions[row->partition];
+        int64_t stand = stand_of(r, p), high = p->high;
+        if (!row->err && row->offset <= stand && high > stand && is_news(r, p, stand))
+            say_held(r, t, p->id, stand, high);
+    }
+}
+
+/* What fetches told. */
+static void suspect(struct kafka_read *r, rd_kafka_topic_partition_list_t *rows)
+{
+    for (size_t t = 0; t < r->topic_count; t++) {
+        for (int32_t i = 0; i < r->topics[t].count; i++) {
+            struct kafka_partition *p = &r->topics[t].partitions[i];
+            p->high = p->wanted ? watermark(r, &r->topics[t], i) : -1;
+            if (p->high > stand_of(r, p) && stand_of(r, p) >= 0)
+                rd_kafka_topic_partition_list_add(rows, r->topics[t].origin->channel, i)->opaque =
+                    (void *)(uintptr_t)t;
+        }
+    }
+}
+
+/* Nothing was fetched, since all that there may be is held back: a handle that reads uncommitted knows. */
+static void suspect_all(struct broker *b, struct kafka_read *r, rd_kafka_topic_partition_list_t *rows)
+{
+    struct err_info err;
+    int64_t deadline = b->deadline_ns;
+    rd_kafka_t *rk = kafka_handle_new(b, RD_KAFKA_CONSUMER, false, &err);
+    for (size_t t = 0; t < r->topic_count; t++)
+        for (int32_t i = 0; i < r->topics[t].count; i++)
+            if (r->topics[t].partitions[i].wanted)
+                rd_kafka_topic_partition_list_add(rows, r->topics[t].origin->channel, i)->opaque =
+                    (void *)(uintptr_t)t;
+    b->deadline_ns = clock_mono_ns() + ALONE_NS;
+    bool known = rk && !kafka_wait_up(b, rk, &err) && !kafka_offsets(b, rk, rows, RD_KAFKA_OFFSET_END, &err);
+    b->deadline_ns = deadline;
+    for (int i = 0; i < rows->cnt; i++) {
+        const rd_kafka_topic_partition_t *row = &rows->elems[i];
+        struct kafka_topic *t = &r->topics[(size_t)(uintptr_t)row->opaque];
+        t->partitions[row->partition].high = known && !row->err ? row->offset : -1;
+    }
+    if (rk)
+        rd_kafka_destroy(rk);
+}
+
+void kafka_held_look(struct broker *b, struct kafka_read *r)
+{
+    const struct kafka_state *s = b->state;
+    if (r->marks || s->mock)
+        return;
+    rd_kafka_topic_partition_list_t *rows = rd_kafka_topic_partition_list_new(4);
+    if (r->browse && r->progress.total == 0)
+        suspect_all(b, r, rows);
+    else
+        suspect(r, rows);
+    judge(r, rows);
+    rd_kafka_topic_partition_list_destroy(rows);
+}
