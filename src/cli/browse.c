@@ -13,6 +13,10 @@ static void encode(void *context, struct buffer *out, const struct message *m)
 static void say_share(const struct cli *c, const struct reading *reading, const struct reading_result *r)
 {
     char scanned[32], total[32], written[32];
+    if (r->whole && !r->scanned) {
+        cli_notice(c, "0 messages: %s", *r->stopped ? r->stopped : "the channel is empty");
+        return;
+    }
     bool closed =
         !r->incomplete && !r->whole && r->written < reading->limit; /* a reader that has enough: quietly */
     if (closed || (r->total <= r->scanned && !r->incomplete))

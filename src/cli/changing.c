@@ -1,10 +1,15 @@
 #include "cli/changing.h"
 
+#include "base/text.h"
 #include "cli/signals.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
+
+#define PROGRESS_NS (200 * NS_PER_MS)
+#define STALL_NS    (5 * NS_PER_S)
 
 void changing_place(struct message *m)
 {
@@ -107,36 +112,108 @@ static void say_nothing_sent(const struct changing *ch)
     cli_note("%s/%s: nothing was sent", ch->to->endpoint->endpoint.name, ch->to->channel.name);
 }
 
+static void put_count(struct buffer *text, int64_t n, const char *what)
+{
+    char count[32];
+    if (n > 0)
+        buffer_printf(text, ", %s %s", text_count(count, sizeof count, (uint64_t)n), what);
+}
+
+/* "95,969 of 600,000 confirmed, 503,000 not sent, 1,031 without an answer": each message is one of these. */
+static void say_sum(const struct changing *ch, const struct publish_result *r, int64_t unknown)
+{
+    struct buffer text;
+    char count[32], total[32] = "";
+    int64_t unsent = ch->total < 0 ? r->unsent : ch->total - r->confirmed - r->failed - unknown;
+    buffer_init(&text, 1000);
+    if (ch->total > 0)
+        text_count(total, sizeof total, (uint64_t)ch->total);
+    buffer_printf(&text, "%s%s%s confirmed", text_count(count, sizeof count, (uint64_t)r->confirmed),
+                  *total ? " of " : "", total);
+    put_count(&text, r->failed, "refused");
+    put_count(&text, unsent, "not sent");
+    put_count(&text, unknown, "without an answer (may have arrived)");
+    cli_note("%s", buffer_cstr(&text));
+    buffer_free(&text);
+}
+
+static int nothing_to_send(const struct changing *ch)
+{
+    cli_notice(ch->cli, "the input has no message: nothing to send");
+    return err_exit_code(ERR_NOMATCH);
+}
+
 static int conclude(const struct changing *ch, const struct publish_result *r, int code)
 {
     const struct address *to = ch->to;
-    const char *endpoint = to->endpoint->endpoint.name;
-    int64_t unknown = r->handed - r->confirmed - r->failed;
+    int64_t unknown = r->handed - r->confirmed - r->failed - r->unsent;
     if (!code && r->err.code) {
         code = say_failure(ch, r);
         if (r->confirmed)
             code = err_exit_code(ERR_PARTIAL);
     } else if (!code && unknown) {
-        cli_note("%s: no answer in time", endpoint);
+        cli_note("%s: no answer in time", to->endpoint->endpoint.name);
         code = err_exit_code(r->confirmed ? ERR_PARTIAL : ERR_TIMEOUT);
     }
-    if (unknown)
-        cli_note("%" PRId64 " confirmed, %" PRId64 " refused, %" PRId64
-                 " without an answer (may have arrived)",
-                 r->confirmed, r->failed, unknown);
-    else if (r->failed)
-        cli_note("%" PRId64 " confirmed, %" PRId64 " refused", r->confirmed, r->failed);
+    if (r->handed && (code || unknown || r->failed || r->unsent))
+        say_sum(ch, r, unknown);
     else if (r->handed)
-        cli_notice(ch->cli, "%s/%s: %" PRId64 " confirmed", endpoint, to->channel.name, r->confirmed);
+        cli_notice(ch->cli, "%s/%s: %" PRId64 " confirmed", to->endpoint->endpoint.name, to->channel.name,
+                   r->confirmed);
     else if (code && !ch->alone)
         say_nothing_sent(ch);
-    return code;
+    return code || r->handed ? code : nothing_to_send(ch);
+}
+
+/* ---- progress ---- */
+
+struct progress {
+    int64_t confirmed; /* when last looked at */
+    int64_t moved_ns;  /* monotonic: since when it is that */
+    int64_t tenths;    /* that were printed */
+    bool stalled;      /* and that was said */
+};
+
+static void say_stall(const struct changing *ch, struct progress *at)
+{
+    const char *endpoint = ch->to->endpoint->endpoint.name;
+    bool stalls = clock_mono_ns() - at->moved_ns > STALL_NS;
+    if (stalls && !at->stalled)
+        cli_notice(ch->cli, "%s: nothing was confirmed for %d s: waiting for the broker", endpoint,
+                   (int)(STALL_NS / NS_PER_S));
+    if (!stalls && at->stalled)
+        cli_notice(ch->cli, "%s: it goes on", endpoint);
+    at->stalled = stalls;
+}
+
+/* A line that is overwritten on a terminal, a line per 10 % elsewhere; and what nobody should have to guess: that it stands still. */
+static void show_progress(const struct changing *ch, struct publisher *p, struct progress *at)
+{
+    char done[32], total[32] = "";
+    int64_t confirmed = publisher_confirmed(p);
+    if (confirmed != at->confirmed)
+        at->moved_ns = clock_mono_ns();
+    at->confirmed = confirmed;
+    say_stall(ch, at);
+    if (ch->alone || cli_flag(ch->cli, FLAG_QUIET))
+        return;
+    int64_t tenths = ch->total > 0 ? confirmed * 10 / ch->total : 0;
+    text_count(done, sizeof done, (uint64_t)confirmed);
+    if (ch->total > 0)
+        text_count(total, sizeof total, (uint64_t)ch->total);
+    if (cli_progress(ch->cli))
+        fprintf(stderr, "\r\033[K%s%s%s confirmed", done, *total ? " of " : "", total);
+    else if (tenths > at->tenths)
+        cli_note("%s of %s confirmed (%d %%)", done, total, (int)tenths * 10);
+    at->tenths = tenths;
 }
 
 /* Runs the publisher to its end. 0; 1 after a message where it could not begin; 128 + signal. */
-static int publish(const struct publish_job *job, struct publish_result *result)
+static int publish(const struct changing *ch, const struct publish_job *job, struct publish_result *result)
 {
     struct err_info err = {.code = ERR_OK};
+    struct progress at = {.moved_ns = clock_mono_ns()};
+    bool dry = job->request.flags & PUBLISH_DRY;
     int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), signal = 0;
     *result = (struct publish_result){0};
     if (!job->ops->publish_open) {
@@ -147,13 +224,16 @@ static int publish(const struct publish_job *job, struct publish_result *result)
     struct publisher *p = fd >= 0 ? publisher_start(job, fd, &err) : NULL;
     if (!p)
         return cli_error(&err);
-    while (!publisher_ended(p)) {
-        if (wait_for(fd, INT64_MAX) != WAITED_SIGNAL)
-            continue;
-        signal = signals_seen();
-        publisher_cancel(p);
-        break;
+    while (!publisher_ended(p) && !signal) {
+        enum waited w = wait_for(fd, dry ? INT64_MAX : clock_mono_ns() + PROGRESS_NS);
+        if (w == WAITED_TIMEOUT)
+            show_progress(ch, p, &at);
+        signal = w == WAITED_SIGNAL ? signals_seen() : 0;
     }
+    if (signal)
+        publisher_cancel(p);
+    if (at.confirmed && !ch->alone && cli_progress(ch->cli))
+        fputs("\r\033[K", stderr);
     publisher_join(&p, result);
     close(fd);
     return signal ? 128 + signal : 0;
@@ -182,7 +262,7 @@ static int check(struct changing *ch, bool aloud, bool again, unsigned *carries)
         job.notice = NULL;
     if (!again)
         job.next = nothing;
-    int code = publish(&job, &result);
+    int code = publish(ch, &job, &result);
     *carries = result.carries;
     return code || !result.err.code ? code : say_failure(ch, &result);
 }
@@ -206,17 +286,20 @@ int changing_rehearse(struct changing *ch)
         code = check(ch, true, start_again(ch), &carries);
     if (code)
         return code;
+    if (!ch->count)
+        return nothing_to_send(ch);
     say_losses(ch, carries, false);
     cli_notice(ch->cli,
                "%s/%s: would send %" PRId64 " message%s with %" PRId64
                " bytes of payload; nothing was sent. Add --execute to do it",
                ch->to->endpoint->endpoint.name, ch->to->channel.name, ch->count, ch->count == 1 ? "" : "s",
                ch->bytes);
-    return ch->count ? 0 : err_exit_code(ERR_NOMATCH);
+    return 0;
 }
 
 static int check_before(struct changing *ch)
 {
+    ch->total = -1;
     if (!start_again(ch)) {
         cli_notice(ch->cli, "the input is a stream and is sent as it is read: what cannot be sent of it is "
                             "found on the way");
@@ -224,6 +307,7 @@ static int check_before(struct changing *ch)
     }
     unsigned carries;
     int code = ch->alone ? read_all(ch, NULL) : check(ch, false, true, &carries);
+    ch->total = ch->count;
     if (code)
         say_nothing_sent(ch);
     else
@@ -238,7 +322,7 @@ int changing_execute(struct changing *ch)
     if (code)
         return code;
     struct publish_job job = job_of(ch, 0);
-    code = publish(&job, &result);
+    code = publish(ch, &job, &result);
     code = conclude(ch, &result, code);
     say_losses(ch, result.carries, true);
     return code;

@@ -18,6 +18,7 @@ struct changing {
     bool alone; /* one message: what its sending looks at is check enough */
     /* What the messages seen so far want, and what the destination cannot keep of them. */
     int32_t partitions;
+    int64_t total; /* of all messages, once they were checked; -1: a stream */
     int64_t count, bytes, keys, nulls, times, past, uncommitted;
 };
 

@@ -22,6 +22,7 @@ struct publisher {
     struct broker broker;
     struct publish_result result;
     size_t pending;
+    atomic_int_fast64_t confirmed; /* as the result's, for any thread */
 };
 
 static void on_outcome(void *context, const struct publish_outcome *outcome)
@@ -29,8 +30,9 @@ static void on_outcome(void *context, const struct publish_outcome *outcome)
     struct publisher *p = context;
     struct publish_result *r = &p->result;
     switch (outcome->outcome) {
-    case OUTCOME_CONFIRMED: r->confirmed++; return;
+    case OUTCOME_CONFIRMED: atomic_store(&p->confirmed, ++r->confirmed); return;
     case OUTCOME_UNKNOWN: r->unknown++; break;
+    case OUTCOME_UNSENT: r->unsent++; break;
     default: r->failed++;
     }
     if (r->err.code)
@@ -88,7 +90,7 @@ static enum err hand_all_over(struct publisher *p, struct err_info *err)
         p->result.handed++;
         if (p->result.handed % SERVE_EVERY == 0 && (e = step(p, 0, err)))
             return e;
-        if (p->result.failed)
+        if (p->result.failed || p->result.unsent)
             return ERR_OK; /* on_outcome has said why */
     }
     return e == ERR_END ? ERR_OK : e;
@@ -174,6 +176,11 @@ struct publisher *publisher_start(const struct publish_job *job, int done_fd, st
         close(p->wake_fd);
     free(p);
     return NULL;
+}
+
+int64_t publisher_confirmed(struct publisher *p)
+{
+    return atomic_load(&p->confirmed);
 }
 
 bool publisher_ended(struct publisher *p)

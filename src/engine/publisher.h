@@ -20,16 +20,20 @@ struct publish_job {
 };
 
 struct publish_result {
-    int64_t handed, confirmed, failed, unknown; /* failed: returned or refused */
-    struct err_info err;                        /* the first failure, ERR_OK: none */
-    unsigned carries;                           /* enum carry, of this destination */
+    int64_t handed, confirmed; /* handed: to the driver, which has sent them or not */
+    int64_t failed;            /* returned or refused */
+    int64_t unsent;            /* of those handed over: given up before their turn came */
+    int64_t unknown;           /* without an answer: may have arrived */
+    struct err_info err;       /* the first failure, ERR_OK: none */
+    unsigned carries;          /* enum carry, of this destination */
 };
 
 struct publisher;
 
 /* done_fd (an eventfd) turns readable at the end. The job must outlive it. NULL with *err. */
 struct publisher *publisher_start(const struct publish_job *job, int done_fd, struct err_info *err);
-bool publisher_ended(struct publisher *p); /* any thread */
+bool publisher_ended(struct publisher *p);        /* any thread */
+int64_t publisher_confirmed(struct publisher *p); /* so far; any thread */
 void publisher_cancel(struct publisher *p);
 /* Waits, frees, nulls. */
 void publisher_join(struct publisher **p, struct publish_result *result);

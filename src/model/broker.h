@@ -118,6 +118,7 @@ enum outcome {
     OUTCOME_RETURNED, /* unroutable */
     OUTCOME_REFUSED,  /* the broker said no */
     OUTCOME_UNKNOWN,  /* the connection went away before an answer: may have arrived */
+    OUTCOME_UNSENT,   /* it never left: given up before its turn came */
 };
 
 struct publish_outcome {
@@ -236,7 +237,7 @@ struct broker_ops {
     /* Serves the connection for at most timeout_ms, reporting outcomes. *pending: how many have none yet. */
     enum err (*publish_step)(struct broker *b, int timeout_ms, size_t *pending,
                              struct err_info *err) SB_MUST_USE;
-    /* Outstanding messages are reported OUTCOME_UNKNOWN. */
+    /* Outstanding messages are reported OUTCOME_UNKNOWN, or OUTCOME_UNSENT where that is known. */
     void (*publish_close)(struct broker *b);
 };
 

@@ -171,4 +171,30 @@ expect_status 0
 run "$SIGNALBOX" probe "kafka://$SB_REFUSED" --json
 expect_status 3
 expect_out '"state":"down"'
+name "an interrupted import says what became of each message"
+seq 400000 | sed 's/.*/{"payload":{"text":"m&"}}/' >"$T/many.jsonl"
+mkfifo "$T/said"
+env --default-signal=INT "$SIGNALBOX" import "$T/many.jsonl" "$kafka/$topic-many" --create --execute 2>"$T/said" &
+pid=$!
+exec {said}<"$T/said"
+while read -r -t 20 -u "$said" line; do
+    [[ $line == *' of 400,000 confirmed ('* ]] && break
+done
+kill -INT $pid
+wait $pid
+check "130" test $? = 130
+cat <&"$said" >"$err"
+exec {said}<&-
+expect_err '^signalbox: [0-9,]+ of 400,000 confirmed, [0-9,]+ not sent'
+expect_no_err refused
+
+name "nothing to send, nothing stored"
+: >"$T/none.jsonl"
+run "$SIGNALBOX" import "$T/none.jsonl" "$kafka/$topic-none" --create --execute
+expect_status 4
+expect_err 'the input has no message: nothing to send'
+run "$SIGNALBOX" browse "$kafka/$topic-none"
+expect_status 0
+expect_err '0 messages: the end as it stood'
+
 finish

@@ -60,6 +60,18 @@ static inline void await_partitions(const char *name, int partitions)
             fail_msg("topic %s should have %d partitions, and no broker knows it", name, partitions);
 }
 
+/* One partition, and a setting of its own. */
+static inline void make_topic_with(const char *name, const char *setting, const char *value)
+{
+    struct admin a = admin_open();
+    rd_kafka_NewTopic_t *topic = rd_kafka_NewTopic_new(name, 1, 1, a.error, sizeof a.error);
+    rd_kafka_NewTopic_set_config(topic, setting, value);
+    rd_kafka_CreateTopics(a.rk, &topic, 1, NULL, a.queue);
+    admin_close(&a);
+    rd_kafka_NewTopic_destroy(topic);
+    await_partitions(name, 1);
+}
+
 /* With several partitions: the driver itself makes topics as the broker's defaults say. */
 static inline void make_topic(const char *name, int partitions)
 {

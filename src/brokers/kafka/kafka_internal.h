@@ -28,7 +28,8 @@ struct kafka_state {
     bool scram;
     atomic_int event_fd; /* written by the library when a queue of ours gets something, and by interrupt */
     rd_kafka_t *rk;
-    bool committed; /* what rk reads, and what it calls a partition's end */
+    int64_t batch_most; /* bytes, of a producer's batch; 0: as the library has it */
+    bool committed;     /* what rk reads, and what it calls a partition's end */
     rd_kafka_queue_t *events;
     struct kafka_trouble trouble;
     struct kafka_read *read;
@@ -88,6 +89,11 @@ enum err kafka_offsets_settled(struct broker *b, rd_kafka_t *rk, rd_kafka_topic_
 enum err kafka_list(struct broker *b, const char *pattern, uint32_t flags, struct channel_list *list,
                     struct err_info *err) SB_MUST_USE;
 enum err kafka_ping(struct broker *b, struct sample *sample, struct err_info *err);
+
+/* ---- kafka_topic.c ---- */
+
+/* A number among the topic's settings; -1: not told (it may be denied). Waits for the cluster until the deadline. */
+int64_t kafka_topic_number(struct broker *b, const char *topic, const char *name);
 
 /* ---- kafka_read.c, kafka_start.c ---- */
 

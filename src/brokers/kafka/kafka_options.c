@@ -4,6 +4,7 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -172,6 +173,16 @@ static enum err set_users(rd_kafka_conf_t *conf, const struct endpoint *e, rd_ka
     return ERR_OK;
 }
 
+static void set_producer(const struct kafka_state *s, rd_kafka_conf_t *conf)
+{
+    char bytes[24];
+    const struct option batch = {"batch.size", bytes};
+    set_all(conf, producer_settings, sizeof producer_settings / sizeof *producer_settings);
+    snprintf(bytes, sizeof bytes, "%" PRId64, s->batch_most);
+    if (s->batch_most > 0)
+        set_all(conf, &batch, 1);
+}
+
 static enum err fill(struct broker *b, rd_kafka_conf_t *conf, rd_kafka_type_t type, bool committed,
                      struct err_info *err)
 {
@@ -194,7 +205,7 @@ static enum err fill(struct broker *b, rd_kafka_conf_t *conf, rd_kafka_type_t ty
     if (type == RD_KAFKA_CONSUMER && e->lean)
         set_all(conf, lean_settings, sizeof lean_settings / sizeof *lean_settings);
     if (type == RD_KAFKA_PRODUCER)
-        set_all(conf, producer_settings, sizeof producer_settings / sizeof *producer_settings);
+        set_producer(b->state, conf);
     set_security(b->state, conf, e);
     return set_users(conf, e, type, err);
 }

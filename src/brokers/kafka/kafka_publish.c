@@ -1,6 +1,7 @@
 /* Producing: acknowledged by all replicas in sync, idempotent, one outcome a message through delivery reports. */
 #include "brokers/kafka/kafka_internal.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +9,7 @@
 #define CLOSE_FLUSH_MS   500
 #define CREATED_POLL_MS  50
 #define EXISTING_RETRIES 200
+#define BATCH_DEFAULT    1000000
 #define WINDOW_MESSAGES  20000
 #define WINDOW_BYTES     (32 * MIB) /* without an outcome; a single larger message passes alone */
 
@@ -16,6 +18,7 @@ struct kafka_publish {
     rd_kafka_queue_t *events;
     char topic[256];
     int32_t partitions;
+    int64_t message_most; /* bytes that the topic takes at once; -1: not known */
     uint32_t flags;
     struct publish_sink sink;
     size_t pending, pending_bytes;
@@ -42,12 +45,17 @@ static void report(struct kafka_publish *p, struct publish_outcome *o)
         p->sink.outcome(p->sink.context, o);
 }
 
+/* Errors of the library's own come of messages that it gave up; no broker has said a word of them. */
 static enum outcome outcome_of(const rd_kafka_message_t *m)
 {
     if (!m->err)
         return OUTCOME_CONFIRMED;
-    return rd_kafka_message_status(m) == RD_KAFKA_MSG_STATUS_POSSIBLY_PERSISTED ? OUTCOME_UNKNOWN
-                                                                                : OUTCOME_REFUSED;
+    if (rd_kafka_message_status(m) == RD_KAFKA_MSG_STATUS_POSSIBLY_PERSISTED)
+        return OUTCOME_UNKNOWN;
+    return m->err == RD_KAFKA_RESP_ERR__PURGE_QUEUE || m->err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT ||
+                   m->err == RD_KAFKA_RESP_ERR__MSG_TIMED_OUT || m->err == RD_KAFKA_RESP_ERR__TIMED_OUT_QUEUE
+               ? OUTCOME_UNSENT
+               : OUTCOME_REFUSED;
 }
 
 void kafka_publish_delivered(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
@@ -62,6 +70,8 @@ void kafka_publish_delivered(rd_kafka_t *rk, const rd_kafka_message_t *m, void *
     struct publish_outcome o = {.token = (uint64_t)(uintptr_t)m->_private, .outcome = outcome_of(m)};
     if (!m->err)
         o.position = (struct position){POSITION_PARTITION, m->partition, m->offset};
+    else if (o.outcome == OUTCOME_UNSENT)
+        err_set(&o.err, ERR_TIMEOUT, "%s: no broker took the message", p->topic);
     else
         err_set(&o.err, kafka_err(m->err), "%s: %s", p->topic, rd_kafka_err2str(m->err));
     report(p, &o);
@@ -182,6 +192,39 @@ static enum err find_or_make(struct broker *b, struct kafka_publish *p, int32_t 
     return lacks ? no_partition(b, p, partitions - 1, err) : ERR_OK;
 }
 
+/* The topic's limit is one of batches, and a batch that is too large is refused as a whole: the library, which does not ask for it,
+ * fills batches up to its own limit of a million bytes. */
+static void learn_limits(struct broker *b, struct kafka_publish *p)
+{
+    struct kafka_state *s = b->state;
+    p->message_most = kafka_topic_number(b, p->topic, "max.message.bytes");
+    s->batch_most = p->message_most > 0 && p->message_most < BATCH_DEFAULT ? p->message_most : 0;
+}
+
+static bool compresses(const struct endpoint *e)
+{
+    const char *type = endpoint_option(e, "compression.type"),
+               *codec = endpoint_option(e, "compression.codec");
+    return (type && strcmp(type, "none") != 0) || (codec && strcmp(codec, "none") != 0);
+}
+
+/* What is sure to be refused is said before anything is sent. */
+static enum err check_size(const struct broker *b, const struct kafka_publish *p, const struct message *m,
+                           struct err_info *err)
+{
+    size_t size = m->key.len + m->payload.len;
+    for (uint32_t i = 0; m->headers.items && i < m->headers.count; i++)
+        size += m->headers.items[i].name.len + m->headers.items[i].value.bytes.len;
+    if (p->message_most <= 0 || size <= (size_t)p->message_most || compresses(b->endpoint))
+        return ERR_OK;
+    err_set(err, ERR_LIMIT, "a message of %zu bytes; topic %s takes at most %" PRId64, size, p->topic,
+            p->message_most);
+    err_where(err, "%s", b->endpoint->name);
+    err_next(err,
+             "raise the topic's max.message.bytes, or set compression.type among the endpoint's options");
+    return ERR_LIMIT;
+}
+
 enum err kafka_publish_open(struct broker *b, const struct publish_request *request,
                             const struct publish_sink *sink, struct err_info *err)
 {
@@ -196,6 +239,8 @@ enum err kafka_publish_open(struct broker *b, const struct publish_request *requ
     p->flags = request->flags;
     text_copy(p->topic, sizeof p->topic, request->to.name);
     enum err e = find_or_make(b, p, request->partitions, err);
+    if (!e)
+        learn_limits(b, p);
     if (e || (p->flags & PUBLISH_DRY))
         return e;
     p->rk = kafka_handle_new(b, RD_KAFKA_PRODUCER, true, err);
@@ -244,8 +289,12 @@ static int32_t partition_of(const struct kafka_publish *p, const struct message 
 
 static int64_t time_of(const struct kafka_publish *p, const struct message *m)
 {
-    bool keep = (p->flags & PUBLISH_EXACT) && m->time_ns != TIME_NONE && m->time_ns > 0;
-    return keep ? m->time_ns / NS_PER_MS : 0; /* 0: now */
+    const struct value *raw =
+        headers_find(m->properties, BYTES_LITERAL("timestamp_ms")); /* see kafka_read.c */
+    bool own = m->time_ns == TIME_NONE && raw && raw->type == VALUE_INT64 && raw->i > 0;
+    if (!(p->flags & PUBLISH_EXACT) || (!own && (m->time_ns == TIME_NONE || m->time_ns <= 0)))
+        return 0; /* now */
+    return own ? raw->i : m->time_ns / NS_PER_MS;
 }
 
 static enum err produce(struct broker *b, struct kafka_publish *p, const struct message *m, uint64_t token,
@@ -290,7 +339,9 @@ enum err kafka_publish_message(struct broker *b, const struct message *m, uint64
     bool lacks = lacks_partition(p, m);
     if (lacks && (p->flags & PUBLISH_PARTITION) && !(p->flags & PUBLISH_DRY))
         return no_partition(b, p, m->position.partition, err);
-    enum err e = headers_of(m, &headers, err);
+    enum err e = check_size(b, p, m, err);
+    if (!e)
+        e = headers_of(m, &headers, err);
     if (!e && !(p->flags & PUBLISH_DRY))
         e = produce(b, p, m, token, headers, err);
     else if (!e && headers)

@@ -43,10 +43,16 @@ static void fill_time(struct kafka_partition *p, const rd_kafka_message_t *m, st
     out->properties = (struct headers){p->properties, 1};
     if (type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE || ms < 0)
         return;
-    out->time_ns = ms < INT64_MAX / NS_PER_MS ? ms * NS_PER_MS : TIME_NONE;
     p->properties[1].value.bytes =
         type == RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME ? BYTES_LITERAL("log_append") : BYTES_LITERAL("create");
     out->properties.count = 2;
+    if (ms < INT64_MAX / NS_PER_MS) {
+        out->time_ns = ms * NS_PER_MS;
+        return;
+    }
+    /* Beyond 2262: somebody wrote microseconds. No time of ours, but kept, seen and found as the number that it is. */
+    p->properties[2].value.i = ms;
+    out->properties.count = 3;
 }
 
 void kafka_message_fill(struct kafka_read *r, struct kafka_topic *t, const rd_kafka_message_t *m,

@@ -24,7 +24,7 @@ struct kafka_partition {
     int64_t held;     /* where it was seen to stand before an open transaction; -1 */
     bool held_said;
     int64_t oldest_ns, newest_ns;
-    struct header properties[2]; /* what messages borrow: partition, timestamp_type */
+    struct header properties[3]; /* what messages borrow: partition, timestamp_type, timestamp_ms */
 };
 
 struct kafka_topic {

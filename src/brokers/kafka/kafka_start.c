@@ -16,6 +16,7 @@ static void init_partition(struct kafka_partition *p, int32_t id)
     *p = (struct kafka_partition){.id = id, .next = -1, .held = -1};
     p->properties[0] = property("partition", (struct value){.type = VALUE_INT32, .i = id});
     p->properties[1] = property("timestamp_type", (struct value){.type = VALUE_STRING});
+    p->properties[2] = property("timestamp_ms", (struct value){.type = VALUE_INT64});
 }
 
 static void remember_leader(struct kafka_read *r, const char *topic, int32_t partition, int32_t leader)
