@@ -181,6 +181,22 @@ static void make_topic(const char *topic, int32_t partitions)
     session_end(s);
 }
 
+static rd_kafka_t *consumer_of(const char *topic, const char *group)
+{
+    char text[256];
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    rd_kafka_conf_set(conf, "bootstrap.servers", lab_need("SB_KAFKA"), text, sizeof text);
+    rd_kafka_conf_set(conf, "group.id", group, text, sizeof text);
+    rd_kafka_conf_set(conf, "enable.auto.commit", "false", text, sizeof text);
+    rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, text, sizeof text);
+    rd_kafka_topic_partition_list_t *topics = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(topics, topic, RD_KAFKA_PARTITION_UA);
+    assert_int_equal(rd_kafka_poll_set_consumer(rk), 0);
+    assert_int_equal(rd_kafka_subscribe(rk, topics), 0);
+    rd_kafka_topic_partition_list_destroy(topics);
+    return rk;
+}
+
 static void groups_and_lag(void **state)
 {
     (void)state;
@@ -211,8 +227,44 @@ static void groups_and_lag(void **state)
     assert_int_equal(kafka_broker.list(&s->broker, topic, 0, list, &s->err), ERR_OK);
     assert_int_equal(list->items[0].groups, 1);
     assert_int_equal(list->items[0].lag, 2);
+    assert_int_equal(list->items[0].consumers, 0);
     channel_list_free(&list);
     session_end(s);
+}
+
+/* It reads, and has committed nothing: nobody must think that the topic has no reader. */
+static void a_group_without_commits_is_seen(void **state)
+{
+    (void)state;
+    const char *kafka = lab_need("SB_KAFKA");
+    char topic[64], group[64];
+    session_topic("uncommitted", topic);
+    lab_unique("live", group, sizeof group);
+    rd_kafka_t *rk = consumer_of(topic, group);
+    struct session_of_test *s = session_new(kafka);
+    assert_int_equal(session_open(s), ERR_OK);
+    int64_t deadline = clock_mono_ns() + 30 * NS_PER_S;
+    struct channel_list *list = NULL;
+    do { /* members get their partitions by and by */
+        assert_true(clock_mono_ns() < deadline);
+        channel_list_free(&list);
+        list = channel_list_new();
+        session_deadline(s, 10000);
+        rd_kafka_message_t *m = rd_kafka_consumer_poll(rk, 100);
+        if (m)
+            rd_kafka_message_destroy(m);
+        assert_int_equal(kafka_broker.list(&s->broker, topic, 0, list, &s->err), ERR_OK);
+    } while (list->items[0].consumers != 1);
+    assert_int_equal(list->items[0].groups, 1);
+    assert_int_equal(list->items[0].lag, COUNT_UNKNOWN);
+    assert_int_equal(list->group_count, 1);
+    assert_string_equal(list->groups[0].name, group);
+    assert_int_equal(list->groups[0].lag, COUNT_UNKNOWN);
+    assert_int_equal(list->groups[0].members, 1);
+    channel_list_free(&list);
+    session_end(s);
+    rd_kafka_consumer_close(rk);
+    rd_kafka_destroy(rk);
 }
 
 /* Four partitions, three with a message; one group has committed in the first, another one in those three. */
@@ -309,6 +361,7 @@ int main(void)
         cmocka_unit_test(a_tail_that_stands_before_an_open_transaction_says_so),
         cmocka_unit_test(uncommitted_ones_are_marked),
         cmocka_unit_test(groups_and_lag),
+        cmocka_unit_test(a_group_without_commits_is_seen),
         cmocka_unit_test(a_lag_that_leaves_partitions_out_is_marked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,6 +16,8 @@ struct group {
     int32_t members;
     const char *note; /* static text */
     rd_kafka_topic_partition_list_t *offsets;
+    rd_kafka_topic_partition_list_t
+        *readers; /* a row for each topic that a member is assigned; `partition` is the member's index */
 };
 
 struct group_set {
@@ -29,9 +31,12 @@ struct group_set {
 
 static void set_free(struct group_set *set)
 {
-    for (size_t i = 0; i < set->count; i++)
+    for (size_t i = 0; i < set->count; i++) {
         if (set->items[i].offsets)
             rd_kafka_topic_partition_list_destroy(set->items[i].offsets);
+        if (set->items[i].readers)
+            rd_kafka_topic_partition_list_destroy(set->items[i].readers);
+    }
     free(set->items);
     if (set->ends)
         rd_kafka_topic_partition_list_destroy(set->ends);
@@ -112,6 +117,28 @@ static struct group *find(struct group_set *set, const char *name)
 
 /* ---- members ---- */
 
+static void take_members(struct group *g, const rd_kafka_ConsumerGroupDescription_t *d)
+{
+    g->readers = rd_kafka_topic_partition_list_new(g->members);
+    for (int32_t i = 0; i < g->members; i++) {
+        const rd_kafka_MemberAssignment_t *assignment =
+            rd_kafka_MemberDescription_assignment(rd_kafka_ConsumerGroupDescription_member(d, (size_t)i));
+        const rd_kafka_topic_partition_list_t *rows =
+            assignment ? rd_kafka_MemberAssignment_partitions(assignment) : NULL;
+        for (int k = 0; rows && k < rows->cnt; k++)
+            if (!rd_kafka_topic_partition_list_find(g->readers, rows->elems[k].topic, i))
+                rd_kafka_topic_partition_list_add(g->readers, rows->elems[k].topic, i);
+    }
+}
+
+static int64_t readers_of(const struct group *g, const char *topic)
+{
+    int64_t count = 0;
+    for (int i = 0; g->readers && i < g->readers->cnt; i++)
+        count += strcmp(g->readers->elems[i].topic, topic) == 0;
+    return count;
+}
+
 static void describe_one(struct group_set *set, const rd_kafka_ConsumerGroupDescription_t *d)
 {
     struct group *g = find(set, rd_kafka_ConsumerGroupDescription_group_id(d));
@@ -131,6 +158,7 @@ static void describe_one(struct group_set *set, const rd_kafka_ConsumerGroupDesc
     }
     g->state = state;
     g->members = (int32_t)members;
+    take_members(g, d);
 }
 
 static enum err describe(struct broker *b, struct group_set *set, struct err_info *err)
@@ -371,7 +399,7 @@ static bool leaves_out(const struct group *g, const struct channel *channel, con
     return false;
 }
 
-/* What one group has in one channel; false: it has committed nothing there. */
+/* What one group has in one channel; false: it has committed nothing there, and none of its members reads it. */
 static bool lag_in(const struct group_set *set, const struct group *g, const struct channel *channel,
                    const struct span *span, struct channel_group *out)
 {
@@ -387,10 +415,11 @@ static bool lag_in(const struct group_set *set, const struct group *g, const str
         unknown |= lag == COUNT_UNKNOWN;
         sum += lag > 0 ? lag : 0;
     }
-    if (!committed)
+    if (!committed && !readers_of(g, channel->name))
         return false;
-    *out = (struct channel_group){.lag = sum, .members = g->members};
-    out->lag_partial = unknown || (committed < channel->partitions && leaves_out(g, channel, span));
+    *out = (struct channel_group){.lag = committed ? sum : COUNT_UNKNOWN, .members = g->members};
+    out->lag_partial =
+        unknown || (committed && committed < channel->partitions && leaves_out(g, channel, span));
     text_copy(out->name, sizeof out->name, g->name);
     text_copy(out->state, sizeof out->state, rd_kafka_consumer_group_state_name(g->state));
     return true;
@@ -406,17 +435,22 @@ static size_t annotate(const struct group_set *set, const struct span *span, str
                        struct channel_group *groups)
 {
     size_t count = 0;
+    int64_t readers = 0;
+    bool all_known = !set->cut;
     for (size_t i = 0; i < set->count; i++) {
         struct channel_group row;
         if (!lag_in(set, &set->items[i], channel, span, &row))
             continue;
         channel->lag = row.lag > channel->lag ? row.lag : channel->lag;
         channel->lag_partial |= row.lag_partial;
+        readers += readers_of(&set->items[i], channel->name);
+        all_known &= set->items[i].members >= 0;
         if (groups)
             groups[count] = row;
         count++;
     }
     channel->groups = (int64_t)count;
+    channel->consumers = all_known ? readers : COUNT_UNKNOWN;
     return count;
 }
 
