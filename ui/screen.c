@@ -8,7 +8,6 @@
 #include <stdlib.h>
 
 #define INFO_NS      (6 * NS_PER_S)
-#define TAIL_MOST    64
 #define BROWSE_LIMIT 1000
 
 #define VIEW(id, ops) extern const struct view_ops ops;
@@ -205,8 +204,9 @@ void screen_filter(struct screen *s, const char *expression)
     if (!v)
         return;
     v->ops->typed(v, PROMPT_FILTER, expression, &note);
-    v->ops->entered(v, PROMPT_FILTER, note.fault ? NULL : expression);
-    if (note.fault)
+    bool wrong = note.fault || note.unfinished;
+    v->ops->entered(v, PROMPT_FILTER, wrong ? NULL : expression);
+    if (wrong)
         screen_say(s, SEVERITY_WARN, "%s", note.text);
 }
 
@@ -245,7 +245,7 @@ static size_t tappable(struct screen *s, size_t endpoint, struct address *addres
 {
     const struct channel_list *list = hub_endpoint(s->hub, endpoint)->channels;
     size_t count = 0;
-    for (size_t i = 0; list && i < list->count && count < TAIL_MOST; i++) {
+    for (size_t i = 0; list && i < list->count && count < SCREEN_TAIL_MOST; i++) {
         const struct channel *c = &list->items[i];
         if (!c->internal && !c->why_not[CAN_TAP])
             count += screen_address(s, endpoint, c, &addresses[count]);
@@ -255,7 +255,7 @@ static size_t tappable(struct screen *s, size_t endpoint, struct address *addres
 
 void screen_tail_all(struct screen *s, size_t endpoint, const struct screen_read *how)
 {
-    struct address addresses[TAIL_MOST];
+    struct address addresses[SCREEN_TAIL_MOST];
     size_t count = tappable(s, endpoint, addresses);
     if (count)
         screen_tail(s, addresses, count, how);
@@ -374,8 +374,8 @@ static void prompt_input(struct screen *s, int key)
         complete(s);
         return;
     }
-    /* A faulty filter keeps the line open: the caret shows where. */
-    if (key == UIKEY_RETURN && s->note.fault)
+    /* A faulty filter keeps the line open: the caret shows where. A half typed one would find nothing. */
+    if (key == UIKEY_RETURN && (s->note.fault || s->note.unfinished))
         return;
     switch (prompt_key(&s->prompt, key)) {
     case PROMPT_EDITED: screen_typed(s); break;

@@ -38,7 +38,8 @@ enum prompt_kind { PROMPT_NONE, PROMPT_COMMAND, PROMPT_FIND, PROMPT_FILTER, PROM
 struct prompt_note {
     char text[600]; /* "37 of 4,812", or what is wrong */
     bool fault;
-    size_t caret; /* byte in the text where the fault is */
+    bool unfinished; /* Enter does nothing yet */
+    size_t caret;    /* byte in the text where the fault is */
 };
 
 struct view {

@@ -102,7 +102,7 @@ struct hub_tail {
     uint64_t received, dropped; /* dropped: by sources that cannot pause */
     double rate, byte_rate;     /* received, over the last second */
     uint16_t per_second[60];    /* messages, newest last, saturating */
-    uint64_t gap_count;
+    uint64_t gap_count;         /* how often messages may be missing, since a connection was lost */
 };
 
 /* Replaces the tail by what is read of these; a browse takes one channel, and its read effect is announced by the caller first.
@@ -110,6 +110,8 @@ struct hub_tail {
 enum err hub_tail_open(struct hub *h, const struct address *addresses, size_t count,
                        const struct hub_read *how, struct err_info *err) SB_MUST_USE;
 void hub_tail_close(struct hub *h);
+/* Lost connections are tried again now. False: nothing waits, all of it has ended. */
+bool hub_tail_retry(struct hub *h);
 const struct hub_tail *hub_tail(const struct hub *h); /* NULL: none open */
 const struct store *hub_store(const struct hub *h);
 

@@ -260,7 +260,6 @@ static void store_gap(struct tail_run *t, const char *channel, const char *text)
                           .payload = bytes_of_text(text)};
     struct message *sealed = message_seal(&gap, NULL);
     if (sealed) {
-        t->tail.gap_count++;
         store_add(t->store, sealed);
     }
 }
@@ -287,6 +286,7 @@ static void note_connection(struct hub *h, struct tail_run *t, const struct tail
                  named ? now->err.text : err_format(&now->err, why, sizeof why));
         store_gap(t, name, text);
     } else if (now->state == SESSION_UP && now->was_up && before->state != SESSION_UP) {
+        t->tail.gap_count += !now->gapless;
         store_gap(t, name,
                   now->gapless ? "connection restored: goes on behind the last message"
                                : "connection restored: what was sent in between is missing here");
@@ -335,7 +335,7 @@ static uint32_t use_event(struct hub *h, struct tail_run *t, struct hub_event *e
     case HUB_EVENT_STATUS: take_status(h, t, &t->parts[e->index], &e->status); return HUB_TAIL | HUB_NOTICE;
     case HUB_EVENT_NOTICE:
         take_notice(t, &t->parts[e->index], e->notice);
-        hub_say(h, SEVERITY_WARN, e->notice);
+        hub_say(h, SEVERITY_INFO, e->notice); /* its place is among the tail's rows, or above them */
         return HUB_TAIL | HUB_NOTICE;
     default: break;
     }
@@ -420,6 +420,20 @@ void hub_tail_close(struct hub *h)
 {
     retire(h, &h->tail);
     retire(h, &h->kept);
+}
+
+bool hub_tail_retry(struct hub *h)
+{
+    bool lives = false;
+    for (size_t i = 0; h->tail && i < h->tail->part_count; i++) {
+        const struct tail_part *part = &h->tail->parts[i];
+        bool goes_on =
+            part->count && part->session && h->tail->tail.channels[part->first].status.state != SESSION_ENDED;
+        if (goes_on)
+            session_refresh(part->session);
+        lives |= goes_on;
+    }
+    return lives;
 }
 
 const struct hub_tail *hub_tail(const struct hub *h)

@@ -213,12 +213,22 @@ static void find_note(const struct view *v, struct prompt_note *note)
              onwards(v) > 0 ? "below" : "above");
 }
 
+/* Who means the text as it is can say so. */
+static bool say_half_typed(const char *text, struct prompt_note *note)
+{
+    note->unfinished = prompt_half_typed(text);
+    if (note->unfinished)
+        snprintf(note->text, sizeof note->text,
+                 "half typed: `%s` wants something behind it; a text stands in '...'", text);
+    return note->unfinished;
+}
+
 static void find_typed(struct view *v, const char *text, struct prompt_note *note)
 {
     struct tail *t = v->state;
     bool same = t->find.filter && !strcmp(text, t->find.text);
     struct filter *f = same ? NULL : compile(v, text, note);
-    if (!same && (!f || prompt_half_typed(text))) {
+    if (!same && (!f || say_half_typed(text, note))) {
         filter_free(&f);
         return;
     }
@@ -257,9 +267,7 @@ static void filter_typed(struct view *v, const char *text, struct prompt_note *n
         return;
     }
     struct filter *f = compile(v, text, note);
-    bool half = f && prompt_half_typed(text);
-    if (half)
-        snprintf(note->text, sizeof note->text, "half typed: `%s` wants something behind it", text);
+    bool half = f && say_half_typed(text, note);
     if (half || !f) {
         filter_free(&f);
         show_good_part(v, text, half ? strlen(text) : note->caret);
@@ -344,6 +352,27 @@ static bool move(struct view *v, enum action action)
     return true;
 }
 
+/* Read anew, as it was opened. */
+static void again(struct view *v)
+{
+    struct tail *t = v->state;
+    const struct hub_tail *h = hub_tail(v->hub);
+    struct address addresses[SCREEN_TAIL_MOST];
+    struct screen_read how = {.read = h->how};
+    size_t count = h->channel_count < SCREEN_TAIL_MOST ? h->channel_count : SCREEN_TAIL_MOST;
+    if (hub_tail_retry(v->hub)) {
+        screen_say(v->screen, SEVERITY_INFO, "Lost connections are tried again now");
+        return;
+    }
+    for (size_t i = 0; i < count; i++)
+        addresses[i] = h->channels[i].address;
+    text_copy(how.where, sizeof how.where, t->filter.text);
+    if (tail_is_browse(v))
+        screen_browse(v->screen, &addresses[0], &how);
+    else
+        screen_tail(v->screen, addresses, count, &how);
+}
+
 static enum action tail_action(struct view *v, enum action action)
 {
     struct tail *t = v->state;
@@ -359,6 +388,7 @@ static enum action tail_action(struct view *v, enum action action)
             pause_at(v, tail_cursor(v));
         break;
     case ACTION_FOLLOW: follow(t); break;
+    case ACTION_AGAIN: again(v); break;
     case ACTION_OPEN:
     case ACTION_INSPECT: inspect(v); break;
     case ACTION_FIND: screen_prompt(v->screen, PROMPT_FIND, ""); break;

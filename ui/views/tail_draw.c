@@ -219,6 +219,25 @@ static size_t apart_count(const struct hub_tail *h, bool was_up)
     return apart;
 }
 
+/* Whose connection was lost: one is named, of several it is said how many. */
+static void lost_text(const struct hub_tail *h, size_t lost, char *into, size_t size)
+{
+    const char *name = NULL;
+    bool several = false;
+    for (size_t i = 0; i < h->channel_count; i++) {
+        const struct session_status *s = &h->channels[i].status;
+        const char *of = h->channels[i].address.endpoint->endpoint.name;
+        if (!s->was_up || (s->state != SESSION_BACKOFF && s->state != SESSION_CONNECTING))
+            continue;
+        several |= name && strcmp(name, of) != 0;
+        name = of;
+    }
+    if (several || !name || strlen(name) > 24)
+        snprintf(into, size, "LIVE, %zu of %zu LOST", lost, h->channel_count);
+    else
+        snprintf(into, size, "LIVE, %s LOST", name);
+}
+
 static size_t failed_count(const struct hub_tail *h)
 {
     size_t failed = 0;
@@ -240,15 +259,11 @@ static enum role live_mode(const struct hub_tail *h, char *into, size_t size)
     size_t lost = apart_count(h, true), waiting = apart_count(h, false), failed = failed_count(h);
     if (!any_up(h))
         snprintf(into, size, lost ? "LOST, trying again" : "CONNECTING");
-    else if (lost || failed || waiting)
-        snprintf(into, size, "LIVE, %zu of %zu %s",
-                 lost     ? lost
-                 : failed ? failed
-                          : waiting,
-                 h->channel_count,
-                 lost     ? "LOST"
-                 : failed ? "FAILED"
-                          : "connecting");
+    else if (lost)
+        lost_text(h, lost, into, size);
+    else if (failed || waiting)
+        snprintf(into, size, "LIVE, %zu of %zu %s", failed ? failed : waiting, h->channel_count,
+                 failed ? "FAILED" : "connecting");
     else
         snprintf(into, size, "LIVE");
     return lost || failed ? ROLE_CRIT : waiting ? ROLE_WARN : ROLE_LIVE;
@@ -322,7 +337,7 @@ static int draw_received(struct frame *f, int x, int y, const struct hub_tail *h
     x = segment(f, x, y, ROLE_TEXT, text);
     snprintf(text, sizeof text, "received %s", text_count(a, sizeof a, h->received));
     x = segment(f, x, y, ROLE_TEXT, text);
-    snprintf(text, sizeof text, "rows %s", text_count(a, sizeof a, held));
+    snprintf(text, sizeof text, "held %s", text_count(a, sizeof a, held));
     return segment(f, x, y, ROLE_TEXT, text);
 }
 

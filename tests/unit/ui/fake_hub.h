@@ -362,6 +362,11 @@ enum err hub_tail_open(struct hub *h, const struct address *addresses, size_t co
     return ERR_OK;
 }
 
+bool hub_tail_retry(struct hub *h)
+{
+    return h->tail.channels[0].status.state != SESSION_ENDED;
+}
+
 void hub_tail_close(struct hub *h)
 {
     h->tail_open = false;

@@ -42,7 +42,9 @@ static void tail_lost(void **state)
     assert_true(screen_says(&s, " CONNECTING   "));
     s.hub->tail.channels[0].status.state = SESSION_UP;
     s.hub->tail.channels[1].status.was_up = true;
-    assert_true(screen_says(&s, " LIVE, 1 of 2 LOST   "));
+    assert_true(screen_says(&s, " LIVE, kafka-a LOST   "));
+    s.hub->tail.channels[1].address.endpoint = &s.config.endpoints[1];
+    assert_true(screen_says(&s, " LIVE, rabbit-1 LOST   "));
     s.hub->tail.channels[1].status.state = SESSION_ENDED;
     assert_true(screen_says(&s, " LIVE, 1 of 2 FAILED   "));
     s.hub->tail.channels[1].status.state = SESSION_BACKOFF;
@@ -70,6 +72,27 @@ static void tail_comes_back_as_it_was(void **state)
     s.hub->tail.serial--;
     screen_event(s.screen, HUB_TAIL);
     assert_true(screen_says(&s, "PAUSED"));
+    assert_true(screen_says(&s, "filter REFUSED"));
+    tear_down(&s);
+}
+
+/* What is lost is tried again, what has ended or failed is read anew as it was opened, under the filter that stands. */
+static void tail_again(void **state)
+{
+    struct stage s;
+    (void)state;
+    set_up(&s, 120, 40, true);
+    type(&s, ":browse kafka-a/orders --from end-7\r");
+    fill_tail(&s, 7);
+    type(&s, "\\REFUSED\r");
+    s.hub->asked = (struct hub_read){.partition = 0};
+    type(&s, "r");
+    assert_int_equal(s.hub->asked.start.kind, START_DEFAULT); /* it goes on: nothing was opened */
+    s.hub->tail.channels[0].status.state = SESSION_ENDED;
+    type(&s, "r");
+    assert_int_equal(s.hub->asked.mode, READ_BROWSE);
+    assert_int_equal(s.hub->asked.start.kind, START_LAST);
+    assert_int_equal(s.hub->asked.start.value, 7);
     assert_true(screen_says(&s, "filter REFUSED"));
     tear_down(&s);
 }
@@ -226,6 +249,8 @@ static void a_filter_half_typed_hides_nothing(void **state)
         fill_tail(&s, 60);
         type(&s, "\\REFUSED partition=");
         golden(&s, "tail-filter-half");
+        type(&s, "\r"); /* would find nothing: the line stays open */
+        assert_true(screen_says(&s, "partition="));
         type(&s, "3\r");
         screen_say(s.screen, SEVERITY_INFO, "said");
         screen_key(s.screen, UIKEY_ESCAPE);
@@ -242,6 +267,7 @@ int main(void)
         cmocka_unit_test(tail),
         cmocka_unit_test(tail_lost),
         cmocka_unit_test(tail_comes_back_as_it_was),
+        cmocka_unit_test(tail_again),
         cmocka_unit_test(tail_remarks),
         cmocka_unit_test(browse),
         cmocka_unit_test(a_message_without_a_time_has_none),
