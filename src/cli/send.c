@@ -54,6 +54,9 @@ static void take_properties(struct sending *s)
         add_property(
             s, "type",
             (struct value){.type = VALUE_STRING, .bytes = bytes_of_text(cli_text(s->cli, FLAG_TYPE))});
+    if (cli_flag(s->cli, FLAG_PARTITION))
+        add_property(s, "partition",
+                     (struct value){.type = VALUE_INT32, .i = cli_number(s->cli, FLAG_PARTITION, 0)});
 }
 
 static enum err next_of_flags(struct sending *s, struct message *m)
@@ -119,8 +122,11 @@ static bool start_again(void *context)
 static int show(void *context, const struct message *m)
 {
     struct sending *s = context;
+    struct message unsent = *m;
+    unsent.position =
+        (struct position){.kind = POSITION_NONE}; /* it has none yet; its partition is a property */
     buffer_clear(&s->shown);
-    encode_line(&s->encoder, &s->shown, m);
+    encode_line(&s->encoder, &s->shown, &unsent);
     return cli_print(&s->shown);
 }
 

@@ -132,10 +132,10 @@ expect_lines 25
 expect_out '^k99$'
 run "$SIGNALBOX" send "$kafka/$topic-one" "$T/four.jsonl" --json
 expect_status 0
-expect_err '75 messages are of a partition .* the key would place them'
+expect_err '75 messages are of a partition .* to be placed by key'
 run "$SIGNALBOX" send "$kafka/$topic-one" "$T/four.jsonl" --json --execute
 expect_status 0
-expect_err '75 messages are of a partition .* the key placed them'
+expect_err '75 messages are of a partition .* placed by key'
 expect_err '100 confirmed'
 
 name "a partition that is not there is known before"

@@ -382,9 +382,9 @@ void kafka_publish_close(struct broker *b)
         rd_kafka_flush(p->rk, CLOSE_FLUSH_MS);
     }
     if (p->misplaced)
-        notice(p, "%zu message%s of a partition that topic %s does not have: %s", p->misplaced,
-               p->misplaced == 1 ? " is" : "s are", p->topic,
-               p->flags & PUBLISH_DRY ? "the key would place them" : "the key placed them");
+        notice(p, "%zu message%s of a partition that topic %s does not have: %s by key, or anywhere",
+               p->misplaced, p->misplaced == 1 ? " is" : "s are", p->topic,
+               p->flags & PUBLISH_DRY ? "to be placed" : "placed");
     kafka_queue_drop(&p->events);
     if (p->rk)
         rd_kafka_destroy(p->rk);
