@@ -104,12 +104,12 @@ static int decode_one(struct decoding *d, struct bytes payload, const char *form
     field_tree_init(&tree, &arena);
     enum err e = decode_message(&choice, &m, &tree, &arena);
     bool good = !e && tree.complete;
+    int code = 0;
     if (json && good)
         put_tree(d, &tree);
     else if (!json)
-        tree_print(&d->out, &tree, cli_color(d->cli, STDOUT_FILENO));
-    int code = 0;
-    if (!good) {
+        code = tree_print(&d->out, &tree, cli_color(d->cli, STDOUT_FILENO));
+    if (!good && !code) {
         struct err_info err;
         err_set(&err, e ? e : ERR_FORMAT, "offset %zu: %s", base + tree.error_at, tree.error);
         err_where(&err, "%s", d->where);
@@ -195,7 +195,7 @@ const struct command command_decode = {
     .argument = ARGUMENT_FILE,
     .examples = {{"signalbox decode order.json", "as a tree"},
                  {"signalbox decode --as json --json < order.json", "checked and compact"},
-                 {"signalbox decode --as hex packet.bin", "bytes and their text"}},
+                 {"signalbox decode --as hex packet.bin", "offset, hex and text"}},
     .exits = "0 1 2",
     .offline = true,
     .run = run,

@@ -1,11 +1,15 @@
 #include "cli/tree.h"
 
+#include "base/limits.h"
 #include "base/utf8.h"
+#include "cli/cli.h"
 
 #define DIM    "\033[2m"
 #define CYAN   "\033[36m"
 #define RED    "\033[31m"
 #define NORMAL "\033[0m"
+
+enum { PER_ROW = 16, PER_GROUP = 8 };
 
 static void paint(struct buffer *out, bool color, const char *code)
 {
@@ -22,6 +26,55 @@ static void put_name(struct buffer *out, const struct field *f, bool color)
         buffer_printf(out, "[%u]", f->index);
     paint(out, color, NORMAL);
     buffer_text(out, ": ");
+}
+
+static void put_indent(struct buffer *out, unsigned depth)
+{
+    for (unsigned d = 0; d < depth; d++)
+        buffer_text(out, "  ");
+}
+
+static void put_offset(struct buffer *out, size_t at, unsigned depth, bool color)
+{
+    put_indent(out, depth);
+    paint(out, color, DIM);
+    buffer_printf(out, "%08zx", at);
+    paint(out, color, NORMAL);
+}
+
+static void put_bytes_row(struct buffer *out, struct bytes row)
+{
+    static const char digits[] = "0123456789abcdef";
+    char text[PER_ROW * 3 + 2];
+    size_t at = 0;
+    for (size_t i = 0; i < PER_ROW; i++) {
+        text[at++] = ' ';
+        if (i % PER_GROUP == 0)
+            text[at++] = ' ';
+        text[at++] = i < row.len ? digits[row.data[i] >> 4] : ' ';
+        text[at++] = i < row.len ? digits[row.data[i] & 15] : ' ';
+    }
+    buffer_append(out, text, at);
+    buffer_text(out, "  |");
+    for (size_t i = 0; i < row.len; i++)
+        buffer_byte(out, row.data[i] >= 0x20 && row.data[i] < 0x7F ? row.data[i] : '.');
+    buffer_text(out, "|\n");
+}
+
+/* As hexdump -C writes them, each row of them. */
+static int put_bytes(struct buffer *out, struct bytes data, unsigned depth, bool color)
+{
+    int code = 0;
+    for (size_t at = 0; at < data.len && !code; at += PER_ROW) {
+        put_offset(out, at, depth, color);
+        put_bytes_row(out, bytes_slice(data, at, PER_ROW));
+        if (out->len < MIB)
+            continue;
+        code = cli_print(out);
+        buffer_clear(out);
+    }
+    put_offset(out, data.len, depth, color);
+    return code;
 }
 
 static void put_value(struct buffer *out, const struct field *f, bool color)
@@ -55,17 +108,25 @@ static void put_value(struct buffer *out, const struct field *f, bool color)
     }
 }
 
-void tree_print(struct buffer *out, const struct field_tree *tree, bool color)
+int tree_print(struct buffer *out, const struct field_tree *tree, bool color)
 {
-    for (uint32_t i = 0; i < tree->count; i++) {
+    int code = 0;
+    for (uint32_t i = 0; i < tree->count && !code; i++) {
         const struct field *f = &tree->nodes[i];
-        for (unsigned d = 0; d < f->depth; d++)
-            buffer_text(out, "  ");
-        if (f->parent != UINT32_MAX)
+        bool named = f->parent != UINT32_MAX;
+        if (named) {
+            put_indent(out, f->depth);
             put_name(out, f, color);
-        put_value(out, f, color);
+        }
+        if (named && f->kind == FIELD_BYTES)
+            buffer_byte(out, '\n');
+        if (f->kind == FIELD_BYTES)
+            code = put_bytes(out, f->text, f->depth + named, color);
+        else
+            put_value(out, f, color);
         if (f->flags & FIELD_DUPLICATE)
             buffer_text(out, "  (stands twice)");
         buffer_byte(out, '\n');
     }
+    return code;
 }

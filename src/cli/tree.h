@@ -5,6 +5,8 @@
 #include "base/buffer.h"
 #include "model/field.h"
 
-void tree_print(struct buffer *out, const struct field_tree *tree, bool color);
+/* Bytes stand in rows of sixteen: offset, hex, text, and at last their number. What `out` holds is printed each time that it has grown
+ * long, the rest is the caller's to print. 0 or an exit code after a message. */
+int tree_print(struct buffer *out, const struct field_tree *tree, bool color);
 
 #endif

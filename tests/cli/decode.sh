@@ -75,6 +75,23 @@ name "hostile bytes don't reach the terminal"
 run "$SIGNALBOX" decode "$T/bytes" --color always
 check "no escape" sh -c "! grep -q \"\$(printf '\\033\\[31m')\" '$out'"
 
+name "bytes for people"
+printf 'hello\000\001\377{"a":1} and more' >"$T/mixed"
+run "$SIGNALBOX" decode --as hex "$T/mixed"
+expect_status 0
+expect_lines 3
+expect_out '^00000000  68 65 6c 6c 6f 00 01 ff  7b 22 61 22 3a 31 7d 20  \|hello\.\.\.\{"a":1\} \|$'
+expect_out '^00000010  61 6e 64 20 6d 6f 72 65                           \|and more\|$'
+expect_out '^00000018$'
+run "$SIGNALBOX" decode --as hex --json "$T/mixed"
+expect_lines 1
+
+name "bytes within something"
+gzip -c "$T/mixed" >"$T/mixed.gz"
+run "$SIGNALBOX" decode "$T/mixed.gz"
+expect_status 0
+expect_out '^    00000010  61 6e'
+
 name "formats"
 run "$SIGNALBOX" decode "$T/bytes" --as hxe
 expect_status 2
