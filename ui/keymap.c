@@ -12,6 +12,7 @@ enum {
 };
 
 static const struct key_row rows[] = {
+#define SAYS(action, contexts, help)
 #define X(action_, name_, contexts_, keys_, label_, help_) \
  {.action = ACTION_##action_,                              \
   .contexts = (contexts_),                                 \
@@ -21,6 +22,18 @@ static const struct key_row rows[] = {
   .help = (help_)},
 #include "ui/keys.def"
 #undef X
+#undef SAYS
+};
+static const struct {
+    enum action action;
+    uint32_t contexts;
+    const char *help;
+} says[] = {
+#define X(action, name, contexts, keys, label, help)
+#define SAYS(action_, contexts_, help_) {ACTION_##action_, (contexts_), (help_)},
+#include "ui/keys.def"
+#undef X
+#undef SAYS
 };
 enum { ROWS = sizeof rows / sizeof *rows };
 
@@ -55,6 +68,14 @@ const struct key_row *keymap_rows(size_t *count)
 bool keymap_applies(const struct key_row *row, enum key_context context)
 {
     return row->contexts >> context & 1;
+}
+
+const char *keymap_help(const struct key_row *row, enum key_context context)
+{
+    for (size_t i = 0; i < sizeof says / sizeof *says; i++)
+        if (says[i].action == row->action && says[i].contexts >> context & 1)
+            return says[i].help;
+    return row->help;
 }
 
 int keymap_parse(const char *word, size_t len)

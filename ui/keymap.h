@@ -17,9 +17,11 @@ enum key_context {
 
 enum action {
     ACTION_NONE,
+#define SAYS(action, contexts, help)
 #define X(action, name, contexts, keys, label, help) ACTION_##action,
 #include "ui/keys.def"
 #undef X
+#undef SAYS
     ACTIONS
 };
 
@@ -35,6 +37,7 @@ struct key_row {
 /* All rows, in the order of the table. */
 const struct key_row *keymap_rows(size_t *count);
 bool keymap_applies(const struct key_row *row, enum key_context context);
+const char *keymap_help(const struct key_row *row, enum key_context context); /* what it does there */
 enum action keymap_find(enum key_context context, int key); /* ACTION_NONE: the key means nothing here */
 const struct key_row *keymap_row(enum action action);
 /* "C-d", "Enter", "j": one word of a keys column to its number; UIKEY_NONE where it is none. */

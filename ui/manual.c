@@ -20,10 +20,11 @@ static bool is_everywhere(const struct key_row *key)
     return key->contexts == (1u << KEY_CONTEXTS) - 1;
 }
 
-static void describe_key(const char *place, const struct key_row *key, manual_row *row, void *context)
+static void describe_key(const char *place, const struct key_row *key, const char *help, manual_row *row,
+                         void *context)
 {
     char keys[64];
-    row(context, place, keymap_all(key, keys, sizeof keys), key->help);
+    row(context, place, keymap_all(key, keys, sizeof keys), help);
 }
 
 static void describe_place(const struct view_ops *place, manual_row *row, void *context)
@@ -32,7 +33,7 @@ static void describe_place(const struct view_ops *place, manual_row *row, void *
     const struct key_row *keys = keymap_rows(&count);
     for (size_t i = 0; i < count; i++)
         if (!is_everywhere(&keys[i]) && keymap_applies(&keys[i], place->keys))
-            describe_key(place->title, &keys[i], row, context);
+            describe_key(place->title, &keys[i], keymap_help(&keys[i], place->keys), row, context);
 }
 
 static void describe_commands(manual_row *row, void *context)
@@ -55,6 +56,6 @@ void manual_describe(manual_row *row, void *context)
         describe_place(places[i], row, context);
     for (size_t i = 0; i < count; i++)
         if (is_everywhere(&keys[i]))
-            describe_key("Everywhere", &keys[i], row, context);
+            describe_key("Everywhere", &keys[i], keys[i].help, row, context);
     describe_commands(row, context);
 }

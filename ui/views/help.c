@@ -15,7 +15,8 @@ struct help_row {
     enum help_kind kind;
     const struct key_row *key;
     const struct command_row *command;
-    const char *left, *text; /* HELP_HEAD, HELP_TOPIC */
+    const char *left; /* HELP_HEAD, HELP_TOPIC */
+    const char *text; /* not of HELP_COMMAND */
 };
 
 enum { HELP_ROWS = 128 };
@@ -44,7 +45,6 @@ static void row_texts(const struct help_row *row, char *left, size_t size, const
     *text = row->text;
     if (row->kind == HELP_KEY) {
         keymap_all(row->key, left, size);
-        *text = row->key->help;
     } else if (row->kind == HELP_COMMAND) {
         snprintf(left, size, ":%s %s", row->command->name, row->command->arguments);
         *text = row->command->help;
@@ -82,7 +82,8 @@ static void add_keys(struct help *h, bool own)
     uint32_t all = (1u << KEY_CONTEXTS) - 1;
     for (size_t i = 0; i < count; i++)
         if (keymap_applies(&rows[i], h->context) && (rows[i].contexts != all) == own)
-            add(h, (struct help_row){.kind = HELP_KEY, .key = &rows[i]});
+            add(h, (struct help_row){
+                       .kind = HELP_KEY, .key = &rows[i], .text = keymap_help(&rows[i], h->context)});
     end_section(h);
 }
 
