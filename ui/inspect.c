@@ -216,15 +216,39 @@ const char *field_note(const struct field *f, char *into, size_t size)
     return into;
 }
 
-bool bytes_contain(struct bytes b, const char *text)
+size_t bytes_find(struct bytes b, size_t from, const char *text)
 {
     size_t len = strlen(text);
-    for (size_t i = 0; len && i + len <= b.len; i++) {
+    for (size_t i = from; len && i + len <= b.len; i++) {
         size_t n = 0;
         while (n < len && tolower(b.data[i + n]) == tolower((unsigned char)text[n]))
             n++;
         if (n == len)
-            return true;
+            return i;
     }
-    return false;
+    return SIZE_MAX;
+}
+
+const char *decode_reason(const struct field_tree *t, char *into, size_t size)
+{
+    snprintf(into, size, t->limited ? "▲ decoding stops at byte %u: %s" : "✖ at byte %u: %s", t->error_at,
+             t->error);
+    return into;
+}
+
+uint32_t field_counterpart(const struct field_tree *from, uint32_t node, const struct field_tree *to)
+{
+    const struct field *f = &from->nodes[node];
+    if (f->parent == UINT32_MAX)
+        return to->count ? 0 : UINT32_MAX;
+    uint32_t parent = field_counterpart(from, f->parent, to);
+    if (parent == UINT32_MAX)
+        return UINT32_MAX;
+    for (uint32_t n = parent + 1; n < to->nodes[parent].next; n = to->nodes[n].next) {
+        const struct field *candidate = &to->nodes[n];
+        bool same = f->name.data ? bytes_equal(candidate->name, f->name) : candidate->index == f->index;
+        if (same && !candidate->name.data == !f->name.data)
+            return n;
+    }
+    return UINT32_MAX;
 }

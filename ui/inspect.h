@@ -26,7 +26,11 @@ void header_lines_free(struct header_lines *l);
 int field_draw(struct canvas *c, int x, int y, int max, const struct field *f);
 /* What stands behind it, muted: its type, or what is odd about it. */
 const char *field_note(const struct field *f, char *into, size_t size);
-/* Does b contain text, ASCII letters in any case? */
-bool bytes_contain(struct bytes b, const char *text);
+/* Where text begins in b, at or behind from, ASCII letters in any case; SIZE_MAX: nowhere. */
+size_t bytes_find(struct bytes b, size_t from, const char *text);
+/* What says that not all was read, where, and why: "✖ at byte 9: ..."; returns into. */
+const char *decode_reason(const struct field_tree *t, char *into, size_t size);
+/* The node of `to` that stands where `node` stands in `from`: the same names and indexes; UINT32_MAX: none. */
+uint32_t field_counterpart(const struct field_tree *from, uint32_t node, const struct field_tree *to);
 
 #endif

@@ -65,7 +65,13 @@ static void go_to_node(struct inspector *i, uint32_t node)
     i->at = low < i->row_count ? low : i->at;
 }
 
-static void link_tree(struct inspector *i)
+void inspector_go_to(struct inspector *i, uint32_t node)
+{
+    go_to_node(i, node);
+    link_hex(i);
+}
+
+void inspector_link_tree(struct inspector *i)
 {
     uint32_t node = field_at(&i->decoded.tree, i->layer, (uint32_t)i->byte);
     if (node != UINT32_MAX)
@@ -87,7 +93,7 @@ static void forget_tree(struct inspector *i)
     free(i->rows);
     i->folded = NULL;
     i->rows = NULL;
-    i->row_count = i->at = i->top = i->byte = i->hex_top = 0;
+    i->row_count = i->at = i->top = i->level = i->byte = i->hex_top = 0;
     i->layer = 0;
 }
 
@@ -110,7 +116,7 @@ static void unfold(struct inspector *i)
     if (!i->byte && !i->layer) /* while it was decoded somebody may have gone on in the bytes */
         link_hex(i);
     else
-        link_tree(i);
+        inspector_link_tree(i);
 }
 
 static void decode(struct view *v)
@@ -137,14 +143,17 @@ static bool inspector_event(struct view *v, uint32_t changes)
     return true;
 }
 
-static void open_message(struct view *v, uint64_t id)
+static const struct message *stored(struct view *v, uint64_t id)
+{
+    const struct message *m = store_get(hub_store(v->hub), id);
+    if (!m)
+        screen_say(v->screen, SEVERITY_WARN, "That message has left the store: newer ones took its place");
+    return m;
+}
+
+static void open_message(struct view *v, uint64_t id, const struct message *m)
 {
     struct inspector *i = v->state;
-    const struct message *m = store_get(hub_store(v->hub), id);
-    if (!m) {
-        screen_say(v->screen, SEVERITY_WARN, "That message has left the store: newer ones took its place");
-        return;
-    }
     clear(i);
     i->id = id;
     /* The store lends it as const; a reference only counts. */
@@ -171,7 +180,7 @@ static bool move_hex(struct inspector *i, enum action action)
         at = action == ACTION_TOP ? 0 : action == ACTION_BOTTOM || at > last ? last : at;
     }
     i->byte = at;
-    link_tree(i);
+    inspector_link_tree(i);
     return true;
 }
 
@@ -183,12 +192,15 @@ static void fold(struct inspector *i, enum action action)
         return;
     bool parent = n->next > node + 1;
     if (action == ACTION_LEFT && (!parent || i->folded[node]) && n->parent != UINT32_MAX) {
-        go_to_node(i, n->parent); /* a second step to the left goes up */
-        link_hex(i);
+        inspector_go_to(i, n->parent); /* a second step to the left goes out */
         return;
     }
     if (!parent)
         return;
+    if (action == ACTION_RIGHT && !i->folded[node]) {
+        inspector_go_to(i, node + 1);
+        return;
+    }
     i->folded[node] = action == ACTION_LEFT ? 1 : action == ACTION_RIGHT ? 0 : !i->folded[node];
     rebuild_rows(i);
 }
@@ -213,6 +225,8 @@ static bool move_pane(struct inspector *i, enum action action)
         return move_hex(i, action);
     if (i->pane == PANE_TREE)
         return move_tree(i, action);
+    if (i->pane == PANE_WHY)
+        return false;
     bool value = i->pane == PANE_VALUE;
     size_t *top = value ? &i->value_top : &i->header_top;
     size_t to = move_by(action, *top, value ? i->value_rows : i->headers.count,
@@ -235,36 +249,36 @@ static void next_decoder(struct view *v)
     decode(v);
 }
 
+/* The next message at the same field, so that its values can be compared; one that lacks it begins anew. */
+static void open_beside(struct view *v, uint64_t id, const struct message *m)
+{
+    struct inspector *i = v->state;
+    struct message *before = message_ref(i->message); /* the tree's names are its bytes */
+    struct decoded decoded = {.choice = {.decoder = NULL}};
+    uint32_t node = i->row_count ? i->rows[i->at] : UINT32_MAX, same = UINT32_MAX;
+    decoded_move(&decoded, &i->decoded);
+    open_message(v, id, m);
+    if (node != UINT32_MAX)
+        same = field_counterpart(&decoded.tree, node, &i->decoded.tree);
+    if (same != UINT32_MAX)
+        inspector_go_to(i, same);
+    else if (i->pane == PANE_VALUE)
+        i->pane = PANE_TREE;
+    decoded_free(&decoded);
+    message_unref(&before);
+}
+
 static void step_message(struct view *v, int step)
 {
     struct inspector *i = v->state;
     struct view *tail = screen_view(v->screen, VIEW_TAIL);
     uint64_t id = tail ? tail_neighbour(tail, i->id, step) : 0;
-    if (id)
-        open_message(v, id);
-    else
+    const struct message *m = id ? stored(v, id) : NULL;
+    if (m)
+        open_beside(v, id, m);
+    else if (!id)
         screen_say(v->screen, SEVERITY_INFO,
                    step > 0 ? "This is the newest message" : "This is the oldest message held");
-}
-
-/* Names and values that contain the text, in any case, from the cursor on and around. */
-static void find_next(struct view *v, int step)
-{
-    struct inspector *i = v->state;
-    uint32_t count = i->decoded.tree.count, node = i->row_count ? i->rows[i->at] : 0;
-    for (uint32_t n = 0; i->find[0] && n < count; n++) {
-        node = step > 0 ? (node + 1) % count : (node + count - 1) % count;
-        const struct field *f = &i->decoded.tree.nodes[node];
-        if (bytes_contain(f->name, i->find) || bytes_contain(f->text, i->find)) {
-            if (n + 1 == count)
-                screen_say(v->screen, SEVERITY_INFO, "This is the only field with `%s`", i->find);
-            go_to_node(i, node);
-            link_hex(i);
-            return;
-        }
-    }
-    screen_say(v->screen, SEVERITY_INFO,
-               i->find[0] ? "No field has `%s`" : "Nothing to find yet: / asks what%s", i->find);
 }
 
 static enum action inspector_action(struct view *v, enum action action)
@@ -281,8 +295,8 @@ static enum action inspector_action(struct view *v, enum action action)
     case ACTION_NEXT_ITEM: step_message(v, 1); break;
     case ACTION_PREVIOUS_ITEM: step_message(v, -1); break;
     case ACTION_FIND: screen_prompt(v->screen, PROMPT_FIND, ""); break;
-    case ACTION_NEXT: find_next(v, 1); break;
-    case ACTION_PREVIOUS: find_next(v, -1); break;
+    case ACTION_NEXT: inspector_find(v, 1); break;
+    case ACTION_PREVIOUS: inspector_find(v, -1); break;
     default: return move_pane(i, action) ? ACTION_NONE : action;
     }
     return ACTION_NONE;
@@ -294,17 +308,20 @@ static void inspector_entered(struct view *v, enum prompt_kind kind, const char 
     if (kind != PROMPT_FIND || !text || !*text)
         return;
     text_copy(i->find, sizeof i->find, text);
-    find_next(v, 1);
+    inspector_find(v, 1);
 }
 
 static void inspector_enter(struct view *v, const void *argument)
 {
     struct inspector *i = v->state;
+    uint64_t id = argument ? *(const uint64_t *)argument : 0;
+    const struct message *m = argument ? stored(v, id) : NULL;
     if (!argument)
         return;
     i->wanted = NULL;
     i->pane = PANE_TREE;
-    open_message(v, *(const uint64_t *)argument);
+    if (m)
+        open_message(v, id, m);
 }
 
 static void inspector_crumb(const struct view *v, char *into, size_t size)

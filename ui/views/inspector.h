@@ -1,5 +1,5 @@
-/* The inspector's insides, shared by its two files: what a message is and what keys do (inspector.c), and drawing
- * (inspector_draw.c). */
+/* The inspector's insides, shared by its files: what a message is and what keys do (inspector.c), finding (inspector_find.c),
+ * and drawing (inspector_draw.c). */
 #ifndef SIGNALBOX_UI_VIEWS_INSPECTOR_H
 #define SIGNALBOX_UI_VIEWS_INSPECTOR_H
 
@@ -7,7 +7,8 @@
 #include "ui/inspect.h"
 #include "ui/view.h"
 
-enum pane { PANE_TREE, PANE_HEX, PANE_VALUE, PANE_HEADERS, PANE_WHY, PANES };
+/* In the order of Tab: the headers are what a small screen shows first. */
+enum pane { PANE_TREE, PANE_HEX, PANE_HEADERS, PANE_VALUE, PANE_WHY, PANES };
 
 struct inspector {
     struct message *message; /* our reference; NULL: nothing was opened yet */
@@ -18,7 +19,8 @@ struct inspector {
     uint8_t *folded;        /* per node */
     uint32_t *rows;         /* visible nodes */
     size_t row_count;
-    size_t at, top, height;        /* of the tree */
+    size_t at, top, height; /* of the tree */
+    size_t level;           /* the outermost one that is indented: what is further out stands beside it */
     size_t byte, hex_top, per_row; /* of the bytes: cursor, first row, bytes in a row */
     size_t hex_height;
     uint8_t layer; /* which bytes are shown */
@@ -32,6 +34,10 @@ struct inspector {
 const struct field *inspector_field(const struct inspector *i); /* under the tree's cursor; NULL: no tree */
 struct bytes inspector_bytes(const struct inspector *i);        /* of the layer that is shown */
 
+void inspector_go_to(struct inspector *i, uint32_t node); /* unfolds what hides it, and moves the bytes */
+void inspector_link_tree(struct inspector *i); /* to the field that holds the byte under the cursor */
+/* i->find from the cursor on, and around: up (step -1) or down (1). */
+void inspector_find(struct view *v, int step);
 void inspector_draw(struct view *v, struct frame *f, struct rect r);
 
 #endif

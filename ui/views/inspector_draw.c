@@ -1,6 +1,8 @@
 #include "ui/views/inspector.h"
 
+#include "base/limits.h"
 #include "base/text.h"
+#include "base/utf8.h"
 #include "ui/paint.h"
 
 #include <stdio.h>
@@ -12,7 +14,11 @@ static void draw_node(struct frame *f, struct rect r, const struct inspector *i,
     const struct field *n = &i->decoded.tree.nodes[node];
     char text[64];
     struct canvas *c = f->canvas;
-    int end = r.x + r.w, x = r.x + (n->depth < 24 ? n->depth : 24) * 2;
+    int most = r.w * 2 / 3, end = r.x + r.w;
+    int indent = n->depth > i->level ? (n->depth - (int)i->level) * 2 : 0;
+    int x = r.x + (indent < most ? indent : most);
+    if (n->depth < i->level || indent > most) /* further out, further in than it stands */
+        canvas_text(c, r.x - 1, r.y, 1, ROLE_MUTED, indent ? "›" : "‹");
     const char *glyph = n->next <= node + 1 ? " " : i->folded[node] ? "▸" : "▾";
     x += canvas_text(c, x, r.y, end - x, ROLE_TREE_LINE, glyph) + 1;
     if (n->name.data)
@@ -25,8 +31,30 @@ static void draw_node(struct frame *f, struct rect r, const struct inspector *i,
                 n->flags & (FIELD_DUPLICATE | FIELD_UNKNOWN) ? ROLE_WARN : ROLE_TREE_TYPE, type);
 }
 
+static bool is_cut(const struct inspector *i)
+{
+    return !i->job && i->message->payload.data && !i->decoded.tree.complete;
+}
+
+/* Why it was not decoded to its end, on as many of the last rows of r as that needs, within reason. Returns how many. */
+static int draw_reason(const struct inspector *i, struct frame *f, struct rect r)
+{
+    const struct field_tree *tree = &i->decoded.tree;
+    char text[sizeof tree->error + 64];
+    if (!is_cut(i) || tree->count == 0 || r.h < 2)
+        return 0;
+    struct bytes reason = bytes_of_text(decode_reason(tree, text, sizeof text));
+    int rows = canvas_words(f->canvas, (struct rect){r.x, r.y, r.w, 0}, ROLE_TEXT, reason);
+    int most = r.h / 3 > 1 ? r.h / 3 : 1;
+    rows = rows < most ? rows : most;
+    canvas_words(f->canvas, (struct rect){r.x, r.y + r.h - rows, r.w, rows},
+                 tree->limited ? ROLE_WARN : ROLE_CRIT, reason);
+    return rows;
+}
+
 static void draw_no_tree(const struct inspector *i, struct frame *f, struct rect r)
 {
+    char text[sizeof i->decoded.tree.error + 64];
     if (!i->message->payload.data)
         canvas_text(f->canvas, r.x + 1, r.y, r.w - 2, ROLE_MUTED, "The payload is null: there is none.");
     else if (i->message->payload.len == 0)
@@ -34,13 +62,24 @@ static void draw_no_tree(const struct inspector *i, struct frame *f, struct rect
     else if (i->job)
         canvas_text(f->canvas, r.x + 1, r.y, r.w - 2, ROLE_MUTED, "Being decoded…");
     else
-        canvas_printf(f->canvas, r.x + 1, r.y, r.w - 2, ROLE_CRIT, "✖ %s", i->decoded.tree.error);
+        canvas_words(f->canvas, (struct rect){r.x + 1, r.y, r.w - 2, r.h}, ROLE_CRIT,
+                     bytes_of_text(decode_reason(&i->decoded.tree, text, sizeof text)));
+}
+
+/* Levels further in than a third of the pane move it to the right, as little as the cursor needs. */
+static void scroll_levels(struct inspector *i, int width)
+{
+    const struct field *n = inspector_field(i);
+    if (n)
+        scroll_to(&i->level, n->depth, SIZE_MAX, width > 6 ? (size_t)width / 6 : 1);
 }
 
 static void draw_tree(struct inspector *i, struct frame *f, struct rect r)
 {
+    r.h -= draw_reason(i, f, (struct rect){r.x + 1, r.y, r.w - 2, r.h});
     i->height = r.h > 0 ? (size_t)r.h : 0;
     scroll_to(&i->top, i->at, i->row_count, i->height);
+    scroll_levels(i, r.w - 2);
     if (i->row_count == 0)
         draw_no_tree(i, f, r);
     for (size_t row = 0; row < i->height && i->top + row < i->row_count; row++) {
@@ -135,33 +174,47 @@ static void draw_value(struct inspector *i, struct frame *f, struct rect r)
     i->value_rows = (size_t)canvas_wrap(f->canvas, r, ROLE_TEXT, text, (int)i->value_top);
 }
 
+/* What came of it. Returns the rows used. */
+static int draw_outcome(const struct inspector *i, struct frame *f, struct rect r)
+{
+    const struct field_tree *tree = &i->decoded.tree;
+    char text[sizeof tree->error + 64];
+    enum role role = i->job || !i->message->payload.data ? ROLE_MUTED
+                     : tree->complete                    ? ROLE_OK
+                     : tree->limited                     ? ROLE_WARN
+                                                         : ROLE_CRIT;
+    if (!i->message->payload.data)
+        text_copy(text, sizeof text, "there is no payload to decode");
+    else if (i->job)
+        text_copy(text, sizeof text, "being decoded");
+    else if (tree->complete)
+        snprintf(text, sizeof text, "● all of it was read: %u field%s", tree->count,
+                 tree->count == 1 ? "" : "s");
+    else
+        decode_reason(tree, text, sizeof text);
+    int rows = canvas_words(f->canvas, r, role, bytes_of_text(text));
+    return rows < r.h ? rows : r.h;
+}
+
 static void draw_why(const struct view *v, struct frame *f, struct rect r)
 {
     const struct inspector *i = v->state;
     decoder_registry decoders = hub_registry(v->hub)->decoders;
     struct decode_hint_text text;
     struct decode_hint hint = decode_hint_of(i->message, &text);
-    int y = r.y, end = r.y + r.h;
-    canvas_printf(f->canvas, r.x, y++, r.w, ROLE_TEXT, "%s: %s", i->decoded.choice.decoder->name,
-                  i->wanted ? "chosen with v" : i->decoded.choice.why);
-    if (!i->message->payload.data)
-        canvas_text(f->canvas, r.x, y++, r.w, ROLE_MUTED, "there is no payload to decode");
-    else if (i->job)
-        canvas_text(f->canvas, r.x, y++, r.w, ROLE_MUTED, "being decoded");
-    else if (i->decoded.tree.complete)
-        canvas_printf(f->canvas, r.x, y++, r.w, ROLE_OK, "● all of it was read: %u field%s",
-                      i->decoded.tree.count, i->decoded.tree.count == 1 ? "" : "s");
-    else
-        canvas_printf(f->canvas, r.x, y++, r.w, i->decoded.tree.limited ? ROLE_WARN : ROLE_CRIT,
-                      "%s at byte %u: %s", i->decoded.tree.limited ? "▲" : "✖", i->decoded.tree.error_at,
-                      i->decoded.tree.error);
-    for (size_t n = 0; decoders[n] && y < end; n++) {
+    int count = 0, end = r.y + r.h;
+    while (decoders[count])
+        count++;
+    int y = r.y + draw_outcome(i, f, (struct rect){r.x, r.y, r.w, r.h - count > 1 ? r.h - count : 1});
+    for (int n = 0; n < count && y < end; n++, y++) {
         const char *why = "";
         int score = decoders[n]->sniff(i->message->payload, &hint, &why);
         bool here = decoders[n] == i->decoded.choice.decoder;
-        canvas_printf(f->canvas, r.x, y, r.w, here ? ROLE_TITLE : ROLE_MUTED, "%s %-9s %3d  %s",
-                      here ? "●" : " ", decoders[n]->name, score, why ? why : "");
-        y++;
+        if (here && !i->wanted)
+            why = i->decoded.choice.why;
+        canvas_printf(f->canvas, r.x, y, r.w, here ? ROLE_TITLE : ROLE_MUTED, "%s %-9s %3d  %s%s",
+                      here ? "●" : " ", decoders[n]->name, score, here && i->wanted ? "chosen with v; " : "",
+                      why ? why : "");
     }
 }
 
@@ -184,46 +237,77 @@ static char *rows_title(char *into, size_t size, const char *name, size_t top, s
     return into;
 }
 
-static void draw_pane(struct view *v, struct frame *f, struct rect r, enum pane pane)
+/* right: what the pane's box says at its right. */
+static void draw_lower(struct view *v, struct frame *f, struct rect r, enum pane pane, const char *right)
 {
     struct inspector *i = v->state;
-    char title[96], size[32];
+    char title[96];
     struct rect inside = {r.x + 2, r.y + 1, r.w - 4, r.h - 2};
     switch (pane) {
-    case PANE_TREE:
-        draw_tree(i, f, (struct rect){r.x + 1, r.y + 1, r.w - 2, r.h - 2});
-        snprintf(title, sizeof title, "Tree  %s", i->decoded.choice.decoder->name);
-        snprintf(size, sizeof size, r.w >= (i->decoded.tree.limited ? 44 : 38) ? "%s at byte %u" : "%s at %u",
-                 i->decoded.tree.limited ? "▲ cut" : "✖", i->decoded.tree.error_at);
-        box(v, f, r, pane, title,
-            i->decoded.tree.complete || i->job || !i->message->payload.data ? "v decoder" : size);
-        break;
-    case PANE_HEX:
-        draw_hex(i, f, inside);
-        text_bytes(size, sizeof size, inspector_bytes(i).len);
-        snprintf(title, sizeof title, i->layer ? "Bytes  %s, unwrapped layer %u" : "Bytes  %s", size,
-                 i->layer);
-        box(v, f, r, pane, title, NULL);
-        break;
     case PANE_VALUE:
         draw_value(i, f, inside);
         snprintf(title, sizeof title, "Value");
         if (i->value_rows > i->value_height)
             snprintf(title, sizeof title, "Value  row %zu of %zu", i->value_top + 1, i->value_rows);
-        box(v, f, r, pane, title, "Tab");
         break;
-    case PANE_HEADERS:
+    case PANE_WHY:
+        draw_why(v, f, inside);
+        snprintf(title, sizeof title, "Why this decoder");
+        break;
+    default:
         draw_headers(i, f, inside);
         rows_title(title, sizeof title, "Headers and properties", i->header_top, i->header_height,
                    i->headers.count);
-        box(v, f, r, pane, title, "Tab");
-        break;
-    case PANE_WHY:
-    case PANES:
-        draw_why(v, f, inside);
-        box(v, f, r, pane, "Why this decoder", "score 0-100");
-        break;
     }
+    box(v, f, r, pane, title, right);
+}
+
+/* One place for three: the box says which others Tab leads to. */
+static void draw_one_of(struct view *v, struct frame *f, struct rect r, enum pane pane)
+{
+    const struct inspector *i = v->state;
+    const char *decoder = i->decoded.choice.decoder->name;
+    char right[96];
+    if (pane == PANE_HEADERS)
+        snprintf(right, sizeof right, "Tab: value, why %s", decoder);
+    else if (pane == PANE_VALUE)
+        snprintf(right, sizeof right, "Tab: headers (%zu), why %s", i->headers.count, decoder);
+    else
+        snprintf(right, sizeof right, "Tab: headers (%zu), value", i->headers.count);
+    draw_lower(v, f, r, pane, right);
+}
+
+static void draw_tree_pane(struct view *v, struct frame *f, struct rect r)
+{
+    struct inspector *i = v->state;
+    char title[96];
+    draw_tree(i, f, (struct rect){r.x + 1, r.y + 1, r.w - 2, r.h - 2});
+    snprintf(title, sizeof title, i->level ? "Tree  %s  from level %zu" : "Tree  %s",
+             i->decoded.choice.decoder->name, i->level);
+    box(v, f, r, PANE_TREE, title, "v decoder");
+}
+
+static void draw_hex_pane(struct view *v, struct frame *f, struct rect r)
+{
+    struct inspector *i = v->state;
+    char title[96], size[32];
+    draw_hex(i, f, (struct rect){r.x + 2, r.y + 1, r.w - 4, r.h - 2});
+    text_bytes(size, sizeof size, inspector_bytes(i).len);
+    snprintf(title, sizeof title, i->layer ? "Bytes  %s, unwrapped layer %u" : "Bytes  %s", size, i->layer);
+    box(v, f, r, PANE_HEX, title, NULL);
+}
+
+/* A path in at most so many cells: its end tells more than its beginning. */
+static int draw_path(struct canvas *c, int x, int y, int cells, const char *path)
+{
+    size_t at = 0, len = strlen(path), most = (size_t)cells * 4;
+    if (len > most)
+        at = len - most;
+    while ((at && ((uint8_t)path[at] & 0xC0) == 0x80) ||
+           utf8_cells(bytes_of_text(path + at)) + !!at > (size_t)cells)
+        at++;
+    int used = at ? canvas_text(c, x, y, 1, ROLE_TREE_NAME, "…") : 0;
+    return used + canvas_text(c, x + used, y, cells - used, ROLE_TREE_NAME, path + at);
 }
 
 static void draw_status(struct view *v, struct frame *f, int y)
@@ -231,21 +315,21 @@ static void draw_status(struct view *v, struct frame *f, int y)
     const struct inspector *i = v->state;
     const struct message *m = i->message;
     const struct field *n = inspector_field(i);
-    char path[200] = "", position[40], time[CLOCK_TEXT], where[320];
+    char path[LIMIT_DECODE_DEPTH * 16] = "body.", position[40], time[CLOCK_TEXT], where[320];
     int x = 1;
-    if (n && i->rows[i->at] != 0)
-        field_path(&i->decoded.tree, i->rows[i->at], path, sizeof path);
     if (n) {
-        x += canvas_printf(f->canvas, x, y, f->canvas->w / 2, ROLE_TREE_NAME, "body%s%s",
-                           path[0] && path[0] != '[' ? "." : "", path) +
-             2;
+        field_path(&i->decoded.tree, i->rows[i->at], path + 5, sizeof path - 5);
+        if (path[5] == '[' || !path[5])
+            memmove(path + 4, path + 5, strlen(path + 5) + 1);
+        x += draw_path(f->canvas, x, y, f->canvas->w / 2, path) + 2;
         x += canvas_printf(f->canvas, x, y, 40, ROLE_MUTED, "0x%04x..0x%04x (%u B)", n->offset,
                            n->offset + (n->length ? n->length - 1 : 0), n->length) +
              2;
     }
     int64_t ns = m->time_ns == TIME_NONE ? m->received_ns : m->time_ns;
-    snprintf(where, sizeof where, "%s %s  ", m->origin->channel,
-             m->position.kind ? position_text(m->position, position, sizeof position) : "(no position)");
+    snprintf(where, sizeof where, "%s %s  %s", m->origin->channel,
+             m->position.kind ? position_text(m->position, position, sizeof position) : "(no position)",
+             m->time_ns == TIME_NONE ? "received " : "");
     x += canvas_text(f->canvas, x, y, f->canvas->w - x - 1, ROLE_MUTED, where);
     clock_rfc3339(ns, time, sizeof time);
     bool fits = x + (int)strlen(time) < f->canvas->w; /* the day, too, where there is room */
@@ -272,15 +356,16 @@ void inspector_draw(struct view *v, struct frame *f, struct rect r)
     }
     int body = r.h - 1, lower = wide && r.h >= 30 ? body / 3 : 7, upper = body - lower;
     int left = r.w - hex_width(i, r.w), why = wide && r.h >= 30 ? 8 : 0;
-    draw_pane(v, f, (struct rect){r.x, r.y, left, upper}, PANE_TREE);
-    draw_pane(v, f, (struct rect){r.x + left, r.y, r.w - left, upper - why}, PANE_HEX);
+    draw_tree_pane(v, f, (struct rect){r.x, r.y, left, upper});
+    draw_hex_pane(v, f, (struct rect){r.x + left, r.y, r.w - left, upper - why});
     if (why) {
-        draw_pane(v, f, (struct rect){r.x + left, r.y + upper - why, r.w - left, why}, PANE_WHY);
-        draw_pane(v, f, (struct rect){r.x, r.y + upper, left, lower}, PANE_HEADERS);
-        draw_pane(v, f, (struct rect){r.x + left, r.y + upper, r.w - left, lower}, PANE_VALUE);
-    } else { /* one place for three: Tab shows the others */
-        draw_pane(v, f, (struct rect){r.x, r.y + upper, r.w, lower},
-                  i->pane > PANE_HEX ? i->pane : PANE_HEADERS);
+        draw_lower(v, f, (struct rect){r.x + left, r.y + upper - why, r.w - left, why}, PANE_WHY,
+                   "score 0-100");
+        draw_lower(v, f, (struct rect){r.x, r.y + upper, left, lower}, PANE_HEADERS, "Tab");
+        draw_lower(v, f, (struct rect){r.x + left, r.y + upper, r.w - left, lower}, PANE_VALUE, "Tab");
+    } else {
+        draw_one_of(v, f, (struct rect){r.x, r.y + upper, r.w, lower},
+                    i->pane > PANE_HEX ? i->pane : PANE_HEADERS);
     }
     draw_status(v, f, r.y + r.h - 1);
 }
