@@ -277,6 +277,8 @@ void term_close(struct term **tp)
     if (t->asked) /* an answer that is still under way must not reach the shell */
         tcflush(STDIN_FILENO, TCIFLUSH);
     curs_set(1);
+    erase(); /* tmux shows what was there when its window has grown meanwhile */
+    refresh();
     endwin();
     crash_disarm();
     delscreen(t->screen);

@@ -157,6 +157,14 @@ tui_keys q
 tui_wait '^\$$'
 check "the terminal is whole after quitting" eventually 5 is_restored
 
+name "nothing stays behind where the window has grown"
+start_in_shell
+tui_resize 120 40
+tui_wait '┌ Needs attention'
+tui_keys q
+tui_wait '^\$$'
+tui_expect_no 'Dashboard|Needs attention|│'
+
 for signal in TERM HUP INT SEGV ABRT; do
     name "killed by SIG$signal"
     start_in_shell
