@@ -220,14 +220,15 @@ static void take_list(struct hub_endpoint *e, struct channel_list *list)
     e->totals = channel_list_totals(list);
 }
 
-static void log_change(const char *name, const struct availability *a)
+static void log_health(const char *name, const struct availability *a)
 {
     const struct health_change *c = &a->changes[0];
     const char *word = c->to != HEALTH_DEGRADED ? ""
                        : a->slow                ? ", SLOW"
                                                 : ", WARN"; /* as the dashboard says */
-    log_write(c->to == HEALTH_UP ? LOG_INFO : LOG_WARN, name, "%s -> %s%s%s%s", health_name(c->from),
-              health_name(c->to), word, c->reason[0] ? ": " : "", c->reason);
+    enum log_level level = c->to == HEALTH_UP ? LOG_INFO : c->to == HEALTH_DOWN ? LOG_ERROR : LOG_WARN;
+    log_change(level, name, "%s -> %s%s%s%s", health_name(c->from), health_name(c->to), word,
+               c->reason[0] ? ": " : "", c->reason);
 }
 
 static void take_status(struct hub_endpoint *e, const struct session_status *status)
@@ -256,7 +257,7 @@ static uint32_t use_endpoint(struct hub *h, struct hub_event *e)
         break;
     case HUB_EVENT_SAMPLE:
         if (availability_sample(&endpoint->health, &e->sample))
-            log_change(name, &endpoint->health);
+            log_health(name, &endpoint->health);
         break;
     case HUB_EVENT_NOTICE: hub_say(h, SEVERITY_INFO, e->notice); return HUB_NOTICE;
     case HUB_EVENT_BATCH:
@@ -273,7 +274,7 @@ static uint32_t use_event(struct hub *h, struct hub_event *e)
         return use_endpoint(h, e);
     if (e->source == HUB_SOURCE_PROBE) {
         if (availability_sample(&h->probes[e->index].health, &e->sample))
-            log_change(h->probes[e->index].target->name, &h->probes[e->index].health);
+            log_health(h->probes[e->index].target->name, &h->probes[e->index].health);
         return HUB_PROBES;
     }
     if (e->source == HUB_SOURCE_DECODER)

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { DETAIL_ROWS = 6, STATUS_CELLS = 40 /* of the status row, before a text */ };
+enum { DETAIL_ROWS = 6, STATUS_CELLS = 40 /* of the status row, before a text */, LINE_BYTES = 480 };
 
 struct log_state {
     enum log_level level;
@@ -17,7 +17,7 @@ struct log_state {
     uint64_t on;   /* id of the cursor's line */
     bool scrolled; /* else it stays on the newest */
     size_t top, height;
-    uint64_t newest; /* as last seen */
+    uint64_t writes; /* as last seen */
 };
 
 static void collect(struct log_state *l)
@@ -26,7 +26,7 @@ static void collect(struct log_state *l)
     struct log_line line;
     log_range(&oldest, &newest);
     l->count = 0;
-    l->newest = newest;
+    l->writes = log_writes();
     size_t most = newest ? (size_t)(newest - oldest + 1) : 0;
     if (most > l->cap) {
         uint64_t *ids = reallocarray(l->ids, most, sizeof *ids);
@@ -62,16 +62,29 @@ static const struct column columns[L_COLUMNS] = {{"TIME", 12, false, 0, 0},
                                                  {"SOURCE", 18, false, 0, 0},
                                                  {"WHAT", 0, false, 0, 0}};
 
-static struct bytes text_of(const struct log_line *line)
+static enum role text_role(enum log_kind kind)
 {
-    return paint_without_source(bytes_of_text(line->text), line->source);
+    return kind == LOG_CHANGE ? ROLE_TITLE : kind == LOG_CHATTER ? ROLE_MUTED : ROLE_TEXT;
+}
+
+/* What was said, once, and how often: "×14 10.0.0.7:9092: Connection refused"; whole: also when last. */
+static struct bytes text_of(const struct log_line *line, bool whole, char *into, size_t size)
+{
+    char time[16], last[32] = "";
+    struct bytes text = paint_without_source(bytes_of_text(line->text), line->source);
+    if (line->times < 2)
+        return text;
+    if (whole)
+        snprintf(last, sizeof last, "until %sZ  ", clock_hms(line->last_ns, time, sizeof time, 0));
+    snprintf(into, size, "×%u %s%.*s", line->times, last, (int)text.len, (const char *)text.data);
+    return bytes_of_text(into);
 }
 
 static void draw_line(struct frame *f, struct rect r, uint64_t id, bool here)
 {
     struct slot slots[L_COLUMNS];
     struct log_line line;
-    char time[24], text[320];
+    char time[24], text[LINE_BYTES];
     if (!log_get(id, &line))
         return;
     columns_fit(columns, L_COLUMNS, r.x + 2, r.w - 2, slots);
@@ -81,7 +94,8 @@ static void draw_line(struct frame *f, struct rect r, uint64_t id, bool here)
                log_level_name(line.level));
     column_put(f->canvas, r.y, &columns[L_SOURCE], &slots[L_SOURCE], ROLE_SOURCE,
                paint_name(line.source, slots[L_SOURCE].w, text, sizeof text));
-    canvas_bytes(f->canvas, slots[L_TEXT].x, r.y, slots[L_TEXT].w, ROLE_TEXT, text_of(&line));
+    canvas_bytes(f->canvas, slots[L_TEXT].x, r.y, slots[L_TEXT].w, text_role(line.kind),
+                 text_of(&line, false, text, sizeof text));
     if (!here)
         return;
     canvas_text(f->canvas, r.x, r.y, 1, ROLE_FOCUS, "▸");
@@ -94,11 +108,12 @@ static void log_draw(struct view *v, struct frame *f, struct rect r)
     struct log_state *l = v->state;
     struct slot slots[L_COLUMNS];
     struct log_line line;
+    char text[LINE_BYTES];
     collect(l);
     size_t at = cursor(l);
     /* The whole text of the cursor's line has its place above the status row. */
     bool here = l->count && log_get(l->ids[at], &line);
-    struct bytes whole = here ? text_of(&line) : BYTES_NULL;
+    struct bytes whole = here ? text_of(&line, true, text, sizeof text) : BYTES_NULL;
     struct rect detail = {r.x + 2, 0, r.w - 4, 0};
     detail.h = canvas_words(f->canvas, detail, ROLE_TEXT, whole);
     bool fits = (int)utf8_cells(whole) <= r.w - STATUS_CELLS; /* then the status row has room for it */
@@ -127,7 +142,7 @@ static enum action log_action(struct view *v, enum action action)
 {
     struct log_state *l = v->state;
     collect(l);
-    size_t to = move_by(action, cursor(l), l->count, l->height);
+    size_t to = action == ACTION_OPEN ? cursor(l) : move_by(action, cursor(l), l->count, l->height);
     if (action == ACTION_LEVEL) {
         l->level = l->level == LOG_ERROR ? LOG_DEBUG : l->level + 1;
     } else if (action == ACTION_FOLLOW || action == ACTION_BOTTOM) {
@@ -144,9 +159,7 @@ static enum action log_action(struct view *v, enum action action)
 static bool log_event(struct view *v, uint32_t changes)
 {
     const struct log_state *l = v->state;
-    uint64_t oldest, newest;
-    log_range(&oldest, &newest);
-    return newest != l->newest || (changes & HUB_LOG);
+    return log_writes() != l->writes || (changes & HUB_LOG);
 }
 
 static enum err log_open_view(struct view *v, struct err_info *err)

@@ -2,6 +2,7 @@
 
 #include "base/buffer.h"
 #include "base/log.h"
+#include "base/text.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -67,13 +68,47 @@ bool kafka_is_mock(const struct endpoint *e)
     return mock && strcmp(mock, "yes") == 0;
 }
 
+/* "SCHEME://HOST:PORT/ID: what" without all before what, where that has the address itself. */
+static const char *without_name(const char *text)
+{
+    char host[256];
+    const char *colon = strstr(text, ": "), *scheme = strstr(text, "://");
+    const char *address = scheme && colon && scheme < colon ? scheme + 3 : text;
+    size_t len = strcspn(address, "/ ");
+    text_copy_bytes(host, sizeof host, bytes_of(address, len));
+    return colon && address + len < colon && address[len] == '/' && strstr(colon, host) ? colon + 2 : text;
+}
+
+/* The library's "[thrd:BROKER]: BROKER: Connect to ipv4#HOST:PORT failed: WHY (after 0ms in state CONNECT, ...)" becomes
+ * "HOST:PORT: WHY": nothing twice, and nothing that differs each time. */
+static void tidy(const char *facility, const char *text, char *into, size_t size)
+{
+    static const char connect[] = "Connect to ", failed[] = " failed: ";
+    const char *thread = text_starts(text, "[thrd:") ? strstr(text, "]: ") : NULL;
+    text = without_name(thread ? thread + 3 : text);
+    const char *state = strstr(text, " (after ");
+    size_t len = state ? (size_t)(state - text) : strlen(text);
+    if (strcmp(facility, "FAIL") != 0) {
+        snprintf(into, size, "%s: %.*s", facility, (int)len, text);
+        return;
+    }
+    const char *hash = strchr(text, '#'), *why = strstr(text, failed);
+    if (text_starts(text, connect) && hash && why && hash < why && why < text + len)
+        snprintf(into, size, "%.*s: %.*s", (int)(why - hash - 1), hash + 1,
+                 (int)(text + len - why - (sizeof failed - 1)), why + sizeof failed - 1);
+    else
+        text_copy_bytes(into, size, bytes_of(text, len));
+}
+
 /* Remarks about the configuration come with every handle; those on settings of ours help nobody. */
 static void on_log(const rd_kafka_t *rk, int level, const char *facility, const char *text)
 {
     const struct kafka_state *s = rd_kafka_opaque(rk);
     bool remark = strcmp(facility, "CONFWARN") == 0 || strcmp(facility, "AUTOCREATE") == 0;
     enum log_level ours = level <= 3 ? LOG_WARN : level <= 6 && !remark ? LOG_INFO : LOG_DEBUG;
-    log_write(ours, s ? s->source : "kafka", "%s: %s", facility, text);
+    char said[512];
+    tidy(facility, text, said, sizeof said);
+    log_chatter(ours, s ? s->source : "kafka", "%s", said);
 }
 
 static void on_error(rd_kafka_t *rk, int e, const char *reason, void *opaque)

@@ -176,6 +176,36 @@ static void a_fake_clock_moves_only_by_hand(void **state)
     assert_int_equal(clock_poll_ms(mono + 250 * NS_PER_MS), 250);
 }
 
+/* A library's lines come by the dozen: what it repeats is one line that counts, until something else happened to its source. */
+static void chatter_is_folded(void **state)
+{
+    (void)state;
+    uint64_t oldest, before, newest, writes = log_writes();
+    struct log_line line;
+    log_range(&oldest, &before);
+    for (int i = 0; i < 7; i++) {
+        clock_fake(i * NS_PER_S);
+        log_chatter(LOG_WARN, "broker", "FAIL: refused");
+        log_chatter(LOG_WARN, "broker", "ERROR: all down");
+        log_chatter(LOG_WARN, "other", "FAIL: refused");
+    }
+    log_range(&oldest, &newest);
+    assert_int_equal(newest, before + 3);
+    assert_int_equal(log_writes(), writes + 21);
+    assert_true(log_get(before + 1, &line));
+    assert_int_equal(line.kind, LOG_CHATTER);
+    assert_int_equal(line.times, 7);
+    assert_int_equal(line.time_ns, 0);
+    assert_int_equal(line.last_ns, 6 * NS_PER_S);
+    log_change(LOG_ERROR, "broker", "up -> down");
+    log_change(LOG_ERROR, "broker", "up -> down"); /* two outages are two lines */
+    log_chatter(LOG_WARN, "broker", "FAIL: refused");
+    log_range(&oldest, &newest);
+    assert_int_equal(newest, before + 6);
+    assert_true(log_get(newest, &line) && line.times == 1);
+    clock_fake(0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -187,6 +217,7 @@ int main(void)
         cmocka_unit_test(a_costly_match_ends),
         cmocka_unit_test(log_lines_are_scrubbed_and_numbered),
         cmocka_unit_test(a_fake_clock_moves_only_by_hand), /* the last one: there is no way back */
+        cmocka_unit_test(chatter_is_folded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

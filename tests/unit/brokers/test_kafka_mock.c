@@ -1,6 +1,8 @@
 /* The Kafka driver against librdkafka's mock cluster, in this process: what the demo rests on. */
 #include "tests/integration/kafka_session.h"
 
+#include "base/log.h"
+#include "base/text.h"
 #include "brokers/kafka/kafka_mock.h"
 #include "tests/support/server.h"
 
@@ -274,6 +276,32 @@ static void a_place_without_a_leader_is_kept(void **state)
     rd_kafka_destroy(handle);
 }
 
+/* The library's words reach the log without its threads, and a repeat is no line of its own. */
+static void the_librarys_words_are_tidied_and_folded(void **state)
+{
+    (void)state;
+    uint64_t oldest, before, newest;
+    struct log_line line = {.id = 0};
+    log_range(&oldest, &before);
+    struct session_of_test *s = session_new("127.0.0.1:1");
+    s->endpoint.name = "refused";
+    session_option(s, "signalbox.mock", "yes");
+    session_option(s, "reconnect.backoff.ms", "10");
+    session_option(s, "reconnect.backoff.max.ms", "10");
+    session_deadline(s, 2000);
+    assert_int_not_equal(kafka_broker.open(&s->broker, &s->err), ERR_OK);
+    session_end(s);
+    log_range(&oldest, &newest);
+    unsigned fails = 0;
+    for (uint64_t id = before + 1; id <= newest; id++) {
+        if (!log_get(id, &line) || strcmp(line.source, "refused") || !strstr(line.text, "refused"))
+            continue;
+        assert_string_equal(line.text, "127.0.0.1:1: Connection refused");
+        fails++;
+    }
+    assert_int_equal(fails, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -286,6 +314,7 @@ int main(void)
         cmocka_unit_test(a_place_without_a_leader_is_kept),
         cmocka_unit_test(what_the_mock_lacks_is_said),
         cmocka_unit_test(cancelled_opening_returns),
+        cmocka_unit_test(the_librarys_words_are_tidied_and_folded),
     };
     return cmocka_run_group_tests(tests, start_mock, stop_mock);
 }
