@@ -118,6 +118,26 @@ static struct channel_list *list_of(struct session_of_test *s, const char *patte
     return list;
 }
 
+/* The queue of somebody's tap is no channel of the shop's, and what flows into it is counted where it came from. */
+static void the_queues_of_taps_are_internal(void **state)
+{
+    struct rig *rig = *state;
+    char tap[64];
+    const amqp_table_entry_t mark = rig_truth("x-signalbox-tap");
+    rig_queue(rig, "list-tap", "classic", &mark, tap);
+    struct session_of_test *s = session_up("/");
+    struct channel_list *list = list_of(s, NULL);
+    assert_null(channel_list_find(list, tap, CHANNEL_QUEUE));
+    channel_list_free(&list);
+    list = channel_list_new();
+    session_deadline(s, 10000);
+    assert_int_equal(rabbitmq_broker.list(&s->broker, NULL, READ_INTERNAL, list, &s->err), ERR_OK);
+    const struct channel *c = channel_list_find(list, tap, CHANNEL_QUEUE);
+    assert_true(c && c->internal);
+    channel_list_free(&list);
+    session_end(s);
+}
+
 static void the_list_tells_kinds_and_effects(void **state)
 {
     struct rig *rig = *state;
@@ -416,6 +436,7 @@ int main(void)
         cmocka_unit_test(tls_is_verified),
         cmocka_unit_test(tls_to_a_silent_port_times_out),
         cmocka_unit_test(the_list_tells_kinds_and_effects),
+        cmocka_unit_test(the_queues_of_taps_are_internal),
         cmocka_unit_test(the_list_tells_the_depth_of_one),
         cmocka_unit_test(without_management_a_named_queue_has_its_depth),
         cmocka_unit_test(without_management_the_kind_is_told),

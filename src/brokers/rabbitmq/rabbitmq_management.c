@@ -1,5 +1,5 @@
 /* The management API: paged lists, never an unpaged sweep, and nothing asked again that was refused for good. */
-#include "brokers/rabbitmq/rabbitmq_internal.h"
+#include "brokers/rabbitmq/rabbitmq_reader.h"
 
 #include "base/json.h"
 #include "base/limits.h"
@@ -270,6 +270,7 @@ static void take_queue(struct channel_list *list, const struct rabbit_answer *a,
     c->in_total = rabbit_number(a, stats, "publish");
     c->out_total = rabbit_number(a, stats, "deliver_get");
     c->dead_letters = looks_dead(name);
+    c->internal = rabbit_truth(a, rabbit_member(a, q, "arguments"), RABBIT_TAP_ARGUMENT); /* somebody looks */
     queue_capabilities(c, a, q);
 }
 
@@ -310,7 +311,8 @@ typedef void take_row(struct channel_list *list, const struct rabbit_answer *a, 
 
 static const char queue_columns[] =
     "columns=name,type,messages,messages_unacknowledged,consumers,message_bytes,state,exclusive,"
-    "arguments.x-single-active-consumer,message_stats.publish,message_stats.deliver_get,"
+    "arguments.x-single-active-consumer,arguments." RABBIT_TAP_ARGUMENT
+    ",message_stats.publish,message_stats.deliver_get,"
     "message_stats.publish_details.rate,message_stats.deliver_get_details.rate";
 static const char exchange_columns[] =
     "columns=name,type,internal,message_stats.publish_in,message_stats.publish_out,"
