@@ -41,7 +41,7 @@ bool canvas_resize(struct canvas *c, int w, int h)
         canvas_free(c);
         return false;
     }
-    *c = (struct canvas){.w = w, .h = h, .cells = cells};
+    *c = (struct canvas){.w = w, .h = h, .cells = cells, .ascii = c->ascii};
     canvas_clear(c);
     return true;
 }

@@ -35,6 +35,7 @@ struct canvas {
     struct cell *cells;
     int cursor_x, cursor_y; /* where the hardware cursor goes: the focused row */
     bool cursor_visible;    /* only in inputs */
+    bool ascii; /* it will be shown without Unicode: what has no glyph of one cell there is written out */
 };
 
 enum { CANVAS_MAX = 1000 }; /* columns and rows: a larger terminal is used up to here */

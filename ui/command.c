@@ -198,7 +198,11 @@ void command_run(struct screen *s, const char *line)
     text_copy(rest, sizeof rest, arguments);
     for (size_t n = strlen(rest); n && rest[n - 1] == ' ';)
         rest[--n] = '\0';
-    row->run(s, rest);
+    if (*rest && !*row->arguments)
+        screen_say(s, SEVERITY_WARN, "`:%s` takes nothing behind it: it did not run because of `%s`",
+                   row->name, rest);
+    else
+        row->run(s, rest);
 }
 
 void command_note(const char *line, struct prompt_note *note)
@@ -210,7 +214,8 @@ void command_note(const char *line, struct prompt_note *note)
     if (row && row->flags && command_read_note(row->flags, line, note))
         return;
     if (row) {
-        snprintf(note->text, sizeof note->text, "%s %s: %s", row->name, row->arguments, row->help);
+        snprintf(note->text, sizeof note->text, "%s%s%s: %s", row->name, *row->arguments ? " " : "",
+                 row->arguments, row->help);
         return;
     }
     for (size_t i = 0; i < ROWS && used < sizeof note->text; i++)

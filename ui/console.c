@@ -234,6 +234,8 @@ static bool wait_for(struct console *c, const sigset_t *open)
 /* The first frame goes out before anything is connected; the second waits a little, so that the first isn't torn. */
 static void first_frame(struct console *c, const struct console_options *options)
 {
+    if (term_is_ascii(c->term))
+        screen_ascii(c->screen);
     resize(c);
     c->tokens = SSH_RATE;
     c->tokens_at_ns = clock_mono_ns();

@@ -77,12 +77,24 @@ struct view *screen_view(struct screen *s, enum view_id id)
 
 /* ---- the stack of views ---- */
 
+/* Warnings stay until a key; errors until Esc, which takes nothing else away, the next line that is entered, or another view: a
+ * key that scrolls must not take the sentence that one reads. */
+static bool dismiss(struct screen *s, bool errors)
+{
+    bool was = s->notice.text[0] && (errors || s->notice.severity != SEVERITY_CRIT);
+    if (was)
+        s->notice.text[0] = '\0';
+    return was;
+}
+
 void screen_show(struct screen *s, enum view_id id, const void *argument)
 {
     struct view *v = screen_view(s, id);
     size_t at = 0;
     if (!v)
         return;
+    if (s->depth && s->stack[s->depth - 1] != id)
+        dismiss(s, true);
     while (at < s->depth && s->stack[at] != id)
         at++;
     if (at == s->depth)
@@ -105,8 +117,10 @@ struct view *screen_below(struct screen *s)
 
 void screen_back(struct screen *s)
 {
-    if (s->depth > 1)
-        s->depth--;
+    if (s->depth == 1)
+        return;
+    s->depth--;
+    dismiss(s, true);
 }
 
 struct hub *screen_hub(struct screen *s)
@@ -137,15 +151,6 @@ void screen_say_err(struct screen *s, const struct err_info *err)
 {
     char text[480];
     say(s, SEVERITY_CRIT, err_format(err, text, sizeof text));
-}
-
-/* Warnings stay until a key; errors until Esc, which takes nothing else away. */
-static bool dismiss(struct screen *s, bool errors)
-{
-    bool was = s->notice.text[0] && (errors || s->notice.severity != SEVERITY_CRIT);
-    if (was)
-        s->notice.text[0] = '\0';
-    return was;
 }
 
 static bool take_hub_notice(struct screen *s)
@@ -379,7 +384,10 @@ static void prompt_input(struct screen *s, int key)
         return;
     switch (prompt_key(&s->prompt, key)) {
     case PROMPT_EDITED: screen_typed(s); break;
-    case PROMPT_ENTERED: entered(s, kind, s->prompt.text); break;
+    case PROMPT_ENTERED:
+        dismiss(s, true);
+        entered(s, kind, s->prompt.text);
+        break;
     case PROMPT_LEFT: entered(s, kind, NULL); break;
     case PROMPT_SAME: break;
     }
@@ -481,6 +489,11 @@ void screen_key(struct screen *s, int key)
 bool screen_resize(struct screen *s, int w, int h)
 {
     return canvas_resize(&s->canvas, w, h);
+}
+
+void screen_ascii(struct screen *s)
+{
+    s->canvas.ascii = true;
 }
 
 /* ---- events and work ---- */

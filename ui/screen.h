@@ -20,6 +20,7 @@ enum screen_want {
 struct screen *screen_new(struct hub *hub, bool demo, struct err_info *err);
 void screen_free(struct screen **s);
 bool screen_resize(struct screen *s, int w, int h);
+void screen_ascii(struct screen *s); /* it will be shown without Unicode */
 void screen_key(struct screen *s, int key);
 bool screen_event(struct screen *s, uint32_t changes);      /* true: something visible changed */
 bool screen_work(struct screen *s, int64_t deadline_ns);    /* true: there is more */

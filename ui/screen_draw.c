@@ -18,6 +18,13 @@ static void draw_small(struct screen *s)
         canvas_text(c, 0, 0, c->w, ROLE_WARN, line);
         return;
     }
+    if (c->h < 5) { /* the last row is the one that every height has */
+        int y = c->h < 3 ? c->h - 3 : 0;
+        canvas_text(c, 0, y, c->w, ROLE_WARN, "Too small");
+        canvas_printf(c, 0, y + 1, c->w, ROLE_TEXT, "min %dx%d", SCREEN_MIN_WIDTH, SCREEN_MIN_HEIGHT);
+        canvas_text(c, 0, y + 2, c->w, ROLE_TEXT, "q quits");
+        return;
+    }
     canvas_text(c, 0, 0, c->w, ROLE_WARN, "Too small:");
     canvas_printf(c, 0, 1, c->w, ROLE_TEXT, "is %dx%d", c->w, c->h);
     canvas_printf(c, 0, 2, c->w, ROLE_TEXT, "needs");

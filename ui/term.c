@@ -296,6 +296,11 @@ bool term_over_ssh(const struct term *t)
     return t->ssh;
 }
 
+bool term_is_ascii(const struct term *t)
+{
+    return t->ascii;
+}
+
 void term_size(const struct term *t, int *w, int *h)
 {
     (void)t;

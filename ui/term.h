@@ -22,6 +22,7 @@ void term_close(struct term **t);
 /* What the user should know about the start ("no terminfo entry for ..."); NULL nothing. */
 const char *term_notice(const struct term *t);
 bool term_over_ssh(const struct term *t);
+bool term_is_ascii(const struct term *t); /* its locale has no Unicode */
 void term_size(const struct term *t, int *w, int *h);
 void term_theme(struct term *t, const struct theme *theme);
 /* Shows the canvas, which must have the terminal's size. Returns roughly how many bytes that took. */

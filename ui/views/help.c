@@ -36,7 +36,7 @@ static const struct {
     {"'exact'  /regex/", "the same, exactly, or as a regular expression"},
     {"body.a.b[0] > 5", "a field of the payload; also headers.NAME key size age format channel ..."},
     {"a b | !c", "a and b, or not c; parentheses group"},
-    {"●▲✖?○", "up, slow or in doubt, down, stale (no news), waiting for the first news"},
+    {"●▲✖?○", "up, slow or in doubt, down, stale (old news), waiting for the first news"},
     {"READS", "NONE: looking leaves no trace. MARKS: sets redelivered. CONSUMES: takes the message away"},
 };
 
@@ -46,7 +46,8 @@ static void row_texts(const struct help_row *row, char *left, size_t size, const
     if (row->kind == HELP_KEY) {
         keymap_all(row->key, left, size);
     } else if (row->kind == HELP_COMMAND) {
-        snprintf(left, size, ":%s %s", row->command->name, row->command->arguments);
+        snprintf(left, size, ":%s%s%s", row->command->name, *row->command->arguments ? " " : "",
+                 row->command->arguments);
         *text = row->command->help;
     } else {
         text_copy(left, size, row->left);
@@ -108,6 +109,32 @@ static void collect(struct help *h)
         h->at = h->count ? h->count - 1 : 0;
 }
 
+static bool can_run(const struct help_row *row)
+{
+    return row->kind == HELP_KEY || row->kind == HELP_COMMAND;
+}
+
+/* On the first entry that Enter can run. */
+static void stand_on_first(struct help *h)
+{
+    collect(h);
+    h->at = h->top = 0;
+    while (h->at + 1 < h->count && !can_run(&h->rows[h->at]))
+        h->at++;
+    if (h->count && !can_run(&h->rows[h->at]))
+        h->at = 0;
+}
+
+/* Headings are passed over; the first one has nothing above it. */
+static void stand_on(struct help *h, size_t to)
+{
+    bool up = to < h->at;
+    if (to < h->count && h->rows[to].kind == HELP_HEAD)
+        to = up && to > 0 ? to - 1 : to + 1;
+    if (to < h->count)
+        h->at = to;
+}
+
 /* Returns the rows it takes, at least one; draws those of them that fit into r. */
 static int draw_row(struct frame *f, struct rect r, const struct help_row *row, bool here)
 {
@@ -135,6 +162,8 @@ static size_t first_shown(struct frame *f, const struct help *h, struct rect r)
 {
     size_t top = h->at < h->top ? h->at : h->top;
     int rows = 0;
+    if (top > 0 && top == h->at && h->rows[top - 1].kind == HELP_HEAD)
+        top--;
     for (size_t i = h->at + 1; i > top; i--) {
         rows += draw_row(f, (struct rect){r.x, r.y, r.w, 0}, &h->rows[i - 1], false);
         if (rows > r.h && i <= h->at)
@@ -183,13 +212,18 @@ static void run_row(struct view *v)
 {
     const struct help *h = v->state;
     const struct help_row *row = h->at < h->count ? &h->rows[h->at] : NULL;
-    if (!row || (row->kind != HELP_KEY && row->kind != HELP_COMMAND))
+    char line[64];
+    if (!row || !can_run(row))
         return;
     screen_back(v->screen);
-    if (row->kind == HELP_KEY)
+    if (row->kind == HELP_KEY) {
         screen_act(v->screen, row->key->action);
-    else
-        screen_prompt(v->screen, PROMPT_COMMAND, row->command->name);
+    } else if (!*row->command->arguments) {
+        command_run(v->screen, row->command->name);
+    } else {
+        snprintf(line, sizeof line, "%s ", row->command->name);
+        screen_prompt(v->screen, PROMPT_COMMAND, line);
+    }
 }
 
 static bool help_key(struct view *v, int key)
@@ -203,12 +237,13 @@ static bool help_key(struct view *v, int key)
         while (len && ((uint8_t)h->typed[--len] & 0xC0) == 0x80)
             ;
         h->typed[len] = '\0';
+        stand_on_first(h);
     } else if (key == UIKEY_RETURN) {
         run_row(v);
     } else if (n && len + n < sizeof h->typed) {
         memcpy(h->typed + len, utf8, n);
         h->typed[len + n] = '\0';
-        h->at = h->top = 0;
+        stand_on_first(h);
     } else {
         return false;
     }
@@ -221,7 +256,7 @@ static enum action help_action(struct view *v, enum action action)
     size_t to = move_by(action, h->at, h->count, h->height);
     if (to == SIZE_MAX)
         return action == ACTION_HELP ? ACTION_NONE : action;
-    h->at = to;
+    stand_on(h, to);
     return ACTION_NONE;
 }
 
@@ -233,7 +268,7 @@ static void help_enter(struct view *v, const void *argument)
     h->context = below->ops->keys;
     h->place = below->ops->title;
     h->typed[0] = '\0';
-    h->at = h->top = 0;
+    stand_on_first(h);
 }
 
 extern const struct view_ops help_view;

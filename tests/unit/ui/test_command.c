@@ -110,6 +110,41 @@ static void command_line_opens_nothing_on_a_wrong_flag(void **state)
     }
 }
 
+static void what_takes_nothing_says_so(void **state)
+{
+    struct stage s;
+    (void)state;
+    set_up(&s, 120, 40, true);
+    type(&s, ":quit now\r");
+    assert_int_equal(screen_take_wants(s.screen), 0);
+    assert_true(screen_says(&s, "`:quit` takes nothing behind it: it did not run because of `now`"));
+    type(&s, ":log x\r");
+    assert_string_equal(screen_top(s.screen)->ops->name, "dashboard");
+    type(&s, ":refresh");
+    assert_true(screen_says(&s, "refresh: list and probe everything now"));
+    type(&s, " \r");
+    assert_int_equal(s.hub->refreshed, 1);
+    tear_down(&s);
+}
+
+/* An error stands while one moves about to read it, and is gone when something else is done. */
+static void an_error_ends_with_the_next_command_or_view(void **state)
+{
+    static const char *const ends[] = {":refresh\r", "3", "t"};
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        struct stage s;
+        set_up(&s, 120, 40, true);
+        type(&s, ":theme nope\r");
+        type(&s, "Gkjk"); /* on a channel */
+        assert_true(screen_says(&s, "✖ no theme"));
+        type(&s, ends[i]);
+        if (screen_says(&s, "no theme"))
+            fail_msg("the error outlives %s", ends[i]);
+        tear_down(&s);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -118,6 +153,8 @@ int main(void)
         cmocka_unit_test(an_endpoint_alone_means_its_channels),
         cmocka_unit_test(tab_completes_the_command_line),
         cmocka_unit_test(command_line_opens_nothing_on_a_wrong_flag),
+        cmocka_unit_test(what_takes_nothing_says_so),
+        cmocka_unit_test(an_error_ends_with_the_next_command_or_view),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

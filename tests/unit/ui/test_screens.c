@@ -10,8 +10,12 @@ static void log_screen(void **state)
     if (!written) {
         written = true;
         log_write(LOG_DEBUG, "kafka-a", "listing topics");
-        log_write(LOG_INFO, "kafka-a", "unknown -> up");
-        log_write(LOG_WARN, "payments-api", "up -> down: connection refused");
+        log_change(LOG_INFO, "kafka-a", "unknown -> up");
+        log_change(LOG_ERROR, "payments-api", "up -> down: connection refused");
+        for (int i = 0; i < 14; i++) {
+            log_chatter(LOG_WARN, "kafka-a", "10.0.0.7:9092: Connection refused");
+            log_chatter(LOG_WARN, "kafka-a", "ERROR: 1/1 brokers are down");
+        }
         log_write(LOG_ERROR, "rabbit-2",
                   "\x1b[31m10.9.9.9:5672: connection refused. Next: is the broker running, and is "
                   "the port the one of AMQP (5672), not of the management interface (15672)?");
@@ -42,7 +46,7 @@ static void help(void **state)
 
 static void small_terminals(void **state)
 {
-    static const int small[][2] = {{59, 24}, {80, 15}, {40, 12}, {10, 5}, {1, 1}};
+    static const int small[][2] = {{59, 24}, {80, 15}, {40, 12}, {10, 5}, {10, 3}, {20, 2}, {1, 1}};
     struct stage s;
     (void)state;
     for (size_t i = 0; i < sizeof small / sizeof *small; i++) {
@@ -189,6 +193,45 @@ static void views_are_reached_by_their_rows(void **state)
     tear_down(&s);
 }
 
+/* Enter runs what was searched for, without a step to it. */
+static void help_runs_what_was_found(void **state)
+{
+    struct stage s;
+    (void)state;
+    set_up(&s, 120, 40, true);
+    open_tail(&s);
+    fill_tail(&s, 3);
+    type(&s, "?paus\r");
+    assert_string_equal(screen_top(s.screen)->ops->name, "tail");
+    assert_true(screen_says(&s, "PAUSED"));
+    type(&s, "3?refresh\r"); /* no key of the log: a word of the `:` line */
+    assert_int_equal(s.hub->refreshed, 1);
+    assert_true(screen_says(&s, "Asked everything again"));
+    type(&s, "?theme\rmono\r");
+    assert_int_equal(screen_take_wants(s.screen), SCREEN_THEME);
+    tear_down(&s);
+}
+
+/* Headings are passed over both ways. */
+static void help_stands_on_no_heading(void **state)
+{
+    struct stage s;
+    (void)state;
+    set_up(&s, 80, 24, true);
+    type(&s, "?zzz");
+    screen_draw(s.screen);
+    for (int i = 0; i < 3; i++)
+        screen_key(s.screen, UIKEY_ERASE);
+    for (int i = 0; i < 60; i++) {
+        assert_false(screen_says(&s, "▸ EVERYWHERE") || screen_says(&s, "▸ COMMANDS") ||
+                     screen_says(&s, "▸ WORDS"));
+        screen_key(s.screen, i < 40 ? UIKEY_DOWN : UIKEY_UP);
+    }
+    screen_key(s.screen, UIKEY_HOME);
+    assert_true(screen_says(&s, "THIS PLACE"));
+    tear_down(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -201,6 +244,8 @@ int main(void)
         cmocka_unit_test(pastes_run_no_keys),
         cmocka_unit_test(it_says_when_it_changes),
         cmocka_unit_test(views_are_reached_by_their_rows),
+        cmocka_unit_test(help_runs_what_was_found),
+        cmocka_unit_test(help_stands_on_no_heading),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
