@@ -9,7 +9,7 @@
 /* ---- row 0 ---- */
 
 struct counts {
-    unsigned total, up, slow, warn, down, stale, waiting;
+    unsigned total, up, slow, warn, down, failing, stale, waiting;
 };
 
 static void count(struct counts *n, const struct availability *a)
@@ -19,7 +19,9 @@ static void count(struct counts *n, const struct availability *a)
     case HEALTH_UP: n->up++; break;
     case HEALTH_DEGRADED: a->slow ? n->slow++ : n->warn++; break;
     case HEALTH_DOWN: n->down++; break;
-    case HEALTH_UNKNOWN: look_waits(a) ? n->waiting++ : n->stale++; break;
+    case HEALTH_UNKNOWN:
+        availability_fails(a) ? n->failing++ : look_waits(a) ? n->waiting++ : n->stale++;
+        break;
     }
 }
 
@@ -76,6 +78,7 @@ void chrome_top(struct frame *f, const struct hub *hub, bool demo)
     x = put_count(f, x, ROLE_WARN, n.slow, "slow");
     x = put_count(f, x, ROLE_WARN, n.warn, "warn");
     x = put_count(f, x, ROLE_CRIT, n.down, "DOWN");
+    x = put_count(f, x, ROLE_WARN, n.failing, "failing");
     x = put_count(f, x, ROLE_STALE, n.stale, "stale");
     put_count(f, x, ROLE_MUTED, n.waiting, "waiting");
     clock_right(f);

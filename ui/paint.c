@@ -13,7 +13,7 @@
 
 bool look_waits(const struct availability *a)
 {
-    return a->state == HEALTH_UNKNOWN && a->change_count == 0;
+    return a->state == HEALTH_UNKNOWN && a->change_count == 0 && a->failures == 0;
 }
 
 struct look look_health(const struct availability *a)
@@ -24,6 +24,8 @@ struct look look_health(const struct availability *a)
     case HEALTH_DOWN: return (struct look){"✖ DOWN", ROLE_CRIT};
     case HEALTH_UNKNOWN: break;
     }
+    if (availability_fails(a))
+        return (struct look){"▲ FAIL", ROLE_WARN};
     return look_waits(a) ? (struct look){"○ WAIT", ROLE_MUTED} : (struct look){"? STALE", ROLE_STALE};
 }
 
@@ -88,15 +90,20 @@ char *paint_number(int64_t n, char *into, size_t size)
     return n < 0 ? text_copy(into, size, UNKNOWN) : text_count(into, size, (uint64_t)n);
 }
 
-char *paint_count(int64_t n, bool upper, int cells, char *into, size_t size)
+const char *paint_upper(const struct canvas *c, bool upper)
+{
+    return !upper ? "" : c->ascii ? "<=" : "≤";
+}
+
+char *paint_count(int64_t n, const char *sign, int cells, char *into, size_t size)
 {
     static const char units[] = " kMGTPE";
-    const char *sign = upper && n > 0 ? "<" : "";
     char number[32];
     double shown = (double)n;
     size_t unit = 0;
+    sign = n > 0 ? sign : "";
     snprintf(into, size, "%s%s", sign, paint_number(n, number, sizeof number));
-    if (n < 1000 || (int)strlen(into) <= cells)
+    if (n < 1000 || (int)utf8_cells(bytes_of_text(into)) <= cells)
         return into;
     for (; shown >= 999.5 && units[unit + 1]; unit++)
         shown /= 1000;
@@ -112,7 +119,7 @@ char *paint_rate(double rate, char *into, size_t size)
         snprintf(into, size, rate < 0.05 ? "<0.1" : "%.1f", rate);
         return into;
     }
-    return paint_count((int64_t)(rate + 0.5), false, 6, into, size);
+    return paint_count((int64_t)(rate + 0.5), "", 6, into, size);
 }
 
 char *paint_latency(int64_t ns, char *into, size_t size)
@@ -192,8 +199,7 @@ void paint_minutes(struct frame *f, int x, int y, int count, const struct availa
         int64_t back = minute - a->columns[i].minute;
         if (!a->columns[i].runs || back < 0 || back >= count)
             continue;
-        bool failed = a->columns[i].failed == a->columns[i].runs;
-        values[count - 1 - back] = failed ? INFINITY : a->columns[i].worst_ms;
+        values[count - 1 - back] = a->columns[i].failed ? INFINITY : a->columns[i].worst_ms;
     }
     for (int i = 0; i < count; i++)
         spark_cell(f->canvas, x + i, y, values[i], latency_level(values[i]));

@@ -9,7 +9,7 @@ struct look {
     const char *text; /* "● UP" */
     enum role role;
 };
-/* Unknown since the start: not measured yet, or not often enough for a verdict. Unknown later on is stale. */
+/* Unknown since the start, and nothing came that speaks against it. Unknown later on is stale. */
 bool look_waits(const struct availability *a);
 struct look look_health(const struct availability *a);
 /* The word alone, as in the row: "UP". */
@@ -23,8 +23,9 @@ char *paint_since(struct frame *f, int64_t since_ns, bool before, char *into, si
 /* How long ago the newest sample came: in steps of 5 s at least, so that healthy probes write nothing. */
 char *paint_ago(struct frame *f, int64_t time_ns, char *into, size_t size);
 char *paint_number(int64_t n, char *into, size_t size); /* 18,402; – when unknown (negative) */
-/* The same in at most that many cells, shortened when need be (7.7M), never cut; an upper bound begins with <. */
-char *paint_count(int64_t n, bool upper, int cells, char *into, size_t size);
+/* The same in at most that many cells, shortened when need be (7.7M), never cut, behind the sign where it is above nought. */
+char *paint_count(int64_t n, const char *sign, int cells, char *into, size_t size);
+const char *paint_upper(const struct canvas *c, bool upper); /* the sign of an upper bound */
 char *paint_rate(double rate, char *into, size_t size); /* 812, 0.6, 123k: at most 6 cells; – when unknown */
 char *paint_latency(int64_t ns, char *into, size_t size); /* milliseconds; – when unknown */
 
@@ -36,7 +37,7 @@ struct bytes paint_without_source(struct bytes text, const char *source);
 
 /* One cell a value, scaled to the largest; negative: nothing measured (·), INFINITY: failed (×). */
 void paint_spark(struct canvas *c, int x, int y, const float *values, int count);
-/* The last `count` minutes of an availability, on one scale for all: ▁ below 5 ms, █ from 2.5 s on. */
+/* The last `count` minutes of an availability, on one scale for all: ▁ below 5 ms, █ from 2.5 s on; × where any run failed. */
 void paint_minutes(struct frame *f, int x, int y, int count, const struct availability *a);
 
 /* ---- tables ---- */

@@ -240,7 +240,7 @@ static void put_address(struct buffer *out, const struct config_endpoint *e, con
 static void people_row(struct buffer *out, int width, const struct config_endpoint *e,
                        const struct channel_list *list, const struct channel *c)
 {
-    char t[6][32], bytes[32];
+    char t[6][32], bytes[32], depth[40];
     const char *kind = channel_kind_name(c->kind);
     struct buffer name;
     buffer_init(&name, 4096);
@@ -249,9 +249,10 @@ static void people_row(struct buffer *out, int width, const struct config_endpoi
         text_bytes(bytes, sizeof bytes, (uint64_t)c->bytes);
     else
         text_copy(bytes, sizeof bytes, "-");
+    snprintf(depth, sizeof depth, "%s%s", c->depth_upper && c->depth > 0 ? "<=" : "",
+             count_text(t[0], 32, c->depth, false));
     utf8_pad(out, buffer_view(&name), (size_t)width);
-    buffer_printf(out, " %-9s %s%10s %9s %9s %5s %9s %10s  %-8s ", *kind ? kind : "?",
-                  c->depth_upper ? "<" : " ", count_text(t[0], 32, c->depth, false),
+    buffer_printf(out, " %-9s %11s %9s %9s %5s %9s %10s  %-8s ", *kind ? kind : "?", depth,
                   rate_text(t[1], 32, c->in_rate, false), rate_text(t[2], 32, c->out_rate, false),
                   count_text(t[3], 32, c->consumers, false), lag_text(t[4], 32, c->lag, c->lag_partial),
                   bytes, read_effect_name(c->browse_effect));
@@ -439,7 +440,7 @@ const struct command command_ls = {
     .args = "[ENDPOINT[/PATTERN]...]",
     .purpose = "channels with depth, rates, consumers, lag, bytes",
     .detail =
-        "Without arguments all configured endpoints. Depth with < is an upper bound (Kafka counts offsets); a lag with + leaves out "
+        "Without arguments all configured endpoints. Depth with <= is an upper bound (Kafka counts offsets); a lag with + leaves out "
         "partitions in which a group has committed nothing. BROWSE is what looking at the stored messages does to them: NONE, MARKS or "
         "CONSUMES. A Kafka topic that is named, without * and ?, has its partitions and consumer groups below it. --json is one object a "
         "channel; what a broker can't do says why. --plain has the bare numbers, without marks: depth_upper and lag_partial stand in "

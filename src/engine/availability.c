@@ -67,6 +67,11 @@ static void count_column(struct availability *a, const struct sample *s)
         a->columns[HEALTH_COLUMNS - 1].failed++;
 }
 
+static const char *reason_of(const struct sample *s)
+{
+    return s->reason[0] ? s->reason : err_text(s->error);
+}
+
 static bool take_failure(struct availability *a, const struct sample *s)
 {
     char why[200];
@@ -76,8 +81,7 @@ static bool take_failure(struct availability *a, const struct sample *s)
     a->successes = 0;
     if (a->failures < a->down_after || a->state == HEALTH_DOWN)
         return false;
-    snprintf(why, sizeof why, "%.150s, %u of %u probes", s->reason[0] ? s->reason : err_text(s->error),
-             a->failures, a->down_after);
+    snprintf(why, sizeof why, "%.150s, %u of %u probes", reason_of(s), a->failures, a->down_after);
     a->since_before = a->state == HEALTH_UNKNOWN;
     return move_to(a, HEALTH_DOWN, s->time_ns, a->run_since_ns, a->down_after > 1 ? why : s->reason);
 }
@@ -131,6 +135,31 @@ bool availability_tick(struct availability *a, int64_t now_ns)
              (double)((now_ns - a->last.time_ns) / NS_PER_S));
     a->since_before = false;
     return move_to(a, HEALTH_UNKNOWN, now_ns, now_ns, why);
+}
+
+bool availability_fails(const struct availability *a)
+{
+    return a->state == HEALTH_UNKNOWN && a->failures > 0;
+}
+
+char *availability_reason(const struct availability *a, char *into, size_t size)
+{
+    const struct sample *last = &a->last;
+    const char *said = a->change_count && a->changes[0].to == a->state ? a->changes[0].reason : last->reason;
+    bool degraded = a->state == HEALTH_DEGRADED;
+    if (availability_fails(a)) {
+        snprintf(into, size, "%.150s, %u of %u probes", reason_of(last), a->failures, a->down_after);
+        return into;
+    }
+    if (degraded && a->slow && last->health != HEALTH_DOWN) {
+        snprintf(into, size, "last %.0f ms, threshold %.0f ms", (double)last->phases.total / NS_PER_MS,
+                 (double)a->slow_ns / NS_PER_MS);
+        return into;
+    }
+    bool newer = degraded ? !a->slow && last->health == HEALTH_DEGRADED && last->reason[0]
+                          : a->state == HEALTH_DOWN && last->health == HEALTH_DOWN &&
+                                !text_starts(said, reason_of(last));
+    return text_copy(into, size, a->state == HEALTH_UP ? last->reason : newer ? reason_of(last) : said);
 }
 
 int64_t availability_percentile(const struct availability *a, double p)

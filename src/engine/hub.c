@@ -212,8 +212,32 @@ static void compare_lists(const struct channel_list *before, struct channel_list
     }
 }
 
+/* How fast it goes nobody knows without a connection; how much there was stays worth knowing. */
+static void forget_rates(struct hub_endpoint *e)
+{
+    for (size_t i = 0; e->channels && i < e->channels->count; i++)
+        e->channels->items[i].in_rate = e->channels->items[i].out_rate = -1;
+    e->totals.in_rate = e->totals.out_rate = -1;
+}
+
+/* A list that was refused says nothing of what was listed before. */
+static void take_refusal(struct hub_endpoint *e, const struct channel_list *list)
+{
+    e->unlisted = true;
+    e->channels->complete = false;
+    e->channels->error = list->error;
+    text_copy(e->channels->note, sizeof e->channels->note, list->note);
+    forget_rates(e);
+}
+
 static void take_list(struct hub_endpoint *e, struct channel_list *list)
 {
+    if (list->error && !list->count && e->channels && e->channels->count) {
+        take_refusal(e, list);
+        channel_list_free(&list);
+        return;
+    }
+    e->unlisted = false;
     compare_lists(e->channels, list);
     channel_list_free(&e->channels);
     e->channels = list;
@@ -243,6 +267,7 @@ static void take_status(struct hub_endpoint *e, const struct session_status *sta
         return;
     e->lost_since_ns = status->since_ns;
     text_copy(e->lost_why, sizeof e->lost_why, status->err.text);
+    forget_rates(e);
 }
 
 static uint32_t use_endpoint(struct hub *h, struct hub_event *e)

@@ -30,6 +30,7 @@ struct hub_endpoint {
     struct session_status status;
     struct availability health;    /* from its pings: the broker's own probe */
     struct channel_list *channels; /* newest listing, rates derived; NULL: none yet */
+    bool unlisted; /* the newest listing brought nothing but a reason: channels are those of the one before */
     struct channel_totals totals;
     int64_t lost_since_ns; /* wall clock: the connection was up and is not; 0: it is, or never was */
     char lost_why[160];
@@ -42,11 +43,18 @@ struct hub_probe {
     struct availability health;
 };
 
+/* What its listing says was so then, and may not be so now. */
+static inline bool hub_is_stale(const struct hub_endpoint *e)
+{
+    return e->channels &&
+           (e->unlisted || e->status.state != SESSION_UP || e->channels->time_ns < e->status.since_ns);
+}
+
 enum severity { SEVERITY_INFO, SEVERITY_WARN, SEVERITY_CRIT };
 
 struct hub_attention {
     enum severity severity;
-    const char *word;  /* "DOWN" "SLOW" "WARN" "STALE" "DLQ" "LOST": static */
+    const char *word;  /* "DOWN" "SLOW" "WARN" "FAIL" "STALE" "DLQ" "LOST": static */
     const char *name;  /* endpoint, probe or channel */
     const char *where; /* kind and address */
     int64_t since_ns;  /* wall clock */

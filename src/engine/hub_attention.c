@@ -24,26 +24,59 @@ static void attend_health(struct hub *h, const struct availability *a, const cha
         row = attention_row(h, SEVERITY_CRIT, "DOWN", name, a->since_ns);
     else if (a->state == HEALTH_DEGRADED)
         row = attention_row(h, SEVERITY_WARN, a->slow ? "SLOW" : "WARN", name, a->since_ns);
+    else if (availability_fails(a))
+        row = attention_row(h, SEVERITY_WARN, "FAIL", name, a->run_since_ns);
     else if (a->state == HEALTH_UNKNOWN && a->change_count) /* it was known before */
         row = attention_row(h, SEVERITY_WARN, "STALE", name, a->since_ns);
     if (!row)
         return;
     row->where = where;
-    row->since_before = a->since_before;
-    text_copy(row->text, sizeof row->text, a->change_count ? a->changes[0].reason : a->last.reason);
+    row->since_before = a->since_before || availability_fails(a);
+    availability_reason(a, row->text, sizeof row->text);
+}
+
+static char *time_of_data(const struct hub_endpoint *e, char *into, size_t size)
+{
+    return clock_hms(e->channels->time_ns, into, size, 0);
+}
+
+static void attend_endpoint(struct hub *h, const struct hub_endpoint *e)
+{
+    size_t before = h->attention_count;
+    char time[16];
+    attend_health(h, &e->health, e->config->endpoint.name, e->config->endpoint.text);
+    if (h->attention_count == before || !hub_is_stale(e))
+        return;
+    struct hub_attention *row = &h->attention[before];
+    size_t len = strlen(row->text);
+    snprintf(row->text + len, sizeof row->text - len, "; showing data of %sZ",
+             time_of_data(e, time, sizeof time));
 }
 
 /* Lost, and not down yet: that takes several failures, and where nothing answers each takes its time-out. */
 static void attend_connection(struct hub *h, const struct hub_endpoint *e)
 {
     struct hub_attention *row = NULL;
-    if (e->lost_since_ns && e->health.state != HEALTH_DOWN)
+    if (e->lost_since_ns && e->health.state != HEALTH_DOWN && !availability_fails(&e->health))
         row = attention_row(h, SEVERITY_WARN, "LOST", e->config->endpoint.name, e->lost_since_ns);
     if (!row)
         return;
     row->where = e->config->endpoint.text;
     text_copy(row->text, sizeof row->text, e->lost_why);
     row->next = "trying again";
+}
+
+/* Kafka tells how many at most; of a broker that is gone it is known how many there were, and no longer who reads. */
+static void tell_dead_letters(const struct hub_endpoint *e, const struct channel *c, char *into, size_t size)
+{
+    char count[32], time[16];
+    int used = snprintf(into, size, "%s%s dead letter%s", c->depth_upper ? "at most " : "",
+                        text_count(count, sizeof count, (uint64_t)c->depth), c->depth == 1 ? "" : "s");
+    if (hub_is_stale(e))
+        snprintf(into + used, size - (size_t)used, " at %sZ", time_of_data(e, time, sizeof time));
+    else
+        snprintf(into + used, size - (size_t)used, ", %s reading %s",
+                 c->consumers > 0 ? "somebody" : "nobody", c->depth == 1 ? "it" : "them");
 }
 
 static void attend_dead_letters(struct hub *h, const struct hub_endpoint *e)
@@ -55,11 +88,8 @@ static void attend_dead_letters(struct hub *h, const struct hub_endpoint *e)
         struct hub_attention *row = attention_row(h, SEVERITY_WARN, "DLQ", c->name, c->filled_since_ns);
         if (!row)
             return;
-        char count[32];
         row->where = e->config->endpoint.name;
-        snprintf(row->text, sizeof row->text, "%s dead letter%s, %s reading %s",
-                 text_count(count, sizeof count, (uint64_t)c->depth), c->depth == 1 ? "" : "s",
-                 c->consumers > 0 ? "somebody" : "nobody", c->depth == 1 ? "it" : "them");
+        tell_dead_letters(e, c, row->text, sizeof row->text);
         row->next = "t tails, b browses";
     }
 }
@@ -78,7 +108,7 @@ void hub_attend(struct hub *h)
     for (size_t i = 0; i < h->endpoint_count; i++) {
         const struct hub_endpoint *e = &h->endpoints[i];
         if (!e->tried)
-            attend_health(h, &e->health, e->config->endpoint.name, e->config->endpoint.text);
+            attend_endpoint(h, e);
         attend_connection(h, e);
         attend_dead_letters(h, e);
     }

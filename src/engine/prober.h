@@ -46,7 +46,11 @@ enum err availability_init(struct availability *a, unsigned down_after, unsigned
 void availability_free(struct availability *a);
 /* True: the state changed. */
 bool availability_sample(struct availability *a, const struct sample *s);
-bool availability_tick(struct availability *a, int64_t now_ns);          /* stale? */
+bool availability_tick(struct availability *a, int64_t now_ns); /* stale? */
+/* No verdict yet, and all that came in speaks against it: not up before, or nobody knows any more. */
+bool availability_fails(const struct availability *a);
+/* Why it is as it is: by the newest sample where that bears it out, else as it was said when it became so. */
+char *availability_reason(const struct availability *a, char *into, size_t size);
 int64_t availability_percentile(const struct availability *a, double p); /* ns; -1 without samples */
 
 struct prober;

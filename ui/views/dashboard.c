@@ -75,7 +75,7 @@ static void open_filter(struct view *v)
 {
     struct dashboard *d = v->state;
     text_copy(d->kept_text, sizeof d->kept_text, d->filter_text);
-    screen_prompt(v->screen, PROMPT_FILTER, d->filter_text);
+    screen_prompt(v->screen, PROMPT_FIND, d->filter_text);
 }
 
 /* ---- actions ---- */

@@ -14,6 +14,7 @@ struct row {
     struct frame *f;
     struct view *v;
     int x, y, w;
+    int names; /* cells of the names of what needs attention */
 };
 
 /* What, and what next where there is room for both; the status row tells it all. */
@@ -33,31 +34,60 @@ static bool shares_name(const struct hub_attention *rows, size_t count, const st
     return false;
 }
 
+enum { A_STATE, A_NAME, A_WHERE, A_SINCE, A_TEXT, A_COLUMNS };
+static const struct column attention_columns[A_COLUMNS] = {[A_STATE] = {"STATE", 8, false, 0, 0},
+                                                           [A_NAME] = {"NAME", 18, false, 0, 36},
+                                                           [A_WHERE] = {"WHERE", 26, false, 100, 50},
+                                                           [A_SINCE] = {"SINCE", 6, true, 0, 0},
+                                                           [A_TEXT] = {"", 0, false, 0, 80}};
+
+/* With where it is, where no column says that and the name alone could mean two. */
+static char *attention_name(const struct hub_attention *rows, size_t count, const struct hub_attention *a,
+                            int w, char *into, size_t size)
+{
+    bool where = w < attention_columns[A_WHERE].from && *a->where && shares_name(rows, count, a);
+    snprintf(into, size, "%s%s%s", where ? a->where : "", where ? "/" : "", a->name);
+    return into;
+}
+
+/* The name is what one needs; of the sentence the status row has all, and here it keeps a few words at least. */
+static int attention_names(const struct view *v, int w)
+{
+    enum { TEXT_CELLS = 20 };
+    const struct hub_attention *rows;
+    struct slot slots[A_COLUMNS];
+    char name[256];
+    size_t count = hub_attention(v->hub, &rows);
+    columns_fit(attention_columns, A_COLUMNS, 0, w, slots);
+    int most = slots[A_NAME].w + slots[A_TEXT].w - TEXT_CELLS, cells = attention_columns[A_NAME].width;
+    most = most < attention_columns[A_NAME].most ? most : attention_columns[A_NAME].most;
+    for (size_t i = 0; i < count; i++) {
+        int own = (int)utf8_cells(bytes_of_text(attention_name(rows, count, &rows[i], w, name, sizeof name)));
+        cells = own > cells ? own : cells;
+    }
+    return cells < most ? cells : most;
+}
+
 static void draw_attention(struct row *r, const struct item *item)
 {
-    static const struct column columns[] = {{"STATE", 8, false, 0, 0},
-                                            {"NAME", 18, false, 0, 36},
-                                            {"WHERE", 26, false, 100, 50},
-                                            {"SINCE", 6, true, 0, 0},
-                                            {"", 0, false, 0, 80}};
-    struct slot slots[5];
+    struct column columns[A_COLUMNS];
+    struct slot slots[A_COLUMNS];
     const struct hub_attention *rows;
     char word[32], age[16], text[320], name[256], full[256];
     size_t count = hub_attention(r->v->hub, &rows);
     const struct hub_attention *a = &rows[item->index];
     struct look look = look_severity(a->severity, a->word, word, sizeof word);
-    columns_fit(columns, 5, r->x, r->w, slots);
-    column_put(r->f->canvas, r->y, &columns[0], &slots[0], look.role, look.text);
-    bool where = slots[2].w == 0 && *a->where && shares_name(rows, count, a); /* which one is it? */
-    snprintf(full, sizeof full, "%s%s%s", where ? a->where : "", where ? "/" : "", a->name);
-    column_put(r->f->canvas, r->y, &columns[1], &slots[1], ROLE_TEXT,
-               paint_name(full, slots[1].w, name, sizeof name));
-    column_put(r->f->canvas, r->y, &columns[2], &slots[2], ROLE_MUTED,
-               paint_name(a->where ? a->where : "", slots[2].w, name, sizeof name));
-    column_put(r->f->canvas, r->y, &columns[3], &slots[3], ROLE_MUTED,
-               paint_since(r->f, a->since_ns, a->since_before, age, sizeof age));
-    column_put(r->f->canvas, r->y, &columns[4], &slots[4], ROLE_TEXT,
-               attention_text(a, slots[4].w, text, sizeof text));
+    memcpy(columns, attention_columns, sizeof columns);
+    columns[A_NAME].width = r->names;
+    columns_fit(columns, A_COLUMNS, r->x, r->w, slots);
+    attention_name(rows, count, a, r->w, full, sizeof full);
+#define PUT(column, role, value) column_put(r->f->canvas, r->y, &columns[column], &slots[column], role, value)
+    PUT(A_STATE, look.role, look.text);
+    PUT(A_NAME, ROLE_TEXT, paint_name(full, slots[A_NAME].w, name, sizeof name));
+    PUT(A_WHERE, ROLE_MUTED, paint_name(a->where ? a->where : "", slots[A_WHERE].w, name, sizeof name));
+    PUT(A_SINCE, ROLE_MUTED, paint_since(r->f, a->since_ns, a->since_before, age, sizeof age));
+    PUT(A_TEXT, ROLE_TEXT, attention_text(a, slots[A_TEXT].w, text, sizeof text));
+#undef PUT
 }
 
 enum { P_STATE, P_NAME, P_KIND, P_ADDRESS, P_CODE, P_P50, P_P95, P_AGO, P_SPARK, P_COLUMNS };
@@ -114,10 +144,20 @@ static struct look broker_look(const struct hub_endpoint *e)
     return look;
 }
 
-static const char *broker_detail(const struct hub_endpoint *e)
+/* "data of 12:03:49Z" */
+static char *time_of_data(const struct hub_endpoint *e, char *into, size_t size)
+{
+    char hms[16];
+    snprintf(into, size, "data of %sZ", clock_hms(e->channels->time_ns, hms, sizeof hms, 0));
+    return into;
+}
+
+static const char *broker_detail(const struct hub_endpoint *e, char *into, size_t size)
 {
     if (!e->channels)
         return e->health.state == HEALTH_DOWN ? "never listed" : "not listed yet";
+    if (hub_is_stale(e))
+        return time_of_data(e, into, size);
     return e->channels->version[0] ? e->channels->version : e->channels->count == 0 ? "no channels" : "";
 }
 
@@ -132,16 +172,19 @@ static bool sum_is_upper(const struct hub_endpoint *e, bool dead)
     return false;
 }
 
-static void draw_broker(struct row *r, const struct item *item)
+/* Numbers that were true once are no news, whatever they say. */
+static enum role faded(const struct hub_endpoint *e, enum role role)
 {
-    struct slot slots[B_COLUMNS];
-    char text[64], name[300], shown[256];
+    return hub_is_stale(e) ? ROLE_MUTED : role;
+}
+
+/* Where no column of its own says it, the time of old data stands behind the name if that leaves room. */
+static void draw_broker_name(struct row *r, const struct item *item, const struct slot *at, bool aged)
+{
+    char name[300], shown[256], age[32];
     const struct hub_endpoint *e = hub_endpoint(r->v->hub, item->index);
     const char *mark = e->config->endpoint.production ? " PROD" : "";
-    struct look look = broker_look(e);
-    columns_fit(broker_columns, B_COLUMNS, r->x, r->w, slots);
     enum role role = e->config->endpoint.production ? ROLE_PRODUCTION : ROLE_TITLE;
-    const struct slot *at = &slots[B_NAME];
     int room = at->w - (int)strlen(mark); /* the mark is never cut */
     snprintf(name, sizeof name, "%s %s",
              !e->channels || !e->channels->count    ? " "
@@ -149,19 +192,38 @@ static void draw_broker(struct row *r, const struct item *item)
                                                     : "▸",
              paint_name(e->config->endpoint.name, room - 2, shown, sizeof shown));
     int used = canvas_text(r->f->canvas, at->x, r->y, room, role, name);
-    canvas_text(r->f->canvas, at->x + used, r->y, at->w - used, role, mark);
+    used += canvas_text(r->f->canvas, at->x + used, r->y, at->w - used, role, mark) + 1;
+    const char *data = aged ? time_of_data(e, age, sizeof age) : "";
+    if (used + (int)strlen(data) > at->w)
+        data += strcspn(data, "0123456789");
+    if (used + (int)strlen(data) <= at->w)
+        canvas_text(r->f->canvas, at->x + used, r->y, at->w - used, ROLE_STALE, data);
+}
+
+static void draw_broker(struct row *r, const struct item *item)
+{
+    struct slot slots[B_COLUMNS];
+    char text[64];
+    const struct hub_endpoint *e = hub_endpoint(r->v->hub, item->index);
+    struct look look = broker_look(e);
+    enum role plain = faded(e, ROLE_TEXT);
+    columns_fit(broker_columns, B_COLUMNS, r->x, r->w, slots);
+    draw_broker_name(r, item, &slots[B_NAME], hub_is_stale(e) && slots[B_DETAIL].w == 0);
 #define PUT(column, role, value) \
  column_put(r->f->canvas, r->y, &broker_columns[column], &slots[column], role, value)
     PUT(B_STATE, look.role, look.text);
     PUT(B_KIND, ROLE_MUTED, e->config->broker ? e->config->broker->name : "");
-    PUT(B_DETAIL, ROLE_MUTED, broker_detail(e));
-    PUT(B_IN, ROLE_TEXT, paint_rate(e->totals.in_rate, text, sizeof text));
-    PUT(B_OUT, ROLE_TEXT, paint_rate(e->totals.out_rate, text, sizeof text));
-    PUT(B_DEPTH, ROLE_TEXT,
-        paint_count(e->totals.depth, sum_is_upper(e, false), slots[B_DEPTH].w, text, sizeof text));
-    PUT(B_DEAD, e->totals.dead > 0 ? ROLE_WARN : ROLE_TEXT,
-        paint_count(e->totals.dead, sum_is_upper(e, true), slots[B_DEAD].w, text, sizeof text));
-    PUT(B_LAG, ROLE_TEXT, paint_count(e->totals.lag, false, slots[B_LAG].w, text, sizeof text));
+    PUT(B_DETAIL, hub_is_stale(e) ? ROLE_STALE : ROLE_MUTED, broker_detail(e, text, sizeof text));
+    PUT(B_IN, plain, paint_rate(e->totals.in_rate, text, sizeof text));
+    PUT(B_OUT, plain, paint_rate(e->totals.out_rate, text, sizeof text));
+    const struct canvas *c = r->f->canvas;
+    PUT(B_DEPTH, plain,
+        paint_count(e->totals.depth, paint_upper(c, sum_is_upper(e, false)), slots[B_DEPTH].w, text,
+                    sizeof text));
+    PUT(B_DEAD, e->totals.dead > 0 ? faded(e, ROLE_WARN) : plain,
+        paint_count(e->totals.dead, paint_upper(c, sum_is_upper(e, true)), slots[B_DEAD].w, text,
+                    sizeof text));
+    PUT(B_LAG, plain, paint_count(e->totals.lag, "", slots[B_LAG].w, text, sizeof text));
 #undef PUT
 }
 
@@ -171,29 +233,41 @@ static const char *reads(const struct channel *c)
     return read_effect_name(c->why_not[CAN_BROWSE] ? c->tap_effect : c->browse_effect);
 }
 
+/* A state is that of now. */
+static struct look channel_look(const struct hub_endpoint *e, const struct channel *c)
+{
+    if (hub_is_stale(e))
+        return (struct look){"? STALE", ROLE_STALE};
+    return c->dead_letters && c->depth > 0 ? (struct look){"▲ DLQ", ROLE_WARN} : (struct look){"", ROLE_TEXT};
+}
+
 static void draw_channel(struct row *r, const struct item *item)
 {
     struct slot slots[B_COLUMNS];
     char text[64], name[300], lag[72];
     const struct channel *c = dashboard_channel(r->v, item);
+    const struct hub_endpoint *e = hub_endpoint(r->v->hub, item->index);
+    struct look look = channel_look(e, c);
+    enum role plain = faded(e, ROLE_TEXT);
+    const char *upper = paint_upper(r->f->canvas, c->depth_upper);
     columns_fit(broker_columns, B_COLUMNS, r->x, r->w, slots);
     snprintf(name, sizeof name, "    %s", c->name);
 #define PUT(column, role, value) \
  column_put(r->f->canvas, r->y, &broker_columns[column], &slots[column], role, value)
-    paint_count(c->depth, c->depth_upper, slots[c->dead_letters ? B_DEAD : B_DEPTH].w, text, sizeof text);
-    PUT(c->dead_letters ? B_DEAD : B_DEPTH, c->dead_letters && c->depth > 0 ? ROLE_WARN : ROLE_TEXT, text);
-    if (c->dead_letters && c->depth > 0)
-        PUT(B_STATE, ROLE_WARN, "▲ DLQ");
-    PUT(B_NAME, ROLE_TEXT, name);
+    PUT(B_STATE, look.role, look.text);
+    paint_count(c->depth, upper, slots[c->dead_letters ? B_DEAD : B_DEPTH].w, text, sizeof text);
+    PUT(c->dead_letters ? B_DEAD : B_DEPTH, c->dead_letters && c->depth > 0 ? faded(e, ROLE_WARN) : plain,
+        text);
+    PUT(B_NAME, plain, name);
     PUT(B_KIND, ROLE_MUTED, channel_kind_name(c->kind));
     PUT(B_DETAIL, ROLE_MUTED, c->detail);
-    PUT(B_USERS, ROLE_TEXT, paint_count(c->consumers, false, slots[B_USERS].w, text, sizeof text));
-    PUT(B_IN, ROLE_TEXT, paint_rate(c->in_rate, text, sizeof text));
-    PUT(B_OUT, ROLE_TEXT, paint_rate(c->out_rate, text, sizeof text));
+    PUT(B_USERS, plain, paint_count(c->consumers, "", slots[B_USERS].w, text, sizeof text));
+    PUT(B_IN, plain, paint_rate(c->in_rate, text, sizeof text));
+    PUT(B_OUT, plain, paint_rate(c->out_rate, text, sizeof text));
     bool more = c->lag_partial && c->lag >= 0; /* partitions in which a group has committed nothing */
-    snprintf(lag, sizeof lag, "%s%s", paint_count(c->lag, false, slots[B_LAG].w - more, text, sizeof text),
+    snprintf(lag, sizeof lag, "%s%s", paint_count(c->lag, "", slots[B_LAG].w - more, text, sizeof text),
              more ? "+" : "");
-    PUT(B_LAG, ROLE_TEXT, lag);
+    PUT(B_LAG, plain, lag);
     PUT(B_READS, c->browse_effect == EFFECT_NONE ? ROLE_MUTED : ROLE_EFFECT, reads(c));
 #undef PUT
 }
@@ -263,12 +337,13 @@ static void draw_rows(struct view *v, struct frame *f, enum pane p, struct rect 
             p == PANE_ATTENTION ? nothing_needs(v->hub) : (struct look){empty_text(v, p), ROLE_MUTED};
         canvas_text(f->canvas, inside.x + 2, inside.y, inside.w - 2, look.role, look.text);
     }
+    int names = p == PANE_ATTENTION && count ? attention_names(v, inside.w - 2) : 0;
     size_t height = d->height[p] > 0 ? (size_t)d->height[p] : 0;
     scroll_to(&d->top[p], dashboard_pane_of(d, d->at) == p && count ? d->at - d->first[p] : d->top[p], count,
               height);
     for (size_t i = 0; i < height && d->top[p] + i < count; i++) {
         size_t at = d->first[p] + d->top[p] + i;
-        struct row row = {f, v, inside.x + 2, inside.y + head + (int)i, inside.w - 2};
+        struct row row = {f, v, inside.x + 2, inside.y + head + (int)i, inside.w - 2, names};
         draw_item(&row, &d->items[at]);
         if (at != d->at)
             continue;
@@ -373,25 +448,30 @@ static void draw_plain(struct view *v, struct frame *f, struct rect r)
 static void tell_health(struct frame *f, const struct availability *a, const char *name, char *into,
                         size_t size)
 {
-    char age[16], hms[16];
-    const char *reason = a->change_count && a->changes[0].to == a->state && a->state != HEALTH_UP
-                             ? a->changes[0].reason
-                             : a->last.reason;
+    char age[16], hms[16], reason[240];
+    bool fails = availability_fails(a), before = a->since_before || fails;
+    int64_t since_ns = fails ? a->run_since_ns : a->since_ns;
+    availability_reason(a, reason, sizeof reason);
     if (!a->runs) {
         snprintf(into, size, "%s: not measured yet", name);
         return;
     }
-    clock_hms(a->since_ns, hms, sizeof hms, 0);
+    clock_hms(since_ns, hms, sizeof hms, 0);
     snprintf(into, size, "%s is %s for %s, since %s%sZ%s%s   %llu of %llu runs failed", name,
-             look_word(look_health(a)), paint_since(f, a->since_ns, a->since_before, age, sizeof age),
-             a->since_before ? "before " : "", hms, reason[0] ? ": " : "", reason,
-             (unsigned long long)a->failed, (unsigned long long)a->runs);
+             look_word(look_health(a)), paint_since(f, since_ns, before, age, sizeof age),
+             before ? "before " : "", hms, reason[0] ? ": " : "", reason, (unsigned long long)a->failed,
+             (unsigned long long)a->runs);
 }
 
 static void tell_broker(struct frame *f, const struct hub_endpoint *e, char *into, size_t size)
 {
-    char text[480];
+    char text[480], age[32];
     const char *name = e->config->endpoint.name;
+    if (hub_is_stale(e)) {
+        size_t used = (size_t)snprintf(into, size, "showing %s   ", time_of_data(e, age, sizeof age));
+        into += used;
+        size -= used;
+    }
     if (e->status.err.code && e->status.state != SESSION_UP)
         snprintf(into, size, "%s", err_format(&e->status.err, text, sizeof text));
     else if (e->channels && !e->channels->complete)
@@ -400,15 +480,17 @@ static void tell_broker(struct frame *f, const struct hub_endpoint *e, char *int
         tell_health(f, &e->health, name, into, size);
 }
 
-static void tell_channel(const struct channel *c, char *into, size_t size)
+static void tell_channel(const struct hub_endpoint *e, const struct channel *c, char *into, size_t size)
 {
-    char bytes[32] = "";
+    char bytes[32] = "", age[32];
     if (c->bytes >= 0)
         text_bytes(bytes, sizeof bytes, (uint64_t)c->bytes);
     const char *why = c->why_not[CAN_TAP] ? c->why_not[CAN_TAP] : c->why_not[CAN_BROWSE];
-    snprintf(into, size, "%s: %s%s%s%s%s%s   looking: %s%s%s", c->name, c->detail, c->state[0] ? ", " : "",
-             c->state, bytes[0] ? ", " : "", bytes, c->depth_upper ? ", backlog is an upper bound" : "",
-             reads(c), why ? "   " : "", why ? why : "");
+    bool stale = hub_is_stale(e);
+    snprintf(into, size, "%s: %s%s%s%s%s%s%s%s   looking: %s%s%s", c->name,
+             stale ? time_of_data(e, age, sizeof age) : "", stale ? ", and nothing newer; " : "", c->detail,
+             c->state[0] ? ", " : "", c->state, bytes[0] ? ", " : "", bytes,
+             c->depth_upper ? ", backlog is an upper bound" : "", reads(c), why ? "   " : "", why ? why : "");
 }
 
 static void tell_attention(const struct hub_attention *a, char *into, size_t size)
@@ -451,7 +533,7 @@ static void draw_status(struct view *v, struct frame *f, int y)
     else if (i->kind == ITEM_BROKER)
         tell_broker(f, hub_endpoint(v->hub, i->index), text, sizeof text);
     else if (i->kind == ITEM_CHANNEL)
-        tell_channel(dashboard_channel(v, i), text, sizeof text);
+        tell_channel(hub_endpoint(v->hub, i->index), dashboard_channel(v, i), text, sizeof text);
     put_status(f->canvas, y, d->filter ? d->filter_text : NULL, text);
 }
 

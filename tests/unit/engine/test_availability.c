@@ -179,6 +179,42 @@ static void percentiles_are_within_two_percent(void **state)
     histogram_free(&h);
 }
 
+/* A verdict takes three, but that nothing good came is no waiting. */
+static void a_first_failure_is_said_before_the_verdict(void **state)
+{
+    char text[240];
+    (void)state;
+    assert_false(availability_fails(&a));
+    assert_false(feed(HEALTH_DOWN, 0));
+    assert_true(availability_fails(&a));
+    assert_string_equal(availability_reason(&a, text, sizeof text), "deadline exceeded, 1 of 3 probes");
+    assert_true(feed(HEALTH_UP, 10)); /* one good one settles it */
+    assert_false(availability_fails(&a));
+    assert_false(feed(HEALTH_DOWN, 0)); /* it was up: no outage yet */
+    assert_false(availability_fails(&a));
+}
+
+/* What is said of a state that lasts is as new as its samples. */
+static void a_reason_is_that_of_the_newest_sample(void **state)
+{
+    char text[240];
+    (void)state;
+    feed(HEALTH_UP, 901);
+    assert_string_equal(availability_reason(&a, text, sizeof text), "last 901 ms, threshold 800 ms");
+    feed(HEALTH_UP, 905);
+    assert_string_equal(availability_reason(&a, text, sizeof text), "last 905 ms, threshold 800 ms");
+    feed(HEALTH_DOWN, 0);
+    assert_string_equal(availability_reason(&a, text, sizeof text), "901 ms, threshold 800 ms");
+    feed(HEALTH_DOWN, 0);
+    feed(HEALTH_DOWN, 0);
+    assert_string_equal(availability_reason(&a, text, sizeof text), "deadline exceeded, 3 of 3 probes");
+    feed(HEALTH_DOWN, 0);
+    assert_string_equal(availability_reason(&a, text, sizeof text), "deadline exceeded, 3 of 3 probes");
+    struct sample other = {.health = HEALTH_DOWN, .error = ERR_CLOSED, .time_ns = now, .reason = "hung up"};
+    availability_sample(&a, &other);
+    assert_string_equal(availability_reason(&a, text, sizeof text), "hung up");
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -193,6 +229,8 @@ int main(void)
         TEST(a_cancelled_run_says_nothing),
         TEST(columns_are_minutes),
         TEST(percentiles_are_within_two_percent),
+        TEST(a_first_failure_is_said_before_the_verdict),
+        TEST(a_reason_is_that_of_the_newest_sample),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

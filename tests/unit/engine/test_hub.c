@@ -341,6 +341,93 @@ static bool refreshed_until_well(void)
     return well();
 }
 
+static bool fresh(void)
+{
+    return !hub_is_stale(hub_endpoint(hub, 0));
+}
+
+static atomic_bool refusing;
+
+static enum err refusing_list(struct broker *b, const char *pattern, uint32_t flags,
+                              struct channel_list *list, struct err_info *err)
+{
+    if (!atomic_load(&refusing))
+        return memory_broker.list(b, pattern, flags, list, err);
+    list->complete = false;
+    list->error = ERR_UNREACHABLE;
+    snprintf(list->note, sizeof list->note, "no management API");
+    return ERR_OK;
+}
+
+static bool refused(void)
+{
+    hub_refresh(hub);
+    return hub_endpoint(hub, 0)->unlisted;
+}
+
+static bool listed_fresh(void)
+{
+    hub_refresh(hub);
+    return fresh();
+}
+
+/* A broker that goes stops listing before it closes the connection: what was listed stays, as what was. */
+static void a_refused_listing_keeps_the_one_before(void **state)
+{
+    (void)state;
+    struct err_info err = {0};
+    hub_stop(&hub);
+    breaking = memory_broker;
+    breaking.list = refusing_list;
+    config.leaving = false;
+    config.endpoints[0].broker = &breaking;
+    hub = hub_new(&config, &rows, &err);
+    hub_start(hub);
+    assert_true(pump_until(listed));
+    atomic_store(&refusing, true);
+    assert_true(pump_until(refused));
+    assert_int_equal(hub_endpoint(hub, 0)->channels->count, 2);
+    assert_string_equal(hub_endpoint(hub, 0)->channels->note, "no management API");
+    assert_true(hub_is_stale(hub_endpoint(hub, 0)));
+    assert_true(hub_endpoint(hub, 0)->totals.in_rate < 0);
+    atomic_store(&refusing, false);
+    assert_true(pump_until(listed_fresh));
+    config.endpoints[0].broker = &memory_broker;
+}
+
+static bool upper_bound_shown(void)
+{
+    const struct hub_attention *row;
+    hub_refresh(hub);
+    return hub_attention(hub, &row) == 1 && !strcmp(row->text, "at most 1 dead letter, nobody reading it");
+}
+
+static enum err counting_list(struct broker *b, const char *pattern, uint32_t flags,
+                              struct channel_list *list, struct err_info *err)
+{
+    enum err e = memory_broker.list(b, pattern, flags, list, err);
+    for (size_t i = 0; i < list->count; i++)
+        list->items[i].depth_upper = true; /* as Kafka, which counts offsets */
+    return e;
+}
+
+static void an_upper_bound_of_dead_letters_is_one(void **state)
+{
+    (void)state;
+    struct err_info err = {0};
+    hub_stop(&hub);
+    breaking = memory_broker;
+    breaking.list = counting_list;
+    config.leaving = false;
+    config.endpoints[0].broker = &breaking;
+    publish("orders", 1);
+    assert_true(memory_reject("orders", "rejected"));
+    hub = hub_new(&config, &rows, &err);
+    hub_start(hub);
+    assert_true(pump_until(upper_bound_shown));
+    config.endpoints[0].broker = &memory_broker;
+}
+
 static void a_lost_connection_needs_attention_before_it_is_down(void **state)
 {
     (void)state;
@@ -358,8 +445,16 @@ static void a_lost_connection_needs_attention_before_it_is_down(void **state)
     atomic_store(&cut, true);
     assert_true(pump_until(lost));
     assert_true(pump_until(refreshed_until_down));
+    assert_true(hub_is_stale(hub_endpoint(hub, 0)));
+    assert_true(hub_endpoint(hub, 0)->totals.in_rate < 0 && hub_endpoint(hub, 0)->totals.out_rate < 0);
+    for (size_t i = 0; i < hub_endpoint(hub, 0)->channels->count; i++)
+        assert_true(hub_endpoint(hub, 0)->channels->items[i].in_rate < 0);
+    const struct hub_attention *row;
+    assert_int_equal(hub_attention(hub, &row), 1);
+    assert_non_null(strstr(row->text, "; showing data of "));
     atomic_store(&cut, false);
     assert_true(pump_until(refreshed_until_well));
+    assert_true(pump_until(fresh));
     config.endpoints[0].broker = &memory_broker;
 }
 
@@ -456,6 +551,8 @@ int main(void)
         TEST(credit_loses_nothing),
         TEST(dead_letters_age_from_the_first_look),
         TEST(a_lost_connection_needs_attention_before_it_is_down),
+        TEST(a_refused_listing_keeps_the_one_before),
+        TEST(an_upper_bound_of_dead_letters_is_one),
         TEST(what_joined_and_was_never_up_is_no_alarm),
         TEST(a_missing_channel_is_said_and_the_tail_before_goes_on),
     };

@@ -176,6 +176,79 @@ static void attention_leads_to_its_channel(void **state)
     tear_down(&s);
 }
 
+/* Of what is not connected the counts are of then, dimmed, and say so. */
+static void old_data_is_marked(void **state)
+{
+    struct stage s;
+    (void)state;
+    AT_ALL_SIZES(s, true)
+    {
+        struct hub_endpoint *e = &s.hub->endpoints[1];
+        availability_free(&e->health);
+        fake_samples(&e->health, 30, 3, 5, "OK", "rabbit-1:5672: connection refused");
+        e->status = (struct session_status){.state = SESSION_BACKOFF};
+        e->totals.in_rate = e->totals.out_rate = -1; /* the hub forgets them */
+        for (size_t i = 0; i < e->channels->count; i++)
+            e->channels->items[i].in_rate = e->channels->items[i].out_rate = -1;
+        err_set(&e->status.err, ERR_UNREACHABLE, "rabbit-1:5672: connection refused");
+        golden(&s, "dashboard-old");
+        type(&s, "Gkkkk"); /* on rabbit-1 */
+        assert_true(screen_says(&s, "showing data of 12:04:29Z"));
+        assert_true(screen_says(&s, "connection refused"));
+        type(&s, "jj");
+        assert_true(screen_says(&s, "invoices: data of 12:04:29Z, and nothing newer"));
+        assert_true(screen_says(&s, "? STALE      "));
+    }
+}
+
+/* The first failure of what was never up: it is not waited for. */
+static void a_first_failure_is_shown(void **state)
+{
+    struct stage s;
+    (void)state;
+    set_up(&s, 120, 40, true);
+    struct sample down = {
+        .health = HEALTH_DOWN, .time_ns = FAKE_NOW - NS_PER_S, .code = "500", .reason = "HTTP 500"};
+    availability_sample(&s.hub->probes[4].health, &down);
+    assert_true(screen_says(&s, "▲ FAIL   новый-сервис"));
+    assert_true(screen_says(&s, "2 DOWN 1 failing"));
+    assert_false(screen_says(&s, "waiting"));
+    type(&s, "jjjjjjjj");
+    assert_true(
+        screen_says(&s, "новый-сервис is FAIL for >1s, since before 12:04:30Z: HTTP 500, 1 of 3 probes"));
+    tear_down(&s);
+}
+
+/* A name in what needs attention is cut last. */
+static void attention_names_before_it_explains(void **state)
+{
+    struct stage s;
+    (void)state;
+    set_up(&s, 80, 24, true);
+    s.hub->attention_count = 0;
+    fake_attention(s.hub, SEVERITY_WARN, "DLQ", "orders.dlq", "rabbitmq", 4, "one");
+    fake_attention(s.hub, SEVERITY_WARN, "DLQ", "orders.dlq", "rabbitmq-tls", 4,
+                   "2 dead letters, nobody reading them");
+    assert_true(
+        screen_says(&s, "▲ DLQ    rabbitmq-tls/orders.dlq     4s 2 dead letters, nobody reading them"));
+    fake_attention(s.hub, SEVERITY_WARN, "DLQ", "a-name-that-is-longer-than-any-that-is-told-whole", "r", 4,
+                   "2 dead letters, nobody reading them");
+    assert_true(screen_says(&s, "a-name-that-is-longer-than-any-that…     4s 2 dead letters, no"));
+    tear_down(&s);
+}
+
+static void an_upper_bound_has_a_sign_without_unicode(void **state)
+{
+    struct stage s;
+    (void)state;
+    set_up(&s, 80, 24, true);
+    assert_true(screen_says(&s, " ≤991 "));
+    screen_ascii(s.screen);
+    assert_true(screen_resize(s.screen, 81, 24));
+    assert_true(screen_says(&s, " <=991 "));
+    tear_down(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -189,6 +262,10 @@ int main(void)
         cmocka_unit_test(what_was_only_tried_is_not_counted),
         cmocka_unit_test(an_age_that_is_not_known_is_not_stated),
         cmocka_unit_test(attention_leads_to_its_channel),
+        cmocka_unit_test(old_data_is_marked),
+        cmocka_unit_test(a_first_failure_is_shown),
+        cmocka_unit_test(attention_names_before_it_explains),
+        cmocka_unit_test(an_upper_bound_has_a_sign_without_unicode),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -35,10 +35,38 @@ static void an_address_shows_its_end(void **state)
     }
 }
 
+/* An outage shorter than a minute is one. */
+static void a_minute_with_a_failure_shows_it(void **state)
+{
+    struct availability a;
+    struct canvas c;
+    struct frame f = {.canvas = &c, .now_ns = 100 * 60 * NS_PER_S + 59 * NS_PER_S, .wakeup_ns = INT64_MAX};
+    struct buffer dump;
+    (void)state;
+    canvas_init(&c);
+    assert_true(canvas_resize(&c, 3, 1));
+    assert_int_equal(availability_init(&a, 3, 2, 0, 0, NULL), ERR_OK);
+    for (int i = 0; i < 24; i++) {
+        struct sample s = {.health = i == 7 ? HEALTH_DOWN : HEALTH_UP,
+                           .time_ns = 99 * 60 * NS_PER_S + (int64_t)i * 5 * NS_PER_S};
+        phases_init(&s.phases);
+        s.phases.total = NS_PER_MS;
+        availability_sample(&a, &s);
+    }
+    paint_minutes(&f, 0, 0, 3, &a);
+    buffer_init(&dump, 1000);
+    canvas_dump(&c, false, &dump);
+    assert_string_equal(buffer_cstr(&dump), "·×▁\n");
+    buffer_free(&dump);
+    availability_free(&a);
+    canvas_free(&c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_address_shows_its_end),
+        cmocka_unit_test(a_minute_with_a_failure_shows_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

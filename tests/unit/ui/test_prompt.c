@@ -155,20 +155,19 @@ static void counts_are_shortened_to_their_column(void **state)
 {
     static const struct {
         int64_t n;
-        bool upper;
+        const char *sign;
         int cells;
         const char *text;
     } rows[] = {
-        {-1, true, 4, "–"},         {0, true, 4, "0"},
-        {999, false, 2, "999"},     {18402, true, 7, "<18,402"},
-        {18402, true, 6, "<18k"},   {7708412, false, 8, "7.7M"},
-        {999500, false, 6, "1.0M"}, {123456789, false, 7, "123M"},
-        {9949, false, 4, "9.9k"},   {INT64_MAX, true, 8, "<9.2E"},
+        {-1, "≤", 4, "–"},       {0, "≤", 4, "0"},           {12, "≤", 4, "≤12"},
+        {999, "", 2, "999"},     {18402, "≤", 7, "≤18,402"}, {18402, "<=", 7, "<=18k"},
+        {18402, "≤", 6, "≤18k"}, {7708412, "", 8, "7.7M"},   {999500, "", 6, "1.0M"},
+        {9949, "", 4, "9.9k"},   {123456789, "", 7, "123M"}, {INT64_MAX, "≤", 8, "≤9.2E"},
     };
     char text[64];
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        assert_string_equal(paint_count(rows[i].n, rows[i].upper, rows[i].cells, text, sizeof text),
+        assert_string_equal(paint_count(rows[i].n, rows[i].sign, rows[i].cells, text, sizeof text),
                             rows[i].text);
     assert_string_equal(paint_rate(99999.4, text, sizeof text), "99,999");
     assert_string_equal(paint_rate(1234567, text, sizeof text), "1.2M");
