@@ -74,7 +74,7 @@ static void tell_dead_letters(const struct hub_endpoint *e, const struct channel
                         text_count(count, sizeof count, (uint64_t)c->depth), c->depth == 1 ? "" : "s");
     if (hub_is_stale(e))
         snprintf(into + used, size - (size_t)used, " at %sZ", time_of_data(e, time, sizeof time));
-    else
+    else if (c->consumers >= 0)
         snprintf(into + used, size - (size_t)used, ", %s reading %s",
                  c->consumers > 0 ? "somebody" : "nobody", c->depth == 1 ? "it" : "them");
 }
