@@ -71,12 +71,18 @@ static int open_screen(struct cli *c)
     return demo ? run_demo(c, terminal) : open_addresses(c);
 }
 
-/* With one of them closed the next file that is opened would take its place, and get what is said there. */
+/* With one of them closed the next file that is opened would take its place, and get what is said there. What stands in for it
+ * is open the wrong way round: a read or write fails with EBADF, as on the closed one, instead of passing for an empty input or
+ * an output that somebody has. */
 static void hold_standard_descriptors(void)
 {
     int fd;
     do {
-        fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+        fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+        if (fd == STDOUT_FILENO) {
+            close(fd);
+            fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        }
     } while (fd >= 0 && fd <= STDERR_FILENO);
     if (fd >= 0)
         close(fd);

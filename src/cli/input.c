@@ -9,10 +9,20 @@
 
 #define CHUNK (64 * KIB)
 
+/* A closed one is held by something that can only be written to (src/main.c): it must not pass for an empty input. */
+static int open_stdin(struct err_info *err)
+{
+    int flags = fcntl(STDIN_FILENO, F_GETFL);
+    if (flags >= 0 && (flags & O_ACCMODE) != O_WRONLY)
+        return STDIN_FILENO;
+    err_set(err, ERR_IO, "standard input is closed");
+    return -1;
+}
+
 static int open_path(const char *path, struct err_info *err)
 {
     if (!path || strcmp(path, "-") == 0)
-        return STDIN_FILENO;
+        return open_stdin(err);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
         err_set(err, errno == ENOENT ? ERR_USAGE : ERR_IO, "%s", strerror(errno));

@@ -58,7 +58,7 @@ enum err output_write(int fd, struct bytes text, struct err_info *err)
         } else if (errno == EPIPE) {
             return err_set(err, ERR_CLOSED, "the reader has gone");
         } else if (errno != EINTR) {
-            err_set(err, ERR_IO, "writing failed: %s", strerror(errno));
+            err_set(err, ERR_IO, "writing failed: %s", errno == EBADF ? "it is closed" : strerror(errno));
             err_where(err, "output");
             return ERR_IO;
         }

@@ -28,6 +28,24 @@ else
     skip "full disk" "no /dev/full"
 fi
 
+name "a closed input is no empty one"
+closed() { "$SIGNALBOX" "$@" <&- >"$out" 2>"$err"; status=$?; } # run gives /dev/null
+for command in "decode -" "decode" "send memory:/t - --execute" "send memory:/t - --json" "import - memory:/t"; do
+    closed $command
+    expect_status 1
+    expect_err '^signalbox: standard input is closed$'
+    expect_empty out
+done
+
+name "a closed output is no reader that has gone"
+echo '{"a":1}' >"$T/one.json"
+for command in version help "decode $T/one.json" "ls memory:" "probe memory: --once" "doctor" "completion bash"; do
+    "$SIGNALBOX" $command >&- 2>"$err" </dev/null
+    status=$?
+    expect_status 1
+    expect_err 'output: writing failed: it is closed'
+done
+
 name "demo in a pipe"
 RUN_LIMIT=60 run "$SIGNALBOX" --demo x
 expect_status 2
