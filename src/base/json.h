@@ -45,6 +45,8 @@ enum json_event json_next(struct json_reader *r);
 enum json_event json_skip(struct json_reader *r);
 /* raw of a string or name without escapes, appended; lone surrogates become U+FFFD. False on bad escapes. */
 bool json_unescape(struct bytes raw, struct buffer *into);
+/* False where an escape is half a character: a lone surrogate, which no UTF-8 can write. */
+bool json_raw_is_text(struct bytes raw);
 /* Does raw (escaped or not) say exactly text? No allocation. */
 bool json_raw_equal(struct bytes raw, bool escaped, struct bytes text);
 bool json_to_int64(struct bytes number,

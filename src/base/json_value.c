@@ -22,7 +22,13 @@ static bool hex4_at(struct bytes raw, size_t at)
     return true;
 }
 
-/* The escape at *at (behind the backslash), moved behind it; UTF8_INVALID where it is none. RFC 8259 section 7. */
+static bool is_surrogate(uint32_t cp)
+{
+    return cp >= 0xD800 && cp < 0xE000;
+}
+
+/* The escape at *at (behind the backslash), moved behind it; UTF8_INVALID where it is none. RFC 8259 section 7. A surrogate
+ * comes out where the other half is missing. */
 static uint32_t unescape_one(struct bytes raw, size_t *at)
 {
     static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
@@ -43,7 +49,12 @@ static uint32_t unescape_one(struct bytes raw, size_t *at)
         *at += 6;
         return 0x10000 + ((cp - 0xD800) << 10) + (low - 0xDC00);
     }
-    return cp >= 0xD800 && cp < 0xE000 ? 0xFFFD : cp;
+    return cp;
+}
+
+static size_t put_escaped(uint32_t cp, uint8_t text[4])
+{
+    return utf8_encode(is_surrogate(cp) ? 0xFFFD : cp, text);
 }
 
 bool json_unescape(struct bytes raw, struct buffer *into)
@@ -60,7 +71,21 @@ bool json_unescape(struct bytes raw, struct buffer *into)
         uint32_t cp = unescape_one(raw, &at);
         if (cp == UTF8_INVALID)
             return false;
-        buffer_append(into, text, utf8_encode(cp, text));
+        buffer_append(into, text, put_escaped(cp, text));
+    }
+    return true;
+}
+
+bool json_raw_is_text(struct bytes raw)
+{
+    for (size_t at = 0; at < raw.len;) {
+        const uint8_t *slash = memchr(raw.data + at, '\\', raw.len - at);
+        if (!slash)
+            break;
+        at = (size_t)(slash - raw.data) + 1;
+        uint32_t cp = unescape_one(raw, &at);
+        if (cp == UTF8_INVALID || is_surrogate(cp))
+            return false;
     }
     return true;
 }
@@ -77,7 +102,7 @@ bool json_raw_equal(struct bytes raw, bool escaped, struct bytes text)
             uint32_t cp = unescape_one(raw, &at);
             if (cp == UTF8_INVALID)
                 return false;
-            len = utf8_encode(cp, one);
+            len = put_escaped(cp, one);
         }
         if (text.len - done < len || memcmp(text.data + done, one, len) != 0)
             return false;

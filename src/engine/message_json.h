@@ -11,8 +11,8 @@ enum { MESSAGE_JSON_DECODE = 1 }; /* with `decoded` and `type` */
 
 /* Appends one object, no newline. */
 void message_json(struct buffer *out, const struct message *m, decoder_registry decoders, uint32_t flags);
-/* One object back to a borrowed message whose slices live in the arena; endpoint and channel become its origin. Unknown
- * members are ignored; a wrong one is ERR_FORMAT with its path and offset. */
+/* One object back to a borrowed message whose slices live in the arena; endpoint and channel become its origin. An
+ * unknown or wrong member, and one that stands twice, is ERR_FORMAT with its offset. */
 enum err message_from_json(struct message *m, struct bytes json, struct arena *arena,
                            struct err_info *err) SB_MUST_USE;
 /* The plain line (signalbox help output): tab-separated, scrubbed, no newline. */

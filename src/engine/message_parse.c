@@ -7,13 +7,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define MOST_PROPERTIES 256 /* AMQP has 14 */
+
 struct parse {
     struct json_reader reader;
     struct arena *arena;
     struct err_info *err;
     struct bytes text;
     unsigned depth;
-    bool has_payload; /* any other JSON object would pass for a message with nothing inside: a tombstone */
+    uint32_t seen; /* members of the message, one bit each */
 };
 
 static enum err wrong(struct parse *p, const char *member, const char *wanted)
@@ -28,12 +30,15 @@ static enum err wrong(struct parse *p, const char *member, const char *wanted)
     return ERR_FORMAT;
 }
 
+/* Null: no_plain says why. */
 static struct bytes plain(struct parse *p)
 {
     struct json_reader *r = &p->reader;
     struct buffer b;
     if (!r->escaped)
         return arena_copy(p->arena, r->raw.data ? r->raw : BYTES_LITERAL(""));
+    if (!json_raw_is_text(r->raw))
+        return BYTES_NULL;
     buffer_init(&b, r->raw.len + 16);
     json_unescape(r->raw, &b);
     struct bytes copy = arena_copy(p->arena, buffer_view(&b));
@@ -46,12 +51,31 @@ static bool name_is(const struct parse *p, const char *name)
     return json_raw_equal(p->reader.raw, p->reader.escaped, bytes_of_text(name));
 }
 
-/* A text that the arena has no room for must not pass as null: null is a tombstone on Kafka. */
 static enum err no_room(struct parse *p, const char *member)
 {
     err_set(p->err, ERR_LIMIT, "`%s` is larger than a message may be", member);
     err_where(p->err, "byte %zu", p->reader.start);
     return ERR_LIMIT;
+}
+
+/* A text that cannot be had must not pass as null, which is a tombstone on Kafka, and not as a text like it. */
+static enum err no_plain(struct parse *p, const char *member)
+{
+    if (!p->reader.escaped || json_raw_is_text(p->reader.raw))
+        return no_room(p, member);
+    err_set(p->err, ERR_FORMAT, "`%s` has half a character: a lone surrogate is no UTF-8", member);
+    err_where(p->err, "byte %zu", p->reader.start);
+    err_next(p->err, "bytes that are no text are written {\"base64\":...}");
+    return ERR_FORMAT;
+}
+
+static enum err repeated(struct parse *p)
+{
+    char name[64];
+    text_copy_bytes(name, sizeof name, p->reader.raw);
+    err_set(p->err, ERR_FORMAT, "`%s` stands twice: one of the two would be lost", name);
+    err_where(p->err, "byte %zu", p->reader.start);
+    return ERR_FORMAT;
 }
 
 /* null, "text", {"text":...} or {"base64":...} at event e. */
@@ -63,7 +87,7 @@ static enum err take_bytes(struct parse *p, enum json_event e, const char *membe
         return ERR_OK;
     if (e == JSON_STRING) {
         *out = plain(p);
-        return out->data ? ERR_OK : no_room(p, member);
+        return out->data ? ERR_OK : no_plain(p, member);
     }
     if (e != JSON_OBJECT || json_next(&p->reader) != JSON_NAME)
         return wrong(p, member, wanted);
@@ -71,7 +95,9 @@ static enum err take_bytes(struct parse *p, enum json_event e, const char *membe
     if ((!text && !base64) || json_next(&p->reader) != JSON_STRING)
         return wrong(p, member, wanted);
     struct bytes s = plain(p);
-    if (s.data && base64) {
+    if (!s.data)
+        return no_plain(p, member);
+    if (base64) {
         struct buffer b;
         buffer_init(&b, s.len + 16);
         bool good = buffer_unbase64(&b, s);
@@ -147,8 +173,9 @@ static enum err take_decimal(struct parse *p, enum json_event e, const char *mem
 {
     int64_t scale = -1, digits = INT64_MAX;
     while (e == JSON_OBJECT || e == JSON_NAME) {
-        bool is_scale = e == JSON_NAME && name_is(p, "scale");
-        if (e == JSON_NAME && (json_next(&p->reader) != JSON_NUMBER ||
+        bool is_scale = e == JSON_NAME && name_is(p, "scale"),
+             again = is_scale ? scale != -1 : digits != INT64_MAX;
+        if (e == JSON_NAME && (again || json_next(&p->reader) != JSON_NUMBER ||
                                !json_to_int64(p->reader.raw, is_scale ? &scale : &digits)))
             break;
         e = json_next(&p->reader);
@@ -195,12 +222,16 @@ static enum err take_value(struct parse *p, enum json_event e, const char *membe
 /* One {"name":...,"type":...,"value":...}; the value's meaning needs the type, which must stand before it. */
 static enum err take_typed(struct parse *p, struct header *h)
 {
-    bool typed = false, valued = false;
+    bool named = false, typed = false, valued = false;
     *h = (struct header){.name = BYTES_NULL};
     enum json_event e;
     while ((e = json_next(&p->reader)) == JSON_NAME) {
         enum err code = ERR_OK;
-        if (name_is(p, "name")) {
+        if ((named && name_is(p, "name")) || (typed && name_is(p, "type")) ||
+            (valued && name_is(p, "value"))) {
+            return repeated(p);
+        } else if (name_is(p, "name")) {
+            named = true;
             code = take_bytes(p, json_next(&p->reader), "name", &h->name);
         } else if (name_is(p, "type")) {
             typed = json_next(&p->reader) == JSON_STRING && value_type_parse(p->reader.raw, &h->value.type);
@@ -288,12 +319,14 @@ static enum err take_properties(struct parse *p, enum json_event e, struct heade
         return wrong(p, "properties", "an object or null");
     while ((e = json_next(&p->reader)) == JSON_NAME) {
         items = grow(p, items, count, &cap);
-        if (!items || count >= LIMIT_HEADERS)
+        if (!items || count >= MOST_PROPERTIES)
             return err_set(p->err, ERR_LIMIT, "more properties than the limit");
         struct header *h = &items[count++];
         *h = (struct header){.name = plain(p)};
         if (!h->name.data)
-            return no_room(p, "properties");
+            return no_plain(p, "properties");
+        if (headers_find((struct headers){items, count - 1}, h->name))
+            return repeated(p);
         enum json_event value = json_next(&p->reader);
         h->value.type = property_type(h->name, value);
         enum err code = take_value(p, value, "properties", &h->value);
@@ -352,19 +385,37 @@ struct names {
     char endpoint[256], channel[256];
 };
 
-/* What only describes the message is passed over; what nobody knows is a slip of the pen that would lose something. */
-static enum err skip_member(struct parse *p)
+enum member {
+    MEMBER_SCHEMA,
+    MEMBER_SIZE, /* this and the next three only describe the message */
+    MEMBER_FORMAT,
+    MEMBER_TYPE,
+    MEMBER_DECODED,
+    MEMBER_ENDPOINT,
+    MEMBER_CHANNEL,
+    MEMBER_POSITION,
+    MEMBER_ID,
+    MEMBER_TIME,
+    MEMBER_RECEIVED,
+    MEMBER_KEY,
+    MEMBER_PAYLOAD,
+    MEMBER_HEADERS,
+    MEMBER_PROPERTIES,
+    MEMBER_FLAGS,
+    MEMBERS
+};
+
+static const char *const member_names[MEMBERS + 1] = {
+    "schema", "size", "format",   "type", "decoded", "endpoint", "channel",    "position",
+    "id",     "time", "received", "key",  "payload", "headers",  "properties", "flags",
+};
+
+/* What nobody knows is a slip of the pen that would lose something. */
+static enum err unknown_member(struct parse *p)
 {
-    static const char *const known[] = {"schema",  "size",     "format",     "type",  "decoded",  "endpoint",
-                                        "channel", "position", "id",         "time",  "received", "key",
-                                        "payload", "headers",  "properties", "flags", NULL};
-    const size_t described = 5; /* the first of them */
     char name[64];
-    for (size_t i = 0; i < described; i++)
-        if (name_is(p, known[i]))
-            return json_skip(&p->reader) == JSON_ERROR ? wrong(p, "message", "an object") : ERR_OK;
     text_copy_bytes(name, sizeof name, p->reader.raw);
-    const char *near = text_nearest(name, known);
+    const char *near = text_nearest(name, member_names);
     err_set(p->err, ERR_FORMAT, "a message has no member `%s`", name);
     err_where(p->err, "byte %zu", p->reader.start);
     err_next(p->err, near ? "did you mean `%s`?" : "this wants what `signalbox %s` writes",
@@ -372,41 +423,58 @@ static enum err skip_member(struct parse *p)
     return ERR_FORMAT;
 }
 
+static enum err take_schema(struct parse *p)
+{
+    return json_next(&p->reader) == JSON_STRING &&
+                   json_raw_equal(p->reader.raw, p->reader.escaped, BYTES_LITERAL("signalbox.message/1"))
+               ? ERR_OK
+               : wrong(p, "schema", "\"signalbox.message/1\"");
+}
+
+static enum err take_name(struct parse *p, const char *member, char *into, size_t size)
+{
+    if (json_next(&p->reader) != JSON_STRING)
+        return wrong(p, member, "a string");
+    struct bytes name = plain(p);
+    if (!name.data)
+        return no_plain(p, member);
+    if (name.len >= size || memchr(name.data, '\0', name.len))
+        return wrong(p, member, "at most 255 bytes, none of them zero");
+    text_copy_bytes(into, size, name);
+    return ERR_OK;
+}
+
+static enum err take_value_of(struct parse *p, enum member member, struct message *m, struct names *names)
+{
+    const char *name = member_names[member];
+    switch (member) {
+    case MEMBER_SCHEMA: return take_schema(p);
+    case MEMBER_ENDPOINT: return take_name(p, name, names->endpoint, sizeof names->endpoint);
+    case MEMBER_CHANNEL: return take_name(p, name, names->channel, sizeof names->channel);
+    case MEMBER_POSITION: return take_position(p, json_next(&p->reader), &m->position);
+    case MEMBER_ID: return take_bytes(p, json_next(&p->reader), name, &m->id);
+    case MEMBER_TIME: return take_time(p, json_next(&p->reader), name, &m->time_ns);
+    case MEMBER_RECEIVED: return take_time(p, json_next(&p->reader), name, &m->received_ns);
+    case MEMBER_KEY: return take_bytes(p, json_next(&p->reader), name, &m->key);
+    case MEMBER_PAYLOAD: return take_bytes(p, json_next(&p->reader), name, &m->payload);
+    case MEMBER_HEADERS: return take_list(p, json_next(&p->reader), &m->headers);
+    case MEMBER_PROPERTIES: return take_properties(p, json_next(&p->reader), &m->properties);
+    case MEMBER_FLAGS: return take_flags(p, json_next(&p->reader), &m->flags);
+    default: return json_skip(&p->reader) == JSON_ERROR ? wrong(p, name, "well-formed") : ERR_OK;
+    }
+}
+
 static enum err take_member(struct parse *p, struct message *m, struct names *names)
 {
-    if (name_is(p, "endpoint") || name_is(p, "channel")) {
-        char *into = name_is(p, "endpoint") ? names->endpoint : names->channel;
-        if (json_next(&p->reader) != JSON_STRING)
-            return wrong(p, "endpoint or channel", "a string");
-        struct bytes name = plain(p);
-        if (!name.data)
-            return no_room(p, "endpoint or channel");
-        if (name.len >= sizeof names->endpoint || memchr(name.data, '\0', name.len))
-            return wrong(p, "endpoint or channel", "at most 255 bytes, none of them zero");
-        text_copy_bytes(into, sizeof names->endpoint, name);
-        return ERR_OK;
-    }
-    if (name_is(p, "position"))
-        return take_position(p, json_next(&p->reader), &m->position);
-    if (name_is(p, "id"))
-        return take_bytes(p, json_next(&p->reader), "id", &m->id);
-    if (name_is(p, "time"))
-        return take_time(p, json_next(&p->reader), "time", &m->time_ns);
-    if (name_is(p, "received"))
-        return take_time(p, json_next(&p->reader), "received", &m->received_ns);
-    if (name_is(p, "key"))
-        return take_bytes(p, json_next(&p->reader), "key", &m->key);
-    if (name_is(p, "payload")) {
-        p->has_payload = true;
-        return take_bytes(p, json_next(&p->reader), "payload", &m->payload);
-    }
-    if (name_is(p, "headers"))
-        return take_list(p, json_next(&p->reader), &m->headers);
-    if (name_is(p, "properties"))
-        return take_properties(p, json_next(&p->reader), &m->properties);
-    if (name_is(p, "flags"))
-        return take_flags(p, json_next(&p->reader), &m->flags);
-    return skip_member(p);
+    unsigned member = 0;
+    while (member < MEMBERS && !name_is(p, member_names[member]))
+        member++;
+    if (member == MEMBERS)
+        return unknown_member(p);
+    if (p->seen >> member & 1)
+        return repeated(p);
+    p->seen |= UINT32_C(1) << member;
+    return take_value_of(p, (enum member)member, m, names);
 }
 
 enum err message_from_json(struct message *m, struct bytes json, struct arena *arena, struct err_info *err)
@@ -425,7 +493,7 @@ enum err message_from_json(struct message *m, struct bytes json, struct arena *a
     }
     if (e != JSON_OBJECT_END || json_next(&p.reader) != JSON_END)
         return wrong(&p, "message", "one object");
-    if (!p.has_payload)
+    if (!(p.seen >> MEMBER_PAYLOAD & 1)) /* with nothing inside it would be a tombstone */
         return wrong(&p, "payload", "there: without it this is some JSON, not a message");
     if (message_check_whole(m, err))
         return ERR_REFUSED;

@@ -224,6 +224,23 @@ static void wrong_messages_say_where(void **state)
         "{\"key\":{\"text\":\"x\"",
         "{\"flags\":{}}",
         "{\"headers\":[{\"name\":\"a\",\"type\":\"nonsense\",\"value\":1}]}",
+        /* Half a character is no UTF-8, wherever it stands. */
+        "{\"payload\":\"\\ud800\"}",
+        "{\"payload\":{\"text\":\"a\\udc00\\ud83d\"}}",
+        "{\"payload\":null,\"key\":\"\\ud83dx\"}",
+        "{\"payload\":null,\"channel\":\"\\ud83d\"}",
+        "{\"payload\":null,\"properties\":{\"\\ud83d\":1}}",
+        "{\"payload\":null,\"headers\":[{\"name\":\"\\ud83d\",\"type\":\"void\",\"value\":null}]}",
+        /* One of two would be lost. */
+        "{\"payload\":\"a\",\"payload\":\"b\"}",
+        "{\"payload\":\"a\",\"key\":null,\"\\u006bey\":\"b\"}",
+        "{\"payload\":null,\"properties\":{\"priority\":1,\"priority\":2}}",
+        "{\"payload\":null,\"headers\":[{\"name\":\"a\",\"name\":\"b\",\"type\":\"void\",\"value\":null}]}",
+        "{\"payload\":null,\"headers\":[{\"name\":\"a\",\"type\":\"decimal\",\"value\":{\"scale\":1,\"scale\":2,\"digits\":3}}]}",
+        /* Another schema has another meaning. */
+        "{\"schema\":\"signalbox.message/2\",\"payload\":null}",
+        "{\"schema\":\"signalbox.sample/1\",\"payload\":null}",
+        "{\"schema\":null,\"payload\":null}",
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         struct message m;
@@ -232,6 +249,24 @@ static void wrong_messages_say_where(void **state)
         arena_init(&arena, MIB);
         if (message_from_json(&m, bytes_of_text(wrong[i]), &arena, &err) != ERR_FORMAT || !err.where[0])
             fail_msg("%s was taken", wrong[i]);
+        arena_free(&arena);
+    }
+}
+
+static void a_whole_pair_is_a_character_and_the_schema_may_be_missing(void **state)
+{
+    (void)state;
+    static const char *const good[] = {
+        "{\"payload\":{\"text\":\"\\ud83d\\ude00\"}}",
+        "{\"schema\":\"signalbox.message\\/1\",\"payload\":\"\xf0\x9f\x98\x80\"}",
+    };
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        struct message m;
+        struct arena arena;
+        struct err_info err = {0};
+        arena_init(&arena, MIB);
+        assert_int_equal(message_from_json(&m, bytes_of_text(good[i]), &arena, &err), ERR_OK);
+        assert_true(bytes_equal_text(m.payload, "\xf0\x9f\x98\x80"));
         arena_free(&arena);
     }
 }
@@ -300,6 +335,7 @@ int main(void)
         cmocka_unit_test(what_is_not_wholly_read_says_why),
         cmocka_unit_test(plain_lines_are_scrubbed_and_told_apart),
         cmocka_unit_test(wrong_messages_say_where),
+        cmocka_unit_test(a_whole_pair_is_a_character_and_the_schema_may_be_missing),
         cmocka_unit_test(a_full_arena_is_an_error_and_no_null),
         cmocka_unit_test(names_are_never_shortened),
         cmocka_unit_test(times_at_the_edge),
