@@ -1,17 +1,20 @@
 #include "engine/config_internal.h"
 
 #include "base/buffer.h"
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/text.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define CONFIG_ARENA (64 * MIB)
+#define CONFIG_ARENA     (64 * MIB)
+#define WRITER_WITHIN_NS (10 * NS_PER_S)
 
 enum err config_init(struct config *c, struct err_info *err)
 {
@@ -100,20 +103,38 @@ enum err config_prepare(void *config, const struct endpoint *e, struct secret *i
 
 /* ---- the file ---- */
 
-static enum err read_whole(int fd, struct buffer *text, struct err_info *err)
+/* Opening does not block, so that a pipe that nobody writes to does not stop the program for ever; its writer may still be on its
+ * way, and read answers like the end of a file before it has come. False: nobody has. */
+static bool wait_writer(int fd)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    int64_t until = clock_mono_ns() + WRITER_WITHIN_NS;
+    for (;;) {
+        int64_t left = until - clock_mono_ns();
+        int ready = poll(&p, 1, left > 0 ? (int)(left / NS_PER_MS) + 1 : 0);
+        if (ready >= 0 || errno != EINTR)
+            return ready > 0;
+    }
+}
+
+/* A writer that is there is waited for, as long as it takes: it may be asking somebody for a passphrase. */
+static enum err read_whole(int fd, bool written, struct buffer *text, struct err_info *err)
 {
     for (;;) {
         uint8_t *room = buffer_reserve(text, 64 * KIB);
         ssize_t n = room ? read(fd, room, 64 * KIB) : 0;
         if (!room)
             return err_set(err, ERR_CONFIG, "the file is larger than 4 MiB");
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return err_set(err, ERR_CONFIG, "%s", strerror(errno));
         if (n == 0)
-            return ERR_OK;
-        text->len += (size_t)n;
+            return written ? ERR_OK
+                           : err_set(err, ERR_CONFIG, "nobody writes to this pipe; 10 s were waited");
+        written = true;
+        if (n < 0 && errno == EAGAIN)
+            poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, -1);
+        else if (n < 0 && errno != EINTR)
+            return err_set(err, ERR_CONFIG, "%s", strerror(errno));
+        else if (n > 0)
+            text->len += (size_t)n;
     }
 }
 
@@ -128,10 +149,11 @@ static enum err read_file(const char *path, struct buffer *text, struct err_info
         return e;
     }
     enum err e = ERR_OK;
-    if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode))
+    bool known = fstat(fd, &st) == 0;
+    if (known && S_ISDIR(st.st_mode))
         e = err_set(err, ERR_CONFIG, "this is a directory");
     else
-        e = read_whole(fd, text, err);
+        e = read_whole(fd, !known || !S_ISFIFO(st.st_mode) || wait_writer(fd), text, err);
     close(fd);
     return e;
 }

@@ -36,6 +36,19 @@ expect_err 'never.yaml:4:15: the URL names no port; write tcp://HOST:PORT'
 expect_err 'never.yaml:5:40: expect.body: this is no regular expression'
 expect_err 'never.yaml:6:33: needs go round in a circle: `r` needs `s` needs `r`'
 
+name "a pipe is read to its end, and its writer may come later"
+echo 'endpoints: {m: {url: "memory:"}}' >"$T/ok.yaml"
+mkfifo "$T/late"
+{ sleep 0.3; exec >"$T/late"; sleep 0.2; cat "$T/ok.yaml"; sleep 0.2; echo '# the end'; } &
+run "$SIGNALBOX" config check --config "$T/late"
+wait
+expect_status 0
+expect_out 'late: good: 1 endpoint,'
+(sleep 0.3; cat "$T/ok.yaml") | "$SIGNALBOX" config check --config /dev/stdin >"$out" 2>"$err"
+status=$?
+expect_status 0
+expect_out '/dev/stdin: good: 1 endpoint,'
+
 name "more faults than are listed"
 { echo endpoints: && for i in $(seq 60); do echo "  e$i: {url: \"kafkx://h\"}"; done; } >"$T/many.yaml"
 run "$SIGNALBOX" config check --config "$T/many.yaml"
