@@ -8,7 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define MOST_VISITS 100000 /* nodes looked at: an alias of an alias of an alias multiplies */
+#define MOST_VISITS \
+ 200000 /* keys and items looked at: more than a file has without aliases, which multiply */
 
 enum key_type {
     TYPE_MAP,   /* the table knows its keys */
@@ -104,7 +105,8 @@ void config_faults_report(struct config_faults *f, const char *file)
 
 struct walk {
     struct config_faults *faults;
-    unsigned visits;
+    size_t visits;
+    const struct config_node *stopped; /* where there were too many */
 };
 
 static void check_key(struct walk *w, size_t key, const struct config_node *node);
@@ -179,52 +181,90 @@ static bool is_key(struct walk *w, const struct config_node *key)
     return false;
 }
 
-/* A small map is searched, a large one too: 200,000 nodes of one map would take long, so that visits are counted. */
-static bool is_duplicate(struct walk *w, const struct config_node *map, size_t i)
+/* Before its keys or items are looked at. */
+static bool may_visit(struct walk *w, const struct config_node *node)
 {
-    for (size_t j = 0; j < i && w->visits < MOST_VISITS; j++, w->visits += j % 64 == 0) {
-        const struct config_node *key = map->members[j].key;
-        if (key->kind == CONFIG_SCALAR && strcmp(key->text, map->members[i].key->text) == 0) {
-            config_fault(w->faults, map->members[i].key, "`%.80s` stands twice; first in line %u",
-                         map->members[i].key->text, key->line);
-            return true;
+    w->visits += node->count + 1;
+    if (w->visits > MOST_VISITS && !w->stopped)
+        w->stopped = node;
+    return !w->stopped;
+}
+
+static int by_position(const void *a, const void *b)
+{
+    const struct config_member *x = *(const struct config_member *const *)a,
+                               *y = *(const struct config_member *const *)b;
+    return x < y ? -1 : x > y;
+}
+
+static int by_key(const void *a, const void *b)
+{
+    const struct config_member *x = *(const struct config_member *const *)a,
+                               *y = *(const struct config_member *const *)b;
+    int order = strcmp(x->key->text, y->key->text);
+    return order ? order : by_position(a, b);
+}
+
+/* The members with keys that are words, each once, as they stand in the file; what is left out is reported. The caller frees. */
+static const struct config_member **unique_members(struct walk *w, const struct config_node *map,
+                                                   size_t *count)
+{
+    const struct config_member **members = calloc(map->count + 1, sizeof *members);
+    size_t words = 0;
+    *count = 0;
+    if (!members)
+        config_fault(w->faults, map, "no memory to check it");
+    for (size_t i = 0; members && i < map->count; i++)
+        if (is_key(w, map->members[i].key))
+            members[words++] = &map->members[i];
+    if (words)
+        qsort(members, words, sizeof *members, by_key);
+    for (size_t i = 0, first = 0; i < words; i++) {
+        const struct config_node *key = members[i]->key;
+        if (i && strcmp(members[first]->key->text, key->text) == 0) {
+            config_fault(w->faults, key, "`%.80s` stands twice; first in line %u", key->text,
+                         members[first]->key->line);
+            continue;
         }
+        first = i;
+        members[(*count)++] = members[i];
     }
-    return false;
+    if (*count)
+        qsort(members, *count, sizeof *members, by_position);
+    return members;
 }
 
 static void check_map(struct walk *w, const char *path, const struct config_node *map)
 {
-    for (size_t i = 0; i < map->count; i++) {
-        const struct config_member *m = &map->members[i];
-        if (!is_key(w, m->key) || is_duplicate(w, map, i))
-            continue;
-        size_t child = find_child(path, m->key->text);
+    size_t count;
+    const struct config_member **members = unique_members(w, map, &count);
+    for (size_t i = 0; i < count; i++) {
+        size_t child = find_child(path, members[i]->key->text);
         if (child == KEYS)
-            unknown_key(w, path, m);
+            unknown_key(w, path, members[i]);
         else
-            check_key(w, child, m->value);
+            check_key(w, child, members[i]->value);
     }
+    free(members);
 }
 
 static void check_named(struct walk *w, const char *path, const struct config_node *map)
 {
-    size_t child = find_child(path, "*");
-    for (size_t i = 0; i < map->count; i++) {
-        const struct config_member *m = &map->members[i];
-        if (!is_key(w, m->key) || is_duplicate(w, map, i))
-            continue;
-        check_key(w, child, m->value);
-    }
+    size_t child = find_child(path, "*"), count;
+    const struct config_member **members = unique_members(w, map, &count);
+    for (size_t i = 0; i < count; i++)
+        check_key(w, child, members[i]->value);
+    free(members);
 }
 
 static void check_words(struct walk *w, const struct config_node *map)
 {
-    for (size_t i = 0; i < map->count; i++) {
-        const struct config_member *m = &map->members[i];
-        if (is_key(w, m->key) && !is_duplicate(w, map, i) && m->value->kind != CONFIG_SCALAR)
-            config_fault(w->faults, m->value, "`%.80s` must be one value", m->key->text);
-    }
+    size_t count;
+    const struct config_member **members = unique_members(w, map, &count);
+    for (size_t i = 0; i < count; i++)
+        if (members[i]->value->kind != CONFIG_SCALAR)
+            config_fault(w->faults, members[i]->value, "`%.80s` must be one value", members[i]->key->text);
+    free(members);
 }
 
 static void check_names(struct walk *w, const char *path, const struct config_node *list)
@@ -281,7 +321,7 @@ static void check_scalar(struct walk *w, size_t key, const struct config_node *n
 }
 
 /* `channels:` with nothing behind it is an empty map or list, as people write when they comment the rest out. */
-static bool is_nothing(const struct config_node *node)
+bool config_is_nothing(const struct config_node *node)
 {
     return node->kind == CONFIG_SCALAR && node->plain && (!*node->text || strcmp(node->text, "~") == 0);
 }
@@ -290,17 +330,17 @@ static void check_key(struct walk *w, size_t key, const struct config_node *node
 {
     const char *path = config_keys(&(size_t){0})[key].path;
     enum key_type type = key_types[key];
-    if (w->visits++ > MOST_VISITS)
-        return;
     if (type >= TYPE_TEXT) {
         check_scalar(w, key, node);
         return;
     }
     bool list = type == TYPE_LIST || type == TYPE_NAMES;
-    if (is_nothing(node))
+    if (config_is_nothing(node))
         return;
     if (node->kind != (list ? CONFIG_LIST : CONFIG_MAP))
         config_fault(w->faults, node, "%s must be a %s", path, list ? "list: - ONE" : "map: KEY: VALUE");
+    else if (!may_visit(w, node))
+        return;
     else if (type == TYPE_MAP)
         check_map(w, path, node);
     else if (type == TYPE_NAMED)
@@ -316,12 +356,12 @@ static void check_key(struct walk *w, size_t key, const struct config_node *node
 void config_check_tree(const struct config_node *root, struct config_faults *faults)
 {
     struct walk w = {.faults = faults};
-    if (is_nothing(root))
+    if (config_is_nothing(root))
         return;
     if (root->kind == CONFIG_MAP)
         check_map(&w, "", root);
     else
         config_fault(faults, root, "the file must be a map with endpoints: and probes:");
-    if (w.visits > MOST_VISITS)
-        config_fault(faults, NULL, "too many values; aliases multiply them");
+    if (w.stopped)
+        config_fault(faults, w.stopped, "too many values up to here: aliases multiply them");
 }

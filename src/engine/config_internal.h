@@ -24,7 +24,8 @@ void config_fault(struct config_faults *f, const struct config_node *at, const c
 void config_faults_report(struct config_faults *f, const char *file);
 /* Checks the tree against config.def: unknown and duplicate keys, wrong types. config_check.c */
 void config_check_tree(const struct config_node *root, struct config_faults *faults);
-bool config_bool(const char *text, bool *value); /* true, false */
+bool config_bool(const char *text, bool *value);        /* true, false */
+bool config_is_nothing(const struct config_node *node); /* nothing stands behind the key, or ~ */
 
 /* Fills c from a tree; what the check has refused already is left out silently. config_read.c */
 enum err config_read_tree(struct config *c, const struct config_node *root, const struct registry *registry,

@@ -191,6 +191,19 @@ static bool is_good_name(struct reading *r, const struct config_node *key)
     return good;
 }
 
+/* A body that is missing altogether is most often one whose lines are not indented; a wrong one is the checker's. */
+static bool is_body(const struct config_node *map)
+{
+    return map->kind == CONFIG_MAP || config_is_nothing(map);
+}
+
+/* An empty url is said by the checker. */
+static void no_url(struct reading *r, const struct config_node *key, const struct config_node *map)
+{
+    if (!get(map, "url"))
+        config_fault(r->faults, key, "`%.60s` has no url; write url: \"SCHEME://HOST:PORT\"", key->text);
+}
+
 /* In quotes of a shell a channel may have a space; in the file it is a slip, or wants to be written %20. */
 static bool has_space(struct reading *r, const struct config_node *url)
 {
@@ -249,8 +262,7 @@ static bool read_url(struct reading *r, const struct config_node *key, const str
     struct err_info err = {.code = ERR_OK};
     struct channel_name channel;
     if (!url || !*url->text) {
-        if (!get(map, "url"))
-            config_fault(r->faults, key, "`%.60s` has no url; write url: \"SCHEME://HOST:PORT\"", key->text);
+        no_url(r, key, map);
         return false;
     }
     if (has_space(r, url))
@@ -269,7 +281,7 @@ static bool read_url(struct reading *r, const struct config_node *key, const str
 static void read_endpoint(struct reading *r, const struct config_node *key, const struct config_node *map)
 {
     struct config_endpoint *e = &r->config->endpoints[r->config->endpoint_count];
-    if (!is_good_name(r, key) || map->kind != CONFIG_MAP || !read_url(r, key, map, e))
+    if (!is_good_name(r, key) || !is_body(map) || !read_url(r, key, map, e))
         return;
     e->endpoint.name = key->text;
     e->endpoint.by_url = false;
@@ -326,7 +338,7 @@ static void expect_words(struct reading *r, struct expectations *x, enum asserti
 {
     for (size_t i = 0; i < count_of(words); i++) {
         const struct config_member *m = &words->members[i];
-        if (m->key->kind != CONFIG_SCALAR || m->value->kind != CONFIG_SCALAR)
+        if (m->key->kind != CONFIG_SCALAR || !*m->key->text || m->value->kind != CONFIG_SCALAR)
             continue;
         expect(r, x, (struct assertion){kind, m->key->text, m->value->text}, m->key);
     }
@@ -365,11 +377,10 @@ static void read_probe(struct reading *r, const struct config_node *key, const s
     struct probe_target *t = &r->config->probes[r->config->probe_count];
     const struct config_node *url = get_kind(map, "url", CONFIG_SCALAR);
     struct err_info err = {.code = ERR_OK};
-    if (!is_good_name(r, key) || map->kind != CONFIG_MAP)
+    if (!is_good_name(r, key) || !is_body(map))
         return;
     if (!url || !*url->text) {
-        if (!get(map, "url"))
-            config_fault(r->faults, key, "`%.60s` has no url", key->text);
+        no_url(r, key, map);
         return;
     }
     if (has_space(r, url))
@@ -542,12 +553,13 @@ static void check_circles(struct reading *r, const struct config_node *root)
 
 /* ---- the rest ---- */
 
+/* The one of the three that stands there; NULL: none, or several. */
 static const struct config_node *redact_value(const struct config_node *item, enum redact_kind *kind)
 {
     static const char *const words[] = {"field", "header", "regex"};
     const struct config_node *found = NULL;
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
-        const struct config_node *value = get_kind(item, words[i], CONFIG_SCALAR);
+        const struct config_node *value = get(item, words[i]);
         if (value && found)
             return NULL;
         if (value) {
@@ -555,17 +567,17 @@ static const struct config_node *redact_value(const struct config_node *item, en
             *kind = (enum redact_kind)i;
         }
     }
-    return found && *found->text ? found : NULL;
+    return found;
 }
 
 static bool read_rule(struct reading *r, const struct config_node *item, struct redact_rule *rule)
 {
     const struct config_node *value = redact_value(item, &rule->kind);
     struct err_info err = {.code = ERR_OK};
-    if (!value) {
+    if (!value && is_body(item))
         config_fault(r->faults, item, "redact: a rule is one of field: PATH, header: NAME, regex: PATTERN");
+    if (!value || value->kind != CONFIG_SCALAR || !*value->text) /* said by now, here or by the checker */
         return false;
-    }
     rule->text = value->text;
     struct regex *re = rule->kind == REDACT_REGEX ? regex_new(bytes_of_text(value->text), false, &err) : NULL;
     regex_free(&re);

@@ -342,6 +342,77 @@ static void test_aliases_are_bounded(void **state)
     config_free(&c);
 }
 
+/* What is too much is said with its place, and nobody blames aliases that are not there. */
+static void test_many_values(void **state)
+{
+    (void)state;
+    enum { MANY = 20000, ROOM = MANY * 48 };
+    struct config c;
+    struct faults f;
+    char *text = malloc(ROOM);
+    size_t n = (size_t)snprintf(text, ROOM, "\nendpoints:\n");
+    for (int i = 0; i < MANY; i++)
+        n += (size_t)snprintf(text + n, ROOM - n, "  e%d: {url: \"memory:\", write: true}\n", i);
+    assert_int_equal(load(&c, text, &f), ERR_CONFIG);
+    assert_int_equal(f.count, 1);
+    expect_fault(&f, 0, 3, 3, "more than 1000 endpoints");
+    config_free(&c);
+    n = (size_t)snprintf(text, ROOM, "endpoints:\n  e: &e {url: \"memory:\", options: &o {");
+    for (int i = 0; i < 900; i++)
+        n += (size_t)snprintf(text + n, ROOM - n, "k%d: 1,", i);
+    n += (size_t)snprintf(text + n, ROOM - n, "}}\n");
+    for (int i = 0; i < 900; i++)
+        n += (size_t)snprintf(text + n, ROOM - n, "  e%d: *e\n", i);
+    assert_int_equal(load(&c, text, &f), ERR_CONFIG);
+    assert_int_equal(f.count, 1);
+    expect_fault(&f, 0, 2, 35, "too many values");
+    config_free(&c);
+    free(text);
+}
+
+/* A body that is not there must not make its endpoint vanish. */
+static void test_nothing_behind_a_name(void **state)
+{
+    (void)state;
+    struct config c;
+    struct faults f;
+    assert_int_equal(load(&c,
+                          "endpoints:\n  prod-kafka:\n  other: {url: \"memory:\"}\n  i: ~\n  n: {}\n"
+                          "probes:\n  p:\n",
+                          &f),
+                     ERR_CONFIG);
+    assert_int_equal(f.count, 4);
+    expect_fault(&f, 0, 2, 3, "`prod-kafka` has no url");
+    expect_fault(&f, 1, 4, 3, "`i` has no url");
+    expect_fault(&f, 2, 5, 3, "`n` has no url");
+    expect_fault(&f, 3, 7, 3, "`p` has no url");
+    config_free(&c);
+    assert_int_equal(load(&c, "endpoints: {e: {url: \"memory:\", channels: , options: ~}}\nprobes:\n", &f),
+                     ERR_OK);
+    config_free(&c);
+}
+
+/* Checker and reader do not say the same twice. */
+static void test_faults_are_said_once(void **state)
+{
+    (void)state;
+    struct config c;
+    struct faults f;
+    assert_int_equal(load(&c, "redact: [3, {field: {}}, {header: \"\"}]\n", &f), ERR_CONFIG);
+    assert_int_equal(f.count, 3);
+    config_free(&c);
+    assert_int_equal(load(&c, "redact: [{field: a, header: b}, ~]\n", &f), ERR_CONFIG);
+    assert_int_equal(f.count, 2);
+    expect_fault(&f, 0, 1, 10, "one of field");
+    config_free(&c);
+    assert_int_equal(
+        load(&c, "probes: {p: {url: \"http://h/\", expect: {json: {\"\": 1}, headers: {\"\": 1}}}}\n", &f),
+        ERR_CONFIG);
+    assert_int_equal(f.count, 2);
+    expect_fault(&f, 0, 1, 48, "a key is empty");
+    config_free(&c);
+}
+
 /* The library would take minutes for what its loader then refuses. */
 static void test_depth_is_bounded(void **state)
 {
@@ -595,6 +666,9 @@ int main(void)
         cmocka_unit_test(test_odd_files),
         cmocka_unit_test(test_faulty_redact_is_refused),
         cmocka_unit_test(test_aliases_are_bounded),
+        cmocka_unit_test(test_many_values),
+        cmocka_unit_test(test_nothing_behind_a_name),
+        cmocka_unit_test(test_faults_are_said_once),
         cmocka_unit_test(test_depth_is_bounded),
         cmocka_unit_test(test_missing_file),
         cmocka_unit_test(test_secrets),
