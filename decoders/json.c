@@ -151,35 +151,77 @@ static bool take_event(struct build *b, enum json_event e)
     }
 }
 
+static void fail_at(struct build *b, size_t at, const char *why)
+{
+    if (b->reader.depth >= LIMIT_DECODE_DEPTH)
+        field_fail(b->tree, (uint32_t)at, "%s: more than %d levels", why, LIMIT_DECODE_DEPTH);
+    else
+        field_fail(b->tree, (uint32_t)at, "%s", why);
+    b->tree->error_layer = b->layer;
+}
+
+/* The value that the reader stands before, under b->parent. */
+static enum err build_value(struct build *b)
+{
+    uint32_t top = b->parent;
+    for (;;) {
+        enum json_event e = json_next(&b->reader);
+        if (e == JSON_END)
+            return ERR_OK;
+        if (e == JSON_ERROR) {
+            enum err code = give_up(b, top);
+            fail_at(b, b->reader.at, b->reader.error);
+            return code;
+        }
+        if (!take_event(b, e)) {
+            if (b->tree->complete)
+                fail_at(b, b->reader.start, "no memory for more fields");
+            give_up(b, top);
+            return ERR_LIMIT;
+        }
+    }
+}
+
+static bool fits(struct bytes in, struct field_tree *tree)
+{
+    if (in.len > UINT32_MAX)
+        field_fail(tree, 0, "more than 4 GiB");
+    return in.len <= UINT32_MAX;
+}
+
 enum err json_decode_under(struct bytes in, uint8_t layer, uint32_t parent, json_open_string *open,
                            struct field_tree *tree)
 {
     struct build b = {.tree = tree, .name = BYTES_NULL, .parent = parent, .layer = layer, .open = open};
-    if (in.len > UINT32_MAX) {
-        field_fail(tree, 0, "more than 4 GiB");
+    if (!fits(in, tree))
         return ERR_LIMIT;
-    }
     json_read(&b.reader, in, LIMIT_DECODE_DEPTH);
-    for (;;) {
-        enum json_event e = json_next(&b.reader);
-        if (e == JSON_END)
-            return ERR_OK;
-        if (e == JSON_ERROR) {
-            enum err code = give_up(&b, parent);
-            if (b.reader.depth >= LIMIT_DECODE_DEPTH)
-                field_fail(tree, (uint32_t)b.reader.at, "%s: more than %d levels", b.reader.error,
-                           LIMIT_DECODE_DEPTH);
-            else
-                field_fail(tree, (uint32_t)b.reader.at, "%s", b.reader.error);
-            return code;
-        }
-        if (!take_event(&b, e)) {
-            if (tree->complete)
-                field_fail(tree, (uint32_t)b.reader.start, "no memory for more fields");
-            give_up(&b, parent);
-            return ERR_LIMIT;
-        }
+    return build_value(&b);
+}
+
+enum err json_decode_lines_under(struct bytes in, uint8_t layer, uint32_t parent, json_open_string *open,
+                                 struct field_tree *tree)
+{
+    struct build b = {.tree = tree, .name = BYTES_NULL, .layer = layer, .open = open};
+    enum err e = ERR_OK;
+    if (!fits(in, tree))
+        return ERR_LIMIT;
+    b.parent = field_add(tree, parent, FIELD_ARRAY, BYTES_NULL);
+    if (b.parent == UINT32_MAX)
+        return ERR_LIMIT;
+    uint32_t array = b.parent;
+    tree->nodes[array].type = "json lines";
+    tree->nodes[array].layer = layer;
+    tree->nodes[array].length = (uint32_t)in.len;
+    for (size_t at = 0, begin, end; !e && json_line(in, &at, &begin, &end);) {
+        json_read(&b.reader, bytes_slice(in, 0, end), LIMIT_DECODE_DEPTH);
+        b.reader.at = b.reader.start = begin > b.reader.at ? begin : b.reader.at;
+        e = build_value(&b);
     }
+    if (e)
+        tree->nodes[array].flags |= FIELD_CUT;
+    field_end(tree, array);
+    return e;
 }
 
 static enum err json_decode(struct bytes in, const struct decode_hint *hint, struct field_tree *tree)

@@ -1,6 +1,7 @@
 #include "decoders/unwrap.h"
 
 #include "base/buffer.h"
+#include "base/json.h"
 #include "base/limits.h"
 #include "base/utf8.h"
 #include "decoders/json.h"
@@ -25,28 +26,27 @@ static bool is_zstd(struct bytes in) /* RFC 8878 section 3.1.1 */
     return in.len >= 6 && memcmp(in.data, "\x28\xB5\x2F\xFD", 4) == 0;
 }
 
-/* RFC 4648 section 4; lines as MIME and `base64` break them: of one length, the last one shorter. Returns the number of digits, 0
- * where it is none. Words look like base64 too: it must be long and of mixed case. */
-static size_t base64_digits(struct bytes in, size_t *padding)
+/* RFC 4648 section 4; lines as MIME and `base64` break them: of one length, the last one shorter. Words look like base64 too: it
+ * must be long and of mixed case, and whole with its padding. */
+static bool looks_like_base64(struct bytes in)
 {
     bool upper = false, lower = false, other = false;
-    size_t digits = 0, line = 0, width = 0;
-    *padding = 0;
+    size_t digits = 0, padding = 0, line = 0, width = 0;
     for (size_t i = 0; i < in.len; i++) {
         uint8_t c = in.data[i];
         bool letter = (c | 32) >= 'a' && (c | 32) <= 'z';
         if (c == '\n') {
             width = width ? width : line;
-            if (i + 1 < in.len && (line != width || line < 60 || *padding))
-                return 0;
+            if (i + 1 < in.len && (line != width || line < 60 || padding))
+                return false;
             line = 0;
-        } else if (c == '=' && *padding < 2) {
-            (*padding)++;
+        } else if (c == '=' && padding < 2) {
+            padding++;
             line++;
         } else if (c != '\r' || i + 1 == in.len || in.data[i + 1] != '\n') {
             bool digit = c >= '0' && c <= '9';
-            if (*padding || (!letter && !digit && c != '+' && c != '/'))
-                return 0;
+            if (padding || (!letter && !digit && c != '+' && c != '/'))
+                return false;
             upper |= c >= 'A' && c <= 'Z';
             lower |= c >= 'a' && c <= 'z';
             other |= !letter;
@@ -54,21 +54,7 @@ static size_t base64_digits(struct bytes in, size_t *padding)
             line++;
         }
     }
-    return digits >= 14 && upper && lower && (other || *padding) ? digits : 0;
-}
-
-/* Whole, with its padding. */
-static bool is_base64(struct bytes in)
-{
-    size_t padding, digits = base64_digits(in, &padding);
-    return digits && (digits + padding) % 4 == 0;
-}
-
-/* Without the padding that RFC 4648 section 3.2 lets some leave out: no guess, but it can be read. */
-static bool is_bare_base64(struct bytes in)
-{
-    size_t padding, digits = base64_digits(in, &padding);
-    return digits && !padding && digits % 4 != 1;
+    return digits >= 14 && upper && lower && (other || padding) && (digits + padding) % 4 == 0;
 }
 
 static enum wrapping wrapping_of(struct bytes in)
@@ -77,7 +63,7 @@ static enum wrapping wrapping_of(struct bytes in)
         return WRAP_GZIP;
     if (is_zstd(in))
         return WRAP_ZSTD;
-    return is_base64(in) ? WRAP_BASE64 : WRAP_NONE;
+    return looks_like_base64(in) ? WRAP_BASE64 : WRAP_NONE;
 }
 
 /* ---- taking it off, within limits ---- */
@@ -145,6 +131,7 @@ static const char *unzstd_all(struct bytes in, struct buffer *out)
     return why;
 }
 
+/* Also without the padding, which RFC 4648 section 3.2 lets some leave out. */
 static const char *unbase64_all(struct bytes in, struct buffer *out)
 {
     struct buffer digits;
@@ -152,11 +139,21 @@ static const char *unbase64_all(struct bytes in, struct buffer *out)
     for (size_t i = 0; i < in.len; i++)
         if (in.data[i] != '\n' && in.data[i] != '\r')
             buffer_byte(&digits, in.data[i]);
-    while (digits.len % 4)
+    while (digits.len % 4 > 1)
         buffer_byte(&digits, '=');
     bool good = buffer_unbase64(out, buffer_view(&digits));
     buffer_free(&digits);
     return good ? NULL : "this is no base64";
+}
+
+/* Nobody guesses here: whoever asks for it has short ones too, and ones without capitals. */
+static bool reads_as_base64(struct bytes in)
+{
+    struct buffer out;
+    buffer_init(&out, in.len);
+    bool good = in.len && !unbase64_all(in, &out) && out.len;
+    buffer_free(&out);
+    return good;
 }
 
 static const char *take_off(enum wrapping w, struct bytes in, struct buffer *out)
@@ -208,7 +205,8 @@ static enum err open_layer(struct field_tree *tree, uint32_t node, enum wrapping
         e = content(inside, tree->layer_count, node, tree);
     }
     if (why) {
-        field_fail(tree, 0, "%s", why);
+        field_fail(tree, tree->nodes[node].offset, "%s", why);
+        tree->error_layer = tree->nodes[node].layer;
         e = why == over_limit ? ERR_LIMIT : ERR_FORMAT;
     }
     field_end(tree, node);
@@ -232,7 +230,7 @@ static bool holds_something(struct bytes in)
 {
     struct buffer out;
     buffer_init(&out, in.len);
-    bool good = is_base64(in) && !unbase64_all(in, &out);
+    bool good = looks_like_base64(in) && !unbase64_all(in, &out);
     struct bytes inside = buffer_view(&out);
     good = good && (is_gzip(inside) || is_zstd(inside) || json_reads_as_list(inside));
     buffer_free(&out);
@@ -260,8 +258,10 @@ static enum err open_string(struct field_tree *tree, uint32_t node)
 {
     struct field before = tree->nodes[node];
     uint8_t layers = tree->layer_count;
-    if (layers == LIMIT_UNWRAP_LAYERS)
+    if (layers == LIMIT_UNWRAP_LAYERS) {
+        tree->unopened |= holds_something(before.text) || json_reads_as_list(before.text);
         return ERR_OK;
+    }
     enum err e = open_in_string(tree, node);
     if (!e || tree->limited)
         return e;
@@ -287,7 +287,8 @@ static enum err content(struct bytes in, uint8_t layer, uint32_t parent, struct 
         return unwrap_layer(w, in, layer, parent, tree);
     if (!begins_like_json(in))
         return leaf(in, layer, parent, tree);
-    return json_decode_under(in, layer, parent, open_string, tree);
+    return json_reads_as_lines(in) ? json_decode_lines_under(in, layer, parent, open_string, tree)
+                                   : json_decode_under(in, layer, parent, open_string, tree);
 }
 
 /* JSON is looked into, string by string; where nothing is wrapped it is what it is. */
@@ -300,7 +301,7 @@ static enum err unwrap_decode(struct bytes in, const struct decode_hint *hint, s
         tree->type = "json";
         return json_decode_under(in, 0, UINT32_MAX, open_string, tree);
     }
-    if (w == WRAP_NONE && is_bare_base64(in))
+    if (w == WRAP_NONE && reads_as_base64(in))
         w = WRAP_BASE64;
     if (w == WRAP_NONE) {
         field_fail(tree, 0, "neither gzip nor zstd nor base64, nor JSON that may hold them");

@@ -43,6 +43,10 @@ void json_read(struct json_reader *r, struct bytes in, unsigned max_depth);
 enum json_event json_next(struct json_reader *r);
 /* After JSON_OBJECT or JSON_ARRAY: skips to behind the matching end, checking it. After JSON_NAME: skips its value. */
 enum json_event json_skip(struct json_reader *r);
+/* The next line of a text of several values, from *at, which is moved behind it: where its value begins and where the line ends.
+ * Blank lines are passed over; false: there is no more. */
+bool json_line(struct bytes text, size_t *at, size_t *begin, size_t *end);
+bool json_reads_as_lines(struct bytes text); /* more than one value, each whole and on a line of its own */
 /* raw of a string or name without escapes, appended; lone surrogates become U+FFFD. False on bad escapes. */
 bool json_unescape(struct bytes raw, struct buffer *into);
 /* False where an escape is half a character: a lone surrogate, which no UTF-8 can write. */

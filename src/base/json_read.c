@@ -300,3 +300,33 @@ enum json_event json_skip(struct json_reader *r)
         e = json_next(r);
     return e;
 }
+
+bool json_line(struct bytes text, size_t *at, size_t *begin, size_t *end)
+{
+    while (*at < text.len) {
+        const uint8_t *newline = memchr(text.data + *at, '\n', text.len - *at);
+        *begin = *at;
+        *end = newline ? (size_t)(newline - text.data) : text.len;
+        *at = *end + 1;
+        while (*begin < *end && memchr(" \t\r", text.data[*begin], 3))
+            ++*begin;
+        if (*begin < *end)
+            return true;
+    }
+    return false;
+}
+
+bool json_reads_as_lines(struct bytes text)
+{
+    size_t values = 0;
+    for (size_t at = 0, begin, end; json_line(text, &at, &begin, &end); values++) {
+        struct json_reader r;
+        enum json_event e;
+        json_read(&r, bytes_slice(text, begin, end - begin), JSON_MOST_DEPTH);
+        while ((e = json_next(&r)) != JSON_END && e != JSON_ERROR)
+            ;
+        if (e == JSON_ERROR)
+            return false;
+    }
+    return values > 1;
+}

@@ -82,13 +82,30 @@ static bool write_whole(struct decoding *d, const struct decoder_ops *decoder, s
     return true;
 }
 
+static bool is_wrapped(const struct decoding *d, struct bytes payload)
+{
+    struct message m = {.payload = payload};
+    return decode_choose(d->cli->registry->decoders, &m, NULL).decoder->wraps;
+}
+
 static void say_remedy(const struct decoding *d, const struct decoder_ops *decoder,
-                       const struct field_tree *tree, struct err_info *err)
+                       const struct field_tree *tree, struct bytes payload, struct err_info *err)
 {
     if (tree->limited && decoder->write)
         err_next(err, "what is before that is shown; --json writes all of it");
     else if (!d->as)
         err_next(err, "--as FORMAT reads it as something else than %s; --as hex always can", decoder->name);
+    else if (!decoder->wraps && is_wrapped(d, payload))
+        err_next(err, "it is wrapped: --as unwrap reads what is inside");
+}
+
+/* What was taken off to come to that layer; "" for the payload itself. */
+static const char *wrapping_of(const struct field_tree *tree, uint8_t layer)
+{
+    for (uint32_t i = 1; layer && i < tree->count; i++)
+        if (tree->nodes[i].layer == layer)
+            return tree->nodes[tree->nodes[i].parent].type;
+    return layer ? "layer" : "";
 }
 
 static int decode_one(struct decoding *d, struct bytes payload, const char *format, size_t base)
@@ -111,11 +128,15 @@ static int decode_one(struct decoding *d, struct bytes payload, const char *form
         code = tree_print(&d->out, &tree, cli_color(d->cli, STDOUT_FILENO));
     if (!good && !code) {
         struct err_info err;
-        err_set(&err, e ? e : ERR_FORMAT, "offset %zu: %s", base + tree.error_at, tree.error);
+        err_set(&err, e ? e : ERR_FORMAT, "offset %zu%s%s: %s", base + tree.error_at,
+                tree.error_layer ? " inside the " : "", wrapping_of(&tree, tree.error_layer), tree.error);
         err_where(&err, "%s", d->where);
-        say_remedy(d, choice.decoder, &tree, &err);
+        say_remedy(d, choice.decoder, &tree, payload, &err);
         code = cli_error(&err);
     }
+    if (tree.unopened)
+        cli_note("%s: more than %d layers: what the innermost strings wrap stays closed", d->where,
+                 LIMIT_UNWRAP_LAYERS);
     arena_free(&arena);
     return code;
 }
@@ -124,38 +145,11 @@ static int decode_one(struct decoding *d, struct bytes payload, const char *form
 static int decode_lines(struct decoding *d, struct bytes text)
 {
     int first = 0;
-    for (size_t at = 0; at < text.len;) {
-        const uint8_t *end = memchr(text.data + at, '\n', text.len - at);
-        size_t len = end ? (size_t)(end - text.data) - at : text.len - at;
-        struct bytes line = bytes_slice(text, at, len);
-        size_t blank = 0;
-        while (blank < line.len && memchr(" \t\r", line.data[blank], 3))
-            blank++;
-        int code = blank < line.len ? decode_one(d, line, "json", at) : 0;
+    for (size_t at = 0, begin, end; json_line(text, &at, &begin, &end);) {
+        int code = decode_one(d, bytes_slice(text, begin, end - begin), "json", begin);
         first = first ? first : code;
-        at += len + 1;
     }
     return first;
-}
-
-/* Several JSON values, one a line? The natural case is what --json printed. */
-static bool reads_as_lines(struct bytes text)
-{
-    size_t values = 0, at = 0;
-    while (at < text.len) {
-        struct json_reader r;
-        enum json_event e;
-        const uint8_t *end = memchr(text.data + at, '\n', text.len - at);
-        size_t len = end ? (size_t)(end - text.data) - at : text.len - at;
-        json_read(&r, bytes_slice(text, at, len), JSON_MOST_DEPTH);
-        while ((e = json_next(&r)) != JSON_END && e != JSON_ERROR)
-            ;
-        if (e == JSON_ERROR && (len > 0 || !end))
-            return false;
-        values += e == JSON_END;
-        at += len + 1;
-    }
-    return values > 1;
 }
 
 static int run(struct cli *c)
@@ -170,7 +164,7 @@ static int run(struct cli *c)
     buffer_init(&d.out, LIMIT_LINE);
     if (input_whole(d.where, &in, &err))
         code = cli_error(&err);
-    else if (d.as ? strcmp(d.as, "jsonl") == 0 : reads_as_lines(buffer_view(&in)))
+    else if (d.as ? strcmp(d.as, "jsonl") == 0 : json_reads_as_lines(buffer_view(&in)))
         code = decode_lines(&d, buffer_view(&in));
     else
         code = decode_one(&d, buffer_view(&in), d.as, 0);
@@ -188,7 +182,7 @@ const struct command command_decode = {
         "Without --as the format is found out. Exits 1 when the payload isn't wholly what --as says, with offset and reason "
         "on stderr: the tree for people shows what could be read, --json prints no partial value. With --as FORMAT --json "
         "the decoded value alone is printed, else an object with format, type and decoded. `jsonl` is several JSON values, "
-        "one a line, which is found out too. The tree has at most 512 levels and 200,000 fields; JSON as --json has 4,095 levels "
+        "one a line, which is found out too, also inside gzip and zstd. `unwrap` takes at most 8 layers off. The tree has at most 512 levels and 200,000 fields; JSON as --json has 4,095 levels "
         "and no limit of fields.",
     .flags = F(AS) | F(JSON),
     .max_args = 1,

@@ -66,6 +66,7 @@ void field_fail(struct field_tree *t, uint32_t at, const char *format, ...)
 {
     t->complete = false;
     t->error_at = at;
+    t->error_layer = 0;
     va_list args;
     va_start(args, format);
     vsnprintf(t->error, sizeof t->error, format, args);

@@ -52,9 +52,11 @@ struct field_tree {
     const char *format; /* decoder's name */
     const char *type;   /* root's type, "" none */
     bool complete;      /* the whole payload was read and was right */
-    bool limited; /* not complete because it has too many fields: nothing is wrong with the payload so far */
-    uint32_t error_at; /* where it failed, when not complete */
-    char error[160];   /* why, when not complete */
+    bool limited;  /* not complete because it has too many fields: nothing is wrong with the payload so far */
+    bool unopened; /* there are more layers than are opened: what holds them stays a leaf */
+    uint32_t error_at;   /* where it failed, when not complete */
+    uint8_t error_layer; /* and in which layer, as of a field */
+    char error[160];     /* why, when not complete */
     struct arena *arena;
 };
 
@@ -63,7 +65,8 @@ void field_tree_init(struct field_tree *t, struct arena *arena);
  * (the tree is then marked incomplete). Children must be added depth first; close with field_end when a parent is full. */
 uint32_t field_add(struct field_tree *t, uint32_t parent, enum field_kind kind, struct bytes name);
 void field_end(struct field_tree *t, uint32_t node); /* sets next */
-void field_fail(struct field_tree *t, uint32_t at, const char *format, ...) SB_PRINTF(3, 4);
+void field_fail(struct field_tree *t, uint32_t at, const char *format, ...)
+    SB_PRINTF(3, 4); /* in the payload */
 const char *field_kind_name(enum field_kind kind);
 /* "order.items[2].sku", names with dots or brackets quoted; returns into. */
 char *field_path(const struct field_tree *t, uint32_t node, char *into, size_t size);

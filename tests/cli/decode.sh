@@ -51,6 +51,35 @@ run "$SIGNALBOX" decode "$T/lines" --json
 expect_status 0
 expect_lines 2
 
+name "several values behind a wrapping"
+printf '{"n":1}\n{"n":2}\n' | gzip >"$T/lines.gz"
+run "$SIGNALBOX" decode "$T/lines.gz" --json
+expect_status 0
+expect_out '"decoded":\[\{"n":1\},\{"n":2\}\]\}$'
+run "$SIGNALBOX" decode "$T/lines.gz" --as jsonl
+expect_status 1
+expect_err 'Next: it is wrapped: --as unwrap'
+printf '{"n":1}\n{"n":' | gzip >"$T/lines.gz"
+run "$SIGNALBOX" decode "$T/lines.gz"
+expect_status 1
+expect_err 'lines.gz: offset 8 inside the gzip: '
+
+name "short base64, and more layers than are opened"
+printf 'aGVsbG8=' >"$T/short"
+run "$SIGNALBOX" decode "$T/short" --as unwrap --json
+expect_status 0
+expect_out '^"hello"$'
+for i in 1 2 3 4 5 6 7 8 9; do
+    printf '[%s]' "$(sed 's/[\\"]/\\&/g; s/.*/"&"/' "$T/deep" 2>/dev/null || echo 1)" >"$T/deeper"
+    mv "$T/deeper" "$T/deep"
+done
+run "$SIGNALBOX" decode "$T/deep" --as unwrap
+expect_no_err 'layers'
+printf '["%s"]' "$(sed 's/[\\"]/\\&/g' "$T/deep")" >"$T/deeper"
+run "$SIGNALBOX" decode "$T/deeper" --as unwrap
+expect_status 0
+expect_err 'more than 8 layers: what the innermost strings wrap stays closed'
+
 name "more than a tree holds"
 { printf '{"a":[1'; yes ,1 | head -n 250000 | tr -d '\n'; printf '],"needle":1}'; } >"$T/many"
 run "$SIGNALBOX" decode "$T/many"

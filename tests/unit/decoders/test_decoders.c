@@ -5,6 +5,7 @@
 #include <cmocka.h>
 
 #include "base/buffer.h"
+#include "base/json.h"
 #include "base/limits.h"
 #include "decoders/json.h"
 #include "decoders/unwrap.h"
@@ -285,6 +286,63 @@ static void base64_in_strings_is_opened_where_it_holds_something(void **state)
     assert_int_equal(decode(&unwrap_decoder, in), ERR_OK);
     assert_int_equal(at("a")->kind, FIELD_STRING);
     assert_true(bytes_equal_text(at("after")->text, "1"));
+}
+
+/* Several documents, as one gzip or as members behind each other; a fault says in which layer its place is. */
+static void lines_of_json_are_read_behind_a_wrapping(void **state)
+{
+    (void)state;
+    uint8_t zipped[1000];
+    struct bytes gz = gzipped(BYTES_LITERAL("{\"a\":1}\r\n \n[{\"b\":\"{\\\"c\\\":2}\"}]\n"), zipped, 500);
+    assert_int_equal(decode(&unwrap_decoder, gz), ERR_OK);
+    assert_true(bytes_equal_text(at("[0].a")->text, "1"));
+    assert_true(bytes_equal_text(at("[1][0].b.c")->text, "2"));
+    assert_int_equal(at("[1]")->offset, 11);
+    assert_int_equal(at("[1]")->layer, 1);
+    struct bytes second = gzipped(BYTES_LITERAL("{\"a\":3}\n"), zipped + gz.len, 500);
+    assert_int_equal(decode(&unwrap_decoder, bytes_of(zipped, gz.len + second.len)), ERR_OK);
+    assert_true(bytes_equal_text(at("[2].a")->text, "3"));
+    gz = gzipped(BYTES_LITERAL("{\"a\":1}\n{\"a\":"), zipped, sizeof zipped);
+    assert_int_equal(decode(&unwrap_decoder, gz), ERR_FORMAT);
+    assert_int_equal(tree.error_at, 8);
+    assert_int_equal(tree.error_layer, 1);
+}
+
+static void base64_that_is_asked_for_may_be_short(void **state)
+{
+    (void)state;
+    static const char *const hello[] = {"aGVsbG8=", "aGVsbG8", "aGVs\nbG8=\n"};
+    const char *why;
+    for (size_t i = 0; i < sizeof hello / sizeof *hello; i++) {
+        assert_int_equal(decode(&unwrap_decoder, bytes_of_text(hello[i])), ERR_OK);
+        assert_true(bytes_equal_text(tree.layers[0], "hello"));
+        assert_int_equal(unwrap_decoder.sniff(bytes_of_text(hello[i]), NULL, &why), 0);
+    }
+    assert_int_equal(decode(&unwrap_decoder, BYTES_LITERAL("hello")), ERR_FORMAT);
+    assert_int_equal(decode(&unwrap_decoder, BYTES_LITERAL("\n")), ERR_FORMAT);
+}
+
+static void layers_that_stay_closed_are_said(void **state)
+{
+    (void)state;
+    struct buffer in, next;
+    buffer_init(&in, MIB);
+    buffer_init(&next, MIB);
+    buffer_text(&in, "{\"a\":1}");
+    for (unsigned i = 1; i <= LIMIT_UNWRAP_LAYERS + 1; i++) {
+        struct json_writer w;
+        buffer_clear(&next);
+        json_write(&w, &next);
+        json_array(&w);
+        json_string(&w, buffer_view(&in));
+        json_array_end(&w);
+        buffer_clear(&in);
+        buffer_bytes(&in, buffer_view(&next));
+        assert_int_equal(decode(&unwrap_decoder, buffer_view(&in)), ERR_OK);
+        assert_int_equal(tree.unopened, i > LIMIT_UNWRAP_LAYERS);
+    }
+    buffer_free(&in);
+    buffer_free(&next);
 }
 
 static void what_follows_a_gzip_stream_is_no_part_of_it(void **state)
