@@ -421,6 +421,8 @@ static int run(struct cli *c)
         return cli_usage("nothing is configured; give an endpoint: signalbox ls kafka://HOST:PORT");
     if (expression && !(ls.filter = filter_new(expression, FILTER_LIST, c->registry->decoders, NULL, &err)))
         return cli_filter_error(expression, &err);
+    if (ls.filter && *filter_remark(ls.filter))
+        cli_note("%s", filter_remark(ls.filter));
     ls.asked = expression != NULL;
     buffer_init(&ls.out, (size_t)1 << 30);
     if (!cli_flag(c, FLAG_JSON) && !cli_flag(c, FLAG_PLAIN))

@@ -223,7 +223,11 @@ static void faults_have_a_caret_and_a_word(void **state)
         {"partition=x", 10, "a number"},
         {"redelivered=maybe", 12, "true or false"},
         {"depth>1", 0, "unknown field"},
-        {"!", 0, ""},
+        {"!", 1, "a term is wanted behind !"},
+        {"a ! b", 3, "a term is wanted behind !"},
+        {"(a !)", 4, "a term is wanted behind !"},
+        {"format=jsn", 7, "no format is called `jsn`. Next: did you mean `json`?"},
+        {"fmt!=protobuf", 5, "there are json unwrap text hex"},
     };
     for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
         size_t caret = 99;
@@ -238,17 +242,31 @@ static void faults_have_a_caret_and_a_word(void **state)
     }
 }
 
-static void an_order_of_words_is_remarked_upon(void **state)
+static void what_may_not_be_meant_is_remarked_upon(void **state)
 {
     (void)state;
     static const struct {
         const char *text, *remark;
-    } cases[] = {{"body.total>abc", "`abc` is no number: > compares as text"},
-                 {"(size>1 key<=o-1)", "`o-1` is no number: <= compares as text"},
-                 {"body.total>'abc'", ""},
-                 {"body.day>2026-01-01", ""},
-                 {"body.total>12.5", ""},
-                 {"body.total=abc", ""}};
+    } cases[] = {
+        {"body.total>abc", "`abc` is no number: > compares as text"},
+        {"(size>1 key<=o-1)", "`o-1` is no number: <= compares as text"},
+        {"body.total>'abc'", ""},
+        {"body.day>2026-01-01", ""},
+        {"body.total>12.5", ""},
+        {"body.total=abc", ""},
+        {"key=\"k1\"", "the \" of `\"k1\"` is looked for as it stands; single quotes hold a text together"},
+        {"\"k 1\"", "the \" of `\"k` is looked for as it stands; single quotes hold a text together"},
+        {"'\"k1\"' a\"b", ""},
+        {"key=k1 or key=k2", "`or` is looked for as a word; write | for or"},
+        {"x AND key=k1", "`AND` is looked for as a word; terms side by side must all match"},
+        {"(not key=k1)", "`not` is looked for as a word; write ! before the term, without a space"},
+        {"or", ""},
+        {"a 'or' b", ""},
+        {"a | or", ""},
+        {"body.", "`body.` without a test is looked for as text; write body.PATH=VALUE"},
+        {"a headers.x", "`headers.` without a test is looked for as text; write headers.NAME=VALUE"},
+        {"body", ""},
+        {"format=json format~js", ""}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct err_info err = {0};
         struct filter *f = filter_new(cases[i].text, FILTER_MESSAGES, registry.decoders, NULL, &err);
@@ -285,6 +303,22 @@ static void lists_have_fields_of_their_own(void **state)
     }
 }
 
+static void a_kind_that_no_channel_has_is_remarked_upon(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *remark;
+    } cases[] = {{"kind=topc", "no channel is a `topc`; did you mean `topic`?"},
+                 {"kind!=xyzzy", "no channel is a `xyzzy`"},
+                 {"kind=queue kind~to body.", ""}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct filter *f = filter_new(cases[i].text, FILTER_LIST, registry.decoders, NULL, NULL);
+        assert_non_null(f);
+        assert_string_equal(filter_remark(f), cases[i].remark);
+        filter_free(&f);
+    }
+}
+
 static void wrapped_bodies_are_looked_into(void **state)
 {
     (void)state;
@@ -303,8 +337,9 @@ int main(void)
         TEST(these_match),
         TEST(these_do_not),
         TEST(faults_have_a_caret_and_a_word),
-        TEST(an_order_of_words_is_remarked_upon),
+        TEST(what_may_not_be_meant_is_remarked_upon),
         TEST(lists_have_fields_of_their_own),
+        TEST(a_kind_that_no_channel_has_is_remarked_upon),
         TEST(wrapped_bodies_are_looked_into),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
