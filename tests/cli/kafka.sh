@@ -37,6 +37,9 @@ cp "$out" "$T/before"
 run "$SIGNALBOX" browse "$kafka/$topic" --from end-1 --format '%{offset} %{body.n}'
 expect_out '^3 4$'
 expect_lines 1
+run "$SIGNALBOX" browse "$kafka/$topic" --from end-500000 --plain # more than are ever kept, but only four are there
+expect_status 0
+expect_lines 4
 
 name "search"
 run "$SIGNALBOX" search "$kafka/$topic" 'body.n>=3' --format '%{body.n}'

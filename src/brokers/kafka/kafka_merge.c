@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 #define MERGE_BYTES (16 * MIB) /* of the messages held */
-#define LAST_PLACES 400000
+#define LAST_PLACES 400000     /* of the last N; the help of browse has it too */
 
 struct place {
     int64_t time_ns, offset; /* the first N: of the latest in its partition so far */
@@ -64,11 +64,7 @@ static struct kafka_merge *merge_new(int64_t want, bool first, struct err_info *
 
 struct kafka_merge *kafka_merge_last(int64_t want, struct err_info *err)
 {
-    if (want <= LAST_PLACES)
-        return merge_new(want, false, err);
-    err_set(err, ERR_LIMIT, "the last %lld messages are more than %d", (long long)want, LAST_PLACES);
-    err_next(err, "begin at a time or an offset instead");
-    return NULL;
+    return merge_new(want, false, err);
 }
 
 struct kafka_merge *kafka_merge_first(int64_t want, struct err_info *err)
@@ -174,6 +170,11 @@ enum err kafka_merge_take(struct kafka_merge *g, const struct kafka_partition *p
     sift_up(g, g->count - 1);
     if ((int64_t)g->count > g->want)
         drop_top(g);
+    if (!g->first && g->count > LAST_PLACES) { /* by what is there: fewer than N may be */
+        err_set(err, ERR_LIMIT, "the last %lld messages are more than %d", (long long)g->want, LAST_PLACES);
+        err_next(err, "begin at a time or an offset instead");
+        return ERR_LIMIT;
+    }
     if (g->bytes > MERGE_BYTES && g->count > 1) {
         drop_messages(g);
         g->places = true;
