@@ -40,14 +40,18 @@ static void judge_certificate(struct sample *s)
 
 static void judge(const struct probe_target *t, const struct http_response *r, struct sample *s)
 {
+    char text[sizeof r->err.text + sizeof r->err.next + 4];
     sample_init(s);
     s->phases = r->phases;
     s->certificate_expires_ns = r->certificate_expires_ns;
     s->time_ns = clock_wall_ns();
     if (r->error) {
         sample_fail(s, &r->err);
-        if (r->error == ERR_TLS && r->err.next[0]) /* nobody mends it but who reads this */
-            snprintf(s->reason, sizeof s->reason, "%.120s; %.75s", r->err.text, r->err.next);
+        bool mended_here = r->error == ERR_TLS || r->error == ERR_CLOSED || r->error == ERR_PROTOCOL;
+        if (mended_here && r->err.next[0]) { /* nobody mends it but who reads this */
+            snprintf(text, sizeof text, "%s; %s", r->err.text, r->err.next);
+            text_shorten(s->reason, sizeof s->reason, text);
+        }
         return;
     }
     snprintf(s->code, sizeof s->code, "%ld", r->status);
@@ -89,6 +93,17 @@ static void no_memory(probe_done *done, void *context)
     done(context, &s);
 }
 
+/* Who expects a redirect wants to see it. */
+static bool expects_redirect(const struct probe_target *t)
+{
+    int64_t low, high;
+    for (size_t i = 0; i < t->expect_count; i++)
+        if (t->expect[i].kind == ASSERT_STATUS && assertion_status(t->expect[i].text, &low, &high) &&
+            low >= 300 && high <= 399)
+            return true;
+    return false;
+}
+
 static void rest_start(const struct probe_env *env, const struct probe_target *target, int64_t deadline_ns,
                        probe_done *done, void *context)
 {
@@ -109,7 +124,7 @@ static void rest_start(const struct probe_env *env, const struct probe_target *t
         .tls = e->tls,
         .deadline_ns = deadline_ns,
         .max_body = LIMIT_PROBE_BODY,
-        .follow = true,
+        .follow = !expects_redirect(target),
         .fresh = true,
     };
     http_start(env->http, &request, on_answer, run);

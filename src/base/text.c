@@ -37,6 +37,18 @@ char *text_copy(char *into, size_t size, const char *from)
     return text_copy_bytes(into, size, bytes_of_text(from));
 }
 
+char *text_shorten(char *into, size_t size, const char *from)
+{
+    static const char ellipsis[] = "…";
+    if (strlen(from) < size || size <= sizeof ellipsis)
+        return text_copy(into, size, from);
+    text_copy(into, size - sizeof ellipsis + 1, from);
+    char *space = strrchr(into, ' ');
+    char *end = space && (size_t)(space - into) > size / 2 ? space : into + strlen(into);
+    memcpy(end, ellipsis, sizeof ellipsis);
+    return into;
+}
+
 bool text_starts(const char *text, const char *prefix)
 {
     return strncmp(text, prefix, strlen(prefix)) == 0;

@@ -7,6 +7,8 @@
 /* Copy, cut at a UTF-8 boundary, always terminated. Returns into. */
 char *text_copy(char *into, size_t size, const char *from);
 char *text_copy_bytes(char *into, size_t size, struct bytes from);
+/* The same for people: a cut is at the end of a word where one is near, and has an ellipsis. */
+char *text_shorten(char *into, size_t size, const char *from);
 bool text_starts(const char *text, const char *prefix);
 char *text_lower(char *text);                         /* ASCII, in place; returns text */
 bool text_equal_nocase(const char *a, const char *b); /* ASCII */

@@ -73,7 +73,19 @@ static void derive_rates(const struct channel_list *before, struct channel_list 
     }
 }
 
-static void wait_for_lists(struct wait *w, struct session *session, int64_t timeout, struct listing *l)
+enum err listing_no_answer(const struct config_endpoint *e, int64_t timeout_ns, struct err_info *err)
+{
+    err_set(err, ERR_TIMEOUT, "no answer within %.3g s", (double)timeout_ns / NS_PER_S);
+    err_where(err, "%s", e->endpoint.name);
+    err_next(
+        err,
+        "check host and port, that %s speaks there, and what lies between; or allow more time: --timeout",
+        e->broker->title);
+    return err->code;
+}
+
+static void wait_for_lists(struct wait *w, struct session *session, const struct config_endpoint *e,
+                           int64_t timeout, struct listing *l)
 {
     int64_t deadline = clock_mono_ns() + timeout;
     enum waited why = WAITED_EVENT;
@@ -83,7 +95,7 @@ static void wait_for_lists(struct wait *w, struct session *session, int64_t time
         l->signal = signals_seen();
     session_cancel(session);
     if (why == WAITED_TIMEOUT)
-        err_set(&l->err, ERR_TIMEOUT, "no answer within %.3g s", (double)timeout / 1e9);
+        listing_no_answer(e, timeout, &l->err);
     else if (why == WAITED_SIGNAL)
         err_set(&l->err, ERR_CANCELLED, "interrupted");
 }
@@ -110,7 +122,7 @@ void listing_get(const struct cli *c, const struct config_endpoint *e, const cha
     signals_take();
     struct session *session = session_start(e->broker, &e->endpoint, &job, &sink, &l->err);
     if (session) {
-        wait_for_lists(&w, session, timeout + (again ? 2 * NS_PER_S : 0), l);
+        wait_for_lists(&w, session, e, timeout + (again ? 2 * NS_PER_S : 0), l);
         session_join(&session);
     }
     close(w.event_fd);

@@ -14,6 +14,8 @@ struct listing {
  * second, so that rates can be told from totals. */
 void listing_get(const struct cli *c, const struct config_endpoint *e, const char *pattern, uint32_t flags,
                  bool again, struct listing *listing);
+/* Nothing came back within a time-out: what may be wrong. ERR_TIMEOUT. */
+enum err listing_no_answer(const struct config_endpoint *e, int64_t timeout_ns, struct err_info *err);
 /* Says on stderr what reading does to the channel. 0; 7 where it consumes. The failure of the connection; a listing that is
  * denied is no reason to stop: reading may be allowed. */
 int listing_announce_effect(const struct cli *c, const struct address *address);

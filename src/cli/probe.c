@@ -78,7 +78,8 @@ static void put_sample(const struct probing *p, struct buffer *out, const struct
         buffer_printf(out, "%s%s%s %-32s %8s ms  %-11s ", p->color ? color_of(s->health) : "", padded,
                       p->color ? NORMAL : "", t->name, total, s->code);
     }
-    utf8_scrub(out, bytes_of_text(s->reason), SCRUB_PLAIN);
+    /* What a service sent stands in it with its escapes: once is enough for people, \\ is what plain promises. */
+    utf8_scrub(out, bytes_of_text(s->reason), plain ? SCRUB_PLAIN : SCRUB_SCREEN);
     buffer_byte(out, '\n');
 }
 

@@ -1,6 +1,7 @@
 #include "cli/reading.h"
 
 #include "base/text.h"
+#include "cli/listing.h"
 #include "cli/output.h"
 #include "cli/signals.h"
 #include "engine/filter.h"
@@ -315,6 +316,23 @@ static void join_all(struct run *r)
     }
 }
 
+/* Who never came up by the time-out has not seen that there is nothing: its driver may have said no word by then. */
+static void say_unanswered(struct run *r)
+{
+    for (size_t i = 0; i < r->count; i++) {
+        struct source *s = &r->sources[i];
+        struct err_info err;
+        pthread_mutex_lock(&s->lock);
+        bool waits = !s->was_up && !s->ended && !s->said;
+        pthread_mutex_unlock(&s->lock);
+        if (!waits)
+            continue;
+        clear_line(r);
+        listing_no_answer(s->endpoint, cli_number(r->reading->cli, FLAG_TIMEOUT, 0), &err);
+        cli_error(&err);
+    }
+}
+
 /* Waits for the end; *code is what it was: 0, 8, 128 + signal, or the failure's. */
 static void watch(struct run *r, struct reading_result *result)
 {
@@ -340,6 +358,7 @@ static void watch(struct run *r, struct reading_result *result)
         result->code = 128 + signals_seen();
         why = "it was interrupted";
     } else if (w == WAITED_TIMEOUT) {
+        say_unanswered(r);
         result->code = err_exit_code(ERR_TIMEOUT);
         why = "the time-out passed";
     } else if (failure.code) {

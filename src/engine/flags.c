@@ -1,5 +1,6 @@
 #include "engine/flags.h"
 
+#include "base/clock.h"
 #include "base/text.h"
 
 #include <string.h>
@@ -32,6 +33,8 @@ enum err flag_number(enum flag flag, const char *text, int64_t *number, struct e
     if (row->kind == FLAG_COUNT && (!text_int64(text, number) || *number < 0))
         return err_set(err, ERR_USAGE, "--%s %s: write a number", row->name, text);
     if (row->kind == FLAG_DURATION && (!text_duration(text, number) || *number < 0))
-        return err_set(err, ERR_USAGE, "--%s %s: write a duration: 250ms 5s 5m", row->name, text);
+        return err_set(err, ERR_USAGE, "--%s %s: write a duration: 250ms 5s 5m, or seconds", row->name, text);
+    if (flag == FLAG_TIMEOUT && *number < NS_PER_MS)
+        return err_set(err, ERR_USAGE, "--%s %s: at least 1ms", row->name, text);
     return ERR_OK;
 }

@@ -26,5 +26,5 @@ void sample_fail(struct sample *s, const struct err_info *err)
     s->health = HEALTH_DOWN;
     s->error = err->code;
     text_copy(s->code, sizeof s->code, err_name(err->code));
-    text_copy(s->reason, sizeof s->reason, err->text[0] ? err->text : err_text(err->code));
+    text_shorten(s->reason, sizeof s->reason, err->text[0] ? err->text : err_text(err->code));
 }

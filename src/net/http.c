@@ -32,14 +32,14 @@ void http_response_free(struct http_response *r)
     buffer_free(&r->body);
 }
 
-const char *http_header(const struct http_response *r, const char *name, char *into, size_t size)
+bool http_header_next(const struct http_response *r, const char *name, size_t *at, struct bytes *value)
 {
-    struct bytes rest = buffer_view(&r->headers);
+    struct bytes all = buffer_view(&r->headers);
     size_t len = strlen(name);
-    while (rest.len) {
-        const uint8_t *end = memchr(rest.data, '\n', rest.len);
-        struct bytes line = bytes_slice(rest, 0, end ? (size_t)(end - rest.data) : rest.len);
-        rest = bytes_slice(rest, line.len + 1, rest.len);
+    while (*at < all.len) {
+        const uint8_t *end = memchr(all.data + *at, '\n', all.len - *at);
+        struct bytes line = bytes_slice(all, *at, end ? (size_t)(end - all.data) - *at : all.len - *at);
+        *at += line.len + 1;
         if (line.len <= len || line.data[len] != ':' || strncasecmp((const char *)line.data, name, len) != 0)
             continue;
         line = bytes_slice(line, len + 1, line.len);
@@ -47,9 +47,16 @@ const char *http_header(const struct http_response *r, const char *name, char *i
             line = bytes_slice(line, 1, line.len);
         while (line.len && strchr(" \t\r", line.data[line.len - 1]))
             line.len--;
-        return text_copy_bytes(into, size, line);
+        *value = line;
+        return true;
     }
-    return NULL;
+    return false;
+}
+
+const char *http_header(const struct http_response *r, const char *name, char *into, size_t size)
+{
+    struct bytes value;
+    return http_header_next(r, name, &(size_t){0}, &value) ? text_copy_bytes(into, size, value) : NULL;
 }
 
 /* ---- the list ---- */

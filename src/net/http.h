@@ -32,6 +32,8 @@ struct http_response {
     char peer[64];                  /* address that was used */
 };
 void http_response_free(struct http_response *r);
+/* The next value of that name; *at begins at 0. Names may stand several times. */
+bool http_header_next(const struct http_response *r, const char *name, size_t *at, struct bytes *value);
 const char *http_header(const struct http_response *r, const char *name, char *into,
                         size_t size); /* NULL: absent */
 

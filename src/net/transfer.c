@@ -386,6 +386,25 @@ static enum err end_verify(struct transfer *t)
     }
 }
 
+/* libcurl's words for a port that closes, and for one that speaks something else, are OpenSSL's. */
+static enum err end_handshake(struct transfer *t, const char *text)
+{
+    static const char *const closed[] = {"SSL_ERROR_SYSCALL", "unexpected eof", "reset by peer"};
+    if (strstr(text, "wrong version number") || strstr(text, "packet length too long"))
+        return end(t, ERR_TLS, "what answers there speaks no TLS", "is it http://?");
+    for (size_t i = 0; i < sizeof closed / sizeof *closed; i++)
+        if (strstr(text, closed[i]))
+            return end(t, ERR_CLOSED, "the connection was closed while TLS was agreed on",
+                       "does this port speak TLS?");
+    return end(t, ERR_TLS, text, "does this port speak TLS?");
+}
+
+/* A server that waits for TLS answers plain HTTP with an alert, or not at all. */
+static const char *plain_hint(const struct transfer *t)
+{
+    return text_starts(t->request.url, "https") ? "" : "if it speaks TLS, write https://";
+}
+
 static enum err end_other(struct transfer *t, CURLcode result)
 {
     const char *text = t->reason[0] ? t->reason : curl_easy_strerror(result);
@@ -395,10 +414,11 @@ static enum err end_other(struct transfer *t, CURLcode result)
     case CURLE_SSL_CERTPROBLEM:
         return end(t, ERR_CONFIG, "the client certificate or its key can't be used",
                    "check tls.cert and tls.key");
-    case CURLE_SSL_CONNECT_ERROR: return end(t, ERR_TLS, text, "does this port speak TLS?");
-    case CURLE_GOT_NOTHING: return end(t, ERR_CLOSED, "the connection was closed without an answer", "");
+    case CURLE_SSL_CONNECT_ERROR: return end_handshake(t, text);
+    case CURLE_GOT_NOTHING:
+        return end(t, ERR_CLOSED, "the connection was closed without an answer", plain_hint(t));
     case CURLE_RECV_ERROR:
-    case CURLE_SEND_ERROR: return end(t, ERR_CLOSED, text, "");
+    case CURLE_SEND_ERROR: return end(t, ERR_CLOSED, text, plain_hint(t));
     case CURLE_PARTIAL_FILE: return end(t, ERR_CLOSED, "the answer was cut off", "");
     case CURLE_TOO_MANY_REDIRECTS: return end(t, ERR_LIMIT, "more than 5 redirects", "check for a loop");
     case CURLE_URL_MALFORMAT: return end(t, ERR_USAGE, "the URL is malformed", "");
@@ -414,6 +434,8 @@ static enum err end_unsupported(struct transfer *t, CURLcode result)
     curl_easy_getinfo(t->easy, CURLINFO_REDIRECT_COUNT, &redirects);
     if (redirects == 0 && !text_starts(t->request.url, "http"))
         return end(t, ERR_USAGE, "only http and https are possible", "");
+    if (redirects == 0 && strstr(t->reason, "HTTP/0.9"))
+        return end(t, ERR_PROTOCOL, "what answers there speaks no HTTP", plain_hint(t));
     if (redirects == 0)
         return end_other(t, result);
     return end(t, ERR_REFUSED, "the answer redirects away from TLS or HTTP, which isn't followed",

@@ -18,4 +18,9 @@ expect_status 1
 expect_out 'FAULT r  *no certificates can be read'
 expect_out '-> check that tls.ca'
 expect_no_out 'is it running'
+
+name "no time at all"
+run "$SIGNALBOX" probe memory: --timeout 0
+expect_status 2
+expect_err '^signalbox: --timeout 0: at least 1ms'
 finish

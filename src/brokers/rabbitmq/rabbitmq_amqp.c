@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "net/dial.h"
 
+#include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
 #include <stdio.h>
@@ -197,6 +198,25 @@ static enum err bad_file(const struct broker *b, const char *key, const char *wh
     return ERR_CONFIG;
 }
 
+/* The library says no more than that TLS failed; what OpenSSL noted on this thread tells a wrong port from a wrong certificate. */
+static enum err tls_failed(struct broker *b, int status, struct err_info *err)
+{
+    unsigned long noted = ERR_peek_last_error();
+    enum err e = rabbit_status(b, status, err);
+    if (e != ERR_TLS || status != AMQP_STATUS_SSL_CONNECTION_FAILED)
+        return e;
+    if (ERR_GET_REASON(noted) == SSL_R_WRONG_VERSION_NUMBER) {
+        err_set(err, ERR_TLS, "what answers there speaks no TLS");
+        err_where(err, "%s", b->endpoint->name);
+        err_next(err, "use rabbitmq://, or the port for TLS, which is 5671 by default");
+    } else if (!noted || ERR_GET_REASON(noted) == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
+        e = err_set(err, ERR_CLOSED, "the connection was closed while TLS was agreed on");
+        err_where(err, "%s", b->endpoint->name);
+        err_next(err, "does this port speak TLS? if not, use rabbitmq://");
+    }
+    return e;
+}
+
 /* rabbitmq-c 0.11 has no default verify paths of its own, and its check of the name is its own too: both are OpenSSL's
  * business, reached through the context. */
 static enum err open_tls(struct broker *b, const char *host, int port, struct err_info *err)
@@ -222,12 +242,16 @@ static enum err open_tls(struct broker *b, const char *host, int port, struct er
     amqp_ssl_socket_set_verify_peer(socket, !tls->insecure);
     amqp_ssl_socket_set_verify_hostname(socket, 0); /* done above, alternative names and addresses included */
     struct timeval timeout = time_left(b);
+    ERR_clear_error();
     int status = amqp_socket_open_noblock(socket, host, port, &timeout);
     if (status == AMQP_STATUS_SOCKET_ERROR || status == AMQP_STATUS_TCP_ERROR)
         return why_unreachable(b, host, port, status, err);
     r->fd = amqp_socket_get_sockfd(socket);
-    return status == AMQP_STATUS_TIMEOUT ? err_set(err, ERR_TIMEOUT, "no TLS answer in time")
-                                         : rabbit_status(b, status, err);
+    if (status != AMQP_STATUS_TIMEOUT)
+        return tls_failed(b, status, err);
+    err_set(err, ERR_TIMEOUT, "no TLS answer in time");
+    err_next(err, "check host and port, that RabbitMQ speaks TLS there, and what lies between");
+    return ERR_TIMEOUT;
 }
 
 static enum err open_plain(struct broker *b, const char *host, int port, struct err_info *err)
@@ -291,8 +315,12 @@ static enum err login(struct broker *b, struct err_info *err)
                                    &table, AMQP_SASL_METHOD_PLAIN, user, password);
     enum err code = rabbit_reply(b, reply, "login", err);
     r->logged_in = !code;
-    if (code == ERR_CLOSED)
+    if (code == ERR_FORMAT) /* of a login, which the broker speaks first in */
+        code = err_set(err, ERR_PROTOCOL, "login: what answers there speaks no AMQP 0-9-1");
+    if (code == ERR_CLOSED || code == ERR_PROTOCOL)
         err_next(err, "is this an AMQP port? TLS ports want rabbitmqs://");
+    if (code == ERR_TIMEOUT)
+        err_next(err, "check host and port, that RabbitMQ speaks AMQP there, and what lies between");
     if (code == ERR_NOTFOUND)
         err_next(err, "the first part of the path is the vhost, %%2f the one that is called /");
     return code;

@@ -21,6 +21,18 @@ static void copies_are_cut_between_characters(void **state)
     assert_int_equal(into[0], 'x');
 }
 
+static void what_is_shortened_says_so(void **state)
+{
+    (void)state;
+    char text[16];
+    assert_string_equal(text_shorten(text, sizeof text, "fifteen letters"), "fifteen letters");
+    assert_string_equal(text_shorten(text, sizeof text, "sixteen letters!"), "sixteen lett…");
+    assert_string_equal(text_shorten(text, sizeof text, "unbroken-as-it-is"), "unbroken-as-…");
+    assert_string_equal(text_shorten(text, sizeof text, "sixteen let ters"), "sixteen let…");
+    assert_string_equal(text_shorten(text, sizeof text, "ää ääääääääää"), "ää äää…");
+    assert_string_equal(text_shorten(text, 4, "word"), "wor");
+}
+
 static void patterns_are_those_of_a_shell(void **state)
 {
     (void)state;
@@ -113,6 +125,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(copies_are_cut_between_characters),
+        cmocka_unit_test(what_is_shortened_says_so),
         cmocka_unit_test(patterns_are_those_of_a_shell),
         cmocka_unit_test(the_nearest_name_is_near),
         cmocka_unit_test(numbers_are_whole_strings),

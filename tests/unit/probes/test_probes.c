@@ -200,6 +200,47 @@ static void rest_headers(void **state)
     assert_down(ERR_DOWN, "200", "expected live, got demo in header x-mode");
     rest_answers("HTTP/1.1 200 OK\r\n\r\n", x, 1);
     assert_down(ERR_DOWN, "200", "expected live, got no header x-mode");
+    rest_answers("HTTP/1.1 200 OK\r\nX-Mode: demo\r\nx-mode: live\r\nX-Mode: old\r\n\r\n", x, 1);
+    assert_int_equal(sample.health, HEALTH_UP);
+    rest_answers("HTTP/1.1 200 OK\r\nX-Mode: demo\r\nX-Mode: old\r\n\r\n", x, 1);
+    assert_down(ERR_DOWN, "200", "expected live, got demo in header x-mode");
+}
+
+/* The server closes after one answer: whoever followed would get none. */
+static void rest_redirects_are_seen_by_who_expects_them(void **state)
+{
+    (void)state;
+    const struct assertion moved = {ASSERT_STATUS, NULL, "302"}, any = {ASSERT_STATUS, NULL, "300-399"},
+                           wide = {ASSERT_STATUS, NULL, "200-399"};
+    const char *answer =
+        "HTTP/1.1 302 Found\r\nLocation: /other\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    rest_answers(answer, &moved, 1);
+    assert_int_equal(sample.health, HEALTH_UP);
+    assert_string_equal(sample.code, "302");
+    rest_answers(answer, &any, 1);
+    assert_int_equal(sample.health, HEALTH_UP);
+    rest_answers(answer, &wide, 1); /* it redirects to itself */
+    assert_int_equal(sample.error, ERR_LIMIT);
+}
+
+static void long_reasons_end_at_a_word(void **state)
+{
+    (void)state;
+    const struct assertion long_text = {ASSERT_BODY, NULL,
+                                        "one two three four five six seven eight nine ten eleven"};
+    struct err_info err;
+    struct sample s;
+    rest_answers("HTTP/1.1 200 OK\r\n\r\nnone", &long_text, 1);
+    assert_down(ERR_DOWN, "200", "the body doesn't contain one two three four five six seven eight…");
+    char words[240] = "";
+    while (strlen(words) < 230)
+        strcat(words, "word ");
+    err_set(&err, ERR_CLOSED, "%s", words);
+    sample_init(&s);
+    sample_fail(&s, &err);
+    size_t len = strlen(s.reason);
+    assert_true(len < sizeof s.reason && len > 180);
+    assert_string_equal(s.reason + len - 7, "word…");
 }
 
 static void rest_body(void **state)
@@ -263,6 +304,13 @@ static void rest_json_that_is_none(void **state)
     assert_down(ERR_DOWN, "503", "status 503, expected 200-299");
 }
 
+static void serve_garbage(struct server *s, int fd)
+{
+    (void)s;
+    server_send(fd, "AMQP garbage\r\n");
+    (void)!read(fd, (char[512]){0}, 512);
+}
+
 static void rest_failures_of_the_wire(void **state)
 {
     (void)state;
@@ -273,7 +321,35 @@ static void rest_failures_of_the_wire(void **state)
     probe_rest(s.port, NULL, 0);
     assert_int_equal(sample.health, HEALTH_DOWN);
     assert_int_equal(sample.error, ERR_CLOSED);
+    assert_non_null(strstr(sample.reason, "; if it speaks TLS, write https://"));
     server_stop(&s);
+    server_start(&s, serve_text, "\x15\x03\x01 an alert");
+    probe_rest(s.port, NULL, 0);
+    assert_down(ERR_PROTOCOL, "PROTOCOL",
+                "what answers there speaks no HTTP; if it speaks TLS, write https://");
+    server_stop(&s);
+}
+
+static void rest_that_is_no_tls(void **state)
+{
+    (void)state;
+    static const struct {
+        server_serve *serve;
+        enum err error;
+        const char *code, *reason;
+    } cases[] = {{serve_close, ERR_CLOSED, "CLOSED",
+                  "the connection was closed while TLS was agreed on; does this port speak TLS?"},
+                 {serve_garbage, ERR_TLS, "TLS", "what answers there speaks no TLS; is it http://?"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct server s;
+        char url[64];
+        server_start(&s, cases[i].serve, NULL);
+        snprintf(url, sizeof url, "https://127.0.0.1:%d/", s.port);
+        struct probe_target t = target("rest", url, s.port);
+        probe(&t, -1);
+        assert_down(cases[i].error, cases[i].code, cases[i].reason);
+        server_stop(&s);
+    }
 }
 
 static char request[8192];
@@ -486,11 +562,14 @@ int main(void)
         cmocka_unit_test(rest_up_is_any_2xx),
         cmocka_unit_test(rest_expected_status),
         cmocka_unit_test(rest_headers),
+        cmocka_unit_test(rest_redirects_are_seen_by_who_expects_them),
+        cmocka_unit_test(long_reasons_end_at_a_word),
         cmocka_unit_test(rest_body),
         cmocka_unit_test(rest_json),
         cmocka_unit_test(reasons_hold_nothing_a_terminal_obeys),
         cmocka_unit_test(rest_json_that_is_none),
         cmocka_unit_test(rest_failures_of_the_wire),
+        cmocka_unit_test(rest_that_is_no_tls),
         cmocka_unit_test(rest_credentials_leave_the_address),
         cmocka_unit_test(rest_that_is_not_let_in),
         cmocka_unit_test(slow_answers_degrade),
