@@ -121,8 +121,25 @@ static size_t edit_distance(const char *a, const char *b)
     return rows[n % 3][m];
 }
 
+/* The one name that goes on where text ends, NULL: none or several. */
+static const char *only_beginning(const char *text, const char *const *names)
+{
+    const char *found = NULL;
+    for (size_t i = 0; names[i] && strlen(text) > 1; i++) {
+        if (!text_starts(names[i], text))
+            continue;
+        if (found)
+            return NULL;
+        found = names[i];
+    }
+    return found;
+}
+
 const char *text_nearest(const char *text, const char *const *names)
 {
+    const char *whole = only_beginning(text, names);
+    if (whole)
+        return whole;
     size_t most = strlen(text) / 3 + 1, best = SIZE_MAX;
     const char *nearest = NULL;
     for (size_t i = 0; names[i]; i++) {

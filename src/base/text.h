@@ -14,7 +14,8 @@ char *text_lower(char *text);                         /* ASCII, in place; return
 bool text_equal_nocase(const char *a, const char *b); /* ASCII */
 /* Shell-like pattern: * and ?; "" and NULL match everything. */
 bool text_glob(const char *pattern, const char *text);
-/* The name in the NULL-terminated list nearest to text by edit distance, or NULL when none is near enough to suggest. */
+/* The name in the NULL-terminated list that alone begins with text, or the nearest to it by edit distance; NULL when none is near
+ * enough to suggest. */
 const char *text_nearest(const char *text, const char *const *names);
 
 /* Strict parsers of a whole string: false where it isn't exactly one such thing. */

@@ -130,8 +130,8 @@ static int check_count(const struct cli *c)
         return cli_usage("`signalbox %s` needs %s: signalbox %s %s", command->name, command->missing,
                          command->name, command->args);
     if (c->arg_count > command->max_args)
-        return cli_usage("`%s` is one argument too many: signalbox %s %s", c->args[command->max_args],
-                         command->name, command->args);
+        return cli_usage("`%s` is one argument too many: signalbox %s%s%s", c->args[command->max_args],
+                         command->name, *command->args ? " " : "", command->args);
     return 0;
 }
 

@@ -38,6 +38,9 @@ static void say_good(struct cli *c, struct buffer *out)
                       c->config.probe_count, c->config.probe_count == 1 ? "" : "s");
     else if (config_path(path, sizeof path, &given))
         buffer_printf(out, "%s: no such file; that is fine, `signalbox init` writes one\n", path);
+    else
+        buffer_text(
+            out, "no file: neither HOME nor XDG_CONFIG_HOME says where to look; --config FILE names one\n");
 }
 
 /* --json: {"file":...,"good":...,"faults":[...],"more":...} on stdout. */

@@ -87,14 +87,17 @@ static bool check_config(struct doctor *d)
 {
     struct cli *c = d->cli;
     struct err_info err = {.code = ERR_OK};
-    char text[4300], path[4096];
+    char text[4300], path[4096] = "";
     bool given;
     config_free(&c->config); /* the empty one of an offline command */
     if (config_load(&c->config, cli_text(c, FLAG_CONFIG), c->registry, on_fault, d, &err))
         return false;
     if (!c->config.file) {
-        snprintf(text, sizeof text, "none at %s", config_path(path, sizeof path, &given) ? path : "$HOME");
-        say(d, REMARK, "configuration", text, "signalbox init > FILE writes a commented one");
+        bool placed = config_path(path, sizeof path, &given);
+        snprintf(text, sizeof text, "none at %s", path);
+        say(d, REMARK, "configuration",
+            placed ? text : "none: neither HOME nor XDG_CONFIG_HOME says where to look",
+            placed ? "signalbox init > FILE writes a commented one" : "name one: --config FILE, or set HOME");
         return true;
     }
     struct stat st;

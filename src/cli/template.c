@@ -141,7 +141,7 @@ static enum err compile_literal(struct template *t, const char **at, struct err_
     const char *c = *at;
     for (; *c && !(c[0] == '%' && c[1] == '{'); c++) {
         bool escape = c[0] == '\\' && (c[1] == 't' || c[1] == 'n' || c[1] == '\\');
-        c += escape;
+        c += escape || (c[0] == '%' && c[1] == '%');
         text[len++] = !escape ? *c : *c == 't' ? '\t' : *c == 'n' ? '\n' : '\\';
     }
     p->text = bytes_of(text, len);

@@ -34,7 +34,7 @@ const struct topic topics[] = {
      "{\"text\":...} where it is UTF-8, else {\"base64\":...}; null and empty differ; integers beyond 2^53 are strings.\n"
      "--plain is one scrubbed line: time, channel, position, key, size, payload between tabs, with \\t \\n \\r \\\\ \\xNN\n"
      "escapes and null as \\N. --format takes %{field} with the filter's names, %{field:raw} for the bytes as they are, and\n"
-     "\\t \\n \\\\. Streams flush when the source pauses, at the latest 100 ms after a message; a closed pipe ends quietly.\n"},
+     "\\t \\n \\\\ %%. Streams flush when the source pauses, at the latest 100 ms after a message; a closed pipe ends quietly.\n"},
     {"changes", "CHANGES",
      "Everything that changes a broker is a dry run until --execute: it looks up the destination and fails as the change\n"
      "would, without any effect. --execute is all that an endpoint given by URL needs. A configured one also needs `write:\n"

@@ -298,7 +298,8 @@ static const char *scalar_fault(enum key_type type, const char *text)
     switch (type) {
     case TYPE_BOOL: return config_bool(text, &(bool){0}) ? NULL : "write true or false";
     case TYPE_DURATION:
-        return text_duration(text, &number) && number >= 0 ? NULL : "write a duration: 250ms 5s 5m 1h";
+        return text_duration(text, &number) && number >= 0 ? NULL
+                                                           : "write a duration: 250ms 5s 5m 1h, or seconds";
     case TYPE_SIZE: return text_size(text, &size) ? NULL : "write a size: 512k 64MiB";
     case TYPE_COUNT:
         return text_int64(text, &number) && number >= 1 && number <= 1000 ? NULL

@@ -49,6 +49,13 @@ status=$?
 expect_status 0
 expect_out '/dev/stdin: good: 1 endpoint,'
 
+name "no home"
+run env -u HOME -u XDG_CONFIG_HOME "$SIGNALBOX" config check
+expect_status 0
+expect_out '^no file: neither HOME nor XDG_CONFIG_HOME says where to look'
+run env -u HOME -u XDG_CONFIG_HOME "$SIGNALBOX" doctor
+expect_out 'configuration  *none: neither HOME'
+
 name "more faults than are listed"
 { echo endpoints: && for i in $(seq 60); do echo "  e$i: {url: \"kafkx://h\"}"; done; } >"$T/many.yaml"
 run "$SIGNALBOX" config check --config "$T/many.yaml"

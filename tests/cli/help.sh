@@ -26,6 +26,14 @@ run "$SIGNALBOX" --help
 expect_status 0
 check "fits 80x24" test "$(wc -L <"$out")" -le 80
 
+name "what is too much, and what is cut short"
+run "$SIGNALBOX" version x
+expect_status 2
+expect_err 'one argument too many: signalbox version$'
+run "$SIGNALBOX" decode --js
+expect_status 2
+expect_err 'did you mean `--json`'
+
 name "topics"
 for topic in config addresses filter output changes man; do
     run "$SIGNALBOX" help $topic

@@ -45,12 +45,16 @@ static void patterns_are_those_of_a_shell(void **state)
 static void the_nearest_name_is_near(void **state)
 {
     (void)state;
-    static const char *const names[] = {"total", "key", "time", NULL};
+    static const char *const names[] = {"total", "key", "time", NULL}, *const flags[] = {"as", "json", "jq",
+                                                                                         "js1", NULL};
     assert_string_equal(text_nearest("totl", names), "total");
     assert_string_equal(text_nearest("kye", names), "key");
     assert_string_equal(text_nearest("TIME", names), "time");
     assert_null(text_nearest("zebra", names));
     assert_null(text_nearest("", names));
+    assert_string_equal(text_nearest("to", names), "total");
+    assert_string_equal(text_nearest("jso", flags), "json");
+    assert_string_equal(text_nearest("ax", flags), "as"); /* not one that begins so */
 }
 
 static void numbers_are_whole_strings(void **state)

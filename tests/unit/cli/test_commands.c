@@ -127,6 +127,8 @@ static void test_browse(void **state)
         run("browse memory:/orders --where body.n>=248 --format %{offset}|%{body.n}|%{headers.x-tenant}"), 0);
     assert_int_equal(lines(printed), 2);
     assert_non_null(strstr(printed, "|249|acme\n"));
+    assert_int_equal(run("browse memory:/orders -n 1 --format %%|%%{key}%"), 0);
+    assert_string_equal(printed, "%|%{key}%\n");
     assert_int_equal(run("browse memory:/orders --where body.n>1000"), 4);
     assert_non_null(strstr(said, "scanned 250 of 250"));
     assert_non_null(strstr(said, "0 matched"));
