@@ -182,8 +182,8 @@ const struct command command_decode = {
         "Without --as the format is found out. Exits 1 when the payload isn't wholly what --as says, with offset and reason "
         "on stderr: the tree for people shows what could be read, --json prints no partial value. With --as FORMAT --json "
         "the decoded value alone is printed, else an object with format, type and decoded. `jsonl` is several JSON values, "
-        "one a line, which is found out too, also inside gzip and zstd. `unwrap` takes at most 8 layers off. The tree has at most 512 levels and 200,000 fields; JSON as --json has 4,095 levels "
-        "and no limit of fields.",
+        "one a line, which is found out too, also inside gzip and zstd. `unwrap` takes at most 8 layers off. The tree has at most "
+        "512 levels and 200,000 fields; JSON as --json has 4,095 levels and no limit of fields.",
     .flags = F(AS) | F(JSON),
     .max_args = 1,
     .argument = ARGUMENT_FILE,

@@ -117,8 +117,8 @@ static void configuration(const struct registry *registry, struct buffer *out)
     buffer_text(
         out,
         ".SH CONFIGURATION\nYAML. An unknown key, a wrong type or a duplicate is an error; all of them are "
-        "listed at once. Relative file names\nare those of the file's folder. Durations are written 250ms 5s 5m 1h, a bare number is seconds; "
-        "sizes 512k 64MiB.\n");
+        "listed at once. Relative file names\nare those of the file's folder. Durations are written 250ms 5s 5m "
+        "1h, a bare number is seconds; sizes 512k 64MiB.\n");
     for (size_t i = 0; i < count; i++) {
         buffer_text(out, ".TP\n\\fB");
         roff(out, keys[i].path);

@@ -398,14 +398,16 @@ static bool is_format(struct parser *p, const struct node *n, size_t at)
     return false;
 }
 
-/* Where only some words can ever be equal. */
-static bool check_word_of(struct parser *p, const struct node *n, const struct known_field *k, size_t at)
+/* What was perhaps not meant; false: a word that nothing can ever be equal to. */
+static bool look_at_value(struct parser *p, const struct node *n, const struct known_field *k, size_t at)
 {
-    if (n->op > OP_NE || n->pattern.re)
-        return true;
-    if (k->id == F_KIND)
+    bool a_word = n->op <= OP_NE && !n->pattern.re;
+    remark_on_quotes(p, &n->pattern);
+    if (k->unit == UNIT_NONE)
+        remark_on_order(p, n);
+    if (a_word && k->id == F_KIND)
         remark_on_kind(p, n);
-    return k->id != F_FORMAT || is_format(p, n, at);
+    return !a_word || k->id != F_FORMAT || is_format(p, n, at);
 }
 
 static bool take_value(struct parser *p, struct node *n, const struct known_field *k)
@@ -431,11 +433,8 @@ static bool take_value(struct parser *p, struct node *n, const struct known_fiel
         fault(p, start, "use ~ with a pattern", "a pattern has no order");
         return false;
     }
-    if (!check_word_of(p, n, k, start))
+    if (!look_at_value(p, n, k, start))
         return false;
-    remark_on_quotes(p, &n->pattern);
-    if (k->unit == UNIT_NONE)
-        remark_on_order(p, n);
     text_copy_bytes(text, sizeof text, t);
     /* Sizes, durations and milliseconds are numbers only; a time can also be looked into as text. */
     bool as_text = k->unit == UNIT_NONE || (k->unit == UNIT_TIME && n->pattern.re);

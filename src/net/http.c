@@ -55,7 +55,7 @@ bool http_header_next(const struct http_response *r, const char *name, size_t *a
 
 const char *http_header(const struct http_response *r, const char *name, char *into, size_t size)
 {
-    struct bytes value;
+    struct bytes value = BYTES_NULL;
     return http_header_next(r, name, &(size_t){0}, &value) ? text_copy_bytes(into, size, value) : NULL;
 }
 

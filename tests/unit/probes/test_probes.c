@@ -232,9 +232,10 @@ static void long_reasons_end_at_a_word(void **state)
     struct sample s;
     rest_answers("HTTP/1.1 200 OK\r\n\r\nnone", &long_text, 1);
     assert_down(ERR_DOWN, "200", "the body doesn't contain one two three four five six seven eight…");
-    char words[240] = "";
-    while (strlen(words) < 230)
-        strcat(words, "word ");
+    char words[240];
+    for (size_t i = 0; i < sizeof words; i++)
+        words[i] = "word "[i % 5];
+    words[sizeof words - 1] = '\0';
     err_set(&err, ERR_CLOSED, "%s", words);
     sample_init(&s);
     sample_fail(&s, &err);
