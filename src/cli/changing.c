@@ -10,6 +10,7 @@
 
 #define PROGRESS_NS (200 * NS_PER_MS)
 #define STALL_NS    (5 * NS_PER_S)
+#define LOOK_EVERY  256 /* messages between two looks for a signal */
 
 void changing_place(struct message *m)
 {
@@ -169,61 +170,61 @@ static int conclude(const struct changing *ch, const struct publish_result *r, i
 
 struct progress {
     int64_t confirmed; /* when last looked at */
-    int64_t moved_ns;  /* monotonic: since when it is that */
+    int64_t moved_ns;  /* monotonic: since when it is that, and something is waited for */
     int64_t tenths;    /* that were printed */
     bool stalled;      /* and that was said */
 };
 
-static void say_stall(const struct changing *ch, struct progress *at)
+/* Of the broker: an input that has nothing yet is no stall. */
+static void look_for_stall(const struct changing *ch, const struct publisher_count *now, struct progress *at)
 {
     const char *endpoint = ch->to->endpoint->endpoint.name;
+    bool waits = !now->connected || (now->outstanding > 0 && now->confirmed == at->confirmed);
+    if (!waits)
+        at->moved_ns = clock_mono_ns();
     bool stalls = clock_mono_ns() - at->moved_ns > STALL_NS;
     if (stalls && !at->stalled)
-        cli_notice(ch->cli, "%s: nothing was confirmed for %d s: waiting for the broker", endpoint,
-                   (int)(STALL_NS / NS_PER_S));
+        cli_notice(ch->cli,
+                   now->connected ? "%s: nothing was confirmed for %d s: waiting for the broker"
+                                  : "%s: still connecting after %d s",
+                   endpoint, (int)(STALL_NS / NS_PER_S));
     if (!stalls && at->stalled)
         cli_notice(ch->cli, "%s: it goes on", endpoint);
     at->stalled = stalls;
 }
 
-/* A line that is overwritten on a terminal, a line per 10 % elsewhere; and what nobody should have to guess: that it stands still. */
-static void show_progress(const struct changing *ch, struct publisher *p, struct progress *at)
+/* A line that is overwritten on a terminal, a line per 10 % elsewhere. */
+static void show_count(const struct changing *ch, int64_t confirmed, struct progress *at)
 {
-    char done[32], total[32] = "";
-    int64_t confirmed = publisher_confirmed(p);
-    if (confirmed != at->confirmed)
-        at->moved_ns = clock_mono_ns();
-    at->confirmed = confirmed;
-    say_stall(ch, at);
-    if (ch->alone || cli_flag(ch->cli, FLAG_QUIET))
-        return;
+    char done[32], total[32] = "", text[100];
     int64_t tenths = ch->total > 0 ? confirmed * 10 / ch->total : 0;
     text_count(done, sizeof done, (uint64_t)confirmed);
     if (ch->total > 0)
         text_count(total, sizeof total, (uint64_t)ch->total);
+    snprintf(text, sizeof text, "%s%s%s confirmed", done, *total ? " of " : "", total);
     if (cli_progress(ch->cli))
-        fprintf(stderr, "\r\033[K%s%s%s confirmed", done, *total ? " of " : "", total);
+        cli_progress_line(text);
     else if (tenths > at->tenths)
-        cli_note("%s of %s confirmed (%d %%)", done, total, (int)tenths * 10);
+        cli_note("%s (%d %%)", text, (int)tenths * 10);
     at->tenths = tenths;
 }
 
-/* Runs the publisher to its end. 0; 1 after a message where it could not begin; 128 + signal. */
-static int publish(const struct changing *ch, const struct publish_job *job, struct publish_result *result)
+static void show_progress(const struct changing *ch, struct publisher *p, struct progress *at)
 {
-    struct err_info err = {.code = ERR_OK};
+    struct publisher_count now = publisher_count(p);
+    look_for_stall(ch, &now, at);
+    at->confirmed = now.confirmed;
+    if (!ch->alone && !cli_flag(ch->cli, FLAG_QUIET))
+        show_count(ch, now.confirmed, at);
+}
+
+/* ---- publishing ---- */
+
+/* Heeds signals, and says how it goes unless nothing is sent. The signal; 0: it has ended. */
+static int wait_publisher(const struct changing *ch, struct publisher *p, int fd, bool dry)
+{
     struct progress at = {.moved_ns = clock_mono_ns()};
-    bool dry = job->request.flags & PUBLISH_DRY;
-    int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), signal = 0;
-    *result = (struct publish_result){0};
-    if (!job->ops->publish_open) {
-        err_set(&err, ERR_UNSUPPORTED, "%s takes no messages from signalbox", job->ops->title);
-        return cli_error(&err);
-    }
-    signals_take();
-    struct publisher *p = fd >= 0 ? publisher_start(job, fd, &err) : NULL;
-    if (!p)
-        return cli_error(&err);
+    int signal = 0;
     while (!publisher_ended(p) && !signal) {
         enum waited w = wait_for(fd, dry ? INT64_MAX : clock_mono_ns() + PROGRESS_NS);
         if (w == WAITED_TIMEOUT)
@@ -232,8 +233,30 @@ static int publish(const struct changing *ch, const struct publish_job *job, str
     }
     if (signal)
         publisher_cancel(p);
-    if (at.confirmed && !ch->alone && cli_progress(ch->cli))
-        fputs("\r\033[K", stderr);
+    cli_progress_end();
+    return signal;
+}
+
+/* Runs the publisher to its end. 0; a code after a message where it could not begin; 128 + signal. */
+static int publish(const struct changing *ch, const struct publish_job *job, struct publish_result *result)
+{
+    struct err_info err = {.code = ERR_OK};
+    *result = (struct publish_result){0};
+    if (!job->ops->publish_open) {
+        err_set(&err, ERR_UNSUPPORTED, "%s takes no messages from signalbox", job->ops->title);
+        return cli_error(&err);
+    }
+    signals_take();
+    int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    struct publisher *p = fd >= 0 ? publisher_start(job, fd, &err) : NULL;
+    if (!p) {
+        if (!err.code)
+            err_set(&err, ERR_FAILED, "no descriptor for sending");
+        if (fd >= 0)
+            close(fd);
+        return cli_error(&err);
+    }
+    int signal = wait_publisher(ch, p, fd, job->request.flags & PUBLISH_DRY);
     publisher_join(&p, result);
     close(fd);
     return signal ? 128 + signal : 0;
@@ -273,8 +296,14 @@ static int read_all(struct changing *ch, int (*show)(void *context, const struct
     struct message m;
     enum err e = ERR_OK;
     int code = 0;
-    while (!code && !(e = next(ch, &m, &err)))
-        code = show ? show(ch->context, &m) : 0;
+    signals_take();
+    while (!code && (!(e = next(ch, &m, &err)) || e == ERR_BUSY)) {
+        if (!e && show)
+            code = show(ch->context, &m);
+        bool look = e == ERR_BUSY || ch->count % LOOK_EVERY == 0;
+        if (!code && look && wait_for(-1, 0) == WAITED_SIGNAL)
+            code = 128 + signals_seen();
+    }
     return code || e == ERR_END ? code : cli_error(&err);
 }
 

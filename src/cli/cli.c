@@ -5,11 +5,26 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 /* ---- talking ---- */
+
+static atomic_bool line_open; /* a progress line stands on the terminal */
+
+void cli_progress_line(const char *text)
+{
+    atomic_store(&line_open, true);
+    fprintf(stderr, "\r\033[K%s", text);
+}
+
+void cli_progress_end(void)
+{
+    if (atomic_exchange(&line_open, false))
+        fputs("\r\033[K", stderr);
+}
 
 static void say(const char *format, va_list args) SB_PRINTF(1, 0);
 static void say(const char *format, va_list args)
@@ -21,6 +36,7 @@ static void say(const char *format, va_list args)
         if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
             text[i] = ' ';
     text[len] = '\0';
+    cli_progress_end();
     fprintf(stderr, "signalbox: %s\n", text);
 }
 

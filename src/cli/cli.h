@@ -93,6 +93,8 @@ void cli_fault(const char *file, const struct config_fault *fault);
 int cli_print(struct buffer *text);
 bool cli_color(const struct cli *c, int fd); /* colours there? */
 bool cli_progress(const struct cli *c);      /* a line that is overwritten, on stderr? */
+void cli_progress_line(const char *text);    /* draws it anew; every message takes it away first */
+void cli_progress_end(void);                 /* takes it away */
 
 /* ---- addresses ---- */
 

@@ -5,9 +5,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <unistd.h>
 
-#define CHUNK (64 * KIB)
+#define CHUNK       (64 * KIB)
+#define PATIENCE_MS 250
 
 /* A closed one is held by something that can only be written to (src/main.c): it must not pass for an empty input. */
 static int open_stdin(struct err_info *err)
@@ -100,6 +102,13 @@ static void drop_used(struct input *in)
     in->at = 0;
 }
 
+/* With a line begun, too. */
+static bool has_nothing(const struct input *in)
+{
+    struct pollfd p = {.fd = in->fd, .events = POLLIN};
+    return poll(&p, 1, PATIENCE_MS) == 0;
+}
+
 enum err input_line(struct input *in, struct bytes *line, struct err_info *err)
 {
     size_t looked = in->at;
@@ -118,6 +127,8 @@ enum err input_line(struct input *in, struct bytes *line, struct err_info *err)
         if (in->at)
             drop_used(in);
         looked = in->text.len;
+        if (has_nothing(in))
+            return err_set(err, ERR_BUSY, "%s has nothing yet", in->name);
         enum err e = read_chunk(in->fd, &in->text, &in->ended, err);
         if (e) {
             err_where(err, "%s", in->name);

@@ -1,4 +1,4 @@
-/* Input of commands: a whole file or stdin, or one line after the other. Floor 5. Main thread. */
+/* Input of commands: a whole file or stdin, or one line after the other. Floor 5. One thread at a time. */
 #ifndef SIGNALBOX_CLI_INPUT_H
 #define SIGNALBOX_CLI_INPUT_H
 
@@ -18,7 +18,8 @@ struct input {
     struct buffer text;
 };
 enum err input_open(struct input *in, const char *path, struct err_info *err) SB_MUST_USE;
-/* ERR_END after the last line. The line is valid until the next call. */
+/* ERR_END after the last line; ERR_BUSY where none has come whole within a quarter of a second: call again. The line is valid until the
+ * next call. */
 enum err input_line(struct input *in, struct bytes *line, struct err_info *err) SB_MUST_USE;
 /* To the first line again; false: it is a stream. */
 bool input_rewind(struct input *in);

@@ -173,7 +173,7 @@ static int wait_threads(struct probing *p, struct prober_thread *threads, size_t
     int64_t deadline = timeout ? clock_mono_ns() + timeout : INT64_MAX;
     enum waited w = WAITED_EVENT;
     while (atomic_load(&p->running) && (w == WAITED_EVENT || (w == WAITED_CLOSED && !p->watch)))
-        w = wait_for(p->done_fd, deadline);
+        w = wait_for_readers(p->done_fd, deadline);
     atomic_store(&p->cancelled, true);
     atomic_store(&p->cli->config.leaving, true);
     (void)!write(p->cancel_fd, &(uint64_t){1}, sizeof(uint64_t));

@@ -45,7 +45,6 @@ struct run {
     atomic_int_fast64_t written;
     int64_t progress_at_ns, began_ns;
     int last_tenth;
-    bool line_open; /* the progress line stands on the terminal */
     bool left_behind;
 };
 
@@ -189,13 +188,6 @@ static int start_source(struct run *r, struct source *s)
 
 /* ---- watching, on the main thread ---- */
 
-static void clear_line(struct run *r)
-{
-    if (r->line_open)
-        fputs("\r\033[K", stderr);
-    r->line_open = false;
-}
-
 /* A session that never came up is given up: a command answers. One that was up is waited for. True: it has ended. */
 static bool look_at(struct run *r, struct source *s, struct err_info *failure)
 {
@@ -208,7 +200,6 @@ static bool look_at(struct run *r, struct source *s, struct err_info *failure)
     enum err e = status.err.code;
     bool failed = e && e != ERR_END && e != ERR_CANCELLED;
     if (failed && !s->said && (ended || (status.state == SESSION_BACKOFF && !was_up))) {
-        clear_line(r);
         *failure = status.err;
         if (!failure->where[0])
             err_where(failure, "%s", s->endpoint->endpoint.name);
@@ -275,8 +266,7 @@ static void show_progress(struct run *r)
     int tenth = now.total > 0 ? (int)(now.scanned * 10 / now.total) : 0;
     progress_text(r, &now, text, sizeof text);
     if (cli_progress(r->reading->cli)) {
-        fprintf(stderr, "\r\033[K%s", text);
-        r->line_open = true;
+        cli_progress_line(text);
     } else if (tenth > r->last_tenth) {
         cli_note("%s", text);
     }
@@ -327,7 +317,6 @@ static void say_unanswered(struct run *r)
         pthread_mutex_unlock(&s->lock);
         if (!waits)
             continue;
-        clear_line(r);
         listing_no_answer(s->endpoint, cli_number(r->reading->cli, FLAG_TIMEOUT, 0), &err);
         cli_error(&err);
     }
@@ -350,7 +339,7 @@ static void watch(struct run *r, struct reading_result *result)
                 cancel_all(r);
         }
         show_progress(r);
-        w = wait_for(r->event_fd, deadline);
+        w = wait_for_readers(r->event_fd, deadline);
         if (w != WAITED_EVENT)
             break;
     }
@@ -367,7 +356,7 @@ static void watch(struct run *r, struct reading_result *result)
     }
     cancel_all(r);
     join_all(r);
-    clear_line(r);
+    cli_progress_end();
     sum_progress(r, result);
     result->whole = !result->code && w == WAITED_EVENT && !stopped;
     if (why)

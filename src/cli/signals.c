@@ -41,9 +41,8 @@ int signals_seen(void)
     return seen;
 }
 
-enum waited wait_for(int event_fd, int64_t deadline_ns)
+static enum waited wait_at(struct pollfd polls[2], int64_t deadline_ns)
 {
-    struct pollfd polls[] = {{.fd = event_fd, .events = POLLIN}, {.fd = STDOUT_FILENO}};
     for (;;) {
         struct timespec left = {0}, *timeout = &left;
         int64_t ns = deadline_ns - clock_mono_ns();
@@ -57,7 +56,7 @@ enum waited wait_for(int event_fd, int64_t deadline_ns)
         if (ready < 0)
             continue;
         if (polls[0].revents) {
-            (void)!read(event_fd, &(uint64_t){0}, sizeof(uint64_t));
+            (void)!read(polls[0].fd, &(uint64_t){0}, sizeof(uint64_t));
             return WAITED_EVENT;
         }
         if (polls[1].revents & (POLLERR | POLLNVAL))
@@ -65,4 +64,16 @@ enum waited wait_for(int event_fd, int64_t deadline_ns)
         if (ready == 0)
             return WAITED_TIMEOUT;
     }
+}
+
+enum waited wait_for(int event_fd, int64_t deadline_ns)
+{
+    struct pollfd polls[] = {{.fd = event_fd, .events = POLLIN}, {.fd = -1}};
+    return wait_at(polls, deadline_ns);
+}
+
+enum waited wait_for_readers(int event_fd, int64_t deadline_ns)
+{
+    struct pollfd polls[] = {{.fd = event_fd, .events = POLLIN}, {.fd = STDOUT_FILENO}};
+    return wait_at(polls, deadline_ns);
 }

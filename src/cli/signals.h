@@ -9,7 +9,9 @@ void signals_take(void);
 int signals_seen(void); /* the signal that came, 0 none */
 
 enum waited { WAITED_EVENT, WAITED_SIGNAL, WAITED_TIMEOUT, WAITED_CLOSED /* nobody reads stdout any more */ };
-/* Until event_fd (an eventfd, drained here) is readable, a signal came, or the monotonic deadline. */
+/* Until event_fd (an eventfd, drained here; -1: none) is readable, a signal came, or the monotonic deadline. */
 enum waited wait_for(int event_fd, int64_t deadline_ns);
+/* The same for what writes to stdout; WAITED_CLOSED again and again once nobody reads it: the caller ends. */
+enum waited wait_for_readers(int event_fd, int64_t deadline_ns);
 
 #endif

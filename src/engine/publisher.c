@@ -22,16 +22,19 @@ struct publisher {
     struct broker broker;
     struct publish_result result;
     size_t pending;
-    atomic_int_fast64_t confirmed; /* as the result's, for any thread */
+    /* for any thread, of the result */
+    atomic_int_fast64_t confirmed, outstanding;
+    atomic_bool connected;
 };
 
 static void on_outcome(void *context, const struct publish_outcome *outcome)
 {
     struct publisher *p = context;
     struct publish_result *r = &p->result;
+    atomic_fetch_sub(&p->outstanding, 1);
     switch (outcome->outcome) {
     case OUTCOME_CONFIRMED: atomic_store(&p->confirmed, ++r->confirmed); return;
-    case OUTCOME_UNKNOWN: r->unknown++; break;
+    case OUTCOME_UNKNOWN: break;
     case OUTCOME_UNSENT: r->unsent++; break;
     default: r->failed++;
     }
@@ -75,23 +78,31 @@ static enum err hand_over(struct publisher *p, const struct message *m, struct e
     }
 }
 
+static enum err take_one(struct publisher *p, const struct message *m, struct err_info *err)
+{
+    enum err e = message_check_whole(m, err);
+    if (!e)
+        e = hand_over(p, m, err);
+    if (e)
+        return e;
+    p->result.handed++;
+    atomic_fetch_add(&p->outstanding, 1);
+    return p->result.handed % SERVE_EVERY ? ERR_OK : step(p, 0, err);
+}
+
+/* Until the first outcome that is a failure, which on_outcome has kept. */
 static enum err hand_all_over(struct publisher *p, struct err_info *err)
 {
-    struct message m = {0};
-    enum err e;
-    while (!(e = p->job.next(p->job.context, &m, err))) {
+    enum err e = ERR_OK;
+    while (!e && !p->result.err.code) {
+        struct message m = {0};
+        e = p->job.next(p->job.context, &m, err);
         if (atomic_load(&p->cancelled))
             return err_set(err, ERR_CANCELLED, "cancelled");
-        e = message_check_whole(&m, err);
-        if (!e)
-            e = hand_over(p, &m, err);
-        if (e)
-            return e;
-        p->result.handed++;
-        if (p->result.handed % SERVE_EVERY == 0 && (e = step(p, 0, err)))
-            return e;
-        if (p->result.failed || p->result.unsent)
-            return ERR_OK; /* on_outcome has said why */
+        if (e == ERR_BUSY) /* meanwhile what was sent gets its answers, and the connection its heartbeats */
+            e = step(p, 0, err);
+        else if (!e)
+            e = take_one(p, &m, err);
     }
     return e == ERR_END ? ERR_OK : e;
 }
@@ -140,9 +151,12 @@ static void *run(void *context)
         .carries = p->job.ops->carries,
         .deadline_ns = clock_mono_ns() + patience_ns(p),
     };
+    set_open(p, p->broker.state != NULL);
     enum err e = p->broker.state ? p->job.ops->open(&p->broker, &err)
                                  : err_set(&err, ERR_NOMEM, "no memory for a connection");
-    set_open(p, !e);
+    if (!e && atomic_load(&p->cancelled))
+        e = err_set(&err, ERR_CANCELLED, "cancelled");
+    atomic_store(&p->connected, !e);
     if (!e)
         e = publish(p, &err);
     set_open(p, false);
@@ -178,9 +192,11 @@ struct publisher *publisher_start(const struct publish_job *job, int done_fd, st
     return NULL;
 }
 
-int64_t publisher_confirmed(struct publisher *p)
+struct publisher_count publisher_count(struct publisher *p)
 {
-    return atomic_load(&p->confirmed);
+    return (struct publisher_count){.connected = atomic_load(&p->connected),
+                                    .confirmed = atomic_load(&p->confirmed),
+                                    .outstanding = atomic_load(&p->outstanding)};
 }
 
 bool publisher_ended(struct publisher *p)
