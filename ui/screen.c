@@ -250,7 +250,7 @@ static size_t tappable(struct screen *s, size_t endpoint, struct address *addres
 {
     const struct channel_list *list = hub_endpoint(s->hub, endpoint)->channels;
     size_t count = 0;
-    for (size_t i = 0; list && i < list->count && count < SCREEN_TAIL_MOST; i++) {
+    for (size_t i = 0; list && i < list->count && count < HUB_TAIL_MOST; i++) {
         const struct channel *c = &list->items[i];
         if (!c->internal && !c->why_not[CAN_TAP])
             count += screen_address(s, endpoint, c, &addresses[count]);
@@ -260,7 +260,7 @@ static size_t tappable(struct screen *s, size_t endpoint, struct address *addres
 
 void screen_tail_all(struct screen *s, size_t endpoint, const struct screen_read *how)
 {
-    struct address addresses[SCREEN_TAIL_MOST];
+    struct address addresses[HUB_TAIL_MOST];
     size_t count = tappable(s, endpoint, addresses);
     if (count)
         screen_tail(s, addresses, count, how);

@@ -46,8 +46,6 @@ enum err screen_set_theme(struct screen *s, const char *name, struct err_info *e
 void screen_prompt(struct screen *s, enum prompt_kind kind, const char *text);
 struct hub *screen_hub(struct screen *s);
 
-#define SCREEN_TAIL_MOST 64 /* channels in one tail */
-
 /* How channels are opened: the words behind `:tail` and `:browse`. */
 struct screen_read {
     struct hub_read read;

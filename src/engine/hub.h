@@ -113,6 +113,8 @@ struct hub_tail {
     uint64_t gap_count;         /* how often messages may be missing, since a connection was lost */
 };
 
+#define HUB_TAIL_MOST 64 /* channels in one tail */
+
 /* Replaces the tail by what is read of these; a browse takes one channel, and its read effect is announced by the caller first.
  * Addresses' names must live in the configuration's arena. */
 enum err hub_tail_open(struct hub *h, const struct address *addresses, size_t count,
@@ -121,6 +123,8 @@ void hub_tail_close(struct hub *h);
 /* Lost connections are tried again now. False: nothing waits, all of it has ended. */
 bool hub_tail_retry(struct hub *h);
 const struct hub_tail *hub_tail(const struct hub *h); /* NULL: none open */
+/* The serial of the one that is shown again should this one not open; 0: none. */
+uint32_t hub_tail_kept(const struct hub *h);
 const struct store *hub_store(const struct hub *h);
 
 /* The newest thing worth a sentence on the status row; NULL none. `serial` counts, so that it is shown once. */

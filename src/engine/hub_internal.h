@@ -7,8 +7,8 @@
 #include "engine/hub.h"
 #include "engine/hub_event.h"
 
-#define ATTENTION_MOST     256
-#define TAIL_MOST_SESSIONS 64
+#define ATTENTION_MOST  256
+#define TAIL_MOST_PARTS (2 * HUB_TAIL_MOST) /* each channel may come to stand alone */
 
 struct watch {
     struct session *session;
@@ -27,7 +27,7 @@ struct tail_run {
     struct tail_run *next; /* in the list of retired ones */
     uint32_t serial;
     size_t part_count, ended;
-    struct tail_part parts[TAIL_MOST_SESSIONS];
+    struct tail_part parts[TAIL_MOST_PARTS];
     struct channel_name *names; /* of all channels; sessions hold slices of it */
     struct store *store;
     struct hub_tail tail;

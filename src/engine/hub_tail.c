@@ -164,7 +164,7 @@ static void group_channels(struct tail_run *t, const struct address *addresses, 
     t->tail.channel_count = count;
     /* Neighbours on one endpoint share a session as far as the driver can: addresses come grouped from the caller or not,
      * either is right, sharing is only cheaper. */
-    for (size_t i = 0, n; i < count && t->part_count < TAIL_MOST_SESSIONS; i += n) {
+    for (size_t i = 0, n; i < count; i += n) {
         size_t most = addresses[i].endpoint->broker->max_channels;
         for (n = 1; i + n < count && n < most && addresses[i + n].endpoint == addresses[i].endpoint;)
             n++;
@@ -199,11 +199,11 @@ static void start_part(struct hub *h, struct tail_run *t, struct tail_part *part
 }
 
 /* One of several channels may be what could not be opened, and must not hide the others: each gets a session of its own. False:
- * there is but one, or no room. */
+ * there is but one. */
 static bool split(struct hub *h, struct tail_run *t, struct tail_part *part)
 {
     size_t first = part->first, count = part->count, from = t->part_count;
-    if (count < 2 || from + count > TAIL_MOST_SESSIONS)
+    if (count < 2)
         return false;
     part->count = 0;
     for (size_t i = 0; i < count; i++)
@@ -413,6 +413,8 @@ enum err hub_tail_open(struct hub *h, const struct address *addresses, size_t co
 {
     if (count == 0)
         return err_set(err, ERR_USAGE, "nothing to read");
+    if (count > HUB_TAIL_MOST)
+        return err_set(err, ERR_LIMIT, "at most %d channels in one tail", HUB_TAIL_MOST);
     return open_run(h, addresses, count, how, err);
 }
 
@@ -434,6 +436,11 @@ bool hub_tail_retry(struct hub *h)
         lives |= goes_on;
     }
     return lives;
+}
+
+uint32_t hub_tail_kept(const struct hub *h)
+{
+    return h->kept ? h->kept->serial : 0;
 }
 
 const struct hub_tail *hub_tail(const struct hub *h)

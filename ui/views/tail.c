@@ -357,9 +357,9 @@ static void again(struct view *v)
 {
     struct tail *t = v->state;
     const struct hub_tail *h = hub_tail(v->hub);
-    struct address addresses[SCREEN_TAIL_MOST];
+    struct address addresses[HUB_TAIL_MOST];
     struct screen_read how = {.read = h->how};
-    size_t count = h->channel_count < SCREEN_TAIL_MOST ? h->channel_count : SCREEN_TAIL_MOST;
+    size_t count = h->channel_count < HUB_TAIL_MOST ? h->channel_count : HUB_TAIL_MOST;
     if (hub_tail_retry(v->hub)) {
         screen_say(v->screen, SEVERITY_INFO, "Lost connections are tried again now");
         return;
@@ -423,18 +423,24 @@ static void use_filter(struct view *v, const char *text)
 static void begin(struct view *v, const struct hub_tail *h)
 {
     struct tail *t = v->state;
-    t->before = t->place;
-    text_copy(t->before_text, sizeof t->before_text, t->filter.text);
+    if (!t->before.serial || hub_tail_kept(v->hub) != t->before.serial) {
+        t->before = t->place;
+        text_copy(t->before_text, sizeof t->before_text, t->filter.text);
+        text_copy(t->before_find, sizeof t->before_find, t->find.text);
+    }
     t->place = (struct tail_place){.serial = h ? h->serial : 0, .on = 1, .top_id = 1};
     t->place.paused = tail_is_browse(v) && h->how.start.kind != START_LAST;
+    matches_set(&t->find, NULL, "");
     use_filter(v, "");
 }
 
 static void go_back(struct view *v)
 {
     struct tail *t = v->state;
+    struct prompt_note note = {.text = ""};
     t->place = t->before;
     use_filter(v, t->before_text);
+    matches_set(&t->find, *t->before_find ? compile(v, t->before_find, &note) : NULL, t->before_find);
 }
 
 static void renew(struct view *v)
@@ -444,7 +450,6 @@ static void renew(struct view *v)
     if ((h ? h->serial : 0) == t->place.serial)
         return;
     t->finding = 0;
-    matches_set(&t->find, NULL, "");
     if (h && h->serial == t->before.serial)
         go_back(v);
     else

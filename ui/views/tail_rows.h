@@ -17,12 +17,13 @@ struct tail {
     struct tail_place place;
     struct tail_place before; /* of the tail before, which is shown again when this one does not open */
     char before_text[1024];   /* its filter */
-    size_t height;            /* rows, as last drawn */
-    struct matches filter;    /* the rows that are shown; none: all */
-    char kept_text[1024];     /* the filter as it was before the line was opened */
-    struct matches find;      /* among the rows that are shown */
-    int finding;              /* direction of a search under way; 0 none */
-    uint64_t find_at;         /* next id to look at */
+    char before_find[1024];
+    size_t height;         /* rows, as last drawn */
+    struct matches filter; /* the rows that are shown; none: all */
+    char kept_text[1024];  /* the filter as it was before the line was opened */
+    struct matches find;   /* among the rows that are shown */
+    int finding;           /* direction of a search under way; 0 none */
+    uint64_t find_at;      /* next id to look at */
 };
 
 /* A row that says that a connection was lost or restored; the hub makes it of a message from `signalbox`. */

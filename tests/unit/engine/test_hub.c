@@ -173,6 +173,26 @@ static void a_missing_channel_does_not_hide_the_others(void **state)
     assert_true(pump_until(has_ten));
 }
 
+static bool all_but_one_up(void)
+{
+    const struct hub_tail *t = hub_tail(hub);
+    size_t up = 0;
+    for (size_t i = 0; i < t->channel_count; i++)
+        up += t->channels[i].status.state == SESSION_UP;
+    return up == t->channel_count - 1;
+}
+
+static void nor_among_as_many_as_there_may_be(void **state)
+{
+    (void)state;
+    struct address most[HUB_TAIL_MOST + 1];
+    for (size_t i = 0; i <= HUB_TAIL_MOST; i++)
+        most[i] = address_of(i == 40 ? "nowhere" : "orders");
+    assert_int_equal(hub_tail_open(hub, most, HUB_TAIL_MOST + 1, &tap, NULL), ERR_LIMIT);
+    assert_int_equal(hub_tail_open(hub, most, HUB_TAIL_MOST, &tap, NULL), ERR_OK);
+    assert_true(pump_until(all_but_one_up));
+}
+
 static struct broker_ops telling; /* the memory broker, that says something between two messages */
 static struct read_sink told;
 
@@ -547,6 +567,7 @@ int main(void)
         TEST(an_endpoint_joins_at_run_time),
         TEST(a_tail_fills_the_store_and_another_replaces_it),
         TEST(a_missing_channel_does_not_hide_the_others),
+        TEST(nor_among_as_many_as_there_may_be),
         TEST(a_word_of_a_running_tail_is_a_row),
         TEST(credit_loses_nothing),
         TEST(dead_letters_age_from_the_first_look),

@@ -30,6 +30,7 @@ struct hub {
     uint64_t notice_serial;
     struct err_info refuse; /* what the next opening fails with */
     struct hub_read asked;  /* how the last opening was to read */
+    uint32_t kept;          /* the tail that a failed opening gives back */
     unsigned refreshed, started;
     struct decode_pool *decode_pool; /* a real one */
     sem_t decoded;                   /* posted for each job that it has done */
@@ -360,6 +361,11 @@ enum err hub_tail_open(struct hub *h, const struct address *addresses, size_t co
     fake_open(h, addresses, count);
     h->tail.how = *how;
     return ERR_OK;
+}
+
+uint32_t hub_tail_kept(const struct hub *h)
+{
+    return h->kept;
 }
 
 bool hub_tail_retry(struct hub *h)
