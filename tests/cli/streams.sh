@@ -49,4 +49,22 @@ done
 name "demo in a pipe"
 RUN_LIMIT=60 run "$SIGNALBOX" --demo x
 expect_status 2
+name "a signal ends sending while its input is open"
+mkfifo "$T/open"
+exec {writer}<>"$T/open"
+for words in "send memory:/q - --json --create --execute" "send memory:/q - --json --create" "import - memory:/q --create --execute"; do
+    # shellcheck disable=SC2086
+    env --default-signal=TERM "$SIGNALBOX" $words <"$T/open" >"$out" 2>"$err" &
+    pid=$!
+    echo '{"payload":{"text":"x"}}' >&"$writer"
+    [[ $words == *--execute ]] && check "it says that it sends a stream" eventually 10 grep -q 'sent as it is read' "$err"
+    [[ $words == *--execute ]] || check "it shows the message" eventually 10 grep -q '"text":"x"' "$out"
+    kill -TERM $pid
+    SECONDS=0
+    wait $pid
+    check "$words: 143" test $? = 143
+    check "soon" test $SECONDS -lt 5
+done
+exec {writer}>&-
+
 finish
