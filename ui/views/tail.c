@@ -360,8 +360,13 @@ static void again(struct view *v)
     struct address addresses[HUB_TAIL_MOST];
     struct screen_read how = {.read = h->how};
     size_t count = h->channel_count < HUB_TAIL_MOST ? h->channel_count : HUB_TAIL_MOST;
+    bool waits = false;
+    for (size_t i = 0; i < h->channel_count; i++)
+        waits |= h->channels[i].status.state == SESSION_BACKOFF;
     if (hub_tail_retry(v->hub)) {
-        screen_say(v->screen, SEVERITY_INFO, "Lost connections are tried again now");
+        screen_say(v->screen, SEVERITY_INFO,
+                   waits ? "Lost connections are tried again now"
+                         : "No connection is lost: nothing to try again");
         return;
     }
     for (size_t i = 0; i < count; i++)
