@@ -6,7 +6,6 @@
 #include "base/text.h"
 #include "base/utf8.h"
 
-#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -216,23 +215,66 @@ const char *field_note(const struct field *f, char *into, size_t size)
     return into;
 }
 
-size_t bytes_find(struct bytes b, size_t from, const char *text)
+/* ---- finding ---- */
+
+static uint8_t folded(uint8_t c)
 {
-    size_t len = strlen(text);
-    for (size_t i = from; len && i + len <= b.len; i++) {
-        size_t n = 0;
-        while (n < len && tolower(b.data[i + n]) == tolower((unsigned char)text[n]))
-            n++;
-        if (n == len)
-            return i;
+    return c | (uint8_t)(((uint8_t)(c - 'A') < 26) << 5);
+}
+
+void bytes_fold(uint8_t *restrict to, struct bytes from)
+{
+    size_t at = 0;
+    for (; at + 64 <= from.len; at += 64) /* a fixed number is what compilers make vectors of */
+        for (size_t i = 0; i < 64; i++)
+            to[at + i] = folded(from.data[at + i]);
+    for (; at < from.len; at++)
+        to[at] = folded(from.data[at]);
+}
+
+size_t bytes_find(struct bytes b, struct span *left, struct bytes text, int step)
+{
+    uint8_t piece[FIND_PIECE + FIND_MOST];
+    size_t places = b.len < text.len ? 0 : b.len - text.len + 1;
+    left->end = left->end < places ? left->end : places;
+    if (left->from >= left->end) {
+        left->from = left->end;
+        return SIZE_MAX;
     }
-    return SIZE_MAX;
+    size_t count = left->end - left->from < FIND_PIECE ? left->end - left->from : FIND_PIECE;
+    size_t from = step > 0 ? left->from : left->end - count;
+    if (step > 0)
+        left->from += count;
+    else
+        left->end -= count;
+    bytes_fold(piece, bytes_slice(b, from, count + text.len - 1));
+    const uint8_t *found = memmem(piece, count + text.len - 1, text.data, text.len);
+    if (!found)
+        return SIZE_MAX;
+    if (step < 0) /* there is one: the last of them */
+        for (found = piece + count - 1; memcmp(found, text.data, text.len) != 0;)
+            found--;
+    return from + (size_t)(found - piece);
+}
+
+/* ---- trees ---- */
+
+static int tell_fault(const struct field_tree *t, char *into, size_t size)
+{
+    char layer[24] = "";
+    if (t->error_layer)
+        snprintf(layer, sizeof layer, " of layer %u", t->error_layer);
+    return snprintf(into, size, "%s at byte %u%s: %s", t->limited ? "▲ decoding stops" : "✖", t->error_at,
+                    layer, t->error);
 }
 
 const char *decode_reason(const struct field_tree *t, char *into, size_t size)
 {
-    snprintf(into, size, t->limited ? "▲ decoding stops at byte %u: %s" : "✖ at byte %u: %s", t->error_at,
-             t->error);
+    int used = t->complete ? 0 : tell_fault(t, into, size);
+    if (t->unopened && used >= 0 && (size_t)used < size)
+        snprintf(into + used, size - (size_t)used,
+                 "%smore than %d layers: what the innermost strings wrap stays closed", used ? "; " : "▲ ",
+                 LIMIT_UNWRAP_LAYERS);
     return into;
 }
 

@@ -26,9 +26,19 @@ void header_lines_free(struct header_lines *l);
 int field_draw(struct canvas *c, int x, int y, int max, const struct field *f);
 /* What stands behind it, muted: its type, or what is odd about it. */
 const char *field_note(const struct field *f, char *into, size_t size);
-/* Where text begins in b, at or behind from, ASCII letters in any case; SIZE_MAX: nowhere. */
-size_t bytes_find(struct bytes b, size_t from, const char *text);
-/* What says that not all was read, where, and why: "✖ at byte 9: ..."; returns into. */
+
+enum { FIND_MOST = 256, FIND_PIECE = 8 * 1024 };
+struct span {
+    size_t from, end;
+};
+/* ASCII capitals become small letters. */
+void bytes_fold(uint8_t *restrict to, struct bytes from);
+/* Where text begins in b, ASCII letters in any case, among the places left: it looks at FIND_PIECE of them at most, from below (step 1)
+ * or from above (-1), and takes these off. SIZE_MAX: at none of these. text is folded, 1 to FIND_MOST bytes. */
+size_t bytes_find(struct bytes b, struct span *left, struct bytes text, int step);
+
+enum { DECODE_REASON = 320 };
+/* What says that not all was read or opened, where, and why: "✖ at byte 9: ..."; returns into. */
 const char *decode_reason(const struct field_tree *t, char *into, size_t size);
 /* The node of `to` that stands where `node` stands in `from`: the same names and indexes; UINT32_MAX: none. */
 uint32_t field_counterpart(const struct field_tree *from, uint32_t node, const struct field_tree *to);

@@ -78,9 +78,14 @@ void inspector_link_tree(struct inspector *i)
         go_to_node(i, node);
 }
 
+struct bytes inspector_layer(const struct inspector *i, uint8_t layer)
+{
+    return layer == 0 ? i->message->payload : i->decoded.tree.layers[layer - 1];
+}
+
 struct bytes inspector_bytes(const struct inspector *i)
 {
-    return i->layer == 0 ? i->message->payload : i->decoded.tree.layers[i->layer - 1];
+    return inspector_layer(i, i->layer);
 }
 
 /* ---- opening a message ---- */
@@ -95,6 +100,8 @@ static void forget_tree(struct inspector *i)
     i->rows = NULL;
     i->row_count = i->at = i->top = i->level = i->byte = i->hex_top = 0;
     i->layer = 0;
+    i->finding.step = 0;
+    i->unsaid = false;
 }
 
 static void clear(struct inspector *i)
@@ -140,6 +147,8 @@ static bool inspector_event(struct view *v, uint32_t changes)
     if (!(changes & HUB_DECODED) || !i->job || !decode_job_take(&i->job, &i->decoded))
         return false;
     unfold(i);
+    if (i->finding.step) /* there are fields now: they come first */
+        inspector_find(v, i->finding.step);
     return true;
 }
 
@@ -297,6 +306,12 @@ static enum action inspector_action(struct view *v, enum action action)
     case ACTION_FIND: screen_prompt(v->screen, PROMPT_FIND, ""); break;
     case ACTION_NEXT: inspector_find(v, 1); break;
     case ACTION_PREVIOUS: inspector_find(v, -1); break;
+    case ACTION_BACK:
+    case ACTION_CANCEL:
+        if (!i->finding.step)
+            return action;
+        i->finding.step = 0;
+        break;
     default: return move_pane(i, action) ? ACTION_NONE : action;
     }
     return ACTION_NONE;
@@ -308,6 +323,7 @@ static void inspector_entered(struct view *v, enum prompt_kind kind, const char 
     if (kind != PROMPT_FIND || !text || !*text)
         return;
     text_copy(i->find, sizeof i->find, text);
+    i->unsaid = false;
     inspector_find(v, 1);
 }
 
@@ -346,6 +362,7 @@ const struct view_ops inspector_view = {
     .close = inspector_close,
     .enter = inspector_enter,
     .on_event = inspector_event,
+    .work = inspector_find_on,
     .draw = inspector_draw,
     .action = inspector_action,
     .entered = inspector_entered,

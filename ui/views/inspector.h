@@ -10,6 +10,23 @@
 /* In the order of Tab: the headers are what a small screen shows first. */
 enum pane { PANE_TREE, PANE_HEX, PANE_HEADERS, PANE_VALUE, PANE_WHY, PANES };
 
+struct stretch {
+    bool fields;      /* else bytes of the payload */
+    struct span left; /* nodes or places that were not looked at yet */
+};
+enum find_part { FIND_VALUE, FIND_NAME, FIND_RAW };
+
+/* What is being looked for, in slices: stretches behind each other that go round once. */
+struct finding {
+    int step; /* up (-1) or down (1); 0: nothing is looked for */
+    struct stretch stretches[5];
+    size_t count, at;
+    enum find_part part; /* of the field; FIND_RAW: its value has it, where in its bytes? */
+    struct span left;    /* of that part */
+    size_t row, byte;    /* where it began, to tell that there is nothing else */
+    enum pane pane;
+};
+
 struct inspector {
     struct message *message; /* our reference; NULL: nothing was opened yet */
     uint64_t id;
@@ -28,16 +45,20 @@ struct inspector {
     struct header_lines headers;
     size_t header_top, header_height;
     size_t value_top, value_rows, value_height; /* of the whole value under the cursor */
-    char find[256];
+    char find[FIND_MOST];
+    bool unsaid; /* no field of this tree has it: n goes on in the bytes */
+    struct finding finding;
 };
 
 const struct field *inspector_field(const struct inspector *i); /* under the tree's cursor; NULL: no tree */
 struct bytes inspector_bytes(const struct inspector *i);        /* of the layer that is shown */
+struct bytes inspector_layer(const struct inspector *i, uint8_t layer);
 
 void inspector_go_to(struct inspector *i, uint32_t node); /* unfolds what hides it, and moves the bytes */
 void inspector_link_tree(struct inspector *i); /* to the field that holds the byte under the cursor */
-/* i->find from the cursor on, and around: up (step -1) or down (1). */
+/* i->find from the cursor on, and around: up (step -1) or down (1). A moment of it; inspector_find_on does the rest. */
 void inspector_find(struct view *v, int step);
+bool inspector_find_on(struct view *v, int64_t deadline_ns); /* a slice; true: there is more */
 void inspector_draw(struct view *v, struct frame *f, struct rect r);
 
 #endif

@@ -31,30 +31,36 @@ static void draw_node(struct frame *f, struct rect r, const struct inspector *i,
                 n->flags & (FIELD_DUPLICATE | FIELD_UNKNOWN) ? ROLE_WARN : ROLE_TREE_TYPE, type);
 }
 
-static bool is_cut(const struct inspector *i)
+/* Something of it was not read, or not opened. */
+static bool is_partial(const struct inspector *i)
 {
-    return !i->job && i->message->payload.data && !i->decoded.tree.complete;
+    const struct field_tree *tree = &i->decoded.tree;
+    return !i->job && i->message->payload.data && (!tree->complete || tree->unopened);
+}
+
+static enum role reason_role(const struct field_tree *tree)
+{
+    return tree->complete || tree->limited ? ROLE_WARN : ROLE_CRIT;
 }
 
 /* Why it was not decoded to its end, on as many of the last rows of r as that needs, within reason. Returns how many. */
 static int draw_reason(const struct inspector *i, struct frame *f, struct rect r)
 {
     const struct field_tree *tree = &i->decoded.tree;
-    char text[sizeof tree->error + 64];
-    if (!is_cut(i) || tree->count == 0 || r.h < 2)
+    char text[DECODE_REASON];
+    if (!is_partial(i) || tree->count == 0 || r.h < 2)
         return 0;
     struct bytes reason = bytes_of_text(decode_reason(tree, text, sizeof text));
     int rows = canvas_words(f->canvas, (struct rect){r.x, r.y, r.w, 0}, ROLE_TEXT, reason);
     int most = r.h / 3 > 1 ? r.h / 3 : 1;
     rows = rows < most ? rows : most;
-    canvas_words(f->canvas, (struct rect){r.x, r.y + r.h - rows, r.w, rows},
-                 tree->limited ? ROLE_WARN : ROLE_CRIT, reason);
+    canvas_words(f->canvas, (struct rect){r.x, r.y + r.h - rows, r.w, rows}, reason_role(tree), reason);
     return rows;
 }
 
 static void draw_no_tree(const struct inspector *i, struct frame *f, struct rect r)
 {
-    char text[sizeof i->decoded.tree.error + 64];
+    char text[DECODE_REASON];
     if (!i->message->payload.data)
         canvas_text(f->canvas, r.x + 1, r.y, r.w - 2, ROLE_MUTED, "The payload is null: there is none.");
     else if (i->message->payload.len == 0)
@@ -107,6 +113,13 @@ static void draw_byte(struct frame *f, int x, int text_x, int y, uint8_t byte, e
     canvas_cursor(f->canvas, x, y, false);
 }
 
+/* In the layer that is shown. */
+static bool has_fault(const struct inspector *i)
+{
+    const struct field_tree *tree = &i->decoded.tree;
+    return !i->job && !tree->complete && !tree->limited && i->layer == tree->error_layer;
+}
+
 static void draw_hex_row(const struct inspector *i, struct frame *f, struct rect r, struct bytes data,
                          size_t from)
 {
@@ -117,8 +130,7 @@ static void draw_hex_row(const struct inspector *i, struct frame *f, struct rect
         size_t at = from + n;
         bool marked =
             mark && mark->layer == i->layer && at >= mark->offset && at < (size_t)mark->offset + mark->length;
-        bool wrong = !i->job && !i->decoded.tree.complete && !i->decoded.tree.limited && i->layer == 0 &&
-                     at == i->decoded.tree.error_at;
+        bool wrong = has_fault(i) && at == i->decoded.tree.error_at;
         draw_byte(f, x + (int)n * 3, text_x + (int)n, r.y, data.data[at],
                   wrong    ? ROLE_FAULT
                   : marked ? ROLE_HEX_MARK
@@ -178,20 +190,19 @@ static void draw_value(struct inspector *i, struct frame *f, struct rect r)
 static int draw_outcome(const struct inspector *i, struct frame *f, struct rect r)
 {
     const struct field_tree *tree = &i->decoded.tree;
-    char text[sizeof tree->error + 64];
+    char text[DECODE_REASON];
     enum role role = i->job || !i->message->payload.data ? ROLE_MUTED
-                     : tree->complete                    ? ROLE_OK
-                     : tree->limited                     ? ROLE_WARN
-                                                         : ROLE_CRIT;
+                     : is_partial(i)                     ? reason_role(tree)
+                                                         : ROLE_OK;
     if (!i->message->payload.data)
         text_copy(text, sizeof text, "there is no payload to decode");
     else if (i->job)
         text_copy(text, sizeof text, "being decoded");
-    else if (tree->complete)
+    else if (is_partial(i))
+        decode_reason(tree, text, sizeof text);
+    else
         snprintf(text, sizeof text, "● all of it was read: %u field%s", tree->count,
                  tree->count == 1 ? "" : "s");
-    else
-        decode_reason(tree, text, sizeof text);
     int rows = canvas_words(f->canvas, r, role, bytes_of_text(text));
     return rows < r.h ? rows : r.h;
 }
@@ -317,6 +328,11 @@ static void draw_status(struct view *v, struct frame *f, int y)
     const struct field *n = inspector_field(i);
     char path[LIMIT_DECODE_DEPTH * 16] = "body.", position[40], time[CLOCK_TEXT], where[320];
     int x = 1;
+    if (i->finding.step) {
+        canvas_printf(f->canvas, x, y, f->canvas->w - 2, ROLE_INFO, "looking for `%s` …   Esc stops it",
+                      i->find);
+        return;
+    }
     if (n) {
         field_path(&i->decoded.tree, i->rows[i->at], path + 5, sizeof path - 5);
         if (path[5] == '[' || !path[5])

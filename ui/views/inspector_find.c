@@ -1,37 +1,130 @@
 /* DESIGN. Finding in a message: plain text, ASCII letters in any case. First names and values of fields, then, where the tree does not
  * reach to the end of the payload, the bytes behind it: one goes round through both. What no field says, the bytes may: all of them
- * are looked through before it is denied. */
+ * are looked through before it is denied, and from then on one goes round through the bytes alone. A payload may have 256 MiB and
+ * 200,000 fields: it is planned as stretches, and looked through in slices. */
 #include "ui/views/inspector.h"
 
+#include "base/limits.h"
 #include "ui/screen.h"
 
-static bool find_field(struct inspector *i, uint32_t from, uint32_t end, int step)
+#define LOOK_BYTES (128 * KIB) /* between two looks at the clock: a fraction of a millisecond */
+#define LOOK_FIELD 64          /* what beginning with a name or a value costs, in bytes */
+
+/* ---- the plan ---- */
+
+static void add(struct finding *f, bool fields, size_t from, size_t end)
 {
-    for (uint32_t n = 0; from + n < end; n++) {
-        uint32_t node = step > 0 ? from + n : end - 1 - n;
-        const struct field *f = &i->decoded.tree.nodes[node];
-        bool value = bytes_find(f->text, 0, i->find) != SIZE_MAX;
-        if (!value && bytes_find(f->name, 0, i->find) == SIZE_MAX)
-            continue;
-        inspector_go_to(i, node);
-        size_t at = bytes_find(bytes_slice(inspector_bytes(i), f->offset, f->length), 0, i->find);
-        if (value && at != SIZE_MAX) /* escapes may stand between */
-            i->byte += at;
+    f->stretches[f->count++] = (struct stretch){.fields = fields, .left = {from, end}};
+}
+
+/* What lies ahead in 0..end when one goes from `split` on, and what is left for the end of the round. */
+static void add_ahead(struct finding *f, bool fields, size_t split, size_t end)
+{
+    add(f, fields, f->step > 0 ? split : 0, f->step > 0 ? end : split);
+}
+
+static void add_behind(struct finding *f, bool fields, size_t split, size_t end)
+{
+    add(f, fields, f->step > 0 ? 0 : split, f->step > 0 ? split : end);
+}
+
+/* What no field covers because decoding ended before it begins here. */
+static size_t undecoded_from(const struct inspector *i)
+{
+    const struct field_tree *tree = &i->decoded.tree;
+    size_t len = i->message->payload.len;
+    return tree->complete || tree->error_layer || tree->error_at > len ? len : tree->error_at;
+}
+
+static bool in_payload(const struct inspector *i)
+{
+    return i->pane == PANE_HEX && i->layer == 0;
+}
+
+/* The cursor's own place comes last. Bytes that fields cover stand behind all fields: they matter where no field has it. */
+static void plan(struct inspector *i, int step)
+{
+    struct finding *f = &i->finding;
+    size_t count = i->decoded.tree.count, node = i->row_count ? i->rows[i->at] : 0;
+    size_t rest = undecoded_from(i), len = i->message->payload.len, own = step > 0 ? 1 : 0;
+    size_t byte = in_payload(i) ? i->byte + own : step > 0 ? 0 : len;
+    *f = (struct finding){.step = step, .row = i->at, .byte = i->byte, .pane = i->pane};
+    if (i->unsaid) {
+        add_ahead(f, false, byte, len);
+        add_behind(f, false, byte, len);
+    } else if (in_payload(i) && i->byte >= rest) {
+        add(f, false, step > 0 ? byte : rest, step > 0 ? len : byte);
+        add(f, true, 0, count);
+        add(f, false, 0, step > 0 ? byte : rest);
+        add(f, false, byte, step > 0 ? byte : len);
+    } else {
+        byte = byte < rest ? byte : rest;
+        node = count ? node + own : 0;
+        add_ahead(f, true, node, count);
+        add(f, false, rest, len);
+        add_behind(f, true, node, count);
+        add_ahead(f, false, byte, rest);
+        add_behind(f, false, byte, rest);
+    }
+    f->left.end = SIZE_MAX;
+}
+
+/* ---- looking ---- */
+
+/* One piece, and what it cost is added. */
+static size_t look(const struct inspector *i, struct bytes in, struct span *left, size_t *cost)
+{
+    uint8_t text[FIND_MOST];
+    struct bytes find = bytes_of_text(i->find);
+    bytes_fold(text, find);
+    size_t found = bytes_find(in, left, bytes_of(text, find.len), i->finding.step);
+    *cost += LOOK_FIELD + (in.len < FIND_PIECE ? in.len : FIND_PIECE);
+    return found;
+}
+
+static struct bytes part_of(const struct inspector *i, const struct field *n)
+{
+    switch (i->finding.part) {
+    case FIND_VALUE: return n->text;
+    case FIND_NAME: return n->name;
+    case FIND_RAW: break;
+    }
+    return bytes_slice(inspector_layer(i, n->layer), n->offset, n->length);
+}
+
+static void turn_to(struct finding *f, enum find_part part, size_t from)
+{
+    f->part = part;
+    f->left = (struct span){from, SIZE_MAX};
+}
+
+/* A piece of a field: of its value, of its name, or of its bytes, to know where in them the value has it; escapes make them longer,
+ * never shorter, and may stand between. True: it is this one. */
+static bool look_at_field(struct inspector *i, struct stretch *s, size_t *cost)
+{
+    struct finding *f = &i->finding;
+    size_t node = f->step > 0 ? s->left.from : s->left.end - 1;
+    const struct field *n = &i->decoded.tree.nodes[node];
+    size_t found = look(i, part_of(i, n), &f->left, cost);
+    bool here = found != SIZE_MAX, over = f->left.from >= f->left.end;
+    if (f->part == FIND_VALUE && here) {
+        turn_to(f, FIND_RAW, f->step > 0 ? found : 0);
+    } else if (here || (over && f->part == FIND_RAW)) {
+        inspector_go_to(i, (uint32_t)node);
+        i->byte += here && f->part == FIND_RAW ? found : 0;
         return true;
+    } else if (over && f->part == FIND_VALUE) {
+        turn_to(f, FIND_NAME, 0);
+    } else if (over) {
+        s->left = f->step > 0 ? (struct span){node + 1, s->left.end} : (struct span){s->left.from, node};
+        turn_to(f, FIND_VALUE, 0);
     }
     return false;
 }
 
-/* Where it begins among the payload's bytes from..end. */
-static bool find_byte(struct inspector *i, size_t from, size_t end, int step)
+static bool look_at_bytes(struct inspector *i, struct stretch *s, size_t *cost)
 {
-    struct bytes payload = i->message->payload;
-    size_t found = SIZE_MAX;
-    for (size_t at = from; (at = bytes_find(payload, at, i->find)) < end; at++) {
-        found = at;
-        if (step > 0)
-            break;
-    }
+    size_t found = look(i, i->message->payload, &s->left, cost);
     if (found == SIZE_MAX)
         return false;
     i->pane = PANE_HEX;
@@ -41,60 +134,80 @@ static bool find_byte(struct inspector *i, size_t from, size_t end, int step)
     return true;
 }
 
-/* What no field covers because decoding ended before it begins here. */
-static size_t undecoded_from(const struct inspector *i)
+static bool fields_are_left(const struct finding *f)
 {
-    const struct field_tree *tree = &i->decoded.tree;
-    size_t len = i->message->payload.len;
-    return tree->complete || tree->error_at > len ? len : tree->error_at;
+    for (size_t n = f->at; n < f->count; n++)
+        if (f->stretches[n].fields)
+            return true;
+    return false;
 }
 
-static bool find_around(struct inspector *i, int step)
+static void say_where(struct view *v)
 {
-    uint32_t count = i->decoded.tree.count, node = i->row_count ? i->rows[i->at] : 0;
-    size_t rest = undecoded_from(i), len = i->message->payload.len;
-    bool behind = i->pane == PANE_HEX && i->layer == 0 && i->byte >= rest && rest < len;
-    if (behind && step > 0)
-        return find_byte(i, i->byte + 1, len, step) || find_field(i, 0, count, step) ||
-               find_byte(i, rest, i->byte + 1, step);
-    if (behind)
-        return find_byte(i, rest, i->byte, step) || find_field(i, 0, count, step) ||
-               find_byte(i, i->byte, len, step);
-    if (step > 0)
-        return find_field(i, node + 1, count, step) || find_byte(i, rest, len, step) ||
-               find_field(i, 0, node < count ? node + 1 : count, step);
-    return find_field(i, 0, node, step) || find_byte(i, rest, len, step) || find_field(i, node, count, step);
-}
-
-static void say_where(struct view *v, bool only)
-{
-    struct inspector *i = v->state;
-    if (only)
+    const struct inspector *i = v->state;
+    const struct finding *f = &i->finding;
+    bool undecoded = i->byte >= undecoded_from(i);
+    if (f->row == i->at && f->byte == i->byte && f->pane == i->pane)
         screen_say(v->screen, SEVERITY_INFO, "Nothing else has `%s`", i->find);
-    else if (i->pane == PANE_HEX && i->byte >= undecoded_from(i) && i->job)
+    else if (f->stretches[f->at].fields)
+        return;
+    else if (undecoded && i->job)
         screen_say(v->screen, SEVERITY_INFO, "In the bytes, at 0x%zx; its fields are still being decoded",
                    i->byte);
-    else if (i->pane == PANE_HEX && i->layer == 0 && i->byte >= undecoded_from(i))
+    else if (undecoded)
         screen_say(v->screen, SEVERITY_INFO, "In the bytes, at 0x%zx, which are not decoded: %s", i->byte,
                    i->decoded.tree.error);
+    else
+        screen_say(v->screen, SEVERITY_INFO, "No field has `%s` as it stands; the bytes do, at 0x%zx",
+                   i->find, i->byte);
+}
+
+/* False: it is over. */
+static bool look_on(struct view *v, size_t *cost)
+{
+    struct inspector *i = v->state;
+    struct finding *f = &i->finding;
+    if (f->at == f->count) {
+        screen_say(v->screen, SEVERITY_INFO, "Nothing has `%s`: neither a field nor the bytes", i->find);
+        return false;
+    }
+    struct stretch *s = &f->stretches[f->at];
+    if (s->left.from >= s->left.end) {
+        f->at++;
+        i->unsaid = !i->job && !fields_are_left(f);
+        return true;
+    }
+    bool found = s->fields ? look_at_field(i, s, cost) : look_at_bytes(i, s, cost);
+    if (found)
+        say_where(v);
+    return !found;
+}
+
+bool inspector_find_on(struct view *v, int64_t deadline_ns)
+{
+    struct inspector *i = v->state;
+    size_t cost = 0;
+    if (screen_top(v->screen) != v) /* it rests while something else is looked at */
+        return false;
+    while (i->finding.step) {
+        if (!look_on(v, &cost))
+            i->finding.step = 0;
+        if (cost < LOOK_BYTES)
+            continue;
+        if (clock_mono_ns() >= deadline_ns)
+            break;
+        cost = 0;
+    }
+    return i->finding.step != 0;
 }
 
 void inspector_find(struct view *v, int step)
 {
     struct inspector *i = v->state;
-    size_t row = i->at, byte = i->byte;
-    enum pane pane = i->pane;
     if (!i->find[0]) {
         screen_say(v->screen, SEVERITY_INFO, "Nothing to find yet: / asks what");
         return;
     }
-    if (find_around(i, step)) {
-        say_where(v, row == i->at && byte == i->byte && pane == i->pane);
-        return;
-    }
-    if (find_byte(i, 0, i->message->payload.len, step))
-        screen_say(v->screen, SEVERITY_INFO, "No field has `%s` as it stands; the bytes do, at 0x%zx",
-                   i->find, i->byte);
-    else
-        screen_say(v->screen, SEVERITY_INFO, "Nothing has `%s`: neither a field nor the bytes", i->find);
+    plan(i, step);
+    inspector_find_on(v, clock_mono_ns());
 }

@@ -1,6 +1,8 @@
 /* The message inspector: golden screens. */
 #include "stage.h"
 
+#include "ui/inspect.h"
+
 static void inspector(void **state)
 {
     struct stage s;
@@ -117,6 +119,21 @@ static void open_payload(struct stage *s, struct bytes payload)
     type(s, "\r");
 }
 
+/* What a find in a large message does in slices. Returns how many it took. */
+static unsigned look_on(struct stage *s)
+{
+    unsigned slices = 0;
+    while (screen_work(s->screen, 0)) /* a deadline that is over */
+        slices++;
+    return slices;
+}
+
+static void find(struct stage *s, const char *keys)
+{
+    type(s, keys);
+    look_on(s);
+}
+
 /* More than a tree holds: it is said why, by every decoder, and what is behind is found in the bytes. */
 static void what_is_cut_is_said_and_searched(void **state)
 {
@@ -133,18 +150,18 @@ static void what_is_cut_is_said_and_searched(void **state)
         open_payload(&s, buffer_view(&many));
         wait_until_decoded(&s);
         golden(&s, "inspector-cut");
-        type(&s, "/Needle\r");
+        find(&s, "/Needle\r");
         golden(&s, "inspector-cut-found");
-        type(&s, "n");
+        find(&s, "n");
         assert_true(screen_says(&s, "Nothing else has `Needle`"));
-        type(&s, "/hay\r");
+        find(&s, "/hay\r");
         assert_true(
             screen_says(&s, "In the bytes, at 0x61aaf, which are not decoded: more than 200000 fields"));
-        type(&s, "n");
+        find(&s, "n");
         assert_true(screen_says(&s, "body.first"));
-        type(&s, "N");
+        find(&s, "N");
         assert_true(screen_says(&s, "In the bytes, at 0x61aaf"));
-        type(&s, "/straw\r");
+        find(&s, "/straw\r");
         assert_true(screen_says(&s, "Nothing has `straw`: neither a field nor the bytes"));
         type(&s, "v");
         wait_until_decoded(&s);
@@ -163,9 +180,53 @@ static void what_no_field_says_is_found_in_the_bytes(void **state)
     open_payload(&s, BYTES_LITERAL("{\"id\":88412,\"name\":\"a needle\"}"));
     type(&s, "/8412,\"NA\r");
     assert_true(screen_says(&s, "No field has `8412,\"NA` as it stands; the bytes do, at 0x7"));
+    type(&s, "n");
+    assert_true(screen_says(&s, "Nothing else has `8412,\"NA`"));
     type(&s, "/needle\r");
     assert_true(screen_says(&s, "body.name"));
+    fake_message(s.hub, 1, "orders", "k", BYTES_LITERAL("{\"a\":\"x\\ny\",\"bb\":\"x\\ny\",\"c\":\"X\\nY\"}"),
+                 0);
+    screen_event(s.screen, HUB_TAIL);
+    type(&s, "]/x\\ny\r");
+    static const char *const steps[][2] = {{"", "0x6"},  {"n", "0x12"},  {"n", "0x1d"},
+                                           {"n", "0x6"}, {"N", "0x1d"},  {"N", "0x12"},
+                                           {"N", "0x6"}, {"gN", "0x1d"}, {"Gn", "0x6"}};
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        char said[80];
+        snprintf(said, sizeof said, "as it stands; the bytes do, at %s\n", steps[i][1]);
+        type(&s, steps[i][0]);
+        assert_true(screen_says(&s, said));
+    }
     tear_down(&s);
+}
+
+/* Upwards and downwards, piece by piece, the same as letter by letter. */
+static void bytes_are_found_in_pieces(void **state)
+{
+    static uint8_t in[3 * FIND_PIECE + 5];
+    uint8_t text[FIND_MOST];
+    uint32_t random = 1;
+    (void)state;
+    for (size_t i = 0; i < sizeof in; i++)
+        in[i] = "aAbB"[(random = random * 1664525 + 1013904223) >> 30];
+    for (size_t len = 1; len <= FIND_MOST; len += len < 20 ? 1 : 59) {
+        for (size_t begin = 0; begin + len <= sizeof in; begin += FIND_PIECE / 2 - 3) {
+            bytes_fold(text, bytes_of(in + begin, len));
+            struct span left = {begin, SIZE_MAX};
+            assert_int_equal(bytes_find(bytes_of(in, sizeof in), &left, bytes_of(text, len), 1), begin);
+            left = (struct span){0, begin + 1};
+            assert_int_equal(bytes_find(bytes_of(in, sizeof in), &left, bytes_of(text, len), -1), begin);
+        }
+        memset(text, 'c', len);
+        for (int step = -1; step <= 1; step += 2) {
+            struct span left = {0, SIZE_MAX};
+            unsigned pieces = 0;
+            for (; left.from < left.end; pieces++)
+                assert_true(bytes_find(bytes_of(in, sizeof in), &left, bytes_of(text, len), step) ==
+                            SIZE_MAX);
+            assert_in_range(pieces, 3, 4);
+        }
+    }
 }
 
 /* However deep: the cursor's field is in the pane, and its path at the foot. */
@@ -236,6 +297,126 @@ static void a_large_payload_is_decoded_beside(void **state)
     buffer_free(&large);
 }
 
+/* A key waits for a fraction of it only; it is said meanwhile, and Esc, C-c and another message end it. */
+static void a_large_payload_is_looked_through_in_slices(void **state)
+{
+    struct stage s;
+    struct buffer large;
+    (void)state;
+    set_up(&s, 80, 24, true);
+    buffer_init(&large, 1 * MIB);
+    while (large.len < 900 * KIB)
+        buffer_text(&large, "hay and hay and hay and hay and ");
+    memcpy(large.data + 1000, "ONE", 3);
+    memcpy(large.data + 899 * KIB, "one", 3);
+    open_payload(&s, buffer_view(&large));
+    static const char *const ends[] = {"\x1b", "\x03", "v"};
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        type(&s, "/needle\r");
+        assert_true(screen_says(&s, "looking for `needle` …   Esc stops it"));
+        assert_true(screen_work(s.screen, 0));
+        type(&s, ends[i]);
+        assert_false(screen_work(s.screen, 0));
+        assert_true(screen_says(&s, "message k"));
+        assert_false(screen_says(&s, "needle"));
+    }
+    type(&s, "/needle\r");
+    assert_in_range(look_on(&s), 5, 20);
+    assert_true(screen_says(&s, "Nothing has `needle`: neither a field nor the bytes"));
+    type(&s, "/one\r");
+    assert_true(screen_says(&s, "In the bytes, at 0x3e8; its fields are still being decoded"));
+    type(&s, "N"); /* round, to the last one, which is near the end */
+    assert_true(screen_says(&s, "In the bytes, at 0xe0c00; its fields are still being decoded"));
+    type(&s, "n/needle\r:log\r"); /* what is not on the screen rests */
+    assert_false(screen_work(s.screen, 0));
+    type(&s, "q");
+    assert_true(screen_work(s.screen, 0));
+    type(&s, "qk\r");
+    assert_false(screen_work(s.screen, 0));
+    tear_down(&s);
+    buffer_free(&large);
+}
+
+/* Decoding is ready while one looks: what was found in no byte may be in a field. */
+static void fields_that_come_later_are_looked_through(void **state)
+{
+    struct stage s;
+    struct buffer large;
+    (void)state;
+    set_up(&s, 80, 24, true);
+    buffer_init(&large, 1 * MIB);
+    buffer_text(&large, "[\"");
+    while (large.len < 900 * KIB)
+        buffer_text(&large, "hay and hay and hay and hay and ");
+    buffer_text(&large, "\\u006eeedle and a needle\"]");
+    open_payload(&s, buffer_view(&large));
+    type(&s, "/a\\u006eeedle\r");
+    type(&s, "/D NEEDLE\r");
+    wait_until_decoded(&s);
+    look_on(&s);
+    assert_true(screen_says(&s, "body[0]"));
+    assert_false(screen_says(&s, "In the bytes"));
+    tear_down(&s);
+    buffer_free(&large);
+}
+
+static size_t faults(struct stage *s)
+{
+    screen_draw(s->screen);
+    const struct canvas *c = screen_canvas(s->screen);
+    size_t count = 0;
+    for (int n = 0; n < c->w * c->h; n++)
+        count += c->cells[n].role == ROLE_FAULT;
+    return count;
+}
+
+/* A fault is marked in the bytes where it lies: the payload around it is right. */
+static void a_fault_in_a_layer_is_marked_there(void **state)
+{
+    struct stage s;
+    (void)state;
+    set_up(&s, 80, 24, true);
+    open_payload(&s, BYTES_LITERAL("eyJiYXNlNjQiOnRydWUsInNheXMiOmhlbGxvLCJtb3JlIjpbMSwyLDNdfQ=="));
+    assert_true(screen_says(&s, "✖ at byte 22 of layer 1: "));
+    assert_int_equal(faults(&s), 0);
+    type(&s, "j");
+    assert_int_equal(faults(&s), 3); /* its digits and its letter */
+    type(&s, "/JiY\r");
+    assert_true(screen_says(&s, "No field has `JiY` as it stands; the bytes do, at 0x2"));
+    tear_down(&s);
+}
+
+static void what_stays_closed_is_said(void **state)
+{
+    struct stage s;
+    struct buffer in, next;
+    (void)state;
+    buffer_init(&in, MIB);
+    buffer_init(&next, MIB);
+    buffer_text(&in, "{\"a\":1}");
+    for (unsigned i = 0; i <= LIMIT_UNWRAP_LAYERS; i++) {
+        buffer_clear(&next);
+        buffer_text(&next, "[\"");
+        for (size_t n = 0; n < in.len; n++) {
+            if (in.data[n] == '"' || in.data[n] == '\\')
+                buffer_byte(&next, '\\');
+            buffer_byte(&next, in.data[n]);
+        }
+        buffer_text(&next, "\"]");
+        buffer_clear(&in);
+        buffer_bytes(&in, buffer_view(&next));
+    }
+    AT_ALL_SIZES(s, true)
+    {
+        open_payload(&s, buffer_view(&in));
+        assert_false(screen_says(&s, "stays closed"));
+        type(&s, "v");
+        golden(&s, "inspector-unopened");
+    }
+    buffer_free(&in);
+    buffer_free(&next);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -245,9 +426,14 @@ int main(void)
         cmocka_unit_test(inspector_layers),
         cmocka_unit_test(what_is_cut_is_said_and_searched),
         cmocka_unit_test(what_no_field_says_is_found_in_the_bytes),
+        cmocka_unit_test(bytes_are_found_in_pieces),
         cmocka_unit_test(nesting_is_followed),
         cmocka_unit_test(the_next_message_is_shown_at_the_same_field),
         cmocka_unit_test(a_large_payload_is_decoded_beside),
+        cmocka_unit_test(a_large_payload_is_looked_through_in_slices),
+        cmocka_unit_test(fields_that_come_later_are_looked_through),
+        cmocka_unit_test(a_fault_in_a_layer_is_marked_there),
+        cmocka_unit_test(what_stays_closed_is_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
