@@ -191,6 +191,11 @@ static int start_source(struct run *r, struct source *s)
 /* A session that never came up is given up: a command answers. One that was up is waited for. True: it has ended. */
 static bool look_at(struct run *r, struct source *s, struct err_info *failure)
 {
+    static const char *const goes_on[] = {
+        [GAP_ALL] = "what flowed meanwhile was not seen",
+        [GAP_PART] = "streams go on behind their last message; what else flowed meanwhile was not seen",
+        [GAP_NONE] = "goes on behind the last message",
+    };
     pthread_mutex_lock(&s->lock);
     struct session_status status = s->status;
     bool ended = s->ended, was_up = s->was_up;
@@ -211,7 +216,7 @@ static bool look_at(struct run *r, struct source *s, struct err_info *failure)
     } else if (status.state == SESSION_UP && s->lost_generation) {
         s->lost_generation = 0;
         cli_notice(r->reading->cli, "%s: connected again; %s", s->endpoint->endpoint.name,
-                   status.gapless ? "goes on behind the last message" : "what flowed meanwhile was not seen");
+                   goes_on[status.gap]);
     }
     return ended;
 }

@@ -278,6 +278,12 @@ static bool is_of_a_channel(enum err e)
 static void note_connection(struct hub *h, struct tail_run *t, const struct tail_part *part,
                             const struct session_status *before, const struct session_status *now)
 {
+    static const char *const restored[] = {
+        [GAP_ALL] = "connection restored: what was sent in between is missing here",
+        [GAP_PART] = "connection restored: streams go on behind their last message; what else was sent in "
+                     "between is missing here",
+        [GAP_NONE] = "connection restored: goes on behind the last message",
+    };
     const char *name = part_endpoint(t, part);
     char why[360], text[440];
     if (now->state == SESSION_BACKOFF && before->state == SESSION_UP) {
@@ -286,10 +292,8 @@ static void note_connection(struct hub *h, struct tail_run *t, const struct tail
                  named ? now->err.text : err_format(&now->err, why, sizeof why));
         store_gap(t, name, text);
     } else if (now->state == SESSION_UP && now->was_up && before->state != SESSION_UP) {
-        t->tail.gap_count += !now->gapless;
-        store_gap(t, name,
-                  now->gapless ? "connection restored: goes on behind the last message"
-                               : "connection restored: what was sent in between is missing here");
+        t->tail.gap_count += now->gap != GAP_NONE;
+        store_gap(t, name, restored[now->gap]);
     } else if (has_failed(now)) {
         log_write(LOG_ERROR, name, "%s", err_format(&now->err, why, sizeof why));
         if (h->kept || store_count(t->store)) /* else its place is the whole view */

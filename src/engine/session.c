@@ -241,6 +241,19 @@ static void keep_places(struct session *s)
     s->places = places;
 }
 
+/* A channel that has a place goes on there; another one begins anew. */
+static enum session_gap gap_of(const struct read_request *r)
+{
+    size_t placed = 0;
+    for (size_t c = 0; r->resume && c < r->channel_count; c++)
+        for (size_t i = 0; i < r->resume->count; i++)
+            if (r->resume->items[i].channel == c) {
+                placed++;
+                break;
+            }
+    return placed == 0 ? GAP_ALL : placed < r->channel_count ? GAP_PART : GAP_NONE;
+}
+
 /* From opening to closing, on one connection. */
 static enum err read_once(struct session *s, struct err_info *err)
 {
@@ -248,14 +261,15 @@ static enum err read_once(struct session *s, struct err_info *err)
     struct read_request request = s->job.read;
     request.resume = s->places.count ? &s->places : NULL;
     s->paused = false;
-    s->status.gapless = request.resume != NULL;
+    s->status.gap = gap_of(&request);
     enum err e = s->ops->read_open(&s->broker, &request, &sink, err);
     if (!e) {
         enter(s, SESSION_UP, NULL);
         s->status.was_up = true;
         e = read_loop(s, err);
-        report_progress(s, true);
     }
+    if (s->status.state == SESSION_UP || !s->status.was_up)
+        report_progress(s, true); /* of a refused look, too: how much there is */
     if (s->status.state == SESSION_UP)
         keep_places(s);
     struct err_info close_err = {.code = ERR_OK};
@@ -445,6 +459,7 @@ struct session *session_start(const struct broker_ops *ops, const struct endpoin
     s->endpoint = endpoint;
     s->job = *job;
     s->sink = *sink;
+    s->status.progress.total = COUNT_UNKNOWN;
     pthread_mutex_init(&s->lock, NULL);
     thread_cond_init(&s->ended_cond);
     s->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);

@@ -12,13 +12,16 @@
 
 enum session_state { SESSION_CONNECTING, SESSION_UP, SESSION_BACKOFF, SESSION_ENDED };
 
+/* After a lost connection: what came meanwhile is missing of all channels, of those that the broker does not keep, of none. */
+enum session_gap { GAP_ALL, GAP_PART, GAP_NONE };
+
 struct session_status {
     enum session_state state;
     uint32_t generation;           /* counts opens, from 1 */
     bool was_up;                   /* a reading job: it was up before this state */
     int64_t since_ns;              /* wall clock of this state */
     int64_t retry_at_ns;           /* wall clock, BACKOFF only */
-    bool gapless;                  /* UP again after a loss, and the tail goes on where it stood */
+    enum session_gap gap;          /* UP again after a loss */
     struct err_info err;           /* BACKOFF and ENDED by failure; code is ERR_OK or ERR_END otherwise */
     struct read_progress progress; /* of a reading job */
 };

@@ -221,8 +221,8 @@ struct broker_ops {
     enum err (*read_step)(struct broker *b, int timeout_ms, struct err_info *err) SB_MUST_USE;
     void (*read_pause)(struct broker *b, bool pause);
     void (*read_progress)(struct broker *b, struct read_progress *progress);
-    /* Before read_close of a tap: fills places with calloc'ed items, the caller's to free. Optional: NULL where what flows during
-     * a lost connection cannot be had again. */
+    /* Before read_close of a tap: fills places with calloc'ed items, the caller's to free. A channel of which what flows during a
+     * lost connection cannot be had again has none. Optional: NULL where that is so of all. */
     void (*read_places)(struct broker *b, struct read_places *places);
     /* Ends reading and undoes its effects (returns held messages, restores tracing). Also after errors. */
     enum err (*read_close)(struct broker *b, struct err_info *err) SB_MUST_USE;

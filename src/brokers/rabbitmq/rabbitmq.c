@@ -49,6 +49,7 @@ const struct broker_ops rabbitmq_broker = {
     .read_step = rabbit_read_step,
     .read_pause = rabbit_read_pause,
     .read_progress = rabbit_read_progress,
+    .read_places = rabbit_read_places,
     .read_close = rabbit_read_close,
     .publish_open = rabbit_publish_open,
     .publish = rabbit_publish,

@@ -61,6 +61,7 @@ static enum err server_said(const struct broker *b, int code, amqp_bytes_t text,
 
 enum err rabbit_status(struct broker *b, int status, struct err_info *err)
 {
+    struct rabbit *r = b->state;
     enum err e = ERR_CLOSED;
     if (status == AMQP_STATUS_OK || status == AMQP_STATUS_TIMEOUT)
         return ERR_OK;
@@ -71,6 +72,7 @@ enum err rabbit_status(struct broker *b, int status, struct err_info *err)
         e = ERR_TLS;
     else if (status == AMQP_STATUS_BAD_AMQP_DATA || status == AMQP_STATUS_INVALID_PARAMETER)
         e = ERR_FORMAT; /* the same message would come again after reconnecting */
+    r->lost |= e == ERR_CLOSED;
     err_set(err, e, e == ERR_FORMAT ? "a message that rabbitmq-c cannot take apart: %s" : "%s",
             status == AMQP_STATUS_HEARTBEAT_TIMEOUT ? "no heartbeat from the broker: the connection is dead"
                                                     : amqp_error_string2(status));
@@ -78,6 +80,18 @@ enum err rabbit_status(struct broker *b, int status, struct err_info *err)
     if (e == ERR_TLS)
         err_next(err,
                  "check tls: {ca: FILE} or ?ca=FILE, and that the name in the certificate is the host's");
+    return e;
+}
+
+/* The server waits for this answer alone, and gives none any more. */
+static enum err connection_closed(struct broker *b, const amqp_connection_close_t *m, const char *what,
+                                  struct err_info *err)
+{
+    struct rabbit *r = b->state;
+    amqp_connection_close_ok_t ok = {0};
+    enum err e = server_said(b, m->reply_code, m->reply_text, what, err);
+    amqp_send_method(r->connection, 0, AMQP_CONNECTION_CLOSE_OK_METHOD, &ok);
+    r->lost = true;
     return e;
 }
 
@@ -92,6 +106,7 @@ static void reopen_channel(struct broker *b)
 
 enum err rabbit_reply(struct broker *b, amqp_rpc_reply_t reply, const char *what, struct err_info *err)
 {
+    struct rabbit *r = b->state;
     enum err e;
     switch (reply.reply_type) {
     case AMQP_RESPONSE_NORMAL: return ERR_OK;
@@ -105,12 +120,10 @@ enum err rabbit_reply(struct broker *b, amqp_rpc_reply_t reply, const char *what
             reopen_channel(b);
             return e;
         }
-        if (reply.reply.id == AMQP_CONNECTION_CLOSE_METHOD) {
-            const amqp_connection_close_t *m = reply.reply.decoded;
-            return server_said(b, m->reply_code, m->reply_text, what, err);
-        }
+        if (reply.reply.id == AMQP_CONNECTION_CLOSE_METHOD)
+            return connection_closed(b, reply.reply.decoded, what, err);
         return err_set(err, ERR_PROTOCOL, "%s: an answer that nobody asked for", what);
-    default: return err_set(err, ERR_CLOSED, "%s: the broker closed the connection", what);
+    default: r->lost = true; return err_set(err, ERR_CLOSED, "%s: the broker closed the connection", what);
     }
 }
 
@@ -362,6 +375,7 @@ static enum err connect_host(struct broker *b, size_t i, struct err_info *err)
     bool tls = wants_tls(b->endpoint);
     int port = u->host_count && u->hosts[i].port ? u->hosts[i].port : tls ? 5671 : 5672;
     r->fd = -1;
+    r->lost = false;
     r->connection = amqp_new_connection();
     if (!r->connection)
         return err_set(err, ERR_NOMEM, "no memory for a connection");
@@ -401,7 +415,7 @@ void rabbit_disconnect(struct broker *b)
     if (!r->connection)
         return;
     struct timeval soon = {1, 0};
-    if (r->logged_in) { /* before that there may be no socket, which the library asserts */
+    if (r->logged_in && !r->lost) { /* before that there may be no socket, which the library asserts */
         amqp_set_rpc_timeout(r->connection, &soon);
         amqp_connection_close(r->connection, AMQP_REPLY_SUCCESS);
     }
@@ -468,10 +482,8 @@ enum err rabbit_other_frame(struct broker *b, const amqp_frame_t *frame, struct 
         const amqp_channel_close_t *m = frame->payload.method.decoded;
         return server_said(b, m->reply_code, m->reply_text, "the broker closed the channel", err);
     }
-    case AMQP_CONNECTION_CLOSE_METHOD: {
-        const amqp_connection_close_t *m = frame->payload.method.decoded;
-        return server_said(b, m->reply_code, m->reply_text, "the broker closed the connection", err);
-    }
+    case AMQP_CONNECTION_CLOSE_METHOD:
+        return connection_closed(b, frame->payload.method.decoded, "the broker closed the connection", err);
     case AMQP_BASIC_CANCEL_METHOD:
         return err_set(err, ERR_CLOSED, "the broker cancelled the reading: its queue is gone");
     case AMQP_CONNECTION_BLOCKED_METHOD: r->blocked = true; return ERR_OK;

@@ -12,6 +12,12 @@ bool rabbit_exchange_steals(const char *type)
            strstr(type, "random") != NULL;
 }
 
+bool rabbit_is_default(const struct channel_name *name)
+{
+    bool may = name->kind == CHANNEL_ANY || name->kind == CHANNEL_EXCHANGE;
+    return may && (name->name[0] == '\0' || strcmp(name->name, "amq.default") == 0);
+}
+
 static int64_t limit_of(const struct rabbit_answer *a, const struct field *queue)
 {
     int64_t by_argument = rabbit_number(a, rabbit_member(a, queue, "arguments"), "x-delivery-limit");

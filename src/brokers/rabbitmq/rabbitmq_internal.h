@@ -24,6 +24,7 @@ struct rabbit {
     pthread_mutex_t cut_lock; /* zeroed is unlocked and ready (glibc), since interrupt may come before open */
     bool may_cut;             /* under cut_lock; see rabbit_may_cut */
     bool logged_in;
+    bool lost;       /* nothing is answered any more: what waits for an answer waits in vain */
     bool blocked;    /* connection.blocked: an alarm stops publishers */
     int64_t beat_ns; /* monotonic: when a paused reader owes the next heartbeat */
     char version[32];
@@ -140,6 +141,8 @@ enum err rabbit_ask_type(struct broker *b, const char *queue, char *type, size_t
 /* Lowers *limit (-1: none) to the smallest of all policies for that queue. (rabbitmq_policies.c) */
 enum err rabbit_policy_limit(struct broker *b, const char *queue, int64_t *limit,
                              struct err_info *err) SB_MUST_USE;
+/* The default exchange, which has no name, and `amq.default` in the management API. */
+bool rabbit_is_default(const struct channel_name *name);
 /* An exchange of that type gives each message to one of its queues: a tap there would take a share from the others. */
 bool rabbit_exchange_steals(const char *type);
 
@@ -152,6 +155,7 @@ enum err rabbit_read_open(struct broker *b, const struct read_request *r, const 
 enum err rabbit_read_step(struct broker *b, int timeout_ms, struct err_info *err) SB_MUST_USE;
 void rabbit_read_pause(struct broker *b, bool pause);
 void rabbit_read_progress(struct broker *b, struct read_progress *progress);
+void rabbit_read_places(struct broker *b, struct read_places *places); /* of streams alone */
 enum err rabbit_read_close(struct broker *b, struct err_info *err) SB_MUST_USE;
 
 enum err rabbit_publish_open(struct broker *b, const struct publish_request *request,

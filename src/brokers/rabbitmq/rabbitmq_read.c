@@ -30,6 +30,13 @@ enum err rabbit_finish(struct rabbit_reader *r, const char *format, ...)
 
 /* ---- opening ---- */
 
+enum err rabbit_prefetch(struct broker *b, uint16_t messages, struct err_info *err)
+{
+    const struct rabbit *rabbit = b->state;
+    amqp_basic_qos(rabbit->connection, RABBIT_CHANNEL, 0, messages, 0);
+    return rabbit_last_reply(b, "setting the prefetch", err);
+}
+
 struct rabbit_source *rabbit_source_add(struct broker *b, const char *channel, enum channel_kind kind)
 {
     struct rabbit *rabbit = b->state;
@@ -80,32 +87,48 @@ static enum err check_start(const struct broker *b, const struct read_request *r
     return ERR_OK;
 }
 
-static enum err open_channel(struct broker *b, const struct read_request *request,
-                             const struct channel_name *name, struct err_info *err)
+static enum err find_channel(struct broker *b, const struct read_request *request,
+                             const struct channel_name *name, struct rabbit_channel *found,
+                             struct err_info *err)
 {
-    struct rabbit *rabbit = b->state;
-    struct rabbit_channel found;
-    bool by_default = name->name[0] == '\0' || strcmp(name->name, "amq.default") == 0;
-    if (by_default && request->mode == READ_TAP) {
-        found = (struct rabbit_channel){.kind = CHANNEL_EXCHANGE};
-        return rabbit_tap_open(b, name, &found, request->flags, err);
-    }
-    enum err e = rabbit_find(b, name, &found, err);
-    if (!e)
-        e = check_start(b, request, name, &found, err);
-    if (e)
-        return e;
-    if (found.kind == CHANNEL_STREAM)
-        return rabbit_stream_open(b, name->name, request, err);
+    *found = (struct rabbit_channel){.kind = CHANNEL_EXCHANGE};
+    if (rabbit_is_default(name) && request->mode == READ_TAP)
+        return ERR_OK;
+    enum err e = rabbit_find(b, name, found, err);
+    return e ? e : check_start(b, request, name, found, err);
+}
+
+static enum err open_channel(struct broker *b, const struct read_request *request, size_t channel,
+                             const struct rabbit_channel *found, const struct rabbit_ends *ends,
+                             struct err_info *err)
+{
+    const struct channel_name *name = &request->channels[channel];
+    if (found->kind == CHANNEL_STREAM)
+        return rabbit_stream_open(b, request, channel, ends, err);
     if (request->mode == READ_TAP)
-        return rabbit_tap_open(b, name, &found, request->flags, err);
-    if (found.kind == CHANNEL_QUEUE)
-        return rabbit_browse_open(b, name, &found, request, err);
-    rabbit->reader->browse = true;
+        return rabbit_tap_open(b, name, found, request->flags, err);
+    if (found->kind == CHANNEL_QUEUE)
+        return rabbit_browse_open(b, name, found, request, err);
     err_set(err, ERR_UNSUPPORTED, "%s is an exchange, which keeps nothing to look at", name->name);
     err_where(err, "%s", b->endpoint->name);
     err_next(err, "tail it, or browse a queue that is bound to it");
     return ERR_UNSUPPORTED;
+}
+
+static enum err open_all(struct broker *b, const struct read_request *request, struct err_info *err)
+{
+    struct rabbit_channel found[RABBIT_MOST_CHANNELS];
+    struct rabbit_ends ends[RABBIT_MOST_CHANNELS];
+    enum err e = ERR_OK;
+    if (request->channel_count > RABBIT_MOST_CHANNELS)
+        return err_set(err, ERR_LIMIT, "too many channels for one session");
+    for (size_t i = 0; !e && i < request->channel_count; i++)
+        e = find_channel(b, request, &request->channels[i], &found[i], err);
+    if (!e)
+        e = rabbit_stream_ends(b, request, found, ends, err);
+    for (size_t i = 0; !e && i < request->channel_count; i++)
+        e = open_channel(b, request, i, &found[i], &ends[i], err);
+    return e;
 }
 
 enum err rabbit_read_open(struct broker *b, const struct read_request *request, const struct read_sink *sink,
@@ -127,10 +150,9 @@ enum err rabbit_read_open(struct broker *b, const struct read_request *request, 
                        "RabbitMQ shows no message before it is committed: --uncommitted changes nothing");
     if (!rabbit_may_cut(b, true))
         return err_set(err, ERR_CANCELLED, "cancelled");
-    amqp_basic_qos(rabbit->connection, RABBIT_CHANNEL, 0, RABBIT_PREFETCH, 0);
-    enum err e = rabbit_last_reply(b, "setting the prefetch", err);
-    for (size_t i = 0; !e && i < request->channel_count; i++)
-        e = open_channel(b, request, &request->channels[i], err);
+    enum err e = rabbit_prefetch(b, RABBIT_PREFETCH, err);
+    if (!e)
+        e = open_all(b, request, err);
     (void)rabbit_may_cut(b, false);
     return e;
 }
@@ -141,8 +163,11 @@ static struct rabbit_source *source_of(struct rabbit_reader *r, amqp_bytes_t tag
 {
     size_t index = 0;
     const char *digits = tag.bytes;
-    for (size_t i = 0; i < tag.len; i++)
+    for (size_t i = 0; i < tag.len; i++) {
+        if (digits[i] < '0' || digits[i] > '9') /* a look at a stream's ends has not read it */
+            return NULL;
         index = index * 10 + (size_t)(digits[i] - '0');
+    }
     return index < r->source_count ? &r->sources[index] : NULL;
 }
 
@@ -169,6 +194,8 @@ static void take_delivery(struct rabbit_reader *r, const amqp_envelope_t *envelo
     /* A tap's own queue says nothing about the message's earlier deliveries. */
     r->progress.scanned++;
     rabbit_emit(r, &m);
+    if (s->stream)
+        s->next = m.position.offset + 1;
     if (s->stream && m.position.offset >= r->stream_end)
         r->at_end = true;
 }
@@ -189,9 +216,11 @@ static enum err take_other(struct broker *b, struct err_info *err)
     amqp_frame_t frame;
     struct timeval now = {0, 0};
     int status = amqp_simple_wait_frame_noblock(rabbit->connection, &frame, &now);
-    return status == AMQP_STATUS_TIMEOUT ? ERR_OK
-           : status                      ? rabbit_status(b, status, err)
-                                         : rabbit_other_frame(b, &frame, err);
+    if (status)
+        return rabbit_status(b, status, err);
+    rabbit->reader->cancelled |=
+        frame.frame_type == AMQP_FRAME_METHOD && frame.payload.method.id == AMQP_BASIC_CANCEL_METHOD;
+    return rabbit_other_frame(b, &frame, err);
 }
 
 static enum err consume_step(struct broker *b, struct rabbit_reader *r, struct err_info *err)
@@ -285,11 +314,35 @@ void rabbit_read_progress(struct broker *b, struct read_progress *progress)
         *progress = rabbit->reader->progress;
 }
 
+/* Of a stream that was deleted nothing is known: when it comes back nothing of it was seen yet. */
+static bool is_gone(struct broker *b, const struct rabbit_source *s)
+{
+    const struct rabbit *rabbit = b->state;
+    int64_t ready, consumers;
+    return rabbit->reader->cancelled && !rabbit->lost &&
+           rabbit_ready(b, s->origin->channel, &ready, &consumers, NULL) == ERR_NOTFOUND;
+}
+
+void rabbit_read_places(struct broker *b, struct read_places *places)
+{
+    const struct rabbit *rabbit = b->state;
+    const struct rabbit_reader *r = rabbit->reader;
+    *places = (struct read_places){0};
+    if (!r || !(places->items = calloc(r->source_count + 1, sizeof *places->items)))
+        return;
+    for (size_t i = 0; i < r->source_count; i++) {
+        const struct rabbit_source *s = &r->sources[i];
+        if (s->stream && s->next >= 0)
+            places->items[places->count++] =
+                (struct read_place){.channel = s->channel, .next = is_gone(b, s) ? 0 : s->next};
+    }
+}
+
 /* A stream's consumer that goes with its channel alone stays in the management API's list for minutes (3.10.8). */
 static void cancel_streams(struct broker *b, const struct rabbit_reader *r)
 {
     struct rabbit *rabbit = b->state;
-    for (size_t i = 0; i < r->source_count && rabbit->connection; i++) {
+    for (size_t i = 0; i < r->source_count && rabbit->connection && !rabbit->lost; i++) {
         char tag[24];
         if (!r->sources[i].stream)
             continue;

@@ -24,10 +24,12 @@ struct rabbit_source {
     char tap[128]; /* the server's name of the queue that was made for it; "": it reads one that was there */
     bool
         by_list; /* that queue is bound as a list of bindings tells, which may change: a queue's or a direct exchange's */
-    bool gone;     /* what it listens to was deleted */
-    bool full;     /* that queue was full when last looked at */
-    bool stream;   /* x-stream-offset becomes the position */
-    bool firehose; /* messages of amq.rabbitmq.trace, turned back into what they tell of */
+    bool gone;      /* what it listens to was deleted */
+    bool full;      /* that queue was full when last looked at */
+    bool stream;    /* x-stream-offset becomes the position */
+    size_t channel; /* stream: index into the request's */
+    int64_t next;   /* stream: the next offset to hand over; -1: not known before a message has come */
+    bool firehose;  /* messages of amq.rabbitmq.trace, turned back into what they tell of */
     char queue
         [256]; /* firehose: only what went to this queue by the default exchange; "" all of the default exchange */
 };
@@ -63,6 +65,7 @@ struct rabbit_reader {
     struct rabbit_looks looks;
     /* streams: browse ends behind this offset; INT64_MAX a tap */
     int64_t stream_end;
+    bool cancelled; /* by the broker: what was read may be gone */
     /* firehose */
     bool tracing_switched;
     int tracing_mark; /* base/mark.h */
@@ -72,6 +75,8 @@ struct rabbit_reader {
 /* Hands a message to the sink; heeds the answer. */
 void rabbit_emit(struct rabbit_reader *r, const struct message *m);
 enum err rabbit_finish(struct rabbit_reader *r, const char *format, ...) SB_PRINTF(2, 3);
+/* Of the consumers that are started from now on. */
+enum err rabbit_prefetch(struct broker *b, uint16_t messages, struct err_info *err) SB_MUST_USE;
 /* Starts consuming a queue as the next source. arguments may be NULL. */
 enum err rabbit_consume(struct broker *b, amqp_bytes_t queue, const amqp_table_t *arguments,
                         struct err_info *err) SB_MUST_USE;
@@ -143,8 +148,19 @@ void rabbit_looks_end(struct broker *b, bool all, bool back);
 /* Our last look into the queue did not end, or ended with messages still on their way back. */
 bool rabbit_looks_cut_off(const struct broker *b, const char *queue);
 
-enum err rabbit_stream_open(struct broker *b, const char *name, const struct read_request *request,
-                            struct err_info *err) SB_MUST_USE; /* rabbitmq_stream.c */
+/* ---- rabbitmq_stream.c ---- */
+
+/* Offsets of a stream as it stood when the reading began; -1: it is empty, or that was not asked for. */
+struct rabbit_ends {
+    int64_t oldest, newest;
+};
+/* Of the streams among the channels of a request, as far as its start needs them. Before anything is consumed: it takes every
+ * delivery for its own. */
+enum err rabbit_stream_ends(struct broker *b, const struct read_request *request,
+                            const struct rabbit_channel *found, struct rabbit_ends *ends,
+                            struct err_info *err) SB_MUST_USE;
+enum err rabbit_stream_open(struct broker *b, const struct read_request *request, size_t channel,
+                            const struct rabbit_ends *ends, struct err_info *err) SB_MUST_USE;
 /* Takes x-stream-offset out of the headers, into the position. */
 void rabbit_stream_position(struct message *m);
 

@@ -175,8 +175,7 @@ static enum err next_consumer(struct broker *b, struct err_info *err)
     amqp_table_t arguments = {1, &priority};
     snprintf(tag, sizeof tag, "look-%02d", r->consumers++);
     r->wanted += n;
-    amqp_basic_qos(rabbit->connection, RABBIT_CHANNEL, 0, (uint16_t)n, 0);
-    enum err e = rabbit_last_reply(b, "setting the prefetch", err);
+    enum err e = rabbit_prefetch(b, (uint16_t)n, err);
     if (e)
         return e;
     amqp_basic_consume(rabbit->connection, RABBIT_CHANNEL, rabbit_text(r->queue), rabbit_text(tag), 0, 0, 0,
@@ -324,7 +323,7 @@ enum err rabbit_give_back(struct broker *b, struct err_info *err)
     if (r->back || (r->held == 0 && r->consumers == 0))
         return ERR_OK;
     r->missing = r->held;
-    if (!rabbit->connection)
+    if (!rabbit->connection || rabbit->lost)
         return ERR_OK;
     r->back = true;
     enum err e = hand_over(b, start + (atomic_load(b->cancelled) ? BACK_SOON_NS : BACK_NS), err);

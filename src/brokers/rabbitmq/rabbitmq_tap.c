@@ -151,10 +151,9 @@ static enum err tap_queue(struct broker *b, const struct channel_name *name, uin
 enum err rabbit_tap_open(struct broker *b, const struct channel_name *name,
                          const struct rabbit_channel *found, uint32_t flags, struct err_info *err)
 {
-    bool by_default = name->name[0] == '\0' || strcmp(name->name, "amq.default") == 0;
-    if (by_default && (flags & READ_FIREHOSE))
+    if (rabbit_is_default(name) && (flags & READ_FIREHOSE))
         return rabbit_firehose_open(b, name, CHANNEL_EXCHANGE, "", err);
-    if (by_default) {
+    if (rabbit_is_default(name)) {
         err_set(err, ERR_UNSUPPORTED, "nothing can be bound to the default exchange");
         err_where(err, "%s", b->endpoint->name);
         err_next(err, "--firehose shows what passes it");

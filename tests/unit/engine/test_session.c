@@ -361,6 +361,27 @@ static void a_changed_channel_is_read_anew_on_the_same_connection(void **state)
     assert_true(session_join(&s));
 }
 
+/* One of the two channels has a place: the flaky broker gives one. */
+static void a_gap_is_told_by_what_has_a_place(void **state)
+{
+    (void)state;
+    static const struct channel_name two[] = {{CHANNEL_QUEUE, "kept"}, {CHANNEL_QUEUE, "tapped"}};
+    static const enum session_gap gaps[] = {GAP_NONE, GAP_PART};
+    for (size_t i = 0; i < 2; i++) {
+        opens = 2; /* the next one works */
+        changes = true;
+        const struct job job = {.reconnect = true,
+                                .read = {.channels = two, .channel_count = i + 1, .limit = -1}};
+        struct err_info err = {0};
+        seen.backoffs = 0;
+        struct session *s = session_start(&flaky, &endpoint, &job, &sink, &err);
+        assert_true(reaches(&seen.backoffs, 1));
+        assert_int_equal(seen.status.gap, gaps[i]);
+        session_cancel(s);
+        assert_true(session_join(&s));
+    }
+}
+
 /* A channel that was there once may come back; one that never was is a slip, and ends at once (see the memory broker above). */
 static void a_channel_that_vanished_is_waited_for(void **state)
 {
@@ -591,6 +612,7 @@ int main(void)
         TEST(a_broker_without_reading_says_so),
         TEST(a_lost_connection_is_opened_again_with_a_new_generation),
         TEST(a_changed_channel_is_read_anew_on_the_same_connection),
+        TEST(a_gap_is_told_by_what_has_a_place),
         TEST(a_channel_that_vanished_is_waited_for),
         TEST(without_reconnect_the_first_failure_ends_it),
         TEST(watching_lists_and_samples),

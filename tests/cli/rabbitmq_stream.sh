@@ -1,0 +1,59 @@
+# A tail of a stream whose connection is closed notices it at once, and goes on behind what it showed; what is tapped cannot.
+# needs: rabbitmq
+. "$(dirname "$0")/../lib.sh"
+
+export SIGNALBOX_PASSWORD=$SB_RABBIT_PASSWORD
+vhost=stream-$$-$RANDOM
+api=$SB_RABBIT_MGMT/api
+curl() { command curl -s -m 10 -u "$SB_RABBIT_USER:$SB_RABBIT_PASSWORD" -H content-type:application/json "$@"; }
+curl -X PUT "$api/vhosts/$vhost" -d '{}'
+at_exit curl -X DELETE "$api/vhosts/$vhost"
+curl -X PUT "$api/permissions/$vhost/$SB_RABBIT_USER" -d '{"configure":".*","write":".*","read":".*"}'
+curl -X PUT "$api/queues/$vhost/s" -d '{"durable":true,"arguments":{"x-queue-type":"stream"}}'
+broker="rabbitmq://$SB_RABBIT_USER@$SB_RABBIT/$vhost"
+management="?management=$SB_RABBIT_MGMT"
+
+add() { # add N...: messages with these numbers
+    printf '{"payload":{"text":"%s"}}\n' "$@" >"$T/lines"
+    "$SIGNALBOX" send "$broker/s$management" "$T/lines" --json --execute >"$T/null" 2>&1
+}
+begin() { # begin CHANNEL...: a tail in the background, with its connection's name
+    "$SIGNALBOX" tail "$@" --plain >"$T/tail" 2>"$T/said" &
+    pid=$!
+    at_exit "kill -9 $pid 2>/dev/null"
+    eventually 20 connected || fail "$sb_title: no connection"
+}
+connected() {
+    connection=$(curl "$api/vhosts/$vhost/connections" | jq -r '.[0].name // empty|@uri')
+    [ -n "$connection" ]
+}
+shows() { [ "$(cut -f3,6 "$T/tail" | tr '\t' '-' | tr '\n' ' ')" = "$* " ]; }
+end() {
+    kill -TERM $pid
+    wait $pid
+}
+
+name "nothing is shown twice, and nothing is left out"
+add 0 1 2
+begin "$broker/s$management" --from beginning
+check "what was there" eventually 20 shows 0-0 1-1 2-2
+curl -X DELETE "$api/connections/$connection"
+check "the close is said at once" eventually 2 grep -q 'CONNECTION_FORCED' "$T/said"
+add 3 4
+check "what came meanwhile" eventually 20 shows 0-0 1-1 2-2 3-3 4-4
+add 5
+check "what comes" eventually 20 shows 0-0 1-1 2-2 3-3 4-4 5-5
+end
+check "it says so" grep -q 'connected again; goes on behind the last message' "$T/said"
+
+name "a tap beside it has a gap, and that is said"
+begin "$broker/s$management" "$broker/exchange:amq.topic$management"
+add 6
+check "what comes" eventually 20 shows 6-6
+curl -X DELETE "$api/connections/$connection"
+check "the close is said at once" eventually 2 grep -q 'CONNECTION_FORCED' "$T/said"
+add 7
+check "what came meanwhile" eventually 20 shows 6-6 7-7
+end
+check "both are said" grep -q 'streams go on behind their last message; what else flowed meanwhile was not seen' "$T/said"
+finish
