@@ -185,6 +185,28 @@ static inline void rig_api(const char *path, char *out, size_t size)
     assert_int_equal(lab_shell(command, out, size), 0);
 }
 
+/* Another method than GET, by the administrator. */
+static inline void rig_ask(const char *method, const char *path, const char *json)
+{
+    char command[800];
+    snprintf(command, sizeof command,
+             "curl -sS -m 10 -u %s:%s -X %s -H content-type:application/json -d '%s' '%s/api/%s'",
+             lab_need("SB_RABBIT_USER"), lab_need("SB_RABBIT_PASSWORD"), method, json,
+             lab_need("SB_RABBIT_MGMT"), path);
+    assert_int_equal(lab_shell(command, NULL, 0), 0);
+}
+
+/* A user called like its tag, and so is its password. */
+static inline void rig_user(const char *tag)
+{
+    char path[120], json[120];
+    snprintf(path, sizeof path, "users/%s", tag);
+    snprintf(json, sizeof json, "{\"password\":\"%s\",\"tags\":\"%s\"}", tag, tag);
+    rig_ask("PUT", path, json);
+    snprintf(path, sizeof path, "permissions/%%2F/%s", tag);
+    rig_ask("PUT", path, "{\"configure\":\".*\",\"write\":\".*\",\"read\":\".*\"}");
+}
+
 /* ---- a program of tests ---- */
 
 static inline int rig_setup(void **state)

@@ -46,12 +46,17 @@ static void an_alarm_is_told_and_waited_for(void **state)
     char queue[64];
     rig_queue(rig, "alarm", "classic", NULL, queue);
     struct session_of_test *probe = session_up("/"), *s = session_up("/");
+    struct session_of_test *other = session_new(lab_need("SB_RABBIT")); /* may not ask the nodes */
+    rig_user("management");
+    other->endpoint.username = other->endpoint.password = "management";
+    assert_int_equal(session_open(other), ERR_OK);
     struct message m = session_message("", "m");
     assert_int_equal(session_open_publish(s, CHANNEL_QUEUE, queue, 0), ERR_OK);
     assert_int_equal(rabbitmq_broker.publish(&s->broker, &m, 1, &s->err), ERR_OK);
     session_publish_wait(s, 1);
     set_watermark("1MB");
     wait_health(probe, HEALTH_DEGRADED);
+    wait_health(other, HEALTH_DEGRADED);
     /* The broker says connection.blocked to the next message: that one is on its way until the alarm is over. */
     enum err e = rabbitmq_broker.publish(&s->broker, &m, 2, &s->err);
     int64_t deadline = clock_mono_ns() + 10 * NS_PER_S;
@@ -69,11 +74,13 @@ static void an_alarm_is_told_and_waited_for(void **state)
     assert_non_null(strstr(s->err.text, "alarm"));
     assert_true(waited >= 290 * NS_PER_MS);
     wait_health(probe, HEALTH_UP);
+    wait_health(other, HEALTH_UP);
     session_publish_wait(s, sent);
     for (size_t i = 0; i < sent; i++)
         assert_int_equal(s->outcomes[i].outcome, OUTCOME_CONFIRMED);
     session_end(s);
     session_end(probe);
+    session_end(other);
     rig_wait_depth(rig, queue, (int64_t)sent);
 }
 

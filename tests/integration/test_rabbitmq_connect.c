@@ -404,6 +404,50 @@ static void the_viewer_sees_and_looks_but_taps_nothing(void **state)
     rig_wait_depth(rig, other, 1);
 }
 
+/* ---- tags ---- */
+
+static struct session_of_test *session_of_tag(const char *tag)
+{
+    rig_user(tag);
+    struct session_of_test *s = session_new(lab_need("SB_RABBIT"));
+    s->endpoint.username = s->endpoint.password = tag;
+    if (session_open(s))
+        fail_msg("%s", s->err.text);
+    return s;
+}
+
+/* The nodes, whose alarms a ping asks for, are not for everybody: all else is, afterwards too. */
+static void a_refused_path_is_no_refused_user(void **state)
+{
+    struct rig *rig = *state;
+    char queue[64];
+    struct sample sample;
+    rig_queue(rig, "tagged", "classic", NULL, queue);
+    struct session_of_test *s = session_of_tag("management");
+    sample_init(&sample);
+    assert_int_equal(rabbitmq_broker.ping(&s->broker, &sample, &s->err), ERR_OK);
+    assert_int_equal(sample.health, HEALTH_UP);
+    struct channel_list *list = list_of(s, NULL);
+    assert_true(list->complete);
+    assert_non_null(channel_list_find(list, queue, CHANNEL_QUEUE));
+    channel_list_free(&list);
+    session_end(s);
+}
+
+static void who_may_switch_the_firehose_is_told(void **state)
+{
+    (void)state;
+    static const char *const tags[] = {"management", "monitoring"};
+    for (size_t i = 0; i < 2; i++) {
+        struct session_of_test *s = session_of_tag(tags[i]);
+        const struct channel_name name = {CHANNEL_EXCHANGE, ""};
+        assert_int_equal(session_read(s, name, READ_TAP, (struct start){0}, -1, READ_FIREHOSE), ERR_DENIED);
+        assert_non_null(strstr(s->err.text, "Not administrator user"));
+        assert_non_null(strstr(s->err.next, "by an administrator"));
+        session_end(s);
+    }
+}
+
 /* ---- health ---- */
 
 static void ping_says_up(void **state)
@@ -446,6 +490,8 @@ int main(void)
         cmocka_unit_test(without_management_other_queues_are_looked_into),
         cmocka_unit_test(where_the_type_cannot_be_known_nothing_is_looked_into),
         cmocka_unit_test(the_viewer_sees_and_looks_but_taps_nothing),
+        cmocka_unit_test(a_refused_path_is_no_refused_user),
+        cmocka_unit_test(who_may_switch_the_firehose_is_told),
         cmocka_unit_test(ping_says_up),
     };
     return rig_run(tests, rig_teardown);

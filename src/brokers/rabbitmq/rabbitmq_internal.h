@@ -30,8 +30,10 @@ struct rabbit {
     char version[32];
     /* management API */
     struct http_client *http;
-    char api[512];    /* base URL, without /api; "" none */
-    bool api_refused; /* tried once, and it will not work */
+    char api[512];     /* base URL, without /api; "" none */
+    bool api_refused;  /* tried once, and it will not work */
+    bool api_knows_us; /* login and tag are good for something: what it refuses, it refuses for that path */
+    bool said_no_alarms;
     enum err api_code;
     char api_why[200]; /* why, in one sentence */
     struct rabbit_reader *reader;

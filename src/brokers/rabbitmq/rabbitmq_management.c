@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 #include "base/limits.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "decoders/json.h"
 #include "net/http.h"
@@ -55,25 +56,9 @@ static enum err refuse(struct broker *b, enum err code, bool for_good, struct er
     return code;
 }
 
-static enum err judge(struct broker *b, const struct http_response *response, const char *path,
-                      struct err_info *err)
+static const char *user_of(const struct broker *b)
 {
-    const char *user = b->endpoint->username ? b->endpoint->username : "guest";
-    switch (response->status) {
-    case 200:
-    case 201:
-    case 204: return ERR_OK;
-    case 401:
-        return refuse(
-            b, ERR_DENIED, true, err,
-            "the management API refuses user \"%s\": wrong password, or no tag management or monitoring",
-            user);
-    case 403:
-        return refuse(b, ERR_DENIED, false, err, "the management API does not let user \"%s\" see this",
-                      user);
-    case 404: return refuse(b, ERR_NOTFOUND, false, err, "the management API knows no %s", path);
-    default: return refuse(b, ERR_FAILED, false, err, "the management API answers %ld", response->status);
-    }
+    return b->endpoint->username ? b->endpoint->username : "guest";
 }
 
 static enum err parse(struct http_response *response, struct rabbit_answer *answer, struct err_info *err)
@@ -91,6 +76,55 @@ static enum err parse(struct http_response *response, struct rabbit_answer *answ
     return err_set(err, ERR_PROTOCOL, "the management API's answer is no JSON: is that its URL?");
 }
 
+/* "Not monitor user", "Not administrator user": as the broker says it; "" it doesn't. */
+static void read_reason(struct http_response *response, char *into, size_t size)
+{
+    struct rabbit_answer a;
+    into[0] = '\0';
+    if (parse(response, &a, NULL))
+        return;
+    rabbit_string(&a, &a.tree.nodes[0], "reason", into, size);
+    rabbit_answer_free(&a);
+}
+
+/* 401 is the answer to a stranger, and to a user whose tag is not enough for that path: `management` sees the least, then come
+ * `policymaker`, `monitoring`, `administrator`. Who they are is told to all of them. */
+static enum err judge_401(struct broker *b, struct http_response *response, const char *path,
+                          struct err_info *err)
+{
+    struct rabbit *r = b->state;
+    static const char whoami[] = "whoami";
+    char reason[80];
+    if (strcmp(path, whoami) == 0)
+        return refuse(
+            b, ERR_DENIED, true, err,
+            "the management API refuses user \"%s\": wrong password, or no tag management or monitoring",
+            user_of(b));
+    r->api_knows_us = r->api_knows_us || !rabbit_api(b, "GET", whoami, NULL, NULL, NULL);
+    if (r->api_refused)
+        return refuse(b, r->api_code, false, err, "%s", r->api_why);
+    read_reason(response, reason, sizeof reason);
+    return refuse(b, ERR_DENIED, false, err, "the management API does not let user \"%s\" do this: %s (%s)",
+                  user_of(b), reason[0] ? reason : "401", path);
+}
+
+static enum err judge(struct broker *b, struct http_response *response, const char *path,
+                      struct err_info *err)
+{
+    switch (response->status) {
+    case 200:
+    case 201:
+    case 204: return ERR_OK;
+    case 401: return judge_401(b, response, path, err);
+    case 403:
+        return refuse(b, ERR_DENIED, false, err, "the management API does not let user \"%s\" see this",
+                      user_of(b));
+    case 404: return refuse(b, ERR_NOTFOUND, false, err, "the management API knows no %s", path);
+    case 503: return refuse(b, ERR_DOWN, false, err, "the management API answers 503 to %s", path);
+    default: return refuse(b, ERR_FAILED, false, err, "the management API answers %ld", response->status);
+    }
+}
+
 enum err rabbit_api(struct broker *b, const char *method, const char *path, const char *json,
                     struct rabbit_answer *answer, struct err_info *err)
 {
@@ -106,7 +140,7 @@ enum err rabbit_api(struct broker *b, const char *method, const char *path, cons
     if (!r->http && !(r->http = http_client_new(err)))
         return err->code;
     snprintf(url, sizeof url, "%s/api/%s", r->api, path);
-    const char *user = b->endpoint->username ? b->endpoint->username : "guest";
+    const char *user = user_of(b);
     struct http_request request = {
         .method = method,
         .url = url,
@@ -480,18 +514,37 @@ static void take_alarms(const struct rabbit_answer *a, struct sample *sample)
     }
 }
 
+/* Whether there is one, and no more, is told to everybody with the tag `management`. */
+static void check_alarms(struct broker *b, const struct err_info *why, struct sample *sample)
+{
+    struct rabbit *r = b->state;
+    enum err e = rabbit_api(b, "GET", "health/checks/alarms", NULL, NULL, NULL);
+    if (e == ERR_DOWN) {
+        sample->health = HEALTH_DEGRADED;
+        text_copy(sample->reason, sizeof sample->reason,
+                  "memory alarm or disk alarm: publishers are blocked");
+    } else if (e && !r->said_no_alarms) {
+        log_write(LOG_INFO, b->endpoint->name, "memory and disk alarms are not seen: %s", why->text);
+        r->said_no_alarms = true;
+    }
+}
+
 enum err rabbit_ping(struct broker *b, struct sample *sample, struct err_info *err)
 {
     struct rabbit_answer a;
+    struct err_info why;
     enum err e = rabbit_serve(b, err);
     if (e)
         return e;
     sample->health = HEALTH_UP;
     text_copy(sample->code, sizeof sample->code, "AMQP");
     /* Alarms are asked for where the user may know; that AMQP answers is enough for up. */
-    if (!rabbit_api(b, "GET", "nodes?columns=name,running,mem_alarm,disk_free_alarm", NULL, &a, NULL)) {
+    e = rabbit_api(b, "GET", "nodes?columns=name,running,mem_alarm,disk_free_alarm", NULL, &a, &why);
+    if (!e) {
         take_alarms(&a, sample);
         rabbit_answer_free(&a);
+    } else if (e == ERR_DENIED) {
+        check_alarms(b, &why, sample);
     }
     return ERR_OK;
 }
