@@ -164,6 +164,13 @@ static void say_who_is_there(struct rabbit_reader *r, const struct rabbit_channe
         r->sink.notice(r->sink.context, text);
 }
 
+static void set_total(struct rabbit_reader *r, const struct rabbit_channel *now)
+{
+    r->snapshot = now->depth;
+    r->away = now->unacked;
+    r->progress.total = now->depth < 0 ? COUNT_UNKNOWN : now->depth + (now->unacked > 0 ? now->unacked : 0);
+}
+
 enum err rabbit_browse_open(struct broker *b, const struct channel_name *name,
                             const struct rabbit_channel *found, const struct read_request *request,
                             struct err_info *err)
@@ -179,6 +186,7 @@ enum err rabbit_browse_open(struct broker *b, const struct channel_name *name,
     r->quorum = strcmp(found->type, "quorum") == 0;
     r->delivery_limit = effective_limit(rabbit, found);
     e = await_quiet(b, name->name, &now, err);
+    set_total(r, &now);
     if (!e)
         e = check_limit(b, name->name, &now, err);
     if (e)
@@ -187,9 +195,6 @@ enum err rabbit_browse_open(struct broker *b, const struct channel_name *name,
     text_copy(r->queue, sizeof r->queue, name->name);
     if (!rabbit_source_add(b, name->name, CHANNEL_QUEUE))
         return err_set(err, ERR_LIMIT, "too many channels for one session");
-    r->snapshot = now.depth;
-    r->away = now.unacked;
-    r->progress.total = r->snapshot + r->away;
     r->give_back_ns = clock_mono_ns() + HOLD_NS;
     say_who_is_there(r, &now);
     return ERR_OK;

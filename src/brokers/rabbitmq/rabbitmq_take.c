@@ -12,6 +12,9 @@
  * soon after is too low. */
 #include "brokers/rabbitmq/rabbitmq_reader.h"
 
+#include "base/text.h"
+
+#include <inttypes.h>
 #include <stdio.h>
 #include <sys/poll.h>
 
@@ -54,6 +57,7 @@ static int64_t away(const struct rabbit_channel *found, int64_t counted)
 struct waiting {
     int64_t counted; /* ready and unacknowledged, as the statistics have it */
     int64_t began_ns, moved_ns, ask_ns;
+    int64_t first; /* ready when the waiting began */
     bool said;
 };
 
@@ -88,6 +92,25 @@ static bool is_worth_waiting(const struct broker *b, const struct waiting *w)
     return now - w->moved_ns < BACK_NS && now - w->began_ns < AWAIT_NS && !atomic_load(b->cancelled);
 }
 
+/* Whose messages they are is not known: another client may have returned them. */
+static enum err still_taking_back(const struct broker *b, const char *queue, const struct waiting *w,
+                                  const struct rabbit_channel *found, struct err_info *err)
+{
+    int64_t spent = (clock_mono_ns() - w->began_ns) / NS_PER_S, back = found->depth - w->first;
+    char left[32];
+    err_set(err, ERR_TIMEOUT,
+            "the broker is still taking back %" PRId64 " messages that were handed out before",
+            found->unacked);
+    err_where(err, "%s/%s", b->endpoint->name, queue);
+    err_next(err, "nothing is lost: try again later");
+    if (spent <= 0 || back < spent)
+        return ERR_TIMEOUT;
+    text_age(left, sizeof left, found->unacked * spent / back * NS_PER_S);
+    err_next(err, "nothing is lost: it took back %" PRId64 " a second, so try again in about %s",
+             back / spent, left);
+    return ERR_TIMEOUT;
+}
+
 enum err rabbit_await(struct broker *b, const char *queue, struct rabbit_channel *found, struct err_info *err)
 {
     struct waiting w = {.began_ns = clock_mono_ns()};
@@ -96,6 +119,7 @@ enum err rabbit_await(struct broker *b, const char *queue, struct rabbit_channel
     w.moved_ns = w.began_ns;
     w.ask_ns = w.began_ns + ASK_API_NS;
     enum err e = rabbit_ready(b, queue, &found->depth, &found->consumers, err);
+    w.first = found->depth;
     while (!e && found->consumers == 0 && away(found, w.counted) > 0 && is_worth_waiting(b, &w)) {
         int64_t before = found->depth;
         say_waiting(b, &w, away(found, w.counted));
@@ -108,11 +132,7 @@ enum err rabbit_await(struct broker *b, const char *queue, struct rabbit_channel
     found->unacked = away(found, w.counted);
     if (e || clock_mono_ns() - w.began_ns < AWAIT_NS)
         return e;
-    err_set(err, ERR_TIMEOUT, "the broker is still taking back %lld messages of an earlier look",
-            (long long)found->unacked);
-    err_where(err, "%s/%s", b->endpoint->name, queue);
-    err_next(err, "nothing is lost: try again in a minute");
-    return ERR_TIMEOUT;
+    return still_taking_back(b, queue, &w, found, err);
 }
 
 /* ---- out of a classic queue ---- */

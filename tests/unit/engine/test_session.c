@@ -406,6 +406,36 @@ static void without_reconnect_the_first_failure_ends_it(void **state)
     assert_int_equal(opens, 1);
 }
 
+static enum err refused_read_open(struct broker *b, const struct read_request *r, const struct read_sink *s,
+                                  struct err_info *err)
+{
+    (void)b, (void)r, (void)s;
+    return err_set(err, ERR_TIMEOUT, "still taking back");
+}
+
+static void twenty_thousand(struct broker *b, struct read_progress *progress)
+{
+    (void)b;
+    *progress = (struct read_progress){.total = 20000};
+}
+
+/* "0 of 0" would be an empty queue. */
+static void a_refused_look_tells_how_much_there_is(void **state)
+{
+    (void)state;
+    struct broker_ops ops = flaky;
+    ops.read_open = refused_read_open;
+    opens = 2;
+    struct session *s = started(&ops, (struct job){.read = {.mode = READ_BROWSE, .limit = -1}});
+    assert_true(session_join(&s));
+    assert_int_equal(seen.status.progress.total, COUNT_UNKNOWN);
+    ops.read_progress = twenty_thousand;
+    opens = 2;
+    s = started(&ops, (struct job){.read = {.mode = READ_BROWSE, .limit = -1}});
+    assert_true(session_join(&s));
+    assert_int_equal(seen.status.progress.total, 20000);
+}
+
 static void watching_lists_and_samples(void **state)
 {
     (void)state;
@@ -613,6 +643,7 @@ int main(void)
         TEST(a_lost_connection_is_opened_again_with_a_new_generation),
         TEST(a_changed_channel_is_read_anew_on_the_same_connection),
         TEST(a_gap_is_told_by_what_has_a_place),
+        TEST(a_refused_look_tells_how_much_there_is),
         TEST(a_channel_that_vanished_is_waited_for),
         TEST(without_reconnect_the_first_failure_ends_it),
         TEST(watching_lists_and_samples),
