@@ -100,6 +100,12 @@ int mark_left(const char *name)
     return -1;
 }
 
+int64_t mark_time(int mark)
+{
+    struct stat st;
+    return fstat(mark, &st) ? TIME_NONE : st.st_mtim.tv_sec * NS_PER_S;
+}
+
 void mark_end(int mark, const char *name, bool undone)
 {
     char path[STATE_PATH_SIZE];

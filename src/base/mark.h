@@ -9,6 +9,7 @@
 #include "base/err.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /* Takes part. *fresh: nobody else does, and none is left over: the change is still to be made, then mark_write. The descriptor
  * or -1 with *err. */
@@ -20,6 +21,7 @@ enum err mark_write(int mark, const char *text, struct err_info *err) SB_MUST_US
 bool mark_is_last(int mark);
 /* A mark whose owners are all gone: its descriptor, as mark_is_last would have left it, else -1. Cheap where there is none. */
 int mark_left(const char *name);
+int64_t mark_time(int mark); /* wall clock: when the change was made */
 /* Calls `seen` for each mark that mark_left would find; the text is what mark_write wrote. */
 typedef void mark_seen(void *context, const char *name, const char *text);
 void mark_each_left(mark_seen *seen, void *context);

@@ -11,6 +11,8 @@
 #define TIMEOUT_NS (10 * NS_PER_S)
 
 struct wait {
+    const struct cli *cli;
+    const char *endpoint;
     int event_fd;
     pthread_mutex_t lock; /* guards what follows, written by the worker */
     struct channel_list *lists[2];
@@ -51,6 +53,12 @@ static void on_status(void *context, const struct session_status *status)
     w->status = *status;
     pthread_mutex_unlock(&w->lock);
     tell(w);
+}
+
+static void on_notice(void *context, const char *text)
+{
+    const struct wait *w = context;
+    cli_notice(w->cli, "%s: %s", w->endpoint, text);
 }
 
 static bool is_over(struct wait *w)
@@ -112,8 +120,10 @@ void listing_get(const struct cli *c, const struct config_endpoint *e, const cha
                       .every_ns = again ? NS_PER_S : 3600 * NS_PER_S,
                       .timeout_ns = timeout};
     struct session_sink sink = {
-        .context = &w, .status = on_status, .listed = on_listed, .sampled = on_sampled};
+        .context = &w, .status = on_status, .notice = on_notice, .listed = on_listed, .sampled = on_sampled};
     *l = (struct listing){.err.code = ERR_OK};
+    w.cli = c;
+    w.endpoint = e->endpoint.name;
     w.event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     w.count = 0;
     w.wanted = again ? 2 : 1;

@@ -149,6 +149,8 @@ static void *run(void *context)
         .cancelled = &p->cancelled,
         .wake_fd = p->wake_fd,
         .carries = p->job.ops->carries,
+        .notice = on_notice,
+        .notice_context = p,
         .deadline_ns = clock_mono_ns() + patience_ns(p),
     };
     set_open(p, p->broker.state != NULL);

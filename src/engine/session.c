@@ -162,6 +162,8 @@ static enum err connect_broker(struct session *s, struct err_info *err)
         .endpoint = &s->own,
         .cancelled = &s->cancelled,
         .wake_fd = s->wake_fd,
+        .notice = on_notice,
+        .notice_context = s,
         .deadline_ns = deadline_of(&s->job),
     };
     s->broker.state = calloc(1, s->ops->state_size ? s->ops->state_size : 1);

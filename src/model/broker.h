@@ -32,6 +32,9 @@ struct broker {
     int wake_fd; /* eventfd, readable when commands wait: poll it beside the socket; the engine reads it */
     unsigned
         carries; /* enum carry, of the destination that is open: the ops', and what publish_open has added */
+    /* Something the user must know that has no sink: what open found and mended. NULL: nobody would hear it. */
+    void (*notice)(void *context, const char *text);
+    void *notice_context;
     int64_t deadline_ns; /* monotonic: open, list, groups and ping must return by then with ERR_TIMEOUT */
 };
 

@@ -52,6 +52,9 @@ check "left on" tracing true
 run "$SIGNALBOX" ls "${address%/q\?*}?management=$SB_RABBIT_MGMT"
 expect_status 0
 check "off" tracing false
+expect_err 'the firehose is off again, which a killed signalbox had left on at 20[0-9-]*T[0-9:.]*Z'
+run "$SIGNALBOX" ls "${address%/q\?*}?management=$SB_RABBIT_MGMT"
+expect_no_err 'firehose'
 grep -q 'after a kill -9 it stays on until signalbox connects' "$T/tail" && pass || fail "it does not say so at its start"
 check "no mark is left" test -z "$(find "$XDG_STATE_HOME" -name '*.mark')"
 
@@ -71,6 +74,48 @@ expect_out '"check":"left behind","finding":"remark","text":"signalbox switched 
 check "off" tracing false
 run "$SIGNALBOX" doctor
 expect_no_out 'left behind'
+
+name "a sending says it too; a probe, which could not, leaves it on"
+begin
+check "on" eventually 20 tracing true
+check "it reads" eventually 20 firehose_seen "$T/tail"
+kill -9 $pid
+wait $pid 2>/dev/null
+run "$SIGNALBOX" probe "$address" --once
+expect_status 0
+check "left on" tracing true
+run "$SIGNALBOX" send "$address" /dev/null --execute
+expect_err 'the firehose is off again'
+check "off" tracing false
+
+name "what is off by now is no news"
+begin
+check "on" eventually 20 tracing true
+check "it reads" eventually 20 firehose_seen "$T/tail"
+kill -9 $pid
+wait $pid 2>/dev/null
+curl -X PUT "$api/vhosts/$vhost" -d '{"tracing":false}'
+run "$SIGNALBOX" ls "${address%/q\?*}?management=$SB_RABBIT_MGMT"
+expect_no_err 'firehose'
+check "no mark is left" test -z "$(find "$XDG_STATE_HOME" -name '*.mark')"
+
+name "an operator elsewhere is told when the firehose is switched off under him"
+begin
+first=$pid
+check "the first reads" eventually 20 firehose_seen "$T/tail"
+mv "$T/tail" "$T/tail1"
+XDG_STATE_HOME=$T/elsewhere begin
+check "the second reads" eventually 20 firehose_seen "$T/tail"
+grep -q 'on already: it stays on, unless' "$T/tail" && pass || fail "the second does not say that it was on"
+kill -TERM $first
+wait $first
+check "off" tracing false
+check "it is said" eventually 20 grep -q 'somebody has switched the firehose off' "$T/tail"
+curl -X PUT "$api/vhosts/$vhost" -d '{"tracing":true}'
+check "on again" eventually 20 grep -q 'the firehose is on again' "$T/tail"
+kill -TERM $pid
+wait $pid
+curl -X PUT "$api/vhosts/$vhost" -d '{"tracing":false}'
 
 name "what somebody else had switched on stays on"
 curl -X PUT "$api/vhosts/$vhost" -d '{"tracing":true}'

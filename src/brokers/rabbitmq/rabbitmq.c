@@ -6,7 +6,7 @@
 static enum err rabbit_open(struct broker *b, struct err_info *err)
 {
     enum err e = rabbit_connect(b, err);
-    if (!e)
+    if (!e && b->notice) /* who cannot say it leaves it to the next one */
         rabbit_firehose_clean(b);
     return e;
 }

@@ -419,6 +419,8 @@ enum err rabbit_bindings_follow(struct broker *b, struct err_info *err)
         if (r->sources[i].tap[0] && !r->sources[i].firehose)
             e = r->sources[i].by_list ? follow_bindings(b, &r->sources[i], err)
                                       : follow_exchange(b, &r->sources[i], err);
+    if (!e)
+        rabbit_firehose_follow(b);
     (void)rabbit_may_cut(b, false);
     r->follow_ns = clock_mono_ns() + RABBIT_FOLLOW_EVERY_NS;
     return e;

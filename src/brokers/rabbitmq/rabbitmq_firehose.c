@@ -88,7 +88,7 @@ static enum err start_tracing(struct broker *b, struct rabbit_reader *r, struct 
             ours
                 ? "the firehose is on for this virtual host and node while this reads; after a kill -9 it stays on "
                   "until signalbox connects there again"
-                : "the firehose was on already: it stays on");
+                : "the firehose was on already: it stays on, unless somebody else switches it off, which will be said");
     return e;
 }
 
@@ -118,20 +118,50 @@ enum err rabbit_firehose_restore(struct broker *b, struct err_info *err)
     return e;
 }
 
+/* Whether somebody wants it on by now cannot be seen: hence it is said. */
 void rabbit_firehose_clean(struct broker *b)
 {
-    char name[64], why[600];
+    char name[64], since[CLOCK_TEXT], why[600] = "", text[900];
     struct err_info err = {.code = ERR_OK};
+    bool on = true;
     mark_name(b, name, sizeof name);
     int mark = mark_left(name);
     if (mark < 0)
         return;
-    if (switch_off(b, mark, &err))
-        log_write(LOG_WARN, b->endpoint->name,
-                  "a killed signalbox left tracing on, and it cannot be switched off: %s",
-                  err_format(&err, why, sizeof why));
+    clock_rfc3339(mark_time(mark), since, sizeof since);
+    enum err e = is_tracing(b, &on, &err);
+    if (!e && !on) {
+        mark_end(mark, name, true);
+        return;
+    }
+    if (e)
+        mark_end(mark, name, false);
     else
-        log_write(LOG_WARN, b->endpoint->name, "a killed signalbox had left tracing on: it is off again");
+        e = switch_off(b, mark, &err);
+    if (e)
+        snprintf(text, sizeof text,
+                 "the firehose is on, left so at %s by a killed signalbox, and cannot be switched off: %s",
+                 since, err_format(&err, why, sizeof why));
+    else
+        snprintf(text, sizeof text,
+                 "the firehose is off again, which a killed signalbox had left on at %s: "
+                 "switch it on again if somebody wants it",
+                 since);
+    b->notice(b->notice_context, text);
+}
+
+void rabbit_firehose_follow(struct broker *b)
+{
+    struct rabbit *rabbit = b->state;
+    struct rabbit_reader *r = rabbit->reader;
+    bool on = true;
+    if (!r->has_firehose || is_tracing(b, &on, NULL) || on != r->firehose_off)
+        return;
+    r->firehose_off = !on;
+    r->sink.notice(
+        r->sink.context,
+        on ? "the firehose is on again: what came by the default exchange meanwhile was not seen"
+           : "somebody has switched the firehose off: what comes by the default exchange is not seen any more");
 }
 
 enum err rabbit_firehose_open(struct broker *b, const struct channel_name *name, enum channel_kind kind,

@@ -150,7 +150,7 @@ bool rabbit_exchange_steals(const char *type);
 
 /* ---- reading and publishing ---- */
 
-/* Switches off what a killed process has left on; says so in the log. After each connect. */
+/* Switches off what a killed process has left on, and says so. After each connect. */
 void rabbit_firehose_clean(struct broker *b);
 enum err rabbit_read_open(struct broker *b, const struct read_request *r, const struct read_sink *sink,
                           struct err_info *err) SB_MUST_USE;

@@ -70,6 +70,7 @@ struct rabbit_reader {
     bool tracing_switched;
     int tracing_mark; /* base/mark.h */
     bool has_firehose;
+    bool firehose_off; /* by somebody else */
 };
 
 /* Hands a message to the sink; heeds the answer. */
@@ -110,6 +111,8 @@ enum err rabbit_bindings_follow(struct broker *b, struct err_info *err) SB_MUST_
 /* rabbitmq_firehose.c: what passes the default exchange, all of it or what went to one queue (queue_name). */
 enum err rabbit_firehose_open(struct broker *b, const struct channel_name *name, enum channel_kind kind,
                               const char *queue_name, struct err_info *err) SB_MUST_USE;
+/* With the looks at bindings: somebody else may switch it off. */
+void rabbit_firehose_follow(struct broker *b);
 enum err rabbit_firehose_restore(struct broker *b, struct err_info *err) SB_MUST_USE;
 /* False: not for this source. */
 bool rabbit_firehose_message(const struct rabbit_source *s, struct message *m, struct arena *arena);
