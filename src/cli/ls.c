@@ -327,13 +327,18 @@ static void say_missing(const struct ls *ls, const struct address *a)
     channel_list_free(&l.list);
 }
 
+static bool is_plain_name(const struct address *a)
+{
+    return a->channel.name && !strpbrk(a->channel.name, "*?");
+}
+
 /* An empty answer is no silent one. */
 static void say_none(const struct ls *ls, const struct address *a, const struct channel_list *list)
 {
     const struct endpoint *e = &a->endpoint->endpoint;
     if (ls->filter && list->count)
         cli_notice(ls->cli, "%s: no channel matches %s", e->name, cli_text(ls->cli, FLAG_WHERE));
-    else if (a->channel.name && !strpbrk(a->channel.name, "*?"))
+    else if (is_plain_name(a))
         say_missing(ls, a);
     else if (a->channel.name)
         cli_notice(ls->cli, "%s: no channel matches %s", e->name, a->channel.name);
@@ -362,6 +367,8 @@ static int list_one(struct ls *ls, const struct address *a)
         cli_notice(ls->cli, "%s: %s", a->endpoint->endpoint.name, l.list->note);
     if (!code && ls->rows == before)
         say_none(ls, a, l.list);
+    if (!code && ls->rows == before && is_plain_name(a) && !(ls->filter && l.list->count))
+        code = err_exit_code(ERR_NOMATCH);
     channel_list_free(&l.list);
     return code;
 }
@@ -446,7 +453,7 @@ const struct command command_ls = {
         "partitions in which a group has committed nothing. BROWSE is what looking at the stored messages does to them: NONE, MARKS or "
         "CONSUMES. A Kafka topic that is named, without * and ?, has its partitions and consumer groups below it. --json is one object a "
         "channel; what a broker can't do says why. --plain has the bare numbers, without marks: depth_upper and lag_partial stand in "
-        "--json. Exit code 6: some endpoints are listed, others failed.",
+        "--json. Exit code 6: some endpoints or names are listed, others failed or are not there.",
     .flags = F(WHERE) | F(RATES) | F(INTERNAL) | F(JSON) | F(PLAIN),
     .max_args = 1000,
     .argument = ARGUMENT_ADDRESS,

@@ -156,6 +156,19 @@ static int send_all(struct sending *s)
     return cli_flag(s->cli, FLAG_EXECUTE) ? changing_execute(&changing) : changing_rehearse(&changing);
 }
 
+/* The command has named one: without a word it would be sent to none. */
+static int check_partition(const struct sending *s)
+{
+    const struct broker_ops *ops = s->to.endpoint->broker;
+    struct err_info err;
+    if (!cli_flag(s->cli, FLAG_PARTITION) || (ops->carries & CARRY_PARTITION))
+        return 0;
+    err_set(&err, ERR_USAGE, "%s has no partitions", ops->title);
+    err_where(&err, "%s", s->to.endpoint->endpoint.name);
+    err_next(&err, "leave --partition out");
+    return cli_error(&err);
+}
+
 static int run(struct cli *c)
 {
     static struct sending s; /* its tables are large */
@@ -163,6 +176,8 @@ static int run(struct cli *c)
                          .json = cli_flag(c, FLAG_JSON),
                          .encoder = {.registry = c->registry, .encoding = ENCODE_JSON}};
     int code = cli_address(c, 0, true, &s.to);
+    if (!code)
+        code = check_partition(&s);
     if (!code)
         code = cli_may_change(c, &s.to);
     if (code)

@@ -172,9 +172,10 @@ typedef void group_sink(void *context, const struct group_row *row);
 /* What a message keeps on its way through this broker; what is not here is lost on the way in. */
 enum carry {
     CARRY_KEY = 1 << 0,
-    CARRY_NULL = 1 << 1, /* a null payload is not an empty one */
-    CARRY_TIME = 1 << 2, /* times to the millisecond; else to the second */
-    CARRY_PAST = 1 << 3, /* times before 1970; else such a message has none, or that of its arrival */
+    CARRY_NULL = 1 << 1,      /* a null payload is not an empty one */
+    CARRY_TIME = 1 << 2,      /* times to the millisecond; else to the second */
+    CARRY_PAST = 1 << 3,      /* times before 1970; else such a message has none, or that of its arrival */
+    CARRY_PARTITION = 1 << 4, /* the partition that it is sent to */
 };
 
 struct broker_ops {

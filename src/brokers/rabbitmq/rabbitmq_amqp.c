@@ -35,7 +35,8 @@ static enum err meaning(int code, const char *text)
     case AMQP_NOT_FOUND: return ERR_NOTFOUND;
     case AMQP_NOT_ALLOWED: /* 530: also how a vhost that is not there, or not for us, is refused */
         return strstr(text, "not found") ? ERR_NOTFOUND : ERR_DENIED;
-    case AMQP_RESOURCE_LOCKED: return ERR_REFUSED;
+    case AMQP_RESOURCE_LOCKED:
+        return ERR_UNSUPPORTED; /* another connection's queue, or its only consumer's */
     case AMQP_CONNECTION_FORCED: return ERR_CLOSED;
     case AMQP_NOT_IMPLEMENTED: return ERR_UNSUPPORTED;
     default: return ERR_FAILED;
@@ -299,6 +300,17 @@ static amqp_table_entry_t text_entry(const char *name, const char *value)
     return e;
 }
 
+/* "a socket error occurred" is all that the library says of a peer that hangs up at the greeting. */
+static void say_no_amqp(const struct broker *b, struct err_info *err)
+{
+    bool tls = wants_tls(b->endpoint);
+    err_set(err, ERR_CLOSED, "the peer hung up at the greeting: it may not speak AMQP%s here",
+            tls ? "" : " without TLS");
+    err_where(err, "%s", b->endpoint->name);
+    err_next(err,
+             tls ? "is this an AMQP port?" : "a TLS port wants rabbitmqs://; else: is this an AMQP port?");
+}
+
 /* Administrators see who we are, and we are told when publishing is blocked or a queue goes away. */
 static enum err login(struct broker *b, struct err_info *err)
 {
@@ -330,7 +342,9 @@ static enum err login(struct broker *b, struct err_info *err)
     r->logged_in = !code;
     if (code == ERR_FORMAT) /* of a login, which the broker speaks first in */
         code = err_set(err, ERR_PROTOCOL, "login: what answers there speaks no AMQP 0-9-1");
-    if (code == ERR_CLOSED || code == ERR_PROTOCOL)
+    if (code == ERR_CLOSED && reply.reply_type == AMQP_RESPONSE_LIBRARY_EXCEPTION)
+        say_no_amqp(b, err);
+    else if (code == ERR_CLOSED || code == ERR_PROTOCOL)
         err_next(err, "is this an AMQP port? TLS ports want rabbitmqs://");
     if (code == ERR_TIMEOUT)
         err_next(err, "check host and port, that RabbitMQ speaks AMQP there, and what lies between");

@@ -45,7 +45,7 @@ static enum err check_kind(const struct broker *b, const char *name, const struc
 {
     bool quorum = strcmp(found->type, "quorum") == 0;
     if (found->exclusive)
-        return refuse(b, ERR_REFUSED, name, "belongs to another connection alone", err);
+        return refuse(b, ERR_UNSUPPORTED, name, "belongs to another connection alone", err);
     if (!found->type[0])
         return refuse_unknown(b, name,
                               "may be a quorum queue with a delivery limit, and looking counts: messages "
@@ -127,14 +127,30 @@ static enum err await_quiet(struct broker *b, const char *name, struct rabbit_ch
     return e;
 }
 
-static enum err check_limit(struct broker *b, const char *name, const struct rabbit_channel *found,
-                            struct err_info *err)
+static enum err refuse_near(const struct broker *b, const char *name, struct err_info *err)
+{
+    return refuse(b, ERR_REFUSED, name,
+                  "may hold messages near its delivery limit, and looking counts: they could be lost", err);
+}
+
+/* What no waiting changes: returns only become more. */
+static enum err check_certain(const struct broker *b, const char *name, const struct rabbit_channel *found,
+                              struct err_info *err)
 {
     const struct rabbit *rabbit = b->state;
     int64_t limit = rabbit->reader->delivery_limit;
     if (limit >= 0 && limit < 3)
         return refuse(b, ERR_REFUSED, name,
                       "has a delivery limit below 3, and looking counts: messages could be lost", err);
+    bool near = limit >= 0 && found->redelivered != COUNT_UNKNOWN && rabbit_looks_are_up(b, name, found);
+    return near ? refuse_near(b, name, err) : ERR_OK;
+}
+
+static enum err check_limit(struct broker *b, const char *name, const struct rabbit_channel *found,
+                            struct err_info *err)
+{
+    const struct rabbit *rabbit = b->state;
+    int64_t limit = rabbit->reader->delivery_limit;
     if (limit >= 0 && found->redelivered == COUNT_UNKNOWN) {
         refuse(b, ERR_REFUSED, name,
                "has a delivery limit and, so far, no statistics of returns: looking could lose messages",
@@ -144,11 +160,7 @@ static enum err check_limit(struct broker *b, const char *name, const struct rab
         return ERR_REFUSED;
     }
     enum err e = rabbit->reader->quorum ? rabbit_looks_begin(b, name, found, err) : ERR_OK;
-    if (e == ERR_REFUSED)
-        return refuse(b, ERR_REFUSED, name,
-                      "may hold messages near its delivery limit, and looking counts: they could be lost",
-                      err);
-    return e;
+    return e == ERR_REFUSED ? refuse_near(b, name, err) : e;
 }
 
 static void say_who_is_there(struct rabbit_reader *r, const struct rabbit_channel *found)
@@ -185,7 +197,9 @@ enum err rabbit_browse_open(struct broker *b, const struct channel_name *name,
         return e;
     r->quorum = strcmp(found->type, "quorum") == 0;
     r->delivery_limit = effective_limit(rabbit, found);
-    e = await_quiet(b, name->name, &now, err);
+    e = check_certain(b, name->name, found, err);
+    if (!e)
+        e = await_quiet(b, name->name, &now, err);
     set_total(r, &now);
     if (!e)
         e = check_limit(b, name->name, &now, err);

@@ -138,6 +138,9 @@ enum err rabbit_find(struct broker *b, const struct channel_name *name, struct r
 /* A queue's or stream's depth and consumers; its type and kind where the broker tells it, else "" and CHANNEL_ANY. */
 enum err rabbit_find_queue_by_amqp(struct broker *b, const char *name, struct rabbit_channel *found,
                                    struct err_info *err) SB_MUST_USE;
+/* How many are ready now. (rabbitmq_take.c) */
+enum err rabbit_ready(struct broker *b, const char *queue, int64_t *ready, int64_t *consumers,
+                      struct err_info *err) SB_MUST_USE;
 /* Without any effect: "classic", "quorum" or "stream"; "" it cannot be known. (rabbitmq_type.c) */
 enum err rabbit_ask_type(struct broker *b, const char *queue, char *type, size_t size);
 /* Lowers *limit (-1: none) to the smallest of all policies for that queue. (rabbitmq_policies.c) */

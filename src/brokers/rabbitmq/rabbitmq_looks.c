@@ -90,6 +90,17 @@ static int64_t bound_of(const struct look *last, int64_t redelivered)
     return is_late(last) ? worst : worst + redelivered;
 }
 
+bool rabbit_looks_are_up(const struct broker *b, const char *queue, const struct rabbit_channel *found)
+{
+    const struct rabbit *rabbit = b->state;
+    char name[64];
+    struct look last;
+    look_name(b, queue, name, sizeof name);
+    bool known = look_load(name, &last);
+    return !(known && last.open) &&
+           bound_of(known ? &last : NULL, found->redelivered) + 1 >= rabbit->reader->delivery_limit;
+}
+
 enum err rabbit_looks_begin(struct broker *b, const char *queue, const struct rabbit_channel *found,
                             struct err_info *err)
 {

@@ -265,6 +265,8 @@ static bool looks_dead(const char *name)
     return false;
 }
 
+static const char exclusive_why[] = "it belongs to another connection alone";
+
 static void queue_capabilities(struct channel *c, const struct rabbit_answer *a, const struct field *q)
 {
     const struct field *arguments = rabbit_member(a, q, "arguments");
@@ -279,7 +281,7 @@ static void queue_capabilities(struct channel *c, const struct rabbit_answer *a,
         c->why_not[CAN_BROWSE] =
             "a quorum queue with a single active consumer gives nothing to lookers (405 RESOURCE_LOCKED)";
     if (rabbit_truth(a, q, "exclusive"))
-        c->why_not[CAN_BROWSE] = "it belongs to another connection alone";
+        c->why_not[CAN_BROWSE] = exclusive_why;
 }
 
 static void take_queue(struct channel_list *list, const struct rabbit_answer *a, const struct field *q)
@@ -316,6 +318,7 @@ static void exchange_capabilities(struct channel *c)
     c->why_not[CAN_SEEK] = "an exchange keeps nothing";
     c->why_not[CAN_GROUPS] = "RabbitMQ has no consumer groups";
     c->why_not[CAN_PURGE] = "an exchange keeps nothing";
+    c->why_not[CAN_CREATE] = "only queues and streams are made";
 }
 
 static void take_exchange(struct channel_list *list, const struct rabbit_answer *a, const struct field *x)
@@ -373,6 +376,20 @@ static enum err list_pages(struct broker *b, const char *kind, const char *colum
     return ERR_OK;
 }
 
+/* The statistics are seconds late, and a new queue has none: the queue itself counts what is ready. Not one of another connection alone,
+ * which answers by closing the channel, and not a stream, which knows no better. */
+static void count_now(struct broker *b, struct channel *c)
+{
+    int64_t ready, consumers;
+    bool exclusive = c->why_not[CAN_BROWSE] == exclusive_why;
+    if (c->kind != CHANNEL_QUEUE || exclusive || rabbit_ready(b, c->name, &ready, &consumers, NULL))
+        return;
+    c->depth = ready + (c->unacked > 0 ? c->unacked : 0);
+    c->consumers = consumers;
+    if (!c->state[0])
+        text_copy(c->state, sizeof c->state, "running");
+}
+
 static enum err list_one(struct broker *b, const char *kind, const char *name, take_row *take,
                          struct channel_list *list, struct err_info *err)
 {
@@ -384,8 +401,11 @@ static enum err list_one(struct broker *b, const char *kind, const char *name, t
         return ERR_OK;
     if (e)
         return e;
+    size_t before = list->count;
     take(list, &a, &a.tree.nodes[0]);
     rabbit_answer_free(&a);
+    if (list->count > before)
+        count_now(b, &list->items[before]);
     return ERR_OK;
 }
 

@@ -78,6 +78,23 @@ static enum err make_queue(struct broker *b, const struct rabbit_writer *w, cons
     return e;
 }
 
+static enum err find_destination(struct broker *b, const struct publish_request *request,
+                                 struct rabbit_channel *found, struct err_info *err)
+{
+    const struct rabbit *rabbit = b->state;
+    const struct channel_name *to = &request->to;
+    *found = (struct rabbit_channel){.kind = CHANNEL_EXCHANGE};
+    enum err e = rabbit_is_default(to) ? ERR_OK : rabbit_find(b, to, found, err);
+    if (e != ERR_NOTFOUND || !(request->flags & PUBLISH_CREATE))
+        return e;
+    if (!can_create(to->kind)) {
+        err_next(err, "only queues and streams are made here");
+        return e;
+    }
+    found->kind = CHANNEL_QUEUE;
+    return make_queue(b, rabbit->writer, to, err);
+}
+
 enum err rabbit_publish_open(struct broker *b, const struct publish_request *request,
                              const struct publish_sink *sink, struct err_info *err)
 {
@@ -94,16 +111,12 @@ enum err rabbit_publish_open(struct broker *b, const struct publish_request *req
     w->sink = *sink;
     w->dry = request->flags & PUBLISH_DRY;
     w->exact = request->flags & PUBLISH_EXACT;
-    enum err e = rabbit_find(b, to, &found, err);
-    if (e == ERR_NOTFOUND && (request->flags & PUBLISH_CREATE) && can_create(to->kind)) {
-        e = make_queue(b, w, to, err);
-        found.kind = CHANNEL_QUEUE;
-    }
+    enum err e = find_destination(b, request, &found, err);
     if (e)
         return e;
     w->to_exchange = found.kind == CHANNEL_EXCHANGE;
     b->carries |= w->to_exchange ? CARRY_KEY : 0; /* as its routing key */
-    text_copy(w->exchange, sizeof w->exchange, w->to_exchange ? to->name : "");
+    text_copy(w->exchange, sizeof w->exchange, w->to_exchange && !rabbit_is_default(to) ? to->name : "");
     text_copy(w->key, sizeof w->key, w->to_exchange ? "" : to->name);
     return w->dry ? ERR_OK : select_confirms(b, err);
 }

@@ -127,9 +127,6 @@ enum err rabbit_browse_close(struct broker *b, struct err_info *err) SB_MUST_USE
 
 #define RABBIT_HOLD_MOST 10000
 
-/* How many are ready now. */
-enum err rabbit_ready(struct broker *b, const char *queue, int64_t *ready, int64_t *consumers,
-                      struct err_info *err) SB_MUST_USE;
 /* What is still on its way back to the queue, from looks before, is waited for, for some seconds. Sets depth and consumers to what they
  * are now, unacked to what is away for all that. */
 enum err rabbit_await(struct broker *b, const char *queue, struct rabbit_channel *found,
@@ -141,6 +138,8 @@ enum err rabbit_take(struct broker *b, amqp_envelope_t *envelope, bool *taken,
 enum err rabbit_give_back(struct broker *b, struct err_info *err) SB_MUST_USE;
 
 /* ---- rabbitmq_looks.c ---- */
+/* rabbit_looks_begin would refuse, now and later: nobody looks at this moment, who could write down a lower count. */
+bool rabbit_looks_are_up(const struct broker *b, const char *queue, const struct rabbit_channel *found);
 /* ERR_REFUSED: a message may be so near to the limit that looking would lose it. Else the look is written down: it counts, also if
  * this process is killed. ERR_IO: it cannot be. */
 enum err rabbit_looks_begin(struct broker *b, const char *queue, const struct rabbit_channel *found,

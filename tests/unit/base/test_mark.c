@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "base/mark.h"
 
 #include <signal.h>
@@ -60,6 +61,7 @@ static void a_killed_owner_leaves_it(void **state)
     kill(child, SIGKILL);
     waitpid(child, NULL, 0);
     int mark = mark_left("killed");
+    assert_true(clock_wall_ns() - mark_time(mark) < 60 * NS_PER_S);
     assert_true(mark >= 0);
     mark_end(mark, "killed", false); /* could not be undone: the next one finds it again */
     mark = mark_left("killed");

@@ -1,0 +1,51 @@
+# What RabbitMQ does not have is refused with the reason, not left out without a word; and a name that is not there is an exit code.
+# needs: rabbitmq
+. "$(dirname "$0")/../lib.sh"
+
+export SIGNALBOX_PASSWORD=$SB_RABBIT_PASSWORD
+queue=not-$$-$RANDOM
+broker="rabbitmq://$SB_RABBIT_USER@$SB_RABBIT/%2f"
+management="?management=$SB_RABBIT_MGMT"
+ask() { curl -sS -m 10 -u "$SB_RABBIT_USER:$SB_RABBIT_PASSWORD" -H content-type:application/json "$@"; }
+ask -XPUT "$SB_RABBIT_MGMT/api/queues/%2f/$queue" -d '{"durable":true}'
+at_exit ask -XDELETE "$SB_RABBIT_MGMT/api/queues/%2f/$queue"
+echo '{"position":"3/7","properties":{"partition":3},"payload":{"text":"from Kafka"}}' >"$T/lines"
+
+name "it has no partitions: who names one is told, before anything is sent"
+run "$SIGNALBOX" send "$broker/$queue$management" "$T/lines" --partition 1 --execute
+expect_status 2
+expect_err 'RabbitMQ has no partitions'
+run "$SIGNALBOX" import "$T/lines" "$broker/$queue$management" --execute
+expect_status 0
+expect_err '1 confirmed'
+
+name "the default exchange routes by the queue's name"
+run "$SIGNALBOX" send "$broker/amq.default$management" "$T/lines" --key "$queue" --execute
+expect_status 0
+expect_err '1 confirmed'
+run "$SIGNALBOX" send "$broker/amq.default$management" "$T/lines" --key "$queue-nobody" --execute
+expect_status 1
+expect_err 'NO_ROUTE'
+run "$SIGNALBOX" ls "$broker/$queue$management" --json
+expect_out '"state":"running","depth":2,'
+
+name "an exchange is not made"
+run "$SIGNALBOX" send "$broker/exchange:$queue-x$management" "$T/lines" --create --execute
+expect_status 1
+expect_err 'no exchange .*only queues and streams are made'
+run "$SIGNALBOX" ls "$broker/amq.topic$management" --json
+expect_out '"create":"only queues and streams are made"'
+
+name "one of two names is not there"
+run "$SIGNALBOX" ls "$broker/$queue$management" "$broker/$queue-y$management"
+expect_status 6
+expect_err "no channel $queue-y"
+run "$SIGNALBOX" ls "$broker/$queue$management" "$broker/exchange:$queue$management"
+expect_status 6
+run "$SIGNALBOX" ls "$broker/$queue-y$management"
+expect_status 4
+run "$SIGNALBOX" ls "$broker/$queue$management" "$broker/$queue-y*$management"
+expect_status 0
+run "$SIGNALBOX" ls "$broker/$queue$management" "$broker/$queue$management" --where 'depth>100'
+expect_status 4
+finish
