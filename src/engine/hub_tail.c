@@ -280,8 +280,7 @@ static void note_connection(struct hub *h, struct tail_run *t, const struct tail
 {
     static const char *const restored[] = {
         [GAP_ALL] = "connection restored: what was sent in between is missing here",
-        [GAP_PART] =
-            "connection restored: streams go on behind their last message; what else was sent is missing",
+        [GAP_PART] = "connection restored: taps have a gap here, streams have none",
         [GAP_NONE] = "connection restored: goes on behind the last message",
     };
     const char *name = part_endpoint(t, part);

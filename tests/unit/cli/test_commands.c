@@ -221,7 +221,7 @@ static void test_ls(void **state)
     assert_int_equal(run("ls memory:/order"), 4);
     assert_string_equal(printed, "");
     assert_non_null(strstr(said, "no channel order. Next: did you mean orders?"));
-    assert_int_equal(run("ls memory:/zzzzzzzz memory: --plain"), 0);
+    assert_int_equal(run("ls memory:/zzzzzzzz memory: --plain"), 6);
     assert_int_equal(lines(printed), 2);
     assert_non_null(strstr(said, "no channel zzzzzzzz"));
     assert_int_equal(run("ls memory:/x* --quiet"), 4);
@@ -294,6 +294,9 @@ static void test_send(void **state)
         printed,
         "\"key\":{\"text\":\"k\"},\"headers\":[{\"name\":\"b\",\"type\":\"string\",\"value\":{\"text\":\"2\"}},"
         "{\"name\":\"a\""));
+    snprintf(line, sizeof line, "send memory:/copy %s --partition 1", file);
+    assert_int_equal(run(line), 2);
+    assert_non_null(strstr(said, "has no partitions"));
     snprintf(line, sizeof line, "send memory:/missing %s", file);
     assert_int_equal(run(line), 1);
     snprintf(line, sizeof line, "send memory:/missing %s --create", file);
