@@ -5,6 +5,8 @@
  * timeout: 120 */
 #include "tests/integration/kafka_session.h"
 
+#include "brokers/kafka/kafka_internal.h"
+
 #include <librdkafka/rdkafka.h>
 
 /* With the user's own cache of Kafka, not that of the test's fresh HOME, which would be fetched anew. */
@@ -295,6 +297,35 @@ static void a_frozen_broker_is_reported(void **state)
     session_end(s);
 }
 
+static void ignore_group(void *context, const struct group_row *row)
+{
+    (void)context;
+    (void)row;
+}
+
+static void what_a_frozen_broker_is_asked_can_be_cancelled(void **state)
+{
+    (void)state;
+    char topic[64];
+    session_topic("asked", topic);
+    struct session_of_test *s = session_new(lab_need("SB_KAFKA"));
+    assert_int_equal(open_timed(s, 10000), ERR_OK);
+    assert_int_equal(kafka_broker.groups(&s->broker, NULL, ignore_group, NULL, &s->err), ERR_OK);
+    assert_true(kafka_topic_number(&s->broker, topic, "max.message.bytes") > 0);
+    stop_and_go("STOP");
+    atomic_store(&s->cancelled, true);
+    session_deadline(s, 20000);
+    int64_t start = clock_mono_ns();
+    int64_t number = kafka_topic_number(&s->broker, topic, "max.message.bytes");
+    enum err e = kafka_broker.groups(&s->broker, NULL, ignore_group, NULL, &s->err);
+    int64_t took = clock_mono_ns() - start;
+    stop_and_go("CONT");
+    assert_int_equal(number, -1);
+    assert_int_equal(e, ERR_CANCELLED);
+    assert_true(took < 5 * NS_PER_S);
+    session_end(s);
+}
+
 static int let_broker_go(void **state)
 {
     (void)state;
@@ -326,6 +357,7 @@ int main(void)
         cmocka_unit_test(a_silent_broker_times_out),
         cmocka_unit_test(a_user_without_rights),
         cmocka_unit_test_teardown(a_frozen_broker_is_reported, let_broker_go),
+        cmocka_unit_test_teardown(what_a_frozen_broker_is_asked_can_be_cancelled, let_broker_go),
         cmocka_unit_test_teardown(a_killed_broker_is_reported, start_broker_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,8 +10,9 @@
 #include <sys/poll.h>
 #include <unistd.h>
 
-#define SLICE_FIRST_MS 50
-#define SLICE_MOST_MS  1000
+#define SLICE_FIRST_MS  50
+#define SLICE_MOST_MS   1000
+#define ANSWER_SLICE_MS 100
 /* A name with several addresses is tried one address after the other, and each round says "all brokers down". */
 #define ALL_DOWN_GRACE_NS (600 * NS_PER_MS)
 
@@ -69,6 +70,20 @@ enum err kafka_wait_up(struct broker *b, rd_kafka_t *rk, struct err_info *err)
         if (e == RD_KAFKA_RESP_ERR__TIMED_OUT && slice < SLICE_MOST_MS)
             slice *= 2;
     }
+}
+
+enum err kafka_answer(struct broker *b, rd_kafka_queue_t *queue, const char *what, rd_kafka_event_t **event,
+                      struct err_info *err)
+{
+    do {
+        int left = kafka_left_ms(b);
+        *event = rd_kafka_queue_poll(queue, left < ANSWER_SLICE_MS ? left : ANSWER_SLICE_MS);
+    } while (!*event && !atomic_load(b->cancelled) && clock_mono_ns() < b->deadline_ns);
+    if (*event)
+        return ERR_OK;
+    if (atomic_load(b->cancelled))
+        return err_set(err, ERR_CANCELLED, "%s: cancelled", what);
+    return kafka_fail(b, RD_KAFKA_RESP_ERR__TIMED_OUT, what, err);
 }
 
 void kafka_queue_watch(struct kafka_state *s, rd_kafka_queue_t *queue)
@@ -153,8 +168,9 @@ static enum err kafka_rest(struct broker *b, int timeout_ms, struct err_info *er
 static void kafka_interrupt(struct broker *b)
 {
     struct kafka_state *s = b->state;
-    if (s->event_fd > 0) /* not open yet */
-        (void)!write(s->event_fd, &(uint64_t){1}, sizeof(uint64_t));
+    int fd = atomic_load(&s->event_fd); /* one look: it may be made meanwhile */
+    if (fd > 0)                         /* 0: not open yet; standard input never is ours */
+        (void)!write(fd, &(uint64_t){1}, sizeof(uint64_t));
 }
 
 static const char *const kafka_schemes[] = {"kafka", "kafkas", NULL};

@@ -59,11 +59,9 @@ static rd_kafka_AdminOptions_t *options_for(struct broker *b, rd_kafka_admin_op_
 static rd_kafka_event_t *answer(struct broker *b, struct group_set *set, const char *what,
                                 struct err_info *err)
 {
-    rd_kafka_event_t *event = rd_kafka_queue_poll(set->queue, kafka_left_ms(b));
-    if (!event) {
-        kafka_fail(b, RD_KAFKA_RESP_ERR__TIMED_OUT, what, err);
+    rd_kafka_event_t *event;
+    if (kafka_answer(b, set->queue, what, &event, err))
         return NULL;
-    }
     if (!rd_kafka_event_error(event))
         return event;
     kafka_fail(b, rd_kafka_event_error(event), what, err);
@@ -220,9 +218,10 @@ static enum err offsets(struct broker *b, struct group_set *set, struct err_info
     while (answered < set->count) {
         while (asked < set->count && asked - answered < OFFSETS_ABREAST)
             ask_offsets(b, set, set->items[asked++].name);
-        rd_kafka_event_t *event = rd_kafka_queue_poll(set->queue, kafka_left_ms(b));
-        if (!event)
-            return kafka_fail(b, RD_KAFKA_RESP_ERR__TIMED_OUT, "offsets of groups", err);
+        rd_kafka_event_t *event;
+        enum err e = kafka_answer(b, set->queue, "offsets of groups", &event, err);
+        if (e)
+            return e;
         if (!rd_kafka_event_error(event))
             take_offsets(set, event);
         rd_kafka_event_destroy(event);

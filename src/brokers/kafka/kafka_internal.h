@@ -64,6 +64,9 @@ void kafka_drain(
 void kafka_queue_watch(struct kafka_state *s, rd_kafka_queue_t *queue);
 void kafka_queue_drop(rd_kafka_queue_t **queue);
 
+/* The next answer to what was asked with this queue: waits until the deadline, or a cancel. The caller destroys the event. */
+enum err kafka_answer(struct broker *b, rd_kafka_queue_t *queue, const char *what, rd_kafka_event_t **event,
+                      struct err_info *err) SB_MUST_USE;
 /* Waits until the handle has had an answer, by the deadline; what its error events say ends it early. */
 enum err kafka_wait_up(struct broker *b, rd_kafka_t *rk, struct err_info *err) SB_MUST_USE;
 /* A handle's isolation decides where it sees a partition's end: at the last stable offset or at the high watermark. A
@@ -92,7 +95,7 @@ enum err kafka_ping(struct broker *b, struct sample *sample, struct err_info *er
 
 /* ---- kafka_topic.c ---- */
 
-/* A number among the topic's settings; -1: not told (it may be denied). Waits for the cluster until the deadline. */
+/* A number among the topic's settings; -1: not told (it may be denied). Waits for the cluster as kafka_answer does. */
 int64_t kafka_topic_number(struct broker *b, const char *topic, const char *name);
 
 /* ---- kafka_read.c, kafka_start.c ---- */

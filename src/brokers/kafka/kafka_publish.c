@@ -82,17 +82,14 @@ void kafka_publish_delivered(rd_kafka_t *rk, const rd_kafka_message_t *m, void *
 static enum err created(struct broker *b, rd_kafka_event_t *event, const char *name, struct err_info *err)
 {
     size_t n = 0;
-    const rd_kafka_CreateTopics_result_t *result = event ? rd_kafka_event_CreateTopics_result(event) : NULL;
+    const rd_kafka_CreateTopics_result_t *result = rd_kafka_event_CreateTopics_result(event);
     const rd_kafka_topic_result_t **topics = result ? rd_kafka_CreateTopics_result_topics(result, &n) : NULL;
-    if (!event)
-        return kafka_fail(b, RD_KAFKA_RESP_ERR__TIMED_OUT, "creating the topic", err);
     if (rd_kafka_event_error(event))
         return kafka_fail(b, rd_kafka_event_error(event), "creating the topic", err);
     rd_kafka_resp_err_t e = n ? rd_kafka_topic_result_error(topics[0]) : RD_KAFKA_RESP_ERR_NO_ERROR;
     if (!e || e == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS)
         return ERR_OK;
-    enum err code = kafka_fail(b, e, name, err);
-    return code;
+    return kafka_fail(b, e, name, err);
 }
 
 /* 0 partitions: the broker's default, as for the replicas. Dry: the broker only says whether it would. */
@@ -113,8 +110,10 @@ static enum err create(struct broker *b, const struct kafka_publish *p, int32_t 
     (void)rd_kafka_AdminOptions_set_validate_only(options, (p->flags & PUBLISH_DRY) != 0, text, sizeof text);
     rd_kafka_queue_t *queue = rd_kafka_queue_new(s->rk);
     rd_kafka_CreateTopics(s->rk, &topic, 1, options, queue);
-    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, kafka_left_ms(b));
-    enum err e = created(b, event, p->topic, err);
+    rd_kafka_event_t *event;
+    enum err e = kafka_answer(b, queue, "creating the topic", &event, err);
+    if (!e)
+        e = created(b, event, p->topic, err);
     if (event)
         rd_kafka_event_destroy(event);
     rd_kafka_queue_destroy(queue);

@@ -20,7 +20,7 @@ static int64_t answer_of(rd_kafka_event_t *event, const char *name)
 {
     size_t count = 0;
     const rd_kafka_DescribeConfigs_result_t *result =
-        event && !rd_kafka_event_error(event) ? rd_kafka_event_DescribeConfigs_result(event) : NULL;
+        !rd_kafka_event_error(event) ? rd_kafka_event_DescribeConfigs_result(event) : NULL;
     const rd_kafka_ConfigResource_t **topics =
         result ? rd_kafka_DescribeConfigs_result_resources(result, &count) : NULL;
     return count && !rd_kafka_ConfigResource_error(topics[0]) ? number_of(topics[0], name) : -1;
@@ -37,8 +37,9 @@ int64_t kafka_topic_number(struct broker *b, const char *topic, const char *name
     (void)rd_kafka_AdminOptions_set_request_timeout(options, kafka_left_ms(b), text, sizeof text);
     rd_kafka_queue_t *queue = rd_kafka_queue_new(s->rk);
     rd_kafka_DescribeConfigs(s->rk, &resource, 1, options, queue);
-    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, kafka_left_ms(b));
-    int64_t number = answer_of(event, name);
+    rd_kafka_event_t *event;
+    int64_t number =
+        kafka_answer(b, queue, "the topic's settings", &event, NULL) ? -1 : answer_of(event, name);
     if (event)
         rd_kafka_event_destroy(event);
     rd_kafka_queue_destroy(queue);

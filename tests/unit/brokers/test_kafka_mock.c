@@ -178,6 +178,38 @@ static void cancelled_opening_returns(void **state)
     session_end(s);
 }
 
+static void *keep_interrupting(void *context)
+{
+    struct session_of_test *s = context;
+    while (!atomic_load(&s->cancelled))
+        kafka_broker.interrupt(&s->broker);
+    return NULL;
+}
+
+/* Its descriptor is being made then, and a zeroed state's is that of standard input. */
+static void an_interrupt_may_come_before_and_while_it_opens(void **state)
+{
+    (void)state;
+    pthread_t thread;
+    int input = dup(STDIN_FILENO), ours = eventfd(0, EFD_NONBLOCK);
+    struct session_of_test *s = session_new(kafka_mock_bootstrap(mock));
+    session_option(s, "signalbox.mock", "yes");
+    assert_int_equal(dup2(ours, STDIN_FILENO), STDIN_FILENO);
+    kafka_broker.interrupt(&s->broker);
+    assert_int_equal(pthread_create(&thread, NULL, keep_interrupting, s), 0);
+    enum err e = session_open(s);
+    atomic_store(&s->cancelled, true);
+    pthread_join(thread, NULL);
+    ssize_t written = read(STDIN_FILENO, &(uint64_t){0}, sizeof(uint64_t));
+    if (input >= 0)
+        dup2(input, STDIN_FILENO);
+    assert_int_equal(e, ERR_OK);
+    assert_int_equal(written, -1);
+    close(input);
+    close(ours);
+    session_end(s);
+}
+
 static void answer_script(struct server *s, int fd)
 {
     char request[512];
@@ -314,6 +346,7 @@ int main(void)
         cmocka_unit_test(a_place_without_a_leader_is_kept),
         cmocka_unit_test(what_the_mock_lacks_is_said),
         cmocka_unit_test(cancelled_opening_returns),
+        cmocka_unit_test(an_interrupt_may_come_before_and_while_it_opens),
         cmocka_unit_test(the_librarys_words_are_tidied_and_folded),
     };
     return cmocka_run_group_tests(tests, start_mock, stop_mock);
