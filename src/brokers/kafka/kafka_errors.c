@@ -49,47 +49,57 @@ enum err kafka_err(rd_kafka_resp_err_t e)
     }
 }
 
+/* A partition's leader is not known, not there or not ready: the cluster mends that by itself. */
+bool kafka_is_electing(rd_kafka_resp_err_t e)
+{
+    return e == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE || e == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION ||
+           e == RD_KAFKA_RESP_ERR_REPLICA_NOT_AVAILABLE || e == RD_KAFKA_RESP_ERR_FENCED_LEADER_EPOCH ||
+           e == RD_KAFKA_RESP_ERR_UNKNOWN_LEADER_EPOCH || e == RD_KAFKA_RESP_ERR_OFFSET_NOT_AVAILABLE;
+}
+
 /* librdkafka before it answers SCRAM in a way that Kafka 4.x refuses, in the very words of a wrong password. */
 #define SCRAM_MENDED 0x020601ff
 
+static const char closed_in_handshake[] = "the connection was closed while TLS was agreed on";
+static const char speaks_it_tls[] = "does this port speak TLS? If not, use kafka://";
+
 /* What the library and the brokers say, in their words, and what that means here (seen with librdkafka 2.0.2 and Kafka
  * 3.9). First match wins. Not decisive: a guess of the library's, or what a broker that is just starting may cause too. */
-static const struct {
+static const struct meaning {
     const char *words;
     enum err code;
     bool decisive;
+    const char *said; /* in the field's words; NULL: the library's will do */
     const char *next;
 } meanings[] = {
     /* What another protocol answers is read as a length: "HTTP", "AMQP". */
-    {"1213486160", ERR_PROTOCOL, true, "the port speaks HTTP, not Kafka"},
-    {"1095586128", ERR_PROTOCOL, true, "the port speaks AMQP, not Kafka"},
-    {"Invalid response size", ERR_PROTOCOL, true, "what answers does not speak Kafka"},
+    {"1213486160", ERR_PROTOCOL, true, "the port speaks HTTP, not Kafka", "check host and port"},
+    {"1095586128", ERR_PROTOCOL, true, "the port speaks AMQP, not Kafka", "check host and port"},
+    {"Invalid response size", ERR_PROTOCOL, true, "what answers does not speak Kafka", "check host and port"},
     /* Said of every port that closes. The alert of a TLS server is a byte too short for the library to look at it. */
-    {"SSL listener", ERR_TLS, false,
+    {"SSL listener", ERR_CLOSED, false, "the connection was closed without an answer",
      "is it TLS? Then use kafkas:// or `tls: {...}`; if not, check that the port is Kafka's"},
-    {"certificate verify failed", ERR_TLS, true,
+    {"PLAINTEXT broker listener", ERR_CLOSED, false, closed_in_handshake, speaks_it_tls},
+    {"unexpected eof", ERR_CLOSED, false, closed_in_handshake, speaks_it_tls},
+    {"certificate verify failed", ERR_TLS, true, NULL,
      "name the authority's certificate: `tls: {ca: FILE}` or ?ca=FILE"},
-    {"wrong version number", ERR_TLS, true, "the port doesn't speak TLS: use kafka:// or another port"},
-    {"SSL handshake", ERR_TLS, true, "check the port, and `tls:` of this endpoint"},
-    {"might require SASL", ERR_AUTH, false, "the port wants a login: give `username` and a password"},
-    {"Unsupported SASL mechanism", ERR_AUTH, true,
+    {"wrong version number", ERR_TLS, true, "what answers there speaks no TLS",
+     "use kafka:// or another port"},
+    {"SSL handshake", ERR_TLS, true, NULL, "check the port, and `tls:` of this endpoint"},
+    {"might require SASL", ERR_AUTH, false, NULL, "the port wants a login: give `username` and a password"},
+    {"Unsupported SASL mechanism", ERR_AUTH, true, NULL,
      "set `options: {sasl.mechanisms: ...}` to one that the broker has"},
-    {"Invalid username or password", ERR_AUTH, true, "check `username` and the password"},
-    {"Failed to resolve", ERR_UNREACHABLE, false,
+    {"Invalid username or password", ERR_AUTH, true, NULL, "check `username` and the password"},
+    {"Failed to resolve", ERR_UNREACHABLE, false, NULL,
      "check the name; a cluster that answers may call its brokers by names unknown on this machine"},
-    {"Connection refused", ERR_UNREACHABLE, false, "check host and port, and that the broker runs"},
+    {"Connection refused", ERR_UNREACHABLE, false, NULL, "check host and port, and that the broker runs"},
 };
 
-static const char *look_up(const char *text, enum err *code, bool *decisive)
+static const struct meaning *look_up(const char *text)
 {
-    for (size_t i = 0; i < sizeof meanings / sizeof *meanings; i++) {
-        if (strstr(text, meanings[i].words)) {
-            *code = meanings[i].code;
-            *decisive = meanings[i].decisive;
-            return meanings[i].next;
-        }
-    }
-    *decisive = *code == ERR_AUTH || *code == ERR_TLS;
+    for (size_t i = 0; i < sizeof meanings / sizeof *meanings; i++)
+        if (strstr(text, meanings[i].words))
+            return &meanings[i];
     return NULL;
 }
 
@@ -112,29 +122,22 @@ static const char *next_of(const struct kafka_state *s, enum err code, const cha
     }
 }
 
-static enum err describe(const struct broker *b, enum err code, const char *what, const char *text,
-                         struct err_info *err)
-{
-    bool decisive;
-    const struct kafka_state *s = b->state;
-    const char *known = look_up(text, &code, &decisive);
-    const char *next = next_of(s, code, known);
-    bool stranger = code == ERR_PROTOCOL && known;
-    err_set(err, code, "%s%s%s", what, *what ? ": " : "", stranger ? known : text);
-    err_where(err, "%s", b->endpoint->name);
-    if (next)
-        err_next(err, "%s", stranger ? "check host and port" : next);
-    return code;
-}
-
 enum err kafka_fail(const struct broker *b, rd_kafka_resp_err_t e, const char *what, struct err_info *err)
 {
-    return describe(b, kafka_err(e), what, rd_kafka_err2str(e), err);
+    bool electing = kafka_is_electing(e);
+    enum err code = kafka_err(e);
+    const char *next = next_of(b->state, code, electing ? "try again in a moment" : NULL);
+    err_set(err, code, "%s: %s", what,
+            electing ? "the cluster is still electing leaders" : rd_kafka_err2str(e));
+    err_where(err, "%s", b->endpoint->name);
+    if (next)
+        err_next(err, "%s", next);
+    return code;
 }
 
 /* "[ssl://]HOST:PORT/ID: Connect to ipv4#HOST:PORT failed: WHY (after 3ms in state CONNECT, ...)" becomes "WHY (HOST:PORT)": on a
  * row of a list the reason must come first. */
-static void plain_words(const char *reason, char *into, size_t size)
+static void plain_words(const char *reason, const struct meaning *known, char *into, size_t size)
 {
     const char *scheme = strstr(reason, "://"), *colon = strstr(reason, ": ");
     const char *host = scheme && (!colon || scheme < colon) ? scheme + 3 : reason;
@@ -142,6 +145,8 @@ static void plain_words(const char *reason, char *into, size_t size)
     const char *why = slash ? colon + 2 : reason, *failed = strstr(why, " failed: ");
     if (text_starts(why, "Connect to ") && failed)
         why = failed + strlen(" failed: ");
+    if (known && known->said)
+        why = known->said;
     const char *state = strstr(why, " (after ");
     int len = (int)(state ? (size_t)(state - why) : strlen(why));
     bool fits = slash && slash > host && (size_t)len + (size_t)(slash - host) + 4 <= size;
@@ -159,23 +164,24 @@ void kafka_trouble_note(struct kafka_trouble *t, rd_kafka_resp_err_t e, const ch
         if (t->code)
             return;
     }
-    enum err code = kafka_err(e);
-    bool decisive;
-    (void)look_up(reason, &code, &decisive);
+    const struct meaning *known = look_up(reason);
+    enum err code = known ? known->code : kafka_err(e);
+    bool decisive = known ? known->decisive : code == ERR_AUTH || code == ERR_TLS;
     if (t->code && t->decisive && !decisive)
         return;
     t->code = code;
     t->decisive = decisive;
-    plain_words(reason, t->text, sizeof t->text);
+    t->next = known ? known->next : NULL;
+    plain_words(reason, known, t->text, sizeof t->text);
 }
 
 /* The library guesses at wrong security settings when a connection breaks; one that was up knows better. */
 enum err kafka_lost(const struct broker *b, struct err_info *err)
 {
     const struct kafka_state *s = b->state;
-    bool guess = strstr(s->trouble.text, "Disconnected") || !s->trouble.text[0];
-    err_set(err, ERR_CLOSED, "no broker answers any more: %s",
-            guess ? "the connection was closed" : s->trouble.text);
+    const struct kafka_trouble *t = &s->trouble;
+    bool guess = t->code == ERR_CLOSED || strstr(t->text, "Disconnected") || !t->text[0];
+    err_set(err, ERR_CLOSED, "no broker answers any more: %s", guess ? "the connection was closed" : t->text);
     err_where(err, "%s", b->endpoint->name);
     return ERR_CLOSED;
 }
@@ -183,5 +189,11 @@ enum err kafka_lost(const struct broker *b, struct err_info *err)
 enum err kafka_trouble_fail(const struct broker *b, struct err_info *err)
 {
     const struct kafka_state *s = b->state;
-    return describe(b, s->trouble.code, "", s->trouble.text, err);
+    const struct kafka_trouble *t = &s->trouble;
+    const char *next = next_of(s, t->code, t->next);
+    err_set(err, t->code, "%s", t->text);
+    err_where(err, "%s", b->endpoint->name);
+    if (next)
+        err_next(err, "%s", next);
+    return t->code;
 }

@@ -403,22 +403,21 @@ static bool lag_in(const struct group_set *set, const struct group *g, const str
                    const struct span *span, struct channel_group *out)
 {
     int64_t end, sum = 0;
-    int committed = 0;
-    bool unknown = false;
+    int committed = 0, known = 0;
     for (int i = 0; g->offsets && i < g->offsets->cnt; i++) {
         const rd_kafka_topic_partition_t *row = &g->offsets->elems[i];
         if (row->offset < 0 || strcmp(row->topic, channel->name) != 0)
             continue;
         int64_t lag = lag_of(set, row, &end);
         committed++;
-        unknown |= lag == COUNT_UNKNOWN;
+        known += lag != COUNT_UNKNOWN;
         sum += lag > 0 ? lag : 0;
     }
     if (!committed && !readers_of(g, channel->name))
         return false;
-    *out = (struct channel_group){.lag = committed ? sum : COUNT_UNKNOWN, .members = g->members};
+    *out = (struct channel_group){.lag = known ? sum : COUNT_UNKNOWN, .members = g->members};
     out->lag_partial =
-        unknown || (committed && committed < channel->partitions && leaves_out(g, channel, span));
+        known < committed || (committed && committed < channel->partitions && leaves_out(g, channel, span));
     text_copy(out->name, sizeof out->name, g->name);
     text_copy(out->state, sizeof out->state, rd_kafka_consumer_group_state_name(g->state));
     return true;
@@ -453,6 +452,21 @@ static size_t annotate(const struct group_set *set, const struct span *span, str
     return count;
 }
 
+/* What is known of the groups, and yet not all. */
+static void say_gaps(const struct broker *b, const struct group_set *set, struct channel_list *list)
+{
+    struct err_info err = {.code = ERR_OK};
+    for (int i = 0; set->ends && !err.code && i < set->ends->cnt; i++)
+        if (kafka_is_electing(set->ends->elems[i].err)) /* others are topics that are gone */
+            kafka_fail(b, set->ends->elems[i].err, set->ends->elems[i].topic, &err);
+    if (err.code)
+        kafka_list_lacks(list, "some lag is", &err);
+    if (!set->cut || !list->complete)
+        return;
+    list->complete = false;
+    snprintf(list->note, sizeof list->note, "groups and lag: only of %d groups", KAFKA_LISTED_GROUPS);
+}
+
 void kafka_groups_annotate(struct broker *b, struct channel_list *list, const struct kafka_bounds *bounds,
                            bool detail)
 {
@@ -472,12 +486,9 @@ void kafka_groups_annotate(struct broker *b, struct channel_list *list, const st
     }
     if (list->groups)
         qsort(list->groups, list->group_count, sizeof *list->groups, by_name);
-    if ((e || set.cut) && list->complete) {
-        list->complete = false;
-        if (e)
-            snprintf(list->note, sizeof list->note, "groups and lag are missing: %.150s", err.text);
-        else
-            snprintf(list->note, sizeof list->note, "groups and lag: only of %d groups", KAFKA_LISTED_GROUPS);
-    }
+    if (e)
+        kafka_list_lacks(list, "groups and lag are", &err);
+    else
+        say_gaps(b, &set, list);
     set_free(&set);
 }

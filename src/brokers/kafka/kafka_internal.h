@@ -15,6 +15,7 @@
 struct kafka_trouble {
     enum err code; /* ERR_OK: none */
     char text[256];
+    const char *next;    /* static text; NULL: what its code suggests */
     bool decisive;       /* trying again cannot help: wrong password, wrong certificate */
     int64_t all_down_ns; /* monotonic: since when no broker answers; 0: some may */
 };
@@ -45,6 +46,7 @@ bool kafka_is_mock(const struct endpoint *e);
 /* ---- kafka_errors.c ---- */
 
 enum err kafka_err(rd_kafka_resp_err_t e);
+bool kafka_is_electing(rd_kafka_resp_err_t e);
 /* Fills *err from a library's error: "WHAT: its text", with the endpoint and the next step. */
 enum err kafka_fail(const struct broker *b, rd_kafka_resp_err_t e, const char *what, struct err_info *err);
 /* Keeps what an error event says, the first decisive one longest. */
@@ -82,13 +84,18 @@ enum err kafka_metadata(struct broker *b, const char *topic, const struct rd_kaf
 enum err kafka_topic_metadata(struct broker *b, const char *topic, const struct rd_kafka_metadata **md,
                               struct err_info *err) SB_MUST_USE;
 /* Asks one kind of offset for every row of the list at once: OFFSET_BEGINNING, OFFSET_END, or milliseconds since 1970.
- * Each row's own err says what failed for it. Rows' offsets are overwritten. */
+ * Each row's own err says what failed for it, also where that is all of them. Rows' offsets are overwritten. */
 enum err kafka_offsets(struct broker *b, rd_kafka_t *rk, rd_kafka_topic_partition_list_t *rows, int64_t which,
                        struct err_info *err) SB_MUST_USE;
-/* As above where all rows are wanted, and were in the metadata a moment ago: what a cluster answers while a new topic or leader
- * spreads is waited out for some seconds. */
+/* As above where the rows were in the metadata a moment ago: what a cluster answers while a new topic or leader spreads is waited
+ * out for a second. */
+enum err kafka_offsets_soon(struct broker *b, rd_kafka_t *rk, rd_kafka_topic_partition_list_t *rows,
+                            int64_t which, struct err_info *err) SB_MUST_USE;
+/* As above where all rows are wanted: it is waited out for some seconds. */
 enum err kafka_offsets_settled(struct broker *b, rd_kafka_t *rk, rd_kafka_topic_partition_list_t *rows,
                                int64_t which, struct err_info *err) SB_MUST_USE;
+/* The listing's note, unless there is one already: what is missing, why, and what to do. */
+void kafka_list_lacks(struct channel_list *list, const char *what, const struct err_info *why);
 enum err kafka_list(struct broker *b, const char *pattern, uint32_t flags, struct channel_list *list,
                     struct err_info *err) SB_MUST_USE;
 enum err kafka_ping(struct broker *b, struct sample *sample, struct err_info *err);

@@ -10,6 +10,7 @@
 #define BYTES_WHY  "librdkafka 2.0 cannot ask for sizes on disk"
 #define NAMES_MOST 4096
 
+#define SOON_NS        NS_PER_S
 #define SETTLES_NS     (4 * NS_PER_S)
 #define SETTLE_POLL_MS 100
 
@@ -102,7 +103,9 @@ static rd_kafka_resp_err_t ask_rows(struct broker *b, rd_kafka_t *rk, rd_kafka_t
         rows->elems[i].offset = which;
         rows->elems[i].err = RD_KAFKA_RESP_ERR_NO_ERROR;
     }
-    return rd_kafka_offsets_for_times(rk, rows, kafka_left_ms(b));
+    rd_kafka_resp_err_t e = rd_kafka_offsets_for_times(rk, rows, kafka_left_ms(b));
+    /* So the library says that it asked nobody, since no row has a leader: the rows have their reasons. */
+    return e == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION ? RD_KAFKA_RESP_ERR_NO_ERROR : e;
 }
 
 enum err kafka_offsets(struct broker *b, rd_kafka_t *rk, rd_kafka_topic_partition_list_t *rows, int64_t which,
@@ -115,27 +118,49 @@ enum err kafka_offsets(struct broker *b, rd_kafka_t *rk, rd_kafka_topic_partitio
 /* What a cluster answers while a new topic, or a new leader, is not known to all of its brokers yet. */
 static bool is_settling(rd_kafka_resp_err_t e)
 {
-    return e == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || e == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE ||
-           e == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION || e == RD_KAFKA_RESP_ERR_REPLICA_NOT_AVAILABLE ||
-           e == RD_KAFKA_RESP_ERR_FENCED_LEADER_EPOCH || e == RD_KAFKA_RESP_ERR_UNKNOWN_LEADER_EPOCH ||
-           e == RD_KAFKA_RESP_ERR_OFFSET_NOT_AVAILABLE;
+    return e == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || kafka_is_electing(e);
+}
+
+static const rd_kafka_topic_partition_t *failed_row(const rd_kafka_topic_partition_list_t *rows)
+{
+    for (int i = 0; i < rows->cnt; i++)
+        if (rows->elems[i].err)
+            return &rows->elems[i];
+    return NULL;
+}
+
+static rd_kafka_resp_err_t failure(rd_kafka_resp_err_t of_all, const rd_kafka_topic_partition_list_t *rows)
+{
+    const rd_kafka_topic_partition_t *row = failed_row(rows);
+    return !of_all && row ? row->err : of_all;
+}
+
+static rd_kafka_resp_err_t ask_until_settled(struct broker *b, rd_kafka_t *rk,
+                                             rd_kafka_topic_partition_list_t *rows, int64_t which,
+                                             int64_t patience_ns)
+{
+    int64_t until = clock_mono_ns() + patience_ns;
+    rd_kafka_resp_err_t e = RD_KAFKA_RESP_ERR_NO_ERROR;
+    while (rows->cnt) {
+        e = ask_rows(b, rk, rows, which);
+        if (!is_settling(failure(e, rows)) || clock_mono_ns() >= until || atomic_load(b->cancelled))
+            break;
+        poll(NULL, 0, SETTLE_POLL_MS);
+    }
+    return e;
+}
+
+enum err kafka_offsets_soon(struct broker *b, rd_kafka_t *rk, rd_kafka_topic_partition_list_t *rows,
+                            int64_t which, struct err_info *err)
+{
+    rd_kafka_resp_err_t e = ask_until_settled(b, rk, rows, which, SOON_NS);
+    return e ? kafka_fail(b, e, "offsets", err) : ERR_OK;
 }
 
 enum err kafka_offsets_settled(struct broker *b, rd_kafka_t *rk, rd_kafka_topic_partition_list_t *rows,
                                int64_t which, struct err_info *err)
 {
-    int64_t until = clock_mono_ns() + SETTLES_NS;
-    rd_kafka_resp_err_t e = RD_KAFKA_RESP_ERR_NO_ERROR;
-    if (rows->cnt == 0)
-        return ERR_OK;
-    for (;;) {
-        e = ask_rows(b, rk, rows, which);
-        for (int i = 0; !e && i < rows->cnt; i++)
-            e = rows->elems[i].err;
-        if (!is_settling(e) || clock_mono_ns() >= until || atomic_load(b->cancelled))
-            break;
-        poll(NULL, 0, SETTLE_POLL_MS);
-    }
+    rd_kafka_resp_err_t e = failure(ask_until_settled(b, rk, rows, which, SETTLES_NS), rows);
     return e ? kafka_fail(b, e, "offsets", err) : ERR_OK;
 }
 
@@ -249,6 +274,15 @@ static void free_bounds(struct kafka_bounds *bounds)
     *bounds = (struct kafka_bounds){NULL, NULL};
 }
 
+void kafka_list_lacks(struct channel_list *list, const char *what, const struct err_info *why)
+{
+    if (!list->complete)
+        return;
+    list->complete = false;
+    snprintf(list->note, sizeof list->note, "%s missing: %.120s%s%.40s", what, why->text,
+             why->next[0] ? "; " : "", why->next);
+}
+
 static void list_watermarks(struct broker *b, const struct rd_kafka_metadata *md, struct channel_list *list,
                             struct kafka_bounds *bounds)
 {
@@ -256,16 +290,21 @@ static void list_watermarks(struct broker *b, const struct rd_kafka_metadata *md
     struct err_info err = {.code = ERR_OK};
     bounds->low = partition_rows(md, list);
     bounds->high = rd_kafka_topic_partition_list_copy(bounds->low);
-    enum err e = kafka_offsets(b, s->rk, bounds->low, RD_KAFKA_OFFSET_BEGINNING, &err);
+    enum err e = kafka_offsets_soon(b, s->rk, bounds->low, RD_KAFKA_OFFSET_BEGINNING, &err);
     if (!e)
-        e = kafka_offsets(b, s->rk, bounds->high, RD_KAFKA_OFFSET_END, &err);
-    if (!e) {
-        add_watermarks(list, bounds->low, bounds->high);
+        e = kafka_offsets_soon(b, s->rk, bounds->high, RD_KAFKA_OFFSET_END, &err);
+    if (e) {
+        free_bounds(bounds);
+        kafka_list_lacks(list, "depths are", &err);
         return;
     }
-    free_bounds(bounds);
-    list->complete = false;
-    snprintf(list->note, sizeof list->note, "depths are missing: %.160s", err.text);
+    add_watermarks(list, bounds->low, bounds->high);
+    const rd_kafka_topic_partition_t *low = failed_row(bounds->low),
+                                     *row = low ? low : failed_row(bounds->high);
+    if (row) {
+        kafka_fail(b, row->err, row->topic, &err);
+        kafka_list_lacks(list, "some depths are", &err);
+    }
 }
 
 /* Of the one topic that was asked for by its name. */

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "brokers/kafka/kafka_internal.h"
 #include "brokers/kafka/kafka_mock.h"
 #include "tests/support/server.h"
 
@@ -246,6 +247,29 @@ static void strangers_are_told_apart(void **state)
     }
 }
 
+/* The library takes every port that closes for one of TLS, and says so at length. */
+static void a_port_that_closes_is_called_that(void **state)
+{
+    (void)state;
+    static const char *const schemes[] = {"kafka", "kafkas"};
+    static const char *const said[] = {"the connection was closed without an answer (127.0.0.1:",
+                                       "the connection was closed while TLS was agreed on (127.0.0.1:"};
+    for (size_t i = 0; i < 2; i++) {
+        struct server server;
+        char port[32];
+        server_start(&server, serve_close, NULL);
+        snprintf(port, sizeof port, "127.0.0.1:%d", server.port);
+        struct session_of_test *s = session_new(port);
+        s->endpoint.url.scheme = schemes[i];
+        session_deadline(s, 3000);
+        assert_int_equal(kafka_broker.open(&s->broker, &s->err), ERR_CLOSED);
+        assert_int_equal(strncmp(s->err.text, said[i], strlen(said[i])), 0);
+        assert_non_null(strstr(s->err.next, i ? "kafka://" : "kafkas://"));
+        session_end(s);
+        server_stop(&server);
+    }
+}
+
 /* A cluster of three does not know a new topic, or a new leader, everywhere at once. */
 static void a_settling_cluster_is_waited_for(void **state)
 {
@@ -267,6 +291,54 @@ static void a_settling_cluster_is_waited_for(void **state)
     session_end(s);
     rd_kafka_mock_cluster_destroy(cluster);
     rd_kafka_destroy(handle);
+}
+
+/* A listing just after a restart: what comes within a second is waited for, the rest is said in the field's words. */
+static void a_listing_waits_a_moment_for_leaders(void **state)
+{
+    enum { LIST_OFFSETS = 2 };
+    (void)state;
+    static rd_kafka_resp_err_t many[200];
+    char text[256];
+    rd_kafka_t *handle = rd_kafka_new(RD_KAFKA_PRODUCER, NULL, text, sizeof text);
+    rd_kafka_mock_cluster_t *cluster = rd_kafka_mock_cluster_new(handle, 1);
+    assert_int_equal(rd_kafka_mock_topic_create(cluster, "led", 1, 1), 0);
+    struct session_of_test *s = session_new(rd_kafka_mock_cluster_bootstraps(cluster));
+    session_option(s, "signalbox.mock", "yes");
+    assert_int_equal(session_open(s), ERR_OK);
+    for (size_t i = 0; i < 200; i++)
+        many[i] = RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE;
+    for (int late = 0; late < 2; late++) {
+        struct channel_list *list = channel_list_new();
+        session_deadline(s, 10000);
+        rd_kafka_mock_push_request_errors_array(cluster, LIST_OFFSETS, late ? 200 : 2, many);
+        assert_int_equal(kafka_broker.list(&s->broker, NULL, 0, list, &s->err), ERR_OK);
+        print_message("%s\n", list->note);
+        assert_int_equal(list->complete, !late);
+        assert_int_equal(list->items[0].depth, late ? COUNT_UNKNOWN : 0);
+        assert_true(!late ||
+                    strstr(list->note, "the cluster is still electing leaders; try again in a moment"));
+        channel_list_free(&list);
+    }
+    session_end(s);
+    rd_kafka_mock_cluster_destroy(cluster);
+    rd_kafka_destroy(handle);
+}
+
+/* The library answers then as if it were one failure, "Unknown partition". */
+static void rows_fail_alone_even_if_all_do(void **state)
+{
+    (void)state;
+    struct session_of_test *s = session();
+    struct kafka_state *k = s->broker.state;
+    rd_kafka_topic_partition_list_t *rows = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(rows, "orders", 9);
+    session_deadline(s, 5000);
+    if (kafka_offsets(&s->broker, k->rk, rows, RD_KAFKA_OFFSET_END, &s->err))
+        fail_msg("%s", s->err.text);
+    assert_int_not_equal(rows->elems[0].err, 0);
+    rd_kafka_topic_partition_list_destroy(rows);
+    session_end(s);
 }
 
 static int64_t next_of(struct session_of_test *s, size_t at)
@@ -342,7 +414,10 @@ int main(void)
         cmocka_unit_test(one_partition_from_an_offset),
         cmocka_unit_test(a_waiting_tap_is_woken),
         cmocka_unit_test(strangers_are_told_apart),
+        cmocka_unit_test(a_port_that_closes_is_called_that),
         cmocka_unit_test(a_settling_cluster_is_waited_for),
+        cmocka_unit_test(a_listing_waits_a_moment_for_leaders),
+        cmocka_unit_test(rows_fail_alone_even_if_all_do),
         cmocka_unit_test(a_place_without_a_leader_is_kept),
         cmocka_unit_test(what_the_mock_lacks_is_said),
         cmocka_unit_test(cancelled_opening_returns),
