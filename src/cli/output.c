@@ -27,7 +27,7 @@ struct output_lane {
     struct output_lane *next;
     void (*resume)(void *context);
     void *context;
-    struct block *block; /* worker only */
+    struct block *block; /* worker only; NULL once it was passed on at the end */
     int64_t since_ns;    /* of the oldest line in it */
     bool paused;         /* under the lock */
 };
@@ -70,6 +70,8 @@ enum err output_write(int fd, struct bytes text, struct err_info *err)
 
 static void block_free(struct block *b)
 {
+    if (!b)
+        return;
     buffer_free(&b->text);
     free(b);
 }
@@ -215,15 +217,11 @@ static int64_t coarse_ns(void)
     return t.tv_sec * NS_PER_S + t.tv_nsec;
 }
 
-/* Passes the lane's block on; true: the lane shall pause. */
-static bool hand_over(struct output_lane *l)
+/* Passes the lane's block on, and lets it go on with the next one; true: the lane shall pause. */
+static bool pass_on(struct output_lane *l, struct block *next)
 {
     struct output *o = l->output;
-    struct block *next = take_spare(o), *full = l->block;
-    if (!next) {
-        /* Nothing is lost: the block grows on, and is tried again. */
-        return true;
-    }
+    struct block *full = l->block;
     l->block = next;
     l->since_ns = 0;
     pthread_mutex_lock(&o->lock);
@@ -235,6 +233,14 @@ static bool hand_over(struct output_lane *l)
     pthread_cond_signal(&o->work);
     pthread_mutex_unlock(&o->lock);
     return paused;
+}
+
+/* As above. Without memory for another block this one grows, and is tried again: a pause would have no end, since nobody
+ * resumes a lane for which nothing waits. */
+static bool hand_over(struct output_lane *l)
+{
+    struct block *next = take_spare(l->output);
+    return next && pass_on(l, next);
 }
 
 enum emit output_line_end(struct output_lane *l)
@@ -313,7 +319,8 @@ enum err output_end(struct output **op, int64_t patience_ns, struct err_info *er
         return ERR_OK;
     for (struct output_lane *l = o->lanes; l; l = l->next) {
         forget_source(l);
-        output_idle(l);
+        if (l->block->text.len)
+            pass_on(l, NULL);
     }
     if (!wait_writer(o, patience_ns)) {
         /* The reader holds its end and reads nothing: the thread stays behind with what it has. */

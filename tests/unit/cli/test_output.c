@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "cli/output.h"
+#include "tests/support/alloc.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -74,6 +75,38 @@ static void a_source_that_ends_while_it_is_paused_loses_nothing(void **state)
     pthread_join(thread, NULL);
     close(ends[0]);
     assert_int_equal(r.lines, LINES);
+    assert_int_equal(atomic_load(&resumed), 0);
+}
+
+/* Without memory for another block the one there is grows: a pause would have no end. At the end no other is wanted. */
+static void a_block_that_cannot_be_had_stops_nothing(void **state)
+{
+    (void)state;
+    int ends[2];
+    pthread_t thread;
+    struct err_info err = {0};
+    assert_int_equal(pipe(ends), 0);
+    struct reader r = {.fd = ends[0], .go = true};
+    assert_int_equal(pthread_create(&thread, NULL, read_lines, &r), 0);
+    struct output *o = output_new(ends[1], &err);
+    struct output_lane *lane = output_lane(o, on_room, NULL);
+    size_t lines = 0;
+    alloc_fail(1);
+    for (bool failed = false; !failed; lines++) { /* up to the first that wants another block */
+        assert_int_equal(put_line(lane), EMIT_OK);
+        failed = alloc_count() > 0;
+    }
+    bool none_was_had = alloc_failed();
+    assert_int_equal(put_line(lane), EMIT_OK); /* and now there is one */
+    assert_int_equal(put_line(lane), EMIT_OK);
+    alloc_fail(1);
+    assert_int_equal(output_end(&o, 30 * NS_PER_S, &err), ERR_OK);
+    alloc_failed();
+    close(ends[1]);
+    pthread_join(thread, NULL);
+    close(ends[0]);
+    assert_true(none_was_had);
+    assert_int_equal(r.lines, lines + 2);
 }
 
 static void a_reader_that_takes_nothing_is_given_up(void **state)
@@ -110,6 +143,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_source_that_ends_while_it_is_paused_loses_nothing),
+        cmocka_unit_test(a_block_that_cannot_be_had_stops_nothing),
         cmocka_unit_test(a_reader_that_takes_nothing_is_given_up),
         cmocka_unit_test(a_reader_that_goes_is_no_fault),
     };
