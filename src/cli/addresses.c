@@ -3,6 +3,7 @@
 #include "cli/addresses.h"
 
 #include "base/text.h"
+#include "base/utf8.h"
 #include "cli/listing.h"
 
 #include <stdio.h>
@@ -27,6 +28,18 @@ static struct config_endpoint *endpoint_of(struct cli *c, const char *prefix, si
     return NULL;
 }
 
+/* Shells show candidates as they are, and put them on the line: a name that the scrubbing door would change is none. */
+static bool is_plain(const char *name)
+{
+    struct bytes b = bytes_of_text(name);
+    for (size_t at = 0; at < b.len;) {
+        uint32_t cp = utf8_next(b, &at);
+        if (cp == UTF8_INVALID || utf8_width(cp) < 0)
+            return false;
+    }
+    return true;
+}
+
 static int channel_names(struct cli *c, struct config_endpoint *e, const char *prefix, struct buffer *out)
 {
     char pattern[600];
@@ -43,7 +56,7 @@ static int channel_names(struct cli *c, struct config_endpoint *e, const char *p
     if (!l.list)
         return l.signal ? 128 + l.signal : cli_error(&l.err);
     for (size_t i = 0; i < l.list->count; i++)
-        if (text_starts(l.list->items[i].name, prefix) && !strchr(l.list->items[i].name, '\n'))
+        if (text_starts(l.list->items[i].name, prefix) && is_plain(l.list->items[i].name))
             buffer_printf(out, "%s/%s\n", e->endpoint.name, l.list->items[i].name);
     channel_list_free(&l.list);
     return 0;

@@ -229,7 +229,7 @@ const struct command command_completion = {
     .examples = {{"source <(signalbox completion bash)", "in ~/.bashrc"},
                  {"signalbox completion zsh > ~/.zfunc/_signalbox", "a folder of $fpath"},
                  {"signalbox completion fish | source", "in config.fish"}},
-    .exits = "0 2",
+    .exits = "0 1 2 5 8 130",
     .offline = true,
     .run = run,
 };

@@ -131,7 +131,11 @@ cp "$T/completion" "$out"
 check "an endpoint" test "$(complete_bash signalbox tail re)" = "red/ ready/"
 check "only where an address stands" test "$(complete_bash signalbox decode re)" = ""
 run "$SIGNALBOX" completion addresses blue/nothing
+expect_status 1
 expect_empty out
+run "$SIGNALBOX" completion --help
+expect_out '^Exit: .* 1 failed'
+expect_out ' 5 .* 8 timed out, 130 '
 rm "$XDG_CONFIG_HOME/signalbox/config.yaml"
 run "$SIGNALBOX" completion tcsh
 expect_status 2

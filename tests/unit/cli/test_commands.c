@@ -389,6 +389,26 @@ static void test_names(void **state)
     assert_string_equal(printed, "queue:x|\\N\n");
 }
 
+static void test_addresses(void **state)
+{
+    (void)state;
+    static const char *const hostile[] = {"ord\x1b[31m", "ord\nm/x",        "ord\x7f",
+                                          "ord\xc2\x9b", "ord\xe2\x80\xae", "ord\xff"};
+    char config[160], line[240];
+    struct err_info err;
+    for (size_t i = 0; i < sizeof hostile / sizeof *hostile; i++)
+        assert_int_equal(memory_declare(hostile[i], CHANNEL_QUEUE, NULL, &err), ERR_OK);
+    assert_int_equal(memory_declare("ordn\xc3\xbcng", CHANNEL_QUEUE, NULL, &err), ERR_OK);
+    snprintf(config, sizeof config, "%s/addresses.yaml", folder);
+    FILE *f = fopen(config, "w");
+    assert_non_null(f);
+    fputs("endpoints: {m: {url: \"memory:\"}}\n", f);
+    fclose(f);
+    snprintf(line, sizeof line, "completion addresses m/o --config %s", config);
+    assert_int_equal(run(line), 0);
+    assert_string_equal(printed, "m/orders\nm/ordn\xc3\xbcng\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -403,6 +423,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_damaged_lines, setup, teardown),
         cmocka_unit_test_setup_teardown(test_permission, setup, teardown),
         cmocka_unit_test_setup_teardown(test_names, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_addresses, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
