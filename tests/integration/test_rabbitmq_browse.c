@@ -4,6 +4,8 @@
  * timeout: 240 */
 #include "tests/integration/rabbit_session.h"
 
+#include <sys/resource.h>
+
 static void assert_numbers(const struct session_of_test *s, size_t from, size_t count)
 {
     assert_int_equal(s->count, count);
@@ -112,6 +114,29 @@ static void a_cancelled_look_keeps_the_order_too(void **state)
     }
     struct session_of_test *s = session_look(queue);
     assert_numbers(s, 0, 700);
+    session_end(s);
+}
+
+/* Their time has passed while they were held: nothing is ready ever after, and the broker is not to be asked without a rest. */
+static void what_expires_in_our_hands_is_waited_for_in_peace(void **state)
+{
+    struct rig *rig = *state;
+    char queue[64];
+    const amqp_table_entry_t brief = rig_number("x-message-ttl", 1500);
+    struct rusage before, after;
+    rig_queue(rig, "brief", "classic", &brief, queue);
+    struct session_of_test *s = session_up("/");
+    rig_fill(rig, queue, 3);
+    assert_int_equal(session_browse(s, queue, -1), ERR_OK);
+    s->pause = true;
+    assert_int_equal(session_steps(s, 1), ERR_OK);
+    usleep(1600000);                   /* the time to live */
+    atomic_store(&s->cancelled, true); /* it waits for half a second then */
+    getrusage(RUSAGE_THREAD, &before);
+    (void)session_close_read(s);
+    getrusage(RUSAGE_THREAD, &after);
+    print_message("%ld turns\n", after.ru_nvcsw - before.ru_nvcsw);
+    assert_in_range(after.ru_nvcsw - before.ru_nvcsw, 5, 100);
     session_end(s);
 }
 
@@ -444,6 +469,7 @@ int main(void)
         cmocka_unit_test(a_quorum_queue_gets_all_back),
         cmocka_unit_test(a_quorum_queue_keeps_its_order),
         cmocka_unit_test(a_cancelled_look_keeps_the_order_too),
+        cmocka_unit_test(what_expires_in_our_hands_is_waited_for_in_peace),
         cmocka_unit_test(a_policy_counts_from_the_moment_it_is_set),
         cmocka_unit_test(what_others_hold_is_counted_and_said),
         cmocka_unit_test(the_limit_is_kept_and_told),

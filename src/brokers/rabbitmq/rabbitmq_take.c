@@ -351,8 +351,10 @@ enum err rabbit_give_back(struct broker *b, struct err_info *err)
         err_next(err, "the broker returns the messages by itself, as after a failed delivery");
         return e;
     }
+    int wait_ms = 0; /* a broker that is quick has them back by now */
     do {
-        poll(NULL, 0, ready ? ASK_EVERY_MS : 0);
+        poll(NULL, 0, wait_ms);
+        wait_ms = ASK_EVERY_MS;
         e = rabbit_ready(b, r->queue, &ready, &consumers, err);
         r->missing = ready < r->snapshot && consumers == 0 ? r->snapshot - ready : 0;
     } while (!e && r->missing > 0 && may_wait(b, start));
