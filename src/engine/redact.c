@@ -305,11 +305,24 @@ static bool leaf_matches(const struct redactor *r, const struct field *f)
     return f->kind >= FIELD_STRING && f->kind != FIELD_LAYER && !plain && matches(r, f->text);
 }
 
-/* A payload inside the payload: JSON in a string, base64 of JSON. */
+static bool is_payload(const struct redactor *r, struct bytes in)
+{
+    const char *why;
+    const struct decode_hint hint = {.content_type = NULL};
+    for (decoder_registry d = r->rules->decoders; *d; d++)
+        if ((*d)->hidden && (*d)->sniff(in, &hint, &why) > 0)
+            return true;
+    return false;
+}
+
+/* A payload inside the payload: JSON in a string, base64 of JSON. One that lies deeper than is opened goes unread. */
 static bool holds_hidden(struct redactor *r, const struct field *f, unsigned depth)
 {
-    return f->kind == FIELD_STRING && f->text.len && depth < LIMIT_UNWRAP_LAYERS &&
-           hide_fields(r, f->text, depth + 1).data != f->text.data;
+    if (f->kind != FIELD_STRING || !f->text.len)
+        return false;
+    if (depth >= LIMIT_UNWRAP_LAYERS)
+        return is_payload(r, f->text);
+    return hide_fields(r, f->text, depth + 1).data != f->text.data;
 }
 
 static void walk_fields(struct walk *w)
@@ -369,9 +382,10 @@ static struct bytes hide_decoded(struct redactor *r, const struct decoder_ops *d
     arena_init(&arena, LIMIT_DECODE_ARENA);
     field_tree_init(&tree, &arena);
     (void)decoder->decode(in, NULL, &tree);
-    if (tree.complete)
+    bool whole = tree.complete && !tree.unopened;
+    if (whole)
         walk_fields(&w);
-    if (!tree.complete) {
+    if (!whole) {
         r->changed = true;
         out = BYTES_LITERAL(HIDDEN_UNREAD);
     } else if (w.count) {

@@ -11,6 +11,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <stdio.h>
 #include <zlib.h>
 
 static struct redaction *rules;
@@ -65,6 +66,35 @@ static void what_cannot_be_read_is_hidden_whole(void **state)
     expect("{\"a\":1,\"card\":4111,", UNREAD);
     expect("{\"c\\u0061rd\":4111,", UNREAD);
     expect("{\"a\":1,", "{\"a\":1,"); /* it cannot have one */
+}
+
+/* JSON in a string, so many times. */
+static void nest(char *into, size_t size, const char *innermost, int times)
+{
+    static char inner[16384];
+    snprintf(into, size, "%s", innermost);
+    for (int i = 0; i < times; i++) {
+        size_t used = 0;
+        snprintf(inner, sizeof inner, "%s", into);
+        used += (size_t)snprintf(into, size, "{\"a\":\"");
+        for (const char *c = inner; *c; c++) {
+            if (*c == '"' || *c == '\\')
+                into[used++] = '\\';
+            into[used++] = *c;
+        }
+        snprintf(into + used, size - used, "\"}");
+    }
+}
+
+static void layers_beyond_those_that_are_opened_are_none_either(void **state)
+{
+    (void)state;
+    static char text[16384];
+    hide(REDACT_FIELD, "card");
+    nest(text, sizeof text, "{\"card\":4}", 9);
+    expect(text, "{\"a\":\"[redacted]\"}");
+    nest(text, sizeof text, "{\"c\":4}", 2);
+    expect(text, text);
 }
 
 static void layers_are_no_way_around(void **state)
@@ -166,6 +196,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(fields_are_hidden_at_any_depth),
         TEST(what_cannot_be_read_is_hidden_whole),
+        TEST(layers_beyond_those_that_are_opened_are_none_either),
         TEST(layers_are_no_way_around),
         TEST(patterns_are_hidden_everywhere),
         TEST(headers_are_hidden_by_name),
