@@ -66,6 +66,7 @@ int addresses_print(struct cli *c, const char *prefix)
 {
     const char *slash = strchr(prefix, '/');
     struct buffer out;
+    config_free(&c->config); /* the empty one of a command that needs none */
     int code = cli_load_config(c);
     if (code)
         return code;

@@ -42,6 +42,7 @@ struct output {
     size_t spare_count, pending;
     struct output_lane *lanes;
     bool closing, done;
+    bool left;          /* behind: the writer frees it all once it can write no more */
     atomic_bool failed; /* no more output is wanted */
     struct err_info err;
 };
@@ -115,6 +116,23 @@ static void keep_spare(struct output *o, struct block *b)
     o->spare_count++;
 }
 
+static void free_all(struct output *o)
+{
+    for (struct output_lane *l = o->lanes, *next; l; l = next) {
+        next = l->next;
+        block_free(l->block);
+        free(l);
+    }
+    for (struct block *b = o->spare, *next; b; b = next) {
+        next = b->next;
+        block_free(b);
+    }
+    pthread_mutex_destroy(&o->lock);
+    pthread_cond_destroy(&o->work);
+    pthread_cond_destroy(&o->finished);
+    free(o);
+}
+
 /* ---- the writer ---- */
 
 /* Under the lock. The context is told outside of it: resuming pokes a session, which has locks of its own. */
@@ -161,8 +179,11 @@ static void *writer(void *context)
             resume_lanes(o);
     }
     o->done = true;
+    bool left = o->left;
     pthread_cond_broadcast(&o->finished);
     pthread_mutex_unlock(&o->lock);
+    if (left)
+        free_all(o);
     return NULL;
 }
 
@@ -282,25 +303,9 @@ static bool wait_writer(struct output *o, int64_t patience_ns)
     while (!o->done && clock_mono_ns() < until)
         thread_cond_wait_until(&o->finished, &o->lock, until);
     bool done = o->done;
+    o->left = !done;
     pthread_mutex_unlock(&o->lock);
     return done;
-}
-
-static void free_all(struct output *o)
-{
-    for (struct output_lane *l = o->lanes, *next; l; l = next) {
-        next = l->next;
-        block_free(l->block);
-        free(l);
-    }
-    for (struct block *b = o->spare, *next; b; b = next) {
-        next = b->next;
-        block_free(b);
-    }
-    pthread_mutex_destroy(&o->lock);
-    pthread_cond_destroy(&o->work);
-    pthread_cond_destroy(&o->finished);
-    free(o);
 }
 
 /* Its source has ended: from here on nobody wants to hear of room. */
@@ -322,12 +327,13 @@ enum err output_end(struct output **op, int64_t patience_ns, struct err_info *er
         if (l->block->text.len)
             pass_on(l, NULL);
     }
+    pthread_t thread = o->thread;
     if (!wait_writer(o, patience_ns)) {
         /* The reader holds its end and reads nothing: the thread stays behind with what it has. */
-        pthread_detach(o->thread);
+        pthread_detach(thread);
         return err_set(err, ERR_IO, "the reader of the output takes nothing");
     }
-    pthread_join(o->thread, NULL);
+    pthread_join(thread, NULL);
     enum err e = o->err.code == ERR_CLOSED ? ERR_OK : o->err.code;
     if (e && err)
         *err = o->err;
