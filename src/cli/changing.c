@@ -21,6 +21,45 @@ void changing_place(struct message *m)
     }
 }
 
+/* What says where a message was is no part of it, and its time and partition have places of their own. */
+static bool is_amqp(struct bytes property)
+{
+    static const char *const names[] = {"content_type",   "content_encoding", "delivery_mode", "priority",
+                                        "correlation_id", "reply_to",         "expiration",    "message_id",
+                                        "type",           "user_id",          "app_id"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (bytes_equal_text(property, names[i]))
+            return true;
+    return false;
+}
+
+static void name_property(struct changing *ch, struct bytes property)
+{
+    char name[32];
+    size_t used = strlen(ch->amqp_names);
+    text_copy_bytes(name, sizeof name, property);
+    if (!strstr(ch->amqp_names, name) && used + strlen(name) + 3 < sizeof ch->amqp_names)
+        snprintf(ch->amqp_names + used, sizeof ch->amqp_names - used, "%s%s", used ? ", " : "", name);
+}
+
+static void count_properties(struct changing *ch, const struct message *m, unsigned carries)
+{
+    bool any = false, typed = false;
+    for (uint32_t i = 0; m->properties.items && i < m->properties.count; i++) {
+        struct bytes name = m->properties.items[i].name;
+        if (!is_amqp(name) || (carries & CARRY_AMQP))
+            continue;
+        name_property(ch, name);
+        any = true;
+    }
+    for (uint32_t i = 0; m->headers.items && i < m->headers.count; i++) {
+        enum value_type type = m->headers.items[i].value.type;
+        typed |= type != VALUE_BYTES && type != VALUE_STRING && type != VALUE_VOID;
+    }
+    ch->amqp += any;
+    ch->typed += typed && !(carries & CARRY_TYPES);
+}
+
 static void count(struct changing *ch, const struct message *m)
 {
     const struct broker_ops *ops = ch->to->endpoint->broker;
@@ -29,6 +68,7 @@ static void count(struct changing *ch, const struct message *m)
     ch->bytes += (int64_t)m->payload.len;
     ch->keys += m->key.data && !(ops->carries & CARRY_KEY); /* an exchange may take them */
     ch->nulls += !m->payload.data && !(ops->carries & CARRY_NULL);
+    count_properties(ch, m, ops->carries);
     ch->uncommitted += (m->flags & MESSAGE_UNCOMMITTED) != 0;
     if (m->time_ns != TIME_NONE) {
         bool past = m->time_ns < NS_PER_MS; /* Kafka takes the very first millisecond for none */
@@ -54,6 +94,7 @@ static bool start_again(struct changing *ch)
     if (!ch->rewind(ch->context))
         return false;
     ch->count = ch->bytes = ch->keys = ch->nulls = ch->times = ch->past = ch->uncommitted = 0;
+    ch->typed = ch->amqp = 0;
     return true;
 }
 
@@ -79,6 +120,15 @@ static void say_losses(const struct changing *ch, unsigned carries, bool done)
     if (ch->nulls)
         cli_notice(ch->cli, "%" PRId64 " payload%s null, which %s cannot tell from empty: %s sent empty",
                    ch->nulls, ch->nulls == 1 ? " is" : "s are", title, done ? "it was" : "it would be");
+    if (ch->amqp)
+        cli_notice(
+            ch->cli, "%" PRId64 " message%s properties that %s has no place for (%s): they %s left out",
+            ch->amqp, ch->amqp == 1 ? " has" : "s have", title, ch->amqp_names, done ? "were" : "would be");
+    if (ch->typed)
+        cli_notice(ch->cli,
+                   "%" PRId64
+                   " message%s headers with types (as x-death has), of which %s keeps the text: as JSON",
+                   ch->typed, ch->typed == 1 ? " has" : "s have", title);
     if (ch->times)
         cli_notice(ch->cli, "%" PRId64 " time%s cut to the second: %s has no finer one", ch->times,
                    ch->times == 1 ? (done ? " was" : " would be")

@@ -176,6 +176,8 @@ enum carry {
     CARRY_TIME = 1 << 2,      /* times to the millisecond; else to the second */
     CARRY_PAST = 1 << 3,      /* times before 1970; else such a message has none, or that of its arrival */
     CARRY_PARTITION = 1 << 4, /* the partition that it is sent to */
+    CARRY_TYPES = 1 << 5,     /* the types of header values; else they become text */
+    CARRY_AMQP = 1 << 6,      /* AMQP's properties: message_id, delivery_mode and so on */
 };
 
 struct broker_ops {

@@ -113,11 +113,10 @@ for file in four.sba four.jsonl; do
         expect_err 'no partition 3.*its partitions are 0 to 0'
     done
 done
-printf '%s\n' '{"headers":[{"name":"n","type":"int32","value":5}],"payload":{"text":"x"}}' |
-    cat "$T/four.jsonl" - >"$T/typed.jsonl"
-run "$SIGNALBOX" import "$T/typed.jsonl" "$kafka/$topic-four" --execute
+printf '%s\n' '{"schema":"signalbox.message/2","payload":{"text":"x"}}' | cat "$T/four.jsonl" - >"$T/wrong.jsonl"
+run "$SIGNALBOX" import "$T/wrong.jsonl" "$kafka/$topic-four" --execute
 expect_status 1
-expect_err 'type int32'
+expect_err 'wrong.jsonl: line 101'
 expect_err 'nothing was sent'
 run sh -c "'$SIGNALBOX' import - '$kafka/$topic-one' --execute <'$T/four.jsonl'"
 expect_status 1

@@ -157,4 +157,34 @@ expect_no_err 'left out'
 run "$SIGNALBOX" send "$broker/%2f/queue:$queue?$management" "$T/json" --key red --execute
 expect_status 0
 expect_err '1 message has a key, which RabbitMQ has no place for: it was left out'
+name "what other brokers send lasts, what came from RabbitMQ stays as it was"
+echo '{"payload":{"text":"lasting"}}' >"$T/lasting.jsonl"
+run "$SIGNALBOX" import "$T/lasting.jsonl" "$broker/%2f/$queue-l?$management" --create --execute
+at_exit command curl -s -m 10 -u "$SB_RABBIT_USER:$SB_RABBIT_PASSWORD" -X DELETE "$SB_RABBIT_MGMT/api/queues/%2f/$queue-l"
+echo '{"payload":{"text":"passing"},"properties":{"exchange":"","routing_key":"x"}}' >"$T/passing.jsonl"
+run "$SIGNALBOX" import "$T/passing.jsonl" "$broker/%2f/$queue-l?$management" --execute
+expect_status 0
+run "$SIGNALBOX" browse "$broker/%2f/$queue-l?$management" --json
+check "persistent" grep -q 'delivery_mode":2.*lasting' "$out"
+check "as it was" sh -c 'grep passing "$0" | grep -qv delivery_mode' "$out"
+
+name "a header that sends copies is refused, in a dry run too"
+echo '{"payload":{"text":"x"},"headers":[{"name":"CC","type":"array","value":[{"type":"string","value":{"text":"elsewhere"}}]}]}' >"$T/cc.jsonl"
+for execute in "" --execute; do
+    run "$SIGNALBOX" import "$T/cc.jsonl" "$broker/%2f/$queue-l?$management" $execute
+    expect_status 7
+    expect_err 'the header CC: RabbitMQ would send copies'
+done
+
+name "dead letters go to Kafka, and what it has no place for is said"
+cat >"$T/dead.jsonl" <<'EOF'
+{"payload":{"text":"x"},"headers":[{"name":"x-death","type":"array","value":[{"type":"table","value":[{"name":"count","type":"int64","value":3}]}]}],"properties":{"message_id":"m-1","content_type":"text/plain","exchange":"","routing_key":"q"}}
+EOF
+run "$SIGNALBOX" import "$T/dead.jsonl" "$kafka/dead-$$" --create --execute
+expect_status 0
+expect_err '1 message has properties that Kafka has no place for \(message_id, content_type\): they were left out'
+expect_err '1 message has headers with types'
+run "$SIGNALBOX" browse "$kafka/dead-$$" --format '%{headers.x-death}'
+expect_out '^\[\{"count":3\}\]$'
+
 finish

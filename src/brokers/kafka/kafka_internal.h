@@ -100,6 +100,12 @@ enum err kafka_list(struct broker *b, const char *pattern, uint32_t flags, struc
                     struct err_info *err) SB_MUST_USE;
 enum err kafka_ping(struct broker *b, struct sample *sample, struct err_info *err);
 
+/* ---- kafka_headers.c ---- */
+
+/* The message's headers as Kafka's, the caller's to destroy; NULL: it has none. */
+enum err kafka_headers_of(const struct message *m, rd_kafka_headers_t **out,
+                          struct err_info *err) SB_MUST_USE;
+
 /* ---- kafka_topic.c ---- */
 
 /* A number among the topic's settings; -1: not told (it may be denied). Waits for the cluster as kafka_answer does. */

@@ -252,28 +252,6 @@ enum err kafka_publish_open(struct broker *b, const struct publish_request *requ
 
 /* ---- one message ---- */
 
-/* Kafka's headers are bytes; other types arrive from other brokers and are refused rather than turned into text. */
-static enum err headers_of(const struct message *m, rd_kafka_headers_t **out, struct err_info *err)
-{
-    *out = NULL;
-    if (!m->headers.items || !m->headers.count)
-        return ERR_OK;
-    *out = rd_kafka_headers_new(m->headers.count);
-    for (uint32_t i = 0; i < m->headers.count; i++) {
-        const struct header *h = &m->headers.items[i];
-        struct bytes v = h->value.bytes;
-        if (h->value.type == VALUE_VOID)
-            v = BYTES_NULL;
-        else if (h->value.type != VALUE_BYTES && h->value.type != VALUE_STRING) {
-            rd_kafka_headers_destroy(*out);
-            return err_set(err, ERR_UNSUPPORTED, "header %.*s is of type %s; Kafka's headers are bytes",
-                           (int)h->name.len, (const char *)h->name.data, value_type_name(h->value.type));
-        }
-        rd_kafka_header_add(*out, (const char *)h->name.data, (ssize_t)h->name.len, v.data, (ssize_t)v.len);
-    }
-    return ERR_OK;
-}
-
 static bool lacks_partition(const struct kafka_publish *p, const struct message *m)
 {
     return m->position.kind == POSITION_PARTITION &&
@@ -340,7 +318,7 @@ enum err kafka_publish_message(struct broker *b, const struct message *m, uint64
         return no_partition(b, p, m->position.partition, err);
     enum err e = check_size(b, p, m, err);
     if (!e)
-        e = headers_of(m, &headers, err);
+        e = kafka_headers_of(m, &headers, err);
     if (!e && !(p->flags & PUBLISH_DRY))
         e = produce(b, p, m, token, headers, err);
     else if (!e && headers)

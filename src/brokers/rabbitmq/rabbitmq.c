@@ -37,6 +37,7 @@ const struct broker_ops rabbitmq_broker = {
     .schemes = rabbit_schemes,
     .default_port = 5672,
     .state_size = sizeof(struct rabbit),
+    .carries = CARRY_TYPES | CARRY_AMQP,
     .max_channels = RABBIT_MOST_CHANNELS,
     .path_is_channel = false,
     .open = rabbit_open,

@@ -143,6 +143,35 @@ static void put_time(const struct message *m, amqp_basic_properties_t *to)
     to->timestamp = (uint64_t)(m->time_ns / NS_PER_S);
 }
 
+/* A message of RabbitMQ is as lasting as it was there; any other must outlive the broker's next restart. */
+static void put_delivery_mode(const struct message *m, amqp_basic_properties_t *to)
+{
+    bool ours = headers_find(m->properties, BYTES_LITERAL("exchange")) != NULL;
+    if (ours || (to->_flags & AMQP_BASIC_DELIVERY_MODE_FLAG))
+        return;
+    to->_flags |= AMQP_BASIC_DELIVERY_MODE_FLAG;
+    to->delivery_mode = AMQP_DELIVERY_PERSISTENT;
+}
+
+/* RabbitMQ's sender-selected distribution: the broker would send copies to queues that nobody named here. */
+static enum err check_copies(const struct broker *b, const struct message *m, struct err_info *err)
+{
+    static const char *const names[] = {"CC", "BCC"};
+    for (size_t i = 0; i < 2; i++) {
+        if (!headers_find(m->headers, bytes_of_text(names[i])))
+            continue;
+        err_set(err, ERR_REFUSED,
+                "a message with the header %s: RabbitMQ would send copies to the queues that it lists",
+                names[i]);
+        err_where(err, "%s", b->endpoint->name);
+        err_next(
+            err,
+            "take the header out (an archive: export it as .jsonl first), and send to each queue by name");
+        return ERR_REFUSED;
+    }
+    return ERR_OK;
+}
+
 static amqp_bytes_t lend(struct bytes b)
 {
     return (amqp_bytes_t){.len = b.len, .bytes = (void *)(uintptr_t)b.data};
@@ -160,11 +189,14 @@ enum err rabbit_publish(struct broker *b, const struct message *m, uint64_t toke
     arena_reset(&w->arena);
     enum err e = check_user(b, m, err);
     if (!e)
+        e = check_copies(b, m, err);
+    if (!e)
         e = rabbit_properties(m, &w->arena, &properties, err);
     if (e)
         return e;
     if (w->exact)
         put_time(m, &properties);
+    put_delivery_mode(m, &properties);
     struct bytes label = message_label(m);
     struct bytes key = w->to_exchange ? (label.data ? label : BYTES_LITERAL("")) : bytes_of_text(w->key);
     if (key.len > 255)
