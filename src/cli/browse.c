@@ -13,13 +13,13 @@ static void encode(void *context, struct buffer *out, const struct message *m)
 static void say_share(const struct cli *c, const struct reading *reading, const struct reading_result *r)
 {
     char scanned[32], total[32], written[32];
+    if (r->closed)
+        return;
     if (r->whole && !r->scanned) {
         cli_notice(c, "0 messages: %s", *r->stopped ? r->stopped : "the channel is empty");
         return;
     }
-    bool closed =
-        !r->incomplete && !r->whole && r->written < reading->limit; /* a reader that has enough: quietly */
-    if (closed || (r->total <= r->scanned && !r->incomplete))
+    if (r->total <= r->scanned && !r->incomplete)
         return;
     text_count(scanned, sizeof scanned, (uint64_t)r->scanned);
     text_count(written, sizeof written, (uint64_t)r->written);
@@ -54,7 +54,7 @@ static int run(struct cli *c)
     if (!code) {
         reading_run(&reading, &result);
         code = reading_exit_code(&reading, &result);
-        bool none = reading.expression && !result.written;
+        bool none = reading.expression && !result.written && !result.closed;
         if (!result.code && none)
             reading_say_scanned(c, &result);
         else if (!result.code)

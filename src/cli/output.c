@@ -335,7 +335,7 @@ enum err output_end(struct output **op, int64_t patience_ns, struct err_info *er
     }
     pthread_join(thread, NULL);
     enum err e = o->err.code == ERR_CLOSED ? ERR_OK : o->err.code;
-    if (e && err)
+    if (o->err.code && err)
         *err = o->err;
     free_all(o);
     return e;

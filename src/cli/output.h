@@ -22,7 +22,7 @@ struct buffer *output_line(struct output_lane *l);
 enum emit output_line_end(struct output_lane *l);
 void output_idle(struct output_lane *l); /* worker: the source pauses, nothing more is at hand */
 /* Main thread, after the workers: writes what is left and frees. A sink that cannot be emptied within patience_ns is given up.
- * ERR_OK also when the reader went away; ERR_IO with *err. */
+ * ERR_OK also when the reader went away, with err->code ERR_CLOSED; ERR_IO with *err. */
 enum err output_end(struct output **o, int64_t patience_ns, struct err_info *err) SB_MUST_USE;
 
 /* Writes all of it, blocking. ERR_CLOSED: the reader has gone; ERR_IO with *err. */

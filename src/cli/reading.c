@@ -46,6 +46,7 @@ struct run {
     int64_t progress_at_ns, began_ns;
     int last_tenth;
     bool left_behind;
+    atomic_bool closed; /* nobody reads the output any more: nothing is worth a word */
 };
 
 static void tell_main(struct run *r)
@@ -106,6 +107,8 @@ static void on_status(void *context, const struct session_status *status)
 static void on_notice(void *context, const char *text)
 {
     const struct source *s = context;
+    if (atomic_load(&s->run->closed))
+        return;
     cli_notice(s->run->reading->cli, "%s: %s", s->endpoint->endpoint.name, text);
 }
 
@@ -344,7 +347,9 @@ static void watch(struct run *r, struct reading_result *result)
                 cancel_all(r);
         }
         show_progress(r);
-        w = wait_for_readers(r->event_fd, deadline);
+        /* A file is written whether or not anybody reads stdout. */
+        w = r->reading->fd == STDOUT_FILENO ? wait_for_readers(r->event_fd, deadline)
+                                            : wait_for(r->event_fd, deadline);
         if (w != WAITED_EVENT)
             break;
     }
@@ -359,6 +364,8 @@ static void watch(struct run *r, struct reading_result *result)
         result->code = err_exit_code(failure.code);
         why = failure.text;
     }
+    result->closed = w == WAITED_CLOSED;
+    atomic_store(&r->closed, result->closed);
     cancel_all(r);
     join_all(r);
     cli_progress_end();
@@ -380,6 +387,7 @@ static void finish(struct run *r, struct reading_result *result)
         result->code = cli_error(&err);
         result->whole = false;
     }
+    result->closed |= err.code == ERR_CLOSED;
     for (size_t i = 0; i < r->count; i++) {
         pthread_mutex_destroy(&r->sources[i].lock);
         free(r->sources[i].channels);
@@ -440,7 +448,7 @@ void reading_say_scanned(const struct cli *c, const struct reading_result *r)
 
 int reading_exit_code(const struct reading *reading, const struct reading_result *result)
 {
-    if (result->code)
+    if (result->code || result->closed)
         return result->code;
     if (result->incomplete)
         return err_exit_code(ERR_PARTIAL);

@@ -28,6 +28,7 @@ struct reading_result {
     int64_t scanned, total;
     bool total_upper;
     bool incomplete;   /* the broker's driver had to end it before what was asked for was read */
+    bool closed;       /* nobody reads the output any more: it ended quietly */
     bool whole;        /* ended by itself: neither signal, time-out nor error */
     char stopped[160]; /* why it ended */
 };

@@ -28,7 +28,7 @@ static int run(struct cli *c)
     if (!code) {
         reading_run(&reading, &result);
         code = result.code;
-        if (result.scanned || !code || code == err_exit_code(ERR_TIMEOUT))
+        if (!result.closed && (result.scanned || !code || code == err_exit_code(ERR_TIMEOUT)))
             reading_say_scanned(c, &result);
         code = reading_exit_code(&reading, &result);
     }

@@ -199,4 +199,12 @@ run "$SIGNALBOX" browse "$kafka/$topic-none"
 expect_status 0
 expect_err '0 messages: the end as it stood'
 
+name "a reader that goes ends a search quietly, and an export not at all"
+sh -c '(sleep 0.05; "$0" search "$1" nothing 2>"$2"; echo $? >"$3") | true' "$SIGNALBOX" "$kafka/$topic-many" "$err" "$T/code"
+check "0" test "$(cat "$T/code")" = 0
+expect_no_err 'scanned|matched'
+sh -c '"$0" export "$1" "$2" 2>"$3" | true' "$SIGNALBOX" "$kafka/$topic-many" "$T/piped.jsonl" "$err"
+run "$SIGNALBOX" export "$kafka/$topic-many" "$T/whole.jsonl"
+check "the file is whole" test "$(wc -l <"$T/piped.jsonl")" = "$(wc -l <"$T/whole.jsonl")"
+
 finish
