@@ -33,6 +33,12 @@ static int open_addresses(struct cli *c)
         return cli_usage("more than %zu addresses", sizeof addresses / sizeof *addresses);
     for (size_t i = 0; i < c->arg_count; i++) {
         struct err_info err = {.code = ERR_OK};
+        const struct registry *r = c->registry;
+        if (config_is_probe_url(c->args[i], r->probes)) {
+            if (config_add_probe(&c->config, c->args[i], r->brokers, r->probes, &err))
+                return cli_error(&err);
+            continue;
+        }
         if (config_address(&c->config, c->args[i], c->registry->brokers, &addresses[tailed], &err))
             return cli_error(&err);
         tailed += addresses[tailed].channel.name != NULL;

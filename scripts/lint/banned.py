@@ -42,7 +42,7 @@ PRODUCT = {
     "pthread_create": "use thread_start, whose threads leave signals alone",
 }
 PRINTING = {
-    "printf": "", "vprintf": "", "puts": "", "putchar": "", "perror": "", "putchar_unlocked": "",
+    "printf": "", "vprintf": "", "dprintf": "", "vdprintf": "", "puts": "", "putchar": "", "perror": "", "putchar_unlocked": "",
 }
 PRINT_WHY = "only src/cli, src/main.c and ui/term.c write there; below them, give an event or write to the log"
 EXIT_HOME = ("src/main.c",)

@@ -166,7 +166,7 @@ void help_manual(const struct registry *registry, struct buffer *out)
 {
     buffer_text(
         out, ".\\\" Made by `signalbox help man`.\n.TH SIGNALBOX 1 \"\" \"signalbox " SIGNALBOX_VERSION
-             "\"\n.SH NAME\nsignalbox \\- probes, tails, decodes and moves messages in the terminal\n"
+             "\"\n.SH NAME\nsignalbox \\- probes services and brokers, tails, decodes and sends messages\n"
              ".SH SYNOPSIS\n.B signalbox\n[\\fB\\-\\-config\\fR \\fIFILE\\fR] [\\fB\\-\\-demo\\fR] "
              "[\\fIADDRESS\\fR...]\n.br\n.B signalbox\n\\fICOMMAND\\fR ...\n.SH DESCRIPTION\n"
              "Without a command the screen opens on the configured endpoints and those given; press ? there. "

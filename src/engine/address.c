@@ -455,16 +455,52 @@ const struct probe_target *config_endpoint_target(struct config *c, const struct
     return t;
 }
 
+bool config_is_probe_url(const char *text, probe_registry probes)
+{
+    char scheme[32];
+    const char *end = strstr(text, "://");
+    if (!end || (size_t)(end - text) >= sizeof scheme)
+        return false;
+    text_copy_bytes(scheme, sizeof scheme, bytes_of(text, (size_t)(end - text)));
+    return find_probe(probes, text_lower(scheme)) != NULL;
+}
+
+static void lend_password(struct config *c, struct probe_target *t)
+{
+    const char *password = secure_getenv("SIGNALBOX_PASSWORD");
+    if (password)
+        t->endpoint.password = arena_strdup(c->arena, password);
+}
+
+enum err config_add_probe(struct config *c, const char *url, broker_registry brokers, probe_registry probes,
+                          struct err_info *err)
+{
+    for (size_t i = 0; i < c->probe_count; i++)
+        if (strcmp(c->probes[i].name, url) == 0)
+            return ERR_OK;
+    struct probe_target *more = arena_zalloc(c->arena, (c->probe_count + 1) * sizeof *more);
+    if (!more)
+        return no_memory(err);
+    for (size_t i = 0; i < c->probe_count; i++)
+        more[i] = c->probes[i];
+    enum err e = config_probe_url(c, url, brokers, probes, &more[c->probe_count], err);
+    if (e)
+        return e;
+    lend_password(c, &more[c->probe_count]);
+    c->probes = more;
+    c->probe_count++;
+    return ERR_OK;
+}
+
 static enum err url_target(struct config *c, const char *url, broker_registry brokers, probe_registry probes,
                            const struct probe_target **target, struct err_info *err)
 {
     struct probe_target *t = arena_zalloc(c->arena, sizeof *t);
     if (!t)
         return no_memory(err);
-    const char *password = secure_getenv("SIGNALBOX_PASSWORD");
     enum err e = config_probe_url(c, url, brokers, probes, t, err);
-    if (!e && password)
-        t->endpoint.password = arena_strdup(c->arena, password);
+    if (!e)
+        lend_password(c, t);
     *target = t;
     return e;
 }

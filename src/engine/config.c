@@ -40,7 +40,7 @@ static void wipe_passwords(struct config *c)
             explicit_bzero((char *)(uintptr_t)password, strlen(password));
         secret_forget(&c->endpoints[i].password);
     }
-    for (size_t i = 0; c->probe_passwords && i < c->probe_count; i++)
+    for (size_t i = 0; c->probe_passwords && i < c->probe_password_count; i++)
         secret_forget(&c->probe_passwords[i]);
 }
 
@@ -76,7 +76,7 @@ bool config_path(char *into, size_t size, bool *given)
 
 struct config_password *config_probe_password(const struct config *c, size_t i)
 {
-    return c->probe_passwords ? &c->probe_passwords[i] : NULL;
+    return i < c->probe_password_count ? &c->probe_passwords[i] : NULL;
 }
 
 enum err config_secret(struct config *c, struct config_endpoint *e, struct err_info *err)

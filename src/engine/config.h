@@ -21,10 +21,11 @@ struct config {
     size_t endpoint_count, endpoint_cap; /* room for those given by URL: endpoints never move */
     struct probe_target *probes;
     size_t probe_count;
-    struct config_password *probe_passwords; /* as many as the file has probes, in their order; NULL: none */
-    const char *const *schemas;              /* NULL-terminated; NULL none */
-    struct redaction *redaction;             /* NULL: nothing is hidden */
-    const char *theme;                       /* NULL: default */
+    struct config_password *probe_passwords; /* of the file's probes, which come first; NULL: none */
+    size_t probe_password_count;
+    const char *const *schemas;  /* NULL-terminated; NULL none */
+    struct redaction *redaction; /* NULL: nothing is hidden */
+    const char *theme;           /* NULL: default */
     size_t store_bytes;
     struct arena *arena; /* owns every string above, but what passwords keep */
     atomic_bool leaving; /* a password_command that still runs is ended */
@@ -76,6 +77,11 @@ enum err config_address(struct config *c, const char *text, broker_registry brok
 enum err config_target(struct config *c, const char *text, broker_registry brokers, probe_registry probes,
                        const struct probe_target **target, struct config_password **password,
                        struct err_info *err) SB_MUST_USE;
+/* Is it a URL that a probe alone knows (http, tcp)? */
+bool config_is_probe_url(const char *text, probe_registry probes);
+/* Adds the URL to the probes, once. Before anybody holds pointers into them; its password is SIGNALBOX_PASSWORD where set. */
+enum err config_add_probe(struct config *c, const char *url, broker_registry brokers, probe_registry probes,
+                          struct err_info *err) SB_MUST_USE;
 /* The endpoint itself as a target of the broker probe. */
 const struct probe_target *config_endpoint_target(struct config *c, const struct config_endpoint *e,
                                                   struct err_info *err);

@@ -435,6 +435,7 @@ static void read_probes(struct reading *r, const struct config_node *root)
         read_probe(r, map->members[i].key, map->members[i].value, &passwords[r->config->probe_count]);
     }
     r->config->probe_passwords = passwords;
+    r->config->probe_password_count = r->config->probe_count;
 }
 
 /* Names under `endpoints` and `probes` as written: a needed one with a fault of its own is not also unknown. */

@@ -74,6 +74,13 @@ tui_keys j t Enter q
 tui_ended
 check "status" test "$(tui_status)" = 0
 
+name "a service by its URL is a probe"
+tui_start 80 24 "$SIGNALBOX" tcp://127.0.0.1:9
+tui_wait 'tcp://127'
+tui_wait 'FAIL|DOWN'
+tui_keys q
+tui_ended
+
 name "no TERM"
 tui_start 100 24 env -u TERM "$SIGNALBOX"
 tui_wait 'TERM is not set'
