@@ -169,6 +169,19 @@ static ssize_t theme_file(const char *name, char *into, size_t size)
     return n;
 }
 
+/* Whoever named the theme is told that the fault lies in its own file. */
+static enum err file_parse(struct theme *t, const char *name, struct bytes text, struct err_info *err)
+{
+    char what[200], path[512];
+    enum err e = theme_parse(t, name, text, err);
+    if (!e || !err || !theme_path(name, path, sizeof path))
+        return e;
+    snprintf(what, sizeof what, "%.120s%s%.60s", err->text, *err->where ? ", in " : "", err->where);
+    err_set(err, e, "%s", what);
+    err_next(err, "mend %s", path);
+    return e;
+}
+
 enum err theme_load(struct theme *t, const char *name, struct err_info *err)
 {
     char text[16 * 1024];
@@ -176,7 +189,7 @@ enum err theme_load(struct theme *t, const char *name, struct err_info *err)
         name = built_in[0].name;
     ssize_t n = theme_file(name, text, sizeof text);
     if (n >= 0)
-        return theme_parse(t, name, bytes_of(text, (size_t)n), err);
+        return file_parse(t, name, bytes_of(text, (size_t)n), err);
     for (size_t i = 0; i < BUILT_IN; i++)
         if (!strcmp(built_in[i].name, name))
             return theme_parse(t, name, bytes_of_text(built_in[i].text), err);

@@ -143,4 +143,12 @@ printf 'ui:\n  theme: drak\n' >"$T/theme.yaml"
 run "$SIGNALBOX" config check --config "$T/theme.yaml"
 expect_status 2
 expect_err 'theme.yaml:2:10: .*dark'
+mkdir -p "$XDG_CONFIG_HOME/signalbox/themes"
+{ cat "$SB_ROOT/themes/dark.theme" && echo 'bogus = 3'; } >"$XDG_CONFIG_HOME/signalbox/themes/mine.theme"
+printf 'ui: {theme: mine}\n' >"$T/mine.yaml"
+run "$SIGNALBOX" config check --config "$T/mine.yaml"
+expect_status 2
+expect_err 'unknown role .bogus., in theme mine, line [0-9]+; mend .*/themes/mine.theme'
+rm -r "$XDG_CONFIG_HOME/signalbox/themes"
+
 finish
