@@ -204,11 +204,17 @@ static bool lists(struct headers list, const char *text)
     return false;
 }
 
+/* Whoever may write to amq.rabbitmq.trace can say anything there. */
+static struct bytes first_text(struct headers list)
+{
+    bool text = list.items && list.count && list.items[0].value.type == VALUE_STRING;
+    return text ? list.items[0].value.bytes : BYTES_LITERAL("");
+}
+
 /* RabbitMQ firehose: exchange_name, routing_keys[], properties{...}, routed_queues[] as headers, the body as it was. */
 bool rabbit_firehose_message(const struct rabbit_source *s, struct message *m, struct arena *arena)
 {
-    struct headers told = m->headers, properties = table_of(told, "properties"),
-                   keys = table_of(told, "routing_keys");
+    struct headers told = m->headers, properties = table_of(told, "properties");
     const struct value *exchange = headers_find(told, BYTES_LITERAL("exchange_name"));
     bool by_default = exchange && exchange->type == VALUE_STRING && exchange->bytes.len == 0;
     if (!by_default || (s->queue[0] && !lists(table_of(told, "routed_queues"), s->queue)))
@@ -217,7 +223,7 @@ bool rabbit_firehose_message(const struct rabbit_source *s, struct message *m, s
     uint32_t count = 0;
     m->headers = (struct headers){NULL, 0};
     m->id = BYTES_NULL;
-    struct bytes key = keys.items && keys.count ? keys.items[0].value.bytes : BYTES_LITERAL("");
+    struct bytes key = first_text(table_of(told, "routing_keys"));
     for (uint32_t i = 0; list && properties.items && i < properties.count; i++) {
         const struct header *p = &properties.items[i];
         if (bytes_equal_text(p->name, "headers"))

@@ -101,7 +101,7 @@ void rabbit_answer_free(struct rabbit_answer *a);
 const struct field *rabbit_member(const struct rabbit_answer *a, const struct field *object,
                                   const char *name);
 int64_t rabbit_number(const struct rabbit_answer *a, const struct field *object,
-                      const char *name); /* COUNT_UNKNOWN */
+                      const char *name); /* what can be counted; COUNT_UNKNOWN: it is none */
 bool rabbit_truth(const struct rabbit_answer *a, const struct field *object, const char *name);
 char *rabbit_string(const struct rabbit_answer *a, const struct field *object, const char *name, char *into,
                     size_t size);

@@ -16,8 +16,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define LAG_NS     (15 * NS_PER_S) /* statistics are collected every five seconds by default */
-#define CUT_OFF_NS (90 * NS_PER_S) /* a look holds for a minute at most; then the broker takes back */
+#define LAG_NS     (15 * NS_PER_S)    /* statistics are collected every five seconds by default */
+#define MOST_COUNT (INT64_C(1) << 48) /* a file that says more is no record: its sums would overflow */
+#define CUT_OFF_NS (90 * NS_PER_S)    /* a look holds for a minute at most; then the broker takes back */
 
 /* The last look, as it was written down. */
 struct look {
@@ -36,6 +37,11 @@ static void look_name(const struct broker *b, const char *queue, char *into, siz
     snprintf(into, size, "look-%016" PRIx64, hash_bytes(bytes_of_text(where), 1));
 }
 
+static bool is_count(int64_t n)
+{
+    return n >= 0 && n <= MOST_COUNT;
+}
+
 static bool look_load(const char *name, struct look *look)
 {
     char text[512], *at = text;
@@ -45,7 +51,7 @@ static bool look_load(const char *name, struct look *look)
     look->redelivered = strtoll(at, &at, 10);
     look->time_ns = strtoll(at, &at, 10);
     look->open = strtoll(at, &at, 10) != 0;
-    return look->time_ns > 0;
+    return look->time_ns > 0 && is_count(look->worst) && is_count(look->redelivered);
 }
 
 static enum err look_save(const struct broker *b, const char *queue, int64_t worst, int64_t redelivered,

@@ -14,6 +14,7 @@
 
 #define PAGE       500
 #define MOST_PAGES 40
+#define MOST_COUNT (INT64_C(1) << 48) /* so that LIMIT_CHANNELS of them can be added up */
 
 /* ---- asking ---- */
 
@@ -230,7 +231,9 @@ int64_t rabbit_number(const struct rabbit_answer *a, const struct field *object,
 {
     const struct field *f = rabbit_member(a, object, name);
     int64_t value;
-    return f && f->kind == FIELD_NUMBER && json_to_int64(f->text, &value) ? value : COUNT_UNKNOWN;
+    if (!f || f->kind != FIELD_NUMBER || !json_to_int64(f->text, &value))
+        return COUNT_UNKNOWN;
+    return value >= 0 && value <= MOST_COUNT ? value : COUNT_UNKNOWN;
 }
 
 bool rabbit_truth(const struct rabbit_answer *a, const struct field *object, const char *name)

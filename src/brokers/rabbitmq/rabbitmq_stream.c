@@ -43,10 +43,11 @@ void rabbit_stream_position(struct message *m)
 {
     struct headers h = m->headers;
     for (uint32_t i = 0; h.items && i < h.count; i++) {
-        if (!bytes_equal_text(h.items[i].name, "x-stream-offset"))
-            continue;
         const struct value *v = &h.items[i].value;
-        m->position = (struct position){POSITION_OFFSET, 0, v->type == VALUE_UINT64 ? (int64_t)v->u : v->i};
+        bool integer = v->type >= VALUE_INT8 && v->type <= VALUE_UINT64;
+        if (!integer || !bytes_equal_text(h.items[i].name, "x-stream-offset"))
+            continue;
+        m->position = (struct position){POSITION_OFFSET, 0, v->type >= VALUE_UINT8 ? (int64_t)v->u : v->i};
         /* The list is the arena's and ours to change: the broker added this one, the sender did not. */
         struct header *items = (struct header *)(uintptr_t)h.items;
         for (uint32_t k = i; k + 1 < h.count; k++)
