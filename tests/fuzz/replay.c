@@ -1,4 +1,5 @@
-/* Calls a fuzzer once for each file of the folders (or for each file) on the command line; stands in for libFuzzer. */
+/* Calls a fuzzer once for each file of the folders (or for each file) on the command line; stands in for libFuzzer. Fails where
+ * there is nothing to call it with: a fuzzer without inputs would pass without having looked at anything. */
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,33 +36,42 @@ static int replay(const char *path)
     return 0;
 }
 
+static int is_shown(const struct dirent *entry)
+{
+    return entry->d_name[0] != '.';
+}
+
+static int replay_folder(const char *path)
+{
+    struct dirent **names;
+    int failed = 0, n = scandir(path, &names, is_shown, alphasort);
+    if (n < 0) {
+        perror(path);
+        return 1;
+    }
+    for (int i = 0; i < n; i++) {
+        char child[4096];
+        snprintf(child, sizeof child, "%s/%s", path, names[i]->d_name);
+        failed |= replay(child);
+        free(names[i]);
+    }
+    free(names);
+    if (n == 0)
+        fprintf(stderr, "%s: there are no inputs\n", path);
+    return failed || n == 0;
+}
+
 static int replay_all(const char *path)
 {
     struct stat st;
-    struct dirent **names;
-    int failed = 0, n;
-
-    if (stat(path, &st) != 0)
-        return 0; /* a fuzzer without a corpus yet */
-    if (!S_ISDIR(st.st_mode))
+    if (stat(path, &st) == 0 && !S_ISDIR(st.st_mode))
         return replay(path);
-    n = scandir(path, &names, NULL, alphasort);
-    for (int i = 0; i < n; i++) {
-        char child[4096];
-        if (names[i]->d_name[0] != '.') {
-            snprintf(child, sizeof child, "%s/%s", path, names[i]->d_name);
-            failed |= replay(child);
-        }
-        free(names[i]);
-    }
-    if (n >= 0)
-        free(names);
-    return failed;
+    return replay_folder(path);
 }
 
 int main(int argc, char **argv)
 {
-    int failed = 0;
+    int failed = argc < 2;
     LLVMFuzzerTestOneInput((const uint8_t *)"", 0);
     count++;
     for (int i = 1; i < argc; i++)
