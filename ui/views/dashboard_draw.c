@@ -96,8 +96,25 @@ static const struct column probe_columns[P_COLUMNS] = {
     [P_KIND] = {"KIND", 5, false, 70, 0},         [P_ADDRESS] = {"ADDRESS", 24, false, 110, 60},
     [P_CODE] = {"CODE", 11, false, 0, 0},         [P_P50] = {"p50ms", 6, true, 66, 0},
     [P_P95] = {"p95ms", 6, true, 0, 0},           [P_AGO] = {"AGO", 5, true, 0, 0},
-    [P_SPARK] = {"LAST 30 MIN", 0, false, 0, 30},
+    [P_SPARK] = {"", 0, false, 0, 30},
 };
+
+/* A column is a minute. */
+static int minutes_shown(const struct slot *slots)
+{
+    enum { MINUTES_MOST = 30 };
+    return slots[P_SPARK].w < MINUTES_MOST ? slots[P_SPARK].w : MINUTES_MOST;
+}
+
+static void draw_minutes_head(struct canvas *c, int y, const struct slot *slots)
+{
+    char text[32];
+    int w = slots[P_SPARK].w, n = minutes_shown(slots);
+    int cells = snprintf(text, sizeof text, "LAST %d MIN", n);
+    if (cells > w)
+        snprintf(text, sizeof text, "%d MIN", n);
+    canvas_text(c, slots[P_SPARK].x, y, w, ROLE_HEAD, text);
+}
 
 static void draw_probe(struct row *r, const struct item *item)
 {
@@ -120,7 +137,7 @@ static void draw_probe(struct row *r, const struct item *item)
     PUT(P_P95, ROLE_TEXT, paint_latency(availability_percentile(a, 95), text, sizeof text));
     PUT(P_AGO, ROLE_MUTED, paint_ago(r->f, a->runs ? a->last.time_ns : TIME_NONE, text, sizeof text));
 #undef PUT
-    paint_minutes(r->f, slots[P_SPARK].x, r->y, slots[P_SPARK].w > 30 ? 30 : slots[P_SPARK].w, a);
+    paint_minutes(r->f, slots[P_SPARK].x, r->y, minutes_shown(slots), a);
 }
 
 _Static_assert(P_NAME == 1, "names stand second in both tables");
@@ -321,6 +338,8 @@ static void draw_head(struct frame *f, enum pane p, struct rect inside)
     size_t count = p == PANE_PROBES ? P_COLUMNS : B_COLUMNS;
     columns_fit(columns, count, inside.x + 2, inside.w - 2, slots);
     columns_head(f->canvas, inside.y, columns, count, slots);
+    if (p == PANE_PROBES)
+        draw_minutes_head(f->canvas, inside.y, slots);
 }
 
 /* Items of a pane in `inside`, whose first row is the head for tables. */
