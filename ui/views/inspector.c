@@ -283,11 +283,11 @@ static void step_message(struct view *v, int step)
     struct view *tail = screen_view(v->screen, VIEW_TAIL);
     uint64_t id = tail ? tail_neighbour(tail, i->id, step) : 0;
     const struct message *m = id ? stored(v, id) : NULL;
+    char text[120];
     if (m)
         open_beside(v, id, m);
-    else if (!id)
-        screen_say(v->screen, SEVERITY_INFO,
-                   step > 0 ? "This is the newest message" : "This is the oldest message held");
+    else if (!id && tail)
+        screen_say(v->screen, SEVERITY_INFO, "%s", tail_end_text(tail, step, text, sizeof text));
 }
 
 static enum action inspector_action(struct view *v, enum action action)

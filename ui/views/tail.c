@@ -93,6 +93,23 @@ uint64_t tail_neighbour(struct view *v, uint64_t id, int step)
     return 0;
 }
 
+const char *tail_end_text(const struct view *v, int step, char *into, size_t size)
+{
+    const struct tail *t = v->state;
+    size_t hidden = (size_t)store_count(hub_store(v->hub)) - tail_row_count(v);
+    bool browse = tail_is_browse(v);
+    const char *which = browse ? step > 0 ? "last" : "first" : step > 0 ? "newest" : "oldest";
+    char count[32];
+    if (t->filter.filter && hidden)
+        snprintf(into, size, "This is the %s that is shown (%s hidden by the filter)", which,
+                 text_count(count, sizeof count, hidden));
+    else if (browse)
+        snprintf(into, size, "This is the %s that was read", which);
+    else
+        snprintf(into, size, "This is the %s message%s", which, step > 0 ? "" : " held");
+    return into;
+}
+
 /* ---- filtering and finding, in slices ---- */
 
 static void set_filter(struct view *v, struct filter *filter, const char *text)

@@ -272,6 +272,30 @@ static void the_next_message_is_shown_at_the_same_field(void **state)
     tear_down(&s);
 }
 
+/* The last that a filter shows is not the newest that there is. */
+static void the_end_of_what_is_shown_is_called_that(void **state)
+{
+    struct stage s;
+    (void)state;
+    set_up(&s, 80, 24, true);
+    open_tail(&s);
+    fake_message(s.hub, 0, "orders", "k", bytes_of_text("a wanted one"), 0);
+    fake_message(s.hub, 1, "orders", "k", bytes_of_text("another"), 0);
+    screen_event(s.screen, HUB_TAIL);
+    type(&s, "\\wanted\r\r]");
+    assert_true(screen_says(&s, "This is the newest that is shown (1 hidden by the filter)"));
+    type(&s, "qf");
+    screen_key(s.screen, UIKEY_ESCAPE);
+    type(&s, "\r]");
+    assert_true(screen_says(&s, "This is the newest message"));
+    type(&s, "q:browse kafka-a/orders\r");
+    fake_message(s.hub, 0, "orders", "k", bytes_of_text("a wanted one"), 0);
+    screen_event(s.screen, HUB_TAIL);
+    type(&s, "\r]");
+    assert_true(screen_says(&s, "This is the last that was read"));
+    tear_down(&s);
+}
+
 /* A megabyte is decoded beside: the screen does not wait, and shows the bytes meanwhile. */
 static void a_large_payload_is_decoded_beside(void **state)
 {
@@ -429,6 +453,7 @@ int main(void)
         cmocka_unit_test(bytes_are_found_in_pieces),
         cmocka_unit_test(nesting_is_followed),
         cmocka_unit_test(the_next_message_is_shown_at_the_same_field),
+        cmocka_unit_test(the_end_of_what_is_shown_is_called_that),
         cmocka_unit_test(a_large_payload_is_decoded_beside),
         cmocka_unit_test(a_large_payload_is_looked_through_in_slices),
         cmocka_unit_test(fields_that_come_later_are_looked_through),
