@@ -128,9 +128,8 @@ static bool is_shown(void *context, const struct matches *m, const struct messag
 static bool is_found(void *context, const struct matches *m, const struct message *message)
 {
     const struct tail *t = context;
-    int64_t now = clock_wall_ns();
-    return !tail_is_gap(message) && filter_message(m->filter, message, now) &&
-           (!t->filter.filter || filter_message(t->filter.filter, message, now));
+    return filter_message(m->filter, message, clock_wall_ns()) &&
+           (!t->filter.filter || is_shown(context, &t->filter, message));
 }
 
 static bool filter_slice(struct view *v, int64_t deadline_ns)

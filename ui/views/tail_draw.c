@@ -76,17 +76,23 @@ static const char *moment(int64_t ns, int64_t now_ns, char *into, size_t size)
     return into;
 }
 
-static void draw_message(struct view *v, struct frame *f, struct rect r, const struct message *m)
+static bool draw_mark(const struct view *v, struct frame *f, struct rect r, const struct message *m)
 {
     const struct tail *t = v->state;
+    bool found = t->find.filter && filter_message(t->find.filter, m, f->now_ns);
+    if (found)
+        canvas_text(f->canvas, r.x - 1, r.y, 1, ROLE_MATCH, "•");
+    return found;
+}
+
+static void draw_message(struct view *v, struct frame *f, struct rect r, const struct message *m)
+{
     struct slot slots[T_COLUMNS];
     char text[600], name[320];
     fit(hub_tail(v->hub), r.x, r.w, slots);
 #define PUT(column, role, value) column_put(f->canvas, r.y, &columns[column], &slots[column], role, value)
     PUT(T_FLAG, ROLE_WARN, flag_text(m));
-    bool found = t->find.filter && filter_message(t->find.filter, m, f->now_ns);
-    if (found)
-        canvas_text(f->canvas, r.x - 1, r.y, 1, ROLE_MATCH, "•");
+    bool found = draw_mark(v, f, r, m);
     /* Without a time of its own a message that comes has that of its coming; one that is looked at has none. */
     bool timeless = m->time_ns == TIME_NONE && tail_is_browse(v);
     PUT(T_TIME, found ? ROLE_MATCH : ROLE_MUTED,
@@ -104,11 +110,12 @@ static void draw_message(struct view *v, struct frame *f, struct rect r, const s
     draw_payload(v, f, r.y, slots, m);
 }
 
-static void draw_gap(struct frame *f, struct rect r, const struct message *m)
+static void draw_gap(const struct view *v, struct frame *f, struct rect r, const struct message *m)
 {
     char text[24], name[64];
     int x = r.x + 2;
     canvas_fill(f->canvas, r, ROLE_WARN, 0x2500);
+    draw_mark(v, f, r, m);
     x += canvas_printf(f->canvas, x, r.y, r.w, ROLE_WARN,
                        " %s %s: ", clock_hms(m->time_ns, text, sizeof text, 3),
                        paint_name(m->origin->channel, 20, name, sizeof name));
@@ -172,7 +179,7 @@ static void draw_rows(struct view *v, struct frame *f, struct rect r, const stru
         struct rect line = {r.x + 2, r.y + 1 + (int)i, r.w - 2, 1};
         const struct message *m = store_get(hub_store(v->hub), tail_row_id(v, top + i));
         if (m && tail_is_gap(m))
-            draw_gap(f, line, m);
+            draw_gap(v, f, line, m);
         else if (m)
             draw_message(v, f, line, m);
         if (top + i != at)

@@ -269,6 +269,25 @@ static void a_filter_half_typed_hides_nothing(void **state)
     }
 }
 
+/* A row that says that a connection was lost is a row: what it says is found, under a filter too. */
+static void what_a_gap_says_is_found(void **state)
+{
+    struct stage s;
+    (void)state;
+    set_up(&s, 80, 24, true);
+    open_tail(&s);
+    fill_tail(&s, 5);
+    for (int filtered = 0; filtered < 2; filtered++) {
+        type(&s, "f/connection\r");
+        while (screen_work(s.screen, INT64_MAX))
+            ;
+        assert_true(screen_says(&s, " match 1 of 1 "));
+        assert_true(screen_says(&s, "▸•──"));
+        type(&s, "\\REFUSED\r");
+    }
+    tear_down(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -283,6 +302,7 @@ int main(void)
         cmocka_unit_test(an_endpoint_named_signalbox_is_no_gap),
         cmocka_unit_test(the_count_of_a_filter_is_live),
         cmocka_unit_test(a_filter_half_typed_hides_nothing),
+        cmocka_unit_test(what_a_gap_says_is_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
