@@ -259,9 +259,15 @@ static void store_gap(struct tail_run *t, const char *channel, const char *text)
                           .received_ns = clock_wall_ns(),
                           .payload = bytes_of_text(text)};
     struct message *sealed = message_seal(&gap, NULL);
-    if (sealed) {
+    if (sealed)
         store_add(t->store, sealed);
-    }
+}
+
+/* The row goes with its tail; that something is missing must be known after that, too. */
+static void note_gap(struct tail_run *t, enum log_level level, const char *endpoint, const char *text)
+{
+    store_gap(t, endpoint, text);
+    log_change(level, endpoint, "%s", text);
 }
 
 static const char *part_endpoint(const struct tail_run *t, const struct tail_part *part)
@@ -289,10 +295,10 @@ static void note_connection(struct hub *h, struct tail_run *t, const struct tail
         bool named = strcmp(now->err.where, name) == 0; /* the row is under that name already */
         snprintf(text, sizeof text, "connection lost: %s",
                  named ? now->err.text : err_format(&now->err, why, sizeof why));
-        store_gap(t, name, text);
+        note_gap(t, LOG_WARN, name, text);
     } else if (now->state == SESSION_UP && now->was_up && before->state != SESSION_UP) {
         t->tail.gap_count += now->gap != GAP_NONE;
-        store_gap(t, name, restored[now->gap]);
+        note_gap(t, now->gap == GAP_NONE ? LOG_INFO : LOG_WARN, name, restored[now->gap]);
     } else if (has_failed(now)) {
         log_write(LOG_ERROR, name, "%s", err_format(&now->err, why, sizeof why));
         if (h->kept || store_count(t->store)) /* else its place is the whole view */

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "brokers/memory/memory.h"
 #include "brokers/memory/memory_server.h"
 #include "engine/hub.h"
@@ -478,6 +479,55 @@ static void a_lost_connection_needs_attention_before_it_is_down(void **state)
     config.endpoints[0].broker = &memory_broker;
 }
 
+static enum err breaking_step(struct broker *b, int timeout_ms, struct err_info *err)
+{
+    if (atomic_load(&cut))
+        return err_set(err, ERR_CLOSED, "the peer hung up");
+    (void)timeout_ms; /* a cut line wakes nobody */
+    return memory_broker.read_step(b, 5, err);
+}
+
+static bool logs(const char *text)
+{
+    uint64_t oldest, newest;
+    struct log_line line;
+    log_range(&oldest, &newest);
+    for (uint64_t id = newest; id >= oldest && id; id--)
+        if (log_get(id, &line) && line.level == LOG_WARN && line.kind == LOG_CHANGE && strstr(line.text, text))
+            return true;
+    return false;
+}
+
+static bool loss_logged(void)
+{
+    return logs("the peer hung up");
+}
+
+static bool restored(void)
+{
+    hub_tail_retry(hub);
+    return hub_tail(hub)->gap_count == 1;
+}
+
+/* A tail is replaced; what it missed is in the log. */
+static void what_a_tail_missed_is_logged(void **state)
+{
+    (void)state;
+    breaking = memory_broker;
+    breaking.read_step = breaking_step;
+    breaking.open = breaking_open;
+    config.endpoints[0].broker = &breaking;
+    struct address a = address_of("orders");
+    assert_int_equal(hub_tail_open(hub, &a, 1, &tap, NULL), ERR_OK);
+    assert_true(pump_until(tailing));
+    atomic_store(&cut, true);
+    assert_true(pump_until(loss_logged));
+    atomic_store(&cut, false);
+    assert_true(pump_until(restored));
+    assert_true(logs("connection restored: what was sent in between is missing here"));
+    config.endpoints[0].broker = &memory_broker;
+}
+
 static bool refreshed_until_second_down(void)
 {
     hub_refresh(hub); /* does not wait for the back-off */
@@ -574,6 +624,7 @@ int main(void)
         TEST(a_lost_connection_needs_attention_before_it_is_down),
         TEST(a_refused_listing_keeps_the_one_before),
         TEST(an_upper_bound_of_dead_letters_is_one),
+        TEST(what_a_tail_missed_is_logged),
         TEST(what_joined_and_was_never_up_is_no_alarm),
         TEST(a_missing_channel_is_said_and_the_tail_before_goes_on),
     };
