@@ -195,6 +195,18 @@ const char *hub_notice(const struct hub *h, uint64_t *serial, enum severity *sev
 
 /* ---- endpoints ---- */
 
+/* A broker that came back lists its channels before it has counted what they hold. */
+static void keep_counts(const struct channel_list *list, const struct channel *before, struct channel *now)
+{
+    if (now->depth >= 0 || before->depth < 0)
+        return;
+    now->depth = before->depth;
+    now->depth_upper = before->depth_upper;
+    now->unacked = before->unacked;
+    now->bytes = before->bytes;
+    now->counts_of_ns = before->counts_of_ns ? before->counts_of_ns : list->time_ns;
+}
+
 /* What a listing alone cannot tell: rates, and since when a channel holds messages. Lists are sorted alike, so that one walk
  * over both finds the pairs. */
 static void compare_lists(const struct channel_list *before, struct channel_list *now)
@@ -209,6 +221,8 @@ static void compare_lists(const struct channel_list *before, struct channel_list
         c->filled_since_ns = same && b->depth > 0 ? b->filled_since_ns : now->time_ns;
         if (same && seconds > 0.1)
             channel_rates_since(b, c, seconds);
+        if (same)
+            keep_counts(before, b, c);
     }
 }
 

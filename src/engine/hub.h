@@ -50,6 +50,17 @@ static inline bool hub_is_stale(const struct hub_endpoint *e)
            (e->unlisted || e->status.state != SESSION_UP || e->channels->time_ns < e->status.since_ns);
 }
 
+/* Also while a broker that came back doesn't know yet how much a channel holds. */
+static inline bool hub_channel_is_stale(const struct hub_endpoint *e, const struct channel *c)
+{
+    return c->counts_of_ns || hub_is_stale(e);
+}
+
+static inline int64_t hub_counts_ns(const struct hub_endpoint *e, const struct channel *c)
+{
+    return c->counts_of_ns ? c->counts_of_ns : e->channels->time_ns;
+}
+
 enum severity { SEVERITY_INFO, SEVERITY_WARN, SEVERITY_CRIT };
 
 struct hub_attention {

@@ -35,11 +35,6 @@ static void attend_health(struct hub *h, const struct availability *a, const cha
     availability_reason(a, row->text, sizeof row->text);
 }
 
-static char *time_of_data(const struct hub_endpoint *e, char *into, size_t size)
-{
-    return clock_hms(e->channels->time_ns, into, size, 0);
-}
-
 static void attend_endpoint(struct hub *h, const struct hub_endpoint *e)
 {
     size_t before = h->attention_count;
@@ -50,7 +45,7 @@ static void attend_endpoint(struct hub *h, const struct hub_endpoint *e)
     struct hub_attention *row = &h->attention[before];
     size_t len = strlen(row->text);
     snprintf(row->text + len, sizeof row->text - len, "; showing data of %sZ",
-             time_of_data(e, time, sizeof time));
+             clock_hms(e->channels->time_ns, time, sizeof time, 0));
 }
 
 /* Lost, and not down yet: that takes several failures, and where nothing answers each takes its time-out. */
@@ -72,8 +67,9 @@ static void tell_dead_letters(const struct hub_endpoint *e, const struct channel
     char count[32], time[16];
     int used = snprintf(into, size, "%s%s dead letter%s", c->depth_upper ? "at most " : "",
                         text_count(count, sizeof count, (uint64_t)c->depth), c->depth == 1 ? "" : "s");
-    if (hub_is_stale(e))
-        snprintf(into + used, size - (size_t)used, " at %sZ", time_of_data(e, time, sizeof time));
+    if (hub_channel_is_stale(e, c))
+        snprintf(into + used, size - (size_t)used, " at %sZ",
+                 clock_hms(hub_counts_ns(e, c), time, sizeof time, 0));
     else if (c->consumers >= 0)
         snprintf(into + used, size - (size_t)used, ", %s reading %s",
                  c->consumers > 0 ? "somebody" : "nobody", c->depth == 1 ? "it" : "them");

@@ -162,10 +162,10 @@ static struct look broker_look(const struct hub_endpoint *e)
 }
 
 /* "data of 12:03:49Z" */
-static char *time_of_data(const struct hub_endpoint *e, char *into, size_t size)
+static char *time_of_data(int64_t ns, char *into, size_t size)
 {
     char hms[16];
-    snprintf(into, size, "data of %sZ", clock_hms(e->channels->time_ns, hms, sizeof hms, 0));
+    snprintf(into, size, "data of %sZ", clock_hms(ns, hms, sizeof hms, 0));
     return into;
 }
 
@@ -174,8 +174,19 @@ static const char *broker_detail(const struct hub_endpoint *e, char *into, size_
     if (!e->channels)
         return e->health.state == HEALTH_DOWN ? "never listed" : "not listed yet";
     if (hub_is_stale(e))
-        return time_of_data(e, into, size);
+        return time_of_data(e->channels->time_ns, into, size);
     return e->channels->version[0] ? e->channels->version : e->channels->count == 0 ? "no channels" : "";
+}
+
+/* A sum with an old count in it is old. */
+static bool sum_is_old(const struct hub_endpoint *e, bool dead)
+{
+    for (size_t i = 0; e->channels && i < e->channels->count; i++) {
+        const struct channel *c = &e->channels->items[i];
+        if (c->dead_letters == dead && !c->internal && hub_channel_is_stale(e, c))
+            return true;
+    }
+    return false;
 }
 
 /* A sum with an upper bound in it is one. */
@@ -190,9 +201,9 @@ static bool sum_is_upper(const struct hub_endpoint *e, bool dead)
 }
 
 /* Numbers that were true once are no news, whatever they say. */
-static enum role faded(const struct hub_endpoint *e, enum role role)
+static enum role faded(bool stale, enum role role)
 {
-    return hub_is_stale(e) ? ROLE_MUTED : role;
+    return stale ? ROLE_MUTED : role;
 }
 
 /* Where no column of its own says it, the time of old data stands behind the name if that leaves room. */
@@ -210,7 +221,7 @@ static void draw_broker_name(struct row *r, const struct item *item, const struc
              paint_name(e->config->endpoint.name, room - 2, shown, sizeof shown));
     int used = canvas_text(r->f->canvas, at->x, r->y, room, role, name);
     used += canvas_text(r->f->canvas, at->x + used, r->y, at->w - used, role, mark) + 1;
-    const char *data = aged ? time_of_data(e, age, sizeof age) : "";
+    const char *data = aged ? time_of_data(e->channels->time_ns, age, sizeof age) : "";
     if (used + (int)strlen(data) > at->w)
         data += strcspn(data, "0123456789");
     if (used + (int)strlen(data) <= at->w)
@@ -223,7 +234,8 @@ static void draw_broker(struct row *r, const struct item *item)
     char text[64];
     const struct hub_endpoint *e = hub_endpoint(r->v->hub, item->index);
     struct look look = broker_look(e);
-    enum role plain = faded(e, ROLE_TEXT);
+    enum role plain = faded(hub_is_stale(e), ROLE_TEXT);
+    bool old = sum_is_old(e, false), old_dead = sum_is_old(e, true);
     columns_fit(broker_columns, B_COLUMNS, r->x, r->w, slots);
     draw_broker_name(r, item, &slots[B_NAME], hub_is_stale(e) && slots[B_DETAIL].w == 0);
 #define PUT(column, role, value) \
@@ -234,10 +246,10 @@ static void draw_broker(struct row *r, const struct item *item)
     PUT(B_IN, plain, paint_rate(e->totals.in_rate, text, sizeof text));
     PUT(B_OUT, plain, paint_rate(e->totals.out_rate, text, sizeof text));
     const struct canvas *c = r->f->canvas;
-    PUT(B_DEPTH, plain,
+    PUT(B_DEPTH, faded(old, plain),
         paint_count(e->totals.depth, paint_upper(c, sum_is_upper(e, false)), slots[B_DEPTH].w, text,
                     sizeof text));
-    PUT(B_DEAD, e->totals.dead > 0 ? faded(e, ROLE_WARN) : plain,
+    PUT(B_DEAD, faded(old_dead, e->totals.dead > 0 ? ROLE_WARN : plain),
         paint_count(e->totals.dead, paint_upper(c, sum_is_upper(e, true)), slots[B_DEAD].w, text,
                     sizeof text));
     PUT(B_LAG, plain, paint_count(e->totals.lag, "", slots[B_LAG].w, text, sizeof text));
@@ -253,7 +265,7 @@ static const char *reads(const struct channel *c)
 /* A state is that of now. */
 static struct look channel_look(const struct hub_endpoint *e, const struct channel *c)
 {
-    if (hub_is_stale(e))
+    if (hub_channel_is_stale(e, c))
         return (struct look){"? STALE", ROLE_STALE};
     return c->dead_letters && c->depth > 0 ? (struct look){"▲ DLQ", ROLE_WARN} : (struct look){"", ROLE_TEXT};
 }
@@ -265,7 +277,8 @@ static void draw_channel(struct row *r, const struct item *item)
     const struct channel *c = dashboard_channel(r->v, item);
     const struct hub_endpoint *e = hub_endpoint(r->v->hub, item->index);
     struct look look = channel_look(e, c);
-    enum role plain = faded(e, ROLE_TEXT);
+    bool stale = hub_channel_is_stale(e, c);
+    enum role plain = faded(stale, ROLE_TEXT);
     const char *upper = paint_upper(r->f->canvas, c->depth_upper);
     columns_fit(broker_columns, B_COLUMNS, r->x, r->w, slots);
     snprintf(name, sizeof name, "    %s", c->name);
@@ -273,7 +286,7 @@ static void draw_channel(struct row *r, const struct item *item)
  column_put(r->f->canvas, r->y, &broker_columns[column], &slots[column], role, value)
     PUT(B_STATE, look.role, look.text);
     paint_count(c->depth, upper, slots[c->dead_letters ? B_DEAD : B_DEPTH].w, text, sizeof text);
-    PUT(c->dead_letters ? B_DEAD : B_DEPTH, c->dead_letters && c->depth > 0 ? faded(e, ROLE_WARN) : plain,
+    PUT(c->dead_letters ? B_DEAD : B_DEPTH, c->dead_letters && c->depth > 0 ? faded(stale, ROLE_WARN) : plain,
         text);
     PUT(B_NAME, plain, name);
     PUT(B_KIND, ROLE_MUTED, channel_kind_name(c->kind));
@@ -487,7 +500,7 @@ static void tell_broker(struct frame *f, const struct hub_endpoint *e, char *int
     char text[480], age[32];
     const char *name = e->config->endpoint.name;
     if (hub_is_stale(e)) {
-        size_t used = (size_t)snprintf(into, size, "showing %s   ", time_of_data(e, age, sizeof age));
+        size_t used = (size_t)snprintf(into, size, "showing %s   ", time_of_data(e->channels->time_ns, age, sizeof age));
         into += used;
         size -= used;
     }
@@ -505,9 +518,9 @@ static void tell_channel(const struct hub_endpoint *e, const struct channel *c, 
     if (c->bytes >= 0)
         text_bytes(bytes, sizeof bytes, (uint64_t)c->bytes);
     const char *why = c->why_not[CAN_TAP] ? c->why_not[CAN_TAP] : c->why_not[CAN_BROWSE];
-    bool stale = hub_is_stale(e);
+    bool stale = hub_channel_is_stale(e, c);
     snprintf(into, size, "%s: %s%s%s%s%s%s%s%s   looking: %s%s%s", c->name,
-             stale ? time_of_data(e, age, sizeof age) : "", stale ? ", and nothing newer; " : "", c->detail,
+             stale ? time_of_data(hub_counts_ns(e, c), age, sizeof age) : "", stale ? ", and nothing newer; " : "", c->detail,
              c->state[0] ? ", " : "", c->state, bytes[0] ? ", " : "", bytes,
              c->depth_upper ? ", backlog is an upper bound" : "", reads(c), why ? "   " : "", why ? why : "");
 }

@@ -416,6 +416,69 @@ static void a_refused_listing_keeps_the_one_before(void **state)
     config.endpoints[0].broker = &memory_broker;
 }
 
+static atomic_bool counting;
+
+static enum err uncounted_list(struct broker *b, const char *pattern, uint32_t flags,
+                               struct channel_list *list, struct err_info *err)
+{
+    enum err e = memory_broker.list(b, pattern, flags, list, err);
+    for (size_t i = 0; i < list->count && !atomic_load(&counting); i++)
+        list->items[i].depth = COUNT_UNKNOWN; /* as RabbitMQ, which has just begun */
+    return e;
+}
+
+static const struct channel *dead_channel(void)
+{
+    const struct hub_endpoint *e = hub_endpoint(hub, 0);
+    return e->channels ? channel_list_find(e->channels, "orders.dlq", CHANNEL_QUEUE) : NULL;
+}
+
+static bool count_is_old(void)
+{
+    hub_refresh(hub);
+    return dead_channel() && hub_channel_is_stale(hub_endpoint(hub, 0), dead_channel());
+}
+
+static bool count_is_new(void)
+{
+    return !count_is_old();
+}
+
+/* What was counted before a broker went stays, as old, until it has counted anew: dead letters don't vanish by a restart. */
+static void counts_stay_until_there_are_new_ones(void **state)
+{
+    (void)state;
+    struct err_info err = {0};
+    since = 0;
+    hub_stop(&hub);
+    breaking = memory_broker;
+    breaking.list = uncounted_list;
+    config.leaving = false;
+    config.endpoints[0].broker = &breaking;
+    atomic_store(&counting, true);
+    publish("orders", 1);
+    assert_true(memory_reject("orders", "rejected"));
+    hub = hub_new(&config, &rows, &err);
+    hub_start(hub);
+    assert_true(pump_until(dead_letters_shown));
+    int64_t first = since, of = hub_endpoint(hub, 0)->channels->time_ns;
+    for (int i = 0; i < 2; i++) {
+        listing = hub_endpoint(hub, 0)->channels->time_ns;
+        atomic_store(&counting, false);
+        assert_true(pump_until(count_is_old));
+        assert_true(pump_until(listed_again));
+        assert_true(dead_letters_shown());
+        assert_int_equal(since, first);
+        assert_true(dead_channel()->counts_of_ns >= of);
+        assert_int_equal(dead_channel()->depth, 1);
+        assert_int_equal(hub_endpoint(hub, 0)->totals.dead, 1);
+        assert_false(hub_is_stale(hub_endpoint(hub, 0)));
+    }
+    atomic_store(&counting, true);
+    assert_true(pump_until(count_is_new));
+    config.endpoints[0].broker = &memory_broker;
+}
+
 static bool upper_bound_shown(void)
 {
     const struct hub_attention *row;
@@ -623,6 +686,7 @@ int main(void)
         TEST(dead_letters_age_from_the_first_look),
         TEST(a_lost_connection_needs_attention_before_it_is_down),
         TEST(a_refused_listing_keeps_the_one_before),
+        TEST(counts_stay_until_there_are_new_ones),
         TEST(an_upper_bound_of_dead_letters_is_one),
         TEST(what_a_tail_missed_is_logged),
         TEST(what_joined_and_was_never_up_is_no_alarm),

@@ -249,6 +249,24 @@ static void an_upper_bound_has_a_sign_without_unicode(void **state)
     tear_down(&s);
 }
 
+/* A broker that is back and has not counted yet: its row is of now, the counts are of before. */
+static void an_old_count_is_marked(void **state)
+{
+    struct stage s;
+    (void)state;
+    set_up(&s, 80, 24, true);
+    struct channel_list *l = s.hub->endpoints[0].channels;
+    for (size_t i = 0; i < l->count; i++)
+        if (!strcmp(l->items[i].name, "orders"))
+            l->items[i].counts_of_ns = FAKE_NOW - 70 * NS_PER_S;
+    assert_true(screen_says(&s, "? STALE      orders "));
+    type(&s, "jjjjjj");
+    for (int i = 0; i < 12 && !screen_says(&s, "▸ ? STALE "); i++)
+        type(&s, "j");
+    assert_true(screen_says(&s, " orders: data of 12:03:21Z, and nothing newer"));
+    tear_down(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -266,6 +284,7 @@ int main(void)
         cmocka_unit_test(a_first_failure_is_shown),
         cmocka_unit_test(attention_names_before_it_explains),
         cmocka_unit_test(an_upper_bound_has_a_sign_without_unicode),
+        cmocka_unit_test(an_old_count_is_marked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
