@@ -100,6 +100,10 @@ void channel_rates_since(const struct channel *before, struct channel *now, doub
 {
     rate_since(&now->in_rate, before->in_total, now->in_total, seconds);
     rate_since(&now->out_rate, before->out_total, now->out_total, seconds);
+    /* RabbitMQ does not count as published what it dead-letters. */
+    bool counted = before->depth >= 0 && !before->counts_of_ns;
+    if (now->in_rate == 0 && counted && now->depth > before->depth)
+        rate_since(&now->in_rate, before->depth, now->depth, seconds);
 }
 
 static void add_count(int64_t *sum, int64_t value)

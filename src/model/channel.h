@@ -67,7 +67,7 @@ struct channel {
 /* Everything unknown, every capability absent without a reason: drivers start from this. */
 void channel_init(struct channel *c, const char *name, enum channel_kind kind);
 /* Rates that the broker doesn't tell, or tells as nought between two of its samples, from what it has counted since the listing
- * before, `seconds` ago. A counter that went back was reset: nothing is known. */
+ * before, `seconds` ago. A counter that went back was reset: nothing is known. What grew although nothing came in grew so fast at least. */
 void channel_rates_since(const struct channel *before, struct channel *now, double seconds);
 
 /* A broker's channels at one moment, made by a worker and handed on: one owner at a time. */

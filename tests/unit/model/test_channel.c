@@ -31,6 +31,31 @@ static void rates_come_of_the_counters_where_nobody_tells_them(void **state)
     assert_true(rate(-1, 300, 100) < 0);
 }
 
+/* RabbitMQ counts what it dead-letters as nobody's publishing. */
+static void what_grows_has_a_rate(void **state)
+{
+    struct channel a, b;
+    (void)state;
+    channel_init(&a, "orders.dlq", CHANNEL_QUEUE);
+    a.in_total = 7;
+    a.depth = 100;
+    b = a;
+    b.depth = 160;
+    channel_rates_since(&a, &b, 10);
+    assert_float_equal(b.in_rate, 6, 1e-9);
+    b.in_rate = 2; /* told */
+    channel_rates_since(&a, &b, 10);
+    assert_float_equal(b.in_rate, 2, 1e-9);
+    b.in_rate = 0;
+    b.depth = 40;
+    channel_rates_since(&a, &b, 10);
+    assert_float_equal(b.in_rate, 0, 1e-9);
+    b.depth = 160;
+    a.counts_of_ns = 1; /* an old count says nothing of these seconds */
+    channel_rates_since(&a, &b, 10);
+    assert_float_equal(b.in_rate, 0, 1e-9);
+}
+
 static struct channel *row(struct channel_list *l, const char *name, enum channel_kind kind, double in_rate)
 {
     struct channel *c = channel_list_add(l, name, kind);
@@ -68,6 +93,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rates_come_of_the_counters_where_nobody_tells_them),
+        cmocka_unit_test(what_grows_has_a_rate),
         cmocka_unit_test(totals_count_what_an_exchange_passes_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
