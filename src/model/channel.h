@@ -61,7 +61,8 @@ struct channel {
     char state[64];                    /* "running", "idle", "no leader for 2 of 12 partitions"; "" unknown */
     bool dead_letters;                 /* it looks like a dead letter channel */
     int64_t filled_since_ns;           /* wall clock of the first listing that found messages; the engine's */
-    int64_t counts_of_ns; /* depth, unacked and bytes are those of that older listing; 0: of this one; the engine's */
+    int64_t
+        counts_of_ns; /* depth, unacked and bytes are those of that older listing; 0: of this one; the engine's */
 };
 
 /* Everything unknown, every capability absent without a reason: drivers start from this. */

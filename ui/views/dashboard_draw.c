@@ -92,10 +92,10 @@ static void draw_attention(struct row *r, const struct item *item)
 
 enum { P_STATE, P_NAME, P_KIND, P_ADDRESS, P_CODE, P_P50, P_P95, P_AGO, P_SPARK, P_COLUMNS };
 static const struct column probe_columns[P_COLUMNS] = {
-    [P_STATE] = {"STATE", 8, false, 0, 0},        [P_NAME] = {"PROBE", 15, false, 0, 36},
-    [P_KIND] = {"KIND", 5, false, 70, 0},         [P_ADDRESS] = {"ADDRESS", 24, false, 110, 60},
-    [P_CODE] = {"CODE", 11, false, 0, 0},         [P_P50] = {"p50ms", 6, true, 66, 0},
-    [P_P95] = {"p95ms", 6, true, 0, 0},           [P_AGO] = {"AGO", 5, true, 0, 0},
+    [P_STATE] = {"STATE", 8, false, 0, 0}, [P_NAME] = {"PROBE", 15, false, 0, 36},
+    [P_KIND] = {"KIND", 5, false, 70, 0},  [P_ADDRESS] = {"ADDRESS", 24, false, 110, 60},
+    [P_CODE] = {"CODE", 11, false, 0, 0},  [P_P50] = {"p50ms", 6, true, 66, 0},
+    [P_P95] = {"p95ms", 6, true, 0, 0},    [P_AGO] = {"AGO", 5, true, 0, 0},
     [P_SPARK] = {"", 0, false, 0, 30},
 };
 
@@ -500,7 +500,8 @@ static void tell_broker(struct frame *f, const struct hub_endpoint *e, char *int
     char text[480], age[32];
     const char *name = e->config->endpoint.name;
     if (hub_is_stale(e)) {
-        size_t used = (size_t)snprintf(into, size, "showing %s   ", time_of_data(e->channels->time_ns, age, sizeof age));
+        size_t used = (size_t)snprintf(into, size, "showing %s   ",
+                                       time_of_data(e->channels->time_ns, age, sizeof age));
         into += used;
         size -= used;
     }
@@ -520,9 +521,10 @@ static void tell_channel(const struct hub_endpoint *e, const struct channel *c, 
     const char *why = c->why_not[CAN_TAP] ? c->why_not[CAN_TAP] : c->why_not[CAN_BROWSE];
     bool stale = hub_channel_is_stale(e, c);
     snprintf(into, size, "%s: %s%s%s%s%s%s%s%s   looking: %s%s%s", c->name,
-             stale ? time_of_data(hub_counts_ns(e, c), age, sizeof age) : "", stale ? ", and nothing newer; " : "", c->detail,
-             c->state[0] ? ", " : "", c->state, bytes[0] ? ", " : "", bytes,
-             c->depth_upper ? ", backlog is an upper bound" : "", reads(c), why ? "   " : "", why ? why : "");
+             stale ? time_of_data(hub_counts_ns(e, c), age, sizeof age) : "",
+             stale ? ", and nothing newer; " : "", c->detail, c->state[0] ? ", " : "", c->state,
+             bytes[0] ? ", " : "", bytes, c->depth_upper ? ", backlog is an upper bound" : "", reads(c),
+             why ? "   " : "", why ? why : "");
 }
 
 static void tell_attention(const struct hub_attention *a, char *into, size_t size)

@@ -110,18 +110,52 @@ static void draw_message(struct view *v, struct frame *f, struct rect r, const s
     draw_payload(v, f, r.y, slots, m);
 }
 
+enum {
+    GAP_BYTES = 700,
+    GAP_FRAME = 4, /* cells of the line that the text stands in */
+    ROW_FRAME = 5, /* of box, cursor and mark beside a row, at most */
+};
+
+static void gap_text(const struct message *m, char *into, size_t size)
+{
+    char hms[24], name[64];
+    struct bytes text = paint_without_source(m->payload, m->origin->channel);
+    snprintf(into, size, "%s %s: %.*s", clock_hms(m->time_ns, hms, sizeof hms, 3),
+             paint_name(m->origin->channel, 20, name, sizeof name), (int)text.len, (const char *)text.data);
+}
+
 static void draw_gap(const struct view *v, struct frame *f, struct rect r, const struct message *m)
 {
-    char text[24], name[64];
-    int x = r.x + 2;
+    char text[GAP_BYTES];
+    int x = r.x + 3;
     canvas_fill(f->canvas, r, ROLE_WARN, 0x2500);
     draw_mark(v, f, r, m);
-    x += canvas_printf(f->canvas, x, r.y, r.w, ROLE_WARN,
-                       " %s %s: ", clock_hms(m->time_ns, text, sizeof text, 3),
-                       paint_name(m->origin->channel, 20, name, sizeof name));
-    x += canvas_bytes(f->canvas, x, r.y, r.x + r.w - x - 1, ROLE_WARN,
-                      paint_without_source(m->payload, m->origin->channel));
+    gap_text(m, text, sizeof text);
+    canvas_cell(f->canvas, x - 1, r.y, ROLE_WARN, ' ');
+    x += canvas_text(f->canvas, x, r.y, r.w - GAP_FRAME, ROLE_WARN, text);
     canvas_cell(f->canvas, x, r.y, ROLE_WARN, ' ');
+}
+
+/* What a row of a gap has no room for stands at the foot while the cursor is on it, as in the log. Returns how many rows it takes. */
+static int draw_whole_gap(const struct view *v, struct frame *f, struct rect r)
+{
+    enum { MOST_ROWS = 4 };
+    const struct tail *t = v->state;
+    char text[GAP_BYTES];
+    size_t count = tail_row_count(v);
+    const struct message *m =
+        count && t->place.paused ? store_get(hub_store(v->hub), tail_row_id(v, tail_cursor(v))) : NULL;
+    if (!m || !tail_is_gap(m))
+        return 0;
+    gap_text(m, text, sizeof text);
+    if ((int)utf8_cells(bytes_of_text(text)) <= r.w - ROW_FRAME - GAP_FRAME)
+        return 0;
+    struct rect foot = {r.x + 2, 0, r.w - 4, 0};
+    foot.h = canvas_words(f->canvas, foot, ROLE_MUTED, bytes_of_text(text));
+    foot.h = foot.h > MOST_ROWS ? MOST_ROWS : foot.h;
+    foot.y = r.y + r.h - foot.h;
+    canvas_words(f->canvas, foot, ROLE_MUTED, bytes_of_text(text));
+    return foot.h;
 }
 
 /* Nothing to show: why, channel by channel. */
@@ -488,6 +522,7 @@ void tail_draw(struct view *v, struct frame *f, struct rect r)
             "No tail is open. Choose a channel on the dashboard (1) and press t, or :tail ENDPOINT/CHANNEL");
         return;
     }
+    body.h -= draw_whole_gap(v, f, body);
     if (r.w >= 100 && r.h >= 26) {
         draw_boxed(v, f, body, h);
     } else {

@@ -556,7 +556,8 @@ static bool logs(const char *text)
     struct log_line line;
     log_range(&oldest, &newest);
     for (uint64_t id = newest; id >= oldest && id; id--)
-        if (log_get(id, &line) && line.level == LOG_WARN && line.kind == LOG_CHANGE && strstr(line.text, text))
+        if (log_get(id, &line) && line.level == LOG_WARN && line.kind == LOG_CHANGE &&
+            strstr(line.text, text))
             return true;
     return false;
 }

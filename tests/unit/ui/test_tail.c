@@ -288,6 +288,25 @@ static void what_a_gap_says_is_found(void **state)
     tear_down(&s);
 }
 
+/* What is missing stands at the end of such a row: under the cursor all of it is shown. */
+static void a_gap_is_told_whole(void **state)
+{
+    struct stage s;
+    (void)state;
+    AT_ALL_SIZES(s, true)
+    {
+        open_tail(&s);
+        fill_tail(&s, 50);
+        fake_gap(s.hub, 54,
+                 "connection restored: what was sent in between is missing here, as a tap has no past");
+        screen_event(s.screen, HUB_TAIL);
+        type(&s, "p");
+        golden(&s, "tail-gap");
+        type(&s, "k");
+        assert_int_equal(screen_says(&s, "has no past"), screen_canvas(s.screen)->w > 80);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -303,6 +322,7 @@ int main(void)
         cmocka_unit_test(the_count_of_a_filter_is_live),
         cmocka_unit_test(a_filter_half_typed_hides_nothing),
         cmocka_unit_test(what_a_gap_says_is_found),
+        cmocka_unit_test(a_gap_is_told_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
