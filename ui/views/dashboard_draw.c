@@ -435,43 +435,50 @@ static void draw_boxed(struct view *v, struct frame *f, struct rect r)
     }
 }
 
-/* Rows that don't fit are said to be there: in a table's head beside what they are, else at the end of the last row. */
+/* Rows that don't fit are said to be there, in the pane's head beside what they are. */
 static void draw_overflow(const struct view *v, struct frame *f, enum pane p, int y)
 {
+    static const char *const words[] = {"NEEDS ATTENTION", "PROBE", "BROKER"};
     const struct dashboard *d = v->state;
     size_t count = dashboard_pane_count(d, p), height = d->height[p] > 0 ? (size_t)d->height[p] : 0;
     char text[64];
     if (count <= height)
         return;
-    int cells = snprintf(text, sizeof text, " %zu-%zu of %zu", d->top[p] + 1, d->top[p] + height, count);
-    if (p == PANE_ATTENTION) {
-        int x = f->canvas->w - cells;
-        if (!canvas_blank(f->canvas, (struct rect){x - 1, y, cells + 1, 1}))
-            canvas_text(f->canvas, x - 1, y, 1, ROLE_TEXT, "…");
-        canvas_text(f->canvas, x, y, cells, ROLE_WARN, text);
-        return;
-    }
+    snprintf(text, sizeof text, " %zu-%zu of %zu", d->top[p] + 1, d->top[p] + height, count);
     struct slot slots[B_COLUMNS];
     columns_fit(p == PANE_PROBES ? probe_columns : broker_columns, p == PANE_PROBES ? P_COLUMNS : B_COLUMNS,
                 2, f->canvas->w - 2, slots);
     struct rect title = {slots[P_NAME].x, y, slots[P_NAME].w, 1};
+    if (p == PANE_ATTENTION)
+        title = (struct rect){2, y, f->canvas->w - 2, 1};
     canvas_fill(f->canvas, title, ROLE_HEAD, ' ');
-    int x = canvas_text(f->canvas, title.x, y, title.w, ROLE_HEAD, p == PANE_PROBES ? "PROBE" : "BROKER");
+    int x = canvas_text(f->canvas, title.x, y, title.w, ROLE_HEAD, words[p]);
     canvas_text(f->canvas, title.x + x, y, title.w - x, ROLE_WARN, text);
+}
+
+/* What needs attention has a head only where some of it has no room, which must be said. */
+static int plain_heads(const struct dashboard *d, int h, int rows[PANES], int heads[PANES])
+{
+    heads[PANE_PROBES] = dashboard_pane_count(d, PANE_PROBES) > 0;
+    heads[PANE_BROKERS] = dashboard_pane_count(d, PANE_BROKERS) > 0;
+    heads[PANE_ATTENTION] = 0;
+    int room = h - heads[PANE_PROBES] - heads[PANE_BROKERS];
+    share(d, room, rows);
+    heads[PANE_ATTENTION] = dashboard_pane_count(d, PANE_ATTENTION) > (size_t)rows[PANE_ATTENTION];
+    return room - heads[PANE_ATTENTION];
 }
 
 /* Without boxes: the tables' heads part the panes. */
 static void draw_plain(struct view *v, struct frame *f, struct rect r)
 {
     struct dashboard *d = v->state;
-    int rows[PANES], y = r.y;
-    int heads = (dashboard_pane_count(d, PANE_PROBES) > 0) + (dashboard_pane_count(d, PANE_BROKERS) > 0);
-    share(d, r.h - heads, rows);
+    int rows[PANES], heads[PANES], y = r.y;
+    share(d, plain_heads(d, r.h, rows, heads), rows);
     for (enum pane p = 0; p < PANES; p++) {
-        int head = p != PANE_ATTENTION && dashboard_pane_count(d, p) > 0;
-        draw_rows(v, f, p, (struct rect){r.x, y, r.w, rows[p] + head});
-        draw_overflow(v, f, p, head ? y : y + rows[p] - 1);
-        y += rows[p] + head;
+        int own = p == PANE_ATTENTION ? heads[p] : 0; /* a table draws its head itself */
+        draw_rows(v, f, p, (struct rect){r.x, y + own, r.w, rows[p] + heads[p] - own});
+        draw_overflow(v, f, p, y);
+        y += rows[p] + heads[p];
     }
 }
 

@@ -175,14 +175,19 @@ static size_t first_shown(struct frame *f, const struct help *h, struct rect r)
 /* Which entries are shown, where not all are. */
 static void draw_foot(struct frame *f, struct rect r, const struct help *h, size_t last)
 {
-    int y = r.y + r.h - 1;
-    canvas_text(
-        f->canvas, 1, y, r.w - 2, ROLE_MUTED,
-        r.w < 84 ? "type to search keys and commands   Enter runs one"
-                 : "type to search keys and commands   Enter runs one   arrows move   more: man signalbox");
-    if (h->top || last + 1 < h->count)
-        canvas_printf(f->canvas, r.x + r.w - 16, y, 15, ROLE_WARN, "%4zu-%zu of %zu", h->top + 1, last + 1,
-                      h->count);
+    static const char *const hints[] = {
+        "type to search keys and commands   Enter runs one   arrows move   more: man signalbox",
+        "type to search keys and commands   Enter runs one", "type to search   Enter runs one", ""};
+    enum { COUNTER = 16 };
+    bool more = h->top || last + 1 < h->count;
+    int y = r.y + r.h - 1, room = r.w - 2 - (more ? COUNTER : 0);
+    size_t i = 0;
+    while ((int)strlen(hints[i]) > room)
+        i++;
+    canvas_text(f->canvas, 1, y, room, ROLE_MUTED, hints[i]);
+    if (more)
+        canvas_printf(f->canvas, r.x + r.w - COUNTER, y, COUNTER - 1, ROLE_WARN, "%4zu-%zu of %zu",
+                      h->top + 1, last + 1, h->count);
 }
 
 static void help_draw(struct view *v, struct frame *f, struct rect r)
