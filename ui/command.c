@@ -90,7 +90,11 @@ static void run_refresh(struct screen *s, char *arguments)
 static void run_theme(struct screen *s, char *arguments)
 {
     struct err_info err = {.code = ERR_OK};
-    if (screen_set_theme(s, *arguments ? arguments : NULL, &err))
+    char list[200];
+    if (!*arguments)
+        screen_say(s, SEVERITY_INFO, "The theme is %s. There are %s, and files of your own: :theme NAME",
+                   screen_theme(s)->name, theme_list(list, sizeof list));
+    else if (screen_set_theme(s, arguments, &err))
         screen_say_err(s, &err);
 }
 

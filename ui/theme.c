@@ -182,6 +182,15 @@ static enum err file_parse(struct theme *t, const char *name, struct bytes text,
     return e;
 }
 
+const char *theme_list(char *into, size_t size)
+{
+    size_t used = 0;
+    into[0] = '\0';
+    for (size_t i = 0; i < BUILT_IN && used < size; i++)
+        used += (size_t)snprintf(into + used, size - used, "%s%s", i ? ", " : "", built_in[i].name);
+    return into;
+}
+
 enum err theme_load(struct theme *t, const char *name, struct err_info *err)
 {
     char text[16 * 1024];
@@ -195,6 +204,7 @@ enum err theme_load(struct theme *t, const char *name, struct err_info *err)
             return theme_parse(t, name, bytes_of_text(built_in[i].text), err);
     err_set(err, ERR_NOTFOUND, "no theme `%s`", name);
     const char *near = text_nearest(name, theme_names());
-    err_next(err, near ? "did you mean `%s`?" : "themes: terminal, dark, mono%s", near ? near : "");
+    err_next(err, near ? "did you mean `%s`?" : "themes: %s, or a file of your own",
+             near ? near : theme_list(text, sizeof text));
     return ERR_NOTFOUND;
 }

@@ -32,6 +32,7 @@ struct theme {
 
 /* NULL-terminated names of the themes compiled in; the first is the default. */
 const char *const *theme_names(void);
+const char *theme_list(char *into, size_t size); /* "terminal, dark, mono" */
 /* NULL name: the default. $XDG_CONFIG_HOME/signalbox/themes/NAME.theme wins over the one compiled in. ERR_NOTFOUND with
  * the nearest name, ERR_CONFIG with the line. */
 enum err theme_load(struct theme *t, const char *name, struct err_info *err) SB_MUST_USE;

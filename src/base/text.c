@@ -140,7 +140,7 @@ const char *text_nearest(const char *text, const char *const *names)
     const char *whole = only_beginning(text, names);
     if (whole)
         return whole;
-    size_t most = strlen(text) / 3 + 1, best = SIZE_MAX;
+    size_t most = strlen(text) < 6 ? 1 : strlen(text) / 3, best = SIZE_MAX;
     const char *nearest = NULL;
     for (size_t i = 0; names[i]; i++) {
         size_t d = edit_distance(text, names[i]);

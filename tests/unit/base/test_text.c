@@ -51,6 +51,7 @@ static void the_nearest_name_is_near(void **state)
     assert_string_equal(text_nearest("kye", names), "key");
     assert_string_equal(text_nearest("TIME", names), "time");
     assert_null(text_nearest("zebra", names));
+    assert_null(text_nearest("bye", names)); /* two of three letters differ */
     assert_null(text_nearest("", names));
     assert_string_equal(text_nearest("to", names), "total");
     assert_string_equal(text_nearest("jso", flags), "json");

@@ -14,6 +14,10 @@ static void command_line(void **state)
         golden(&s, "command-unknown");
         type(&s, ":theme mono\r");
         assert_int_equal(screen_take_wants(s.screen), SCREEN_THEME);
+        type(&s, ":theme\r");
+        assert_true(
+            screen_says(&s, "The theme is mono. There are terminal, dark, mono, and files of your own"));
+        assert_int_equal(screen_take_wants(s.screen), 0);
         type(&s, ":q\r");
         assert_int_equal(screen_take_wants(s.screen), SCREEN_QUIT);
     }

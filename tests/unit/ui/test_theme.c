@@ -65,6 +65,8 @@ static void unknown_theme_suggests_one(void **state)
     (void)state;
     assert_int_equal(theme_load(&t, "drak", &err), ERR_NOTFOUND);
     assert_string_equal(err.next, "did you mean `dark`?");
+    assert_int_equal(theme_load(&t, "foo", &err), ERR_NOTFOUND); /* near none: all of them */
+    assert_string_equal(err.next, "themes: terminal, dark, mono, or a file of your own");
     assert_int_equal(theme_load(&t, "../../etc/passwd", &err), ERR_NOTFOUND);
 }
 
