@@ -246,6 +246,7 @@ static void find_typed(struct view *v, const char *text, struct prompt_note *not
     struct filter *f = same ? NULL : compile(v, text, note);
     if (!same && (!f || say_half_typed(text, note))) {
         filter_free(&f);
+        matches_set(&t->find, NULL, ""); /* what its beginning found is not what is asked for */
         return;
     }
     if (!same) {

@@ -269,6 +269,24 @@ static void a_filter_half_typed_hides_nothing(void **state)
     }
 }
 
+/* While what is to be found is wrong, no row carries the mark of what it was before. */
+static void a_wrong_find_marks_nothing(void **state)
+{
+    struct stage s;
+    (void)state;
+    set_up(&s, 80, 24, true);
+    open_tail(&s);
+    fill_tail(&s, 5);
+    type(&s, "/state");
+    assert_true(screen_says(&s, "•"));
+    type(&s, " > 1000");
+    assert_false(screen_says(&s, "•"));
+    screen_key(s.screen, UIKEY_CONTROL('u'));
+    type(&s, "state");
+    assert_true(screen_says(&s, "•"));
+    tear_down(&s);
+}
+
 /* A row that says that a connection was lost is a row: what it says is found, under a filter too. */
 static void what_a_gap_says_is_found(void **state)
 {
@@ -321,6 +339,7 @@ int main(void)
         cmocka_unit_test(an_endpoint_named_signalbox_is_no_gap),
         cmocka_unit_test(the_count_of_a_filter_is_live),
         cmocka_unit_test(a_filter_half_typed_hides_nothing),
+        cmocka_unit_test(a_wrong_find_marks_nothing),
         cmocka_unit_test(what_a_gap_says_is_found),
         cmocka_unit_test(a_gap_is_told_whole),
     };
