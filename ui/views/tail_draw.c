@@ -177,12 +177,13 @@ static void draw_empty(struct view *v, struct frame *f, struct rect r, const str
     for (size_t i = 0; i < h->channel_count && r.h > 0; i++) {
         const struct session_status *s = &h->channels[i].status;
         bool bad = s->err.code && s->err.code != ERR_END;
-        const char *word = bad                              ? err_format(&s->err, text, sizeof text)
-                           : s->state == SESSION_CONNECTING ? "connecting"
-                           : s->state == SESSION_ENDED      ? "nothing is stored there"
-                           : h->channels[i].notice[0]       ? h->channels[i].notice
-                           : h->how.mode == READ_BROWSE     ? "reading"
-                                                            : "connected, nothing has come yet";
+        const char *word = bad ? err_format(&s->err, text, sizeof text)
+                           : s->state == SESSION_CONNECTING
+                               ? h->how.mode == READ_BROWSE ? "opening" : "connecting"
+                           : s->state == SESSION_ENDED  ? "nothing is stored there"
+                           : h->channels[i].notice[0]   ? h->channels[i].notice
+                           : h->how.mode == READ_BROWSE ? "reading"
+                                                        : "connected, nothing has come yet";
         const char *name = h->channels[i].address.channel.name;
         int x = r.x + 2 + canvas_text(f->canvas, r.x, r.y, 40, ROLE_SOURCE, name ? name : "?");
         int rows = canvas_words(f->canvas, (struct rect){x, r.y, r.x + r.w - x, r.h},
@@ -320,7 +321,7 @@ static enum role browse_mode(const struct hub_tail *h, char *into, size_t size)
 {
     if (all_ended(h))
         return ended_mode(h, into, size);
-    snprintf(into, size, "READING");
+    snprintf(into, size, any_up(h) ? "READING" : "OPENING");
     return ROLE_LIVE;
 }
 

@@ -269,6 +269,20 @@ static void a_filter_half_typed_hides_nothing(void **state)
     }
 }
 
+/* One word for one state. */
+static void what_is_not_open_yet_is_not_read(void **state)
+{
+    struct stage s;
+    (void)state;
+    set_up(&s, 80, 24, true);
+    type(&s, ":browse kafka-a/orders\r");
+    s.hub->tail.channels[0].status.state = SESSION_CONNECTING;
+    assert_true(screen_says(&s, " OPENING ") && screen_says(&s, "orders  opening"));
+    s.hub->tail.channels[0].status.state = SESSION_UP;
+    assert_true(screen_says(&s, " READING ") && screen_says(&s, "orders  reading"));
+    tear_down(&s);
+}
+
 /* While what is to be found is wrong, no row carries the mark of what it was before. */
 static void a_wrong_find_marks_nothing(void **state)
 {
@@ -339,6 +353,7 @@ int main(void)
         cmocka_unit_test(an_endpoint_named_signalbox_is_no_gap),
         cmocka_unit_test(the_count_of_a_filter_is_live),
         cmocka_unit_test(a_filter_half_typed_hides_nothing),
+        cmocka_unit_test(what_is_not_open_yet_is_not_read),
         cmocka_unit_test(a_wrong_find_marks_nothing),
         cmocka_unit_test(what_a_gap_says_is_found),
         cmocka_unit_test(a_gap_is_told_whole),
