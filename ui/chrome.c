@@ -72,7 +72,7 @@ void chrome_top(struct frame *f, const struct hub *hub, bool demo)
     if (any_production(hub))
         x = put(f, put(f, x, ROLE_BORDER, " │ "), ROLE_PRODUCTION, " PRODUCTION ");
     x = put(f, x, ROLE_BORDER, " │ ");
-    snprintf(text, sizeof text, "%u probe%s:", n.total, n.total == 1 ? "" : "s");
+    snprintf(text, sizeof text, "%u check%s:", n.total, n.total == 1 ? "" : "s");
     x = put(f, x, ROLE_CHROME, n.total ? text : "nothing to watch");
     x = put_count(f, x, ROLE_OK, n.up, "up");
     x = put_count(f, x, ROLE_WARN, n.slow, "slow");

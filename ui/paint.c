@@ -67,10 +67,10 @@ char *paint_age(struct frame *f, int64_t since_ns, char *into, size_t size)
 
 char *paint_since(struct frame *f, int64_t since_ns, bool before, char *into, size_t size)
 {
-    size_t mark = before;
-    if (before)
+    bool more = before && f->now_ns - since_ns >= NS_PER_S; /* than nothing is no age */
+    if (more)
         text_copy(into, size, ">");
-    paint_age(f, since_ns, into + mark, size - mark);
+    paint_age(f, since_ns, into + more, size - more);
     return into;
 }
 

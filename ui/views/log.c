@@ -132,8 +132,8 @@ static void log_draw(struct view *v, struct frame *f, struct rect r)
     int y = r.y + r.h - 1;
     int x = 1 + canvas_printf(f->canvas, 1, y, 40, l->scrolled ? ROLE_PAUSED : ROLE_LIVE, "%s",
                               l->scrolled ? "PAUSED" : "LIVE");
-    x += 2 + canvas_printf(f->canvas, x + 2, y, 40, ROLE_MUTED, "from %s on, %zu lines",
-                           log_level_name(l->level), l->count);
+    x += 2 + canvas_printf(f->canvas, x + 2, y, 40, ROLE_MUTED, "from %s on, %zu line%s",
+                           log_level_name(l->level), l->count, l->count == 1 ? "" : "s");
     if (here && detail.h == 0) /* the whole text of a line that was cut by its column only */
         canvas_bytes(f->canvas, x + 3, y, r.w - x - 4, ROLE_MUTED, whole);
 }

@@ -432,21 +432,26 @@ static bool is_plain(const struct hub_read *how)
     return how->start.kind == START_DEFAULT && how->partition < 0 && !how->flags;
 }
 
-/* Why a browse stopped, and how to see more where its limit did it. */
+/* Why a browse stopped, and how to see more where its limit did it: as a whole command where that says all of this look and
+ * has room. */
 static void draw_stopped(struct frame *f, int x, int y, int w, const struct hub_tail *h, bool filtered)
 {
     const struct read_progress *p = &h->channels[0].status.progress;
     const struct address *a = &h->channels[0].address;
+    char command[700] = "", text[1000];
     bool more =
         h->how.limit > 0 && h->how.limit < BROWSE_MOST && p->scanned >= h->how.limit && p->total > p->scanned;
-    int64_t limit = h->how.limit < BROWSE_MOST / 10 ? h->how.limit * 10 : BROWSE_MOST;
-    if (more && (filtered || !is_plain(&h->how)))
-        canvas_printf(f->canvas, x, y, w, ROLE_EFFECT, "%s. More: a larger --limit", p->stopped);
-    else if (more)
-        canvas_printf(f->canvas, x, y, w, ROLE_EFFECT, "%s. More: :browse %s/%s --limit %lld", p->stopped,
-                      a->endpoint->endpoint.name, a->channel.name, (long long)limit);
-    else
+    long long limit = h->how.limit < BROWSE_MOST / 10 ? h->how.limit * 10 : BROWSE_MOST;
+    if (!more) {
         canvas_text(f->canvas, x, y, w, ROLE_EFFECT, p->stopped);
+        return;
+    }
+    if (!filtered && is_plain(&h->how))
+        snprintf(command, sizeof command, ":browse %s/%s ", a->endpoint->endpoint.name, a->channel.name);
+    snprintf(text, sizeof text, "%s. More: %s--limit %lld", p->stopped, command, limit);
+    if ((int)utf8_cells(bytes_of_text(text)) > w)
+        snprintf(text, sizeof text, "%s. More: --limit %lld", p->stopped, limit);
+    canvas_text(f->canvas, x, y, w, ROLE_EFFECT, text);
 }
 
 /* What the operator must know about this reading: what a tap misses, why a browse stopped. */

@@ -141,9 +141,9 @@ static void what_was_only_tried_is_not_counted(void **state)
     struct stage s;
     (void)state;
     set_up(&s, 80, 24, true);
-    assert_true(screen_says(&s, "8 probes: 4 up 1 slow 2 DOWN"));
+    assert_true(screen_says(&s, "8 checks: 4 up 1 slow 2 DOWN"));
     s.hub->endpoints[2].tried = true;
-    assert_true(screen_says(&s, "7 probes: 4 up 1 slow 1 DOWN"));
+    assert_true(screen_says(&s, "7 checks: 4 up 1 slow 1 DOWN"));
     assert_true(screen_says(&s, "DOWN     rabbit-2"));
     tear_down(&s);
 }

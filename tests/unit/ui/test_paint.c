@@ -35,6 +35,16 @@ static void an_address_shows_its_end(void **state)
     }
 }
 
+static void more_than_nothing_is_no_age(void **state)
+{
+    struct frame f = {.now_ns = 100 * NS_PER_S, .wakeup_ns = INT64_MAX};
+    char text[16];
+    (void)state;
+    assert_string_equal(paint_since(&f, f.now_ns, true, text, sizeof text), "0s");
+    assert_string_equal(paint_since(&f, f.now_ns - NS_PER_S, true, text, sizeof text), ">1s");
+    assert_string_equal(paint_since(&f, f.now_ns - NS_PER_S, false, text, sizeof text), "1s");
+}
+
 /* An outage shorter than a minute is one. */
 static void a_minute_with_a_failure_shows_it(void **state)
 {
@@ -66,6 +76,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_address_shows_its_end),
+        cmocka_unit_test(more_than_nothing_is_no_age),
         cmocka_unit_test(a_minute_with_a_failure_shows_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -269,6 +269,27 @@ static void a_filter_half_typed_hides_nothing(void **state)
     }
 }
 
+/* How to see more is never cut: the whole command where there is room, else what to change, with its number. */
+static void what_a_limit_left_is_to_be_had(void **state)
+{
+    struct stage s;
+    (void)state;
+    set_up(&s, 80, 24, true);
+    for (int i = 0; i < 2; i++) {
+        type(&s, i ? ":browse kafka-a/orders-of-all-the-subsidiaries-of-last-year --limit 60\ry"
+                   : ":browse kafka-a/orders --limit 60\r");
+        fill_tail(&s, 6);
+        struct session_status *status = &s.hub->tail.channels[0].status;
+        status->progress = (struct read_progress){.scanned = 60, .total = 18402};
+        snprintf(status->progress.stopped, sizeof status->progress.stopped, "the limit was reached");
+        assert_true(
+            screen_says(&s, i ? "reached. More: --limit 600" : "More: :browse kafka-a/orders --limit 600"));
+        type(&s, "\\REFUSED\r");
+        assert_true(screen_says(&s, "reached. More: --limit 600"));
+    }
+    tear_down(&s);
+}
+
 /* One word for one state. */
 static void what_is_not_open_yet_is_not_read(void **state)
 {
@@ -354,6 +375,7 @@ int main(void)
         cmocka_unit_test(the_count_of_a_filter_is_live),
         cmocka_unit_test(a_filter_half_typed_hides_nothing),
         cmocka_unit_test(what_is_not_open_yet_is_not_read),
+        cmocka_unit_test(what_a_limit_left_is_to_be_had),
         cmocka_unit_test(a_wrong_find_marks_nothing),
         cmocka_unit_test(what_a_gap_says_is_found),
         cmocka_unit_test(a_gap_is_told_whole),
