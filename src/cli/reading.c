@@ -198,6 +198,7 @@ static bool look_at(struct run *r, struct source *s, struct err_info *failure)
         [GAP_ALL] = "what flowed meanwhile was not seen",
         [GAP_PART] = "streams go on behind their last message; what else flowed meanwhile was not seen",
         [GAP_NONE] = "goes on behind the last message",
+        [GAP_ANEW] = "what was deleted meanwhile is read anew, from its beginning",
     };
     pthread_mutex_lock(&s->lock);
     struct session_status status = s->status;

@@ -288,6 +288,7 @@ static void note_connection(struct hub *h, struct tail_run *t, const struct tail
         [GAP_ALL] = "connection restored: what was sent in between is missing here",
         [GAP_PART] = "connection restored: taps have a gap here, streams have none",
         [GAP_NONE] = "connection restored: goes on behind the last message",
+        [GAP_ANEW] = "connection restored: what was deleted meanwhile is read anew, from its beginning",
     };
     const char *name = part_endpoint(t, part);
     char why[360], text[440];

@@ -243,6 +243,26 @@ static void keep_places(struct session *s)
     s->places = places;
 }
 
+static bool any_anew(const struct read_places *places)
+{
+    bool any = false;
+    for (size_t i = 0; places && i < places->count; i++)
+        any |= places->items[i].anew;
+    return any;
+}
+
+/* The driver may find out only when it opens. */
+static bool opened_anew(struct session *s, const struct read_request *request)
+{
+    struct read_places places = {0};
+    if (!request->resume)
+        return false;
+    s->ops->read_places(&s->broker, &places);
+    bool anew = any_anew(&places);
+    free(places.items);
+    return anew;
+}
+
 /* A channel that has a place goes on there; another one begins anew. */
 static enum session_gap gap_of(const struct read_request *r)
 {
@@ -253,7 +273,9 @@ static enum session_gap gap_of(const struct read_request *r)
                 placed++;
                 break;
             }
-    return placed == 0 ? GAP_ALL : placed < r->channel_count ? GAP_PART : GAP_NONE;
+    if (placed == r->channel_count)
+        return any_anew(r->resume) ? GAP_ANEW : GAP_NONE;
+    return placed == 0 ? GAP_ALL : GAP_PART;
 }
 
 /* From opening to closing, on one connection. */
@@ -266,6 +288,8 @@ static enum err read_once(struct session *s, struct err_info *err)
     s->status.gap = gap_of(&request);
     enum err e = s->ops->read_open(&s->broker, &request, &sink, err);
     if (!e) {
+        if (s->status.gap == GAP_NONE && opened_anew(s, &request))
+            s->status.gap = GAP_ANEW;
         enter(s, SESSION_UP, NULL);
         s->status.was_up = true;
         e = read_loop(s, err);

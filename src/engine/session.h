@@ -12,8 +12,9 @@
 
 enum session_state { SESSION_CONNECTING, SESSION_UP, SESSION_BACKOFF, SESSION_ENDED };
 
-/* After a lost connection: what came meanwhile is missing of all channels, of those that the broker does not keep, of none. */
-enum session_gap { GAP_ALL, GAP_PART, GAP_NONE };
+/* After a lost connection: what came meanwhile is missing of all channels, of those that the broker does not keep, of none; or
+ * a channel was deleted and made anew, and is read from its beginning. */
+enum session_gap { GAP_ALL, GAP_PART, GAP_NONE, GAP_ANEW };
 
 struct session_status {
     enum session_state state;

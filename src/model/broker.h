@@ -69,6 +69,7 @@ struct read_place {
     size_t channel; /* index into the request's */
     int32_t partition;
     int64_t next; /* -1: it was not read, for want of a leader: its end then */
+    bool anew;    /* the channel was deleted: of the one that takes its place nothing was seen yet */
 };
 struct read_places {
     struct read_place *items;

@@ -56,4 +56,15 @@ add 7
 check "what came meanwhile" eventually 20 shows 6-6 7-7
 end
 check "both are said" grep -q 'streams go on behind their last message; what else flowed meanwhile was not seen' "$T/said"
+
+name "a stream that was made anew is read from its beginning"
+begin "$broker/s$management"
+add 8
+check "what comes" eventually 20 shows 8-8
+curl -X DELETE "$api/queues/$vhost/s"
+curl -X PUT "$api/queues/$vhost/s" -d '{"durable":true,"arguments":{"x-queue-type":"stream"}}'
+add 20 21 22 23 24 25 26 27 28 29
+check "all of it" eventually 20 shows 8-8 0-20 1-21 2-22 3-23 4-24 5-25 6-26 7-27 8-28 9-29
+end
+check "it says so" grep -q 'connected again; what was deleted meanwhile is read anew, from its beginning' "$T/said"
 finish

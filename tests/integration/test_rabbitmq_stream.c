@@ -240,7 +240,38 @@ static void a_deleted_stream_is_forgotten(void **state)
     assert_true(rig_went_well(rig));
     assert_int_equal(session_steps(s, SIZE_MAX), ERR_CLOSED);
     struct read_places places = leave(s);
+    assert_true(places.items[0].anew);
     expect_place(&places, 0);
+}
+
+/* It is there again, and longer, before anybody asks for it. */
+static void a_longer_stream_of_the_same_name_is_another_one(void **state)
+{
+    struct rig *rig = *state;
+    for (int count = 0; count <= 12; count += 12) {
+        char stream[64];
+        new_stream(rig, "longer", stream);
+        add(stream, 0, 4);
+        struct session_of_test *s = tail_one(stream, (struct start){START_BEGINNING, 0}, NULL);
+        expect_from(s, 0, 4);
+        remake_stream(rig, stream);
+        if (count)
+            add(stream, 0, count);
+        assert_int_equal(session_steps(s, SIZE_MAX), ERR_CLOSED);
+        struct read_places places = leave(s);
+        s = tail_one(stream, (struct start){0}, &places);
+        free(places.items);
+        assert_non_null(strstr(s->notice, "was made anew since it was seen: it is read from its beginning"));
+        rabbitmq_broker.read_places(&s->broker, &places);
+        assert_true(places.items[0].anew);
+        free(places.items);
+        if (count == 0)
+            add(stream, 0, 12);
+        expect_from(s, 0, 12);
+        places = leave(s);
+        assert_false(places.items[0].anew);
+        expect_place(&places, 12);
+    }
 }
 
 /* The end of the second one is looked at before the first one is read: its messages would be taken for the other's. */
@@ -285,6 +316,7 @@ int main(void)
         cmocka_unit_test(what_retention_took_meanwhile_is_said),
         cmocka_unit_test(a_stream_that_was_made_anew_is_read_from_its_beginning),
         cmocka_unit_test(a_deleted_stream_is_forgotten),
+        cmocka_unit_test(a_longer_stream_of_the_same_name_is_another_one),
         cmocka_unit_test(two_streams_keep_their_messages_apart),
         cmocka_unit_test(only_streams_have_a_place),
     };

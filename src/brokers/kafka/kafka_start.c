@@ -249,9 +249,9 @@ void kafka_read_places(struct broker *b, struct read_places *places)
     for (size_t t = 0; t < r->topic_count; t++) {
         const struct kafka_topic *of = &r->topics[t];
         if (of->gone) /* when it comes back nothing of it was seen yet */
-            places->items[places->count++] = (struct read_place){t, 0, 0};
+            places->items[places->count++] = (struct read_place){.channel = t, .anew = true};
         for (int32_t p = 0; !of->gone && p < of->count; p++)
-            places->items[places->count++] = (struct read_place){t, p, of->partitions[p].next};
+            places->items[places->count++] = (struct read_place){t, p, of->partitions[p].next, false};
     }
 }
 

@@ -209,6 +209,13 @@ static enum err acknowledge(struct broker *b, struct rabbit_reader *r, struct er
     return rabbit_status(b, amqp_basic_ack(rabbit->connection, RABBIT_CHANNEL, r->last_tag, 1), err);
 }
 
+static void note_cancel(struct rabbit_reader *r, const amqp_basic_cancel_t *cancel)
+{
+    struct rabbit_source *s = source_of(r, cancel->consumer_tag);
+    if (s)
+        s->gone = true;
+}
+
 /* A frame that is no delivery stands first: amqp_consume_message puts it back and says so. */
 static enum err take_other(struct broker *b, struct err_info *err)
 {
@@ -218,8 +225,8 @@ static enum err take_other(struct broker *b, struct err_info *err)
     int status = amqp_simple_wait_frame_noblock(rabbit->connection, &frame, &now);
     if (status)
         return rabbit_status(b, status, err);
-    rabbit->reader->cancelled |=
-        frame.frame_type == AMQP_FRAME_METHOD && frame.payload.method.id == AMQP_BASIC_CANCEL_METHOD;
+    if (frame.frame_type == AMQP_FRAME_METHOD && frame.payload.method.id == AMQP_BASIC_CANCEL_METHOD)
+        note_cancel(rabbit->reader, frame.payload.method.decoded);
     return rabbit_other_frame(b, &frame, err);
 }
 
@@ -314,13 +321,12 @@ void rabbit_read_progress(struct broker *b, struct read_progress *progress)
         *progress = rabbit->reader->progress;
 }
 
-/* Of a stream that was deleted nothing is known: when it comes back nothing of it was seen yet. */
-static bool is_gone(struct broker *b, const struct rabbit_source *s)
+/* A stream's consumer is cancelled when the stream is deleted. Whether there is one of that name again says nothing: it may have
+ * been made since. */
+static struct read_place place_in(const struct rabbit_source *s)
 {
-    const struct rabbit *rabbit = b->state;
-    int64_t ready, consumers;
-    return rabbit->reader->cancelled && !rabbit->lost &&
-           rabbit_ready(b, s->origin->channel, &ready, &consumers, NULL) == ERR_NOTFOUND;
+    bool anew = s->gone || (s->anew && s->next == 0);
+    return (struct read_place){.channel = s->channel, .next = anew ? 0 : s->next, .anew = anew};
 }
 
 void rabbit_read_places(struct broker *b, struct read_places *places)
@@ -332,9 +338,8 @@ void rabbit_read_places(struct broker *b, struct read_places *places)
         return;
     for (size_t i = 0; i < r->source_count; i++) {
         const struct rabbit_source *s = &r->sources[i];
-        if (s->stream && s->next >= 0)
-            places->items[places->count++] =
-                (struct read_place){.channel = s->channel, .next = is_gone(b, s) ? 0 : s->next};
+        if (s->stream && (s->next >= 0 || s->gone))
+            places->items[places->count++] = place_in(s);
     }
 }
 

@@ -29,6 +29,7 @@ struct rabbit_source {
     bool stream;    /* x-stream-offset becomes the position */
     size_t channel; /* stream: index into the request's */
     int64_t next;   /* stream: the next offset to hand over; -1: not known before a message has come */
+    bool anew;      /* stream: it took the place of the one that was read before the connection was lost */
     bool firehose;  /* messages of amq.rabbitmq.trace, turned back into what they tell of */
     char queue
         [256]; /* firehose: only what went to this queue by the default exchange; "" all of the default exchange */
@@ -65,7 +66,6 @@ struct rabbit_reader {
     struct rabbit_looks looks;
     /* streams: browse ends behind this offset; INT64_MAX a tap */
     int64_t stream_end;
-    bool cancelled; /* by the broker: what was read may be gone */
     /* firehose */
     bool tracing_switched;
     int tracing_mark; /* base/mark.h */

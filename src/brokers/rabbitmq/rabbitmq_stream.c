@@ -257,7 +257,7 @@ static enum err begin_behind(struct broker *b, struct rabbit_source *s, const st
     const char *name = s->origin->channel;
     bool shorter = ends->newest + 1 < place->next, empty = true;
     enum err e = shorter && ends->newest < 0 ? check_empty(b, name, &empty, err) : ERR_OK;
-    bool anew = shorter && empty;
+    bool anew = place->anew || (shorter && empty);
     int64_t gone = !anew && ends->oldest > place->next ? ends->oldest - place->next : 0;
     char text[400];
     if (anew)
@@ -269,6 +269,7 @@ static enum err begin_behind(struct broker *b, struct rabbit_source *s, const st
     if (!e && (anew || gone))
         sink->notice(sink->context, text);
     s->next = anew ? 0 : place->next + gone;
+    s->anew = anew;
     return e;
 }
 

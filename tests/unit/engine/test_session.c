@@ -253,6 +253,7 @@ static void a_broker_without_reading_says_so(void **state)
 
 static int opens;
 static bool reading, changes; /* changes: the next step finds another channel */
+static bool deleted;          /* what was read was made anew */
 static enum err ends_with;    /* what a step says */
 static atomic_int_fast64_t resumed_at;
 
@@ -282,6 +283,7 @@ static void flaky_read_places(struct broker *b, struct read_places *places)
     places->items = calloc(1, sizeof *places->items);
     places->count = 1;
     places->items[0].next = opens;
+    places->items[0].anew = deleted;
 }
 
 static enum err flaky_read_step(struct broker *b, int timeout_ms, struct err_info *err)
@@ -366,12 +368,13 @@ static void a_gap_is_told_by_what_has_a_place(void **state)
 {
     (void)state;
     static const struct channel_name two[] = {{CHANNEL_QUEUE, "kept"}, {CHANNEL_QUEUE, "tapped"}};
-    static const enum session_gap gaps[] = {GAP_NONE, GAP_PART};
-    for (size_t i = 0; i < 2; i++) {
+    static const enum session_gap gaps[] = {GAP_NONE, GAP_PART, GAP_ANEW};
+    for (size_t i = 0; i < 3; i++) {
+        deleted = i == 2;
         opens = 2; /* the next one works */
         changes = true;
         const struct job job = {.reconnect = true,
-                                .read = {.channels = two, .channel_count = i + 1, .limit = -1}};
+                                .read = {.channels = two, .channel_count = i == 1 ? 2 : 1, .limit = -1}};
         struct err_info err = {0};
         seen.backoffs = 0;
         struct session *s = session_start(&flaky, &endpoint, &job, &sink, &err);
@@ -380,6 +383,7 @@ static void a_gap_is_told_by_what_has_a_place(void **state)
         session_cancel(s);
         assert_true(session_join(&s));
     }
+    deleted = false;
 }
 
 /* A channel that was there once may come back; one that never was is a slip, and ends at once (see the memory broker above). */
