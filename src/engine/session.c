@@ -15,6 +15,7 @@
 
 #define BACKOFF_FIRST_NS  (NS_PER_S / 2)
 #define BACKOFF_MOST_NS   (30 * NS_PER_S)
+#define READ_BACKOFF_NS   (4 * NS_PER_S) /* at most: what a tap misses is lost */
 #define OPEN_TIMEOUT_NS   (10 * NS_PER_S)
 #define JOIN_TIMEOUT_NS   (5 * NS_PER_S)
 #define STABLE_AFTER_NS   (10 * NS_PER_S) /* a connection that lived so long starts the back-off anew */
@@ -402,12 +403,13 @@ static void back_off(struct session *s, const struct err_info *err, int64_t live
 {
     if (lived_ns > STABLE_AFTER_NS || s->backoff_ns == 0)
         s->backoff_ns = BACKOFF_FIRST_NS;
-    int64_t pause = jittered(s->backoff_ns);
+    int64_t pause = jittered(s->backoff_ns),
+            most = s->job.kind == JOB_READ ? READ_BACKOFF_NS : BACKOFF_MOST_NS;
     s->status.retry_at_ns = clock_wall_ns() + pause;
     atomic_store(&s->refresh, false); /* first: whoever is told of the pause may end it at once */
     enter(s, SESSION_BACKOFF, err);
     wait_until(s, clock_mono_ns() + pause);
-    s->backoff_ns = s->backoff_ns * 2 < BACKOFF_MOST_NS ? s->backoff_ns * 2 : BACKOFF_MOST_NS;
+    s->backoff_ns = s->backoff_ns * 2 < most ? s->backoff_ns * 2 : most;
 }
 
 /* The watching console never gives up: what an operator mends (a password, a permission) is seen at the next try. */

@@ -349,6 +349,31 @@ static void a_lost_connection_is_opened_again_with_a_new_generation(void **state
     assert_false(reading);
 }
 
+static int64_t longest_pause(enum job_kind kind)
+{
+    int64_t longest = 0;
+    opens = 0;
+    seen.backoffs = 0;
+    const struct job job = {.kind = kind, .reconnect = true, .every_ns = NS_PER_S, .read = {.limit = -1}};
+    struct session *s = started(&flaky, job);
+    for (int i = 1; i <= 9; i++) {
+        assert_true(reaches(&seen.backoffs, i));
+        int64_t pause = seen.status.retry_at_ns - seen.status.since_ns;
+        longest = pause > longest ? pause : longest;
+        session_refresh(s);
+    }
+    session_cancel(s);
+    assert_true(session_join(&s));
+    return longest;
+}
+
+static void a_reading_tries_more_often_than_a_watch(void **state)
+{
+    (void)state;
+    assert_in_range(longest_pause(JOB_READ), 2 * NS_PER_S, 5 * NS_PER_S);
+    assert_true(longest_pause(JOB_WATCH) > 15 * NS_PER_S);
+}
+
 static void a_changed_channel_is_read_anew_on_the_same_connection(void **state)
 {
     (void)state;
@@ -645,6 +670,7 @@ int main(void)
         TEST(a_missing_channel_ends_with_the_nearest_name),
         TEST(a_broker_without_reading_says_so),
         TEST(a_lost_connection_is_opened_again_with_a_new_generation),
+        TEST(a_reading_tries_more_often_than_a_watch),
         TEST(a_changed_channel_is_read_anew_on_the_same_connection),
         TEST(a_gap_is_told_by_what_has_a_place),
         TEST(a_refused_look_tells_how_much_there_is),
