@@ -140,6 +140,39 @@ static void what_expires_in_our_hands_is_waited_for_in_peace(void **state)
     session_end(s);
 }
 
+static void send_brief(struct rig *rig, const char *queue, const char *expiration)
+{
+    amqp_basic_properties_t p = {._flags = AMQP_BASIC_EXPIRATION_FLAG,
+                                 .expiration = amqp_cstring_bytes(expiration)};
+    assert_int_equal(amqp_basic_publish(rig->connection, rig->channel, amqp_empty_bytes,
+                                        amqp_cstring_bytes(queue), 0, 0, &p, amqp_cstring_bytes("brief")),
+                     0);
+}
+
+/* It is counted until it comes to the head: nothing of ours is on its way. */
+static void what_expired_within_is_not_waited_for(void **state)
+{
+    struct rig *rig = *state;
+    static const char *const types[] = {"classic", "quorum"};
+    for (size_t i = 0; i < 2; i++) {
+        char queue[64];
+        rig_queue(rig, "within", types[i], NULL, queue);
+        rig_send(rig, "", queue, "first");
+        send_brief(rig, queue, "200");
+        rig_send(rig, "", queue, "last");
+        rig_wait_depth(rig, queue, 3);
+        usleep(300000);
+        struct session_of_test *s = session_up("/");
+        assert_int_equal(browse_once_known(s, queue, -1), ERR_OK);
+        int64_t start = clock_mono_ns();
+        assert_int_equal(session_steps(s, SIZE_MAX), ERR_END);
+        assert_true(clock_mono_ns() - start < 3 * NS_PER_S);
+        assert_int_equal(s->count, 2);
+        assert_non_null(strstr(stopped(s), "2 of 3, 1 expired or was taken meanwhile, all returned"));
+        session_end(s);
+    }
+}
+
 /* The effective definition in the management API follows some seconds later. */
 static void a_policy_counts_from_the_moment_it_is_set(void **state)
 {
@@ -470,6 +503,7 @@ int main(void)
         cmocka_unit_test(a_quorum_queue_keeps_its_order),
         cmocka_unit_test(a_cancelled_look_keeps_the_order_too),
         cmocka_unit_test(what_expires_in_our_hands_is_waited_for_in_peace),
+        cmocka_unit_test(what_expired_within_is_not_waited_for),
         cmocka_unit_test(a_policy_counts_from_the_moment_it_is_set),
         cmocka_unit_test(what_others_hold_is_counted_and_said),
         cmocka_unit_test(the_limit_is_kept_and_told),

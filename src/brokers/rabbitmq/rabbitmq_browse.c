@@ -223,14 +223,18 @@ static int64_t delivery_count(const struct message *m)
 /* What was seen and what has become of it. */
 static void say_account(const struct rabbit_reader *r, char *into, size_t size)
 {
-    char seen[40], total[40], apart[60] = "", back[60] = "all returned";
+    char seen[40], total[40], apart[60] = "", went[80] = "", back[60] = "all returned";
     text_count(seen, sizeof seen, (uint64_t)r->progress.scanned);
     text_count(total, sizeof total, (uint64_t)r->progress.total);
     if (r->away > 0)
         snprintf(apart, sizeof apart, " (%lld elsewhere)", (long long)r->away);
+    int64_t gone = r->empty ? r->snapshot - r->held : 0;
+    if (gone > 0)
+        snprintf(went, sizeof went, ", %lld expired or %s taken meanwhile", (long long)gone,
+                 gone == 1 ? "was" : "were");
     if (r->missing > 0)
         snprintf(back, sizeof back, "%lld not yet back", (long long)r->missing);
-    snprintf(into, size, "looked at %s of %s%s, %s", seen, total, apart, back);
+    snprintf(into, size, "looked at %s of %s%s%s, %s", seen, total, apart, went, back);
 }
 
 /* The end of a look, once all are back. */
@@ -238,7 +242,7 @@ static enum err done(struct broker *b, const char *why, struct err_info *err)
 {
     struct rabbit *rabbit = b->state;
     struct rabbit_reader *r = rabbit->reader;
-    char account[140];
+    char account[240];
     enum err e = rabbit_give_back(b, err);
     if (e)
         return e;
@@ -295,7 +299,7 @@ enum err rabbit_browse_step(struct broker *b, struct err_info *err)
 /* A look that did not come to its end. */
 static void say_cut_off(const struct rabbit_reader *r)
 {
-    char account[140], text[200];
+    char account[240], text[300];
     say_account(r, account, sizeof account);
     snprintf(text, sizeof text, "%s%s", account,
              r->missing > 0 ? ": the broker goes on taking them back" : "");

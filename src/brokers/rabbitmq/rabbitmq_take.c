@@ -335,18 +335,36 @@ static bool may_wait(const struct broker *b, int64_t since_ns)
     return clock_mono_ns() - since_ns < (atomic_load(b->cancelled) ? BACK_SOON_NS : BACK_NS);
 }
 
+/* How many will be ready once all are back. Others may have taken some meanwhile, or their time has passed; what was sent to us and
+ * not taken yet is counted nowhere, so that all are waited for then. */
+static enum err ready_at_last(struct broker *b, int64_t *all, struct err_info *err)
+{
+    const struct rabbit *rabbit = b->state;
+    const struct rabbit_reader *r = rabbit->reader;
+    int64_t ready = 0, consumers;
+    *all = r->snapshot;
+    if (!r->empty && r->wanted > r->held)
+        return ERR_OK;
+    enum err e = rabbit_ready(b, r->queue, &ready, &consumers, err);
+    if (!e && ready + r->held < r->snapshot)
+        *all = ready + r->held;
+    return e;
+}
+
 enum err rabbit_give_back(struct broker *b, struct err_info *err)
 {
     struct rabbit *rabbit = b->state;
     struct rabbit_reader *r = rabbit->reader;
-    int64_t ready = 0, consumers = 0, start = clock_mono_ns();
+    int64_t ready = 0, consumers = 0, all = 0, start = clock_mono_ns();
     if (r->back || (r->held == 0 && r->consumers == 0))
         return ERR_OK;
     r->missing = r->held;
     if (!rabbit->connection || rabbit->lost)
         return ERR_OK;
     r->back = true;
-    enum err e = hand_over(b, start + (atomic_load(b->cancelled) ? BACK_SOON_NS : BACK_NS), err);
+    enum err e = ready_at_last(b, &all, err);
+    if (!e)
+        e = hand_over(b, start + (atomic_load(b->cancelled) ? BACK_SOON_NS : BACK_NS), err);
     if (e) {
         err_next(err, "the broker returns the messages by itself, as after a failed delivery");
         return e;
@@ -356,7 +374,7 @@ enum err rabbit_give_back(struct broker *b, struct err_info *err)
         poll(NULL, 0, wait_ms);
         wait_ms = ASK_EVERY_MS;
         e = rabbit_ready(b, r->queue, &ready, &consumers, err);
-        r->missing = ready < r->snapshot && consumers == 0 ? r->snapshot - ready : 0;
+        r->missing = ready < all && consumers == 0 ? all - ready : 0;
     } while (!e && r->missing > 0 && may_wait(b, start));
     return e;
 }
