@@ -326,6 +326,51 @@ static void what_would_lose_messages_is_refused(void **state)
     rig_wait_depth(rig, twice, 1);
 }
 
+static void wait_for_statistics(const char *queue)
+{
+    static const char published[] = "\"publish\":1,\"publish_details\":{\"rate\":0}";
+    static const char exact[] = "\"publish\":1,\"publish_details\":{\"rate\":0.0}";
+    char path[128], *answer = malloc(65536);
+    bool known = false;
+    snprintf(path, sizeof path, "queues/%%2f/%s?columns=message_stats", queue);
+    for (int64_t until = clock_mono_ns() + 30 * NS_PER_S; !known && clock_mono_ns() < until; usleep(100000)) {
+        rig_api(path, answer, 65536);
+        known = strstr(answer, published) || strstr(answer, exact);
+    }
+    free(answer);
+    assert_true(known);
+}
+
+/* As after the broker's restart: there is a message of which no statistics tell, and another one of which they do. */
+static void messages_without_statistics_are_not_looked_at(void **state)
+{
+    struct rig *rig = *state;
+    char queue[64], before[64];
+    const amqp_table_entry_t limit = rig_number("x-delivery-limit", 10);
+    rig_queue(rig, "unknown", "quorum", &limit, queue);
+    lab_unique("before", before, sizeof before);
+    amqp_table_entry_t dead[] = {rig_number("x-message-ttl", 1), rig_text("x-dead-letter-exchange", ""),
+                                 rig_text("x-dead-letter-routing-key", queue)};
+    amqp_queue_declare(rig->connection, rig->channel, amqp_cstring_bytes(before), 0, 0, 0, 0,
+                       (amqp_table_t){3, dead});
+    assert_true(rig_went_well(rig));
+    rig_remember(rig, 'q', before);
+    rig_send(rig, "", before, "dead");
+    rig_wait_depth(rig, queue, 1);
+    for (int round = 0; round < 2; round++) {
+        struct session_of_test *s = session_up("/");
+        assert_int_equal(session_browse(s, queue, -1), ERR_REFUSED);
+        assert_non_null(strstr(s->err.text, "messages that the statistics do not know"));
+        assert_non_null(strstr(s->err.next, "by a shovel"));
+        session_end(s);
+        if (round)
+            break;
+        rig_send(rig, "", queue, "known");
+        rig_wait_depth(rig, queue, 2);
+        wait_for_statistics(queue);
+    }
+}
+
 /* Looking again and again counts, so that it must stop before the broker drops the message. */
 static void looking_stops_before_the_delivery_limit(void **state)
 {
@@ -511,6 +556,7 @@ int main(void)
         cmocka_unit_test(what_comes_later_is_not_looked_at),
         cmocka_unit_test(two_connections_may_not_share_an_exclusive_queue),
         cmocka_unit_test(what_would_lose_messages_is_refused),
+        cmocka_unit_test(messages_without_statistics_are_not_looked_at),
         cmocka_unit_test(looking_stops_before_the_delivery_limit),
         cmocka_unit_test(a_queue_with_a_limit_is_looked_into_as_often_as_it_bears),
         cmocka_unit_test(an_exchange_keeps_nothing_to_look_at),

@@ -153,10 +153,11 @@ static enum err check_limit(struct broker *b, const char *name, const struct rab
     int64_t limit = rabbit->reader->delivery_limit;
     if (limit >= 0 && found->redelivered == COUNT_UNKNOWN) {
         refuse(b, ERR_REFUSED, name,
-               "has a delivery limit and, so far, no statistics of returns: looking could lose messages",
+               "has a delivery limit, and messages that the statistics do not know, from before the broker's "
+               "restart or dead-lettered: how often they were returned is not known, and looking counts",
                err);
-        err_next(err,
-                 "statistics come some seconds after the first message; or tail it: a tap disturbs nobody");
+        err_next(err, "if they were sent just now try again in some seconds; else take the limit out of its "
+                      "policy while you look, or move them to a queue without a limit by a shovel");
         return ERR_REFUSED;
     }
     enum err e = rabbit->reader->quorum ? rabbit_looks_begin(b, name, found, err) : ERR_OK;

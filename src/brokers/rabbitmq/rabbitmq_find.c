@@ -28,11 +28,34 @@ static int64_t limit_of(const struct rabbit_answer *a, const struct field *queue
     return by_argument < by_policy ? by_argument : by_policy;
 }
 
+static int64_t sum_of(const struct rabbit_answer *a, const struct field *stats, const char *const *names)
+{
+    int64_t sum = 0;
+    for (; *names; names++) {
+        int64_t n = rabbit_number(a, stats, *names);
+        sum += n > 0 ? n : 0;
+    }
+    return sum;
+}
+
+/* Statistics begin anew with the broker, and no dead-lettered message is in them: what the message's own count says of earlier
+ * returns they do not know. While messages come and go the numbers, each late in its way, do not tell. */
+static bool knows_all(const struct rabbit_answer *a, const struct field *queue, const struct field *stats)
+{
+    static const char *const removals[] = {"ack", "deliver_no_ack", "get_no_ack", NULL};
+    static const char *const moving[] = {"publish_details", "ack_details", "deliver_get_details", NULL};
+    for (const char *const *name = moving; *name; name++)
+        if (rabbit_rate(a, stats, *name) > 0)
+            return true;
+    return rabbit_number(a, queue, "messages") <=
+           rabbit_number(a, stats, "publish") - sum_of(a, stats, removals);
+}
+
 /* Statistics that are there and don't mention it say that nothing was ever redelivered. */
 static int64_t redelivered_of(const struct rabbit_answer *a, const struct field *queue)
 {
     const struct field *stats = rabbit_member(a, queue, "message_stats");
-    if (!stats || rabbit_number(a, stats, "publish") < 0)
+    if (!stats || rabbit_number(a, stats, "publish") < 0 || !knows_all(a, queue, stats))
         return COUNT_UNKNOWN;
     int64_t n = rabbit_number(a, stats, "redeliver");
     return n < 0 ? 0 : n;

@@ -102,6 +102,8 @@ const struct field *rabbit_member(const struct rabbit_answer *a, const struct fi
                                   const char *name);
 int64_t rabbit_number(const struct rabbit_answer *a, const struct field *object,
                       const char *name); /* what can be counted; COUNT_UNKNOWN: it is none */
+/* Of one of the statistics, as "publish_details"; -1: none. */
+double rabbit_rate(const struct rabbit_answer *a, const struct field *stats, const char *name);
 bool rabbit_truth(const struct rabbit_answer *a, const struct field *object, const char *name);
 char *rabbit_string(const struct rabbit_answer *a, const struct field *object, const char *name, char *into,
                     size_t size);

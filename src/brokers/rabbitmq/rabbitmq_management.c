@@ -249,7 +249,7 @@ char *rabbit_string(const struct rabbit_answer *a, const struct field *object, c
     return text_copy_bytes(into, size, f && f->kind == FIELD_STRING ? f->text : BYTES_LITERAL(""));
 }
 
-static double rate_of(const struct rabbit_answer *a, const struct field *stats, const char *name)
+double rabbit_rate(const struct rabbit_answer *a, const struct field *stats, const char *name)
 {
     const struct field *f = rabbit_member(a, rabbit_member(a, stats, name), "rate");
     double value;
@@ -304,8 +304,8 @@ static void take_queue(struct channel_list *list, const struct rabbit_answer *a,
     c->consumers = rabbit_number(a, q, "consumers");
     c->bytes = rabbit_number(a, q, "message_bytes");
     c->bytes_why = c->bytes < 0 ? "the broker has not counted yet" : NULL;
-    c->in_rate = rate_of(a, stats, "publish_details");
-    c->out_rate = rate_of(a, stats, "deliver_get_details");
+    c->in_rate = rabbit_rate(a, stats, "publish_details");
+    c->out_rate = rabbit_rate(a, stats, "deliver_get_details");
     c->in_total = rabbit_number(a, stats, "publish");
     c->out_total = rabbit_number(a, stats, "deliver_get");
     c->dead_letters = looks_dead(name);
@@ -338,8 +338,8 @@ static void take_exchange(struct channel_list *list, const struct rabbit_answer 
     snprintf(c->detail, sizeof c->detail, "%s exchange", type);
     text_copy(c->state, sizeof c->state, "running");
     c->internal = text_starts(name, "amq.") || rabbit_truth(a, x, "internal");
-    c->in_rate = rate_of(a, stats, "publish_in_details");
-    c->out_rate = rate_of(a, stats, "publish_out_details");
+    c->in_rate = rabbit_rate(a, stats, "publish_in_details");
+    c->out_rate = rabbit_rate(a, stats, "publish_out_details");
     c->in_total = rabbit_number(a, stats, "publish_in");
     c->out_total = rabbit_number(a, stats, "publish_out");
     exchange_capabilities(c);
