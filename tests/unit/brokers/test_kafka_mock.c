@@ -357,7 +357,7 @@ static void a_place_without_a_leader_is_kept(void **state)
 {
     (void)state;
     char text[256];
-    struct read_place stood[] = {{0, 0, 0}, {0, 1, 7}};
+    struct read_place stood[] = {{0, 0, 0, false}, {0, 1, 7, false}};
     struct read_places places = {stood, 2};
     rd_kafka_t *handle = rd_kafka_new(RD_KAFKA_PRODUCER, NULL, text, sizeof text);
     rd_kafka_mock_cluster_t *cluster = rd_kafka_mock_cluster_new(handle, 1);
