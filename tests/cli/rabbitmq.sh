@@ -187,4 +187,21 @@ expect_err '1 message has headers with types'
 run "$SIGNALBOX" browse "$kafka/dead-$$" --format '%{headers.x-death}'
 expect_out '^\[\{"count":3\}\]$'
 
+name "a listing of more than a page is whole"
+many=pages-$$
+api() { curl -sS -m 20 -u "$SB_RABBIT_USER:$SB_RABBIT_PASSWORD" -H content-type:application/json "$@"; }
+api -X PUT "$SB_RABBIT_MGMT/api/vhosts/$many"
+at_exit api -X DELETE "$SB_RABBIT_MGMT/api/vhosts/$many"
+api -X PUT "$SB_RABBIT_MGMT/api/permissions/$many/$SB_RABBIT_USER" -d '{"configure":".*","write":".*","read":".*"}'
+{
+    printf '{"queues":['
+    for i in $(seq 1101); do printf '%s{"name":"q%04d","durable":true,"auto_delete":false,"arguments":{}}' "${comma:-}" "$i"; comma=,; done
+    printf ']}'
+} >"$T/many.json"
+api -X POST "$SB_RABBIT_MGMT/api/definitions/$many" -d "@$T/many.json"
+run "$SIGNALBOX" ls "$broker/$many/queue:q*?$management" --json
+expect_status 0
+expect_lines 1101
+check "each once" test "$(jq -r .channel "$out" | sort -u | wc -l)" = 1101
+
 finish

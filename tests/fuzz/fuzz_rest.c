@@ -15,7 +15,7 @@ static char *next_text(struct bytes *in)
 {
     const void *end = memchr(in->data, 0, in->len);
     size_t len = end ? (size_t)((const uint8_t *)end - in->data) : in->len;
-    char *text = strndup((const char *)in->data, len);
+    char *text = fuzz_text(in->data, in->len);
     *in = bytes_slice(*in, len + 1, in->len);
     return text;
 }

@@ -154,8 +154,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         require(folder && setenv("XDG_STATE_HOME", folder, 1) == 0 && atexit(remove_folder) == 0);
         ready = true;
     }
-    char *text = strndup(size ? (const char *)data : "", size);
-    require(text != NULL);
+    char *text = fuzz_text(data, size);
     file_round_trip(text);
     mark_round_trip(bytes_of(data, size), text);
     looks(bytes_of(data, size));

@@ -62,9 +62,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const uint8_t *end = size ? memchr(data, 0, size) : NULL;
     size_t len = end ? (size_t)(end - data) : size;
-    char *text = strndup((const char *)data, len);
+    char *text = fuzz_text(data, size);
     struct err_info err = {.code = ERR_OK};
-    require(text != NULL);
     struct template *t = template_new(text, &err);
     if (t)
         check_line(t, text, end ? bytes_of(end + 1, size - len - 1) : BYTES_NULL);

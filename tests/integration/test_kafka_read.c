@@ -329,9 +329,51 @@ static void a_slow_sink_is_not_slowed_further(void **state)
     free(body);
 }
 
+static void produce_compressed(const char *topic, const char *codec, int count)
+{
+    char error[256], payload[64];
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    rd_kafka_conf_set(conf, "bootstrap.servers", lab_need("SB_KAFKA"), error, sizeof error);
+    assert_int_equal(rd_kafka_conf_set(conf, "compression.codec", codec, error, sizeof error),
+                     RD_KAFKA_CONF_OK);
+    rd_kafka_conf_set(conf, "linger.ms", "50", error,
+                      sizeof error); /* one batch: what is compressed is a batch */
+    rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, error, sizeof error);
+    for (int i = 0; i < count; i++) {
+        snprintf(payload, sizeof payload, "%s %d", codec, i);
+        assert_int_equal(rd_kafka_producev(rk, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(0),
+                                           RD_KAFKA_V_VALUE(payload, strlen(payload)),
+                                           RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END),
+                         0);
+    }
+    assert_int_equal(rd_kafka_flush(rk, 15000), 0);
+    rd_kafka_destroy(rk);
+}
+
+static void every_compression_is_read(void **state)
+{
+    (void)state;
+    static const char *const codecs[] = {"gzip", "snappy", "lz4", "zstd"};
+    enum { EACH = 200, CODECS = 4 };
+    char topic[64], payload[64];
+    lab_unique("compressed", topic, sizeof topic);
+    make_topic(topic, 1);
+    for (int i = 0; i < CODECS; i++)
+        produce_compressed(topic, codecs[i], EACH);
+    struct session_of_test *s =
+        session_browse(lab_need("SB_KAFKA"), topic, (struct start){.kind = START_BEGINNING}, 0);
+    assert_int_equal(s->count, CODECS * EACH);
+    for (int i = 0; i < CODECS * EACH; i++) {
+        snprintf(payload, sizeof payload, "%s %d", codecs[i / EACH], i % EACH);
+        assert_true(bytes_equal_text(s->messages[i]->payload, payload));
+    }
+    session_end(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_compression_is_read),
         cmocka_unit_test(browse_gives_all_and_ends),
         cmocka_unit_test(null_and_empty_differ),
         cmocka_unit_test(missing_topic_is_named_and_not_made),
