@@ -341,13 +341,12 @@ static void wait_for_statistics(const char *queue)
     assert_true(known);
 }
 
-/* As after the broker's restart: there is a message of which no statistics tell, and another one of which they do. */
-static void messages_without_statistics_are_not_looked_at(void **state)
+/* A quorum queue with one dead letter, of which no statistics tell. */
+static void dead_letter_queue(struct rig *rig, int limit, char queue[64])
 {
-    struct rig *rig = *state;
-    char queue[64], before[64];
-    const amqp_table_entry_t limit = rig_number("x-delivery-limit", 10);
-    rig_queue(rig, "unknown", "quorum", &limit, queue);
+    char before[64];
+    const amqp_table_entry_t limited = rig_number("x-delivery-limit", limit);
+    rig_queue(rig, "unknown", "quorum", &limited, queue);
     lab_unique("before", before, sizeof before);
     amqp_table_entry_t dead[] = {rig_number("x-message-ttl", 1), rig_text("x-dead-letter-exchange", ""),
                                  rig_text("x-dead-letter-routing-key", queue)};
@@ -357,6 +356,14 @@ static void messages_without_statistics_are_not_looked_at(void **state)
     rig_remember(rig, 'q', before);
     rig_send(rig, "", before, "dead");
     rig_wait_depth(rig, queue, 1);
+}
+
+/* As after the broker's restart: there is a message of which no statistics tell, and another one of which they do. */
+static void messages_without_statistics_are_not_looked_at(void **state)
+{
+    struct rig *rig = *state;
+    char queue[64];
+    dead_letter_queue(rig, 9, queue);
     for (int round = 0; round < 2; round++) {
         struct session_of_test *s = session_up("/");
         assert_int_equal(session_browse(s, queue, -1), ERR_REFUSED);
@@ -369,6 +376,18 @@ static void messages_without_statistics_are_not_looked_at(void **state)
         rig_wait_depth(rig, queue, 2);
         wait_for_statistics(queue);
     }
+}
+
+/* RabbitMQ 4 gives every quorum queue a limit of 20: its dead letters must be seen for all that. */
+static void a_limit_that_is_far_shuts_no_dead_letter_queue(void **state)
+{
+    char queue[64];
+    dead_letter_queue(*state, 20, queue);
+    struct session_of_test *s = session_up("/");
+    assert_int_equal(session_browse(s, queue, -1), ERR_OK);
+    assert_int_equal(session_steps(s, SIZE_MAX), ERR_END);
+    assert_int_equal(s->count, 1);
+    session_end(s);
 }
 
 /* Looking again and again counts, so that it must stop before the broker drops the message. */
@@ -557,6 +576,7 @@ int main(void)
         cmocka_unit_test(two_connections_may_not_share_an_exclusive_queue),
         cmocka_unit_test(what_would_lose_messages_is_refused),
         cmocka_unit_test(messages_without_statistics_are_not_looked_at),
+        cmocka_unit_test(a_limit_that_is_far_shuts_no_dead_letter_queue),
         cmocka_unit_test(looking_stops_before_the_delivery_limit),
         cmocka_unit_test(a_queue_with_a_limit_is_looked_into_as_often_as_it_bears),
         cmocka_unit_test(an_exchange_keeps_nothing_to_look_at),
