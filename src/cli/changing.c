@@ -21,60 +21,12 @@ void changing_place(struct message *m)
     }
 }
 
-/* What says where a message was is no part of it, and its time and partition have places of their own. */
-static bool is_amqp(struct bytes property)
-{
-    static const char *const names[] = {"content_type",   "content_encoding", "delivery_mode", "priority",
-                                        "correlation_id", "reply_to",         "expiration",    "message_id",
-                                        "type",           "user_id",          "app_id"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (bytes_equal_text(property, names[i]))
-            return true;
-    return false;
-}
-
-static void name_property(struct changing *ch, struct bytes property)
-{
-    char name[32];
-    size_t used = strlen(ch->amqp_names);
-    text_copy_bytes(name, sizeof name, property);
-    if (!strstr(ch->amqp_names, name) && used + strlen(name) + 3 < sizeof ch->amqp_names)
-        snprintf(ch->amqp_names + used, sizeof ch->amqp_names - used, "%s%s", used ? ", " : "", name);
-}
-
-static void count_properties(struct changing *ch, const struct message *m, unsigned carries)
-{
-    bool any = false, typed = false;
-    for (uint32_t i = 0; m->properties.items && i < m->properties.count; i++) {
-        struct bytes name = m->properties.items[i].name;
-        if (!is_amqp(name) || (carries & CARRY_AMQP))
-            continue;
-        name_property(ch, name);
-        any = true;
-    }
-    for (uint32_t i = 0; m->headers.items && i < m->headers.count; i++) {
-        enum value_type type = m->headers.items[i].value.type;
-        typed |= type != VALUE_BYTES && type != VALUE_STRING && type != VALUE_VOID;
-    }
-    ch->amqp += any;
-    ch->typed += typed && !(carries & CARRY_TYPES);
-}
-
 static void count(struct changing *ch, const struct message *m)
 {
-    const struct broker_ops *ops = ch->to->endpoint->broker;
     const struct position *p = &m->position;
     ch->count++;
     ch->bytes += (int64_t)m->payload.len;
-    ch->keys += m->key.data && !(ops->carries & CARRY_KEY); /* an exchange may take them */
-    ch->nulls += !m->payload.data && !(ops->carries & CARRY_NULL);
-    count_properties(ch, m, ops->carries);
-    ch->uncommitted += (m->flags & MESSAGE_UNCOMMITTED) != 0;
-    if (m->time_ns != TIME_NONE) {
-        bool past = m->time_ns < NS_PER_MS; /* Kafka takes the very first millisecond for none */
-        ch->past += past && !(ops->carries & CARRY_PAST);
-        ch->times += !past && m->time_ns % NS_PER_S && !(ops->carries & CARRY_TIME);
-    }
+    losses_count(&ch->losses, m, ch->to->endpoint->broker->carries);
     if (p->kind == POSITION_PARTITION && p->partition >= ch->partitions)
         ch->partitions = p->partition < INT32_MAX ? p->partition + 1 : INT32_MAX;
 }
@@ -93,8 +45,8 @@ static bool start_again(struct changing *ch)
 {
     if (!ch->rewind(ch->context))
         return false;
-    ch->count = ch->bytes = ch->keys = ch->nulls = ch->times = ch->past = ch->uncommitted = 0;
-    ch->typed = ch->amqp = 0;
+    ch->count = ch->bytes = 0;
+    ch->losses = (struct losses){0};
     return true;
 }
 
@@ -108,43 +60,6 @@ static void on_notice(void *context, const char *text)
 {
     const struct changing *ch = context;
     cli_notice(ch->cli, "%s: %s", ch->to->endpoint->endpoint.name, text);
-}
-
-/* carries: what the destination that was opened keeps. */
-static void say_losses(const struct changing *ch, unsigned carries, bool done)
-{
-    const char *title = ch->to->endpoint->broker->title;
-    if (ch->keys && !(carries & CARRY_KEY))
-        cli_notice(ch->cli, "%" PRId64 " message%s a key, which %s has no place for: it %s left out",
-                   ch->keys, ch->keys == 1 ? " has" : "s have", title, done ? "was" : "would be");
-    if (ch->nulls)
-        cli_notice(ch->cli, "%" PRId64 " payload%s null, which %s cannot tell from empty: %s sent empty",
-                   ch->nulls, ch->nulls == 1 ? " is" : "s are", title, done ? "it was" : "it would be");
-    if (ch->amqp)
-        cli_notice(
-            ch->cli, "%" PRId64 " message%s properties that %s has no place for (%s): they %s left out",
-            ch->amqp, ch->amqp == 1 ? " has" : "s have", title, ch->amqp_names, done ? "were" : "would be");
-    if (ch->typed)
-        cli_notice(ch->cli,
-                   "%" PRId64
-                   " message%s headers with types (as x-death has), of which %s keeps the text: as JSON",
-                   ch->typed, ch->typed == 1 ? " has" : "s have", title);
-    if (ch->times)
-        cli_notice(ch->cli, "%" PRId64 " time%s cut to the second: %s has no finer one", ch->times,
-                   ch->times == 1 ? (done ? " was" : " would be")
-                   : done         ? "s were"
-                                  : "s would be",
-                   title);
-    if (ch->uncommitted)
-        cli_notice(ch->cli, "%" PRId64 " message%s not committed where %s read: %s sent like any other",
-                   ch->uncommitted, ch->uncommitted == 1 ? " was" : "s were",
-                   ch->uncommitted == 1 ? "it was" : "they were",
-                   done ? (ch->uncommitted == 1 ? "it was" : "they were")
-                        : (ch->uncommitted == 1 ? "it would be" : "they would be"));
-    if (ch->past)
-        cli_notice(ch->cli, "%" PRId64 " time%s before 1970, which %s cannot keep: %s", ch->past,
-                   ch->past == 1 ? " lies" : "s lie", title,
-                   done ? "it was left out" : "it would be left out");
 }
 
 static int say_failure(const struct changing *ch, const struct publish_result *r)
@@ -367,7 +282,7 @@ int changing_rehearse(struct changing *ch)
         return code;
     if (!ch->count)
         return nothing_to_send(ch);
-    say_losses(ch, carries, false);
+    losses_say(&ch->losses, ch->cli, ch->to->endpoint->broker->title, carries, false);
     cli_notice(ch->cli,
                "%s/%s: would send %" PRId64 " message%s with %" PRId64
                " bytes of payload; nothing was sent. Add --execute to do it",
@@ -403,6 +318,6 @@ int changing_execute(struct changing *ch)
     struct publish_job job = job_of(ch, 0);
     code = publish(ch, &job, &result);
     code = conclude(ch, &result, code);
-    say_losses(ch, result.carries, true);
+    losses_say(&ch->losses, ch->cli, ch->to->endpoint->broker->title, result.carries, true);
     return code;
 }

@@ -2,7 +2,7 @@
 #ifndef SIGNALBOX_CLI_CHANGING_H
 #define SIGNALBOX_CLI_CHANGING_H
 
-#include "cli/cli.h"
+#include "cli/losses.h"
 #include "engine/publisher.h"
 
 struct changing {
@@ -19,8 +19,8 @@ struct changing {
     /* What the messages seen so far want, and what the destination cannot keep of them. */
     int32_t partitions;
     int64_t total; /* of all messages, once they were checked; -1: a stream */
-    int64_t count, bytes, keys, nulls, times, past, uncommitted, typed, amqp;
-    char amqp_names[120]; /* of the first properties that would be left out */
+    int64_t count, bytes;
+    struct losses losses;
 };
 
 /* Gives a message of JSON the partition that its properties name. The position may name another one: the property is what somebody

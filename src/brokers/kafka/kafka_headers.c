@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/utf8.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 static void put(struct json_writer *w, const struct value *v);
@@ -27,10 +28,16 @@ static void put_items(struct json_writer *w, const struct value *v)
     json_array_end(w);
 }
 
-static void put_decimal(struct json_writer *w, const struct value *v)
+/* Digit for digit: no reader of ours rounds them. */
+static void put_number(struct json_writer *w, const struct value *v)
 {
     char text[40];
-    snprintf(text, sizeof text, "%de-%u", (int)v->decimal.digits, (unsigned)v->decimal.scale);
+    if (v->type == VALUE_DECIMAL)
+        snprintf(text, sizeof text, "%" PRId32 "e-%u", v->decimal.digits, (unsigned)v->decimal.scale);
+    else if (v->type <= VALUE_INT64)
+        snprintf(text, sizeof text, "%" PRId64, v->i);
+    else
+        snprintf(text, sizeof text, "%" PRIu64, v->u);
     json_raw(w, bytes_of_text(text));
 }
 
@@ -46,19 +53,14 @@ static void put(struct json_writer *w, const struct value *v)
 {
     switch (v->type) {
     case VALUE_BOOL: json_bool(w, v->b); break;
-    case VALUE_INT8:
-    case VALUE_INT16:
-    case VALUE_INT32:
-    case VALUE_INT64: json_int(w, v->i); break;
     case VALUE_FLOAT:
     case VALUE_DOUBLE: json_double(w, v->f); break;
-    case VALUE_DECIMAL: put_decimal(w, v); break;
     case VALUE_STRING:
     case VALUE_BYTES: put_string(w, v->bytes); break;
     case VALUE_ARRAY: put_items(w, v); break;
     case VALUE_TABLE: put_members(w, v); break;
     case VALUE_VOID: json_null(w); break;
-    default: json_uint(w, v->u);
+    default: put_number(w, v);
     }
 }
 

@@ -109,14 +109,23 @@ static void a_block_that_cannot_be_had_stops_nothing(void **state)
     assert_int_equal(r.lines, lines + 2);
 }
 
+/* Into a pipe, with one lane. */
+static struct output *piped(int ends[2], struct output_lane **lane)
+{
+    struct err_info err = {0};
+    assert_int_equal(pipe(ends), 0);
+    struct output *o = output_new(ends[1], &err);
+    *lane = output_lane(o, on_room, NULL);
+    return o;
+}
+
 static void a_reader_that_takes_nothing_is_given_up(void **state)
 {
     (void)state;
     int ends[2];
     struct err_info err = {0};
-    assert_int_equal(pipe(ends), 0);
-    struct output *o = output_new(ends[1], &err);
-    struct output_lane *lane = output_lane(o, NULL, NULL);
+    struct output_lane *lane;
+    struct output *o = piped(ends, &lane);
     for (int i = 0; i < 4; i++)
         put_line(lane);
     assert_int_equal(output_end(&o, NS_PER_S / 20, &err), ERR_IO);
@@ -128,9 +137,8 @@ static void a_reader_that_goes_is_no_fault(void **state)
     (void)state;
     int ends[2];
     struct err_info err = {0};
-    assert_int_equal(pipe(ends), 0);
-    struct output *o = output_new(ends[1], &err);
-    struct output_lane *lane = output_lane(o, NULL, NULL);
+    struct output_lane *lane;
+    struct output *o = piped(ends, &lane);
     close(ends[0]);
     int64_t deadline = clock_mono_ns() + 10 * NS_PER_S;
     while (put_line(lane) != EMIT_STOP)

@@ -1,0 +1,19 @@
+/* What a destination cannot keep of the messages that are sent to it: counted and said, never lost in silence. Floor 5. One thread
+ * at a time. */
+#ifndef SIGNALBOX_CLI_LOSSES_H
+#define SIGNALBOX_CLI_LOSSES_H
+
+#include "cli/cli.h"
+
+/* Messages, each counted once for each kind. Zeroed: none. */
+struct losses {
+    int64_t keys, nulls, times, past, uncommitted, typed, amqp;
+    char amqp_names[120]; /* of the first properties that would be left out */
+};
+
+/* carries: enum carry, what the destination's broker keeps in general. */
+void losses_count(struct losses *l, const struct message *m, unsigned carries);
+/* carries: what the destination that was opened keeps. done: the messages were sent; else they would be. */
+void losses_say(const struct losses *l, const struct cli *c, const char *title, unsigned carries, bool done);
+
+#endif
