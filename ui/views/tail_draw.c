@@ -288,6 +288,19 @@ static size_t failed_count(const struct hub_tail *h)
     return failed;
 }
 
+/* Its row is out of sight once messages come: here it is named. */
+static void failed_text(const struct hub_tail *h, size_t failed, char *into, size_t size)
+{
+    const char *name = NULL;
+    for (size_t i = 0; i < h->channel_count; i++)
+        if (h->channels[i].status.state == SESSION_ENDED)
+            name = h->channels[i].address.channel.name;
+    if (failed > 1 || !name || strlen(name) > 24)
+        snprintf(into, size, "LIVE, %zu of %zu FAILED", failed, h->channel_count);
+    else
+        snprintf(into, size, "LIVE, %s FAILED", name);
+}
+
 static bool any_up(const struct hub_tail *h)
 {
     for (size_t i = 0; i < h->channel_count; i++)
@@ -303,9 +316,10 @@ static enum role live_mode(const struct hub_tail *h, char *into, size_t size)
         snprintf(into, size, lost ? "LOST, trying again" : "CONNECTING");
     else if (lost)
         lost_text(h, lost, into, size);
-    else if (failed || waiting)
-        snprintf(into, size, "LIVE, %zu of %zu %s", failed ? failed : waiting, h->channel_count,
-                 failed ? "FAILED" : "connecting");
+    else if (failed)
+        failed_text(h, failed, into, size);
+    else if (waiting)
+        snprintf(into, size, "LIVE, %zu of %zu connecting", waiting, h->channel_count);
     else
         snprintf(into, size, "LIVE");
     return lost || failed ? ROLE_CRIT : waiting ? ROLE_WARN : ROLE_LIVE;
