@@ -88,4 +88,15 @@ struct filter {
 /* Parses f->text into f->root; on a fault fills err and *caret. Everything lives in f->arena but the regular expressions. */
 enum err filter_parse(struct filter *f, size_t *caret, struct err_info *err) SB_MUST_USE;
 
+/* filter_remark.c: each looks at what was parsed and keeps a remark in f; the first one counts. */
+void filter_remark_on_order(struct filter *f, const struct node *n);
+void filter_remark_on_quotes(struct filter *f, const struct pattern *pattern);
+void filter_remark_on_kind(struct filter *f, const struct node *n);
+void filter_remark_on_open(struct filter *f, const char *word); /* `body.` without a test */
+void filter_remark_on_words(struct filter *f, const struct node *all);
+/* The one of `names` that somebody meant, with what follows its point: `bdoy.total` is `body.total`. False: none is near. */
+bool filter_meant_field(const char *const *names, const char *word, char *into, size_t size);
+/* False: no decoder has that name; `next` then has the nearest one, or all. */
+bool filter_knows_format(const struct filter *f, const char *name, char *next, size_t size);
+
 #endif

@@ -8,12 +8,10 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/text.h"
-#include "engine/decode.h"
 #include "engine/filter_internal.h"
 
 #include <ctype.h>
 #include <stdio.h>
-#include <strings.h>
 
 enum unit_kind { UNIT_NONE, UNIT_BYTES, UNIT_DURATION, UNIT_MS, UNIT_TIME, UNIT_NUMBER, UNIT_BOOL };
 
@@ -81,18 +79,6 @@ static struct node *fault(struct parser *p, size_t at, const char *next, const c
     if (p->caret)
         *p->caret = at;
     return NULL;
-}
-
-/* The first one counts: what is behind it may be its consequence. */
-static void remark(struct parser *p, const char *format, ...) SB_PRINTF(2, 3);
-static void remark(struct parser *p, const char *format, ...)
-{
-    va_list args;
-    if (*p->f->remark)
-        return;
-    va_start(args, format);
-    vsnprintf(p->f->remark, sizeof p->f->remark, format, args);
-    va_end(args);
 }
 
 static struct node *node_new(struct parser *p, enum node_kind kind)
@@ -253,34 +239,17 @@ static const struct known_field *find_field(const struct parser *p, size_t len, 
     return NULL;
 }
 
-/* The known field that somebody meant, with what follows its point: `bdoy.total` is `body.total`. False: none is near. */
-static bool meant_field(const struct parser *p, const char *word, char *into, size_t size)
+static struct node *unknown_field(struct parser *p, size_t len)
 {
     const char *names[FIELDS + 1];
-    char first[64];
+    char word[64], meant[96], next[160];
     size_t n = 0;
     for (size_t i = 0; i < FIELDS; i++)
         if (fields[i].kind == p->f->kind)
             names[n++] = fields[i].name;
     names[n] = NULL;
-    const char *point = strchr(word, '.'), *rest = point ? point + 1 : "";
-    const char *near = text_nearest(word, names);
-    bool open = near && near[strlen(near) - 1] == '.';
-    if (point && (!near || open)) {
-        text_copy_bytes(first, sizeof first, bytes_of(word, (size_t)(point + 1 - word)));
-        near = text_nearest(first, names);
-        open = near && near[strlen(near) - 1] == '.';
-    }
-    if (near)
-        snprintf(into, size, "%s%s", near, !open ? "" : *rest ? rest : *near == 'b' ? "PATH" : "NAME");
-    return near != NULL;
-}
-
-static struct node *unknown_field(struct parser *p, size_t len)
-{
-    char word[64], meant[96], next[160];
     text_copy_bytes(word, sizeof word, bytes_of(p->text + p->at, len));
-    if (meant_field(p, word, meant, sizeof meant))
+    if (filter_meant_field(names, word, meant, sizeof meant))
         snprintf(next, sizeof next, "did you mean `%s`?", meant);
     else
         snprintf(next, sizeof next, "put it in 'quotes' to look for the text%s%s",
@@ -341,73 +310,21 @@ static bool plain_unit(struct bytes t, struct node *n, struct parser *p)
     return n->number.data != NULL;
 }
 
-/* Dates as text are what people mean; a word behind < or > rather is a slip, and finds nothing among numbers. */
-static void remark_on_order(struct parser *p, const struct node *n)
-{
-    static const char *const signs[] = {[OP_LT] = "<", [OP_LE] = "<=", [OP_GT] = ">", [OP_GE] = ">="};
-    struct bytes t = n->pattern.text;
-    if (n->op < OP_LT || n->is_number || n->pattern.exact || !t.len || (t.data[0] >= '0' && t.data[0] <= '9'))
-        return;
-    remark(p, "`%.*s` is no number: %s compares as text", (int)(t.len < 40 ? t.len : 40),
-           (const char *)t.data, signs[n->op]);
-}
-
-/* A shell and most languages quote with them; here they are a character like any other. */
-static void remark_on_quotes(struct parser *p, const struct pattern *pattern)
-{
-    if (!pattern->re && !pattern->exact && pattern->text.len > 1 && pattern->text.data[0] == '"')
-        remark(p, "the \" of `%.*s` is looked for as it stands; single quotes hold a text together",
-               (int)(pattern->text.len < 30 ? pattern->text.len : 30), (const char *)pattern->text.data);
-}
-
-/* A word that no kind of channel has; endpoints and probes of the screen have kinds of their own. */
-static void remark_on_kind(struct parser *p, const struct node *n)
-{
-    const char *kinds[CHANNEL_KINDS + 1], *near;
-    char text[40];
-    size_t count = 0;
-    for (int kind = CHANNEL_ANY + 1; kind < CHANNEL_KINDS; kind++)
-        kinds[count++] = channel_kind_name((enum channel_kind)kind);
-    kinds[count] = NULL;
-    for (size_t i = 0; i < count; i++)
-        if (bytes_equal_text(n->pattern.text, kinds[i]))
-            return;
-    near = text_nearest(text_copy_bytes(text, sizeof text, n->pattern.text), kinds);
-    remark(p, near ? "no channel is a `%s`; did you mean `%s`?" : "no channel is a `%s`", text, near);
-}
-
-static bool is_format(struct parser *p, const struct node *n, size_t at)
-{
-    const char *names[32], *near;
-    char text[40], next[80], all[200];
-    size_t count = 0;
-    for (decoder_registry d = p->f->decoders; d && *d && count + 1 < sizeof names / sizeof *names; d++) {
-        if (bytes_equal_text(n->pattern.text, (*d)->name))
-            return true;
-        names[count++] = (*d)->name;
-    }
-    names[count] = NULL;
-    if (!count)
-        return true;
-    near = text_nearest(text_copy_bytes(text, sizeof text, n->pattern.text), names);
-    if (near)
-        snprintf(next, sizeof next, "did you mean `%s`?", near);
-    else
-        snprintf(next, sizeof next, "there are %s", decoder_names(p->f->decoders, all, sizeof all));
-    fault(p, at, next, "no format is called `%s`", text);
-    return false;
-}
-
 /* What was perhaps not meant; false: a word that nothing can ever be equal to. */
 static bool look_at_value(struct parser *p, const struct node *n, const struct known_field *k, size_t at)
 {
     bool a_word = n->op <= OP_NE && !n->pattern.re;
-    remark_on_quotes(p, &n->pattern);
+    char text[40], next[240];
+    filter_remark_on_quotes(p->f, &n->pattern);
     if (k->unit == UNIT_NONE)
-        remark_on_order(p, n);
+        filter_remark_on_order(p->f, n);
     if (a_word && k->id == F_KIND)
-        remark_on_kind(p, n);
-    return !a_word || k->id != F_FORMAT || is_format(p, n, at);
+        filter_remark_on_kind(p->f, n);
+    if (!a_word || k->id != F_FORMAT ||
+        filter_knows_format(p->f, text_copy_bytes(text, sizeof text, n->pattern.text), next, sizeof next))
+        return true;
+    fault(p, at, next, "no format is called `%s`", text);
+    return false;
 }
 
 static bool take_value(struct parser *p, struct node *n, const struct known_field *k)
@@ -522,16 +439,12 @@ static struct node *parse_bracket(struct parser *p)
 
 static struct node *parse_word(struct parser *p)
 {
-    static const char *const open[] = {"body.", "headers.", "properties."};
     struct node *n = node_new(p, NODE_WORD);
     size_t start = p->at;
     if (!n || !take_pattern(p, &n->pattern))
         return NULL;
-    remark_on_quotes(p, &n->pattern);
-    for (size_t i = 0; p->f->kind == FILTER_MESSAGES && i < sizeof open / sizeof *open; i++)
-        if (text_starts(p->text + start, open[i]))
-            remark(p, "`%s` without a test is looked for as text; write %s%s=VALUE", open[i], open[i],
-                   i ? "NAME" : "PATH");
+    filter_remark_on_quotes(p->f, &n->pattern);
+    filter_remark_on_open(p->f, p->text + start);
     return n;
 }
 
@@ -569,23 +482,6 @@ static struct node *parse_term(struct parser *p)
     return parse_word(p);
 }
 
-/* The words of other languages, beside other terms: alone they are what is looked for. */
-static void remark_on_words(struct parser *p, const struct node *all)
-{
-    static const struct {
-        const char *word, *instead;
-    } words[] = {{"or", "write | for or"},
-                 {"and", "terms side by side must all match"},
-                 {"&&", "terms side by side must all match"},
-                 {"not", "write ! before the term, without a space"}};
-    char text[8];
-    for (const struct node *n = all->first; n && all->first->next; n = n->next)
-        for (size_t i = 0; n->kind == NODE_WORD && i < sizeof words / sizeof *words; i++)
-            if (!n->pattern.exact && !n->pattern.re && n->pattern.text.len < sizeof text &&
-                !strcasecmp(text_copy_bytes(text, sizeof text, n->pattern.text), words[i].word))
-                remark(p, "`%s` is looked for as a word; %s", text, words[i].instead);
-}
-
 static struct node *parse_all(struct parser *p)
 {
     struct node *all = node_new(p, NODE_ALL);
@@ -601,7 +497,7 @@ static struct node *parse_all(struct parser *p)
     if (all && !all->first)
         return fault(p, p->at, "put it in 'quotes' to look for the text", "a term is wanted");
     if (all)
-        remark_on_words(p, all);
+        filter_remark_on_words(p->f, all);
     return all && !all->first->next ? all->first : all;
 }
 
