@@ -7,7 +7,10 @@
 
 #define CONFIG_URL_ENDPOINTS 64 /* how many the command line may add */
 
-#define CONFIG_MOST_FAULTS 50 /* reported; the rest is counted */
+#define CONFIG_MOST_FAULTS    50 /* reported; the rest is counted */
+#define CONFIG_MOST_ENDPOINTS 1000
+#define CONFIG_MOST_PROBES    1000
+#define CONFIG_MOST_NEEDS     256
 
 struct config_faults {
     config_report *report; /* NULL: nobody listens */
@@ -30,6 +33,22 @@ bool config_is_nothing(const struct config_node *node); /* nothing stands behind
 /* Fills c from a tree; what the check has refused already is left out silently. config_read.c */
 enum err config_read_tree(struct config *c, const struct config_node *root, const struct registry *registry,
                           struct config_faults *faults) SB_MUST_USE;
+
+struct config_reading {
+    struct config *config;
+    const struct registry *registry;
+    struct config_faults *faults;
+    bool no_memory;
+};
+/* config_read.c: the value of a key, NULL: none, or map is none; of that kind; how many members, 0 for NULL. */
+const struct config_node *config_get(const struct config_node *map, const char *key);
+const struct config_node *config_get_kind(const struct config_node *map, const char *key,
+                                          enum config_node_kind kind);
+size_t config_count(const struct config_node *node);
+/* Zeroed, of the configuration's arena, and never of no size; NULL is remembered in r. */
+void *config_make(struct config_reading *r, size_t count, size_t size);
+/* config_needs.c: reports names that nothing has, and circles. */
+void config_check_needs(struct config_reading *r, const struct config_node *root);
 
 /* address.c: a URL to endpoint and driver or probe. *channel is what the path says behind the endpoint (name NULL: nothing).
  * ERR_USAGE with the nearest scheme. */

@@ -13,21 +13,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define MOST_ENDPOINTS 1000
-#define MOST_PROBES    1000
-#define MOST_EXPECT    64
-#define MOST_NEEDS     256
-
-struct reading {
-    struct config *config;
-    const struct registry *registry;
-    struct config_faults *faults;
-    bool no_memory;
-};
+#define MOST_EXPECT 64
 
 /* ---- getters ---- */
 
-static const struct config_node *get(const struct config_node *map, const char *key)
+const struct config_node *config_get(const struct config_node *map, const char *key)
 {
     for (size_t i = 0; map && map->kind == CONFIG_MAP && i < map->count; i++) {
         const struct config_node *k = map->members[i].key;
@@ -37,16 +27,16 @@ static const struct config_node *get(const struct config_node *map, const char *
     return NULL;
 }
 
-static const struct config_node *get_kind(const struct config_node *map, const char *key,
+const struct config_node *config_get_kind(const struct config_node *map, const char *key,
                                           enum config_node_kind kind)
 {
-    const struct config_node *node = get(map, key);
+    const struct config_node *node = config_get(map, key);
     return node && node->kind == kind ? node : NULL;
 }
 
 static const char *get_text(const struct config_node *map, const char *key)
 {
-    const struct config_node *node = get_kind(map, key, CONFIG_SCALAR);
+    const struct config_node *node = config_get_kind(map, key, CONFIG_SCALAR);
     return node && *node->text ? node->text : NULL;
 }
 
@@ -71,12 +61,12 @@ static unsigned get_count(const struct config_node *map, const char *key, unsign
     return text && text_int64(text, &n) && n >= 1 && n <= 1000 ? (unsigned)n : fallback;
 }
 
-static size_t count_of(const struct config_node *node)
+size_t config_count(const struct config_node *node)
 {
     return node ? node->count : 0;
 }
 
-static void *make(struct reading *r, size_t count, size_t size)
+void *config_make(struct config_reading *r, size_t count, size_t size)
 {
     void *memory = arena_zalloc(r->config->arena, (count ? count : 1) * size);
     r->no_memory |= !memory;
@@ -84,7 +74,7 @@ static void *make(struct reading *r, size_t count, size_t size)
 }
 
 /* `~/x` is the home's, a relative name that of the file's folder: it means the same from wherever the program is started. */
-static const char *file_name(struct reading *r, const char *name)
+static const char *file_name(struct config_reading *r, const char *name)
 {
     const char *file = r->config->file, *slash = file ? strrchr(file, '/') : NULL,
                *home = secure_getenv("HOME");
@@ -104,15 +94,16 @@ static const char *file_name(struct reading *r, const char *name)
 
 /* ---- what endpoints and probes share ---- */
 
-static void check_file(struct reading *r, const struct config_node *tls, const char *key, const char *path)
+static void check_file(struct config_reading *r, const struct config_node *tls, const char *key,
+                       const char *path)
 {
     if (path && r->faults->thorough && access(path, R_OK) != 0)
-        config_fault(r->faults, get(tls, key), "tls.%s: %.200s: %s", key, path, strerror(errno));
+        config_fault(r->faults, config_get(tls, key), "tls.%s: %.200s: %s", key, path, strerror(errno));
 }
 
-static void read_tls(struct reading *r, const struct config_node *map, struct endpoint *e)
+static void read_tls(struct config_reading *r, const struct config_node *map, struct endpoint *e)
 {
-    const struct config_node *tls = get_kind(map, "tls", CONFIG_MAP);
+    const struct config_node *tls = config_get_kind(map, "tls", CONFIG_MAP);
     if (!tls)
         return;
     e->tls.insecure = get_bool(tls, "insecure");
@@ -130,7 +121,8 @@ static void read_tls(struct reading *r, const struct config_node *map, struct en
                      e->url.scheme, e->url.scheme);
 }
 
-static void read_password(struct reading *r, const struct config_node *map, struct config_password *password)
+static void read_password(struct config_reading *r, const struct config_node *map,
+                          struct config_password *password)
 {
     *password = (struct config_password){
         .env = get_text(map, "password_env"),
@@ -142,12 +134,12 @@ static void read_password(struct reading *r, const struct config_node *map, stru
                      "a password has one source: password_env, password_file or password_command");
 }
 
-static void read_options(struct reading *r, const struct config_node *map, struct endpoint *e)
+static void read_options(struct config_reading *r, const struct config_node *map, struct endpoint *e)
 {
-    const struct config_node *words = get_kind(map, "options", CONFIG_MAP);
-    struct option *options = make(r, count_of(words), sizeof *options);
+    const struct config_node *words = config_get_kind(map, "options", CONFIG_MAP);
+    struct option *options = config_make(r, config_count(words), sizeof *options);
     size_t n = 0;
-    for (size_t i = 0; options && i < count_of(words); i++) {
+    for (size_t i = 0; options && i < config_count(words); i++) {
         const struct config_member *m = &words->members[i];
         if (m->key->kind != CONFIG_SCALAR || m->value->kind != CONFIG_SCALAR)
             continue;
@@ -162,7 +154,7 @@ static void read_options(struct reading *r, const struct config_node *map, struc
     e->option_count = n;
 }
 
-static void report(struct reading *r, const struct config_node *at, const struct err_info *err)
+static void report(struct config_reading *r, const struct config_node *at, const struct err_info *err)
 {
     config_fault(r->faults, at, "%s%s%s", err->text, err->next[0] ? "; " : "", err->next);
 }
@@ -179,7 +171,7 @@ static bool is_word(const char *name)
     return good;
 }
 
-static bool is_good_name(struct reading *r, const struct config_node *key)
+static bool is_good_name(struct config_reading *r, const struct config_node *key)
 {
     if (key->kind != CONFIG_SCALAR || !*key->text)
         return false;
@@ -198,14 +190,14 @@ static bool is_body(const struct config_node *map)
 }
 
 /* An empty url is said by the checker. */
-static void no_url(struct reading *r, const struct config_node *key, const struct config_node *map)
+static void no_url(struct config_reading *r, const struct config_node *key, const struct config_node *map)
 {
-    if (!get(map, "url"))
+    if (!config_get(map, "url"))
         config_fault(r->faults, key, "`%.60s` has no url; write url: \"SCHEME://HOST:PORT\"", key->text);
 }
 
 /* In quotes of a shell a channel may have a space; in the file it is a slip, or wants to be written %20. */
-static bool has_space(struct reading *r, const struct config_node *url)
+static bool has_space(struct config_reading *r, const struct config_node *url)
 {
     bool has = strchr(url->text, ' ');
     if (has)
@@ -215,9 +207,9 @@ static bool has_space(struct reading *r, const struct config_node *url)
 
 /* ---- endpoints ---- */
 
-static void check_decoder(struct reading *r, const struct config_node *rule)
+static void check_decoder(struct config_reading *r, const struct config_node *rule)
 {
-    const struct config_node *name = get_kind(rule, "decode", CONFIG_SCALAR);
+    const struct config_node *name = config_get_kind(rule, "decode", CONFIG_SCALAR);
     const char *names[32], *near;
     char all[200];
     size_t n = 0;
@@ -235,12 +227,12 @@ static void check_decoder(struct reading *r, const struct config_node *rule)
                  decoder_names(r->registry->decoders, all, sizeof all));
 }
 
-static void read_rules(struct reading *r, const struct config_node *map, struct endpoint *e)
+static void read_rules(struct config_reading *r, const struct config_node *map, struct endpoint *e)
 {
-    const struct config_node *channels = get_kind(map, "channels", CONFIG_MAP);
-    struct channel_rule *rules = make(r, count_of(channels), sizeof *rules);
+    const struct config_node *channels = config_get_kind(map, "channels", CONFIG_MAP);
+    struct channel_rule *rules = config_make(r, config_count(channels), sizeof *rules);
     size_t n = 0;
-    for (size_t i = 0; rules && i < count_of(channels); i++) {
+    for (size_t i = 0; rules && i < config_count(channels); i++) {
         const struct config_member *m = &channels->members[i];
         check_decoder(r, m->value);
         if (m->key->kind == CONFIG_SCALAR)
@@ -255,10 +247,10 @@ static void read_rules(struct reading *r, const struct config_node *map, struct 
     e->rule_count = n;
 }
 
-static bool read_url(struct reading *r, const struct config_node *key, const struct config_node *map,
+static bool read_url(struct config_reading *r, const struct config_node *key, const struct config_node *map,
                      struct config_endpoint *e)
 {
-    const struct config_node *url = get_kind(map, "url", CONFIG_SCALAR);
+    const struct config_node *url = config_get_kind(map, "url", CONFIG_SCALAR);
     struct err_info err = {.code = ERR_OK};
     struct channel_name channel;
     if (!url || !*url->text) {
@@ -278,7 +270,8 @@ static bool read_url(struct reading *r, const struct config_node *key, const str
     return true;
 }
 
-static void read_endpoint(struct reading *r, const struct config_node *key, const struct config_node *map)
+static void read_endpoint(struct config_reading *r, const struct config_node *key,
+                          const struct config_node *map)
 {
     struct config_endpoint *e = &r->config->endpoints[r->config->endpoint_count];
     if (!is_good_name(r, key) || !is_body(map) || !read_url(r, key, map, e))
@@ -298,16 +291,16 @@ static void read_endpoint(struct reading *r, const struct config_node *key, cons
     r->config->endpoint_count++;
 }
 
-static void read_endpoints(struct reading *r, const struct config_node *root)
+static void read_endpoints(struct config_reading *r, const struct config_node *root)
 {
-    const struct config_node *map = get_kind(root, "endpoints", CONFIG_MAP);
-    size_t count = count_of(map);
-    if (count > MOST_ENDPOINTS) {
-        config_fault(r->faults, map, "more than %d endpoints", MOST_ENDPOINTS);
-        count = MOST_ENDPOINTS;
+    const struct config_node *map = config_get_kind(root, "endpoints", CONFIG_MAP);
+    size_t count = config_count(map);
+    if (count > CONFIG_MOST_ENDPOINTS) {
+        config_fault(r->faults, map, "more than %d endpoints", CONFIG_MOST_ENDPOINTS);
+        count = CONFIG_MOST_ENDPOINTS;
     }
     r->config->endpoint_cap = count + CONFIG_URL_ENDPOINTS;
-    r->config->endpoints = make(r, r->config->endpoint_cap, sizeof *r->config->endpoints);
+    r->config->endpoints = config_make(r, r->config->endpoint_cap, sizeof *r->config->endpoints);
     for (size_t i = 0; r->config->endpoints && i < count; i++)
         read_endpoint(r, map->members[i].key, map->members[i].value);
 }
@@ -319,7 +312,7 @@ struct expectations {
     size_t count;
 };
 
-static void expect(struct reading *r, struct expectations *x, struct assertion wanted,
+static void expect(struct config_reading *r, struct expectations *x, struct assertion wanted,
                    const struct config_node *at)
 {
     struct err_info err = {.code = ERR_OK};
@@ -333,10 +326,10 @@ static void expect(struct reading *r, struct expectations *x, struct assertion w
         x->items[x->count++] = wanted;
 }
 
-static void expect_words(struct reading *r, struct expectations *x, enum assertion_kind kind,
+static void expect_words(struct config_reading *r, struct expectations *x, enum assertion_kind kind,
                          const struct config_node *words)
 {
-    for (size_t i = 0; i < count_of(words); i++) {
+    for (size_t i = 0; i < config_count(words); i++) {
         const struct config_member *m = &words->members[i];
         if (m->key->kind != CONFIG_SCALAR || !*m->key->text || m->value->kind != CONFIG_SCALAR)
             continue;
@@ -344,26 +337,26 @@ static void expect_words(struct reading *r, struct expectations *x, enum asserti
     }
 }
 
-static void read_expect(struct reading *r, const struct config_node *map, struct probe_target *t)
+static void read_expect(struct config_reading *r, const struct config_node *map, struct probe_target *t)
 {
-    const struct config_node *e = get_kind(map, "expect", CONFIG_MAP);
-    struct expectations x = {.items = make(r, MOST_EXPECT, sizeof(struct assertion))};
+    const struct config_node *e = config_get_kind(map, "expect", CONFIG_MAP);
+    struct expectations x = {.items = config_make(r, MOST_EXPECT, sizeof(struct assertion))};
     if (!x.items || !e)
         return;
-    expect(r, &x, (struct assertion){ASSERT_STATUS, NULL, get_text(e, "status")}, get(e, "status"));
-    expect_words(r, &x, ASSERT_HEADER, get_kind(e, "headers", CONFIG_MAP));
-    expect(r, &x, (struct assertion){ASSERT_BODY, NULL, get_text(e, "body")}, get(e, "body"));
-    expect_words(r, &x, ASSERT_JSON, get_kind(e, "json", CONFIG_MAP));
+    expect(r, &x, (struct assertion){ASSERT_STATUS, NULL, get_text(e, "status")}, config_get(e, "status"));
+    expect_words(r, &x, ASSERT_HEADER, config_get_kind(e, "headers", CONFIG_MAP));
+    expect(r, &x, (struct assertion){ASSERT_BODY, NULL, get_text(e, "body")}, config_get(e, "body"));
+    expect_words(r, &x, ASSERT_JSON, config_get_kind(e, "json", CONFIG_MAP));
     t->expect = x.items;
     t->expect_count = x.count;
 }
 
-static void read_needs(struct reading *r, const struct config_node *map, struct probe_target *t)
+static void read_needs(struct config_reading *r, const struct config_node *map, struct probe_target *t)
 {
-    const struct config_node *list = get_kind(map, "needs", CONFIG_LIST);
+    const struct config_node *list = config_get_kind(map, "needs", CONFIG_LIST);
     if (!list)
         return;
-    const char **names = make(r, list->count + 1, sizeof *names);
+    const char **names = config_make(r, list->count + 1, sizeof *names);
     size_t n = 0;
     for (size_t i = 0; names && i < list->count; i++)
         if (list->members[i].value->kind == CONFIG_SCALAR)
@@ -371,11 +364,11 @@ static void read_needs(struct reading *r, const struct config_node *map, struct 
     t->needs = names;
 }
 
-static void read_probe(struct reading *r, const struct config_node *key, const struct config_node *map,
+static void read_probe(struct config_reading *r, const struct config_node *key, const struct config_node *map,
                        struct config_password *password)
 {
     struct probe_target *t = &r->config->probes[r->config->probe_count];
-    const struct config_node *url = get_kind(map, "url", CONFIG_SCALAR);
+    const struct config_node *url = config_get_kind(map, "url", CONFIG_SCALAR);
     struct err_info err = {.code = ERR_OK};
     if (!is_good_name(r, key) || !is_body(map))
         return;
@@ -399,10 +392,10 @@ static void read_probe(struct reading *r, const struct config_node *key, const s
     t->down_after = get_count(map, "down_after", t->down_after);
     t->up_after = get_count(map, "up_after", t->up_after);
     if (t->every_ns < 100 * NS_PER_MS)
-        config_fault(r->faults, get(map, "every"),
+        config_fault(r->faults, config_get(map, "every"),
                      "every: more often than each 100ms is a load, not a probe");
     if (t->timeout_ns < NS_PER_MS)
-        config_fault(r->faults, get(map, "timeout"), "timeout: at least 1ms");
+        config_fault(r->faults, config_get(map, "timeout"), "timeout: at least 1ms");
     read_password(r, map, password);
     read_tls(r, map, &t->endpoint);
     read_expect(r, map, t);
@@ -411,145 +404,31 @@ static void read_probe(struct reading *r, const struct config_node *key, const s
 }
 
 /* Addresses, `needs` and the screen know both by their names. */
-static void check_unique(struct reading *r, const struct config_node *endpoints,
+static void check_unique(struct config_reading *r, const struct config_node *endpoints,
                          const struct config_node *key)
 {
-    if (key->kind == CONFIG_SCALAR && get(endpoints, key->text))
+    if (key->kind == CONFIG_SCALAR && config_get(endpoints, key->text))
         config_fault(r->faults, key, "`%.60s` is the name of an endpoint already; call one of them otherwise",
                      key->text);
 }
 
-static void read_probes(struct reading *r, const struct config_node *root)
+static void read_probes(struct config_reading *r, const struct config_node *root)
 {
-    const struct config_node *map = get_kind(root, "probes", CONFIG_MAP);
-    const struct config_node *endpoints = get_kind(root, "endpoints", CONFIG_MAP);
-    size_t count = count_of(map);
-    if (count > MOST_PROBES) {
-        config_fault(r->faults, map, "more than %d probes", MOST_PROBES);
-        count = MOST_PROBES;
+    const struct config_node *map = config_get_kind(root, "probes", CONFIG_MAP);
+    const struct config_node *endpoints = config_get_kind(root, "endpoints", CONFIG_MAP);
+    size_t count = config_count(map);
+    if (count > CONFIG_MOST_PROBES) {
+        config_fault(r->faults, map, "more than %d probes", CONFIG_MOST_PROBES);
+        count = CONFIG_MOST_PROBES;
     }
-    r->config->probes = make(r, count, sizeof *r->config->probes);
-    struct config_password *passwords = make(r, count, sizeof *passwords);
+    r->config->probes = config_make(r, count, sizeof *r->config->probes);
+    struct config_password *passwords = config_make(r, count, sizeof *passwords);
     for (size_t i = 0; r->config->probes && passwords && i < count; i++) {
         check_unique(r, endpoints, map->members[i].key);
         read_probe(r, map->members[i].key, map->members[i].value, &passwords[r->config->probe_count]);
     }
     r->config->probe_passwords = passwords;
     r->config->probe_password_count = r->config->probe_count;
-}
-
-/* Names under `endpoints` and `probes` as written: a needed one with a fault of its own is not also unknown. */
-static size_t all_names(const struct config_node *root, const char **names, size_t size)
-{
-    size_t n = 0;
-    for (int pass = 0; pass < 2; pass++) {
-        const struct config_node *map = get_kind(root, pass ? "probes" : "endpoints", CONFIG_MAP);
-        for (size_t i = 0; i < count_of(map) && n + 1 < size; i++)
-            if (map->members[i].key->kind == CONFIG_SCALAR)
-                names[n++] = map->members[i].key->text;
-    }
-    names[n] = NULL;
-    return n;
-}
-
-static void check_need(struct reading *r, const char *owner, const char *const *names,
-                       const struct config_node *need)
-{
-    if (need->kind != CONFIG_SCALAR)
-        return;
-    if (strcmp(need->text, owner) == 0) {
-        config_fault(r->faults, need, "`%.60s` needs itself", owner);
-        return;
-    }
-    for (size_t i = 0; names[i]; i++)
-        if (strcmp(names[i], need->text) == 0)
-            return;
-    const char *near = text_nearest(need->text, names);
-    config_fault(r->faults, need, "needs: no endpoint or probe is called `%.60s`%s%.60s%s", need->text,
-                 near ? "; did you mean `" : "", near ? near : "", near ? "`?" : "");
-}
-
-static void check_needs(struct reading *r, const struct config_node *root)
-{
-    const struct config_node *probes = get_kind(root, "probes", CONFIG_MAP);
-    size_t size = MOST_ENDPOINTS + MOST_PROBES + 1;
-    const char **names = make(r, size, sizeof *names);
-    if (!names || !probes)
-        return;
-    all_names(root, names, size);
-    for (size_t i = 0; i < probes->count && i < MOST_PROBES; i++) {
-        const struct config_node *list = get_kind(probes->members[i].value, "needs", CONFIG_LIST);
-        if (probes->members[i].key->kind != CONFIG_SCALAR)
-            continue;
-        if (count_of(list) > MOST_NEEDS)
-            config_fault(r->faults, list, "needs: more than %d names", MOST_NEEDS);
-        for (size_t j = 0; j < count_of(list) && j < MOST_NEEDS; j++)
-            check_need(r, probes->members[i].key->text, names, list->members[j].value);
-    }
-}
-
-/* A walk along `needs` in depth; who is met again while still on the way closes a circle. */
-struct circles {
-    struct reading *reading;
-    const struct config_node *probes;
-    enum { UNSEEN, ON_THE_WAY, DONE } state[MOST_PROBES];
-    size_t way[MOST_PROBES], length;
-};
-
-/* SIZE_MAX: no probe, or none that is looked at. */
-static size_t probe_called(const struct config_node *probes, const struct config_node *name)
-{
-    for (size_t i = 0; name->kind == CONFIG_SCALAR && i < probes->count && i < MOST_PROBES; i++) {
-        const struct config_node *key = probes->members[i].key;
-        if (key->kind == CONFIG_SCALAR && strcmp(key->text, name->text) == 0)
-            return i;
-    }
-    return SIZE_MAX;
-}
-
-static void report_circle(const struct circles *c, size_t back_to, const struct config_node *need)
-{
-    char text[240] = "";
-    size_t used = 0, from = c->length;
-    while (c->way[--from] != back_to)
-        ;
-    for (; from < c->length && used + 80 < sizeof text; from++)
-        used += (size_t)snprintf(text + used, sizeof text - used, "`%.60s` needs ",
-                                 c->probes->members[c->way[from]].key->text);
-    config_fault(c->reading->faults, need, "needs go round in a circle: %s%s`%.60s`", text,
-                 from < c->length ? "... needs " : "", need->text);
-}
-
-static void walk_needs(struct circles *c, size_t probe)
-{
-    const struct config_node *list = get_kind(c->probes->members[probe].value, "needs", CONFIG_LIST);
-    c->state[probe] = ON_THE_WAY;
-    c->way[c->length++] = probe;
-    for (size_t i = 0; i < count_of(list) && i < MOST_NEEDS; i++) {
-        const struct config_node *need = list->members[i].value;
-        size_t next = probe_called(c->probes, need);
-        if (next == SIZE_MAX || next == probe) /* which is said already */
-            continue;
-        if (c->state[next] == UNSEEN)
-            walk_needs(c, next);
-        else if (c->state[next] == ON_THE_WAY)
-            report_circle(c, next, need);
-    }
-    c->length--;
-    c->state[probe] = DONE;
-}
-
-static void check_circles(struct reading *r, const struct config_node *root)
-{
-    const struct config_node *probes = get_kind(root, "probes", CONFIG_MAP);
-    struct circles *c = make(r, 1, sizeof *c);
-    if (!c || !probes)
-        return;
-    c->reading = r;
-    c->probes = probes;
-    for (size_t i = 0; i < probes->count && i < MOST_PROBES; i++)
-        if (c->state[i] == UNSEEN && probes->members[i].key->kind == CONFIG_SCALAR)
-            walk_needs(c, i);
 }
 
 /* ---- the rest ---- */
@@ -560,7 +439,7 @@ static const struct config_node *redact_value(const struct config_node *item, en
     static const char *const words[] = {"field", "header", "regex"};
     const struct config_node *found = NULL;
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
-        const struct config_node *value = get(item, words[i]);
+        const struct config_node *value = config_get(item, words[i]);
         if (value && found)
             return NULL;
         if (value) {
@@ -571,7 +450,7 @@ static const struct config_node *redact_value(const struct config_node *item, en
     return found;
 }
 
-static bool read_rule(struct reading *r, const struct config_node *item, struct redact_rule *rule)
+static bool read_rule(struct config_reading *r, const struct config_node *item, struct redact_rule *rule)
 {
     const struct config_node *value = redact_value(item, &rule->kind);
     struct err_info err = {.code = ERR_OK};
@@ -588,27 +467,27 @@ static bool read_rule(struct reading *r, const struct config_node *item, struct 
 }
 
 /* What should be hidden must not be shown because a rule is faulty: any fault refuses the file. */
-static void read_redact(struct reading *r, const struct config_node *root)
+static void read_redact(struct config_reading *r, const struct config_node *root)
 {
-    const struct config_node *list = get_kind(root, "redact", CONFIG_LIST);
-    struct redact_rule *rules = make(r, count_of(list), sizeof *rules);
+    const struct config_node *list = config_get_kind(root, "redact", CONFIG_LIST);
+    struct redact_rule *rules = config_make(r, config_count(list), sizeof *rules);
     struct err_info err = {.code = ERR_OK};
-    bool good = rules && count_of(list);
-    for (size_t i = 0; rules && i < count_of(list); i++)
+    bool good = rules && config_count(list);
+    for (size_t i = 0; rules && i < config_count(list); i++)
         good &= read_rule(r, list->members[i].value, &rules[i]);
     if (!good)
         return;
-    r->config->redaction = redaction_new(rules, count_of(list), r->registry->decoders, &err);
+    r->config->redaction = redaction_new(rules, config_count(list), r->registry->decoders, &err);
     if (!r->config->redaction)
         report(r, list, &err);
 }
 
-static void read_schemas(struct reading *r, const struct config_node *root)
+static void read_schemas(struct config_reading *r, const struct config_node *root)
 {
-    const struct config_node *list = get_kind(root, "schemas", CONFIG_LIST);
+    const struct config_node *list = config_get_kind(root, "schemas", CONFIG_LIST);
     if (!list)
         return;
-    const char **names = make(r, list->count + 1, sizeof *names);
+    const char **names = config_make(r, list->count + 1, sizeof *names);
     size_t n = 0;
     for (size_t i = 0; names && i < list->count; i++)
         if (list->members[i].value->kind == CONFIG_SCALAR)
@@ -616,36 +495,35 @@ static void read_schemas(struct reading *r, const struct config_node *root)
     r->config->schemas = names;
 }
 
-static void read_limits(struct reading *r, const struct config_node *root)
+static void read_limits(struct config_reading *r, const struct config_node *root)
 {
-    const struct config_node *limits = get_kind(root, "limits", CONFIG_MAP);
+    const struct config_node *limits = config_get_kind(root, "limits", CONFIG_MAP);
     const char *text = get_text(limits, "store");
     uint64_t size;
     if (!text || !text_size(text, &size))
         return;
     if (size < MIB || size > 64 * GIB)
-        config_fault(r->faults, get(limits, "store"), "limits.store: from 1MiB to 64GiB");
+        config_fault(r->faults, config_get(limits, "store"), "limits.store: from 1MiB to 64GiB");
     else
         r->config->store_bytes = (size_t)size;
 }
 
-static void read_theme(struct reading *r, const struct config_node *root)
+static void read_theme(struct config_reading *r, const struct config_node *root)
 {
-    const struct config_node *ui = get_kind(root, "ui", CONFIG_MAP);
+    const struct config_node *ui = config_get_kind(root, "ui", CONFIG_MAP);
     struct err_info err = {.code = ERR_OK};
     r->config->theme = get_text(ui, "theme");
     if (r->config->theme && r->registry->check_theme && r->registry->check_theme(r->config->theme, &err))
-        report(r, get(ui, "theme"), &err);
+        report(r, config_get(ui, "theme"), &err);
 }
 
 enum err config_read_tree(struct config *c, const struct config_node *root, const struct registry *registry,
                           struct config_faults *faults)
 {
-    struct reading r = {.config = c, .registry = registry, .faults = faults};
+    struct config_reading r = {.config = c, .registry = registry, .faults = faults};
     read_endpoints(&r, root);
     read_probes(&r, root);
-    check_needs(&r, root);
-    check_circles(&r, root);
+    config_check_needs(&r, root);
     read_redact(&r, root);
     read_schemas(&r, root);
     read_limits(&r, root);
