@@ -16,7 +16,11 @@ struct ls {
     struct buffer out;
     int width; /* of the first column */
     size_t rows;
-    bool asked; /* for something special: that there is none is then an answer of its own */
+    struct {
+        const char *field;
+        size_t rows;
+    } unknown[4]; /* rows of one address that are left out because it is not known there */
+    bool asked;   /* for something special: that there is none is then an answer of its own */
 };
 
 static void json_count(struct json_writer *w, const char *name, int64_t count)
@@ -261,22 +265,46 @@ static void people_row(struct buffer *out, int width, const struct config_endpoi
     buffer_free(&name);
 }
 
-static bool is_wanted(const struct ls *ls, const struct address *a, const struct channel *c)
+static void count_unknown(struct ls *ls, const char *field)
 {
-    struct filter_row row = {.name = c->name,
-                             .kind = channel_kind_name(c->kind),
-                             .state = c->state,
-                             .tag = c->dead_letters ? "dlq" : "",
-                             .depth = c->depth,
-                             .lag = c->lag,
-                             .p95_ms = -1,
-                             .age_ns = -1};
+    size_t i = 0, most = sizeof ls->unknown / sizeof *ls->unknown;
+    while (i + 1 < most && ls->unknown[i].field && strcmp(ls->unknown[i].field, field) != 0)
+        i++;
+    ls->unknown[i].field = field;
+    ls->unknown[i].rows++;
+}
+
+static void say_unknown(struct ls *ls, const char *endpoint)
+{
+    for (size_t i = 0; i < sizeof ls->unknown / sizeof *ls->unknown && ls->unknown[i].field; i++) {
+        size_t n = ls->unknown[i].rows;
+        cli_notice(ls->cli, "%s: %zu channel%s left out because `%s` is not known there", endpoint, n,
+                   n == 1 ? " is" : "s are", ls->unknown[i].field);
+    }
+    memset(ls->unknown, 0, sizeof ls->unknown);
+}
+
+static bool passes(struct ls *ls, const struct filter_row *row)
+{
+    if (!ls->filter || filter_row(ls->filter, row))
+        return true;
+    const char *unknown = filter_row_unknown(ls->filter, row);
+    if (unknown)
+        count_unknown(ls, unknown);
+    return false;
+}
+
+static bool is_wanted(struct ls *ls, const struct address *a, const struct channel *c)
+{
+    struct filter_row row = filter_row_of(c);
+    row.p95_ms = -1; /* nothing measures them here: who asks is told so */
+    row.age_ns = -1;
     bool named = a->channel.name && strcmp(a->channel.name, c->name) == 0;
     if (c->internal && !named && !cli_flag(ls->cli, FLAG_INTERNAL))
         return false;
     if (a->channel.kind != CHANNEL_ANY && c->kind != CHANNEL_ANY && a->channel.kind != c->kind)
         return false;
-    return !ls->filter || filter_row(ls->filter, &row);
+    return passes(ls, &row);
 }
 
 static void put_list(struct ls *ls, const struct address *a, const struct channel_list *list)
@@ -367,6 +395,7 @@ static int list_one(struct ls *ls, const struct address *a)
         cli_notice(ls->cli, "%s: %s", a->endpoint->endpoint.name, l.list->note);
     if (!code && ls->rows == before)
         say_none(ls, a, l.list);
+    say_unknown(ls, a->endpoint->endpoint.name);
     if (!code && ls->rows == before && is_plain_name(a) && !(ls->filter && l.list->count))
         code = err_exit_code(ERR_NOMATCH);
     channel_list_free(&l.list);
@@ -451,7 +480,8 @@ const struct command command_ls = {
     .detail =
         "Without arguments all configured endpoints. Depth with <= is an upper bound (Kafka counts offsets); a lag with + leaves out "
         "partitions in which a group has committed nothing. BROWSE is what looking at the stored messages does to them: NONE, MARKS or "
-        "CONSUMES. A Kafka topic that is named, without * and ?, has its partitions and consumer groups below it. --json is one object a "
+        "CONSUMES. A number that is not known matches nothing but != and !; how many channels --where leaves out for that is said. "
+        "A Kafka topic that is named, without * and ?, has its partitions and consumer groups below it. --json is one object a "
         "channel; what a broker can't do says why. --plain has the bare numbers, without marks: depth_upper and lag_partial stand in "
         "--json. Exit code 6: some endpoints or names are listed, others failed or are not there.",
     .flags = F(WHERE) | F(RATES) | F(INTERNAL) | F(JSON) | F(PLAIN),

@@ -447,10 +447,8 @@ static void test_row(struct test *t, const struct filter_row *row)
     }
 }
 
-static bool row_leaf(const struct filter *f, const struct node *n, const void *subject, int64_t now_ns)
+bool filter_row_leaf(const struct node *n, const struct filter_row *row)
 {
-    const struct filter_row *row = subject;
-    (void)f, (void)now_ns;
     if (n->kind == NODE_WORD) {
         const char *texts[] = {row->name, row->kind, row->state, row->tag};
         for (size_t i = 0; i < 4; i++)
@@ -461,6 +459,12 @@ static bool row_leaf(const struct filter *f, const struct node *n, const void *s
     struct test t = {.node = n};
     test_row(&t, row);
     return negated(n) ? !t.hit : t.hit;
+}
+
+static bool row_leaf(const struct filter *f, const struct node *n, const void *subject, int64_t now_ns)
+{
+    (void)f, (void)now_ns;
+    return filter_row_leaf(n, subject);
 }
 
 bool filter_row(const struct filter *f, const struct filter_row *row)

@@ -24,13 +24,18 @@ const char *filter_remark(const struct filter *f);
 
 bool filter_message(const struct filter *f, const struct message *m, int64_t now_ns);
 
-/* A row of a list: what list filters look at. */
+#define ROW_HAS_NONE (-2) /* of a number: rows of this sort never have one */
+
+/* A row of a list: what list filters look at. Negative numbers are not known, or there is none. */
 struct filter_row {
     const char *name, *kind, *state, *tag;
-    int64_t depth, lag; /* COUNT_UNKNOWN */
-    double p95_ms;      /* negative: unknown */
-    int64_t age_ns;     /* negative: unknown */
+    int64_t depth, lag;
+    double p95_ms;
+    int64_t age_ns;
 };
+struct filter_row filter_row_of(const struct channel *c); /* borrows its texts */
 bool filter_row(const struct filter *f, const struct filter_row *row);
+/* Of a row that does not match: the name of a number that is not known and decides it; NULL: known ones do. */
+const char *filter_row_unknown(const struct filter *f, const struct filter_row *row);
 
 #endif

@@ -88,6 +88,9 @@ struct filter {
 /* Parses f->text into f->root; on a fault fills err and *caret. Everything lives in f->arena but the regular expressions. */
 enum err filter_parse(struct filter *f, size_t *caret, struct err_info *err) SB_MUST_USE;
 
+/* A word or a test, not a branch. filter.c */
+bool filter_row_leaf(const struct node *n, const struct filter_row *row);
+
 /* filter_remark.c: each looks at what was parsed and keeps a remark in f; the first one counts. */
 void filter_remark_on_order(struct filter *f, const struct node *n);
 void filter_remark_on_quotes(struct filter *f, const struct pattern *pattern);

@@ -27,6 +27,7 @@ struct dashboard {
     bool moved;                            /* by the operator: from then on it stays on its thing */
     uint8_t *fold;                         /* enum fold, per endpoint */
     struct filter *filter;                 /* of probes, brokers and channels; NULL: none */
+    size_t unknown;                        /* rows it leaves out because a number is not known */
     char filter_text[256], kept_text[256]; /* as applied; as before the line was opened */
 };
 

@@ -544,11 +544,13 @@ static void tell_attention(const struct hub_attention *a, char *into, size_t siz
 
 /* The filter, since what is hidden must be said before anything else, then the text: upwards from row y, over as many rows as it
  * needs and the list leaves blank. */
-static void put_status(struct canvas *c, int y, const char *filter, const char *text)
+static void put_status(struct canvas *c, int y, const struct dashboard *d, const char *text)
 {
-    char prefix[300] = "";
-    if (filter)
-        snprintf(prefix, sizeof prefix, "filter %s   ", filter);
+    char prefix[340] = "", unknown[40] = "";
+    if (d->filter && d->unknown)
+        snprintf(unknown, sizeof unknown, " (%zu not known)", d->unknown);
+    if (d->filter)
+        snprintf(prefix, sizeof prefix, "filter %s%s   ", d->filter_text, unknown);
     int x = 1 + (int)utf8_cells(bytes_of_text(prefix));
     struct rect r = {x, y, c->w - 1 - x, 0};
     int rows = canvas_words(c, r, ROLE_MUTED, bytes_of_text(text));
@@ -575,7 +577,7 @@ static void draw_status(struct view *v, struct frame *f, int y)
         tell_broker(f, hub_endpoint(v->hub, i->index), text, sizeof text);
     else if (i->kind == ITEM_CHANNEL)
         tell_channel(hub_endpoint(v->hub, i->index), dashboard_channel(v, i), text, sizeof text);
-    put_status(f->canvas, y, d->filter ? d->filter_text : NULL, text);
+    put_status(f->canvas, y, d, text);
 }
 
 void dashboard_draw(struct view *v, struct frame *f, struct rect r)

@@ -47,7 +47,15 @@ static double p95_ms(const struct availability *a)
     return ns < 0 ? -1 : (double)ns / NS_PER_MS;
 }
 
-static bool shows_probe(const struct dashboard *d, const struct hub_probe *p)
+/* A row that is left out because a number is not known is counted: that is said beside the filter. */
+static bool passes(struct dashboard *d, const struct filter_row *row)
+{
+    bool shown = filter_row(d->filter, row);
+    d->unknown += !shown && filter_row_unknown(d->filter, row);
+    return shown;
+}
+
+static bool shows_probe(struct dashboard *d, const struct hub_probe *p)
 {
     if (!d->filter)
         return true;
@@ -55,14 +63,14 @@ static bool shows_probe(const struct dashboard *d, const struct hub_probe *p)
                              .kind = p->target->kind,
                              .state = health_name(p->health.state),
                              .tag = "",
-                             .depth = COUNT_UNKNOWN,
-                             .lag = COUNT_UNKNOWN,
+                             .depth = ROW_HAS_NONE,
+                             .lag = ROW_HAS_NONE,
                              .p95_ms = p95_ms(&p->health),
                              .age_ns = p->health.runs ? clock_wall_ns() - p->health.last.time_ns : -1};
-    return filter_row(d->filter, &row);
+    return passes(d, &row);
 }
 
-static bool shows_broker(const struct dashboard *d, const struct hub_endpoint *e)
+static bool shows_broker(struct dashboard *d, const struct hub_endpoint *e)
 {
     if (!d->filter)
         return true;
@@ -73,23 +81,16 @@ static bool shows_broker(const struct dashboard *d, const struct hub_endpoint *e
                              .depth = e->totals.depth,
                              .lag = e->totals.lag,
                              .p95_ms = p95_ms(&e->health),
-                             .age_ns = -1};
-    return filter_row(d->filter, &row);
+                             .age_ns = ROW_HAS_NONE};
+    return e->channels ? filter_row(d->filter, &row) : passes(d, &row); /* else its channels are counted */
 }
 
-static bool shows_channel(const struct dashboard *d, const struct channel *c)
+static bool shows_channel(struct dashboard *d, const struct channel *c)
 {
     if (c->internal || !d->filter)
         return !c->internal;
-    struct filter_row row = {.name = c->name,
-                             .kind = channel_kind_name(c->kind),
-                             .state = c->state,
-                             .tag = c->dead_letters ? "dlq" : "",
-                             .depth = c->depth,
-                             .lag = c->lag,
-                             .p95_ms = -1,
-                             .age_ns = -1};
-    return filter_row(d->filter, &row);
+    struct filter_row row = filter_row_of(c);
+    return passes(d, &row);
 }
 
 static size_t visible_channels(const struct hub_endpoint *e)
@@ -147,7 +148,7 @@ void dashboard_rebuild(struct view *v)
 {
     struct dashboard *d = v->state;
     const struct hub_attention *rows;
-    d->count = 0;
+    d->count = d->unknown = 0;
     for (size_t i = 0, n = hub_attention(v->hub, &rows); i < n; i++)
         add(d, ITEM_ATTENTION, i, 0);
     d->first[PANE_PROBES] = d->count;

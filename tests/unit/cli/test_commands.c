@@ -218,6 +218,11 @@ static void test_ls(void **state)
     assert_int_equal(run("ls memory: --where depth>1000"), 4);
     assert_string_equal(printed, "");
     assert_non_null(strstr(said, "no channel matches"));
+    assert_int_equal(run("ls memory: --where p95>1s"), 4);
+    assert_non_null(strstr(said, "2 channels are left out because `p95` is not known there"));
+    assert_int_equal(run("ls memory: --where p95>1s|depth>200"), 0);
+    assert_int_equal(lines(printed), 2);
+    assert_non_null(strstr(said, "1 channel is left out because `p95` is not known there"));
     assert_int_equal(run("ls memory:/order"), 4);
     assert_string_equal(printed, "");
     assert_non_null(strstr(said, "no channel order. Next: did you mean orders?"));

@@ -303,6 +303,66 @@ static void lists_have_fields_of_their_own(void **state)
     }
 }
 
+/* What is left out because a number is not known, and what would not match whatever it were. */
+static void an_unknown_number_that_decides_is_named(void **state)
+{
+    (void)state;
+    static const struct filter_row row = {.name = "orders",
+                                          .kind = "queue",
+                                          .state = "running",
+                                          .tag = "",
+                                          .depth = COUNT_UNKNOWN,
+                                          .lag = 7,
+                                          .p95_ms = -1,
+                                          .age_ns = ROW_HAS_NONE};
+    static const struct {
+        const char *text, *unknown;
+    } cases[] = {{"depth>10", "depth"},
+                 {"depth=0", "depth"},
+                 {"orders depth<10", "depth"},
+                 {"kind=topic depth>10", NULL},
+                 {"lag>10", NULL},
+                 {"lag>10 depth>10", NULL},
+                 {"lag>10 | p95>1s", "p95"},
+                 {"lag>5 p95>1s", "p95"},
+                 {"age>10s", NULL},
+                 {"!(lag>5 | depth>10)", NULL},
+                 {"!(lag>5 depth!=10)", "depth"},
+                 {"invoices", NULL}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct err_info err = {0};
+        struct filter *f = filter_new(cases[i].text, FILTER_LIST, registry.decoders, NULL, &err);
+        assert_non_null(f);
+        assert_false(filter_row(f, &row));
+        const char *unknown = filter_row_unknown(f, &row);
+        if (!unknown != !cases[i].unknown || (unknown && strcmp(unknown, cases[i].unknown) != 0))
+            fail_msg("%s: %s", cases[i].text, unknown ? unknown : "none");
+        filter_free(&f);
+    }
+}
+
+static void what_a_channel_never_has_is_not_unknown(void **state)
+{
+    (void)state;
+    struct channel c = {.name = "orders", .state = "", .depth = COUNT_UNKNOWN, .lag = COUNT_UNKNOWN};
+    static const struct {
+        enum channel_kind kind;
+        const char *text, *unknown;
+    } cases[] = {{CHANNEL_TOPIC, "depth>0", "depth"},
+                 {CHANNEL_TOPIC, "lag>0", "lag"},
+                 {CHANNEL_QUEUE, "depth>0", "depth"},
+                 {CHANNEL_QUEUE, "lag>0", NULL},
+                 {CHANNEL_EXCHANGE, "depth>0", NULL}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct filter *f = filter_new(cases[i].text, FILTER_LIST, registry.decoders, NULL, NULL);
+        c.kind = cases[i].kind;
+        struct filter_row row = filter_row_of(&c);
+        const char *unknown = filter_row_unknown(f, &row);
+        assert_true(!unknown == !cases[i].unknown && (!unknown || !strcmp(unknown, cases[i].unknown)));
+        filter_free(&f);
+    }
+}
+
 static void a_kind_that_no_channel_has_is_remarked_upon(void **state)
 {
     (void)state;
@@ -339,6 +399,8 @@ int main(void)
         TEST(faults_have_a_caret_and_a_word),
         TEST(what_may_not_be_meant_is_remarked_upon),
         TEST(lists_have_fields_of_their_own),
+        TEST(an_unknown_number_that_decides_is_named),
+        TEST(what_a_channel_never_has_is_not_unknown),
         TEST(a_kind_that_no_channel_has_is_remarked_upon),
         TEST(wrapped_bodies_are_looked_into),
     };

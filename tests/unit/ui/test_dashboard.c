@@ -114,6 +114,9 @@ static void dashboard_filtered(void **state)
         type(&s, "/");
         screen_key(s.screen, UIKEY_ESCAPE);
         golden(&s, "dashboard-unfiltered");
+        s.hub->endpoints[0].channels->items[0].lag = COUNT_UNKNOWN;
+        type(&s, "/lag>100000\r");
+        golden(&s, "dashboard-filtered-unknown");
     }
 }
 
