@@ -86,19 +86,19 @@ static void put_count(struct buffer *text, int64_t n, const char *what)
 }
 
 /* "95,969 of 600,000 confirmed, 503,000 not sent, 1,031 without an answer": each message is one of these. */
-static void say_sum(const struct changing *ch, const struct publish_result *r, int64_t unknown)
+static void say_sum(const struct changing *ch)
 {
+    const struct change_sum *sum = &ch->sum;
     struct buffer text;
     char count[32], total[32] = "";
-    int64_t unsent = ch->total < 0 ? r->unsent : ch->total - r->confirmed - r->failed - unknown;
     buffer_init(&text, 1000);
     if (ch->total > 0)
         text_count(total, sizeof total, (uint64_t)ch->total);
-    buffer_printf(&text, "%s%s%s confirmed", text_count(count, sizeof count, (uint64_t)r->confirmed),
+    buffer_printf(&text, "%s%s%s confirmed", text_count(count, sizeof count, (uint64_t)sum->confirmed),
                   *total ? " of " : "", total);
-    put_count(&text, r->failed, "refused");
-    put_count(&text, unsent, "not sent");
-    put_count(&text, unknown, "without an answer (may have arrived)");
+    put_count(&text, sum->refused, "refused");
+    put_count(&text, sum->unsent, "not sent");
+    put_count(&text, sum->unanswered, "without an answer (may have arrived)");
     cli_note("%s", buffer_cstr(&text));
     buffer_free(&text);
 }
@@ -109,10 +109,20 @@ static int nothing_to_send(const struct changing *ch)
     return err_exit_code(ERR_NOMATCH);
 }
 
+static struct change_sum sum_of(const struct changing *ch, const struct publish_result *r)
+{
+    struct change_sum sum = {.messages = ch->total < 0 ? ch->count : ch->total,
+                             .confirmed = r->confirmed,
+                             .refused = r->failed,
+                             .unanswered = r->handed - r->confirmed - r->failed - r->unsent};
+    sum.unsent = sum.messages - sum.confirmed - sum.refused - sum.unanswered;
+    return sum;
+}
+
 static int conclude(const struct changing *ch, const struct publish_result *r, int code)
 {
     const struct address *to = ch->to;
-    int64_t unknown = r->handed - r->confirmed - r->failed - r->unsent;
+    int64_t unknown = ch->sum.unanswered;
     if (!code && r->err.code) {
         code = say_failure(ch, r);
         if (r->confirmed)
@@ -122,7 +132,7 @@ static int conclude(const struct changing *ch, const struct publish_result *r, i
         code = err_exit_code(r->confirmed ? ERR_PARTIAL : ERR_TIMEOUT);
     }
     if (r->handed && (code || unknown || r->failed || r->unsent))
-        say_sum(ch, r, unknown);
+        say_sum(ch);
     else if (r->handed)
         cli_notice(ch->cli, "%s/%s: %" PRId64 " confirmed", to->endpoint->endpoint.name, to->channel.name,
                    r->confirmed);
@@ -278,6 +288,7 @@ int changing_rehearse(struct changing *ch)
     int code = read_all(ch, ch->show);
     if (!code)
         code = check(ch, true, start_again(ch), &carries);
+    ch->sum = (struct change_sum){.messages = ch->count, .unsent = ch->count};
     if (code)
         return code;
     if (!ch->count)
@@ -313,10 +324,12 @@ int changing_execute(struct changing *ch)
 {
     struct publish_result result;
     int code = check_before(ch);
+    ch->sum = sum_of(ch, &(struct publish_result){0});
     if (code)
         return code;
     struct publish_job job = job_of(ch, 0);
     code = publish(ch, &job, &result);
+    ch->sum = sum_of(ch, &result);
     code = conclude(ch, &result, code);
     losses_say(&ch->losses, ch->cli, ch->to->endpoint->broker->title, result.carries, true);
     return code;

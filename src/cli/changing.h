@@ -5,6 +5,12 @@
 #include "cli/losses.h"
 #include "engine/publisher.h"
 
+/* What became of the messages; each is one of these, and without --execute all are unsent. */
+struct change_sum {
+    int64_t messages; /* those read */
+    int64_t confirmed, refused, unsent, unanswered;
+};
+
 struct changing {
     const struct cli *cli;
     const struct address *to;
@@ -21,6 +27,7 @@ struct changing {
     int64_t total; /* of all messages, once they were checked; -1: a stream */
     int64_t count, bytes;
     struct losses losses;
+    struct change_sum sum; /* at the end */
 };
 
 /* Gives a message of JSON the partition that its properties name. The position may name another one: the property is what somebody

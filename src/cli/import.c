@@ -1,5 +1,6 @@
 #include "cli/changing.h"
 
+#include "base/json.h"
 #include "base/limits.h"
 #include "cli/input.h"
 #include "engine/archive.h"
@@ -94,6 +95,39 @@ static bool start_again(void *context)
     return m->archived || input_rewind(&m->lines);
 }
 
+static void put_number(struct json_writer *w, const char *name, int64_t n)
+{
+    json_name(w, name);
+    json_int(w, n);
+}
+
+static int print_sum(const struct import *m, const struct change_sum *sum)
+{
+    struct buffer out;
+    struct json_writer w;
+    buffer_init(&out, LIMIT_LINE);
+    json_write(&w, &out);
+    json_object(&w);
+    json_name(&w, "schema");
+    json_text(&w, "signalbox.import/1");
+    json_name(&w, "endpoint");
+    json_text(&w, m->to.endpoint->endpoint.name);
+    json_name(&w, "channel");
+    json_text(&w, m->to.channel.name);
+    json_name(&w, "executed");
+    json_bool(&w, cli_flag(m->cli, FLAG_EXECUTE));
+    put_number(&w, "messages", sum->messages);
+    put_number(&w, "confirmed", sum->confirmed);
+    put_number(&w, "refused", sum->refused);
+    put_number(&w, "unsent", sum->unsent);
+    put_number(&w, "unanswered", sum->unanswered);
+    json_object_end(&w);
+    buffer_byte(&out, '\n');
+    int code = cli_print(&out);
+    buffer_free(&out);
+    return code;
+}
+
 static int import_all(struct import *m)
 {
     struct err_info err = {.code = ERR_OK};
@@ -112,7 +146,9 @@ static int import_all(struct import *m)
                                 .next = next,
                                 .rewind = start_again,
                                 .context = m};
-    return cli_flag(m->cli, FLAG_EXECUTE) ? changing_execute(&changing) : changing_rehearse(&changing);
+    code = cli_flag(m->cli, FLAG_EXECUTE) ? changing_execute(&changing) : changing_rehearse(&changing);
+    int printed = cli_flag(m->cli, FLAG_JSON) ? print_sum(m, &changing.sum) : 0;
+    return code ? code : printed;
 }
 
 static int run(struct cli *c)
@@ -139,8 +175,10 @@ const struct command command_import = {
     .detail =
         "FILE.sba is checked against its SHA-256; anything else, and -, is read as JSON lines. Key, headers, properties, payload, "
         "time and partition are sent as they were; nothing is added. All messages and the destination are checked before the first "
-        "one is sent; a pipe is sent as it is read. --create makes a missing topic with the partitions that the messages name.",
-    .flags = F(CREATE) | FLAGS_CHANGE,
+        "one is sent; a pipe is sent as it is read. --create makes a missing topic with the partitions that the messages name. "
+        "--json ends with one object: each of the `messages` that were read is `confirmed`, `refused` (or returned), `unsent`, or "
+        "`unanswered`: it may have arrived. Without --execute all are unsent, and `executed` is false.",
+    .flags = F(CREATE) | F(JSON) | FLAGS_CHANGE,
     .min_args = 2,
     .max_args = 2,
     .missing = "a file and an address",

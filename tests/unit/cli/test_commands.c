@@ -255,6 +255,7 @@ static void test_export_import(void **state)
         assert_non_null(strstr(said, "would send 250 messages"));
         snprintf(line, sizeof line, "import %s/%s memory:/%s --execute", folder, names[i], name);
         assert_int_equal(run(line), 0);
+        assert_string_equal(printed, "");
         assert_int_equal(
             run("browse memory:/orders -n 250 --format %{key}|%{time}|%{headers.x-tenant}|%{payload}"), 0);
         char *expected = strdup(printed);
@@ -276,6 +277,30 @@ static void test_export_import(void **state)
     assert_int_equal(access(line, F_OK), -1);
     snprintf(line, sizeof line, "%s/b.sba.part", folder);
     assert_int_equal(access(line, F_OK), -1);
+}
+
+static void import_ends_with_its_counts(void **state)
+{
+    (void)state;
+    char line[400];
+    struct err_info err;
+    assert_int_equal(memory_declare("counted", CHANNEL_TOPIC, NULL, &err), ERR_OK);
+    snprintf(line, sizeof line, "export memory:/orders %s/counts.jsonl", folder);
+    assert_int_equal(run(line), 0);
+    snprintf(line, sizeof line, "import %s/counts.jsonl memory:/counted --json", folder);
+    assert_int_equal(run(line), 0);
+    assert_string_equal(printed,
+                        "{\"schema\":\"signalbox.import/1\",\"endpoint\":\"memory:\",\"channel\":\"counted\","
+                        "\"executed\":false,\"messages\":250,\"confirmed\":0,\"refused\":0,\"unsent\":250,"
+                        "\"unanswered\":0}\n");
+    snprintf(line + strlen(line), sizeof line - strlen(line), " --execute");
+    assert_int_equal(run(line), 0);
+    assert_non_null(strstr(printed, "\"executed\":true,\"messages\":250,\"confirmed\":250,\"refused\":0,"
+                                    "\"unsent\":0,\"unanswered\":0}\n"));
+    snprintf(line, sizeof line, "import %s/counts.jsonl memory:/uncounted --json --execute", folder);
+    assert_int_equal(run(line), 1);
+    assert_int_equal(lines(printed), 1);
+    assert_non_null(strstr(printed, "\"confirmed\":0,\"refused\":0,\"unsent\":"));
 }
 
 static void test_send(void **state)
@@ -424,6 +449,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_tail, setup, teardown),
         cmocka_unit_test_setup_teardown(test_ls, setup, teardown),
         cmocka_unit_test_setup_teardown(test_export_import, setup, teardown),
+        cmocka_unit_test_setup_teardown(import_ends_with_its_counts, setup, teardown),
         cmocka_unit_test_setup_teardown(test_send, setup, teardown),
         cmocka_unit_test_setup_teardown(test_damaged_lines, setup, teardown),
         cmocka_unit_test_setup_teardown(test_permission, setup, teardown),
