@@ -37,9 +37,10 @@ const struct topic topics[] = {
      "\\t \\n \\\\ %%. Streams flush when the source pauses, at the latest 100 ms after a message; a closed pipe ends quietly.\n"},
     {"changes", "CHANGES",
      "Everything that changes a broker is a dry run until --execute: it looks up the destination and fails as the change\n"
-     "would, without any effect. --execute is all that an endpoint given by URL needs. A configured one also needs `write:\n"
-     "true` or --write; one marked production --confirm ENDPOINT/CHANNEL too. Else the exit code is 7 and nothing has\n"
-     "happened.\n"},
+     "would, without any effect. Where RabbitMQ's management API tells that nothing is bound to an exchange, or to a direct\n"
+     "one with that key, it says that the broker would return the message. --execute is all that an endpoint given by URL\n"
+     "needs. A configured one also needs `write: true` or --write; one marked production --confirm ENDPOINT/CHANNEL too.\n"
+     "Else the exit code is 7 and nothing has happened.\n"},
     {NULL, NULL, NULL},
 };
 

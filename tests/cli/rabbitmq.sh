@@ -157,6 +157,42 @@ expect_no_err 'left out'
 run "$SIGNALBOX" send "$broker/%2f/queue:$queue?$management" "$T/json" --key red --execute
 expect_status 0
 expect_err '1 message has a key, which RabbitMQ has no place for: it was left out'
+
+name "a dry run knows what an exchange would return, and is silent where it cannot be certain"
+api() { # METHOD PATH BODY
+    curl -sf -m 10 -u "$SB_RABBIT_USER:$SB_RABBIT_PASSWORD" -X "$1" -H 'content-type: application/json' -d "$3" "$SB_RABBIT_MGMT/api/$2"
+}
+for type in direct fanout topic headers; do
+    api PUT "exchanges/%2f/$queue-r-$type" "{\"type\":\"$type\",\"auto_delete\":false}"
+    at_exit command curl -s -m 10 -u "$SB_RABBIT_USER:$SB_RABBIT_PASSWORD" -X DELETE "$SB_RABBIT_MGMT/api/exchanges/%2f/$queue-r-$type"
+    run "$SIGNALBOX" send "$broker/%2f/$queue-r-$type?$management" "$T/json" --key red
+    expect_status 0
+    expect_err "nothing is bound to $queue-r-$type: the broker would return what is sent to it"
+    api POST "bindings/%2f/e/$queue-r-$type/q/$queue" '{"routing_key":"blue"}'
+    run "$SIGNALBOX" send "$broker/%2f/$queue-r-$type?$management" "$T/json" --key blue
+    expect_no_err 'nothing is bound'
+    run "$SIGNALBOX" send "$broker/%2f/$queue-r-$type?$management" "$T/json" --key red
+    expect_status 0
+    case $type in
+    direct) expect_err "nothing is bound to $queue-r-direct with key red: the broker would return the message" ;;
+    *) expect_no_err 'nothing is bound' ;;
+    esac
+done
+printf '%s\n' '{"key":{"text":"red"},"payload":null}' '{"key":{"text":"blue"},"payload":null}' '{"key":null,"payload":null}' >"$T/r.jsonl"
+run "$SIGNALBOX" import "$T/r.jsonl" "$broker/%2f/$queue-r-direct?$management"
+expect_status 0
+expect_err "nothing is bound to $queue-r-direct with the keys of 2 messages \(the first: red\)"
+api PUT "exchanges/%2f/$queue-r-alternate" '{"type":"direct","auto_delete":true,"arguments":{"alternate-exchange":"amq.fanout"}}'
+at_exit command curl -s -m 10 -u "$SB_RABBIT_USER:$SB_RABBIT_PASSWORD" -X DELETE "$SB_RABBIT_MGMT/api/exchanges/%2f/$queue-r-alternate"
+run "$SIGNALBOX" send "$broker/%2f/$queue-r-alternate?$management" "$T/json" --key red
+expect_status 0
+expect_no_err 'nothing is bound'
+api PUT "policies/%2f/$queue-r" "{\"pattern\":\"$queue-r-direct\",\"apply-to\":\"exchanges\",\"definition\":{\"alternate-exchange\":\"amq.fanout\"}}"
+at_exit command curl -s -m 10 -u "$SB_RABBIT_USER:$SB_RABBIT_PASSWORD" -X DELETE "$SB_RABBIT_MGMT/api/policies/%2f/$queue-r"
+run "$SIGNALBOX" send "$broker/%2f/$queue-r-direct?$management" "$T/json" --key red
+expect_status 0
+expect_no_err 'nothing is bound'
+
 name "what other brokers send lasts, what came from RabbitMQ stays as it was"
 echo '{"payload":{"text":"lasting"}}' >"$T/lasting.jsonl"
 run "$SIGNALBOX" import "$T/lasting.jsonl" "$broker/%2f/$queue-l?$management" --create --execute

@@ -153,6 +153,13 @@ bool rabbit_is_default(const struct channel_name *name);
 /* An exchange of that type gives each message to one of its queues: a tap there would take a share from the others. */
 bool rabbit_exchange_steals(const char *type);
 
+/* What is bound to an exchange, for a dry run. NULL: unknown, or what it does not route is passed on. (rabbitmq_routes.c) */
+struct rabbit_routes *rabbit_routes_new(struct broker *b, const char *exchange);
+void rabbit_routes_free(struct rabbit_routes **r);
+/* False: nothing is bound to it; nothing with that key, which alone decides. Certain, as of rabbit_routes_new. */
+bool rabbit_routes_any(const struct rabbit_routes *r);
+bool rabbit_routes_lead(const struct rabbit_routes *r, struct bytes key);
+
 /* ---- reading and publishing ---- */
 
 /* Switches off what a killed process has left on, and says so. After each connect. */

@@ -1,0 +1,81 @@
+/* For a dry run: which messages an exchange would certainly return. What cannot be known for certain (topics, headers, other types,
+ * an alternate exchange, exchanges behind it) is taken for routed. */
+#include "brokers/rabbitmq/rabbitmq_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define MOST_KEYS 1000 /* each message is compared with all of them */
+
+struct rabbit_routes {
+    struct rabbit_answer bindings;
+    bool by_key; /* a direct exchange */
+};
+
+static bool has_text(const struct rabbit_answer *a, const struct field *object, const char *name)
+{
+    const struct field *f = rabbit_member(a, object, name);
+    return f && f->kind != FIELD_NULL && f->text.len > 0;
+}
+
+/* *by_key: keys alone decide. False: another exchange may get what this one does not route, or its type is no standard one. A policy
+ * may name an alternate exchange. */
+static bool returns_what_is_unbound(struct broker *b, const char *exchange, bool *by_key)
+{
+    char path[900], type[64];
+    struct rabbit_answer a;
+    rabbit_path(b, path, sizeof path, "exchanges", exchange, NULL);
+    if (rabbit_api(b, "GET", path, NULL, &a, NULL))
+        return false;
+    const struct field *x = &a.tree.nodes[0];
+    rabbit_string(&a, x, "type", type, sizeof type);
+    *by_key = strcmp(type, "direct") == 0;
+    bool standard = *by_key || !strcmp(type, "fanout") || !strcmp(type, "topic") || !strcmp(type, "headers");
+    bool passed_on = rabbit_member(&a, rabbit_member(&a, x, "arguments"), "alternate-exchange") ||
+                     has_text(&a, x, "policy");
+    rabbit_answer_free(&a);
+    return standard && !passed_on;
+}
+
+struct rabbit_routes *rabbit_routes_new(struct broker *b, const char *exchange)
+{
+    char path[900];
+    struct rabbit_routes *r = calloc(1, sizeof *r);
+    rabbit_path(b, path, sizeof path, "exchanges", exchange, "/bindings/source");
+    if (r && returns_what_is_unbound(b, exchange, &r->by_key) &&
+        !rabbit_api(b, "GET", path, NULL, &r->bindings, NULL))
+        return r;
+    free(r);
+    return NULL;
+}
+
+void rabbit_routes_free(struct rabbit_routes **rp)
+{
+    struct rabbit_routes *r = *rp;
+    *rp = NULL;
+    if (!r)
+        return;
+    rabbit_answer_free(&r->bindings);
+    free(r);
+}
+
+bool rabbit_routes_any(const struct rabbit_routes *r)
+{
+    return r->bindings.tree.nodes[0].kind != FIELD_ARRAY || r->bindings.tree.nodes[0].children > 0;
+}
+
+bool rabbit_routes_lead(const struct rabbit_routes *r, struct bytes key)
+{
+    const struct rabbit_answer *a = &r->bindings;
+    const struct field *all = &a->tree.nodes[0];
+    if (!rabbit_routes_any(r))
+        return false;
+    if (!r->by_key || all->kind != FIELD_ARRAY || all->children > MOST_KEYS)
+        return true;
+    for (const struct field *f = rabbit_first(a, all); f; f = rabbit_next(a, all, f)) {
+        const struct field *bound = rabbit_member(a, f, "routing_key");
+        if (!bound || bytes_equal(bound->text, key) || (!bound->text.len && !key.len))
+            return true;
+    }
+    return false;
+}
