@@ -113,10 +113,11 @@ bool cli_progress(const struct cli *c)
 
 void cli_fault(const char *file, const struct config_fault *fault)
 {
+    const char *kind = fault->warning ? "warning: " : "";
     if (fault->line)
-        cli_note("%s:%u:%u: %s", file, fault->line, fault->column, fault->text);
+        cli_note("%s:%u:%u: %s%s", file, fault->line, fault->column, kind, fault->text);
     else
-        cli_note("%s: %s", file, fault->text);
+        cli_note("%s: %s%s", file, kind, fault->text);
 }
 
 static void report_fault(void *context, const char *file, const struct config_fault *fault)
@@ -164,6 +165,9 @@ int cli_address(struct cli *c, size_t i, bool channel_wanted, struct address *ad
     if (config_address(&c->config, c->args[i], c->registry->brokers, address, &err))
         return cli_error(&err);
     struct endpoint *e = &address->endpoint->endpoint;
+    char idle[120];
+    if (e->by_url && config_idle_parameter(e, idle, sizeof idle))
+        cli_notice(c, "%s: %s", e->name, idle);
     if (channel_wanted && !address->channel.name)
         return no_channel(c->args[i], e);
     if (e->by_url && e->username && !e->password)

@@ -4,15 +4,15 @@
 #include "base/text.h"
 
 struct check {
-    struct json_writer *json; /* NULL: for people */
-    unsigned count, more;     /* more: not listed */
+    struct json_writer *faults, *warnings; /* NULL: for people */
+    unsigned count, more;                  /* more: not listed */
 };
 
 static void report(void *context, const char *file, const struct config_fault *fault)
 {
     struct check *check = context;
-    struct json_writer *w = check->json;
-    check->count++;
+    struct json_writer *w = fault->warning ? check->warnings : check->faults;
+    check->count += !fault->warning;
     check->more = fault->more;
     if (!w)
         cli_fault(file, fault);
@@ -43,21 +43,25 @@ static void say_good(struct cli *c, struct buffer *out)
             out, "no file: neither HOME nor XDG_CONFIG_HOME says where to look; --config FILE names one\n");
 }
 
-/* --json: {"file":...,"good":...,"faults":[...],"more":...} on stdout. */
+/* --json: {"file":...,"good":...,"faults":[...],"warnings":[...],"more":...} on stdout. */
 static int check(struct cli *c)
 {
     bool json = cli_flag(c, FLAG_JSON);
-    struct buffer faults, out;
-    struct json_writer f, w;
+    struct buffer faults, warnings, out;
+    struct json_writer f, g, w;
     buffer_init(&faults, 1 << 20);
+    buffer_init(&warnings, 1 << 20);
     buffer_init(&out, 2 << 20);
     json_write(&f, &faults);
     json_array(&f);
-    struct check state = {.json = json ? &f : NULL};
+    json_write(&g, &warnings);
+    json_array(&g);
+    struct check state = {.faults = json ? &f : NULL, .warnings = json ? &g : NULL};
     struct err_info err = {.code = ERR_OK};
     config_free(&c->config); /* the empty one of an offline command */
     enum err e = config_check(&c->config, cli_text(c, FLAG_CONFIG), c->registry, report, &state, &err);
     json_array_end(&f);
+    json_array_end(&g);
     if (json) {
         json_write(&w, &out);
         json_object(&w);
@@ -67,6 +71,8 @@ static int check(struct cli *c)
         json_bool(&w, !e);
         json_name(&w, "faults");
         json_raw(&w, buffer_view(&faults));
+        json_name(&w, "warnings");
+        json_raw(&w, buffer_view(&warnings));
         json_name(&w, "more");
         json_uint(&w, state.more);
         json_object_end(&w);
@@ -78,6 +84,7 @@ static int check(struct cli *c)
     }
     int code = cli_print(&out);
     buffer_free(&faults);
+    buffer_free(&warnings);
     buffer_free(&out);
     return e ? err_exit_code(e) : code;
 }
@@ -97,8 +104,8 @@ const struct command command_config = {
     .purpose = "check the configuration and list every fault with its place",
     .detail =
         "Every fault is listed at once, with line, column and, for a misspelt word, the nearest one; of more than 50 the rest "
-        "is counted (`more` of --json). The files that tls names must be there. Nothing is connected to and no password is "
-        "read.",
+        "is counted (`more` of --json). The files that tls and schemas name must be there. What has no effect in this version is "
+        "warned of and refuses nothing (`warnings` of --json). Nothing is connected to and no password is read.",
     .flags = F(JSON),
     .min_args = 1,
     .max_args = 1,

@@ -16,7 +16,7 @@ static const char sample[] =
     "    # write: true                       # else changes need --write\n"
     "    # username: ops\n"
     "    # password_env: KAFKA_PASSWORD      # or password_file, password_command; never the password itself\n"
-    "    # tls: {ca: /etc/ssl/our-ca.pem}\n"
+    "    # tls: {ca: /etc/ssl/our-ca.pem}   # with kafkas:// alone\n"
     "    # options: {sasl.mechanisms: SCRAM-SHA-256}\n"
     "    # channels:\n"
     "    #   \"orders.*\": {decode: json, dead_letters: orders.dlt}\n"

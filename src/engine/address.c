@@ -2,6 +2,7 @@
 #include "engine/config_internal.h"
 
 #include "base/limits.h"
+#include "base/log.h"
 #include "base/text.h"
 
 #include <ctype.h>
@@ -116,6 +117,26 @@ static enum err check_parameters(const struct url *url, const char *text, struct
         return ERR_USAGE;
     }
     return ERR_OK;
+}
+
+bool config_idle_parameter(const struct endpoint *e, char *why, size_t size)
+{
+    static const char *const idle[] = {"registry", "jolokia"};
+    for (size_t i = 0; i < sizeof idle / sizeof *idle; i++)
+        if (url_query(&e->url, idle[i])) {
+            snprintf(why, size, "?%s= has no effect: nothing uses it in this version", idle[i]);
+            return true;
+        }
+    if (e->tls.on || !url_query(&e->url, "ca"))
+        return false;
+    snprintf(why, size, "?ca= has no effect: `%s` speaks without TLS", e->url.scheme);
+    return true;
+}
+
+bool config_scheme_with_tls(const struct registry *registry, const char *scheme, char *into, size_t size)
+{
+    snprintf(into, size, "%ss", scheme);
+    return find_broker(registry->brokers, into) || find_probe(registry->probes, into);
 }
 
 /* The vhost is the path's first part, percent-encoded; none is `/`. The channel is what follows; a colon that is encoded belongs to
@@ -244,6 +265,9 @@ static struct config_endpoint *add_endpoint(struct config *c, const struct endpo
     const char *password = secure_getenv("SIGNALBOX_PASSWORD");
     if (password)
         added->endpoint.password = arena_strdup(c->arena, password);
+    char idle[120];
+    if (config_idle_parameter(e, idle, sizeof idle))
+        log_write(LOG_WARN, e->name, "%s", idle);
     return added;
 }
 

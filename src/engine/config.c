@@ -186,9 +186,9 @@ static enum err load_file(struct config *c, const char *path, const struct regis
     else
         e = load_text(c, buffer_view(&text), registry, faults, err);
     buffer_free(&text);
-    if (faults->count) {
-        e = err_set(err, ERR_CONFIG, "%u fault%s in the configuration", faults->count,
-                    faults->count == 1 ? "" : "s");
+    unsigned wrong = faults->count - faults->warnings;
+    if (wrong) {
+        e = err_set(err, ERR_CONFIG, "%u fault%s in the configuration", wrong, wrong == 1 ? "" : "s");
         err_where(err, "%s", path);
     }
     return e;

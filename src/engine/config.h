@@ -44,6 +44,7 @@ bool config_key_is_decoder(size_t key);  /* its value is the name of one of the 
 struct config_fault {
     unsigned line, column; /* from 1; 0: the whole file */
     unsigned more;         /* the last one of too many: so many are not listed; 0 else */
+    bool warning;          /* refuses nothing; of config_check alone */
     char text[320];        /* what, and what next */
 };
 typedef void config_report(void *context, const char *file, const struct config_fault *fault);
@@ -56,7 +57,7 @@ bool config_path(char *into, size_t size, bool *given);
  * password_command) are fetched when they are first wanted. ERR_CONFIG after at least one fault was reported. */
 enum err config_load(struct config *c, const char *path, const struct registry *registry,
                      config_report *report, void *context, struct err_info *err) SB_MUST_USE;
-/* The same for `config check`: a file that is named and can't be read is a fault, too. */
+/* The same for `config check`: a file that is named and can't be read is a fault, too, and what has no effect is warned of. */
 enum err config_check(struct config *c, const char *path, const struct registry *registry,
                       config_report *report, void *context, struct err_info *err) SB_MUST_USE;
 void config_free(struct config *c);
@@ -77,6 +78,8 @@ enum err config_address(struct config *c, const char *text, broker_registry brok
 enum err config_target(struct config *c, const char *text, broker_registry brokers, probe_registry probes,
                        const struct probe_target **target, struct config_password **password,
                        struct err_info *err) SB_MUST_USE;
+/* Why a parameter of its URL has no effect, the first one; false: none. */
+bool config_idle_parameter(const struct endpoint *e, char *why, size_t size);
 /* Is it a URL that a probe alone knows (http, tcp)? */
 bool config_is_probe_url(const char *text, probe_registry probes);
 /* Adds the URL to the probes, once. Before anybody holds pointers into them; its password is SIGNALBOX_PASSWORD where set. */

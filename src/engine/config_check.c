@@ -63,22 +63,39 @@ bool config_key_is_decoder(size_t key)
 
 /* ---- faults ---- */
 
-void config_fault(struct config_faults *f, const struct config_node *at, const char *format, ...)
+static void add_fault(struct config_faults *f, const struct config_node *at, bool warning, const char *format,
+                      va_list args)
 {
     char text[sizeof f->items->text];
     struct buffer clean; /* a name may hold what a terminal obeys */
     if (f->count++ >= CONFIG_MOST_FAULTS)
         return;
     struct config_fault *fault = &f->items[f->count - 1];
-    *fault = (struct config_fault){.line = at ? at->line : 0, .column = at ? at->column : 0};
-    va_list args;
-    va_start(args, format);
+    *fault = (struct config_fault){at ? at->line : 0, at ? at->column : 0, .warning = warning};
     vsnprintf(text, sizeof text, format, args);
-    va_end(args);
     buffer_init(&clean, 8 * sizeof text);
     utf8_scrub(&clean, bytes_of_text(text), SCRUB_SCREEN);
     text_copy_bytes(fault->text, sizeof fault->text, buffer_view(&clean));
     buffer_free(&clean);
+}
+
+void config_fault(struct config_faults *f, const struct config_node *at, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    add_fault(f, at, false, format, args);
+    va_end(args);
+}
+
+void config_warn(struct config_faults *f, const struct config_node *at, const char *format, ...)
+{
+    va_list args;
+    if (!f->thorough || f->count >= CONFIG_MOST_FAULTS)
+        return;
+    f->warnings++;
+    va_start(args, format);
+    add_fault(f, at, true, format, args);
+    va_end(args);
 }
 
 static int by_place(const void *a, const void *b)

@@ -17,10 +17,14 @@ struct config_faults {
     void *context;
     bool
         thorough; /* also whether the files that are named can be read: what may change without the configuration */
-    unsigned count;
+    unsigned count, warnings; /* warnings: those of them that refuse nothing */
     struct config_fault items[CONFIG_MOST_FAULTS];
 };
 void config_fault(struct config_faults *f, const struct config_node *at, const char *format, ...)
+    SB_PRINTF(3, 4);
+
+/* Of a thorough check alone: what is allowed and has no effect. Not counted where there is no room to list it. */
+void config_warn(struct config_faults *f, const struct config_node *at, const char *format, ...)
     SB_PRINTF(3, 4);
 
 /* Reports what was found, in the order of the file. */
@@ -58,5 +62,7 @@ enum err config_broker_url(struct config *c, const char *url, broker_registry br
 enum err config_probe_url(struct config *c, const char *url, broker_registry brokers, probe_registry probes,
                           struct probe_target *target, struct err_info *err) SB_MUST_USE;
 bool config_is_url(const char *text);
+/* Puts the TLS form of a scheme into `into`: kafkas. False: there is none. */
+bool config_scheme_with_tls(const struct registry *registry, const char *scheme, char *into, size_t size);
 
 #endif

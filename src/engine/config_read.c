@@ -101,6 +101,18 @@ static void check_file(struct config_reading *r, const struct config_node *tls, 
         config_fault(r->faults, config_get(tls, key), "tls.%s: %.200s: %s", key, path, strerror(errno));
 }
 
+static void tls_without_scheme(struct config_reading *r, const struct config_node *tls,
+                               const struct config_node *map, const char *scheme)
+{
+    char with_tls[80];
+    const char *url = get_text(map, "url");
+    if (config_scheme_with_tls(r->registry, scheme, with_tls, sizeof with_tls))
+        config_fault(r->faults, tls, "tls is set, but `%s` speaks without it; write url: \"%s%.160s\"",
+                     scheme, with_tls, url + strlen(scheme));
+    else
+        config_fault(r->faults, tls, "tls is set, but `%s` speaks without it; take tls out", scheme);
+}
+
 static void read_tls(struct config_reading *r, const struct config_node *map, struct endpoint *e)
 {
     const struct config_node *tls = config_get_kind(map, "tls", CONFIG_MAP);
@@ -117,8 +129,7 @@ static void read_tls(struct config_reading *r, const struct config_node *map, st
     if (!e->tls.cert != !e->tls.key)
         config_fault(r->faults, tls, "tls.cert and tls.key belong together: name both");
     if (!e->tls.on && e->url.scheme)
-        config_fault(r->faults, tls, "tls is set, but `%s` speaks without it; did you mean `%ss`?",
-                     e->url.scheme, e->url.scheme);
+        tls_without_scheme(r, tls, map, e->url.scheme);
 }
 
 static void read_password(struct config_reading *r, const struct config_node *map,
@@ -253,6 +264,7 @@ static bool read_url(struct config_reading *r, const struct config_node *key, co
     const struct config_node *url = config_get_kind(map, "url", CONFIG_SCALAR);
     struct err_info err = {.code = ERR_OK};
     struct channel_name channel;
+    char idle[120];
     if (!url || !*url->text) {
         no_url(r, key, map);
         return false;
@@ -264,6 +276,8 @@ static bool read_url(struct config_reading *r, const struct config_node *key, co
         report(r, url, &err);
         return false;
     }
+    if (config_idle_parameter(&e->endpoint, idle, sizeof idle))
+        config_warn(r->faults, url, "%s", idle);
     if (channel.name)
         config_fault(r->faults, url, "the url of an endpoint names no channel; leave `%.60s` out",
                      channel.name);
@@ -489,10 +503,18 @@ static void read_schemas(struct config_reading *r, const struct config_node *roo
         return;
     const char **names = config_make(r, list->count + 1, sizeof *names);
     size_t n = 0;
-    for (size_t i = 0; names && i < list->count; i++)
-        if (list->members[i].value->kind == CONFIG_SCALAR)
-            names[n++] = file_name(r, list->members[i].value->text);
+    for (size_t i = 0; names && i < list->count; i++) {
+        const struct config_node *item = list->members[i].value;
+        if (item->kind != CONFIG_SCALAR || !*item->text)
+            continue;
+        names[n++] = file_name(r, item->text);
+        if (r->faults->thorough && names[n - 1] && access(names[n - 1], R_OK) != 0)
+            config_fault(r->faults, item, "schemas: %.200s: %s; name a file or folder that can be read",
+                         names[n - 1], strerror(errno));
+    }
     r->config->schemas = names;
+    if (n)
+        config_warn(r->faults, list, "schemas have no effect: nothing uses them in this version");
 }
 
 static void read_limits(struct config_reading *r, const struct config_node *root)

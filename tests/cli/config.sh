@@ -36,6 +36,46 @@ expect_err 'never.yaml:4:15: the URL names no port; write tcp://HOST:PORT'
 expect_err 'never.yaml:5:40: expect.body: this is no regular expression'
 expect_err 'never.yaml:6:33: needs go round in a circle: `r` needs `s` needs `r`'
 
+name "a schema that is missing is a fault, and what has no effect is warned of"
+mkdir "$T/schemas"
+cat >"$T/idle.yaml" <<'END'
+endpoints:
+  k: {url: "kafka://h:1?registry=http://r:8081"}
+  r: {url: "rabbitmq://h?ca=x.pem"}
+  j: {url: "rabbitmqs://h?jolokia=http://j"}
+schemas: [schemas]
+END
+run "$SIGNALBOX" config check --config "$T/idle.yaml"
+expect_status 0
+expect_out 'idle.yaml: good: 3 endpoints'
+expect_err 'idle.yaml:2:12: warning: \?registry= has no effect: nothing uses it in this version'
+expect_err 'idle.yaml:3:12: warning: \?ca= has no effect: `rabbitmq` speaks without TLS'
+expect_err 'idle.yaml:4:12: warning: \?jolokia= has no effect'
+expect_err 'idle.yaml:5:10: warning: schemas have no effect'
+run "$SIGNALBOX" config check --config "$T/idle.yaml" --json
+expect_status 0
+expect_out '"good":true,"faults":\[\],"warnings":\[\{"line":2,"column":12,"text":"\?registry='
+run "$SIGNALBOX" probe r --timeout 1ms --config "$T/idle.yaml"
+expect_no_err 'warning'
+printf 'schemas:\n  - schemas\n  - schemas/shop.proto\n' >"$T/missing.yaml"
+run "$SIGNALBOX" config check --config "$T/missing.yaml"
+expect_status 2
+expect_err 'missing.yaml:3:5: schemas: /.*/schemas/shop.proto: No such file or directory; name a file or folder'
+run "$SIGNALBOX" ls 'kafka://127.0.0.1:1/x?registry=http://r' --timeout 1s
+expect_err 'kafka://127.0.0.1:1: \?registry= has no effect'
+
+name "tls with a scheme that speaks without it has the URL that was meant"
+cat >"$T/tls.yaml" <<'END'
+endpoints:
+  k: {url: "kafka://a:9092,b:9092?management=x", tls: {insecure: true}}
+probes:
+  t: {url: "tcp://h:1", tls: {insecure: true}}
+END
+run "$SIGNALBOX" config check --config "$T/tls.yaml"
+expect_status 2
+expect_err 'tls.yaml:2:55: tls is set, but `kafka` speaks without it; write url: "kafkas://a:9092,b:9092\?management=x"'
+expect_err 'tls.yaml:4:30: tls is set, but `tcp` speaks without it; take tls out'
+
 name "a pipe is read to its end, and its writer may come later"
 echo 'endpoints: {m: {url: "memory:"}}' >"$T/ok.yaml"
 mkfifo "$T/late"
