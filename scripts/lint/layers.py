@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The layer law: a file includes only files of its own floor or of a lower one; each foreign library enters through one
-door. Usage: layers.py [TREE]"""
+"""The layer law: a file includes only files of its own floor or of a lower one, and names no concrete module by a declaration
+of its own; each foreign library enters through one door. Usage: layers.py [TREE]"""
 import os
 import re
 
@@ -59,6 +59,14 @@ INCLUDE = re.compile(
     r'^[ \t]*(?:#|%:|\?\?=)[ \t]*(?:include(?:_next)?|import)\b[ \t]*(?:"([^"\n]+)"|<([^>\n]+)>)?', re.M)
 
 
+# A variable that a declaration brings in without an include. (What has a bracket is a function.)
+EXTERN = re.compile(r"\bextern\b([^;{}()]*?)\bstruct\s+(\w+)([^;{}()]*)[;=]")
+
+# struct: the room whose headers declare such variables.
+CONCRETE = {"broker_ops": "brokers", "probe_ops": "probes", "decoder_ops": "decoders", "view_ops": "ui",
+            "registry": "registry"}
+
+
 def floor(path):
     best = max((p for p in FLOORS if path.startswith(p)), key=len, default=None)
     return FLOORS[best] if best else None
@@ -115,6 +123,22 @@ def outer(path, line, name, out, seen):
         out.error(path, line, "<%s>: an unknown library; give it a door in scripts/lint/layers.py" % name)
 
 
+def declared(path, line, struct, names, out):
+    """An extern declaration: where a module is declared, its name is known."""
+    home = CONCRETE.get(struct)
+    here = floor(path)
+    if not home or here[0] == FLOORS["src/main."][0]:
+        return
+    if here[1] != home:
+        out.error(path, line, "%s declares a struct %s of %s by itself: %s" % (here[1], struct, home, TOP))
+    elif home in ("brokers", "probes"):
+        mine = module(path, home)
+        for name in names:
+            if not name.startswith(mine + "_"):
+                out.error(path, line, "%s of %s may not declare %s: one of a kind never sees another"
+                          % (home, mine, name))
+
+
 def main():
     top, out, seen = source.root(), source.Findings(), {}
     for path in source.files(top, source.PRODUCT, (".c", ".h", ".def")):
@@ -130,6 +154,9 @@ def main():
                 outer(path, line, m[2], out, seen)
             else:
                 out.error(path, line, "an include is written out, since nobody sees what a macro includes")
+        for m in EXTERN.finditer(text):
+            names = re.findall(r"\w+(?=\s*(?:\[[^\]]*\]\s*)*(?:,|$))", m[3])
+            declared(path, text.count("\n", 0, m.start()) + 1, m[2], names, out)
     out.finish()
 
 

@@ -78,6 +78,20 @@ plant layers.py '^src/base/x.c:1: "nowhere.h" is no file' src/base/x.c '#include
 plant layers.py '^src/base/x.c:2: an include is written out' src/base/x.c '#define H <curl/curl.h>' '#include H'
 plant layers.py '^src/base/x.c:1: an include is written out' src/base/x.c '# include \' '<curl/curl.h>'
 plant layers.py '^src/base/x.c:1: <curl/curl.h>: libcurl enters' src/base/x.c '#include_next <curl/curl.h>'
+plant layers.py '^src/engine/x.c:1: engine declares a struct broker_ops of brokers' src/engine/x.c 'extern const struct broker_ops kafka_broker;'
+plant layers.py '^src/base/x.c:2: base declares a struct decoder_ops' src/base/x.c '' 'extern struct decoder_ops const' '    json_decoder;'
+plant layers.py '^src/cli/x.h:1: cli declares a struct probe_ops' src/cli/x.h 'extern const struct probe_ops *const all[], rest_probe;'
+plant layers.py '^src/cli/x.c:1: cli declares a struct view_ops' src/cli/x.c '#define VIEW(ops) extern const struct view_ops ops;'
+plant layers.py '^src/engine/x.c:1: engine declares a struct registry' src/engine/x.c 'extern const struct registry registry;'
+plant layers.py '^src/brokers/rabbitmq_x.c:1: brokers of rabbitmq may not declare kafka_broker' src/brokers/rabbitmq_x.c 'extern const struct broker_ops kafka_broker;'
+plant layers.py '^probes/tcp.c:1: probes of tcp may not declare rest_probe' probes/tcp.c 'extern const struct probe_ops rest_probe;'
+name "layers: a module's own declaration, and what is no module"
+fresh
+put src/brokers/kafka.h '#include "model/broker.h"' 'extern const struct broker_ops kafka_broker;'
+put src/main.c 'extern const struct broker_ops kafka_broker;'
+put src/registry.h 'extern const struct registry registry;'
+put src/engine/x.h 'extern const struct broker_ops *find(const char *name);' 'extern const struct key keys[];'
+silent layers.py
 name "layers: a header of the tests"
 fresh
 put tests/unit/t.h 'int t;'
