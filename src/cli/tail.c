@@ -52,7 +52,8 @@ const struct command command_tail = {
     .purpose = "live messages of one or more channels, merged",
     .detail =
         "Follows for ever, disturbing nobody, and exits 0 after --limit. A connection that is lost is made anew: Kafka goes "
-        "on behind the last message; what flows elsewhere meanwhile is not seen, and that is said.",
+        "on behind the last message; what flows elsewhere meanwhile is not seen, and that is said. What --from finds stored in several "
+        "partitions comes partition by partition, each in its order: end-N and `browse` merge it by time.",
     .flags = FLAGS_READING | F(FIREHOSE) | F(INTERNAL) | FLAGS_OUTPUT,
     .min_args = 1,
     .max_args = 64,
@@ -60,7 +61,7 @@ const struct command command_tail = {
     .argument = ARGUMENT_ADDRESS,
     .examples = {{"signalbox tail kafka://localhost:9092/orders", "what flows from now on"},
                  {"signalbox tail k/orders q/emails --where x-tenant", "two channels, filtered"},
-                 {"signalbox tail k/orders --from -15m --json", "15 minutes back, NDJSON"}},
+                 {"signalbox tail k/orders --from -15m --json", "15m back, by partition"}},
     .exits = "0 1 2 5 8 130",
     .run = run,
 };
