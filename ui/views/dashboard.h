@@ -1,8 +1,9 @@
-/* The dashboard's insides, shared by its three files: the list of items (dashboard_list.c), how they are drawn
- * (dashboard_draw.c), and what keys do (dashboard.c). */
+/* The dashboard's insides, shared by its files: the list of items (dashboard_list.c), how they are drawn
+ * (dashboard_draw.c; what needs attention: dashboard_attention.c), and what keys do (dashboard.c). */
 #ifndef SIGNALBOX_UI_VIEWS_DASHBOARD_H
 #define SIGNALBOX_UI_VIEWS_DASHBOARD_H
 
+#include "ui/paint.h"
 #include "ui/view.h"
 
 enum pane { PANE_ATTENTION, PANE_PROBES, PANE_BROKERS, PANES };
@@ -45,5 +46,17 @@ size_t dashboard_pane_count(const struct dashboard *d, enum pane p);
 /* ---- drawing ---- */
 
 void dashboard_draw(struct view *v, struct frame *f, struct rect r);
+
+struct row {
+    struct frame *f;
+    struct view *v;
+    int x, y, w;
+    int names; /* cells of the names of what needs attention */
+};
+
+int dashboard_attention_names(const struct view *v, int w); /* cells of that column in a pane of w cells */
+void dashboard_attention_row(struct row *r, const struct item *item);
+struct look dashboard_attention_none(const struct hub *hub); /* what stands there while nothing does */
+void dashboard_attention_tell(const struct hub_attention *a, char *into, size_t size); /* all of it */
 
 #endif

@@ -2,93 +2,11 @@
 
 #include "base/text.h"
 #include "base/utf8.h"
-#include "ui/paint.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
 /* ---- rows ---- */
-
-struct row {
-    struct frame *f;
-    struct view *v;
-    int x, y, w;
-    int names; /* cells of the names of what needs attention */
-};
-
-/* What, and what next where there is room for both; the status row tells it all. */
-static const char *attention_text(const struct hub_attention *a, int cells, char *into, size_t size)
-{
-    if (!*a->next)
-        return a->text;
-    snprintf(into, size, "%s: %s", a->text, a->next);
-    return (int)utf8_cells(bytes_of_text(into)) <= cells ? into : a->text;
-}
-
-static bool shares_name(const struct hub_attention *rows, size_t count, const struct hub_attention *a)
-{
-    for (size_t i = 0; i < count; i++)
-        if (&rows[i] != a && !strcmp(rows[i].name, a->name))
-            return true;
-    return false;
-}
-
-enum { A_STATE, A_NAME, A_WHERE, A_SINCE, A_TEXT, A_COLUMNS };
-static const struct column attention_columns[A_COLUMNS] = {[A_STATE] = {"STATE", 8, false, 0, 0},
-                                                           [A_NAME] = {"NAME", 18, false, 0, 36},
-                                                           [A_WHERE] = {"WHERE", 26, false, 100, 50},
-                                                           [A_SINCE] = {"SINCE", 6, true, 0, 0},
-                                                           [A_TEXT] = {"", 0, false, 0, 80}};
-
-/* With where it is, where no column says that and the name alone could mean two. */
-static char *attention_name(const struct hub_attention *rows, size_t count, const struct hub_attention *a,
-                            int w, char *into, size_t size)
-{
-    bool where = w < attention_columns[A_WHERE].from && *a->where && shares_name(rows, count, a);
-    snprintf(into, size, "%s%s%s", where ? a->where : "", where ? "/" : "", a->name);
-    return into;
-}
-
-/* The name is what one needs; of the sentence the status row has all, and here it keeps a few words at least. */
-static int attention_names(const struct view *v, int w)
-{
-    enum { TEXT_CELLS = 20 };
-    const struct hub_attention *rows;
-    struct slot slots[A_COLUMNS];
-    char name[256];
-    size_t count = hub_attention(v->hub, &rows);
-    columns_fit(attention_columns, A_COLUMNS, 0, w, slots);
-    int most = slots[A_NAME].w + slots[A_TEXT].w - TEXT_CELLS, cells = attention_columns[A_NAME].width;
-    most = most < attention_columns[A_NAME].most ? most : attention_columns[A_NAME].most;
-    for (size_t i = 0; i < count; i++) {
-        int own = (int)utf8_cells(bytes_of_text(attention_name(rows, count, &rows[i], w, name, sizeof name)));
-        cells = own > cells ? own : cells;
-    }
-    return cells < most ? cells : most;
-}
-
-static void draw_attention(struct row *r, const struct item *item)
-{
-    struct column columns[A_COLUMNS];
-    struct slot slots[A_COLUMNS];
-    const struct hub_attention *rows;
-    char word[32], age[16], text[320], name[256], full[256];
-    size_t count = hub_attention(r->v->hub, &rows);
-    const struct hub_attention *a = &rows[item->index];
-    struct look look = look_severity(a->severity, a->word, word, sizeof word);
-    memcpy(columns, attention_columns, sizeof columns);
-    columns[A_NAME].width = r->names;
-    columns_fit(columns, A_COLUMNS, r->x, r->w, slots);
-    attention_name(rows, count, a, r->w, full, sizeof full);
-#define PUT(column, role, value) column_put(r->f->canvas, r->y, &columns[column], &slots[column], role, value)
-    PUT(A_STATE, look.role, look.text);
-    PUT(A_NAME, ROLE_TEXT, paint_name(full, slots[A_NAME].w, name, sizeof name));
-    PUT(A_WHERE, ROLE_MUTED, paint_name(a->where ? a->where : "", slots[A_WHERE].w, name, sizeof name));
-    PUT(A_SINCE, ROLE_MUTED, paint_since(r->f, a->since_ns, a->since_before, age, sizeof age));
-    PUT(A_TEXT, ROLE_TEXT, attention_text(a, slots[A_TEXT].w, text, sizeof text));
-#undef PUT
-}
 
 enum { P_STATE, P_NAME, P_KIND, P_ADDRESS, P_CODE, P_P50, P_P95, P_AGO, P_SPARK, P_COLUMNS };
 static const struct column probe_columns[P_COLUMNS] = {
@@ -305,7 +223,7 @@ static void draw_channel(struct row *r, const struct item *item)
 static void draw_item(struct row *r, const struct item *item)
 {
     switch (item->kind) {
-    case ITEM_ATTENTION: draw_attention(r, item); break;
+    case ITEM_ATTENTION: dashboard_attention_row(r, item); break;
     case ITEM_PROBE: draw_probe(r, item); break;
     case ITEM_BROKER: draw_broker(r, item); break;
     case ITEM_CHANNEL: draw_channel(r, item); break;
@@ -313,25 +231,6 @@ static void draw_item(struct row *r, const struct item *item)
 }
 
 /* ---- panes ---- */
-
-/* Silence of what has not answered yet is no good news. */
-static struct look nothing_needs(const struct hub *hub)
-{
-    size_t waiting = 0, all = hub_endpoint_count(hub) + hub_probe_count(hub);
-    for (size_t i = 0; i < hub_endpoint_count(hub); i++)
-        waiting += look_waits(&hub_endpoint(hub, i)->health);
-    for (size_t i = 0; i < hub_probe_count(hub); i++)
-        waiting += look_waits(&hub_probe(hub, i)->health);
-    if (all == 0)
-        return (struct look){"○ Nothing is watched yet.", ROLE_MUTED};
-    if (waiting == all)
-        return (struct look){"○ Nothing is known yet: connecting, waiting for the first answers.",
-                             ROLE_MUTED};
-    if (waiting)
-        return (struct look){"○ Nothing needs attention so far; some have not answered yet (WAIT).",
-                             ROLE_MUTED};
-    return (struct look){"● Nothing needs attention.", ROLE_OK};
-}
 
 static const char *empty_text(const struct view *v, enum pane p)
 {
@@ -365,11 +264,11 @@ static void draw_rows(struct view *v, struct frame *f, enum pane p, struct rect 
     if (head)
         draw_head(f, p, inside);
     if (count == 0) {
-        struct look look =
-            p == PANE_ATTENTION ? nothing_needs(v->hub) : (struct look){empty_text(v, p), ROLE_MUTED};
+        struct look look = p == PANE_ATTENTION ? dashboard_attention_none(v->hub)
+                                               : (struct look){empty_text(v, p), ROLE_MUTED};
         canvas_text(f->canvas, inside.x + 2, inside.y, inside.w - 2, look.role, look.text);
     }
-    int names = p == PANE_ATTENTION && count ? attention_names(v, inside.w - 2) : 0;
+    int names = p == PANE_ATTENTION && count ? dashboard_attention_names(v, inside.w - 2) : 0;
     size_t height = d->height[p] > 0 ? (size_t)d->height[p] : 0;
     scroll_to(&d->top[p], dashboard_pane_of(d, d->at) == p && count ? d->at - d->first[p] : d->top[p], count,
               height);
@@ -534,14 +433,6 @@ static void tell_channel(const struct hub_endpoint *e, const struct channel *c, 
              why ? "   " : "", why ? why : "");
 }
 
-static void tell_attention(const struct hub_attention *a, char *into, size_t size)
-{
-    char text[320];
-    bool where = *a->where && strcmp(a->where, a->name) != 0; /* what is given by URL is called so */
-    snprintf(into, size, "%s%s%s: %s", a->name, where ? ", " : "", where ? a->where : "",
-             attention_text(a, INT_MAX, text, sizeof text));
-}
-
 /* The filter, since what is hidden must be said before anything else, then the text: upwards from row y, over as many rows as it
  * needs and the list leaves blank. */
 static void put_status(struct canvas *c, int y, const struct dashboard *d, const char *text)
@@ -569,7 +460,7 @@ static void draw_status(struct view *v, struct frame *f, int y)
     if (d->count == 0)
         text[0] = '\0';
     else if (i->kind == ITEM_ATTENTION && hub_attention(v->hub, &rows) > i->index)
-        tell_attention(&rows[i->index], text, sizeof text);
+        dashboard_attention_tell(&rows[i->index], text, sizeof text);
     else if (i->kind == ITEM_PROBE)
         tell_health(f, &hub_probe(v->hub, i->index)->health, hub_probe(v->hub, i->index)->target->name, text,
                     sizeof text);
