@@ -13,6 +13,8 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct export
@@ -46,6 +48,25 @@ static int fault(const struct export *x, const char *what)
     return cli_error(&err);
 }
 
+/* The part is its opener's as long as it is locked; what a killed export left is taken over. That it was renamed between
+ * opening and locking shows by its name, which is another file's by then or nobody's. */
+static int own_part(struct export *x)
+{
+    struct stat opened, named;
+    struct err_info err;
+    bool locked = flock(x->fd, LOCK_EX | LOCK_NB) == 0;
+    if (!locked && errno != EWOULDBLOCK)
+        return fault(x, "cannot be locked");
+    if (!locked || fstat(x->fd, &opened) != 0 || stat(x->part, &named) != 0 ||
+        opened.st_ino != named.st_ino || opened.st_dev != named.st_dev) {
+        err_set(&err, ERR_EXISTS, "another export is writing this file");
+        err_where(&err, "%s", x->file);
+        err_next(&err, "wait for it, or choose another name");
+        return cli_error(&err);
+    }
+    return ftruncate(x->fd, 0) == 0 ? 0 : fault(x, "cannot be written");
+}
+
 /* 0600: payloads are nobody else's business. */
 static int open_part(struct export *x)
 {
@@ -58,8 +79,8 @@ static int open_part(struct export *x)
         err_next(&err, "move it away or choose another name");
         return cli_error(&err);
     }
-    x->fd = open(x->part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    return x->fd < 0 ? fault(x, "cannot be written") : 0;
+    x->fd = open(x->part, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    return x->fd < 0 ? fault(x, "cannot be written") : own_part(x);
 }
 
 static void put_plan(struct buffer *plan, const struct export *x)
@@ -199,9 +220,9 @@ static int run(struct cli *c)
         reading.scan_limit = reading.limit;
     code = export_all(&x, &reading);
     archive_end(&x.writer, NULL);
-    close(x.fd);
     if (code)
-        unlink(x.part);
+        unlink(x.part); /* while it is locked: after that it may be another's */
+    close(x.fd);
     return code;
 }
 

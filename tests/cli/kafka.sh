@@ -199,6 +199,18 @@ run "$SIGNALBOX" browse "$kafka/$topic-none"
 expect_status 0
 expect_err '0 messages: the end as it stood'
 
+name "of two exports to one file the second is refused, and the first is whole"
+: >"$T/twice.jsonl.part"
+exec 9<>"$T/twice.jsonl.part"
+flock 9
+run "$SIGNALBOX" export "$kafka/$topic" "$T/twice.jsonl"
+expect_status 8
+expect_err 'another export is writing this file'
+check "the other's part stays" test -e "$T/twice.jsonl.part"
+exec 9<&-
+run "$SIGNALBOX" export "$kafka/$topic" "$T/twice.jsonl"
+expect_status 0
+
 name "a reader that goes ends a search quietly, and an export not at all"
 sh -c '(sleep 0.05; "$0" search "$1" nothing 2>"$2"; echo $? >"$3") | true' "$SIGNALBOX" "$kafka/$topic-many" "$err" "$T/code"
 check "0" test "$(cat "$T/code")" = 0
