@@ -64,6 +64,8 @@ bool config_key_is_decoder(size_t key)
 /* ---- faults ---- */
 
 static void add_fault(struct config_faults *f, const struct config_node *at, bool warning, const char *format,
+                      va_list args) SB_PRINTF(4, 0);
+static void add_fault(struct config_faults *f, const struct config_node *at, bool warning, const char *format,
                       va_list args)
 {
     char text[sizeof f->items->text];
