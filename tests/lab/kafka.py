@@ -110,6 +110,8 @@ def properties(port):
         "transaction.state.log.min.isr": 1,
         "group.initial.rebalance.delay.ms": 0,
         "group.min.session.timeout.ms": 1000,
+        # The groups of KIP-848: 4.0 serves them without asking, 3.9 as a preview.
+        "group.coordinator.rebalance.protocols": "classic,consumer",
         "broker.session.timeout.ms": 3000,
         "broker.heartbeat.interval.ms": 500,
         "log.cleaner.dedupe.buffer.size": 4194304,
@@ -174,7 +176,7 @@ def env(base):
     return {"SB_KAFKA": at % base, "SB_KAFKA_SASL": at % (base + 1), "SB_KAFKA_USER": USER,
             "SB_KAFKA_PASSWORD": PASSWORD, "SB_KAFKA_NOBODY": NOBODY, "SB_KAFKA_NOBODY_PASSWORD": NOBODY_PASSWORD,
             "SB_KAFKA_TLS": at % (base + 2), "SB_KAFKA_SASL_TLS": at % (base + 4),
-            "SB_KAFKA_VERSION": VERSION}
+            "SB_KAFKA_VERSION": VERSION, "SB_KAFKA_JARS": os.path.join(CACHE, "lib")}
 
 
 def tool(arguments):

@@ -7,7 +7,7 @@
 
 #define GROUPS_MOST     2000
 #define OFFSETS_ABREAST 32
-/* Groups of the protocol of KIP-848 are Stable in the list and Dead, without members, in the old description. */
+/* Groups of the protocol of KIP-848 have their state in the list alone; the old description calls them Dead, without members. */
 #define NOTE_KIP848 "members are not visible with this library (new group protocol)"
 
 struct group {
@@ -151,7 +151,10 @@ static void describe_one(struct group_set *set, const rd_kafka_ConsumerGroupDesc
     size_t members = rd_kafka_ConsumerGroupDescription_member_count(d);
     if (state == RD_KAFKA_CONSUMER_GROUP_STATE_DEAD && g->listed != RD_KAFKA_CONSUMER_GROUP_STATE_DEAD &&
         members == 0) {
-        g->note = NOTE_KIP848;
+        if (g->listed == RD_KAFKA_CONSUMER_GROUP_STATE_EMPTY)
+            g->members = 0;
+        else
+            g->note = NOTE_KIP848;
         return;
     }
     g->state = state;
