@@ -54,7 +54,7 @@ run "$SIGNALBOX" tail "$kafka/$topic" --from beginning -n 4 --plain
 expect_status 0
 expect_lines 4
 run "$SIGNALBOX" tail "$kafka/$topic" --timeout 1s
-expect_status 1
+expect_status 8
 
 name "ls"
 run "$SIGNALBOX" ls "$kafka/$topic" --json
