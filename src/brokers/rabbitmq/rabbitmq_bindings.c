@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/text.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 #define MOST_BINDINGS 1000
@@ -196,13 +197,18 @@ static enum err set_binding(struct broker *b, amqp_bytes_t tap, struct bindings 
     return rabbit_last_reply(b, "taking a binding away", err);
 }
 
-static bool is_thief(struct broker *b, const struct binding *one, char *type, size_t size)
+/* "" where it cannot be known. */
+static const char *type_of(struct broker *b, const char *exchange, char *type, size_t size)
 {
     struct rabbit_channel found;
+    const struct channel_name name = {CHANNEL_EXCHANGE, exchange};
+    return text_copy(type, size, rabbit_find(b, &name, &found, NULL) ? "" : found.type);
+}
+
+static bool is_thief(struct broker *b, const struct binding *one, char *type, size_t size)
+{
     char name[256];
-    const struct channel_name exchange = {CHANNEL_EXCHANGE, text_copy_bytes(name, sizeof name, one->source)};
-    text_copy(type, size, rabbit_find(b, &exchange, &found, NULL) ? "" : found.type);
-    return rabbit_exchange_steals(type);
+    return rabbit_exchange_steals(type_of(b, text_copy_bytes(name, sizeof name, one->source), type, size));
 }
 
 static void refuse_thief(struct broker *b, const char *queue, const struct binding *one, const char *type)
@@ -215,6 +221,23 @@ static void refuse_thief(struct broker *b, const char *queue, const struct bindi
 }
 
 /* ---- at first ---- */
+
+/* What waits between the binding and the reading was repeated, or has come since: the two look alike. */
+static enum err say_repeats(struct broker *b, amqp_bytes_t tap, const char *name, struct err_info *err)
+{
+    struct rabbit *rabbit = b->state;
+    char queue[256], text[500];
+    int64_t ready = 0, consumers;
+    text_copy_bytes(queue, sizeof queue, bytes_of(tap.bytes, tap.len));
+    enum err e = rabbit_ready(b, queue, &ready, &consumers, err);
+    snprintf(text, sizeof text,
+             "%s: an x-recent-history exchange repeats its last messages to every new reader: up to %" PRId64
+             " of the first messages are old",
+             name, ready);
+    if (!e && ready > 0)
+        rabbit->reader->sink.notice(rabbit->reader->sink.context, text);
+    return e;
+}
 
 static void say_cut(struct broker *b, const char *name, const struct bindings *list)
 {
@@ -262,12 +285,13 @@ enum err rabbit_bind_exchange(struct broker *b, amqp_bytes_t tap, const char *na
     snprintf(
         text, sizeof text,
         "without the management API the type of exchange %s is not known: topic, fanout and headers exchanges are "
-        "seen whole, a direct one is not",
+        "seen whole, a direct one is not, and an x-recent-history one shows old messages first",
         name);
     if (type[0] == '\0')
         rabbit->reader->sink.notice(rabbit->reader->sink.context, text);
     /* "#" is every topic; fanout takes no notice of keys; headers exchanges match empty arguments always. */
-    return rabbit_bind(b, tap, name, rabbit_text("#"), NULL, err);
+    enum err e = rabbit_bind(b, tap, name, rabbit_text("#"), NULL, err);
+    return e || !rabbit_exchange_repeats(type) ? e : say_repeats(b, tap, name, err);
 }
 
 enum err rabbit_bind_like_queue(struct broker *b, amqp_bytes_t tap, const char *name, int *bound,
@@ -275,6 +299,7 @@ enum err rabbit_bind_like_queue(struct broker *b, amqp_bytes_t tap, const char *
 {
     struct bindings wanted;
     char type[64];
+    bool repeats = false;
     enum err e = bindings_of_queue(b, name, &wanted, err);
     if (e) {
         if (err_policy(e) == ERR_POLICY_RETRY) /* the broker is there: trying again would find the same */
@@ -291,8 +316,11 @@ enum err rabbit_bind_like_queue(struct broker *b, amqp_bytes_t tap, const char *
             continue;
         }
         e = set_binding(b, tap, &wanted, &wanted.items[i], true, err);
+        repeats |= rabbit_exchange_repeats(type);
         ++*bound;
     }
+    if (!e && repeats)
+        e = say_repeats(b, tap, name, err);
     if (!e)
         say_cut(b, name, &wanted);
     bindings_free(&wanted);
@@ -308,6 +336,8 @@ static void notice(struct broker *b, const struct rabbit_source *s, const char *
     snprintf(text, sizeof text, "%s %s %s", channel_kind_name(s->origin->kind), s->origin->channel, what);
     rabbit->reader->sink.notice(rabbit->reader->sink.context, text);
 }
+
+#define REPEATS_NOW "is given what an x-recent-history exchange repeats: some of the next messages are old"
 
 static void say_gone(struct broker *b, struct rabbit_source *s)
 {
@@ -345,17 +375,20 @@ static enum err follow_exchange(struct broker *b, struct rabbit_source *s, struc
         say_gone(b, s);
     if (e)
         return ERR_OK; /* a connection that is lost is said by the next step */
+    char type[64];
     bool lost = s->gone || !is_bound(b, s);
     e = rabbit_bind(b, rabbit_text(s->tap), s->origin->channel, rabbit_text("#"), NULL, err);
     if (!e && lost)
         notice(b, s, "was made anew and is tapped again: what passed it before that was not seen");
+    if (!e && lost && rabbit_exchange_repeats(type_of(b, s->origin->channel, type, sizeof type)))
+        notice(b, s, REPEATS_NOW);
     s->gone = false;
     return e;
 }
 
 /* Gives the tap what it lacks of the wanted ones, and takes away what it has besides. */
 static enum err follow_list(struct broker *b, const struct rabbit_source *s, struct bindings *wanted,
-                            struct bindings *have, bool *changed, struct err_info *err)
+                            struct bindings *have, bool *changed, bool *repeats, struct err_info *err)
 {
     amqp_bytes_t tap = rabbit_text(s->tap);
     enum err e = ERR_OK;
@@ -365,6 +398,7 @@ static enum err follow_list(struct broker *b, const struct rabbit_source *s, str
             continue;
         e = set_binding(b, tap, wanted, &wanted->items[i], true, err);
         *changed = true;
+        *repeats |= rabbit_exchange_repeats(type);
     }
     for (size_t i = 0; !e && i < have->count; i++) {
         if (has(wanted, &have->items[i]))
@@ -377,7 +411,7 @@ static enum err follow_list(struct broker *b, const struct rabbit_source *s, str
 
 static enum err follow_bindings(struct broker *b, struct rabbit_source *s, struct err_info *err)
 {
-    bool queue = s->origin->kind == CHANNEL_QUEUE, changed = s->gone;
+    bool queue = s->origin->kind == CHANNEL_QUEUE, changed = s->gone, repeats = false;
     struct bindings wanted, have;
     enum err e = queue ? bindings_of_queue(b, s->origin->channel, &wanted, NULL)
                        : bindings_of_exchange(b, s->origin->channel, &wanted, NULL);
@@ -394,13 +428,15 @@ static enum err follow_bindings(struct broker *b, struct rabbit_source *s, struc
     if (gone)
         say_gone(b, s);
     if (!wanted.cut && !bindings_of_queue(b, s->tap, &have, NULL)) {
-        e = follow_list(b, s, &wanted, &have, &changed, err);
+        e = follow_list(b, s, &wanted, &have, &changed, &repeats, err);
         bindings_free(&have);
     }
     bindings_free(&wanted);
     if (!gone && changed)
         notice(b, s,
                "is bound in another way now, and the tap with it: what came that way before was not seen");
+    if (repeats)
+        notice(b, s, REPEATS_NOW);
     s->gone = gone;
     return e;
 }

@@ -12,6 +12,11 @@ bool rabbit_exchange_steals(const char *type)
            strstr(type, "random") != NULL;
 }
 
+bool rabbit_exchange_repeats(const char *type)
+{
+    return strcmp(type, "x-recent-history") == 0;
+}
+
 bool rabbit_is_default(const struct channel_name *name)
 {
     bool may = name->kind == CHANNEL_ANY || name->kind == CHANNEL_EXCHANGE;

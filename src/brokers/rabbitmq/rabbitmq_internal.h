@@ -152,6 +152,8 @@ enum err rabbit_policy_limit(struct broker *b, const char *queue, int64_t *limit
 bool rabbit_is_default(const struct channel_name *name);
 /* An exchange of that type gives each message to one of its queues: a tap there would take a share from the others. */
 bool rabbit_exchange_steals(const char *type);
+/* One of that type gives its last messages to each new binding, as if they came now. */
+bool rabbit_exchange_repeats(const char *type);
 
 /* What is bound to an exchange, for a dry run. NULL: unknown, or what it does not route is passed on. (rabbitmq_routes.c) */
 struct rabbit_routes *rabbit_routes_new(struct broker *b, const char *exchange);
