@@ -23,10 +23,10 @@ static void delete_exchange(struct rig *rig, const char *name)
     assert_true(rig_went_well(rig));
 }
 
-static void declare_exchange(struct rig *rig, const char *name)
+static void declare_exchange(struct rig *rig, const char *name, const char *type)
 {
-    amqp_exchange_declare(rig->connection, rig->channel, amqp_cstring_bytes(name),
-                          amqp_cstring_bytes("topic"), 0, 0, 0, 0, amqp_empty_table);
+    amqp_exchange_declare(rig->connection, rig->channel, amqp_cstring_bytes(name), amqp_cstring_bytes(type),
+                          0, 0, 0, 0, amqp_empty_table);
     assert_true(rig_went_well(rig));
 }
 
@@ -66,7 +66,7 @@ static void an_exchange_that_is_made_anew_is_tapped_again(void **state)
     delete_exchange(rig, exchange);
     for (int i = 0; i < 2; i++)
         until_said(s[i], "was deleted: nothing comes until it is made anew");
-    declare_exchange(rig, exchange);
+    declare_exchange(rig, exchange, "topic");
     for (int i = 0; i < 2; i++)
         until_said(s[i], "was made anew and is tapped again");
     rig_send(rig, exchange, "a", "after");
@@ -84,10 +84,55 @@ static void an_exchange_made_anew_between_two_looks_is_said(void **state)
     struct session_of_test *s = session_up("/");
     session_tap(s, CHANNEL_EXCHANGE, exchange, 0);
     delete_exchange(rig, exchange);
-    declare_exchange(rig, exchange);
+    declare_exchange(rig, exchange, "topic");
     until_said(s, "was made anew and is tapped again");
     rig_send(rig, exchange, "a", "after");
     expect_next(s, "after");
+    session_end(s);
+}
+
+/* Its bindings, and with them those of its queue's tap, went and came. */
+static void a_direct_exchange_made_anew_between_two_looks_is_said(void **state)
+{
+    struct rig *rig = *state;
+    char exchange[64], queue[64];
+    rig_exchange(rig, "direct", exchange);
+    rig_queue(rig, "behind", "classic", NULL, queue);
+    rig_bind(rig, queue, exchange, "red");
+    struct session_of_test *s[] = {session_up("/"), session_up("/")};
+    session_tap(s[0], CHANNEL_EXCHANGE, exchange, 0);
+    session_tap(s[1], CHANNEL_QUEUE, queue, 0);
+    delete_exchange(rig, exchange);
+    declare_exchange(rig, exchange, "direct");
+    rig_bind(rig, queue, exchange, "red");
+    for (int i = 0; i < 2; i++)
+        until_said(s[i], "is bound in another way now");
+    rig_send(rig, exchange, "red", "after");
+    for (int i = 0; i < 2; i++) {
+        expect_next(s[i], "after");
+        session_end(s[i]);
+    }
+}
+
+static void an_exchange_made_anew_as_one_that_shares_out_is_left_alone(void **state)
+{
+    struct rig *rig = *state;
+    char exchange[64], queue[64], path[160], bindings[4096];
+    rig_exchange(rig, "fanout", exchange);
+    rig_queue(rig, "share", "classic", NULL, queue);
+    struct session_of_test *s = session_up("/");
+    session_tap(s, CHANNEL_EXCHANGE, exchange, 0);
+    delete_exchange(rig, exchange);
+    declare_exchange(rig, exchange, "x-consistent-hash");
+    rig_bind(rig, queue, exchange, "1");
+    until_said(s, "was made anew as one that shares out");
+    snprintf(path, sizeof path, "exchanges/%%2F/%s/bindings/source?columns=destination", exchange);
+    rig_api(path, bindings, sizeof bindings);
+    assert_non_null(strstr(bindings, queue));
+    assert_null(strstr(bindings, "amq.gen"));
+    delete_exchange(rig, exchange);
+    declare_exchange(rig, exchange, "fanout");
+    until_said(s, "was made anew and is tapped again");
     session_end(s);
 }
 
@@ -220,6 +265,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_exchange_that_is_made_anew_is_tapped_again),
         cmocka_unit_test(an_exchange_made_anew_between_two_looks_is_said),
+        cmocka_unit_test(a_direct_exchange_made_anew_between_two_looks_is_said),
+        cmocka_unit_test(an_exchange_made_anew_as_one_that_shares_out_is_left_alone),
         cmocka_unit_test(a_direct_exchange_gets_another_key),
         cmocka_unit_test(the_tap_of_another_one_changes_nothing),
         cmocka_unit_test(a_queue_is_bound_in_another_way),

@@ -375,12 +375,18 @@ static enum err follow_exchange(struct broker *b, struct rabbit_source *s, struc
         say_gone(b, s);
     if (e)
         return ERR_OK; /* a connection that is lost is said by the next step */
-    char type[64];
     bool lost = s->gone || !is_bound(b, s);
+    char type[64] = "";
+    if (lost && rabbit_exchange_steals(type_of(b, s->origin->channel, type, sizeof type))) {
+        if (!s->gone)
+            notice(b, s, "was made anew as one that shares out: not tapped, a tap would steal there");
+        s->gone = true;
+        return ERR_OK;
+    }
     e = rabbit_bind(b, rabbit_text(s->tap), s->origin->channel, rabbit_text("#"), NULL, err);
     if (!e && lost)
         notice(b, s, "was made anew and is tapped again: what passed it before that was not seen");
-    if (!e && lost && rabbit_exchange_repeats(type_of(b, s->origin->channel, type, sizeof type)))
+    if (!e && rabbit_exchange_repeats(type))
         notice(b, s, REPEATS_NOW);
     s->gone = false;
     return e;
