@@ -76,10 +76,17 @@ static void note_look(const struct broker *b, const char *queue, int64_t worst, 
         log_write(LOG_WARN, b->endpoint->name, "%s", err.text);
 }
 
+/* A time of the future tells of a clock that was set back: further ahead than the span, the look may be of any age, and is no new one. */
+static bool is_within(const struct look *look, int64_t span_ns)
+{
+    int64_t age = clock_wall_ns() - look->time_ns;
+    return age > -span_ns && age < span_ns;
+}
+
 /* Statistics that say less than they did do not know of our last look yet; or, later on, began anew with the broker. */
 static bool is_late(const struct look *last)
 {
-    return clock_wall_ns() - last->time_ns < LAG_NS;
+    return is_within(last, LAG_NS);
 }
 
 /* How often one message can have been returned by now. */
@@ -144,7 +151,7 @@ bool rabbit_looks_cut_off(const struct broker *b, const char *queue)
     char name[64];
     struct look last;
     look_name(b, queue, name, sizeof name);
-    return look_load(name, &last) && last.open && clock_wall_ns() - last.time_ns < CUT_OFF_NS;
+    return look_load(name, &last) && last.open && is_within(&last, CUT_OFF_NS);
 }
 
 void rabbit_looks_end(struct broker *b, bool all, bool back)

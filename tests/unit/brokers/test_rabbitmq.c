@@ -12,6 +12,7 @@
 #include "decoders/json.h"
 
 #include <dirent.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -80,7 +81,27 @@ static void name_of_the_look(char *name, size_t size)
     closedir(d);
 }
 
-static void a_record_that_cannot_be_is_none(void **state)
+static int64_t bound_by(struct broker *b, const char *record)
+{
+    const struct rabbit_channel found = {.redelivered = 4};
+    const struct rabbit *rabbit = b->state;
+    char name[300] = "";
+    struct err_info err;
+    name_of_the_look(name, sizeof name);
+    assert_int_equal(state_write(name, record, &err), ERR_OK);
+    assert_int_equal(rabbit_looks_begin(b, "q", &found, &err), ERR_OK);
+    return rabbit->reader->looks.bound;
+}
+
+/* Of a look at that time, which had seen 2 returns, in statistics that told of 9 then. */
+static int64_t bound_by_time(struct broker *b, int64_t time_ns)
+{
+    char record[100];
+    snprintf(record, sizeof record, "2 9 %" PRId64 " 0\n", time_ns);
+    return bound_by(b, record);
+}
+
+static void a_record_of_a_look_is_believed_as_far_as_it_can_be(void **state)
 {
     (void)state;
     static char folder[] = "/tmp/sb-look-XXXXXX";
@@ -95,13 +116,18 @@ static void a_record_that_cannot_be_is_none(void **state)
     assert_non_null(mkdtemp(folder));
     setenv("XDG_STATE_HOME", folder, 1);
     assert_int_equal(rabbit_looks_begin(&b, "q", &found, &err), ERR_OK);
+    assert_int_equal(bound_by(&b, "2 4 1763985871000000000 0\n"), 2);
+    assert_int_equal(bound_by(&b, "9000000000000000000 9000000000000000000 1 0\n"),
+                     5); /* as if nobody had looked */
+    int64_t now = clock_wall_ns();
+    assert_int_equal(bound_by_time(&b, now), 2); /* the statistics are late */
+    assert_int_equal(bound_by_time(&b, now + NS_PER_S), 2);
+    assert_int_equal(bound_by_time(&b, now - 3600 * NS_PER_S), 6); /* they began anew */
+    assert_int_equal(bound_by_time(&b, now + 3600 * NS_PER_S), 6);
+    assert_int_equal(bound_by_time(&b, INT64_MAX), 6);
     name_of_the_look(name, sizeof name);
-    assert_int_equal(state_write(name, "2 4 1763985871000000000 0\n", &err), ERR_OK);
-    assert_int_equal(rabbit_looks_begin(&b, "q", &found, &err), ERR_OK);
-    assert_int_equal(reader.looks.bound, 2);
-    assert_int_equal(state_write(name, "9000000000000000000 9000000000000000000 1 0\n", &err), ERR_OK);
-    assert_int_equal(rabbit_looks_begin(&b, "q", &found, &err), ERR_OK);
-    assert_int_equal(reader.looks.bound, 5); /* as if nobody had ever looked */
+    assert_int_equal(state_write(name, "2 9 9000000000000000000 1\n", &err), ERR_OK);
+    assert_false(rabbit_looks_cut_off(&b, "q"));
     assert_int_equal(state_write(name, "", &err), ERR_OK);
     assert_true(state_path("", path, sizeof path) && rmdir(path) == 0 && rmdir(folder) == 0);
 }
@@ -112,7 +138,7 @@ int main(void)
         cmocka_unit_test(a_routing_key_that_is_no_text_is_none),
         cmocka_unit_test(only_a_number_is_an_offset),
         cmocka_unit_test(what_cannot_be_counted_is_unknown),
-        cmocka_unit_test(a_record_that_cannot_be_is_none),
+        cmocka_unit_test(a_record_of_a_look_is_believed_as_far_as_it_can_be),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
