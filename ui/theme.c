@@ -101,10 +101,14 @@ static char *trim(char *text)
     return text;
 }
 
-static enum err line_parse(struct theme *t, char *line, struct err_info *err)
+static enum err line_parse(struct theme *t, struct bytes text, struct err_info *err)
 {
-    line[strcspn(line, "#")] = '\0';
-    line = trim(line);
+    char copy[256];
+    const uint8_t *comment = text.len ? memchr(text.data, '#', text.len) : NULL;
+    size_t len = comment ? (size_t)(comment - text.data) : text.len;
+    if (len >= sizeof copy)
+        return err_set(err, ERR_CONFIG, "the line is longer than %zu bytes", sizeof copy - 1);
+    char *line = trim(text_copy_bytes(copy, sizeof copy, bytes_slice(text, 0, len)));
     if (!*line)
         return ERR_OK;
     char *value = strchr(line, '=');
@@ -130,9 +134,7 @@ enum err theme_parse(struct theme *t, const char *name, struct bytes text, struc
     for (unsigned number = 1; start < text.len; number++) {
         const uint8_t *end = memchr(text.data + start, '\n', text.len - start);
         size_t len = end ? (size_t)(end - text.data) - start : text.len - start;
-        char line[256];
-        text_copy_bytes(line, sizeof line, bytes_slice(text, start, len));
-        enum err e = line_parse(t, line, err);
+        enum err e = line_parse(t, bytes_slice(text, start, len), err);
         if (e) {
             err_where(err, "theme %s, line %u", name, number);
             return e;

@@ -8,7 +8,9 @@
 
 #include "ui/theme.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static void every_theme_has_every_role(void **state)
 {
@@ -58,6 +60,25 @@ static void faults_are_named(void **state)
     }
 }
 
+/* The style would be the cut one's, or its last word half a one. A comment may be long. */
+static void a_long_line_is_not_cut(void **state)
+{
+    struct theme t;
+    struct err_info err = {.code = ERR_OK};
+    char text[1024];
+    (void)state;
+    snprintf(text, sizeof text, "# %300s\ntext = red%246s\n", "", "bold");
+    assert_int_equal(theme_parse(&t, "x", bytes_of_text(text), &err), ERR_CONFIG);
+    assert_string_equal(err.text, "the line is longer than 255 bytes");
+    assert_string_equal(err.where, "theme x, line 2");
+    snprintf(text, sizeof text, "text = red%244s # %300s\n", "bold", "");
+    assert_int_equal(theme_parse(&t, "x", bytes_of_text(text), &err),
+                     ERR_CONFIG); /* the other roles are missing */
+    assert_null(strstr(err.text, "longer"));
+    assert_int_equal(t.roles[ROLE_TEXT].fg, 1);
+    assert_int_not_equal(t.roles[ROLE_TEXT].attributes, 0);
+}
+
 static void unknown_theme_suggests_one(void **state)
 {
     struct theme t;
@@ -75,9 +96,8 @@ int main(void)
     unsetenv("XDG_CONFIG_HOME");
     unsetenv("HOME");
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_theme_has_every_role),
-        cmocka_unit_test(mono_has_no_colour),
-        cmocka_unit_test(faults_are_named),
+        cmocka_unit_test(every_theme_has_every_role), cmocka_unit_test(mono_has_no_colour),
+        cmocka_unit_test(faults_are_named),           cmocka_unit_test(a_long_line_is_not_cut),
         cmocka_unit_test(unknown_theme_suggests_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
