@@ -48,21 +48,29 @@ static int fault(const struct export *x, const char *what)
     return cli_error(&err);
 }
 
-/* The part is its opener's as long as it is locked; what a killed export left is taken over. That it was renamed between
- * opening and locking shows by its name, which is another file's by then or nobody's. */
+static int exists(const struct export *x, const char *what, const char *next)
+{
+    struct err_info err;
+    err_set(&err, ERR_EXISTS, "%s", what);
+    err_where(&err, "%s", x->file);
+    err_next(&err, "%s", next);
+    return cli_error(&err);
+}
+
+/* The part is its opener's as long as it is locked; what a killed export left is taken over. Another export may have ended between
+ * opening and locking: then what was opened has another name by now. */
 static int own_part(struct export *x)
 {
     struct stat opened, named;
-    struct err_info err;
     bool locked = flock(x->fd, LOCK_EX | LOCK_NB) == 0;
     if (!locked && errno != EWOULDBLOCK)
         return fault(x, "cannot be locked");
     if (!locked || fstat(x->fd, &opened) != 0 || stat(x->part, &named) != 0 ||
-        opened.st_ino != named.st_ino || opened.st_dev != named.st_dev) {
-        err_set(&err, ERR_EXISTS, "another export is writing this file");
-        err_where(&err, "%s", x->file);
-        err_next(&err, "wait for it, or choose another name");
-        return cli_error(&err);
+        opened.st_ino != named.st_ino || opened.st_dev != named.st_dev)
+        return exists(x, "another export is writing this file", "wait for it, or choose another name");
+    if (access(x->file, F_OK) == 0) { /* asked while nobody else can bring it about */
+        unlink(x->part);
+        return exists(x, "the file exists already", "move it away or choose another name");
     }
     return ftruncate(x->fd, 0) == 0 ? 0 : fault(x, "cannot be written");
 }
@@ -70,15 +78,8 @@ static int own_part(struct export *x)
 /* 0600: payloads are nobody else's business. */
 static int open_part(struct export *x)
 {
-    struct err_info err;
     if (snprintf(x->part, sizeof x->part, "%s.part", x->file) >= (int)sizeof x->part)
         return cli_usage("the file's name is too long");
-    if (access(x->file, F_OK) == 0) {
-        err_set(&err, ERR_EXISTS, "the file exists already");
-        err_where(&err, "%s", x->file);
-        err_next(&err, "move it away or choose another name");
-        return cli_error(&err);
-    }
     x->fd = open(x->part, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
     return x->fd < 0 ? fault(x, "cannot be written") : own_part(x);
 }

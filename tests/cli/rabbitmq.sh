@@ -5,11 +5,14 @@
 broker=rabbitmq://$SB_RABBIT
 management="management=$SB_RABBIT_MGMT"
 queue=orders.cli-$$-$RANDOM
+api() { # api METHOD PATH [BODY]: asks the management API
+    curl -sf -m 20 -u "$SB_RABBIT_USER:$SB_RABBIT_PASSWORD" -X "$1" -H content-type:application/json -d "${3-}" "$SB_RABBIT_MGMT/api/$2"
+}
 export SIGNALBOX_PASSWORD=$SB_RABBIT_PASSWORD
 echo '{"n":1}' >"$T/json"
 run "$SIGNALBOX" send "$broker/%2f/$queue" "$T/json" --execute --create
 expect_status 0
-at_exit command curl -s -m 10 -u "$SB_RABBIT_USER:$SB_RABBIT_PASSWORD" -X DELETE "$SB_RABBIT_MGMT/api/queues/%2f/$queue"
+at_exit api DELETE "queues/%2f/$queue"
 
 name "what the other system cannot keep is said, and a routing key does not come back as a key"
 kafka=kafka://$SB_KAFKA
@@ -31,7 +34,7 @@ expect_err '1 payload is null, which RabbitMQ cannot tell from empty: it would b
 run "$SIGNALBOX" import "$T/cross.sba" "$broker/%2f/$queue-x" --execute --create
 expect_status 0
 expect_err 'it was sent empty'
-at_exit command curl -s -m 10 -u "$SB_RABBIT_USER:$SB_RABBIT_PASSWORD" -X DELETE "$SB_RABBIT_MGMT/api/queues/%2f/$queue-x"
+at_exit api DELETE "queues/%2f/$queue-x"
 run "$SIGNALBOX" browse "$broker/%2f/$queue-x?$management" --json
 expect_status 0
 expect_out '"key":null'
@@ -99,7 +102,7 @@ export SIGNALBOX_PASSWORD=$SB_RABBIT_PASSWORD
 alone="management=http://$SB_REFUSED"
 run "$SIGNALBOX" send "$broker/%2f/stream:$queue-s" "$T/json" --execute --create
 expect_status 0
-at_exit command curl -s -m 10 -u "$SB_RABBIT_USER:$SB_RABBIT_PASSWORD" -X DELETE "$SB_RABBIT_MGMT/api/queues/%2f/$queue-s"
+at_exit api DELETE "queues/%2f/$queue-s"
 run "$SIGNALBOX" ls "$broker/%2f/$queue-s?$alone" --json
 expect_out '"kind":"stream".*"browse_effect":"NONE"'
 run "$SIGNALBOX" browse "$broker/%2f/$queue-s?$alone" --from 0 --plain
@@ -108,9 +111,8 @@ expect_lines 1
 expect_err 'looking has no effect'
 
 name "a name that a queue and an exchange have needs its kind, and ls prints it"
-command curl -s -m 10 -u "$SB_RABBIT_USER:$SB_RABBIT_PASSWORD" -H content-type:application/json \
-    -X PUT "$SB_RABBIT_MGMT/api/exchanges/%2f/$queue" -d '{"type":"topic"}'
-at_exit command curl -s -m 10 -u "$SB_RABBIT_USER:$SB_RABBIT_PASSWORD" -X DELETE "$SB_RABBIT_MGMT/api/exchanges/%2f/$queue"
+api PUT "exchanges/%2f/$queue" '{"type":"topic"}'
+at_exit api DELETE "exchanges/%2f/$queue"
 run "$SIGNALBOX" ls "$broker/%2f/$queue?$management"
 expect_out "/queue:$queue +queue"
 expect_out "/exchange:$queue +exchange"
@@ -128,18 +130,16 @@ expect_out '^.N	'
 
 name "a key that an exchange routes by is not lost"
 exchange=$queue-exchange
-command curl -s -m 10 -u "$SB_RABBIT_USER:$SB_RABBIT_PASSWORD" -H content-type:application/json \
-    -X PUT "$SB_RABBIT_MGMT/api/exchanges/%2f/$exchange" -d '{"type":"direct"}'
-at_exit command curl -s -m 10 -u "$SB_RABBIT_USER:$SB_RABBIT_PASSWORD" -X DELETE "$SB_RABBIT_MGMT/api/exchanges/%2f/$exchange"
-command curl -s -m 10 -u "$SB_RABBIT_USER:$SB_RABBIT_PASSWORD" -H content-type:application/json \
-    -X POST "$SB_RABBIT_MGMT/api/bindings/%2f/e/$exchange/q/$queue" -d '{"routing_key":"red"}'
+api PUT "exchanges/%2f/$exchange" '{"type":"direct"}'
+at_exit api DELETE "exchanges/%2f/$exchange"
+api POST "bindings/%2f/e/$exchange/q/$queue" '{"routing_key":"red"}'
 run "$SIGNALBOX" send "$broker/%2f/$exchange?$management" "$T/json" --key red --execute
 expect_status 0
 expect_no_err 'left out'
 name "a time is kept, as far as a broker has a place for it"
 printf '{"time":"%s","payload":{"text":"t"}}\n' 2020-01-01T00:00:00.123Z 1960-01-01T00:00:00Z >"$T/times.jsonl"
 run "$SIGNALBOX" import "$T/times.jsonl" "$broker/%2f/$queue-t?$management" --create --execute
-at_exit command curl -s -m 10 -u "$SB_RABBIT_USER:$SB_RABBIT_PASSWORD" -X DELETE "$SB_RABBIT_MGMT/api/queues/%2f/$queue-t"
+at_exit api DELETE "queues/%2f/$queue-t"
 expect_status 0
 expect_err '1 time was cut to the second'
 expect_err '1 time lies before 1970, which RabbitMQ cannot keep: it was left out'
@@ -159,12 +159,9 @@ expect_status 0
 expect_err '1 message has a key, which RabbitMQ has no place for: it was left out'
 
 name "a dry run knows what an exchange would return, and is silent where it cannot be certain"
-api() { # METHOD PATH BODY
-    curl -sf -m 10 -u "$SB_RABBIT_USER:$SB_RABBIT_PASSWORD" -X "$1" -H 'content-type: application/json' -d "$3" "$SB_RABBIT_MGMT/api/$2"
-}
 for type in direct fanout topic headers; do
     api PUT "exchanges/%2f/$queue-r-$type" "{\"type\":\"$type\",\"auto_delete\":false}"
-    at_exit command curl -s -m 10 -u "$SB_RABBIT_USER:$SB_RABBIT_PASSWORD" -X DELETE "$SB_RABBIT_MGMT/api/exchanges/%2f/$queue-r-$type"
+    at_exit api DELETE "exchanges/%2f/$queue-r-$type"
     run "$SIGNALBOX" send "$broker/%2f/$queue-r-$type?$management" "$T/json" --key red
     expect_status 0
     expect_err "nothing is bound to $queue-r-$type: the broker would return what is sent to it"
@@ -183,12 +180,12 @@ run "$SIGNALBOX" import "$T/r.jsonl" "$broker/%2f/$queue-r-direct?$management"
 expect_status 0
 expect_err "nothing is bound to $queue-r-direct with the keys of 2 messages \(the first: red\)"
 api PUT "exchanges/%2f/$queue-r-alternate" '{"type":"direct","auto_delete":true,"arguments":{"alternate-exchange":"amq.fanout"}}'
-at_exit command curl -s -m 10 -u "$SB_RABBIT_USER:$SB_RABBIT_PASSWORD" -X DELETE "$SB_RABBIT_MGMT/api/exchanges/%2f/$queue-r-alternate"
+at_exit api DELETE "exchanges/%2f/$queue-r-alternate"
 run "$SIGNALBOX" send "$broker/%2f/$queue-r-alternate?$management" "$T/json" --key red
 expect_status 0
 expect_no_err 'nothing is bound'
 api PUT "policies/%2f/$queue-r" "{\"pattern\":\"$queue-r-direct\",\"apply-to\":\"exchanges\",\"definition\":{\"alternate-exchange\":\"amq.fanout\"}}"
-at_exit command curl -s -m 10 -u "$SB_RABBIT_USER:$SB_RABBIT_PASSWORD" -X DELETE "$SB_RABBIT_MGMT/api/policies/%2f/$queue-r"
+at_exit api DELETE "policies/%2f/$queue-r"
 run "$SIGNALBOX" send "$broker/%2f/$queue-r-direct?$management" "$T/json" --key red
 expect_status 0
 expect_no_err 'nothing is bound'
@@ -196,7 +193,7 @@ expect_no_err 'nothing is bound'
 name "what other brokers send lasts, what came from RabbitMQ stays as it was"
 echo '{"payload":{"text":"lasting"}}' >"$T/lasting.jsonl"
 run "$SIGNALBOX" import "$T/lasting.jsonl" "$broker/%2f/$queue-l?$management" --create --execute
-at_exit command curl -s -m 10 -u "$SB_RABBIT_USER:$SB_RABBIT_PASSWORD" -X DELETE "$SB_RABBIT_MGMT/api/queues/%2f/$queue-l"
+at_exit api DELETE "queues/%2f/$queue-l"
 echo '{"payload":{"text":"passing"},"properties":{"exchange":"","routing_key":"x"}}' >"$T/passing.jsonl"
 run "$SIGNALBOX" import "$T/passing.jsonl" "$broker/%2f/$queue-l?$management" --execute
 expect_status 0
@@ -225,16 +222,15 @@ expect_out '^\[\{"count":3\}\]$'
 
 name "a listing of more than a page is whole"
 many=pages-$$
-api() { curl -sS -m 20 -u "$SB_RABBIT_USER:$SB_RABBIT_PASSWORD" -H content-type:application/json "$@"; }
-api -X PUT "$SB_RABBIT_MGMT/api/vhosts/$many"
-at_exit api -X DELETE "$SB_RABBIT_MGMT/api/vhosts/$many"
-api -X PUT "$SB_RABBIT_MGMT/api/permissions/$many/$SB_RABBIT_USER" -d '{"configure":".*","write":".*","read":".*"}'
+api PUT "vhosts/$many"
+at_exit api DELETE "vhosts/$many"
+api PUT "permissions/$many/$SB_RABBIT_USER" '{"configure":".*","write":".*","read":".*"}'
 {
     printf '{"queues":['
     for i in $(seq 1101); do printf '%s{"name":"q%04d","durable":true,"auto_delete":false,"arguments":{}}' "${comma:-}" "$i"; comma=,; done
     printf ']}'
 } >"$T/many.json"
-api -X POST "$SB_RABBIT_MGMT/api/definitions/$many" -d "@$T/many.json"
+api POST "definitions/$many" "@$T/many.json"
 run "$SIGNALBOX" ls "$broker/$many/queue:q*?$management" --json
 expect_status 0
 expect_lines 1101
