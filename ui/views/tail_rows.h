@@ -1,4 +1,5 @@
-/* The tail's insides, shared by its two files: rows, filter and keys (tail.c), and drawing (tail_draw.c). */
+/* The tail's insides, shared by its files: rows, filter and keys (tail.c), drawing (tail_draw.c), and the status row
+ * (tail_status.c). */
 #ifndef SIGNALBOX_UI_VIEWS_TAIL_ROWS_H
 #define SIGNALBOX_UI_VIEWS_TAIL_ROWS_H
 
@@ -35,6 +36,9 @@ size_t tail_cursor(const struct view *v);              /* its row */
 bool tail_is_browse(const struct view *v);
 
 void tail_draw(struct view *v, struct frame *f, struct rect r);
+void tail_draw_status(struct view *v, struct frame *f, int y, const struct hub_tail *h);
+/* "LIVE", "PAUSED +12 new", "END": in a word or a few, and their role. */
+enum role tail_mode(const struct view *v, const struct hub_tail *h, char *into, size_t size);
 void tail_title(const struct hub_tail *h, char *into, size_t size); /* "orders + 2" */
 
 #endif
