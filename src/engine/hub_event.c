@@ -114,12 +114,21 @@ static bool on_idle(void *context)
 
 /* ---- the rest is urgent: few, small, and never refused ---- */
 
+/* Nobody comes back for a batch that a full queue has refused once its session has ended. */
+static void push_rest(struct hub_source *s)
+{
+    if (s->batch && queue_push(s->queue, &s->batch->item, s->batch_bytes, true))
+        s->batch = NULL;
+}
+
 static void on_status(void *context, const struct session_status *status)
 {
     struct hub_source *s = context;
     struct hub_event *e = source_event(s, HUB_EVENT_STATUS);
     if (!e)
         return;
+    if (status->state == SESSION_ENDED)
+        push_rest(s);
     e->status = *status;
     push_urgent(s->queue, e);
 }

@@ -6,12 +6,14 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "brokers/memory/memory.h"
 #include "brokers/memory/memory_server.h"
 #include "engine/hub.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/poll.h>
 
@@ -672,6 +674,47 @@ static void a_missing_channel_is_said_and_the_tail_before_goes_on(void **state)
     assert_int_equal(store_count(hub_store(hub)), 10);
 }
 
+static bool ended(void)
+{
+    return hub_tail(hub)->channels[0].status.state == SESSION_ENDED;
+}
+
+static void publish_sized(const char *queue, size_t size)
+{
+    uint8_t *payload = calloc(1, size);
+    struct message m = {.payload = {payload, size}, .time_ns = TIME_NONE};
+    assert_int_equal(memory_publish(queue, &m, NULL, NULL), ERR_OK);
+    free(payload);
+}
+
+static atomic_bool closed;
+
+static enum err closing_close(struct broker *b, struct err_info *err)
+{
+    enum err e = memory_broker.read_close(b, err);
+    atomic_store(&closed, true);
+    return e;
+}
+
+/* The queue has no room for the last batch until the session has ended: nobody would ask it for that once more. */
+static void what_is_read_last_arrives_though_the_queue_was_full(void **state)
+{
+    (void)state;
+    static struct broker_ops closing;
+    closing = memory_broker;
+    closing.read_close = closing_close;
+    config.endpoints[0].broker = &closing;
+    publish_sized("orders", 37 * LIMIT_QUEUE / 40);
+    publish_sized("orders", 4 * LIMIT_QUEUE / 40);
+    struct address a = address_of("orders");
+    assert_int_equal(hub_tail_open(hub, &a, 1, &browse, NULL), ERR_OK);
+    int64_t end = clock_mono_ns() + 10 * NS_PER_S;
+    while (!atomic_load(&closed) && clock_mono_ns() < end)
+        poll(NULL, 0, 1);
+    assert_true(pump_until(ended));
+    assert_int_equal(hub_tail(hub)->received, 2);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -692,6 +735,7 @@ int main(void)
         TEST(what_a_tail_missed_is_logged),
         TEST(what_joined_and_was_never_up_is_no_alarm),
         TEST(a_missing_channel_is_said_and_the_tail_before_goes_on),
+        TEST(what_is_read_last_arrives_though_the_queue_was_full),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
