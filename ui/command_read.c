@@ -65,7 +65,11 @@ static bool set_where(const struct parse *p, const char *text)
         return false;
     }
     filter_free(&f);
-    text_copy(p->out->how.where, sizeof p->out->how.where, text);
+    struct screen_read *how = &p->out->how;
+    if (how->read.mode == READ_BROWSE) /* as in the shell, the limit counts what it takes */
+        text_copy(how->read.where, sizeof how->read.where, text);
+    else
+        text_copy(how->where, sizeof how->where, text);
     return true;
 }
 

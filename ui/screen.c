@@ -285,14 +285,14 @@ static void ask_to_browse(struct screen *s, const struct channel *c)
     char depth[40] = "an unknown number of messages", number[32], limit[16];
     if (c && c->depth >= 0)
         snprintf(depth, sizeof depth, "%s messages", text_count(number, sizeof number, (uint64_t)c->depth));
-    bool quorum = c && text_starts(c->detail, "quorum");
-    snprintf(
-        s->confirm_text, sizeof s->confirm_text,
-        "%s holds %s. Looking takes at most %s, hands all of them back, and %s them: `redelivered` stays "
-        "set.%s",
-        s->confirm.channel.name, depth, text_count(limit, sizeof limit, (uint64_t)s->confirm_how.read.limit),
-        c ? "MARKS" : "may MARK (it is not listed yet)",
-        quorum ? " It may count towards the delivery limit; near that it is refused." : "");
+    bool quorum = c && text_starts(c->detail, "quorum"), some = *s->confirm_how.read.where;
+    text_count(limit, sizeof limit, (uint64_t)s->confirm_how.read.limit);
+    snprintf(s->confirm_text, sizeof s->confirm_text,
+             "%s holds %s. Looking takes %s %s%s, hands all of them back, and %s them: `redelivered` stays "
+             "set.%s",
+             s->confirm.channel.name, depth, some ? "so many that" : "at most", limit, some ? " match" : "",
+             c ? "MARKS" : "may MARK (it is not listed yet)",
+             quorum ? " It may count towards the delivery limit; near that it is refused." : "");
 }
 
 void screen_browse(struct screen *s, const struct address *address, const struct screen_read *how)

@@ -49,7 +49,7 @@ struct hub *screen_hub(struct screen *s);
 /* How channels are opened: the words behind `:tail` and `:browse`. */
 struct screen_read {
     struct hub_read read;
-    char where[PROMPT_MAX]; /* the filter to begin with; "" none */
+    char where[PROMPT_MAX]; /* the view's filter to begin with; "" none */
 };
 void screen_read_init(struct screen_read *how, enum read_mode mode);
 

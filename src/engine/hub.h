@@ -105,8 +105,9 @@ struct hub_read {
     enum read_mode mode; /* what flows, or what is stored now */
     struct start start;
     int32_t partition; /* -1: all */
-    int64_t limit;     /* browse: hand over so many at most; -1: no limit */
+    int64_t limit;     /* browse: so many at most; -1: no limit */
     uint32_t flags;    /* enum read_flag */
+    char where[1024]; /* browse: only what this filter takes is held, and counts towards the limit; "": all */
 };
 
 struct hub_tail {

@@ -1,5 +1,6 @@
 #include "engine/hub_event.h"
 
+#include "base/clock.h"
 #include "base/text.h"
 
 #include <assert.h>
@@ -42,7 +43,7 @@ void hub_events_free(struct queue_item **list)
 void hub_source_init(struct hub_source *s, struct queue *queue, enum hub_source_kind kind, size_t index,
                      uint32_t serial)
 {
-    *s = (struct hub_source){.queue = queue, .kind = kind, .index = index, .serial = serial};
+    *s = (struct hub_source){.queue = queue, .kind = kind, .index = index, .serial = serial, .left = -1};
     atomic_init(&s->paused, false);
 }
 
@@ -90,6 +91,10 @@ static bool push_batch(struct hub_source *s)
 static enum emit on_message(void *context, const struct message *borrowed)
 {
     struct hub_source *s = context;
+    if (s->left == 0)
+        return EMIT_STOP;
+    if (s->filter && !filter_message(s->filter, borrowed, clock_wall_ns()))
+        return EMIT_OK;
     struct message *m = message_seal(borrowed, NULL);
     if (!s->batch) {
         s->batch = source_event(s, HUB_EVENT_BATCH);
@@ -103,6 +108,8 @@ static enum emit on_message(void *context, const struct message *borrowed)
     assert(s->batch->batch.count < HUB_BATCH); /* a driver that was told to pause emits no more */
     s->batch->batch.messages[s->batch->batch.count++] = m;
     s->batch_bytes += m->footprint;
+    if (s->left > 0 && --s->left == 0)
+        return EMIT_STOP;
     bool full = s->batch->batch.count == HUB_BATCH || s->batch_bytes >= 512 * 1024;
     return !full || push_batch(s) ? EMIT_OK : EMIT_PAUSE;
 }

@@ -3,6 +3,7 @@
 #ifndef SIGNALBOX_ENGINE_HUB_EVENT_H
 #define SIGNALBOX_ENGINE_HUB_EVENT_H
 
+#include "engine/filter.h"
 #include "engine/queue.h"
 #include "engine/session.h"
 #include "model/sample.h"
@@ -45,6 +46,8 @@ struct hub_source {
     uint32_t serial;
     struct hub_event *batch; /* being filled, or refused by a full queue */
     size_t batch_bytes;
+    const struct filter *filter; /* messages that it does not take go no further; NULL: all go on */
+    int64_t left;                /* so many more are taken; negative: no limit */
     atomic_bool paused;
 };
 

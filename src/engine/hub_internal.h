@@ -29,6 +29,7 @@ struct tail_run {
     size_t part_count, ended;
     struct tail_part parts[TAIL_MOST_PARTS];
     struct channel_name *names; /* of all channels; sessions hold slices of it */
+    struct filter *filter;      /* of a browse that holds only what it takes; NULL: none */
     struct store *store;
     struct hub_tail tail;
     int64_t second; /* of the newest per_second slot */

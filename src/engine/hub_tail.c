@@ -14,6 +14,7 @@ static void tail_free(struct tail_run *t)
     for (size_t i = 0; i < t->part_count; i++)
         hub_source_free(&t->parts[i].source);
     store_free(&t->store);
+    filter_free(&t->filter);
     free(t->names);
     free(t->tail.channels);
     free(t);
@@ -176,6 +177,9 @@ static void start_part(struct hub *h, struct tail_run *t, struct tail_part *part
 {
     const struct hub_read *how = &t->tail.how;
     struct config_endpoint *c = t->tail.channels[part->first].address.endpoint;
+    /* The source looks for as long as it takes to find so many. */
+    part->source.filter = t->filter;
+    part->source.left = t->filter ? how->limit : -1;
     struct job job = {.kind = JOB_READ,
                       .reconnect = how->mode == READ_TAP,
                       .prepare = config_prepare,
@@ -186,7 +190,7 @@ static void start_part(struct hub *h, struct tail_run *t, struct tail_part *part
                                .channel_count = part->count,
                                .start = how->start,
                                .partition = how->partition,
-                               .limit = how->limit,
+                               .limit = t->filter ? -1 : how->limit,
                                .flags = how->flags}};
     struct session_sink sink = hub_source_sink(&part->source);
     struct err_info err = {.code = ERR_OK};
@@ -375,7 +379,8 @@ void hub_tail_resume(struct hub *h)
 
 /* ---- opening and closing ---- */
 
-static enum err tail_alloc(struct hub *h, size_t count, struct tail_run **out, struct err_info *err)
+static enum err tail_alloc(struct hub *h, const char *where, size_t count, struct tail_run **out,
+                           struct err_info *err)
 {
     struct tail_run *t = calloc(1, sizeof *t);
     if (t) {
@@ -392,6 +397,10 @@ static enum err tail_alloc(struct hub *h, size_t count, struct tail_run **out, s
         tail_free(t);
         return err_set(err, ERR_NOMEM, "no memory for a store");
     }
+    if (*where && !(t->filter = filter_new(where, FILTER_MESSAGES, h->registry->decoders, NULL, err))) {
+        tail_free(t);
+        return ERR_USAGE;
+    }
     t->serial = t->tail.serial = ++h->serial;
     t->second = clock_wall_ns() / NS_PER_S;
     *out = t;
@@ -402,7 +411,7 @@ static enum err open_run(struct hub *h, const struct address *addresses, size_t 
                          const struct hub_read *how, struct err_info *err)
 {
     struct tail_run *t = NULL;
-    enum err e = tail_alloc(h, count, &t, err);
+    enum err e = tail_alloc(h, how->where, count, &t, err);
     if (e)
         return e;
     if (h->kept) /* the one that is shown has not begun */

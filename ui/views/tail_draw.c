@@ -158,32 +158,46 @@ static int draw_whole_gap(const struct view *v, struct frame *f, struct rect r)
     return foot.h;
 }
 
+/* The filter of a browse is asked of what is stored, the view's own of what is held. */
+static void draw_no_match(const struct view *v, struct frame *f, struct rect r, const struct hub_tail *h)
+{
+    const struct tail *t = v->state;
+    const struct address *a = &h->channels[0].address;
+    char quote = strchr(t->filter.text, '\'') ? '"' : '\'';
+    canvas_printf(f->canvas, r.x, r.y, r.w, ROLE_MUTED,
+                  "Nothing that is held matches `%s`. Esc clears the filter.", t->filter.text);
+    if (tail_is_browse(v) && !*h->how.where)
+        canvas_printf(f->canvas, r.x, r.y + 1, r.w, ROLE_MUTED,
+                      ":browse %s/%s --where %c%s%c looks at all of it.", a->endpoint->endpoint.name,
+                      a->channel.name, quote, t->filter.text, quote);
+}
+
+static const char *empty_word(const struct hub_tail *h, size_t channel)
+{
+    const struct session_status *s = &h->channels[channel].status;
+    bool browse = h->how.mode == READ_BROWSE, some = *h->how.where && s->progress.scanned;
+    if (s->state == SESSION_CONNECTING)
+        return browse ? "opening" : "connecting";
+    if (s->state == SESSION_ENDED)
+        return some ? "nothing that is stored there matches" : "nothing is stored there";
+    if (h->channels[channel].notice[0])
+        return h->channels[channel].notice;
+    return browse ? "reading" : "connected, nothing has come yet";
+}
+
 /* Nothing to show: why, channel by channel. */
 static void draw_empty(struct view *v, struct frame *f, struct rect r, const struct hub_tail *h)
 {
     const struct tail *t = v->state;
     char text[480];
     if (t->filter.filter && store_count(hub_store(v->hub))) {
-        int rows =
-            canvas_printf(f->canvas, r.x, r.y, r.w, ROLE_MUTED,
-                          "Nothing that is held matches `%s`. Esc clears the filter.", t->filter.text) > 0;
-        const struct address *a = &h->channels[0].address;
-        if (tail_is_browse(v)) /* here the limit counts what is read; the shell's command looks on */
-            canvas_printf(f->canvas, r.x, r.y + rows, r.w, ROLE_MUTED,
-                          "signalbox search %s/%s '%s' looks at all of it.", a->endpoint->endpoint.name,
-                          a->channel.name, t->filter.text);
+        draw_no_match(v, f, r, h);
         return;
     }
     for (size_t i = 0; i < h->channel_count && r.h > 0; i++) {
         const struct session_status *s = &h->channels[i].status;
         bool bad = s->err.code && s->err.code != ERR_END;
-        const char *word = bad ? err_format(&s->err, text, sizeof text)
-                           : s->state == SESSION_CONNECTING
-                               ? h->how.mode == READ_BROWSE ? "opening" : "connecting"
-                           : s->state == SESSION_ENDED  ? "nothing is stored there"
-                           : h->channels[i].notice[0]   ? h->channels[i].notice
-                           : h->how.mode == READ_BROWSE ? "reading"
-                                                        : "connected, nothing has come yet";
+        const char *word = bad ? err_format(&s->err, text, sizeof text) : empty_word(h, i);
         const char *name = h->channels[i].address.channel.name;
         int x = r.x + 2 + canvas_text(f->canvas, r.x, r.y, 40, ROLE_SOURCE, name ? name : "?");
         int rows = canvas_words(f->canvas, (struct rect){x, r.y, r.x + r.w - x, r.h},
@@ -237,7 +251,14 @@ void tail_title(const struct hub_tail *h, char *into, size_t size)
 /* From the start, all partitions, as it is. */
 static bool is_plain(const struct hub_read *how)
 {
-    return how->start.kind == START_DEFAULT && how->partition < 0 && !how->flags;
+    return how->start.kind == START_DEFAULT && how->partition < 0 && !how->flags && !*how->where;
+}
+
+/* What counts towards the limit is what was looked at, or, of those that were asked for, what was found. */
+static bool limit_reached(const struct hub_tail *h)
+{
+    int64_t counted = *h->how.where ? (int64_t)h->received : h->channels[0].status.progress.scanned;
+    return h->how.limit > 0 && counted >= h->how.limit;
 }
 
 /* Why a browse stopped, and how to see more where its limit did it: as a whole command where that says all of this look and
@@ -247,18 +268,18 @@ static void draw_stopped(struct frame *f, int x, int y, int w, const struct hub_
     const struct read_progress *p = &h->channels[0].status.progress;
     const struct address *a = &h->channels[0].address;
     char command[700] = "", text[1000];
-    bool more =
-        h->how.limit > 0 && h->how.limit < BROWSE_MOST && p->scanned >= h->how.limit && p->total > p->scanned;
+    bool more = limit_reached(h) && h->how.limit < BROWSE_MOST && p->total > p->scanned;
+    const char *why = limit_reached(h) ? "the limit was reached" : p->stopped;
     long long limit = h->how.limit < BROWSE_MOST / 10 ? h->how.limit * 10 : BROWSE_MOST;
     if (!more) {
-        canvas_text(f->canvas, x, y, w, ROLE_EFFECT, p->stopped);
+        canvas_text(f->canvas, x, y, w, ROLE_EFFECT, why);
         return;
     }
     if (!filtered && is_plain(&h->how))
         snprintf(command, sizeof command, ":browse %s/%s ", a->endpoint->endpoint.name, a->channel.name);
-    snprintf(text, sizeof text, "%s. More: %s--limit %lld", p->stopped, command, limit);
+    snprintf(text, sizeof text, "%s. More: %s--limit %lld", why, command, limit);
     if ((int)utf8_cells(bytes_of_text(text)) > w)
-        snprintf(text, sizeof text, "%s. More: --limit %lld", p->stopped, limit);
+        snprintf(text, sizeof text, "%s. More: --limit %lld", why, limit);
     canvas_text(f->canvas, x, y, w, ROLE_EFFECT, text);
 }
 
@@ -278,6 +299,12 @@ static void draw_remark(struct frame *f, int x, int y, int w, const struct hub_t
             continue;
         return;
     }
+}
+
+/* What else is stored is not here. Returns where it ends. */
+static int draw_where(struct frame *f, int x, int y, int w, const struct hub_tail *h)
+{
+    return *h->how.where ? x + canvas_printf(f->canvas, x, y, w, ROLE_WARN, "where %s", h->how.where) + 2 : x;
 }
 
 static void draw_rate(struct frame *f, int x, int y, int w, const struct hub_tail *h)
@@ -314,7 +341,7 @@ static void draw_boxed(struct view *v, struct frame *f, struct rect r, const str
     struct rect above = {r.x, r.y, r.w, 3};
     canvas_box(f->canvas, above, ROLE_BORDER, browse ? "What was read" : "Rate",
                browse ? NULL : "1 column = 1 second");
-    int x = browse ? r.x + 2 : draw_rate_line(f, r.x + 2, r.y + 1, h);
+    int x = browse ? draw_where(f, r.x + 2, r.y + 1, r.w / 2, h) : draw_rate_line(f, r.x + 2, r.y + 1, h);
     draw_remark(f, x, r.y + 1, r.x + r.w - 2 - x, h, t->filter.filter);
     struct rect box = {r.x, r.y + 3, r.w, r.h - 3};
     draw_rows(v, f, (struct rect){box.x + 1, box.y + 1, box.w - 3, box.h - 2}, h);
@@ -343,6 +370,7 @@ void tail_draw(struct view *v, struct frame *f, struct rect r)
         int x = 1;
         if (t->filter.filter)
             x += canvas_printf(f->canvas, x, r.y, r.w - 23, ROLE_WARN, "filter %s", t->filter.text) + 2;
+        x = draw_where(f, x, r.y, r.w / 2, h);
         bool browse = h->how.mode == READ_BROWSE; /* what is stored has no rate */
         if (!browse)
             draw_rate(f, r.w - 21, r.y, 20, h);

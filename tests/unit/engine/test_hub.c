@@ -715,6 +715,36 @@ static void what_is_read_last_arrives_though_the_queue_was_full(void **state)
     assert_int_equal(hub_tail(hub)->received, 2);
 }
 
+/* As in the shell: the limit counts what the filter takes, and what it does not take is not held. */
+static void the_limit_of_a_browse_counts_what_its_filter_takes(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 300; i++) {
+        char text[16];
+        snprintf(text, sizeof text, "n%03d", i);
+        struct message m = {.payload = bytes_of_text(text), .time_ns = TIME_NONE};
+        assert_int_equal(memory_publish("orders", &m, NULL, NULL), ERR_OK);
+    }
+    struct address a = address_of("orders");
+    struct hub_read how = browse;
+    how.limit = 5;
+    snprintf(how.where, sizeof how.where, "'7'");
+    assert_int_equal(hub_tail_open(hub, &a, 1, &how, NULL), ERR_OK);
+    assert_true(pump_until(ended));
+    assert_int_equal(hub_tail(hub)->received, 5);
+    const struct message *last = store_get(hub_store(hub), 5);
+    assert_true(bytes_equal(last->payload, BYTES_LITERAL("n047")));
+    assert_int_equal(hub_tail(hub)->channels[0].status.progress.scanned, 48);
+    how.limit = 500; /* more than there are */
+    assert_int_equal(hub_tail_open(hub, &a, 1, &how, NULL), ERR_OK);
+    assert_true(pump_until(ended));
+    assert_int_equal(hub_tail(hub)->received, 57);
+    struct err_info err = {0};
+    snprintf(how.where, sizeof how.where, "sice=1");
+    assert_int_equal(hub_tail_open(hub, &a, 1, &how, &err), ERR_USAGE);
+    assert_int_equal(hub_tail(hub)->received, 57); /* what was shown stays */
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -736,6 +766,7 @@ int main(void)
         TEST(what_joined_and_was_never_up_is_no_alarm),
         TEST(a_missing_channel_is_said_and_the_tail_before_goes_on),
         TEST(what_is_read_last_arrives_though_the_queue_was_full),
+        TEST(the_limit_of_a_browse_counts_what_its_filter_takes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -170,6 +170,36 @@ static void browse(void **state)
     }
 }
 
+/* The limit counts what its filter takes, and so does what one is told; the view's own filter is another one. */
+static void browse_where(void **state)
+{
+    struct stage s;
+    (void)state;
+    AT_ALL_SIZES(s, true)
+    {
+        type(&s, ":browse kafka-a/orders --limit 6 --where 'body.state=\"REFUSED\"'\r");
+        assert_string_equal(s.hub->asked.where, "body.state=\"REFUSED\"");
+        assert_int_equal(s.hub->asked.limit, 6);
+        struct session_status *status = &s.hub->tail.channels[0].status;
+        status->progress = (struct read_progress){.scanned = 60, .total = 18402};
+        assert_true(screen_says(&s, "orders  reading"));
+        status->state = SESSION_ENDED;
+        assert_true(screen_says(&s, "nothing that is stored there matches"));
+        fill_tail(&s, 2);
+        s.hub->tail.received = 6;
+        snprintf(status->progress.stopped, sizeof status->progress.stopped, "enough was seen");
+        golden(&s, "browse-where");
+        type(&s, "\\AUTHORIZED\rr"); /* again: both filters stay what they are */
+        assert_string_equal(s.hub->asked.where, "body.state=\"REFUSED\"");
+        assert_true(screen_says(&s, "filter AUTHORIZED"));
+        assert_true(screen_says(&s, "where body.state="));
+    }
+    set_up(&s, 120, 40, true);
+    type(&s, ":browse rabbit-1/invoices --where x --limit 6\r");
+    assert_true(screen_says(&s, "invoices holds 92 messages. Looking takes so many that 6 match, hands all"));
+    tear_down(&s);
+}
+
 /* A moment of looking is no time of a message. */
 static void a_message_without_a_time_has_none(void **state)
 {
@@ -369,6 +399,7 @@ int main(void)
         cmocka_unit_test(tail_again),
         cmocka_unit_test(tail_remarks),
         cmocka_unit_test(browse),
+        cmocka_unit_test(browse_where),
         cmocka_unit_test(a_message_without_a_time_has_none),
         cmocka_unit_test(tail_find),
         cmocka_unit_test(an_endpoint_named_signalbox_is_no_gap),
