@@ -106,6 +106,8 @@ static bool line_add(struct header_lines *l, char *name, const struct value *val
         free(line.value);
         return false;
     }
+    bool text = (value->type == VALUE_STRING || value->type == VALUE_BYTES) && value->bytes.len;
+    line.whole = text ? value->bytes : bytes_of_text(line.value);
     l->lines[l->count++] = line;
     return true;
 }
@@ -142,6 +144,8 @@ void header_lines_make(struct header_lines *l, const struct message *m)
     death.value.bytes = bytes_of_text(death_tell(m->headers, died, sizeof died));
     if (*died) /* what everybody looks for first, and what RabbitMQ hides three levels down */
         lines_add(l, (struct headers){&death, 1}, 0);
+    if (l->count) /* those bytes are no message's */
+        l->lines[0].whole = bytes_of_text(l->lines[0].value);
     if (m->key.data)
         lines_add(l, (struct headers){&key, 1}, 0);
     if (m->id.data && !has_property(m, "message_id"))

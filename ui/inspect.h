@@ -8,8 +8,9 @@
 
 struct header_line {
     char *name, *value;
-    const char *type; /* static */
-    int depth;        /* of nested tables and arrays */
+    struct bytes whole; /* the value, uncut: the message's own bytes, or value */
+    const char *type;   /* static */
+    int depth;          /* of nested tables and arrays */
 };
 struct header_lines {
     struct header_line *lines;
@@ -18,7 +19,8 @@ struct header_lines {
 
 enum { HEADER_LINES_MOST = 2000 };
 
-/* Why it is a dead letter, if it is one, then headers, then properties; strings are cut at 1 KiB. Whatever fits in memory. */
+/* Why it is a dead letter, if it is one, then headers, then properties; strings are cut at 1 KiB. Whatever fits in memory. The
+ * message must outlive it. */
 void header_lines_make(struct header_lines *l, const struct message *m);
 void header_lines_free(struct header_lines *l);
 

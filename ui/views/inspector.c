@@ -110,6 +110,7 @@ static void clear(struct inspector *i)
     message_unref(&i->message);
     header_lines_free(&i->headers);
     i->header_top = 0;
+    i->header = HEADER_NONE;
 }
 
 static void unfold(struct inspector *i)

@@ -10,20 +10,23 @@
 /* In the order of Tab: the headers are what a small screen shows first. */
 enum pane { PANE_TREE, PANE_HEX, PANE_HEADERS, PANE_VALUE, PANE_WHY, PANES };
 
+enum find_in { IN_BYTES, IN_FIELDS, IN_HEADERS };
 struct stretch {
-    bool fields;      /* else bytes of the payload */
-    struct span left; /* nodes or places that were not looked at yet */
+    enum find_in in;
+    struct span left; /* places, nodes or lines that were not looked at yet */
 };
+#define HEADER_NONE SIZE_MAX
 enum find_part { FIND_VALUE, FIND_NAME, FIND_RAW };
 
 /* What is being looked for, in slices: stretches behind each other that go round once. */
 struct finding {
     int step; /* up (-1) or down (1); 0: nothing is looked for */
-    struct stretch stretches[5];
+    struct stretch stretches[6];
     size_t count, at;
-    enum find_part part; /* of the field; FIND_RAW: its value has it, where in its bytes? */
-    struct span left;    /* of that part */
-    size_t row, byte;    /* where it began, to tell that there is nothing else */
+    enum find_part part;      /* of the field or header; FIND_RAW: its value has it, where in its bytes? */
+    struct span left;         /* of that part */
+    size_t place;             /* in a header's value */
+    size_t row, byte, header; /* where it began, to tell that there is nothing else */
     enum pane pane;
 };
 
@@ -44,9 +47,10 @@ struct inspector {
     enum pane pane;
     struct header_lines headers;
     size_t header_top, header_height;
+    size_t header;                              /* the line that was found; HEADER_NONE: none was */
     size_t value_top, value_rows, value_height; /* of the whole value under the cursor */
     char find[FIND_MOST];
-    bool unsaid; /* no field of this tree has it: n goes on in the bytes */
+    bool unsaid; /* neither a field of this tree nor a header has it: n goes on in the bytes */
     struct finding finding;
 };
 

@@ -165,11 +165,17 @@ static void draw_headers(struct inspector *i, struct frame *f, struct rect r)
         i->header_top = most;
     for (size_t n = 0; n < i->header_height && i->header_top + n < i->headers.count; n++) {
         const struct header_line *line = &i->headers.lines[i->header_top + n];
+        bool here = i->pane == PANE_HEADERS && i->header_top + n == i->header;
         int x = r.x + line->depth * 2, y = r.y + (int)n;
         x += canvas_text(f->canvas, x, y, r.w / 2, ROLE_TREE_NAME, line->name) + 1;
         x = x < r.x + 18 ? r.x + 18 : x;
         x += canvas_text(f->canvas, x, y, r.x + r.w - x, ROLE_TEXT, line->value) + 2;
         canvas_text(f->canvas, x, y, r.x + r.w - x, ROLE_TREE_TYPE, line->type);
+        if (!here)
+            continue;
+        canvas_text(f->canvas, r.x - 1, y, 1, ROLE_FOCUS, "▸");
+        canvas_select(f->canvas, (struct rect){r.x - 1, y, r.w + 1, 1});
+        canvas_cursor(f->canvas, r.x - 1, y, false);
     }
 }
 

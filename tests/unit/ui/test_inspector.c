@@ -75,7 +75,10 @@ static void inspector_dead_letter(void **state)
     type(&s, "\r");
     assert_true(screen_says(&s, "dead letter       field total missing"));
     assert_true(screen_says(&s, "Headers and properties  1-5 of 13"));
-    type(&s, "/missing\rn");
+    type(&s, "/missing\r"); /* whoever reads that wants to know where it comes from */
+    assert_true(screen_says(&s, "▸dead letter       field total missing"));
+    type(&s, "n");
+    assert_true(screen_says(&s, "▸x-exception-mess"));
     tear_down(&s);
 }
 
@@ -100,6 +103,69 @@ static void inspector_layers(void **state)
         type(&s, "v");
         golden(&s, "inspector-not-it");
     }
+}
+
+/* Fields first, then key, headers and properties, then round again; what is found there is marked. */
+static void key_and_headers_are_found(void **state)
+{
+    struct stage s;
+    (void)state;
+    AT_ALL_SIZES(s, true)
+    {
+        open_tail(&s);
+        fake_message(s.hub, 0, "orders", "o-ACME", BYTES_LITERAL("{\"id\":7,\"by\":\"acme\"}"), 0);
+        screen_event(s.screen, HUB_TAIL);
+        type(&s, "\r/acme\r");
+        assert_true(screen_says(&s, "body.by"));
+        type(&s, "n");
+        assert_true(screen_says(&s, "▸key               o-ACME"));
+        type(&s, "n");
+        golden(&s, "inspector-header-found");
+        type(&s, "n");
+        assert_false(screen_says(&s, "▸x-tenant"));
+        assert_true(screen_says(&s, "body.by"));
+        type(&s, "NN");
+        assert_true(screen_says(&s, "▸key "));
+        type(&s, "N");
+        assert_false(screen_says(&s, "▸key "));
+        type(&s, "/STAMP_TYPE\r"); /* a name, in any case */
+        assert_true(screen_says(&s, "▸timestamp_type"));
+        type(&s, "n");
+        assert_true(screen_says(&s, "Nothing else has `STAMP_TYPE`"));
+        type(&s, "/00f067aa\r");
+        assert_true(screen_says(&s, "▸traceparent"));
+        type(&s, "/:7,\r"); /* in no field, in no header */
+        assert_true(screen_says(&s, "No field or header has `:7,` as it stands; the bytes do, at 0x5"));
+        assert_false(screen_says(&s, "▸traceparent"));
+    }
+}
+
+static void a_large_header_is_looked_through_in_slices(void **state)
+{
+    struct stage s;
+    struct buffer large;
+    struct header header = {.name = BYTES_LITERAL("stack"), .value = {.type = VALUE_STRING}};
+    struct message m = {.origin = origin_intern("kafka-a", "orders", CHANNEL_TOPIC),
+                        .time_ns = FAKE_NOW,
+                        .payload = BYTES_LITERAL("{}"),
+                        .headers = {&header, 1}};
+    (void)state;
+    set_up(&s, 80, 24, true);
+    buffer_init(&large, 1 * MIB);
+    while (large.len < 900 * KIB)
+        buffer_text(&large, "hay and hay and hay and hay and ");
+    buffer_text(&large, "a needle");
+    header.value.bytes = buffer_view(&large);
+    open_tail(&s);
+    store_add(s.hub->store, message_seal(&m, NULL));
+    screen_event(s.screen, HUB_TAIL);
+    type(&s, "\r/needle\r");
+    while (screen_work(s.screen, 0))
+        assert_true(screen_says(&s, "looking for `needle` …   Esc stops it"));
+    assert_true(screen_says(&s, "▸stack"));
+    assert_true(screen_says(&s, "In `stack`, 921602 bytes in"));
+    tear_down(&s);
+    buffer_free(&large);
 }
 
 static void wait_until_decoded(struct stage *s)
@@ -162,7 +228,7 @@ static void what_is_cut_is_said_and_searched(void **state)
         find(&s, "N");
         assert_true(screen_says(&s, "In the bytes, at 0x61aaf"));
         find(&s, "/straw\r");
-        assert_true(screen_says(&s, "Nothing has `straw`: neither a field nor the bytes"));
+        assert_true(screen_says(&s, "Nothing has `straw`: no field, no header, nor the bytes"));
         type(&s, "v");
         wait_until_decoded(&s);
         assert_true(screen_says(&s, "Tree  unwrap"));
@@ -179,7 +245,7 @@ static void what_no_field_says_is_found_in_the_bytes(void **state)
     set_up(&s, 80, 24, true);
     open_payload(&s, BYTES_LITERAL("{\"id\":88412,\"name\":\"a needle\"}"));
     type(&s, "/8412,\"NA\r");
-    assert_true(screen_says(&s, "No field has `8412,\"NA` as it stands; the bytes do, at 0x7"));
+    assert_true(screen_says(&s, "No field or header has `8412,\"NA` as it stands; the bytes do, at 0x7"));
     type(&s, "n");
     assert_true(screen_says(&s, "Nothing else has `8412,\"NA`"));
     type(&s, "/needle\r");
@@ -346,7 +412,7 @@ static void a_large_payload_is_looked_through_in_slices(void **state)
     }
     type(&s, "/needle\r");
     assert_in_range(look_on(&s), 5, 20);
-    assert_true(screen_says(&s, "Nothing has `needle`: neither a field nor the bytes"));
+    assert_true(screen_says(&s, "Nothing has `needle`: no field, no header, nor the bytes"));
     type(&s, "/one\r");
     assert_true(screen_says(&s, "In the bytes, at 0x3e8; its fields are still being decoded"));
     type(&s, "N"); /* round, to the last one, which is near the end */
@@ -406,7 +472,7 @@ static void a_fault_in_a_layer_is_marked_there(void **state)
     type(&s, "j");
     assert_int_equal(faults(&s), 3); /* its digits and its letter */
     type(&s, "/ldndfq==\r");
-    assert_true(screen_says(&s, "No field has `ldndfq==` as it stands; the bytes do, at 0x34"));
+    assert_true(screen_says(&s, "No field or header has `ldndfq==` as it stands; the bytes do, at 0x34"));
     tear_down(&s);
 }
 
@@ -450,6 +516,8 @@ int main(void)
         cmocka_unit_test(inspector_layers),
         cmocka_unit_test(what_is_cut_is_said_and_searched),
         cmocka_unit_test(what_no_field_says_is_found_in_the_bytes),
+        cmocka_unit_test(key_and_headers_are_found),
+        cmocka_unit_test(a_large_header_is_looked_through_in_slices),
         cmocka_unit_test(bytes_are_found_in_pieces),
         cmocka_unit_test(nesting_is_followed),
         cmocka_unit_test(the_next_message_is_shown_at_the_same_field),
