@@ -111,6 +111,19 @@ char *paint_count(int64_t n, const char *sign, int cells, char *into, size_t siz
     return into;
 }
 
+char *paint_bytes(uint64_t bytes, int cells, char *into, size_t size)
+{
+    if ((int)strlen(text_count(into, size, bytes)) <= cells)
+        return into;
+    char *unit = strchr(text_bytes(into, size, bytes), ' ');
+    if ((int)strlen(into) > cells && unit) {
+        size_t len = strlen(unit) - strlen(" B");
+        memmove(unit, unit + 1, len);
+        unit[len] = '\0';
+    }
+    return into;
+}
+
 char *paint_rate(double rate, char *into, size_t size)
 {
     if (rate < 0 || isnan(rate))

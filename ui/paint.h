@@ -25,6 +25,9 @@ char *paint_ago(struct frame *f, int64_t time_ns, char *into, size_t size);
 char *paint_number(int64_t n, char *into, size_t size); /* 18,402; – when unknown (negative) */
 /* The same in at most that many cells, shortened when need be (7.7M), never cut, behind the sign where it is above nought. */
 char *paint_count(int64_t n, const char *sign, int cells, char *into, size_t size);
+/* 18,402 bytes to the byte where that fits in so many cells (six at least), else as text_bytes has it (5.5 MiB), without space and B
+ * (5.5Mi) where need be. */
+char *paint_bytes(uint64_t bytes, int cells, char *into, size_t size);
 const char *paint_upper(const struct canvas *c, bool upper); /* the sign of an upper bound */
 char *paint_rate(double rate, char *into, size_t size); /* 812, 0.6, 123k: at most 6 cells; – when unknown */
 char *paint_latency(int64_t ns, char *into, size_t size); /* milliseconds; – when unknown */

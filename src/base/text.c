@@ -247,11 +247,11 @@ char *text_bytes(char *into, size_t size, uint64_t bytes)
     static const char *const names[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
     double v = (double)bytes;
     size_t i = 0;
-    while (v >= 1024 && i + 1 < sizeof names / sizeof *names) {
+    while (v >= (i ? 1023.5 : 1024) && i + 1 < sizeof names / sizeof *names) {
         v /= 1024;
         i++;
     }
-    snprintf(into, size, i && v < 100 ? "%.1f %s" : "%.0f %s", v, names[i]);
+    snprintf(into, size, i && v < 99.95 ? "%.1f %s" : "%.0f %s", v, names[i]);
     return into;
 }
 

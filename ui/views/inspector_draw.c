@@ -332,7 +332,7 @@ static void draw_status(struct view *v, struct frame *f, int y)
     const struct inspector *i = v->state;
     const struct message *m = i->message;
     const struct field *n = inspector_field(i);
-    char path[LIMIT_DECODE_DEPTH * 16] = "body.", position[40], time[CLOCK_TEXT], where[320];
+    char path[LIMIT_DECODE_DEPTH * 16] = "body.", position[40], time[CLOCK_TEXT], where[320], bytes[32];
     int x = 1;
     if (i->finding.step) {
         canvas_printf(f->canvas, x, y, f->canvas->w - 2, ROLE_INFO, "looking for `%s` …   Esc stops it",
@@ -344,8 +344,9 @@ static void draw_status(struct view *v, struct frame *f, int y)
         if (path[5] == '[' || !path[5])
             memmove(path + 4, path + 5, strlen(path + 5) + 1);
         x += draw_path(f->canvas, x, y, f->canvas->w / 2, path) + 2;
-        x += canvas_printf(f->canvas, x, y, 40, ROLE_MUTED, "0x%04x..0x%04x (%u B)", n->offset,
-                           n->offset + (n->length ? n->length - 1 : 0), n->length) +
+        x += canvas_printf(f->canvas, x, y, 40, ROLE_MUTED, "0x%04x..0x%04x (%s B)", n->offset,
+                           n->offset + (n->length ? n->length - 1 : 0),
+                           text_count(bytes, sizeof bytes, n->length)) +
              2;
     }
     int64_t ns = m->time_ns == TIME_NONE ? m->received_ns : m->time_ns;

@@ -104,7 +104,7 @@ static void draw_message(struct view *v, struct frame *f, struct rect r, const s
              m->origin->channel);
     PUT(T_SOURCE, ROLE_SOURCE, paint_name(text, slots[T_SOURCE].w, name, sizeof name));
     PUT(T_POSITION, ROLE_MUTED, m->position.kind ? position_text(m->position, text, sizeof text) : "–");
-    PUT(T_SIZE, ROLE_TEXT, paint_count((int64_t)m->payload.len, "", slots[T_SIZE].w, text, sizeof text));
+    PUT(T_SIZE, ROLE_TEXT, paint_bytes(m->payload.len, slots[T_SIZE].w, text, sizeof text));
 #undef PUT
     canvas_bytes(f->canvas, slots[T_KEY].x, r.y, slots[T_KEY].w, ROLE_TEXT, message_label(m));
     draw_payload(v, f, r.y, slots, m);

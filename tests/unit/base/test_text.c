@@ -116,6 +116,9 @@ static void people_read_these(void **state)
     assert_string_equal(text_count(t, sizeof t, UINT64_MAX), "18,446,744,073,709,551,615");
     assert_string_equal(text_bytes(t, sizeof t, 512), "512 B");
     assert_string_equal(text_bytes(t, sizeof t, 4299161), "4.1 MiB");
+    assert_string_equal(text_bytes(t, sizeof t, 1023), "1023 B");
+    assert_string_equal(text_bytes(t, sizeof t, 102399), "100 KiB");  /* rounded to a digit less, not 100.0 */
+    assert_string_equal(text_bytes(t, sizeof t, 1048575), "1.0 MiB"); /* nor 1024 KiB */
     assert_string_equal(text_age(t, sizeof t, INT64_C(4999999999)), "4s");
     assert_string_equal(text_age(t, sizeof t, INT64_C(29000000000)), "25s");
     assert_string_equal(text_age(t, sizeof t, INT64_C(179000000000)), "2m");

@@ -45,6 +45,31 @@ static void more_than_nothing_is_no_age(void **state)
     assert_string_equal(paint_since(&f, f.now_ns - NS_PER_S, false, text, sizeof text), "1s");
 }
 
+/* To the byte where that fits, then in the measure that all other places have. */
+static void a_size_fits_its_column(void **state)
+{
+    static const struct {
+        uint64_t bytes;
+        int cells;
+        const char *shown;
+    } rows[] = {
+        {0, 6, "0"},
+        {99999, 6, "99,999"},
+        {100000, 6, "97.7Ki"},
+        {100000, 8, "100,000"},
+        {1023999, 6, "1000Ki"},
+        {1048575, 6, "1.0Mi"},
+        {5767168, 6, "5.5Mi"},
+        {5767168, 8, "5.5 MiB"},
+        {104857599, 6, "100Mi"},
+        {1099511627776, 6, "1.0Ti"},
+    };
+    char into[32];
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        assert_string_equal(paint_bytes(rows[i].bytes, rows[i].cells, into, sizeof into), rows[i].shown);
+}
+
 /* An outage shorter than a minute is one. */
 static void a_minute_with_a_failure_shows_it(void **state)
 {
@@ -76,6 +101,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_address_shows_its_end),
+        cmocka_unit_test(a_size_fits_its_column),
         cmocka_unit_test(more_than_nothing_is_no_age),
         cmocka_unit_test(a_minute_with_a_failure_shows_it),
     };
