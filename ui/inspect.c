@@ -65,8 +65,9 @@ static char *value_text(const struct value *v)
     case VALUE_DOUBLE: return double_text(v->f);
     case VALUE_DECIMAL: return decimal_text(v);
     case VALUE_TIMESTAMP:
-        return strdup(v->u < INT64_MAX / NS_PER_S ? clock_rfc3339((int64_t)v->u * NS_PER_S, text, sizeof text)
-                                                  : "?");
+        return strdup(v->u < INT64_MAX / NS_PER_S
+                          ? clock_rfc3339_seconds((int64_t)v->u * NS_PER_S, text, sizeof text)
+                          : "?");
     case VALUE_STRING:
     case VALUE_BYTES:
         return !v->bytes.data ? strdup("null") : v->bytes.len ? text_of(v->bytes) : strdup("(empty)");

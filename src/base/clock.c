@@ -96,16 +96,28 @@ static char *put_clock(char *to, const struct civil *c, char after)
     return put(to, 2, c->second, after);
 }
 
+static char *put_moment(char *to, const struct civil *c, char end)
+{
+    to = put(to, 4, c->year, '-');
+    to = put(to, 2, c->month, '-');
+    return put_clock(put(to, 2, c->day, 'T'), c, end);
+}
+
 char *clock_rfc3339(int64_t ns, char *into, size_t size)
 {
     struct civil c = civil_of(ns);
-    char text[CLOCK_TEXT], *to = text;
-    to = put(to, 4, c.year, '-');
-    to = put(to, 2, c.month, '-');
-    to = put_clock(put(to, 2, c.day, 'T'), &c, '.');
+    char text[CLOCK_TEXT], *to = put_moment(text, &c, '.');
     bool ms = c.fraction % 1000000 == 0, us = c.fraction % 1000 == 0;
     to = put(to, ms ? 3 : us ? 6 : 9, ms ? c.fraction / 1000000 : us ? c.fraction / 1000 : c.fraction, 'Z');
     *to = '\0';
+    return text_copy(into, size, text);
+}
+
+char *clock_rfc3339_seconds(int64_t ns, char *into, size_t size)
+{
+    struct civil c = civil_of(ns);
+    char text[CLOCK_TEXT];
+    *put_moment(text, &c, 'Z') = '\0';
     return text_copy(into, size, text);
 }
 

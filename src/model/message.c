@@ -202,3 +202,10 @@ struct bytes message_label(const struct message *m)
     const struct value *v = m->key.data ? NULL : headers_find(m->properties, BYTES_LITERAL("routing_key"));
     return v && v->type == VALUE_STRING ? v->bytes : m->key;
 }
+
+bool message_time_is_whole(const struct message *m)
+{
+    const struct value *v = headers_find(m->properties, BYTES_LITERAL("timestamp"));
+    return v && v->type == VALUE_TIMESTAMP && m->time_ns != TIME_NONE && m->time_ns % NS_PER_S == 0 &&
+           m->time_ns / NS_PER_S == (int64_t)v->u;
+}

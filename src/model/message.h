@@ -140,6 +140,8 @@ void message_unref(struct message **m);         /* nulls *m; NULL inside is allo
 enum err message_check_whole(const struct message *m, struct err_info *err) SB_MUST_USE;
 /* What people tell messages apart by: the key, else the routing key. */
 struct bytes message_label(const struct message *m);
+/* Its time is that of a property that knows no fraction of a second (AMQP's timestamp). */
+bool message_time_is_whole(const struct message *m);
 /* First header or property of that name; NULL where there is none. */
 const struct value *headers_find(struct headers headers, struct bytes name);
 const char *value_type_name(enum value_type type); /* "int32", as in the JSON */

@@ -354,10 +354,11 @@ static void draw_status(struct view *v, struct frame *f, int y)
              m->position.kind ? position_text(m->position, position, sizeof position) : "(no position)",
              m->time_ns == TIME_NONE ? "received " : "");
     x += canvas_text(f->canvas, x, y, f->canvas->w - x - 1, ROLE_MUTED, where);
-    clock_rfc3339(ns, time, sizeof time);
+    bool whole = message_time_is_whole(m);
+    (whole ? clock_rfc3339_seconds : clock_rfc3339)(ns, time, sizeof time);
     bool fits = x + (int)strlen(time) < f->canvas->w; /* the day, too, where there is room */
     canvas_text(f->canvas, x, y, f->canvas->w - x - 1, ROLE_MUTED,
-                fits ? time : clock_hms(ns, time, sizeof time, 3));
+                fits ? time : clock_hms(ns, time, sizeof time, whole ? 0 : 3));
 }
 
 /* The pane's width for 16 bytes a row, or 8, or 4, whatever leaves the tree room enough. */

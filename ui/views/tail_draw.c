@@ -62,14 +62,15 @@ static bool several_endpoints(const struct hub_tail *h)
     return false;
 }
 
-/* The time of day, of today; the date of another day. Twelve cells. */
-static const char *moment(int64_t ns, int64_t now_ns, char *into, size_t size)
+/* The time of day, of today, to the millisecond where that is known; the date of another day. Twelve cells. */
+static const char *moment(const struct message *m, int64_t now_ns, char *into, size_t size)
 {
+    int64_t ns = m->time_ns == TIME_NONE ? m->received_ns : m->time_ns;
     char full[CLOCK_TEXT], now[CLOCK_TEXT];
     clock_rfc3339(ns, full, sizeof full);
     clock_rfc3339(now_ns, now, sizeof now);
     if (!strncmp(full, now, strlen("2026-11-25")))
-        return clock_hms(ns, into, size, 3);
+        return clock_hms(ns, into, size, message_time_is_whole(m) ? 0 : 3);
     bool year = !strncmp(full, now, strlen("2026"));
     snprintf(into, size, "%.*s%s%.*s", year ? 5 : 10, full + (year ? 5 : 0), year ? " " : "", year ? 5 : 0,
              full + 11);
@@ -95,10 +96,7 @@ static void draw_message(struct view *v, struct frame *f, struct rect r, const s
     bool found = draw_mark(v, f, r, m);
     /* Without a time of its own a message that comes has that of its coming; one that is looked at has none. */
     bool timeless = m->time_ns == TIME_NONE && tail_is_browse(v);
-    PUT(T_TIME, found ? ROLE_MATCH : ROLE_MUTED,
-        timeless
-            ? "–"
-            : moment(m->time_ns == TIME_NONE ? m->received_ns : m->time_ns, f->now_ns, text, sizeof text));
+    PUT(T_TIME, found ? ROLE_MATCH : ROLE_MUTED, timeless ? "–" : moment(m, f->now_ns, text, sizeof text));
     bool several = several_endpoints(hub_tail(v->hub));
     snprintf(text, sizeof text, "%s%s%s", several ? m->origin->endpoint : "", several ? "/" : "",
              m->origin->channel);

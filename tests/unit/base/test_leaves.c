@@ -3,6 +3,8 @@
 #include <stdint.h>
 #include <setjmp.h>
 #include <cmocka.h>
+
+#include <stdio.h>
 #include <time.h>
 
 #include "base/clock.h"
@@ -21,9 +23,11 @@ static void times_are_written_as_rfc_3339(void **state)
                  {INT64_C(1795349070118000000), "2026-11-22T12:04:30.118Z"},
                  {INT64_C(1795349070118001000), "2026-11-22T12:04:30.118001Z"},
                  {INT64_MAX, "2262-04-11T23:47:16.854775807Z"}};
-    char text[36];
+    char text[36], whole[36];
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         assert_string_equal(clock_rfc3339(cases[i].ns, text, sizeof text), cases[i].text);
+        snprintf(whole, sizeof whole, "%.19sZ", cases[i].text);
+        assert_string_equal(clock_rfc3339_seconds(cases[i].ns, text, sizeof text), whole);
     }
     assert_string_equal(clock_hms(cases[2].ns, text, sizeof text, 3), "12:04:30.118");
     assert_string_equal(clock_hms(cases[2].ns, text, sizeof text, 0), "12:04:30");

@@ -221,6 +221,36 @@ static void a_message_without_a_time_has_none(void **state)
     tear_down(&s);
 }
 
+/* Nobody has measured the fraction of a second of AMQP's timestamp. */
+static void a_time_in_seconds_shows_no_fraction(void **state)
+{
+    struct stage s;
+    struct header stamp = {.name = BYTES_LITERAL("timestamp"),
+                           .value = {.type = VALUE_TIMESTAMP, .u = FAKE_NOW / NS_PER_S}};
+    struct message m = {.origin = origin_intern("rabbit-1", "invoices", CHANNEL_QUEUE),
+                        .time_ns = FAKE_NOW,
+                        .received_ns = FAKE_NOW + NS_PER_MS,
+                        .payload = BYTES_LITERAL("{}"),
+                        .properties = {&stamp, 1}};
+    (void)state;
+    AT_ALL_SIZES(s, true)
+    {
+        open_tail(&s);
+        fake_message(s.hub, 0, "orders", "k", BYTES_LITERAL("{}"), 0);
+        store_add(s.hub->store, message_seal(&m, NULL));
+        m.time_ns += NS_PER_MS; /* somebody knew better than the property */
+        store_add(s.hub->store, message_seal(&m, NULL));
+        m.time_ns -= NS_PER_MS;
+        screen_event(s.screen, HUB_TAIL);
+        assert_true(screen_says(&s, "   12:04:31     "));
+        assert_true(screen_says(&s, "   12:04:30.000 "));
+        assert_true(screen_says(&s, "   12:04:31.001 "));
+        type(&s, "k\r");
+        assert_true(screen_says(&s, "  2025-11-24T12:04:31Z"));
+        assert_true(screen_says(&s, "timestamp         2025-11-24T12:04:31Z  "));
+    }
+}
+
 static void tail_find(void **state)
 {
     struct stage s;
@@ -401,6 +431,7 @@ int main(void)
         cmocka_unit_test(browse),
         cmocka_unit_test(browse_where),
         cmocka_unit_test(a_message_without_a_time_has_none),
+        cmocka_unit_test(a_time_in_seconds_shows_no_fraction),
         cmocka_unit_test(tail_find),
         cmocka_unit_test(an_endpoint_named_signalbox_is_no_gap),
         cmocka_unit_test(the_count_of_a_filter_is_live),
