@@ -355,7 +355,10 @@ static void draw_status(struct view *v, struct frame *f, int y)
              m->time_ns == TIME_NONE ? "received " : "");
     x += canvas_text(f->canvas, x, y, f->canvas->w - x - 1, ROLE_MUTED, where);
     bool whole = message_time_is_whole(m);
-    (whole ? clock_rfc3339_seconds : clock_rfc3339)(ns, time, sizeof time);
+    if (whole)
+        clock_rfc3339_seconds(ns, time, sizeof time);
+    else
+        clock_rfc3339(ns, time, sizeof time);
     bool fits = x + (int)strlen(time) < f->canvas->w; /* the day, too, where there is room */
     canvas_text(f->canvas, x, y, f->canvas->w - x - 1, ROLE_MUTED,
                 fits ? time : clock_hms(ns, time, sizeof time, whole ? 0 : 3));
