@@ -161,15 +161,16 @@ static void fulfil(struct console *c)
 
 static void take_keys(struct console *c)
 {
-    int key;
-    for (int i = 0; i < MOST_KEYS && (key = term_key(c->term)) != UIKEY_NONE; i++) {
+    int key, i = 0;
+    for (; i < MOST_KEYS && (key = term_key(c->term)) != UIKEY_NONE; i++) {
+        if (key == UIKEY_UNKNOWN) /* the terminal's answer to term_ask, which must not hasten a frame */
+            continue;
         if (key == UIKEY_RESIZED) {
             resize(c);
             continue;
         }
         screen_key(c->screen, key);
         c->dirty = c->urgent = true;
-        c->keys |= i == MOST_KEYS - 1;
         c->wants |= screen_take_wants(c->screen);
         if (c->wants &
             (SCREEN_QUIT | SCREEN_SUSPEND)) { /* what was typed after it is for whoever comes next */
@@ -177,6 +178,7 @@ static void take_keys(struct console *c)
             return;
         }
     }
+    c->keys |= i == MOST_KEYS;
 }
 
 static void turn(struct console *c)

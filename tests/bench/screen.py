@@ -1,73 +1,20 @@
 #!/usr/bin/env python3
 """The console in a pseudo-terminal: time to the first frame with every endpoint black-holed (against tig), bytes written
 when idle and under load, memory while a tail runs without end."""
-import fcntl
 import os
-import pty
-import select
 import signal
 import statistics
-import struct
 import subprocess
 import sys
 import tempfile
-import termios
 import time
 
 import common
 
+sys.path.insert(0, os.path.join(common.ROOT, "tests", "tui"))
+from terminal import Terminal  # noqa: E402
+
 RUNS = 15
-
-
-class Terminal:
-    def __init__(self, argv, rows=40, columns=120, **env):
-        self.start = time.monotonic()
-        self.pid, self.fd = pty.fork()
-        if self.pid == 0:
-            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-            os.environ.update({"TERM": "xterm-256color", "LC_ALL": "C.UTF-8", **env})
-            os.execvp(argv[0], argv)
-        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-
-    def read_until(self, deadline, enough=None):
-        got = b""
-        while time.monotonic() < deadline:
-            if not select.select([self.fd], [], [], max(0, deadline - time.monotonic()))[0]:
-                break
-            try:
-                data = os.read(self.fd, 65536)
-            except OSError:
-                break
-            got += data
-            if enough and enough(got):
-                break
-        return got
-
-    def rss_kib(self):
-        with open("/proc/%d/status" % self.pid) as lines:
-            return next((int(l.split()[1]) for l in lines if l.startswith("VmRSS")), 0)
-
-    def wakeups(self):
-        """Voluntary context switches of each thread by name."""
-        seen = {}
-        for tid in os.listdir("/proc/%d/task" % self.pid):
-            with open("/proc/%d/task/%s/status" % (self.pid, tid)) as lines:
-                fields = dict(l.split(":", 1) for l in lines)
-            name = fields["Name"].strip()
-            seen[name] = seen.get(name, 0) + int(fields["voluntary_ctxt_switches"])
-        return seen
-
-    def end(self):
-        os.kill(self.pid, signal.SIGTERM)
-        self.read_until(time.monotonic() + 0.2)
-        for _ in range(100):
-            if os.waitpid(self.pid, os.WNOHANG)[0]:
-                break
-            self.read_until(time.monotonic() + 0.05)
-        else:
-            os.kill(self.pid, signal.SIGKILL)
-            os.waitpid(self.pid, 0)
-        os.close(self.fd)
 
 
 def first_frame(argv, mark, **env):
