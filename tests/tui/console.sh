@@ -54,14 +54,6 @@ sleep 0.2
 tui_resize 80 24
 tui_wait '\[1 Dashboard\]'
 
-name "idle, only the clock goes to the terminal"
-sleep 1
-before=$(tui_bytes)
-sleep 3
-bytes=$(($(tui_bytes) - before))
-check "at most 100 bytes a second ($bytes in 3 s)" test $bytes -le 300
-check "but the clock goes on" test $bytes -gt 0
-
 name "quit"
 tui_keys q
 tui_ended
