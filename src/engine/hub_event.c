@@ -1,6 +1,7 @@
 #include "engine/hub_event.h"
 
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/text.h"
 
 #include <assert.h>
@@ -88,6 +89,19 @@ static bool push_batch(struct hub_source *s)
     return true;
 }
 
+/* What fills the queue by itself goes alone: the next one stays where it is until there is room, else two of the largest that there are
+ * would wait here. */
+static bool push_large(struct hub_source *s)
+{
+    if (!push_batch(s))
+        return false;
+    atomic_store(&s->paused, true);
+    if (!queue_low(s->queue))
+        return false;
+    atomic_store(&s->paused, false);
+    return true;
+}
+
 static enum emit on_message(void *context, const struct message *borrowed)
 {
     struct hub_source *s = context;
@@ -110,7 +124,9 @@ static enum emit on_message(void *context, const struct message *borrowed)
     s->batch_bytes += m->footprint;
     if (s->left > 0 && --s->left == 0)
         return EMIT_STOP;
-    bool full = s->batch->batch.count == HUB_BATCH || s->batch_bytes >= 512 * 1024;
+    if (s->batch_bytes >= LIMIT_QUEUE)
+        return push_large(s) ? EMIT_OK : EMIT_PAUSE;
+    bool full = s->batch->batch.count == HUB_BATCH || s->batch_bytes >= 512 * KIB;
     return !full || push_batch(s) ? EMIT_OK : EMIT_PAUSE;
 }
 

@@ -26,8 +26,10 @@ static const struct option common_settings[] = {
     {"reconnect.backoff.max.ms", "2000"},
 };
 
-/* The library's own queue holds about LIMIT_LIBRARY_QUEUE, and one fetch in flight comes on top: its limit counts what goes over
- * the line, and a fetch of 4 MiB that was compressed twenty to one took 60 MiB. A larger batch is still fetched, alone. */
+/* What a flood may take of memory is bounded here, three times over: the library's own queue by the bytes of payloads and by messages,
+ * since each takes some 300 bytes beside its own (3,000,000 of seven bytes had taken 340 MiB), and the fetch in flight that comes on
+ * top, whose limit counts what goes over the line: 4 MiB that were compressed twenty to one took 60. A larger batch is still fetched,
+ * alone. */
 static const struct option consumer_settings[] = {
     {"enable.partition.eof", "true"},
     /* What retention took away while we were behind, or a topic made anew, must be seen, not skipped over: see kafka_watch.c. */
@@ -36,17 +38,20 @@ static const struct option consumer_settings[] = {
     {"enable.auto.commit", "false"},
     {"enable.auto.offset.store", "false"},
     {"queued.max.messages.kbytes", "8192"},
-    {"queued.min.messages", "1000000"}, /* the bytes above are the limit */
-    {"fetch.max.bytes", "1048576"},
-    {"fetch.message.max.bytes", "1048576"},
+    {"queued.min.messages", "20000"},
+    {"message.max.bytes", "1000"}, /* means nothing to a consumer, but the next one must not lie below it */
+    {"fetch.max.bytes", "524288"}, /* of all partitions together, and of one */
+    {"fetch.message.max.bytes", "524288"},
     {"fetch.error.backoff.ms", "50"},
     {"fetch.queue.backoff.ms",
      "10"}, /* from 2.2 on; before that it is a second, and kafka_nudge is there for it */
 };
 
-/* Of an endpoint that is to be lean. Decompressed, a fetch is many times what its limit counts. */
+/* Of an endpoint that is to be lean. */
 static const struct option lean_settings[] = {
     {"queued.max.messages.kbytes", "2048"},
+    {"queued.min.messages", "5000"}, /* more than lie between two nudges */
+    {"fetch.max.bytes", "262144"},
     {"fetch.message.max.bytes", "262144"},
 };
 

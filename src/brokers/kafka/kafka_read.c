@@ -7,7 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define NUDGE_BYTES (2 * MIB)
+#define NUDGE_BYTES   (2 * MIB)
+#define MESSAGE_BYTES 512 /* that the library takes for a message, beside its own */
 
 static void fill_headers(struct kafka_read *r, const rd_kafka_message_t *m, struct message *out)
 {
@@ -175,7 +176,7 @@ static enum err take_batch(struct broker *b, struct kafka_read *r, struct err_in
         if (e || r->blocked)
             break;
         rd_kafka_message_t *m = r->batch[r->at++];
-        r->since_nudge += m->len + m->key_len;
+        r->since_nudge += m->len + m->key_len + MESSAGE_BYTES;
         e = take(b, r, m, flags, err);
         rd_kafka_message_destroy(m);
     }
