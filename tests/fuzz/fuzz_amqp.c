@@ -19,9 +19,12 @@ static void require(int truth)
 
 static void take(const amqp_basic_properties_t *p, struct message *m, struct arena *arena)
 {
-    amqp_message_t wire = {.properties = *p, .body = amqp_cstring_bytes("body")};
+    const struct rabbit_delivery d = {.exchange = amqp_cstring_bytes("e"),
+                                      .routing_key = amqp_cstring_bytes("k"),
+                                      .properties = p,
+                                      .body = BYTES_LITERAL("body")};
     *m = (struct message){.flags = 0};
-    rabbit_message(m, &wire, amqp_cstring_bytes("e"), amqp_cstring_bytes("k"), arena);
+    rabbit_message(m, &d, arena);
 }
 
 /* ---- there and back ---- */

@@ -259,17 +259,16 @@ static enum err break_off(struct broker *b, const char *why, struct err_info *er
     return done(b, why, err);
 }
 
-static enum err look_at(struct broker *b, struct rabbit_reader *r, amqp_envelope_t *envelope,
+static enum err look_at(struct broker *b, struct rabbit_reader *r, struct rabbit_delivery *d,
                         struct err_info *err)
 {
-    struct message m = {.origin = r->sources[0].origin,
-                        .flags = envelope->redelivered ? MESSAGE_REDELIVERED : 0};
+    struct message m = {.origin = r->sources[0].origin, .flags = d->redelivered ? MESSAGE_REDELIVERED : 0};
     arena_reset(&r->arena);
-    rabbit_message(&m, &envelope->message, envelope->exchange, envelope->routing_key, &r->arena);
+    rabbit_message(&m, d, &r->arena);
     r->progress.scanned++;
-    bool near = r->quorum && rabbit_looks_saw(r, delivery_count(&m), envelope->redelivered);
+    bool near = r->quorum && rabbit_looks_saw(r, delivery_count(&m), d->redelivered);
     rabbit_emit(r, &m);
-    amqp_destroy_envelope(envelope);
+    rabbit_delivery_free(d);
     return near ? break_off(b, "a message is close to its delivery limit", err) : ERR_OK;
 }
 
@@ -279,7 +278,7 @@ enum err rabbit_browse_step(struct broker *b, struct err_info *err)
     struct rabbit_reader *r = rabbit->reader;
     bool taken = true;
     for (int n = 0; n < STEP_MOST && taken && !r->paused && !atomic_load(b->cancelled); n++) {
-        amqp_envelope_t envelope;
+        struct rabbit_delivery d;
         if (r->stopped || r->left <= 0)
             return done(b, "the limit was reached", err);
         if (r->empty || r->held >= r->snapshot)
@@ -288,9 +287,9 @@ enum err rabbit_browse_step(struct broker *b, struct err_info *err)
             return break_off(b, "10,000 messages are held at most", err);
         if (clock_mono_ns() >= r->give_back_ns)
             return break_off(b, "messages are held a minute at most", err);
-        enum err e = rabbit_take(b, &envelope, &taken, err);
+        enum err e = rabbit_take(b, &d, &taken, err);
         if (!e && taken)
-            e = look_at(b, r, &envelope, err);
+            e = look_at(b, r, &d, err);
         if (e)
             return e;
     }

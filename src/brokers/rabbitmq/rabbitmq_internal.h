@@ -69,6 +69,25 @@ enum err rabbit_serve(struct broker *b, struct err_info *err) SB_MUST_USE;
 amqp_bytes_t rabbit_text(const char *text);
 char *rabbit_copy(char *into, size_t size, amqp_bytes_t from);
 
+/* ---- what the broker hands out (rabbitmq_delivery.c) ---- */
+
+/* Borrows from the connection until its buffers are released (amqp_maybe_release_buffers), but for what is owned. */
+struct rabbit_delivery {
+    uint64_t tag;
+    bool redelivered;
+    amqp_bytes_t consumer, exchange, routing_key; /* consumer: its tag */
+    const amqp_basic_properties_t *properties;
+    struct bytes body;
+    uint8_t *owned; /* a body of several frames */
+};
+enum rabbit_came { RABBIT_NOTHING, RABBIT_DELIVERY, RABBIT_OTHER };
+/* The next frame, or the delivery that it begins, which the caller frees. RABBIT_OTHER: the frame is the caller's to handle. */
+enum err rabbit_receive(struct broker *b, int timeout_ms, struct rabbit_delivery *d, amqp_frame_t *frame,
+                        enum rabbit_came *came, struct err_info *err) SB_MUST_USE;
+/* The properties and the body that follow a method which carries a message; nothing is to be freed where it fails. */
+enum err rabbit_content(struct broker *b, struct rabbit_delivery *d, struct err_info *err) SB_MUST_USE;
+void rabbit_delivery_free(struct rabbit_delivery *d);
+
 /* ---- typed tables and messages (rabbitmq_table.c) ---- */
 
 struct headers rabbit_headers(const amqp_table_t *table, struct arena *arena);
@@ -76,8 +95,7 @@ bool rabbit_table(struct headers headers, struct arena *arena,
                   amqp_table_t *table); /* false: out of memory */
 /* Properties (the routing key is one: AMQP has no message key), headers, payload, id and time of a delivered message; slices
  * borrow from it and from the arena. */
-void rabbit_message(struct message *m, const amqp_message_t *from, amqp_bytes_t exchange,
-                    amqp_bytes_t routing_key, struct arena *arena);
+void rabbit_message(struct message *m, const struct rabbit_delivery *d, struct arena *arena);
 /* What the type of that property is on the wire, where a table carries it as another integer (the firehose does); and the id
  * and time that a property of that name gives the message. */
 struct value rabbit_property(struct message *m, const struct header *property);

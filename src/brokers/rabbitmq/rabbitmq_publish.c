@@ -303,18 +303,16 @@ static void settle(struct rabbit_writer *w, uint64_t tag, bool multiple, bool ac
 static enum err take_return(struct broker *b, struct rabbit_writer *w, const amqp_basic_return_t *m,
                             struct err_info *err)
 {
-    struct rabbit *rabbit = b->state;
-    amqp_message_t content;
+    struct rabbit_delivery d;
     char text[96];
     rabbit_copy(text, sizeof text, m->reply_text);
     struct bytes key = {m->routing_key.bytes, m->routing_key.len};
     uint64_t key_hash = hash_bytes(key, 1);
-    enum err e = rabbit_reply(b, amqp_read_message(rabbit->connection, RABBIT_CHANNEL, &content, 0),
-                              "a returned message", err);
+    enum err e = rabbit_content(b, &d, err);
     if (e)
         return e;
-    uint64_t hash = hash_bytes(bytes_of(content.body.bytes, content.body.len), key_hash);
-    amqp_destroy_message(&content);
+    uint64_t hash = hash_bytes(d.body, key_hash);
+    rabbit_delivery_free(&d);
     for (size_t i = 0; i < w->count; i++) {
         struct outstanding *o = at(w, i);
         if (o->content != hash || o->returned)

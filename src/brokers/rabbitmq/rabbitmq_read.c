@@ -171,18 +171,18 @@ static struct rabbit_source *source_of(struct rabbit_reader *r, amqp_bytes_t tag
     return index < r->source_count ? &r->sources[index] : NULL;
 }
 
-static void take_delivery(struct rabbit_reader *r, const amqp_envelope_t *envelope)
+static void take_delivery(struct rabbit_reader *r, const struct rabbit_delivery *d)
 {
-    struct rabbit_source *s = source_of(r, envelope->consumer_tag);
+    struct rabbit_source *s = source_of(r, d->consumer);
     struct message m = {.origin = s ? s->origin : NULL};
-    r->last_tag = envelope->delivery_tag;
+    r->last_tag = d->tag;
     r->unacked++;
     r->looked++;
-    r->seen += (int64_t)envelope->message.body.len;
+    r->seen += (int64_t)d->body.len;
     if (!s || r->stopped || r->at_end || r->left <= 0)
         return;
     arena_reset(&r->arena);
-    rabbit_message(&m, &envelope->message, envelope->exchange, envelope->routing_key, &r->arena);
+    rabbit_message(&m, d, &r->arena);
     if (s->firehose && !rabbit_firehose_message(s, &m, &r->arena))
         return;
     if (s->stream)
@@ -216,40 +216,30 @@ static void note_cancel(struct rabbit_reader *r, const amqp_basic_cancel_t *canc
         s->gone = true;
 }
 
-/* A frame that is no delivery stands first: amqp_consume_message puts it back and says so. */
-static enum err take_other(struct broker *b, struct err_info *err)
+static enum err take_other(struct broker *b, const amqp_frame_t *frame, struct err_info *err)
 {
-    struct rabbit *rabbit = b->state;
-    amqp_frame_t frame;
-    struct timeval now = {0, 0};
-    int status = amqp_simple_wait_frame_noblock(rabbit->connection, &frame, &now);
-    if (status)
-        return rabbit_status(b, status, err);
-    if (frame.frame_type == AMQP_FRAME_METHOD && frame.payload.method.id == AMQP_BASIC_CANCEL_METHOD)
-        note_cancel(rabbit->reader, frame.payload.method.decoded);
-    return rabbit_other_frame(b, &frame, err);
+    const struct rabbit *rabbit = b->state;
+    if (frame->frame_type == AMQP_FRAME_METHOD && frame->payload.method.id == AMQP_BASIC_CANCEL_METHOD)
+        note_cancel(rabbit->reader, frame->payload.method.decoded);
+    return rabbit_other_frame(b, frame, err);
 }
 
 static enum err consume_step(struct broker *b, struct rabbit_reader *r, struct err_info *err)
 {
     struct rabbit *rabbit = b->state;
+    enum rabbit_came came = RABBIT_OTHER;
     enum err e = ERR_OK;
-    for (int n = 0; !e && n < STEP_MOST && !r->paused && !r->stopped && !r->at_end && r->left > 0; n++) {
-        amqp_envelope_t envelope;
-        struct timeval now = {0, 0};
+    for (int n = 0; !e && came && n < STEP_MOST && !r->paused && !r->stopped && !r->at_end && r->left > 0;
+         n++) {
+        struct rabbit_delivery d;
+        amqp_frame_t frame;
         amqp_maybe_release_buffers(rabbit->connection);
-        amqp_rpc_reply_t reply = amqp_consume_message(rabbit->connection, &envelope, &now, 0);
-        if (reply.reply_type == AMQP_RESPONSE_NORMAL) {
-            take_delivery(r, &envelope);
-            amqp_destroy_envelope(&envelope);
-        } else if (reply.reply_type == AMQP_RESPONSE_LIBRARY_EXCEPTION &&
-                   reply.library_error == AMQP_STATUS_UNEXPECTED_STATE) {
-            e = take_other(b, err);
-        } else if (reply.reply_type == AMQP_RESPONSE_LIBRARY_EXCEPTION &&
-                   reply.library_error == AMQP_STATUS_TIMEOUT) {
-            break;
-        } else {
-            e = rabbit_reply(b, reply, "reading", err);
+        e = rabbit_receive(b, 0, &d, &frame, &came, err);
+        if (came == RABBIT_DELIVERY) {
+            take_delivery(r, &d);
+            rabbit_delivery_free(&d);
+        } else if (came == RABBIT_OTHER) {
+            e = take_other(b, &frame, err);
         }
     }
     r->was_paused |= r->paused;

@@ -131,8 +131,8 @@ enum err rabbit_browse_close(struct broker *b, struct err_info *err) SB_MUST_USE
  * are now, unacked to what is away for all that. */
 enum err rabbit_await(struct broker *b, const char *queue, struct rabbit_channel *found,
                       struct err_info *err) SB_MUST_USE;
-/* Takes the next message; *taken: there was one at hand, which the caller destroys. r->empty: nothing is left. */
-enum err rabbit_take(struct broker *b, amqp_envelope_t *envelope, bool *taken,
+/* Takes the next message; *taken: there was one at hand, which the caller frees. r->empty: nothing is left. */
+enum err rabbit_take(struct broker *b, struct rabbit_delivery *d, bool *taken,
                      struct err_info *err) SB_MUST_USE;
 /* All that is held goes back in its order; waits until the broker has it. r->missing: how many are not back by then. */
 enum err rabbit_give_back(struct broker *b, struct err_info *err) SB_MUST_USE;

@@ -154,48 +154,52 @@ static enum err cancel_ends(struct broker *b, const struct look *l, bool oldest,
     return e;
 }
 
-static int64_t delivery_offset(struct rabbit_reader *r, const amqp_envelope_t *envelope)
+static int64_t delivery_offset(struct rabbit_reader *r, const struct rabbit_delivery *d)
 {
     struct message m = {.headers = {NULL, 0}};
     arena_reset(&r->arena);
-    rabbit_message(&m, &envelope->message, envelope->exchange, envelope->routing_key, &r->arena);
+    rabbit_message(&m, d, &r->arena);
     rabbit_stream_position(&m);
     return m.position.offset;
 }
 
 /* Of the beginning one message is enough, and is not acknowledged: that would ask for more. */
-static void take_end(struct broker *b, const struct look *l, const amqp_envelope_t *envelope)
+static void take_end(struct broker *b, const struct look *l, const struct rabbit_delivery *d)
 {
     struct rabbit *rabbit = b->state;
-    int64_t offset = delivery_offset(rabbit->reader, envelope);
+    int64_t offset = delivery_offset(rabbit->reader, d);
     char tag[24];
-    rabbit_copy(tag, sizeof tag, envelope->consumer_tag);
+    rabbit_copy(tag, sizeof tag, d->consumer);
     struct rabbit_ends *ends = &l->ends[strtoul(tag + 1, NULL, 10) % RABBIT_MOST_CHANNELS];
     if (tag[0] == 'f') {
         ends->oldest = ends->oldest < 0 || offset < ends->oldest ? offset : ends->oldest;
         return;
     }
     ends->newest = offset > ends->newest ? offset : ends->newest;
-    amqp_basic_ack(rabbit->connection, RABBIT_CHANNEL, envelope->delivery_tag, 0);
+    amqp_basic_ack(rabbit->connection, RABBIT_CHANNEL, d->tag, 0);
 }
 
 /* A chunk comes in one burst; a moment of silence ends it. */
 static enum err take_ends(struct broker *b, const struct look *l, struct err_info *err)
 {
-    struct rabbit *rabbit = b->state;
     bool at_end = start_of(l->request) == START_END && !l->request->resume;
     int64_t end = clock_mono_ns() + (at_end ? END_MOST_NS : LOOK_MOST_NS);
     while (!is_settled(l) && clock_mono_ns() < end && !atomic_load(b->cancelled)) {
-        amqp_envelope_t envelope;
-        int ms = any_is_shorter(l) ? SURE_SILENCE_MS : SILENCE_MS;
-        struct timeval silence = {ms / 1000, ms % 1000 * 1000};
-        amqp_rpc_reply_t reply = amqp_consume_message(rabbit->connection, &envelope, &silence, 0);
-        if (reply.reply_type == AMQP_RESPONSE_LIBRARY_EXCEPTION && reply.library_error == AMQP_STATUS_TIMEOUT)
+        struct rabbit_delivery d;
+        enum rabbit_came came;
+        amqp_frame_t frame;
+        enum err e =
+            rabbit_receive(b, any_is_shorter(l) ? SURE_SILENCE_MS : SILENCE_MS, &d, &frame, &came, err);
+        if (!e && came == RABBIT_OTHER)
+            e = rabbit_other_frame(b, &frame, err);
+        if (e)
+            return e;
+        if (came == RABBIT_NOTHING)
             break;
-        if (reply.reply_type != AMQP_RESPONSE_NORMAL)
-            return rabbit_reply(b, reply, "looking at the ends of the stream", err);
-        take_end(b, l, &envelope);
-        amqp_destroy_envelope(&envelope);
+        if (came == RABBIT_DELIVERY) {
+            take_end(b, l, &d);
+            rabbit_delivery_free(&d);
+        }
     }
     return ERR_OK;
 }

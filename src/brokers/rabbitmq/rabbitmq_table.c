@@ -204,23 +204,22 @@ static struct value basic_value(const amqp_basic_properties_t *p, size_t i)
     }
 }
 
-void rabbit_message(struct message *m, const amqp_message_t *from, amqp_bytes_t exchange,
-                    amqp_bytes_t routing_key, struct arena *arena)
+void rabbit_message(struct message *m, const struct rabbit_delivery *d, struct arena *arena)
 {
-    const amqp_basic_properties_t *p = &from->properties;
+    const amqp_basic_properties_t *p = d->properties;
     struct header *list = arena_alloc(arena, (BASIC + 2) * sizeof *list);
     uint32_t count = 0;
     m->time_ns = TIME_NONE;
     m->received_ns = clock_wall_ns();
-    m->payload = borrow(from->body);
+    m->payload = d->body;
     for (size_t i = 0; list && i < BASIC; i++)
         if (p->_flags & basic[i].flag)
             list[count++] = (struct header){bytes_of_text(basic[i].name), basic_value(p, i)};
     if (list) {
         list[count++] =
-            (struct header){BYTES_LITERAL("exchange"), {.type = VALUE_STRING, .bytes = borrow(exchange)}};
+            (struct header){BYTES_LITERAL("exchange"), {.type = VALUE_STRING, .bytes = borrow(d->exchange)}};
         list[count++] = (struct header){BYTES_LITERAL("routing_key"),
-                                        {.type = VALUE_STRING, .bytes = borrow(routing_key)}};
+                                        {.type = VALUE_STRING, .bytes = borrow(d->routing_key)}};
     }
     m->properties = (struct headers){list, count};
     if (p->_flags & AMQP_BASIC_HEADERS_FLAG)
@@ -275,14 +274,14 @@ static enum err put_basic(amqp_basic_properties_t *to, size_t i, const struct va
     return ERR_OK;
 }
 
-/* The wire has one byte for a name's length, and rabbitmq-c 0.11 cannot read a table with an empty name again. */
+/* The wire has one byte for a name's length. */
 static enum err check_names(struct headers headers, bool named, unsigned depth, struct err_info *err)
 {
     enum err e = depth > LIMIT_HEADER_DEPTH ? err_set(err, ERR_LIMIT, "headers are nested too deep") : ERR_OK;
     for (uint32_t i = 0; !e && i < headers.count; i++) {
         const struct header *h = &headers.items[i];
-        if (named && (h->name.len == 0 || h->name.len > 255))
-            return err_set(err, ERR_UNSUPPORTED, "a header's name has %zu bytes: AMQP takes 1 to 255",
+        if (named && h->name.len > 255)
+            return err_set(err, ERR_UNSUPPORTED, "a header's name has %zu bytes: AMQP takes 255 at most",
                            h->name.len);
         if (h->value.type == VALUE_TABLE || h->value.type == VALUE_ARRAY)
             e = check_names((struct headers){h->value.list.items, h->value.list.count},

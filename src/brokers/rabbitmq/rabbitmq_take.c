@@ -137,7 +137,7 @@ enum err rabbit_await(struct broker *b, const char *queue, struct rabbit_channel
 
 /* ---- out of a classic queue ---- */
 
-static enum err get_one(struct broker *b, amqp_envelope_t *envelope, bool *taken, struct err_info *err)
+static enum err get_one(struct broker *b, struct rabbit_delivery *d, bool *taken, struct err_info *err)
 {
     struct rabbit *rabbit = b->state;
     struct rabbit_reader *r = rabbit->reader;
@@ -148,23 +148,17 @@ static enum err get_one(struct broker *b, amqp_envelope_t *envelope, bool *taken
     enum err e = rabbit_reply(b, reply, "looking into the queue", err);
     if (e == ERR_TIMEOUT)
         err_next(err, "the broker may still be taking back what was looked at before: try again in a minute");
-    *taken = !e && reply.reply.id == AMQP_BASIC_GET_OK_METHOD;
-    r->empty = !e && !*taken;
-    if (!*taken)
+    bool got = !e && reply.reply.id == AMQP_BASIC_GET_OK_METHOD;
+    r->empty = !e && !got;
+    if (!got)
         return e;
     const amqp_basic_get_ok_t *ok = reply.reply.decoded;
-    *envelope = (amqp_envelope_t){.channel = RABBIT_CHANNEL,
-                                  .delivery_tag = ok->delivery_tag,
+    *d = (struct rabbit_delivery){.tag = ok->delivery_tag,
                                   .redelivered = ok->redelivered,
-                                  .exchange = amqp_bytes_malloc_dup(ok->exchange),
-                                  .routing_key = amqp_bytes_malloc_dup(ok->routing_key)};
-    e = rabbit_reply(b, amqp_read_message(rabbit->connection, RABBIT_CHANNEL, &envelope->message, 0),
-                     "looking into the queue", err);
-    if (e) { /* the library has taken the message back itself */
-        amqp_bytes_free(envelope->exchange);
-        amqp_bytes_free(envelope->routing_key);
-        *taken = false;
-    }
+                                  .exchange = ok->exchange,
+                                  .routing_key = ok->routing_key};
+    e = rabbit_content(b, d, err);
+    *taken = !e;
     return e;
 }
 
@@ -225,51 +219,37 @@ static enum err judge_silence(struct broker *b, struct err_info *err)
     return ERR_OK;
 }
 
-static enum err take_other(struct broker *b, struct err_info *err)
-{
-    struct rabbit *rabbit = b->state;
-    amqp_frame_t frame;
-    struct timeval now = {0, 0};
-    int status = amqp_simple_wait_frame_noblock(rabbit->connection, &frame, &now);
-    return status ? rabbit_status(b, status, err) : rabbit_other_frame(b, &frame, err);
-}
-
-static enum err consume_one(struct broker *b, amqp_envelope_t *envelope, bool *taken, struct err_info *err)
+static enum err consume_one(struct broker *b, struct rabbit_delivery *d, bool *taken, struct err_info *err)
 {
     struct rabbit *rabbit = b->state;
     struct rabbit_reader *r = rabbit->reader;
-    struct timeval now = {0, 0};
-    if (r->held == r->wanted) {
-        enum err e = next_consumer(b, err);
-        if (e)
-            return e;
-    }
-    amqp_rpc_reply_t reply = amqp_consume_message(rabbit->connection, envelope, &now, 0);
-    *taken = reply.reply_type == AMQP_RESPONSE_NORMAL;
-    if (*taken) {
+    enum rabbit_came came;
+    amqp_frame_t frame;
+    enum err e = r->held == r->wanted ? next_consumer(b, err) : ERR_OK;
+    if (!e)
+        e = rabbit_receive(b, 0, d, &frame, &came, err);
+    if (e)
+        return e;
+    *taken = came == RABBIT_DELIVERY;
+    if (*taken)
         r->silent_ns = 0;
-        return ERR_OK;
-    }
-    if (reply.reply_type == AMQP_RESPONSE_LIBRARY_EXCEPTION &&
-        reply.library_error == AMQP_STATUS_UNEXPECTED_STATE)
-        return take_other(b, err);
-    if (reply.reply_type == AMQP_RESPONSE_LIBRARY_EXCEPTION && reply.library_error == AMQP_STATUS_TIMEOUT)
-        return judge_silence(b, err);
-    return rabbit_reply(b, reply, "looking into the queue", err);
+    return came == RABBIT_OTHER ? rabbit_other_frame(b, &frame, err)
+           : *taken             ? ERR_OK
+                                : judge_silence(b, err);
 }
 
-enum err rabbit_take(struct broker *b, amqp_envelope_t *envelope, bool *taken, struct err_info *err)
+enum err rabbit_take(struct broker *b, struct rabbit_delivery *d, bool *taken, struct err_info *err)
 {
     struct rabbit *rabbit = b->state;
     struct rabbit_reader *r = rabbit->reader;
     *taken = false;
     amqp_maybe_release_buffers(rabbit->connection);
-    enum err e = r->quorum ? consume_one(b, envelope, taken, err) : get_one(b, envelope, taken, err);
+    enum err e = r->quorum ? consume_one(b, d, taken, err) : get_one(b, d, taken, err);
     if (e || !*taken)
         return e;
     r->held++;
-    r->last_tag = envelope->delivery_tag;
-    r->returned_last = envelope->redelivered;
+    r->last_tag = d->tag;
+    r->returned_last = d->redelivered;
     return ERR_OK;
 }
 
@@ -283,11 +263,11 @@ static bool take_on(struct broker *b, int64_t until_ns)
     bool may = r->delivery_limit < 0 || r->looks.worst + 1 < r->delivery_limit;
     while (may && !r->empty && r->returned_last && r->held < r->snapshot && r->held < TAKE_ON_MOST &&
            clock_mono_ns() < until_ns) {
-        amqp_envelope_t envelope;
+        struct rabbit_delivery d;
         bool taken = false;
-        enum err e = rabbit_take(b, &envelope, &taken, NULL);
+        enum err e = rabbit_take(b, &d, &taken, NULL);
         if (taken)
-            amqp_destroy_envelope(&envelope);
+            rabbit_delivery_free(&d);
         if (e)
             return false;
     }
