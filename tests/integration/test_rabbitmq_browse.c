@@ -326,6 +326,21 @@ static void what_would_lose_messages_is_refused(void **state)
     rig_wait_depth(rig, twice, 1);
 }
 
+/* Nothing is in it that could be lost, whatever the statistics know. */
+static void an_empty_queue_with_a_limit_is_looked_into(void **state)
+{
+    struct rig *rig = *state;
+    char queue[64];
+    const amqp_table_entry_t five = rig_number("x-delivery-limit", 5);
+    rig_queue(rig, "empty-five", "quorum", &five, queue);
+    struct session_of_test *s = session_up("/");
+    if (session_browse(s, queue, -1))
+        fail_msg("%s", s->err.text);
+    assert_int_equal(session_steps(s, SIZE_MAX), ERR_END);
+    assert_int_equal(s->count, 0);
+    session_end(s);
+}
+
 static void wait_for_statistics(const char *queue)
 {
     static const char published[] = "\"publish\":1,\"publish_details\":{\"rate\":0}";
@@ -577,6 +592,7 @@ int main(void)
         cmocka_unit_test(what_would_lose_messages_is_refused),
         cmocka_unit_test(messages_without_statistics_are_not_looked_at),
         cmocka_unit_test(a_limit_that_is_far_shuts_no_dead_letter_queue),
+        cmocka_unit_test(an_empty_queue_with_a_limit_is_looked_into),
         cmocka_unit_test(looking_stops_before_the_delivery_limit),
         cmocka_unit_test(a_queue_with_a_limit_is_looked_into_as_often_as_it_bears),
         cmocka_unit_test(an_exchange_keeps_nothing_to_look_at),

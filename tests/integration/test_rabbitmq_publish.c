@@ -343,6 +343,57 @@ static void the_name_of_another_user_is_refused(void **state)
     session_end(s);
 }
 
+/* The broker would close the channel for the others; the largest one that it takes is taken. */
+static void an_expiration_that_is_none_is_refused(void **state)
+{
+    struct rig *rig = *state;
+    static const char *const none[] = {"", "soon", "1.5", "-1", "4294967296", "60 s"};
+    char queue[64];
+    rig_queue(rig, "expiration", "classic", NULL, queue);
+    struct session_of_test *s = session_up("/");
+    assert_int_equal(session_open_publish(s, CHANNEL_QUEUE, queue, 0), ERR_OK);
+    struct message m = session_message("", "m");
+    struct header expiration = {BYTES_LITERAL("expiration"), TEXT("4294967295")};
+    m.properties = (struct headers){&expiration, 1};
+    assert_int_equal(rabbitmq_broker.publish(&s->broker, &m, 1, &s->err), ERR_OK);
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
+        expiration.value.bytes = bytes_of_text(none[i]);
+        assert_int_equal(rabbitmq_broker.publish(&s->broker, &m, 2 + i, &s->err), ERR_USAGE);
+        assert_non_null(strstr(s->err.next, "milliseconds"));
+    }
+    session_publish_wait(s, 1);
+    assert_int_equal(s->outcomes[0].outcome, OUTCOME_CONFIRMED);
+    session_end(s);
+}
+
+/* A quorum queue counts in a header what it gives out again, as our looks make it do: a copy begins without that. */
+static void the_brokers_counter_is_not_sent_again(void **state)
+{
+    struct rig *rig = *state;
+    char queue[64];
+    const struct header own = {BYTES_LITERAL("a"), TEXT("b")};
+    struct message plain = session_message("", "plain"), named = session_message("", "named");
+    named.headers = (struct headers){&own, 1};
+    rig_queue(rig, "counted", "quorum", NULL, queue);
+    session_send(queue, &plain);
+    session_send(queue, &named);
+    rig_wait_depth(rig, queue, 2);
+    session_end(session_look(queue));
+    rig_wait_depth(rig, queue, 2);
+    struct session_of_test *s = session_look(queue);
+    assert_int_equal(s->count, 2);
+    assert_non_null(headers_find(s->messages[0]->headers, BYTES_LITERAL("x-delivery-count")));
+    for (size_t i = 0; i < 2; i++)
+        session_send(queue, s->messages[i]);
+    session_end(s);
+    rig_wait_depth(rig, queue, 4);
+    s = session_look(queue);
+    assert_int_equal(s->count, 4);
+    assert_null(s->messages[2]->headers.items);
+    assert_true(headers_equal(s->messages[3]->headers, named.headers));
+    session_end(s);
+}
+
 static void a_full_window_is_busy_and_goes_on(void **state)
 {
     struct rig *rig = *state;
@@ -490,6 +541,8 @@ int main(void)
         cmocka_unit_test(an_ambiguous_name_is_refused),
         cmocka_unit_test(a_name_that_begins_with_a_kind_is_named),
         cmocka_unit_test(the_name_of_another_user_is_refused),
+        cmocka_unit_test(an_expiration_that_is_none_is_refused),
+        cmocka_unit_test(the_brokers_counter_is_not_sent_again),
         cmocka_unit_test(a_full_window_is_busy_and_goes_on),
         cmocka_unit_test(closing_reports_what_is_outstanding),
         cmocka_unit_test(a_cut_connection_leaves_outcomes_unknown),

@@ -151,6 +151,8 @@ static enum err check_limit(struct broker *b, const char *name, const struct rab
 {
     const struct rabbit *rabbit = b->state;
     int64_t limit = rabbit->reader->delivery_limit;
+    if (found->depth == 0) /* nothing will be taken, and nothing is to be written down */
+        return ERR_OK;
     if (limit >= 0 && found->redelivered == COUNT_UNKNOWN) {
         refuse(b, ERR_REFUSED, name,
                "has a delivery limit, and messages that the statistics do not know, from before the broker's "
@@ -314,7 +316,7 @@ enum err rabbit_browse_close(struct broker *b, struct err_info *err)
         return ERR_OK;
     bool cut_off = !r->back && r->held > 0;
     enum err e = rabbit_give_back(b, err);
-    if (r->quorum)
+    if (r->looks.begun)
         rabbit_looks_end(b, r->wanted == r->progress.scanned && r->held >= r->snapshot, r->missing == 0);
     if (!e && cut_off)
         say_cut_off(r);

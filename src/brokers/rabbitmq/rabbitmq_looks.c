@@ -132,11 +132,14 @@ enum err rabbit_looks_begin(struct broker *b, const char *queue, const struct ra
     if (rabbit->reader->delivery_limit <
         0) { /* a policy may set one at any time: our looks count from then on */
         note_look(b, queue, l->bound + 1, l->redelivered, true);
+        l->begun = true;
         return ERR_OK;
     }
     if (l->bound + 1 >= rabbit->reader->delivery_limit)
         return ERR_REFUSED;
-    return look_save(b, queue, l->bound + 1, l->redelivered, true, err);
+    enum err e = look_save(b, queue, l->bound + 1, l->redelivered, true, err);
+    l->begun = !e;
+    return e;
 }
 
 bool rabbit_looks_saw(struct rabbit_reader *r, int64_t count, bool redelivered)

@@ -132,12 +132,31 @@ static enum err check_user(const struct broker *b, const struct message *m, stru
 {
     const struct value *v = headers_find(m->properties, BYTES_LITERAL("user_id"));
     const char *user = b->endpoint->username ? b->endpoint->username : "guest";
-    if (!v || v->type != VALUE_STRING || bytes_equal_text(v->bytes, user))
+    bool text = v && (v->type == VALUE_STRING || v->type == VALUE_BYTES);
+    if (!text || bytes_equal_text(v->bytes, user))
         return ERR_OK;
     err_set(err, ERR_DENIED, "property user_id is %.*s, the login is %s: the broker refuses that",
             (int)v->bytes.len, (const char *)v->bytes.data, user);
     err_next(err, "log in as that user, or take user_id out of the message");
     return ERR_DENIED;
+}
+
+/* As the broker reads it (rabbit_basic:parse_expiration): it closes the channel for any other, and with it for what is on its way. */
+static enum err check_expiration(const struct broker *b, const struct message *m, struct err_info *err)
+{
+    const struct value *v = headers_find(m->properties, BYTES_LITERAL("expiration"));
+    char text[24];
+    int64_t ms;
+    if (!v || (v->type != VALUE_STRING && v->type != VALUE_BYTES))
+        return ERR_OK;
+    if (v->bytes.len < sizeof text && text_int64(text_copy_bytes(text, sizeof text, v->bytes), &ms) &&
+        ms >= 0 && ms <= UINT32_MAX)
+        return ERR_OK;
+    err_set(err, ERR_USAGE, "property expiration is `%.*s`", (int)(v->bytes.len < 40 ? v->bytes.len : 40),
+            (const char *)v->bytes.data);
+    err_where(err, "%s", b->endpoint->name);
+    err_next(err, "it is a text of milliseconds, \"60000\", up to 4294967295");
+    return ERR_USAGE;
 }
 
 /* A message of elsewhere has its time in no property. */
@@ -227,6 +246,8 @@ enum err rabbit_publish(struct broker *b, const struct message *m, uint64_t toke
                                        : "the window is full");
     arena_reset(&w->arena);
     enum err e = check_user(b, m, err);
+    if (!e)
+        e = check_expiration(b, m, err);
     if (!e)
         e = check_copies(b, m, err);
     if (!e)

@@ -16,6 +16,7 @@ struct rabbit_looks {
     int64_t redelivered; /* the queue's statistics then, ours counted */
     int64_t worst;       /* the highest count that was seen; -1: none yet */
     bool quiet;          /* the queue has no consumers */
+    bool begun;
 };
 
 /* One consumer; its tag is its index. */

@@ -290,6 +290,23 @@ static enum err check_names(struct headers headers, bool named, unsigned depth, 
     return e;
 }
 
+/* What the broker counts for itself in a message that is given out again; as a header of a new message it would tell of returns that
+ * this one never had. */
+static bool is_counter(struct bytes name)
+{
+    return bytes_equal_text(name, "x-delivery-count") || bytes_equal_text(name, "x-acquired-count");
+}
+
+static struct headers without_counters(struct headers from, struct arena *arena)
+{
+    struct header *items = arena_alloc(arena, ((size_t)from.count + 1) * sizeof *items);
+    uint32_t count = 0;
+    for (uint32_t i = 0; items && i < from.count; i++)
+        if (!is_counter(from.items[i].name))
+            items[count++] = from.items[i];
+    return (struct headers){items, count};
+}
+
 enum err rabbit_properties(const struct message *m, struct arena *arena, amqp_basic_properties_t *to,
                            struct err_info *err)
 {
@@ -305,7 +322,10 @@ enum err rabbit_properties(const struct message *m, struct arena *arena, amqp_ba
     enum err e = check_names(m->headers, true, 0, err);
     if (e)
         return e;
-    to->_flags |= AMQP_BASIC_HEADERS_FLAG;
-    return put_table(m->headers, arena, &to->headers) ? ERR_OK
-                                                      : err_set(err, ERR_NOMEM, "no memory for the headers");
+    struct headers kept = without_counters(m->headers, arena);
+    bool added = kept.items && !kept.count && m->headers.count; /* by the broker, as was the list */
+    to->_flags |= added ? 0 : AMQP_BASIC_HEADERS_FLAG;
+    return kept.items && put_table(kept, arena, &to->headers)
+               ? ERR_OK
+               : err_set(err, ERR_NOMEM, "no memory for the headers");
 }
