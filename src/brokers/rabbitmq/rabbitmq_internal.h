@@ -176,9 +176,9 @@ bool rabbit_exchange_repeats(const char *type);
 /* What is bound to an exchange, for a dry run. NULL: unknown, or what it does not route is passed on. (rabbitmq_routes.c) */
 struct rabbit_routes *rabbit_routes_new(struct broker *b, const char *exchange);
 void rabbit_routes_free(struct rabbit_routes **r);
-/* False: nothing is bound to it; nothing with that key, which alone decides. Certain, as of rabbit_routes_new. */
-bool rabbit_routes_any(const struct rabbit_routes *r);
-bool rabbit_routes_lead(const struct rabbit_routes *r, struct bytes key);
+/* A message with that key would be sent; what is certain not to arrive is counted, and said at the end. r may be NULL. */
+void rabbit_routes_take(struct rabbit_routes *r, struct bytes key);
+void rabbit_routes_say(const struct rabbit_routes *r, const char *exchange, const struct publish_sink *sink);
 
 /* ---- reading and publishing ---- */
 

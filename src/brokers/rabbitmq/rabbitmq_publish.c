@@ -6,7 +6,6 @@
 #include "base/limits.h"
 #include "base/text.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -24,8 +23,6 @@ struct rabbit_writer {
     bool to_exchange; /* then the message's own key routes */
     bool dry, exact;
     struct rabbit_routes *routes; /* of a dry run to an exchange; NULL: not known */
-    int64_t unbound;              /* messages that nothing would take */
-    char unbound_key[100];        /* of the first one */
     struct publish_sink sink;
     uint64_t next_tag;
     struct outstanding window[WINDOW]; /* oldest first from `first`, ring */
@@ -202,37 +199,6 @@ static amqp_bytes_t lend(struct bytes b)
     return (amqp_bytes_t){.len = b.len, .bytes = (void *)(uintptr_t)b.data};
 }
 
-/* ---- what a dry run knows of the way behind an exchange ---- */
-
-static void look_for_binding(struct rabbit_writer *w, struct bytes key)
-{
-    if (!w->routes || rabbit_routes_lead(w->routes, key))
-        return;
-    if (!w->unbound++)
-        text_copy_bytes(w->unbound_key, sizeof w->unbound_key, key);
-}
-
-static void say_unbound(const struct rabbit_writer *w)
-{
-    char text[700];
-    if (!w->routes || !w->sink.notice)
-        return;
-    if (!rabbit_routes_any(w->routes))
-        snprintf(text, sizeof text, "nothing is bound to %s: the broker would return what is sent to it",
-                 w->exchange);
-    else if (w->unbound == 1)
-        snprintf(text, sizeof text, "nothing is bound to %s with key %s: the broker would return the message",
-                 w->exchange, w->unbound_key[0] ? w->unbound_key : "''");
-    else
-        snprintf(text, sizeof text,
-                 "nothing is bound to %s with the keys of %" PRId64
-                 " messages (the first: %s): the broker would "
-                 "return them",
-                 w->exchange, w->unbound, w->unbound_key[0] ? w->unbound_key : "''");
-    if (w->unbound || !rabbit_routes_any(w->routes))
-        w->sink.notice(w->sink.context, text);
-}
-
 /* ---- messages ---- */
 
 enum err rabbit_publish(struct broker *b, const struct message *m, uint64_t token, struct err_info *err)
@@ -262,7 +228,7 @@ enum err rabbit_publish(struct broker *b, const struct message *m, uint64_t toke
     if (key.len > 255)
         return err_set(err, ERR_LIMIT, "a routing key has at most 255 bytes");
     if (w->dry) {
-        look_for_binding(w, key);
+        rabbit_routes_take(w->routes, key);
         return ERR_OK;
     }
     int status = amqp_basic_publish(rabbit->connection, RABBIT_CHANNEL, rabbit_text(w->exchange), lend(key),
@@ -437,7 +403,7 @@ void rabbit_publish_close(struct broker *b)
         report(w, &o, OUTCOME_UNKNOWN,
                w->lost[0] ? w->lost : "the connection went away before the broker answered");
     }
-    say_unbound(w);
+    rabbit_routes_say(w->routes, w->exchange, &w->sink);
     rabbit_routes_free(&w->routes);
     arena_free(&w->arena);
     free(w);

@@ -2,6 +2,9 @@
  * an alternate exchange, exchanges behind it) is taken for routed. */
 #include "brokers/rabbitmq/rabbitmq_internal.h"
 
+#include "base/text.h"
+
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -9,7 +12,9 @@
 
 struct rabbit_routes {
     struct rabbit_answer bindings;
-    bool by_key; /* a direct exchange */
+    bool by_key;           /* a direct exchange */
+    int64_t unbound;       /* messages that nothing would take */
+    char unbound_key[100]; /* of the first one */
 };
 
 static bool has_text(const struct rabbit_answer *a, const struct field *object, const char *name)
@@ -59,16 +64,16 @@ void rabbit_routes_free(struct rabbit_routes **rp)
     free(r);
 }
 
-bool rabbit_routes_any(const struct rabbit_routes *r)
+static bool any(const struct rabbit_routes *r)
 {
     return r->bindings.tree.nodes[0].kind != FIELD_ARRAY || r->bindings.tree.nodes[0].children > 0;
 }
 
-bool rabbit_routes_lead(const struct rabbit_routes *r, struct bytes key)
+static bool lead(const struct rabbit_routes *r, struct bytes key)
 {
     const struct rabbit_answer *a = &r->bindings;
     const struct field *all = &a->tree.nodes[0];
-    if (!rabbit_routes_any(r))
+    if (!any(r))
         return false;
     if (!r->by_key || all->kind != FIELD_ARRAY || all->children > MOST_KEYS)
         return true;
@@ -78,4 +83,32 @@ bool rabbit_routes_lead(const struct rabbit_routes *r, struct bytes key)
             return true;
     }
     return false;
+}
+
+void rabbit_routes_take(struct rabbit_routes *r, struct bytes key)
+{
+    if (!r || lead(r, key))
+        return;
+    if (!r->unbound++)
+        text_copy_bytes(r->unbound_key, sizeof r->unbound_key, key);
+}
+
+void rabbit_routes_say(const struct rabbit_routes *r, const char *exchange, const struct publish_sink *sink)
+{
+    char text[700];
+    if (!r || !sink->notice || (!r->unbound && any(r)))
+        return;
+    const char *key = r->unbound_key[0] ? r->unbound_key : "''";
+    if (!any(r))
+        snprintf(text, sizeof text, "nothing is bound to %s: the broker would return what is sent to it",
+                 exchange);
+    else if (r->unbound == 1)
+        snprintf(text, sizeof text, "nothing is bound to %s with key %s: the broker would return the message",
+                 exchange, key);
+    else
+        snprintf(text, sizeof text,
+                 "nothing is bound to %s with the keys of %" PRId64
+                 " messages (the first: %s): the broker would return them",
+                 exchange, r->unbound, key);
+    sink->notice(sink->context, text);
 }
