@@ -54,13 +54,15 @@ void *config_make(struct config_reading *r, size_t count, size_t size);
 /* config_needs.c: reports names that nothing has, and circles. */
 void config_check_needs(struct config_reading *r, const struct config_node *root);
 
-/* address.c: a URL to endpoint and driver or probe. *channel is what the path says behind the endpoint (name NULL: nothing).
+/* address_url.c: a URL to endpoint and driver or probe. *channel is what the path says behind the endpoint (name NULL: nothing).
  * ERR_USAGE with the nearest scheme. */
 enum err config_broker_url(struct config *c, const char *url, broker_registry brokers, struct endpoint *e,
                            const struct broker_ops **ops, struct channel_name *channel,
                            struct err_info *err) SB_MUST_USE;
 enum err config_probe_url(struct config *c, const char *url, broker_registry brokers, probe_registry probes,
                           struct probe_target *target, struct err_info *err) SB_MUST_USE;
+/* How often and how long, and when it counts as down and up, where nothing else is said. */
+void config_target_defaults(struct probe_target *t);
 bool config_is_url(const char *text);
 /* Puts the TLS form of a scheme into `into`: kafkas. False: there is none. */
 bool config_scheme_with_tls(const struct registry *registry, const char *scheme, char *into, size_t size);
