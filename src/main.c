@@ -1,6 +1,8 @@
 /* The program: parses the words, wires the concrete modules together, chooses the face, exits. */
+#include "base/guard.h"
 #include "cli/cli.h"
 #include "demo/demo.h"
+#include "engine/undo.h"
 #include "registry.h"
 #include "ui/console.h"
 
@@ -102,6 +104,9 @@ int main(int argc, char **argv)
     setlocale(LC_ALL, "");
     signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of write, and ends quietly */
     signal(SIGXFSZ, SIG_IGN); /* so is a file that may not grow: what was begun is taken back */
+    if (guard_is_me(argv[0]))
+        return undo_run(registry.brokers);
+    guard_enable("/proc/self/exe");
     int code = cli_parse(&cli, argc, argv, &registry, &done);
     if (!code && !done)
         code = cli.command ? cli_run(&cli) : open_screen(&cli);

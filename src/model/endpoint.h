@@ -66,6 +66,11 @@ struct endpoint {
     size_t rule_count;
 };
 
+/* What it takes to connect, as text for another process of ours: it holds the password. Rules and options are left out. The other
+ * way strings live in the arena. (endpoint_pack.c) */
+void endpoint_pack(const struct endpoint *e, struct buffer *out);
+enum err endpoint_unpack(struct endpoint *e, struct bytes text, struct arena *arena,
+                         struct err_info *err) SB_MUST_USE;
 const char *endpoint_option(const struct endpoint *e, const char *name); /* NULL: not set */
 /* The channel's rule; NULL: none. */
 const struct channel_rule *endpoint_rule(const struct endpoint *e, const char *channel);

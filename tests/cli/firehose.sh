@@ -1,4 +1,4 @@
-# The firehose is switched off again, also after a kill -9: by the last reader, or by the next start.
+# The firehose is switched off again, also after a kill -9: by the last reader, by a guard, or by the next start.
 # needs: rabbitmq
 . "$(dirname "$0")/../lib.sh"
 
@@ -16,6 +16,11 @@ begin() { # in the background, until its mark says that the switch was made
     "$SIGNALBOX" tail "$address" --firehose >"$T/tail" 2>&1 &
     pid=$!
     at_exit "kill -9 $pid 2>/dev/null"
+}
+kill_all() { # the guard, too, as a machine that loses its power does
+    guard=$(pgrep -P "$pid" signalbox-guard)
+    kill -9 "$pid" $guard
+    wait "$pid" 2>/dev/null
 }
 firehose_seen() { "$SIGNALBOX" send "$address" /dev/stdin --execute <<<hello >/dev/null 2>&1 && grep -q hello "$1"; }
 
@@ -42,12 +47,31 @@ kill -TERM $pid
 wait $pid
 check "off" tracing false
 
-name "what a kill -9 left on is switched off by the next start"
+name "after a kill -9 it is switched off all the same, and nothing of ours stays"
 begin
 check "on" eventually 20 tracing true
 check "it reads" eventually 20 firehose_seen "$T/tail"
-kill -9 $pid
+guard=$(pgrep -P $pid signalbox-guard)
+check "a guard is there" test -n "$guard"
+kill -9 -- $pid
 wait $pid 2>/dev/null
+check "off" eventually 20 tracing false
+gone() { ! kill -0 "$guard" 2>/dev/null; }
+check "the guard is gone" eventually 20 gone
+check "no mark is left" test -z "$(find "$XDG_STATE_HOME" -name '*.mark')"
+begin
+check "on" eventually 20 tracing true
+guard=$(pgrep -P $pid signalbox-guard)
+kill -TERM $pid
+wait $pid
+check "off" tracing false
+check "dismissed" gone
+
+name "what a kill -9 of everything left on is switched off by the next start"
+begin
+check "on" eventually 20 tracing true
+check "it reads" eventually 20 firehose_seen "$T/tail"
+kill_all
 check "left on" tracing true
 run "$SIGNALBOX" ls "${address%/q\?*}?management=$SB_RABBIT_MGMT"
 expect_status 0
@@ -55,15 +79,13 @@ check "off" tracing false
 expect_err 'the firehose is off again, which a killed signalbox had left on at 20[0-9-]*T[0-9:.]*Z'
 run "$SIGNALBOX" ls "${address%/q\?*}?management=$SB_RABBIT_MGMT"
 expect_no_err 'firehose'
-grep -q 'after a kill -9 it stays on until signalbox connects' "$T/tail" && pass || fail "it does not say so at its start"
 check "no mark is left" test -z "$(find "$XDG_STATE_HOME" -name '*.mark')"
 
 name "doctor tells what a kill -9 left on, and whether it is off by now"
 begin
 check "on" eventually 20 tracing true
 check "it reads" eventually 20 firehose_seen "$T/tail"
-kill -9 $pid
-wait $pid 2>/dev/null
+kill_all
 run "$SIGNALBOX" doctor
 expect_out "note +left behind +signalbox switched tracing on at .*virtual host $vhost"
 expect_out '-> a killed signalbox left this.*signalbox ls'
@@ -79,8 +101,7 @@ name "a sending says it too; a probe, which could not, leaves it on"
 begin
 check "on" eventually 20 tracing true
 check "it reads" eventually 20 firehose_seen "$T/tail"
-kill -9 $pid
-wait $pid 2>/dev/null
+kill_all
 run "$SIGNALBOX" probe "$address" --once
 expect_status 0
 check "left on" tracing true
@@ -92,8 +113,7 @@ name "what is off by now is no news"
 begin
 check "on" eventually 20 tracing true
 check "it reads" eventually 20 firehose_seen "$T/tail"
-kill -9 $pid
-wait $pid 2>/dev/null
+kill_all
 curl -X PUT "$api/vhosts/$vhost" -d '{"tracing":false}'
 run "$SIGNALBOX" ls "${address%/q\?*}?management=$SB_RABBIT_MGMT"
 expect_no_err 'firehose'

@@ -1,8 +1,11 @@
 /* The firehose: with tracing on, the node sends a copy of all that is published to amq.rabbitmq.trace. It is the only way to see
- * what passes the default exchange. The flag belongs to the virtual host, so that it is put back, whatever happens. */
+ * what passes the default exchange. The flag belongs to the virtual host, so that it is put back, whatever happens: by this process,
+ * by its guard where it is killed, and by the next connection where both are. */
 #include "brokers/rabbitmq/rabbitmq_reader.h"
 
+#include "base/guard.h"
 #include "base/hash.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "base/mark.h"
 #include "base/text.h"
@@ -58,6 +61,19 @@ static enum err write_mark(const struct broker *b, int mark, struct err_info *er
     return mark_write(mark, text, err);
 }
 
+/* Should this process be killed, another one switches it off. */
+static bool start_guard(const struct broker *b, struct guard *g)
+{
+    struct buffer text;
+    buffer_init(&text, 64 * KIB);
+    endpoint_pack(b->endpoint, &text);
+    bool started = buffer_ok(&text) && guard_start(g, buffer_view(&text));
+    if (!started)
+        log_write(LOG_WARN, b->endpoint->name, "no guard for the firehose: a kill -9 would leave it on");
+    buffer_free(&text);
+    return started;
+}
+
 /* The mark is on disk before the switch: a process that is killed at any moment leaves a trace of what is to be undone. */
 static enum err start_tracing(struct broker *b, struct rabbit_reader *r, struct err_info *err)
 {
@@ -74,6 +90,7 @@ static enum err start_tracing(struct broker *b, struct rabbit_reader *r, struct 
     }
     bool ours = !on || !fresh;
     e = ours && fresh ? write_mark(b, mark, err) : ERR_OK;
+    bool guarded = !e && ours && start_guard(b, &r->tracing_guard);
     if (!e && !on)
         e = switch_tracing(b, true, err);
     if (!e && ours) {
@@ -82,10 +99,13 @@ static enum err start_tracing(struct broker *b, struct rabbit_reader *r, struct 
     } else if (mark_is_last(mark)) {
         mark_end(mark, name, true);
     }
+    if (e && guarded)
+        guard_dismiss(&r->tracing_guard);
     if (!e)
         r->sink.notice(
             r->sink.context,
-            ours
+            guarded ? "the firehose is on for this virtual host and node while this reads"
+            : ours
                 ? "the firehose is on for this virtual host and node while this reads; after a kill -9 it stays on "
                   "until signalbox connects there again"
                 : "the firehose was on already: it stays on, unless somebody else switches it off, which will be said");
@@ -109,12 +129,16 @@ enum err rabbit_firehose_restore(struct broker *b, struct err_info *err)
     if (!rabbit->reader->tracing_switched)
         return ERR_OK;
     rabbit->reader->tracing_switched = false;
-    if (!mark_is_last(rabbit->reader->tracing_mark))
-        return ERR_OK; /* somebody else still reads */
     atomic_bool never = false, *cancelled = b->cancelled;
-    b->cancelled = &never; /* a cancelled session still owes this */
-    enum err e = switch_off(b, rabbit->reader->tracing_mark, err);
+    enum err e = ERR_OK;
+    b->cancelled = &never;                          /* a cancelled session still owes this */
+    if (mark_is_last(rabbit->reader->tracing_mark)) /* else somebody else still reads */
+        e = switch_off(b, rabbit->reader->tracing_mark, err);
     b->cancelled = cancelled;
+    if (e)
+        guard_leave(&rabbit->reader->tracing_guard);
+    else
+        guard_dismiss(&rabbit->reader->tracing_guard);
     return e;
 }
 

@@ -140,6 +140,7 @@ enum err rabbit_read_open(struct broker *b, const struct read_request *request, 
         return err_set(err, ERR_NOMEM, "no memory for a reader");
     arena_init(&r->arena, LIMIT_DECODE_ARENA);
     r->sink = *sink;
+    r->tracing_guard.fd = -1;
     r->browse = request->mode == READ_BROWSE;
     r->left = request->limit >= 0 ? request->limit : INT64_MAX;
     r->stream_end = INT64_MAX;

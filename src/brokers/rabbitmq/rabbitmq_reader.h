@@ -2,6 +2,7 @@
 #ifndef SIGNALBOX_BROKERS_RABBITMQ_READER_H
 #define SIGNALBOX_BROKERS_RABBITMQ_READER_H
 
+#include "base/guard.h"
 #include "brokers/rabbitmq/rabbitmq_internal.h"
 
 #define RABBIT_PREFETCH        500
@@ -70,6 +71,7 @@ struct rabbit_reader {
     /* firehose */
     bool tracing_switched;
     int tracing_mark; /* base/mark.h */
+    struct guard tracing_guard;
     bool has_firehose;
     bool firehose_off; /* by somebody else */
 };

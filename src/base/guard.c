@@ -1,0 +1,113 @@
+#include "base/guard.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define NAME      "signalbox-guard" /* what ps shows; the kernel keeps fifteen letters */
+#define DISMISSED '.'               /* the last byte of what it reads */
+
+extern char **environ;
+
+static const char *own_program;
+
+void guard_enable(const char *program)
+{
+    own_program = program;
+}
+
+bool guard_is_me(const char *argv0)
+{
+    return argv0 && strcmp(argv0, NAME) == 0;
+}
+
+/* In a session of its own, which no terminal and no kill of a process group reaches, and with nothing of ours but the pipe: a socket
+ * of ours that it held would keep the connection open when we are gone. */
+static int spawn(pid_t *pid, int in)
+{
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attr;
+    sigset_t none, all;
+    char name[] = NAME, *argv[] = {name, NULL};
+    sigemptyset(&none);
+    sigfillset(&all);
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, in, STDIN_FILENO);
+    posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+    posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+    posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
+    posix_spawnattr_init(&attr);
+    posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    posix_spawnattr_setsigmask(&attr, &none);
+    posix_spawnattr_setsigdefault(&attr, &all);
+    int failed = posix_spawn(pid, own_program, &actions, &attr, argv, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    posix_spawnattr_destroy(&attr);
+    return failed;
+}
+
+static bool tell(int fd, struct bytes text)
+{
+    while (text.len) {
+        ssize_t n = write(fd, text.data, text.len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return false;
+        text = bytes_slice(text, (size_t)n, text.len);
+    }
+    return true;
+}
+
+bool guard_start(struct guard *g, struct bytes text)
+{
+    int ends[2];
+    *g = (struct guard){.fd = -1};
+    if (!own_program || pipe2(ends, O_CLOEXEC))
+        return false;
+    int failed = spawn(&g->pid, ends[0]);
+    close(ends[0]);
+    g->fd = ends[1];
+    if (!failed && tell(g->fd, text))
+        return true;
+    close(g->fd);
+    g->fd = -1;
+    return false;
+}
+
+void guard_leave(struct guard *g)
+{
+    if (g->fd >= 0)
+        close(g->fd);
+    g->fd = -1;
+}
+
+void guard_dismiss(struct guard *g)
+{
+    const uint8_t word = DISMISSED;
+    if (g->fd < 0)
+        return;
+    (void)tell(g->fd, bytes_of(&word, 1));
+    guard_leave(g);
+    while (waitpid(g->pid, NULL, 0) < 0 && errno == EINTR)
+        ;
+}
+
+bool guard_wait(struct buffer *text)
+{
+    ssize_t n = 1;
+    prctl(PR_SET_NAME, NAME);
+    while (n != 0) {
+        uint8_t *to = buffer_reserve(text, 512);
+        n = to ? read(STDIN_FILENO, to, 512) : 0;
+        if (n < 0 && errno != EINTR)
+            return false;
+        text->len += n > 0 ? (size_t)n : 0;
+    }
+    return buffer_ok(text) && text->len && text->data[text->len - 1] != DISMISSED;
+}

@@ -1,0 +1,81 @@
+#include "engine/undo.h"
+
+#include "base/guard.h"
+#include "base/limits.h"
+#include "base/text.h"
+
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/poll.h>
+
+#define MOST_TEXT  (64 * KIB)
+#define TRIES      20
+#define PAUSE_MS   3000
+#define CONNECT_NS (10 * NS_PER_S)
+
+static const struct broker_ops *driver_of(broker_registry brokers, const char *scheme)
+{
+    for (; *brokers; brokers++)
+        for (const char *const *s = (*brokers)->schemes; s && *s; s++)
+            if (text_equal_nocase(*s, scheme))
+                return *brokers;
+    return NULL;
+}
+
+/* Nobody listens; that somebody does is what makes a driver mend what it finds. */
+static void unheard(void *context, const char *text)
+{
+    (void)context;
+    (void)text;
+}
+
+static enum err connect_once(const struct broker_ops *ops, const struct endpoint *e, int wake_fd)
+{
+    atomic_bool cancelled = false;
+    struct broker b = {.ops = ops,
+                       .endpoint = e,
+                       .state = calloc(1, ops->state_size),
+                       .cancelled = &cancelled,
+                       .wake_fd = wake_fd,
+                       .notice = unheard,
+                       .deadline_ns = clock_mono_ns() + CONNECT_NS};
+    struct err_info err;
+    enum err code = b.state ? ops->open(&b, &err) : ERR_NOMEM;
+    if (b.state)
+        ops->close(&b);
+    free(b.state);
+    return code;
+}
+
+/* What killed the process may have taken the connection, too: it is tried for a minute. */
+static int undo(const struct broker_ops *ops, const struct endpoint *e)
+{
+    int wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    enum err code = ERR_CLOSED;
+    for (int i = 0; i < TRIES && wake_fd >= 0; i++) {
+        code = connect_once(ops, e, wake_fd);
+        if (err_policy(code) != ERR_POLICY_RETRY)
+            break;
+        poll(NULL, 0, PAUSE_MS);
+    }
+    return code ? 1 : 0;
+}
+
+int undo_run(broker_registry brokers)
+{
+    struct buffer text;
+    struct arena arena;
+    struct endpoint e;
+    struct err_info err;
+    int code = 0;
+    buffer_init(&text, MOST_TEXT);
+    arena_init(&arena, MOST_TEXT);
+    if (guard_wait(&text)) {
+        const struct broker_ops *ops =
+            endpoint_unpack(&e, buffer_view(&text), &arena, &err) ? NULL : driver_of(brokers, e.url.scheme);
+        code = ops ? undo(ops, &e) : 2;
+    }
+    arena_free(&arena);
+    buffer_free(&text);
+    return code;
+}
