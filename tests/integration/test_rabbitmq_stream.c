@@ -308,6 +308,52 @@ static void only_streams_have_a_place(void **state)
     expect_place(&places, 2);
 }
 
+static enum err browse_since(struct session_of_test *s, const char *stream, int64_t ns)
+{
+    if (session_read(s, (struct channel_name){CHANNEL_STREAM, stream}, READ_BROWSE,
+                     (struct start){START_TIME, ns}, -1, 0))
+        fail_msg("%s", s->err.text);
+    return session_steps(s, SIZE_MAX);
+}
+
+/* Times are those of chunks, to the second: what was sent in one second may come with what was asked for. */
+static void a_stream_is_read_from_a_time_on(void **state)
+{
+    struct rig *rig = *state;
+    char name[64];
+    new_stream(rig, "time", name);
+    add(name, 0, 3);
+    for (int64_t second = clock_wall_ns() / NS_PER_S; clock_wall_ns() / NS_PER_S < second + 2;)
+        usleep(10000);
+    int64_t between = clock_wall_ns();
+    add(name, 3, 2);
+    struct session_of_test *s = session_up("/");
+    assert_int_equal(browse_since(s, name, between), ERR_END);
+    assert_int_equal(s->count, 2);
+    assert_true(session_has(s, 0, "3"));
+    assert_non_null(strstr(s->notice, "from the chunk on"));
+    assert_int_equal(session_close_read(s), ERR_OK);
+    assert_int_equal(browse_since(s, name, between - 3600 * NS_PER_S), ERR_END);
+    assert_int_equal(s->count, 5);
+    session_end(s);
+}
+
+/* The broker would wait for what comes next, for ever. */
+static void a_time_that_nothing_has_reached_ends_a_browse(void **state)
+{
+    struct rig *rig = *state;
+    char name[64];
+    new_stream(rig, "past", name);
+    add(name, 0, 3);
+    struct session_of_test *s = session_up("/");
+    assert_int_equal(browse_since(s, name, clock_wall_ns() + 3600 * NS_PER_S), ERR_END);
+    assert_int_equal(s->count, 0);
+    struct read_progress progress;
+    rabbitmq_broker.read_progress(&s->broker, &progress);
+    assert_string_equal(progress.stopped, "nothing that is stored there is of that time or later");
+    session_end(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -319,6 +365,8 @@ int main(void)
         cmocka_unit_test(a_longer_stream_of_the_same_name_is_another_one),
         cmocka_unit_test(two_streams_keep_their_messages_apart),
         cmocka_unit_test(only_streams_have_a_place),
+        cmocka_unit_test(a_stream_is_read_from_a_time_on),
+        cmocka_unit_test(a_time_that_nothing_has_reached_ends_a_browse),
     };
     return rig_run(tests, rig_teardown);
 }

@@ -143,7 +143,7 @@ enum err rabbit_read_open(struct broker *b, const struct read_request *request, 
     r->tracing_guard.fd = -1;
     r->browse = request->mode == READ_BROWSE;
     r->left = request->limit >= 0 ? request->limit : INT64_MAX;
-    r->stream_end = INT64_MAX;
+    r->stream_end = r->silent_until_ns = INT64_MAX;
     r->progress.total = COUNT_UNKNOWN;
     r->follow_ns = INT64_MAX;
     if (request->flags & READ_UNCOMMITTED)
@@ -266,10 +266,11 @@ static enum err hold_paused(struct broker *b, struct rabbit_reader *r, int timeo
     return e;
 }
 
-/* A silent tap is looked after, too. */
-static int until_follow(const struct rabbit_reader *r, int timeout_ms)
+/* A silent tap is looked after, too, and a silent stream. */
+static int until_due(const struct rabbit_reader *r, int timeout_ms)
 {
-    int ms = clock_poll_ms(r->follow_ns);
+    bool silent = r->progress.scanned == 0 && r->silent_until_ns < r->follow_ns;
+    int ms = clock_poll_ms(silent ? r->silent_until_ns : r->follow_ns);
     return ms >= 0 && (timeout_ms < 0 || ms < timeout_ms) ? ms : timeout_ms;
 }
 
@@ -293,8 +294,10 @@ enum err rabbit_read_step(struct broker *b, int timeout_ms, struct err_info *err
         return rabbit_finish(r, r->left <= 0 ? "the limit was reached" : "enough was seen");
     if (stream_done(r))
         return rabbit_finish(r, "the stream is empty");
+    if (rabbit_stream_is_past(r))
+        return rabbit_finish(r, "nothing that is stored there is of that time or later");
     if (r->progress.scanned == before)
-        rabbit_wait(b, until_follow(r, timeout_ms));
+        rabbit_wait(b, until_due(r, timeout_ms));
     return ERR_OK;
 }
 

@@ -68,6 +68,8 @@ struct rabbit_reader {
     struct rabbit_looks looks;
     /* streams: browse ends behind this offset; INT64_MAX a tap */
     int64_t stream_end;
+    int64_t
+        silent_until_ns; /* monotonic: nothing by then, and it begins behind what is stored; INT64_MAX: it does not */
     /* firehose */
     bool tracing_switched;
     int tracing_mark; /* base/mark.h */
@@ -166,6 +168,8 @@ enum err rabbit_stream_ends(struct broker *b, const struct read_request *request
                             struct err_info *err) SB_MUST_USE;
 enum err rabbit_stream_open(struct broker *b, const struct read_request *request, size_t channel,
                             const struct rabbit_ends *ends, struct err_info *err) SB_MUST_USE;
+/* A browse from a time on that nothing in the stream has reached: the broker waits for what comes next, and says so to nobody. */
+bool rabbit_stream_is_past(const struct rabbit_reader *r);
 /* Takes x-stream-offset out of the headers, into the position. */
 void rabbit_stream_position(struct message *m);
 

@@ -9,10 +9,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define SILENCE_MS      300
-#define SURE_SILENCE_MS 2000 /* before a stream is taken for another one */
-#define LOOK_MOST_NS    (5 * NS_PER_S)
-#define END_MOST_NS     NS_PER_S /* of a busy stream: what comes next is near enough */
+#define SILENCE_MS 300
+#define SURE_SILENCE_MS \
+ 2000 /* before a stream is taken for another one, or for one that ends before a time */
+#define LOOK_MOST_NS (5 * NS_PER_S)
+#define END_MOST_NS  NS_PER_S /* of a busy stream: what comes next is near enough */
 
 static amqp_table_entry_t offset_text(const char *value)
 {
@@ -277,6 +278,16 @@ static enum err begin_behind(struct broker *b, struct rabbit_source *s, const st
     return e;
 }
 
+static void say_chunk(struct broker *b, const char *name)
+{
+    const struct rabbit *rabbit = b->state;
+    char text[400];
+    snprintf(text, sizeof text,
+             "stream %s is read from the chunk on that holds that time: some messages of before it come, too",
+             name);
+    rabbit->reader->sink.notice(rabbit->reader->sink.context, text);
+}
+
 /* The offset to begin with becomes the source's place; where it has none *entry says how to begin. */
 static enum err begin(struct broker *b, struct rabbit_source *s, const struct read_request *request,
                       const struct rabbit_ends *ends, amqp_table_entry_t *entry, struct err_info *err)
@@ -289,7 +300,10 @@ static enum err begin(struct broker *b, struct rabbit_source *s, const struct re
     if (place)
         return begin_behind(b, s, place, ends, err);
     switch (start_of(request)) {
-    case START_TIME: *entry = offset_time(value); break;
+    case START_TIME:
+        *entry = offset_time(value);
+        say_chunk(b, name);
+        break;
     case START_LAST: s->next = newest - value + 1 > 0 ? newest - value + 1 : 0; break;
     case START_OFFSET:
         e = check_offset(b, name, value, newest, err);
@@ -335,5 +349,12 @@ enum err rabbit_stream_open(struct broker *b, const struct read_request *request
     if (s->next >= 0)
         entry = offset_number(s->next);
     s->stream = true;
+    if (r->browse && s->next < 0)
+        r->silent_until_ns = clock_mono_ns() + SURE_SILENCE_MS * NS_PER_MS;
     return rabbit_consume(b, rabbit_text(name), &arguments, err);
+}
+
+bool rabbit_stream_is_past(const struct rabbit_reader *r)
+{
+    return r->progress.scanned == 0 && clock_mono_ns() >= r->silent_until_ns;
 }
