@@ -85,9 +85,11 @@ const char *buffer_cstr(struct buffer *b)
 
 /* ---- base64, RFC 4648 section 4 ---- */
 
+#define BASE64_PART ((size_t)3 << 15) /* a multiple of three: no padding within */
+
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-void buffer_base64(struct buffer *b, struct bytes in)
+static void put_base64(struct buffer *b, struct bytes in)
 {
     size_t len = (in.len + 2) / 3 * 4;
     uint8_t *to = len ? buffer_reserve(b, len) : NULL;
@@ -110,6 +112,14 @@ void buffer_base64(struct buffer *b, struct bytes in)
         *to++ = '=';
     }
     b->len += len;
+}
+
+void buffer_base64(struct buffer *b, struct bytes in)
+{
+    for (size_t at = 0; at < in.len; at += BASE64_PART) {
+        buffer_drain(b);
+        put_base64(b, bytes_slice(in, at, in.len - at > BASE64_PART ? at + BASE64_PART : in.len));
+    }
 }
 
 static int base64_digit(uint8_t c)

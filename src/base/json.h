@@ -60,8 +60,8 @@ bool json_to_double(struct bytes number, double *value); /* nearest */
 /* Compares two JSON numbers exactly, whatever their size: -1, 0, 1. Both must be valid number tokens. */
 int json_compare(struct bytes a, struct bytes b);
 
-/* The writer appends to a buffer and places commas itself, at any depth. What a terminal would obey (C1, bidi, zero width) it
- * escapes. */
+/* The writer appends to a buffer, which may be drained within long strings, and places commas itself, at any depth. What a terminal
+ * would obey (C1, bidi, zero width) it escapes. */
 struct json_writer {
     struct buffer *out;
     unsigned depth;

@@ -145,6 +145,7 @@ static void put_quoted(struct buffer *out, struct bytes text, bool escaped)
     size_t at = 0;
     buffer_byte(out, '"');
     while (at < text.len) {
+        buffer_drain(out);
         size_t stop = text.len - at > RUN ? at + RUN : text.len;
         size_t most = (stop - at + RUN_MARGIN) * 6;
         uint8_t *from = buffer_reserve(out, most < RUN_ROOM ? most : RUN_ROOM), *to = from;

@@ -153,6 +153,7 @@ void utf8_scrub(struct buffer *into, struct bytes b, enum scrub_mode mode)
         if (harmless(cp, mode))
             continue;
         char text[16];
+        buffer_drain(into);
         buffer_append(into, b.data + clean, start - clean);
         buffer_append(into, text, spell(cp, byte, mode, text));
         clean = at;

@@ -16,6 +16,8 @@
 #define KEEP_ROOM    (1 * MIB)          /* a block that grew larger is not kept */
 #define MOST_SPARE   8
 #define FLUSH_AGE_NS (100 * NS_PER_MS)
+#define PATIENCE_NS \
+ (2 * NS_PER_S) /* for room in the middle of a line; beyond it the line is held in memory */
 
 struct block {
     struct block *next;
@@ -29,6 +31,9 @@ struct output_lane {
     void *context;
     struct block *block; /* worker only; NULL once it was passed on at the end */
     int64_t since_ns;    /* of the oldest line in it */
+    size_t passed;       /* bytes of the line that were passed on before its end */
+    int64_t patience_ns; /* that are left to this line */
+    bool holds;          /* it is the output's holder */
     bool paused;         /* under the lock */
 };
 
@@ -38,8 +43,13 @@ struct output {
     pthread_mutex_t lock;
     pthread_cond_t work, finished;
     struct block *first, **last; /* full ones, oldest first */
+    pthread_cond_t room;         /* a block was written */
     struct block *spare;
     size_t spare_count, pending;
+    struct output_lane
+        *holder; /* has passed on a part of a line: nobody else's may come before the rest of it */
+    struct block *held, **held_last; /* what others have passed on meanwhile */
+    size_t held_bytes;
     struct output_lane *lanes;
     bool closing, done;
     bool left;          /* behind: the writer frees it all once it can write no more */
@@ -90,8 +100,11 @@ static struct block *block_new(void)
     return b;
 }
 
-static struct block *take_spare(struct output *o)
+static void pass_part(void *context, struct buffer *text);
+
+static struct block *take_spare(struct output_lane *l)
 {
+    struct output *o = l->output;
     pthread_mutex_lock(&o->lock);
     struct block *b = o->spare;
     if (b) {
@@ -100,7 +113,12 @@ static struct block *take_spare(struct output *o)
         b->next = NULL;
     }
     pthread_mutex_unlock(&o->lock);
-    return b ? b : block_new();
+    b = b ? b : block_new();
+    if (b) {
+        b->text.drain = pass_part;
+        b->text.drain_context = l;
+    }
+    return b;
 }
 
 /* Under the lock. */
@@ -116,6 +134,14 @@ static void keep_spare(struct output *o, struct block *b)
     o->spare_count++;
 }
 
+static void free_blocks(struct block *b)
+{
+    for (struct block *next; b; b = next) {
+        next = b->next;
+        block_free(b);
+    }
+}
+
 static void free_all(struct output *o)
 {
     for (struct output_lane *l = o->lanes, *next; l; l = next) {
@@ -123,12 +149,11 @@ static void free_all(struct output *o)
         block_free(l->block);
         free(l);
     }
-    for (struct block *b = o->spare, *next; b; b = next) {
-        next = b->next;
-        block_free(b);
-    }
+    free_blocks(o->spare);
+    free_blocks(o->held);
     pthread_mutex_destroy(&o->lock);
     pthread_cond_destroy(&o->work);
+    pthread_cond_destroy(&o->room);
     pthread_cond_destroy(&o->finished);
     free(o);
 }
@@ -175,7 +200,8 @@ static void *writer(void *context)
         }
         o->pending -= len;
         keep_spare(o, b);
-        if (o->pending <= MOST_PENDING / 2)
+        pthread_cond_signal(&o->room);
+        if (o->pending + o->held_bytes <= MOST_PENDING / 2)
             resume_lanes(o);
     }
     o->done = true;
@@ -196,9 +222,11 @@ struct output *output_new(int fd, struct err_info *err)
     }
     o->fd = fd;
     o->last = &o->first;
+    o->held_last = &o->held;
     pthread_mutex_init(&o->lock, NULL);
     pthread_cond_init(&o->work, NULL);
     thread_cond_init(&o->finished);
+    thread_cond_init(&o->room);
     if (!thread_start(&o->thread, writer, o)) {
         err_set(err, ERR_FAILED, "no thread for the output");
         free(o);
@@ -214,7 +242,8 @@ struct output_lane *output_lane(struct output *o, void (*resume)(void *context),
     struct output_lane *l = calloc(1, sizeof *l);
     if (!l)
         return NULL;
-    *l = (struct output_lane){.output = o, .resume = resume, .context = context, .block = block_new()};
+    *l = (struct output_lane){.output = o, .resume = resume, .context = context, .patience_ns = PATIENCE_NS};
+    l->block = take_spare(l);
     if (!l->block) {
         free(l);
         return NULL;
@@ -238,6 +267,33 @@ static int64_t coarse_ns(void)
     return t.tv_sec * NS_PER_S + t.tv_nsec;
 }
 
+/* Under the lock. */
+static void append(struct output_lane *l, struct block *full)
+{
+    struct output *o = l->output;
+    bool held = o->holder && o->holder != l;
+    struct block ***last = held ? &o->held_last : &o->last;
+    **last = full;
+    *last = &full->next;
+    *(held ? &o->held_bytes : &o->pending) += full->text.len;
+}
+
+/* Under the lock: the line is whole, and what others have passed on may follow it. */
+static void let_go(struct output_lane *l)
+{
+    struct output *o = l->output;
+    l->holds = false;
+    o->holder = NULL;
+    if (!o->held)
+        return;
+    *o->last = o->held;
+    o->last = o->held_last;
+    o->pending += o->held_bytes;
+    o->held = NULL;
+    o->held_last = &o->held;
+    o->held_bytes = 0;
+}
+
 /* Passes the lane's block on, and lets it go on with the next one; true: the lane shall pause. */
 static bool pass_on(struct output_lane *l, struct block *next)
 {
@@ -246,10 +302,10 @@ static bool pass_on(struct output_lane *l, struct block *next)
     l->block = next;
     l->since_ns = 0;
     pthread_mutex_lock(&o->lock);
-    *o->last = full;
-    o->last = &full->next;
-    o->pending += full->text.len;
-    l->paused = o->pending > MOST_PENDING && l->resume;
+    append(l, full);
+    if (l->holds)
+        let_go(l);
+    l->paused = o->pending + o->held_bytes > MOST_PENDING && l->resume;
     bool paused = l->paused;
     pthread_cond_signal(&o->work);
     pthread_mutex_unlock(&o->lock);
@@ -260,13 +316,62 @@ static bool pass_on(struct output_lane *l, struct block *next)
  * resumes a lane for which nothing waits. */
 static bool hand_over(struct output_lane *l)
 {
-    struct block *next = take_spare(l->output);
+    struct block *next = take_spare(l);
     return next && pass_on(l, next);
+}
+
+/* Under the lock. The worker may have a connection to keep alive: it does not wait for a reader that rests. */
+static void wait_room(struct output_lane *l)
+{
+    struct output *o = l->output;
+    int64_t now = clock_mono_ns(), until = now + l->patience_ns;
+    while (o->pending > MOST_PENDING && now < until) {
+        thread_cond_wait_until(&o->room, &o->lock, until);
+        now = clock_mono_ns();
+    }
+    l->patience_ns = until > now ? until - now : 0;
+}
+
+static bool hold(struct output_lane *l)
+{
+    struct output *o = l->output;
+    pthread_mutex_lock(&o->lock);
+    if (!o->holder)
+        o->holder = l;
+    l->holds = o->holder == l;
+    pthread_mutex_unlock(&o->lock);
+    return l->holds;
+}
+
+/* The drain of a lane's block, in the middle of a long line. What the line is written to stays where it is: the bytes alone go. */
+static void pass_part(void *context, struct buffer *text)
+{
+    struct output_lane *l = context;
+    struct output *o = l->output;
+    if (atomic_load_explicit(&o->failed, memory_order_relaxed)) {
+        buffer_clear(text);
+        return;
+    }
+    text->failed = l->passed + text->len > LIMIT_LINE;
+    struct block *full = !text->failed && hold(l) ? take_spare(l) : NULL;
+    if (!full)
+        return;
+    struct buffer empty = full->text;
+    full->text = *text;
+    *text = empty;
+    l->passed += full->text.len;
+    pthread_mutex_lock(&o->lock);
+    append(l, full);
+    pthread_cond_signal(&o->work);
+    wait_room(l);
+    pthread_mutex_unlock(&o->lock);
 }
 
 enum emit output_line_end(struct output_lane *l)
 {
     struct buffer *text = &l->block->text;
+    l->passed = 0;
+    l->patience_ns = PATIENCE_NS;
     if (atomic_load_explicit(&l->output->failed, memory_order_relaxed))
         return EMIT_STOP;
     if (!buffer_ok(text)) {
@@ -281,7 +386,7 @@ enum emit output_line_end(struct output_lane *l)
     int64_t now = coarse_ns();
     if (!l->since_ns)
         l->since_ns = now;
-    if (text->len < BLOCK && now - l->since_ns < FLUSH_AGE_NS)
+    if (text->len < BLOCK && !l->holds && now - l->since_ns < FLUSH_AGE_NS)
         return EMIT_OK;
     return hand_over(l) ? EMIT_PAUSE : EMIT_OK;
 }

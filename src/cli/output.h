@@ -2,7 +2,8 @@
  *
  * Workers encode whole lines into a lane of their own, without a lock and without memory per line. A full lane's block
  * (256 KiB, or what the source left behind when it paused, or what is 100 ms old) goes to one writer thread, so that a
- * reader that is slow never holds a worker up: the worker is told to pause, and is resumed when there is room. */
+ * reader that is slow never holds a worker up: the worker is told to pause, and is resumed when there is room. A line that is
+ * longer than a block goes to the writer in parts (buffer_drain), for which the worker waits two seconds at most. */
 #ifndef SIGNALBOX_CLI_OUTPUT_H
 #define SIGNALBOX_CLI_OUTPUT_H
 

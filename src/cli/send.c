@@ -23,7 +23,8 @@ struct sending {
     struct header properties[MOST_PROPERTIES];
     uint32_t header_count, property_count;
     struct encoder encoder; /* of the dry run */
-    struct buffer shown;
+    struct buffer shown;    /* drained by print_part */
+    int print_code;
 };
 
 static int take_headers(struct sending *s)
@@ -118,6 +119,13 @@ static bool start_again(void *context)
     return !s->json || input_rewind(&s->lines);
 }
 
+static void print_part(void *context, struct buffer *text)
+{
+    struct sending *s = context;
+    s->print_code = s->print_code ? s->print_code : cli_print(text);
+    buffer_clear(text);
+}
+
 /* A dry run shows each message whole: only JSON shows its headers. */
 static int show(void *context, const struct message *m)
 {
@@ -127,7 +135,8 @@ static int show(void *context, const struct message *m)
         (struct position){.kind = POSITION_NONE}; /* it has none yet; its partition is a property */
     buffer_clear(&s->shown);
     encode_line(&s->encoder, &s->shown, &unsent);
-    return cli_print(&s->shown);
+    print_part(s, &s->shown);
+    return s->print_code;
 }
 
 static int send_all(struct sending *s)
@@ -184,6 +193,8 @@ static int run(struct cli *c)
         return code;
     buffer_init(&s.body, LIMIT_MESSAGE);
     buffer_init(&s.shown, LIMIT_LINE);
+    s.shown.drain = print_part;
+    s.shown.drain_context = &s;
     arena_init(&s.arena, 2 * LIMIT_MESSAGE);
     code = send_all(&s);
     input_close(&s.lines);

@@ -7,6 +7,8 @@
 
 #include <stdio.h>
 
+#define LARGE (64 * KIB) /* a payload whose JSON is written in parts, where the buffer has a drain */
+
 static void put_time(struct buffer *out, int64_t ns)
 {
     char text[CLOCK_TEXT];
@@ -235,16 +237,46 @@ static void put_type(struct json_writer *w, const char *type)
     JSON_NAME(w, "decoded");
 }
 
+static void forget(void *context, struct buffer *b)
+{
+    (void)context;
+    buffer_clear(b);
+}
+
+/* Writes it to nowhere. */
+static enum err look_through(const struct decoder_ops *d, struct bytes payload, struct decode_fault *fault)
+{
+    struct json_writer w;
+    struct buffer nowhere;
+    buffer_init(&nowhere, 2 * LIMIT_MESSAGE);
+    nowhere.drain = forget;
+    json_write(&w, &nowhere);
+    enum err e = d->write(payload, &w, fault);
+    buffer_free(&nowhere);
+    return e;
+}
+
+/* What is malformed is taken back, or, where it may have been drained by then, not begun. */
 static void put_written(struct json_writer *w, const struct decoder_ops *d, struct bytes payload)
 {
     struct decode_fault fault;
     put_type(w, NULL);
     struct json_writer before = *w;
-    size_t len = w->out->len;
-    if (!d->write(payload, w, &fault))
+    struct buffer *out = w->out;
+    size_t len = out->len;
+    bool in_parts = out->drain && payload.len >= LARGE;
+    enum err e = in_parts ? look_through(d, payload, &fault) : ERR_OK;
+    if (!e) {
+        void (*drain)(void *context, struct buffer *b) = out->drain;
+        out->drain = in_parts ? drain : NULL;
+        e = d->write(payload, w, &fault);
+        out->drain = drain;
+    }
+    if (!e)
         return;
     *w = before;
-    w->out->len = len;
+    if (!in_parts)
+        out->len = len;
     put_decode_error(w, fault.at, fault.text);
 }
 

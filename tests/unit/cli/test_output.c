@@ -6,12 +6,14 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "cli/output.h"
 #include "tests/support/alloc.h"
 
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <string.h>
 #include <unistd.h>
 
 #define LINE  (64 << 10)
@@ -37,7 +39,8 @@ static enum emit put_line(struct output_lane *lane)
 struct reader {
     int fd;
     atomic_bool go;
-    size_t lines;
+    size_t lines, bytes;
+    bool broken; /* a line was begun within another one */
 };
 
 static void *read_lines(void *context)
@@ -46,9 +49,13 @@ static void *read_lines(void *context)
     static char text[1 << 16];
     while (!atomic_load(&r->go))
         usleep(1000);
-    for (ssize_t n; (n = read(r->fd, text, sizeof text)) > 0;)
-        for (ssize_t i = 0; i < n; i++)
+    char before = '\n';
+    for (ssize_t n; (n = read(r->fd, text, sizeof text)) > 0; r->bytes += (size_t)n)
+        for (ssize_t i = 0; i < n; before = text[i++]) {
             r->lines += text[i] == '\n';
+            r->broken |= (text[i] == 'n' && strchr("0u\\", before)) ||
+                         (text[i] == '"' && before != '\n' && before != '0');
+        }
     return NULL;
 }
 
@@ -119,6 +126,77 @@ static struct output *piped(int ends[2], struct output_lane **lane)
     return o;
 }
 
+#define LONG ((size_t)8 << 20)
+
+/* Of six times the size, whose text is never there as a whole. */
+static enum emit put_long(struct output_lane *lane, size_t most)
+{
+    static const uint8_t zeros[LONG];
+    struct json_writer w;
+    json_write(&w, output_line(lane));
+    json_string(&w, bytes_of(zeros, sizeof zeros));
+    assert_true(output_line(lane)->cap <= most);
+    buffer_byte(output_line(lane), '\n');
+    return output_line_end(lane);
+}
+
+static void *write_long(void *lane)
+{
+    for (int i = 0; i < 4; i++)
+        put_long(lane, 16 * LONG);
+    return NULL;
+}
+
+static void long_lines_go_in_parts_and_nothing_comes_between(void **state)
+{
+    (void)state;
+    int ends[2];
+    pthread_t reading, writing;
+    struct err_info err = {0};
+    struct output_lane *lane;
+    struct output *o = piped(ends, &lane);
+    struct output_lane *other = output_lane(o, NULL, NULL), *third = output_lane(o, NULL, NULL);
+    struct reader r = {.fd = ends[0], .go = true};
+    assert_int_equal(pthread_create(&reading, NULL, read_lines, &r), 0);
+    put_long(lane, 1 << 20);
+    assert_int_equal(pthread_create(&writing, NULL, write_long, other), 0);
+    for (int i = 0; i < 4; i++) {
+        put_long(lane, 16 * LONG); /* it has to wait for the other's */
+        put_line(third);
+    }
+    pthread_join(writing, NULL);
+    assert_int_equal(output_end(&o, 30 * NS_PER_S, &err), ERR_OK);
+    close(ends[1]);
+    pthread_join(reading, NULL);
+    close(ends[0]);
+    assert_int_equal(r.lines, 9 + 4);
+    assert_true(r.bytes > 9 * 6 * LONG);
+    assert_false(r.broken);
+}
+
+/* The rest of the line is held then. */
+static void a_reader_that_rests_within_a_long_line_loses_nothing(void **state)
+{
+    (void)state;
+    int ends[2];
+    pthread_t reading;
+    struct err_info err = {0};
+    struct output_lane *lane;
+    struct output *o = piped(ends, &lane);
+    struct reader r = {.fd = ends[0]};
+    assert_int_equal(pthread_create(&reading, NULL, read_lines, &r), 0);
+    int64_t began = clock_mono_ns();
+    assert_int_equal(put_long(lane, 16 * LONG), EMIT_PAUSE);
+    assert_true(clock_mono_ns() - began < 20 * NS_PER_S);
+    atomic_store(&r.go, true);
+    assert_int_equal(output_end(&o, 30 * NS_PER_S, &err), ERR_OK);
+    close(ends[1]);
+    pthread_join(reading, NULL);
+    close(ends[0]);
+    assert_int_equal(r.lines, 1);
+    assert_int_equal(r.bytes, 6 * LONG + 3);
+}
+
 static void a_reader_that_takes_nothing_is_given_up(void **state)
 {
     (void)state;
@@ -152,6 +230,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_source_that_ends_while_it_is_paused_loses_nothing),
         cmocka_unit_test(a_block_that_cannot_be_had_stops_nothing),
+        cmocka_unit_test(long_lines_go_in_parts_and_nothing_comes_between),
+        cmocka_unit_test(a_reader_that_rests_within_a_long_line_loses_nothing),
         cmocka_unit_test(a_reader_that_takes_nothing_is_given_up),
         cmocka_unit_test(a_reader_that_goes_is_no_fault),
     };

@@ -185,6 +185,45 @@ static void what_is_not_wholly_read_says_why(void **state)
     buffer_free(&b);
 }
 
+static void collect(void *all, struct buffer *b)
+{
+    buffer_bytes(all, buffer_view(b));
+    buffer_clear(b);
+}
+
+/* A large payload that turns out to be malformed at its end cannot be taken back by then. */
+static void what_is_drained_on_its_way_is_the_same(void **state)
+{
+    (void)state;
+    struct buffer payload, whole, rest, all;
+    buffer_init(&payload, 4 * MIB);
+    buffer_init(&whole, 32 * MIB);
+    buffer_init(&rest, 2 * MIB); /* less than it has to hold in all */
+    buffer_init(&all, 32 * MIB);
+    rest.drain = collect;
+    rest.drain_context = &all;
+    static const char *const ends[] = {"\"]", "\"", "\xff"};
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        buffer_clear(&payload);
+        buffer_text(&payload, "[\"");
+        for (int n = 0; n < 1000000; n++)
+            buffer_append(&payload, "\x7f\x7f", 2);
+        buffer_text(&payload, ends[i]);
+        struct message m = {.time_ns = TIME_NONE, .received_ns = TIME_NONE, .payload = buffer_view(&payload)};
+        buffer_clear(&whole);
+        buffer_clear(&all);
+        message_json(&whole, &m, registry.decoders, MESSAGE_JSON_DECODE);
+        message_json(&rest, &m, registry.decoders, MESSAGE_JSON_DECODE);
+        collect(&all, &rest);
+        assert_true(buffer_ok(&whole) && buffer_ok(&all));
+        assert_true(bytes_equal(buffer_view(&whole), buffer_view(&all)));
+    }
+    buffer_free(&payload);
+    buffer_free(&whole);
+    buffer_free(&rest);
+    buffer_free(&all);
+}
+
 static void plain_lines_are_scrubbed_and_told_apart(void **state)
 {
     (void)state;
@@ -333,6 +372,7 @@ int main(void)
         cmocka_unit_test(the_shape_is_the_documented_one),
         cmocka_unit_test(another_parser_reads_the_same_message),
         cmocka_unit_test(what_is_not_wholly_read_says_why),
+        cmocka_unit_test(what_is_drained_on_its_way_is_the_same),
         cmocka_unit_test(plain_lines_are_scrubbed_and_told_apart),
         cmocka_unit_test(wrong_messages_say_where),
         cmocka_unit_test(a_whole_pair_is_a_character_and_the_schema_may_be_missing),
