@@ -51,6 +51,8 @@ struct output {
     struct block *held, **held_last; /* what others have passed on meanwhile */
     size_t held_bytes;
     struct output_lane *lanes;
+    void (*told)(void *context); /* of a failure; may be NULL */
+    void *told_context;
     bool closing, done;
     bool left;          /* behind: the writer frees it all once it can write no more */
     atomic_bool failed; /* no more output is wanted */
@@ -193,6 +195,8 @@ static void *writer(void *context)
         struct err_info err = {.code = ERR_OK};
         size_t len = b->text.len;
         enum err e = atomic_load(&o->failed) ? ERR_OK : output_write(o->fd, buffer_view(&b->text), &err);
+        if (e && o->told)
+            o->told(o->told_context);
         pthread_mutex_lock(&o->lock);
         if (e) {
             o->err = err;
@@ -233,6 +237,14 @@ struct output *output_new(int fd, struct err_info *err)
         return NULL;
     }
     return o;
+}
+
+void output_on_failure(struct output *o, void (*told)(void *context), void *context)
+{
+    pthread_mutex_lock(&o->lock);
+    o->told = told;
+    o->told_context = context;
+    pthread_mutex_unlock(&o->lock);
 }
 
 /* ---- the lanes ---- */

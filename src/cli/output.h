@@ -14,6 +14,9 @@ struct output;
 struct output_lane;
 
 struct output *output_new(int fd, struct err_info *err);
+/* told is called on the writer's thread when no more output is wanted: the reader has gone, or writing has failed. Before the first
+ * lane. */
+void output_on_failure(struct output *o, void (*told)(void *context), void *context);
 /* A lane for one worker; freed with the sink. resume is called on the writer's thread after EMIT_PAUSE. Main thread; NULL: no
  * memory. */
 struct output_lane *output_lane(struct output *o, void (*resume)(void *context), void *context);

@@ -36,7 +36,7 @@ struct probing {
     size_t count;
     bool watch, color;
     atomic_size_t next, running;
-    atomic_bool cancelled;
+    atomic_bool cancelled, unheard; /* unheard: no more output is wanted */
     int cancel_fd, done_fd;
     struct output *output;
 };
@@ -166,13 +166,22 @@ static size_t start_threads(struct probing *p, struct prober_thread *threads, si
     return started;
 }
 
+/* On the output's thread. */
+static void on_failure(void *context)
+{
+    struct probing *p = context;
+    atomic_store(&p->unheard, true);
+    (void)!write(p->done_fd, &(uint64_t){1}, sizeof(uint64_t));
+}
+
 /* 0, or 128 + signal. */
 static int wait_threads(struct probing *p, struct prober_thread *threads, size_t count)
 {
     int64_t timeout = p->watch ? cli_number(p->cli, FLAG_TIMEOUT, 0) : 0;
     int64_t deadline = timeout ? clock_mono_ns() + timeout : INT64_MAX;
     enum waited w = WAITED_EVENT;
-    while (atomic_load(&p->running) && (w == WAITED_EVENT || (w == WAITED_CLOSED && !p->watch)))
+    while (atomic_load(&p->running) && !atomic_load(&p->unheard) &&
+           (w == WAITED_EVENT || (w == WAITED_CLOSED && !p->watch)))
         w = wait_for_readers(p->done_fd, deadline);
     atomic_store(&p->cancelled, true);
     atomic_store(&p->cli->config.leaving, true);
@@ -192,6 +201,7 @@ static int run_threads(struct probing *p)
         free(threads);
         return err.code ? cli_error(&err) : cli_usage("no memory for %zu probes", wanted);
     }
+    output_on_failure(p->output, on_failure, p);
     size_t started = start_threads(p, threads, wanted);
     int code = wait_threads(p, threads, started);
     if (started < wanted && p->watch)

@@ -122,6 +122,14 @@ static void on_room(void *context)
     pthread_mutex_unlock(&s->lock);
 }
 
+/* On the output's thread: a source that is silent would not find out. */
+static void on_failure(void *context)
+{
+    struct run *r = context;
+    atomic_store(&r->stop, true);
+    tell_main(r);
+}
+
 /* ---- sources ---- */
 
 static struct source *source_for(struct run *r, const struct config_endpoint *e)
@@ -387,6 +395,7 @@ static void finish(struct run *r, struct reading_result *result)
     if (output_end(&r->output, result->code ? PATIENCE_NS : INT64_MAX / 2, &err) && !result->code) {
         result->code = cli_error(&err);
         result->whole = false;
+        text_copy(result->stopped, sizeof result->stopped, err.text);
     }
     result->closed |= err.code == ERR_CLOSED;
     for (size_t i = 0; i < r->count; i++) {
@@ -408,6 +417,7 @@ static int prepare(struct run *r)
     r->output = output_new(g->fd, &err);
     if (!r->output)
         return cli_error(&err);
+    output_on_failure(r->output, on_failure, r);
     if (r->event_fd < 0 || !make_sources(r)) {
         err_set(&err, ERR_NOMEM, "no memory or descriptor for reading");
         return cli_error(&err);
