@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "base/utf8.h"
 #include "engine/decode.h"
+#include "model/death.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -35,6 +36,7 @@ enum field_id {
     FIELD_ID_HEADER,   /* with a name behind the dot */
     FIELD_ID_PROPERTY, /* likewise */
     FIELD_ID_BODY,     /* with a path */
+    FIELD_ID_REASON,
 };
 
 static const struct {
@@ -59,7 +61,8 @@ static const struct {
     {"flags", "", FIELD_ID_FLAGS},
     {"payload", "body", FIELD_ID_PAYLOAD},
     {"headers", "hdr", FIELD_ID_HEADER},
-    {"properties", "", FIELD_ID_PROPERTY},
+    {"properties", "prop", FIELD_ID_PROPERTY},
+    {"dlq.reason", "", FIELD_ID_REASON},
 };
 
 struct piece {
@@ -101,14 +104,16 @@ static enum err compile_field(struct template *t, struct piece *p, struct bytes 
         p->raw = true;
         text.len -= 4;
     }
-    const uint8_t *dot = text.len ? memchr(text.data, '.', text.len) : NULL;
+    if (text.len > 4 && memcmp(text.data, "body", 4) == 0 && (text.data[4] == '.' || text.data[4] == '[')) {
+        p->id = FIELD_ID_BODY;
+        p->text = bytes_slice(text, text.data[4] == '.' ? 5 : 4, text.len);
+        return field_path_parse(&p->path, p->text, &t->arena, err);
+    }
+    bool dotted = !bytes_equal_text(text, "dlq.reason");
+    const uint8_t *dot = text.len && dotted ? memchr(text.data, '.', text.len) : NULL;
     size_t len = dot ? (size_t)(dot - text.data) : text.len;
     text_copy_bytes(name, sizeof name, bytes_slice(text, 0, len));
     p->text = dot ? bytes_slice(text, len + 1, text.len) : BYTES_NULL;
-    if (dot && strcmp(name, "body") == 0) {
-        p->id = FIELD_ID_BODY;
-        return field_path_parse(&p->path, p->text, &t->arena, err);
-    }
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
         bool named = fields[i].id == FIELD_ID_HEADER || fields[i].id == FIELD_ID_PROPERTY;
         if (strcmp(name, fields[i].name) != 0 && (!*fields[i].brief || strcmp(name, fields[i].brief) != 0))
@@ -295,6 +300,24 @@ static void put_type(struct buffer *out, const struct piece *p, const struct mes
     put_value(out, p, headers_find(m->properties, BYTES_LITERAL("type")));
 }
 
+struct reason_visit {
+    struct buffer *out;
+    const struct piece *piece;
+};
+
+static bool visit_reason(void *context, const struct value *reason)
+{
+    const struct reason_visit *v = context;
+    put_value(v->out, v->piece, reason);
+    return false; /* the newest is the reason */
+}
+
+static void put_reason(struct buffer *out, const struct piece *p, const struct message *m)
+{
+    struct reason_visit visit = {.out = out, .piece = p};
+    death_reasons(m->headers, visit_reason, &visit);
+}
+
 static void put_piece(struct buffer *out, const struct piece *p, const struct message *m,
                       decoder_registry decoders)
 {
@@ -315,6 +338,7 @@ static void put_piece(struct buffer *out, const struct piece *p, const struct me
     case FIELD_ID_HEADER: put_value(out, p, headers_find(m->headers, p->text)); return;
     case FIELD_ID_PROPERTY: put_value(out, p, headers_find(m->properties, p->text)); return;
     case FIELD_ID_BODY: put_body(out, p, m, decoders); return;
+    case FIELD_ID_REASON: put_reason(out, p, m); return;
     default: put_number(out, p, m);
     }
 }
