@@ -1,31 +1,59 @@
 #include "cli/losses.h"
 
+#include "base/buffer.h"
+#include "base/limits.h"
 #include "base/text.h"
+#include "base/utf8.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
 /* ---- counting ---- */
 
-/* What says where a message was is no part of it, and its time and partition have places of their own. */
-static bool is_amqp(struct bytes property)
+static bool is_one_of(const char *const *names, struct bytes name)
 {
-    static const char *const names[] = {"content_type",   "content_encoding", "delivery_mode", "priority",
-                                        "correlation_id", "reply_to",         "expiration",    "message_id",
-                                        "type",           "user_id",          "app_id"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (bytes_equal_text(property, names[i]))
+    while (*names && !bytes_equal_text(name, *names))
+        names++;
+    return *names != NULL;
+}
+
+static bool is_kept(struct bytes property, unsigned carries)
+{
+    static const char *const amqp[] = {"content_type",   "content_encoding", "delivery_mode", "priority",
+                                       "correlation_id", "reply_to",         "expiration",    "message_id",
+                                       "type",           "user_id",          "app_id",        NULL};
+    /* What says where a message was is no part of it, and its time and partition have places of their own. */
+    static const char *const elsewhere[] = {"exchange",     "routing_key", "partition", "timestamp_type",
+                                            "timestamp_ms", "timestamp",   NULL};
+    return (carries & CARRY_ANY) || is_one_of(elsewhere, property) ||
+           ((carries & CARRY_AMQP) && is_one_of(amqp, property));
+}
+
+/* Is it in a list with ", " between its names? */
+static bool is_listed(const char *list, const char *name)
+{
+    size_t len = strlen(name);
+    for (const char *at = list; (at = strstr(at, name)); at++)
+        if ((at == list || at[-1] == ' ') && (at[len] == '\0' || at[len] == ','))
             return true;
     return false;
 }
 
 static void name_property(struct losses *l, struct bytes property)
 {
-    char name[32];
-    size_t used = strlen(l->amqp_names);
-    text_copy_bytes(name, sizeof name, property);
-    if (!strstr(l->amqp_names, name) && used + strlen(name) + 3 < sizeof l->amqp_names)
-        snprintf(l->amqp_names + used, sizeof l->amqp_names - used, "%s%s", used ? ", " : "", name);
+    static const char more[] = "...";
+    char *list = l->property_names, name[40];
+    size_t used = strlen(list);
+    struct buffer clean;
+    buffer_init(&clean, 4 * KIB);
+    utf8_scrub(&clean, bytes_slice(property, 0, property.len < sizeof name ? property.len : sizeof name),
+               SCRUB_SCREEN);
+    text_copy_bytes(name, sizeof name, buffer_view(&clean));
+    buffer_free(&clean);
+    if (is_listed(list, name) || is_listed(list, more))
+        return;
+    bool fits = used + strlen(name) + 2 * sizeof more < sizeof l->property_names;
+    snprintf(list + used, sizeof l->property_names - used, "%s%s", used ? ", " : "", fits ? name : more);
 }
 
 static void count_properties(struct losses *l, const struct message *m, unsigned carries)
@@ -33,7 +61,7 @@ static void count_properties(struct losses *l, const struct message *m, unsigned
     bool any = false, typed = false;
     for (uint32_t i = 0; m->properties.items && i < m->properties.count; i++) {
         struct bytes name = m->properties.items[i].name;
-        if (!is_amqp(name) || (carries & CARRY_AMQP))
+        if (is_kept(name, carries))
             continue;
         name_property(l, name);
         any = true;
@@ -42,7 +70,7 @@ static void count_properties(struct losses *l, const struct message *m, unsigned
         enum value_type type = m->headers.items[i].value.type;
         typed |= type != VALUE_BYTES && type != VALUE_STRING && type != VALUE_VOID;
     }
-    l->amqp += any;
+    l->properties += any;
     l->typed += typed && !(carries & CARRY_TYPES);
 }
 
@@ -88,10 +116,10 @@ static void say_contents(const struct losses *l, const struct cli *c, const char
     if (l->nulls)
         cli_notice(c, "%" PRId64 " payload%s %s null, which %s cannot tell from empty: %s %s sent empty",
                    l->nulls, w.s, l->nulls == 1 ? "is" : "are", title, w.it, w.goes);
-    w = words_for(l->amqp, done);
-    if (l->amqp)
+    w = words_for(l->properties, done);
+    if (l->properties)
         cli_notice(c, "%" PRId64 " message%s %s properties that %s has no place for (%s): they %s left out",
-                   l->amqp, w.s, w.has, title, l->amqp_names, done ? "were" : "would be");
+                   l->properties, w.s, w.has, title, l->property_names, done ? "were" : "would be");
     w = words_for(l->typed, done);
     if (l->typed)
         cli_notice(c,

@@ -7,8 +7,8 @@
 
 /* Messages, each counted once for each kind. Zeroed: none. */
 struct losses {
-    int64_t keys, nulls, times, past, uncommitted, typed, amqp;
-    char amqp_names[120]; /* of the first properties that would be left out */
+    int64_t keys, nulls, times, past, uncommitted, typed, properties;
+    char property_names[120]; /* of the first that would be left out; "..." behind them: there are more */
 };
 
 /* carries: enum carry, what the destination's broker keeps in general. */

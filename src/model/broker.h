@@ -179,6 +179,7 @@ enum carry {
     CARRY_PARTITION = 1 << 4, /* the partition that it is sent to */
     CARRY_TYPES = 1 << 5,     /* the types of header values; else they become text */
     CARRY_AMQP = 1 << 6,      /* AMQP's properties: message_id, delivery_mode and so on */
+    CARRY_ANY = 1 << 7,       /* properties of any name */
 };
 
 struct broker_ops {
