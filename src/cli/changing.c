@@ -294,11 +294,12 @@ int changing_rehearse(struct changing *ch)
     if (!ch->count)
         return nothing_to_send(ch);
     losses_say(&ch->losses, ch->cli, ch->to->endpoint->broker->title, carries, false);
+    char flags[600];
     cli_notice(ch->cli,
                "%s/%s: would send %" PRId64 " message%s with %" PRId64
-               " bytes of payload; nothing was sent. Add --execute to do it",
+               " bytes of payload; nothing was sent. Add %s to do it",
                ch->to->endpoint->endpoint.name, ch->to->channel.name, ch->count, ch->count == 1 ? "" : "s",
-               ch->bytes);
+               ch->bytes, cli_missing_flags(ch->cli, ch->to, flags, sizeof flags));
     return 0;
 }
 

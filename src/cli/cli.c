@@ -175,24 +175,45 @@ int cli_address(struct cli *c, size_t i, bool channel_wanted, struct address *ad
     return config_secret(&c->config, address->endpoint, &err) ? cli_error(&err) : 0;
 }
 
+static bool lacks_write(const struct cli *c, const struct endpoint *e)
+{
+    return !e->by_url && !e->write && !cli_flag(c, FLAG_WRITE);
+}
+
+/* name: what is to be confirmed. */
+static bool lacks_confirm(const struct cli *c, const struct address *to, char *name, size_t size)
+{
+    const struct endpoint *e = &to->endpoint->endpoint;
+    const char *confirmed = cli_text(c, FLAG_CONFIRM);
+    snprintf(name, size, "%s/%s", e->name, to->channel.name);
+    return !e->by_url && e->production && (!confirmed || strcmp(confirmed, name) != 0);
+}
+
+char *cli_missing_flags(const struct cli *c, const struct address *to, char *into, size_t size)
+{
+    char name[512];
+    bool confirm = lacks_confirm(c, to, name, sizeof name);
+    snprintf(into, size, "--execute%s%s%s", lacks_write(c, &to->endpoint->endpoint) ? " --write" : "",
+             confirm ? " --confirm " : "", confirm ? name : "");
+    return into;
+}
+
 int cli_may_change(const struct cli *c, const struct address *to)
 {
     const struct endpoint *e = &to->endpoint->endpoint;
     struct err_info err;
-    if (e->by_url || !cli_flag(c, FLAG_EXECUTE))
+    char name[512];
+    if (!cli_flag(c, FLAG_EXECUTE))
         return 0;
-    if (!e->write && !cli_flag(c, FLAG_WRITE)) {
+    if (lacks_write(c, e)) {
         err_set(&err, ERR_REFUSED, "the endpoint is read-only");
         err_where(&err, "%s", e->name);
         err_next(&err, "add --write, or `write: true` to the configuration");
         return cli_error(&err);
     }
-    char name[512];
-    snprintf(name, sizeof name, "%s/%s", e->name, to->channel.name);
-    const char *confirmed = cli_text(c, FLAG_CONFIRM);
-    if (e->production && (!confirmed || strcmp(confirmed, name) != 0)) {
+    if (lacks_confirm(c, to, name, sizeof name)) {
         err_set(&err, ERR_REFUSED, "the endpoint is marked production%s",
-                confirmed ? ", and --confirm names another" : "");
+                cli_flag(c, FLAG_CONFIRM) ? ", and --confirm names another" : "");
         err_where(&err, "%s", e->name);
         err_next(&err, "add --confirm %s", name);
         return cli_error(&err);

@@ -104,6 +104,8 @@ int cli_address(struct cli *c, size_t i, bool channel_wanted, struct address *ad
 void cli_ask_password(struct cli *c, struct endpoint *e);
 /* May this address be changed (signalbox help changes)? 0, or 7 after a message. */
 int cli_may_change(const struct cli *c, const struct address *to);
+/* The flags that a dry run lacks to be the change itself: "--execute --write"; returns into. */
+char *cli_missing_flags(const struct cli *c, const struct address *to, char *into, size_t size);
 
 /* ---- texts ---- */
 

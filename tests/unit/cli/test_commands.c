@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 static char folder[128], printed[1 << 20], said[1 << 16];
+static const char *to; /* where stdout goes, instead of to `printed`; NULL */
 
 static void read_back(int fd, char *into, size_t size)
 {
@@ -40,7 +41,7 @@ static int run(const char *line)
 {
     static char words[1024];
     char *argv[40] = {(char *)(uintptr_t) "signalbox"};
-    int argc = 1, out = temporary(), err = temporary();
+    int argc = 1, out = to ? open(to, O_WRONLY | O_CLOEXEC) : temporary(), err = temporary();
     int old_out = dup(STDOUT_FILENO), old_err = dup(STDERR_FILENO);
     snprintf(words, sizeof words, "%s", line);
     for (char *save, *w = strtok_r(words, " ", &save); w && argc < 39; w = strtok_r(NULL, " ", &save))
@@ -177,6 +178,19 @@ static void test_format(void **state)
     assert_non_null(strstr(said, "did you mean `key`?"));
     assert_int_equal(run("browse memory:/orders --format %{key"), 2);
     assert_int_equal(run("browse memory:/orders --format %{headers}"), 2);
+    assert_int_equal(
+        run("browse memory:/orders -n 1 --format %{dlq.reason}|%{body[0]}|%{prop.x}|%{hdr.x-tenant}"), 0);
+    assert_string_equal(printed, "|||acme\n");
+    static const struct header dead[] = {
+        {BYTES_LITERAL("x-last-death-reason"), {.type = VALUE_STRING, .bytes = BYTES_LITERAL("expired")}},
+        {BYTES_LITERAL("x-first-death-reason"), {.type = VALUE_STRING, .bytes = BYTES_LITERAL("rejected")}}};
+    struct message m = {.time_ns = TIME_NONE, .payload = BYTES_LITERAL("[7,8]"), .headers = {dead, 2}};
+    struct err_info err;
+    assert_int_equal(memory_publish("copy", &m, NULL, &err), ERR_OK);
+    assert_int_equal(run("browse memory:/copy --where dlq.reason=rejected --format %{dlq.reason}|%{body[1]}"),
+                     0);
+    assert_string_equal(printed, "rejected|8\n");
+    assert_int_equal(run("browse memory:/copy --format %{dlq.cause}"), 2);
 }
 
 static void test_search(void **state)
@@ -192,6 +206,23 @@ static void test_search(void **state)
     assert_int_equal(lines(printed), 3);
     assert_non_null(strstr(said, "the limit was reached"));
     assert_int_equal(run("search memory:/orders a=("), 2);
+}
+
+/* Also where nothing more flows, which would find out at its next line. */
+static void what_cannot_be_written_ends_a_reading(void **state)
+{
+    (void)state;
+    to = "/dev/full";
+    assert_int_equal(run("tail memory:/orders --from end-1 --timeout 20s"), 1);
+    assert_non_null(strstr(said, "writing failed"));
+    assert_int_equal(run("search memory:/orders body.n>=0"), 1);
+    assert_non_null(strstr(said, ", stopped because writing failed"));
+    assert_null(strstr(said, "enough"));
+    assert_int_equal(run("browse memory:/orders"), 1);
+    assert_non_null(strstr(said, "writing failed"));
+    assert_int_equal(run("probe memory: --watch --timeout 20s"), 1);
+    assert_non_null(strstr(said, "writing failed"));
+    to = NULL;
 }
 
 static void test_tail(void **state)
@@ -375,20 +406,24 @@ static void test_permission(void **state)
     static const struct {
         const char *arguments;
         int code;
+        const char *add; /* what a dry run says is missing */
     } cases[] = {
-        {"r/copy", 0},
-        {"r/copy --execute", 7},
-        {"r/copy --execute --write", 0},
-        {"w/copy --execute", 0},
-        {"p/copy --execute --write", 7},
-        {"p/copy --execute --write --confirm p/orders", 7},
-        {"p/copy --execute --write --confirm p/copy", 0},
+        {"r/copy", 0, "Add --execute --write to"},
+        {"r/copy --write", 0, "Add --execute to"},
+        {"w/copy", 0, "Add --execute to"},
+        {"p/copy --confirm p/orders", 0, "Add --execute --write --confirm p/copy to"},
+        {"r/copy --execute", 7, NULL},
+        {"r/copy --execute --write", 0, NULL},
+        {"w/copy --execute", 0, NULL},
+        {"p/copy --execute --write", 7, NULL},
+        {"p/copy --execute --write --confirm p/orders", 7, NULL},
+        {"p/copy --execute --write --confirm p/copy", 0, NULL},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         snprintf(line, sizeof line, "send --config %s %s", config, cases[i].arguments);
         char with_file[1000];
         snprintf(with_file, sizeof with_file, "%s -- %s", line, config);
-        if (run(with_file) != cases[i].code)
+        if (run(with_file) != cases[i].code || (cases[i].add && !strstr(said, cases[i].add)))
             fail_msg("%s: %s", cases[i].arguments, said);
     }
 }
@@ -446,6 +481,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_flags, setup, teardown),
         cmocka_unit_test_setup_teardown(test_format, setup, teardown),
         cmocka_unit_test_setup_teardown(test_search, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_cannot_be_written_ends_a_reading, setup, teardown),
         cmocka_unit_test_setup_teardown(test_tail, setup, teardown),
         cmocka_unit_test_setup_teardown(test_ls, setup, teardown),
         cmocka_unit_test_setup_teardown(test_export_import, setup, teardown),
