@@ -113,6 +113,45 @@ static void the_last_n_are_those_by_time(void **state)
     session_end(s);
 }
 
+/* Producers set times. What comes while a tail runs is new, whatever its time. */
+static void nothing_older_than_the_time_asked_for_is_shown(void **state)
+{
+    (void)state;
+    static const int times[] = {10, 30, 15, 40, 20, 25};
+    const char *kafka = lab_need("SB_KAFKA");
+    const struct start start = {START_TIME, INT64_C(1700000000025) * NS_PER_MS};
+    char topic[64];
+    struct message messages[6];
+    lab_unique("since", topic, sizeof topic);
+    make_topic(topic, 1);
+    for (int i = 0; i < 6; i++) {
+        messages[i] = session_message(NULL, "x");
+        messages[i].time_ns = (INT64_C(1700000000000) + times[i]) * NS_PER_MS;
+    }
+    session_send(kafka, topic, messages, 6, PUBLISH_EXACT);
+    struct session_of_test *s = session_browse(kafka, topic, start, 0);
+    struct read_progress p;
+    kafka_broker.read_progress(&s->broker, &p);
+    assert_int_equal(s->count, 3);
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(s->messages[i]->position.offset, i == 0 ? 1 : i == 1 ? 3 : 5);
+    assert_string_equal(s->notice, "2 messages of before that time, behind newer ones, were passed over");
+    assert_int_equal(p.scanned, 5);
+    assert_int_equal(p.total, 5);
+    session_end(s);
+    s = session_new(kafka);
+    assert_int_equal(session_open(s), ERR_OK);
+    assert_int_equal(session_read(s, topic, READ_TAP, start, -1, -1, 0), ERR_OK);
+    assert_int_equal(session_steps(s, 3), ERR_OK);
+    session_send(kafka, topic, messages, 1, PUBLISH_EXACT);
+    assert_int_equal(session_steps(s, 4), ERR_OK);
+    assert_int_equal(s->messages[2]->position.offset, 5);
+    assert_int_equal(s->messages[3]->position.offset, 6);
+    assert_int_equal(kafka_broker.read_close(&s->broker, NULL), ERR_OK);
+    assert_string_equal(s->notice, "2 messages of before that time, behind newer ones, were passed over");
+    session_end(s);
+}
+
 /* In one partition the order of offsets stands, whatever the times in it say. */
 static void a_browse_of_a_few_is_merged_by_time(void **state)
 {
@@ -378,6 +417,7 @@ int main(void)
         cmocka_unit_test(null_and_empty_differ),
         cmocka_unit_test(missing_topic_is_named_and_not_made),
         cmocka_unit_test(the_last_n_are_those_by_time),
+        cmocka_unit_test(nothing_older_than_the_time_asked_for_is_shown),
         cmocka_unit_test(a_browse_of_a_few_is_merged_by_time),
         cmocka_unit_test(a_tap_sees_what_comes),
         cmocka_unit_test(a_tap_goes_on_where_it_stood),

@@ -4,6 +4,7 @@
  * message ever comes for them). */
 #include "brokers/kafka/kafka_reader.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -98,6 +99,26 @@ static enum err collect(struct kafka_read *r, struct kafka_topic *t, struct kafk
     return ERR_OK;
 }
 
+/* Producers set times: behind the first message that is late enough older ones may stand. What comes in while a tail runs is shown
+ * whatever its time: it is new. */
+static bool is_before(const struct kafka_read *r, const struct kafka_partition *p, const struct message *m)
+{
+    return r->since_ns != TIME_NONE && m->time_ns != TIME_NONE && m->time_ns < r->since_ns &&
+           m->position.offset < p->end;
+}
+
+void kafka_say_passed(struct kafka_read *r)
+{
+    char text[160];
+    if (!r->passed || !r->sink.notice)
+        return;
+    snprintf(text, sizeof text,
+             "%" PRId64 " message%s of before that time, behind newer ones, %s passed over", r->passed,
+             r->passed == 1 ? "" : "s", r->passed == 1 ? "was" : "were");
+    r->passed = 0;
+    r->sink.notice(r->sink.context, text);
+}
+
 static enum err deliver(struct kafka_read *r, struct kafka_topic *t, struct kafka_partition *p,
                         const rd_kafka_message_t *m, uint32_t flags, struct err_info *err)
 {
@@ -105,6 +126,12 @@ static enum err deliver(struct kafka_read *r, struct kafka_topic *t, struct kafk
     kafka_message_fill(r, t, m, &out);
     out.flags |= flags;
     p->seen++;
+    if (is_before(r, p, &out)) {
+        p->next = m->offset + 1;
+        r->progress.scanned++;
+        r->passed++;
+        return ERR_OK;
+    }
     if (p->oldest_ns == TIME_NONE || out.time_ns < p->oldest_ns)
         p->oldest_ns = out.time_ns;
     if (p->newest_ns == TIME_NONE || out.time_ns > p->newest_ns)
@@ -211,6 +238,7 @@ static enum err refill(struct broker *b, struct kafka_read *r, struct err_info *
 
 static enum err finish(struct kafka_read *r, const char *why)
 {
+    kafka_say_passed(r);
     text_copy(r->progress.stopped, sizeof r->progress.stopped, why);
     return ERR_END;
 }
@@ -224,6 +252,8 @@ static enum err next_phase(struct broker *b, struct kafka_read *r, struct err_in
     if (kafka_merge_places(r->merge, r)) {
         kafka_merge_free(&r->merge);
         r->phase = KAFKA_FLOW;
+        r->progress.scanned -= r->passed; /* they come again */
+        r->passed = 0;
         if (r->sink.notice)
             r->sink.notice(r->sink.context,
                            "so many that they come partition by partition, not merged by time");
@@ -359,6 +389,7 @@ enum err kafka_read_open(struct broker *b, const struct read_request *request, c
     r->look_ns = clock_mono_ns() + KAFKA_LOOK_EVERY_NS;
     r->left = request->limit >= 0 ? request->limit : INT64_MAX;
     r->progress.total = COUNT_UNKNOWN;
+    r->since_ns = TIME_NONE;
     r->resumed = request->resume != NULL;
     if ((request->flags & READ_FIREHOSE) && !r->resumed)
         r->sink.notice(r->sink.context,
@@ -380,6 +411,7 @@ enum err kafka_read_close(struct broker *b, struct err_info *err)
     struct kafka_read *r = s->read;
     if (!r)
         return ERR_OK;
+    kafka_say_passed(r);
     kafka_stop_all(r);
     kafka_marks_close(r);
     for (size_t t = 0; t < r->topic_count; t++) {

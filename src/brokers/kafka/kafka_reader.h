@@ -53,11 +53,13 @@ struct kafka_read {
     struct kafka_merge *merge; /* until what it holds was handed over */
     struct kafka_marks *marks;
     bool browse, paused, stopped;
-    bool resumed;         /* it goes on: what holds for all of it was said at its first opening */
-    bool blocked;         /* the next message of the batch waits for the committed reader */
-    int32_t only;         /* the one partition that was asked for; -1: all */
-    int64_t look_ns;      /* monotonic: when kafka_watch looks again */
-    int unanswered;       /* its looks in a row that nobody answered */
+    int64_t since_ns; /* what was stored at read_open and is older is passed over; TIME_NONE: nothing is */
+    int64_t passed;   /* so many were, and were not told of yet */
+    bool resumed;     /* it goes on: what holds for all of it was said at its first opening */
+    bool blocked;     /* the next message of the batch waits for the committed reader */
+    int32_t only;     /* the one partition that was asked for; -1: all */
+    int64_t look_ns;  /* monotonic: when kafka_watch looks again */
+    int unanswered;   /* its looks in a row that nobody answered */
     int64_t look_scanned; /* messages that had come by the last of them */
     int64_t opened_ns;
     int64_t left;                             /* until the limit; INT64_MAX none */
@@ -99,6 +101,8 @@ enum err kafka_watch(struct broker *b, struct kafka_read *r, struct err_info *er
 void kafka_held_look(struct broker *b, struct kafka_read *r);
 
 /* ---- kafka_read.c ---- */
+/* Tells of what was passed over because it is older than the time that was asked for. */
+void kafka_say_passed(struct kafka_read *r);
 /* Turns the library's message into a borrowed one; the pointers live as long as m. */
 void kafka_message_fill(struct kafka_read *r, struct kafka_topic *t, const rd_kafka_message_t *m,
                         struct message *out);

@@ -261,6 +261,7 @@ static enum err place_by_time(struct broker *b, struct kafka_read *r, int64_t ns
     if (s->mock)
         return err_set(err, ERR_UNSUPPORTED, "the mock cluster cannot look offsets up by time");
     int64_t ms = ns / NS_PER_MS + (ns % NS_PER_MS > 0);
+    r->since_ns = ns;
     if (ns > clock_wall_ns())
         r->sink.notice(r->sink.context, "that time is yet to come: what is read begins at the end");
     return ask(b, r, ms > 0 ? ms : 0, offsetof(struct kafka_partition, from), err);

@@ -120,5 +120,7 @@ enum err kafka_watch(struct broker *b, struct kafka_read *r, struct err_info *er
     rd_kafka_metadata_destroy(md);
     if (!e && !r->browse && r->phase == KAFKA_FLOW)
         kafka_held_look(b, r);
+    if (!r->browse)
+        kafka_say_passed(r);
     return e;
 }
