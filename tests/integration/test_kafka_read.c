@@ -135,7 +135,7 @@ static void nothing_older_than_the_time_asked_for_is_shown(void **state)
     assert_int_equal(s->count, 3);
     for (size_t i = 0; i < 3; i++)
         assert_int_equal(s->messages[i]->position.offset, i == 0 ? 1 : i == 1 ? 3 : 5);
-    assert_string_equal(s->notice, "2 messages of before that time, behind newer ones, were passed over");
+    assert_string_equal(s->notice, "2 messages from before that time, behind newer ones: passed over");
     assert_int_equal(p.scanned, 5);
     assert_int_equal(p.total, 5);
     session_end(s);
@@ -148,7 +148,7 @@ static void nothing_older_than_the_time_asked_for_is_shown(void **state)
     assert_int_equal(s->messages[2]->position.offset, 5);
     assert_int_equal(s->messages[3]->position.offset, 6);
     assert_int_equal(kafka_broker.read_close(&s->broker, NULL), ERR_OK);
-    assert_string_equal(s->notice, "2 messages of before that time, behind newer ones, were passed over");
+    assert_string_equal(s->notice, "2 messages from before that time, behind newer ones: passed over");
     session_end(s);
 }
 

@@ -112,9 +112,8 @@ void kafka_say_passed(struct kafka_read *r)
     char text[160];
     if (!r->passed || !r->sink.notice)
         return;
-    snprintf(text, sizeof text,
-             "%" PRId64 " message%s of before that time, behind newer ones, %s passed over", r->passed,
-             r->passed == 1 ? "" : "s", r->passed == 1 ? "was" : "were");
+    snprintf(text, sizeof text, "%" PRId64 " message%s from before that time, behind newer ones: passed over",
+             r->passed, r->passed == 1 ? "" : "s");
     r->passed = 0;
     r->sink.notice(r->sink.context, text);
 }
