@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#define LARGEST (16 * 1024) /* bytes of a file */
+
 /* Made by scripts/embed from themes/NAME.theme: static const char theme_data_NAME[]. */
 #include "ui/themes.inc"
 
@@ -171,6 +173,15 @@ static ssize_t theme_file(const char *name, char *into, size_t size)
     return n;
 }
 
+static enum err too_large(const char *name, struct err_info *err)
+{
+    char path[512];
+    err_set(err, ERR_CONFIG, "theme %s is larger than %d KiB", name, LARGEST / 1024);
+    if (theme_path(name, path, sizeof path))
+        err_next(err, "mend %s", path);
+    return ERR_CONFIG;
+}
+
 /* Whoever named the theme is told that the fault lies in its own file. */
 static enum err file_parse(struct theme *t, const char *name, struct bytes text, struct err_info *err)
 {
@@ -195,10 +206,12 @@ const char *theme_list(char *into, size_t size)
 
 enum err theme_load(struct theme *t, const char *name, struct err_info *err)
 {
-    char text[16 * 1024];
+    char text[LARGEST + 1];
     if (!name)
         name = built_in[0].name;
     ssize_t n = theme_file(name, text, sizeof text);
+    if (n > LARGEST)
+        return too_large(name, err);
     if (n >= 0)
         return file_parse(t, name, bytes_of(text, (size_t)n), err);
     for (size_t i = 0; i < BUILT_IN; i++)

@@ -65,14 +65,29 @@ bool config_key_is_decoder(size_t key)
 
 static void add_fault(struct config_faults *f, const struct config_node *at, bool warning, const char *format,
                       va_list args) SB_PRINTF(4, 0);
+/* Where the list is full a fault takes a warning's place. NULL: there is none to be had. */
+static struct config_fault *place_for(struct config_faults *f)
+{
+    if (f->count < CONFIG_MOST_FAULTS)
+        return &f->items[f->count++];
+    for (unsigned i = CONFIG_MOST_FAULTS; f->warnings && i-- > 0;) {
+        if (!f->items[i].warning)
+            continue;
+        f->warnings--;
+        return &f->items[i];
+    }
+    f->count++;
+    return NULL;
+}
+
 static void add_fault(struct config_faults *f, const struct config_node *at, bool warning, const char *format,
                       va_list args)
 {
     char text[sizeof f->items->text];
     struct buffer clean; /* a name may hold what a terminal obeys */
-    if (f->count++ >= CONFIG_MOST_FAULTS)
+    struct config_fault *fault = place_for(f);
+    if (!fault)
         return;
-    struct config_fault *fault = &f->items[f->count - 1];
     *fault = (struct config_fault){at ? at->line : 0, at ? at->column : 0, .warning = warning};
     vsnprintf(text, sizeof text, format, args);
     buffer_init(&clean, 8 * sizeof text);
@@ -94,10 +109,10 @@ void config_warn(struct config_faults *f, const struct config_node *at, const ch
     va_list args;
     if (!f->thorough || f->count >= CONFIG_MOST_FAULTS)
         return;
-    f->warnings++;
     va_start(args, format);
     add_fault(f, at, true, format, args);
     va_end(args);
+    f->warnings++;
 }
 
 static int by_place(const void *a, const void *b)

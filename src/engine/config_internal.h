@@ -23,7 +23,8 @@ struct config_faults {
 void config_fault(struct config_faults *f, const struct config_node *at, const char *format, ...)
     SB_PRINTF(3, 4);
 
-/* Of a thorough check alone: what is allowed and has no effect. Not counted where there is no room to list it. */
+/* Of a thorough check alone: what is allowed and has no effect. Not counted where there is no room to list it, nor
+ * once a fault took its place. */
 void config_warn(struct config_faults *f, const struct config_node *at, const char *format, ...)
     SB_PRINTF(3, 4);
 

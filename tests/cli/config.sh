@@ -105,6 +105,18 @@ expect_err 'many.yaml: and 10 more faults'
 run "$SIGNALBOX" config check --config "$T/many.yaml" --json
 expect_out '"more":10\}$'
 
+name "a warning takes no fault's place"
+{
+    echo endpoints:
+    for i in $(seq 50); do echo "  w$i: {url: \"rabbitmq://h?ca=x.pem\"}"; done
+    echo probes:
+    for i in $(seq 55); do echo "  p$i: {url: \"http://h:1/\", expect: {body: \"/(/\"}}"; done
+} >"$T/mixed.yaml"
+run "$SIGNALBOX" config check --config "$T/mixed.yaml" --json
+expect_status 2
+check "fifty faults" test "$(grep -o 'no regular expression' "$out" | wc -l)" = 50
+expect_out '"warnings":\[\],"more":5\}$'
+
 name "a name that is none"
 echo 'probes: {payments: {url: "http://x/"}, search: {url: "http://y/"}}' >"$T/names.yaml"
 run "$SIGNALBOX" probe paymnts --config "$T/names.yaml"

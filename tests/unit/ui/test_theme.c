@@ -91,6 +91,33 @@ static void unknown_theme_suggests_one(void **state)
     assert_int_equal(theme_load(&t, "../../etc/passwd", &err), ERR_NOTFOUND);
 }
 
+/* What would not fit was cut, and half of a theme passed for a whole one. */
+static void a_file_that_is_too_large_is_refused(void **state)
+{
+    struct theme t;
+    struct err_info err = {.code = ERR_OK};
+    (void)state;
+    char home[] = "/tmp/sb-theme-XXXXXX", path[80], command[200];
+    assert_non_null(mkdtemp(home));
+    snprintf(command, sizeof command,
+             "mkdir -p %s/signalbox/themes && cp themes/dark.theme %s/signalbox/themes/big.theme", home,
+             home);
+    assert_int_equal(system(command), 0);
+    setenv("XDG_CONFIG_HOME", home, 1);
+    assert_int_equal(theme_load(&t, "big", &err), ERR_OK);
+    snprintf(path, sizeof path, "%s/signalbox/themes/big.theme", home);
+    FILE *f = fopen(path, "a");
+    assert_non_null(f);
+    for (int i = 0; i < 2000; i++)
+        fputs("# comment\n", f);
+    fclose(f);
+    assert_int_equal(theme_load(&t, "big", &err), ERR_CONFIG);
+    assert_string_equal(err.text, "theme big is larger than 16 KiB");
+    unsetenv("XDG_CONFIG_HOME");
+    snprintf(command, sizeof command, "rm -r %s", home);
+    assert_int_equal(system(command), 0);
+}
+
 int main(void)
 {
     unsetenv("XDG_CONFIG_HOME");
@@ -98,7 +125,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_theme_has_every_role), cmocka_unit_test(mono_has_no_colour),
         cmocka_unit_test(faults_are_named),           cmocka_unit_test(a_long_line_is_not_cut),
-        cmocka_unit_test(unknown_theme_suggests_one),
+        cmocka_unit_test(unknown_theme_suggests_one), cmocka_unit_test(a_file_that_is_too_large_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
