@@ -1,5 +1,6 @@
 /* Completion for three shells, made of the command and flag tables. */
 #include "cli/addresses.h"
+#include "engine/decode.h"
 
 static void words_of_flags(struct buffer *out, uint64_t set)
 {
@@ -20,23 +21,47 @@ static bool takes_address(const struct command *c)
     return strstr(c->args, "ADDRESS") || strstr(c->args, "ENDPOINT") || strstr(c->args, "TARGET");
 }
 
+/* What may stand behind a flag, each with a blank before it; nothing: anybody's words. */
+static void flag_words(const struct cli *c, int flag, struct buffer *out)
+{
+    char decoders[200];
+    if (flag == FLAG_COLOR)
+        buffer_text(out, " auto always never");
+    else if (flag == FLAG_AS)
+        buffer_printf(out, " jsonl %s", decoder_names(c->registry->decoders, decoders, sizeof decoders));
+}
+
+static void bash_flag_words(const struct cli *c, struct buffer *out)
+{
+    for (int i = 0; i < FLAGS; i++) {
+        size_t before = out->len;
+        buffer_printf(out, "    --%s) COMPREPLY=($(compgen -W '", flag_rows[i].name);
+        size_t empty = out->len;
+        flag_words(c, i, out);
+        if (out->len == empty)
+            out->len = before;
+        else
+            buffer_text(out, "' -- \"$cur\")); return ;;\n");
+    }
+}
+
 static void argument_words(struct buffer *out, const struct command *c)
 {
     for (size_t i = 0; c->words && c->words[i]; i++)
         buffer_printf(out, " %s", c->words[i]);
 }
 
-static void bash(struct buffer *out)
+static void bash(const struct cli *c, struct buffer *out)
 {
     buffer_text(out, "# bash completion for signalbox; made by `signalbox completion bash`\n"
                      "_signalbox() {\n"
                      "    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}\n"
-                     "    local word before= command= words= address= config=()\n"
+                     "    local word before= command= words= address= files=1 config=()\n"
                      "    COMPREPLY=()\n"
                      "    case $prev in\n"
-                     "    --config|-c) COMPREPLY=($(compgen -f -- \"$cur\")); return ;;\n"
-                     "    --color) COMPREPLY=($(compgen -W 'auto always never' -- \"$cur\")); return ;;\n"
-                     "    esac\n"
+                     "    --config|-c) COMPREPLY=($(compgen -f -- \"$cur\")); return ;;\n");
+    bash_flag_words(c, out);
+    buffer_text(out, "    esac\n"
                      "    for word in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n"
                      "        case $before in --config|-c) config=(--config \"${word/#\\~/$HOME}\") ;; esac\n"
                      "        before=$word\n"
@@ -48,7 +73,8 @@ static void bash(struct buffer *out)
         buffer_printf(out, "    %s) words='", commands[i]->name);
         words_of_flags(out, commands[i]->flags | FLAGS_GLOBAL);
         argument_words(out, commands[i]);
-        buffer_printf(out, "'%s ;;\n", takes_address(commands[i]) ? " address=1" : "");
+        buffer_printf(out, "'%s%s ;;\n", takes_address(commands[i]) ? " address=1" : "",
+                      commands[i]->words ? " files=" : "");
     }
     buffer_text(out, "    *) words='");
     command_names(out);
@@ -61,6 +87,7 @@ static void bash(struct buffer *out)
              " addresses \"${config[@]}\" -- \"$cur\" 2>/dev/null)\n"
              "        [[ ${COMPREPLY[*]} == */ ]] && compopt -o nospace 2>/dev/null\n"
              "    fi\n"
+             "    [[ $files ]] || return 0\n"
              "    mapfile -t -O ${#COMPREPLY[@]} COMPREPLY < <(compgen -f -- \"$cur\")\n"
              "}\ncomplete -o filenames -F _signalbox signalbox\n");
 }
@@ -78,7 +105,18 @@ static void quoted(struct buffer *out, const char *text)
     }
 }
 
-static void zsh_flags(struct buffer *out, uint64_t set)
+static void zsh_words(const struct cli *c, struct buffer *out, int flag)
+{
+    size_t before = out->len;
+    buffer_byte(out, '(');
+    flag_words(c, flag, out);
+    if (out->len == before + 1)
+        out->len = before;
+    else
+        buffer_text(out, " )");
+}
+
+static void zsh_flags(const struct cli *c, struct buffer *out, uint64_t set)
 {
     for (int i = 0; i < FLAGS; i++) {
         const struct flag_row *row = &flag_rows[i];
@@ -90,19 +128,17 @@ static void zsh_flags(struct buffer *out, uint64_t set)
         if (row->kind != FLAG_ON) {
             buffer_byte(out, ':');
             quoted(out, row->argument);
-            buffer_printf(out, ":%s",
-                          i == FLAG_CONFIG  ? "_files"
-                          : i == FLAG_COLOR ? "(auto always never)"
-                                            : "");
+            buffer_text(out, i == FLAG_CONFIG ? ":_files" : ":");
+            zsh_words(c, out, i);
         }
         buffer_text(out, "' \\\n");
     }
 }
 
-static void zsh_command(struct buffer *out, const struct command *c)
+static void zsh_command(const struct cli *cli, struct buffer *out, const struct command *c)
 {
     buffer_printf(out, "    %s) _arguments \\\n", c->name);
-    zsh_flags(out, c->flags | FLAGS_GLOBAL);
+    zsh_flags(cli, out, c->flags | FLAGS_GLOBAL);
     if (c->words) {
         buffer_text(out, "        '*:word:(");
         argument_words(out, c);
@@ -113,7 +149,7 @@ static void zsh_command(struct buffer *out, const struct command *c)
     }
 }
 
-static void zsh(struct buffer *out)
+static void zsh(const struct cli *c, struct buffer *out)
 {
     buffer_text(
         out,
@@ -138,7 +174,7 @@ static void zsh(struct buffer *out)
         "    )\n    if (( CURRENT == 2 )); then\n        _describe command commands\n        return\n    fi\n"
         "    local command=$words[2]\n    shift words\n    (( CURRENT-- ))\n    case $command in\n");
     for (size_t i = 0; commands[i]; i++)
-        zsh_command(out, commands[i]);
+        zsh_command(c, out, commands[i]);
     buffer_text(out, "    esac\n}\n_signalbox \"$@\"\n");
 }
 
@@ -149,7 +185,19 @@ static void fish_text(struct buffer *out, const char *text)
         buffer_printf(out, *text == '\'' || *text == '\\' ? "\\%c" : "%c", *text);
 }
 
-static void fish_flags(struct buffer *out, const char *condition, uint64_t set)
+static void fish_words(const struct cli *c, struct buffer *out, int flag)
+{
+    size_t before = out->len;
+    buffer_text(out, " -f -a '");
+    size_t empty = out->len;
+    flag_words(c, flag, out);
+    if (out->len == empty)
+        out->len = before;
+    else
+        buffer_byte(out, '\'');
+}
+
+static void fish_flags(const struct cli *c, struct buffer *out, const char *condition, uint64_t set)
 {
     for (int i = 0; i < FLAGS; i++) {
         const struct flag_row *row = &flag_rows[i];
@@ -158,17 +206,18 @@ static void fish_flags(struct buffer *out, const char *condition, uint64_t set)
         buffer_printf(out, "complete -c signalbox %s -l %s", condition, row->name);
         if (row->letter)
             buffer_printf(out, " -s %c", row->letter);
+        fish_words(c, out, i);
         buffer_printf(out, "%s -d '", row->kind == FLAG_ON ? "" : " -r");
         fish_text(out, row->text);
         buffer_text(out, "'\n");
     }
 }
 
-static void fish(struct buffer *out)
+static void fish(const struct cli *cli, struct buffer *out)
 {
     buffer_text(out, "# fish completion for signalbox; made by `signalbox completion fish`\n");
-    fish_flags(out, "", FLAGS_GLOBAL);
-    fish_flags(out, "-n __fish_use_subcommand", F(DEMO) | F(VERSION));
+    fish_flags(cli, out, "", FLAGS_GLOBAL);
+    fish_flags(cli, out, "-n __fish_use_subcommand", F(DEMO) | F(VERSION));
     for (size_t i = 0; commands[i]; i++) {
         const struct command *c = commands[i];
         struct buffer text;
@@ -177,7 +226,7 @@ static void fish(struct buffer *out)
         buffer_printf(out, "complete -c signalbox -n __fish_use_subcommand -f -a %s -d '", c->name);
         fish_text(out, c->purpose);
         buffer_text(out, "'\n");
-        fish_flags(out, buffer_cstr(&text), c->flags);
+        fish_flags(cli, out, buffer_cstr(&text), c->flags);
         if (c->words) {
             buffer_printf(out, "complete -c signalbox %s -f -a '", buffer_cstr(&text));
             argument_words(out, c);
@@ -196,7 +245,7 @@ static const char *const words[] = {"bash", "zsh", "fish", "addresses", NULL};
 
 static int run(struct cli *c)
 {
-    static void (*const writers[])(struct buffer *) = {bash, zsh, fish};
+    static void (*const writers[])(const struct cli *, struct buffer *) = {bash, zsh, fish};
     struct buffer out;
     if (strcmp(c->args[0], "addresses") == 0)
         return addresses_print(c, c->arg_count > 1 ? c->args[1] : "");
@@ -206,7 +255,7 @@ static int run(struct cli *c)
     for (size_t i = 0; i < sizeof writers / sizeof *writers; i++) {
         if (strcmp(words[i], c->args[0]) != 0)
             continue;
-        writers[i](&out);
+        writers[i](c, &out);
         int code = cli_print(&out);
         buffer_free(&out);
         return code;

@@ -68,9 +68,12 @@ static int own_part(struct export *x)
     if (!locked || fstat(x->fd, &opened) != 0 || stat(x->part, &named) != 0 ||
         opened.st_ino != named.st_ino || opened.st_dev != named.st_dev)
         return exists(x, "another export is writing this file", "wait for it, or choose another name");
-    if (access(x->file, F_OK) == 0) { /* asked while nobody else can bring it about */
+    if (lstat(x->file, &named) == 0) { /* asked while nobody else can bring it about */
         unlink(x->part);
-        return exists(x, "the file exists already", "move it away or choose another name");
+        return exists(x,
+                      access(x->file, F_OK) == 0 ? "the file exists already"
+                                                 : "this is a link to a file that is not there",
+                      "move it away or choose another name");
     }
     return ftruncate(x->fd, 0) == 0 ? 0 : fault(x, "cannot be written");
 }

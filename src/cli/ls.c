@@ -20,6 +20,7 @@ struct ls {
         const char *field;
         size_t rows;
     } unknown[4]; /* rows of one address that are left out because it is not known there */
+    bool literal; /* the address has no pattern: a * or ? of its channel was written %2A or %3F */
     bool asked;   /* for something special: that there is none is then an answer of its own */
 };
 
@@ -294,12 +295,19 @@ static bool passes(struct ls *ls, const struct filter_row *row)
     return false;
 }
 
+static bool is_plain_name(const struct ls *ls, const struct address *a)
+{
+    return a->channel.name && (ls->literal || !strpbrk(a->channel.name, "*?"));
+}
+
 static bool is_wanted(struct ls *ls, const struct address *a, const struct channel *c)
 {
     struct filter_row row = filter_row_of(c);
     row.p95_ms = -1; /* nothing measures them here: who asks is told so */
     row.age_ns = -1;
     bool named = a->channel.name && strcmp(a->channel.name, c->name) == 0;
+    if (is_plain_name(ls, a) && !named) /* a driver takes it for a pattern */
+        return false;
     if (c->internal && !named && !cli_flag(ls->cli, FLAG_INTERNAL))
         return false;
     if (a->channel.kind != CHANNEL_ANY && c->kind != CHANNEL_ANY && a->channel.kind != c->kind)
@@ -355,18 +363,13 @@ static void say_missing(const struct ls *ls, const struct address *a)
     channel_list_free(&l.list);
 }
 
-static bool is_plain_name(const struct address *a)
-{
-    return a->channel.name && !strpbrk(a->channel.name, "*?");
-}
-
 /* An empty answer is no silent one. */
 static void say_none(const struct ls *ls, const struct address *a, const struct channel_list *list)
 {
     const struct endpoint *e = &a->endpoint->endpoint;
     if (ls->filter && list->count)
         cli_notice(ls->cli, "%s: no channel matches %s", e->name, cli_text(ls->cli, FLAG_WHERE));
-    else if (is_plain_name(a))
+    else if (is_plain_name(ls, a))
         say_missing(ls, a);
     else if (a->channel.name)
         cli_notice(ls->cli, "%s: no channel matches %s", e->name, a->channel.name);
@@ -376,11 +379,13 @@ static void say_none(const struct ls *ls, const struct address *a, const struct 
         cli_notice(ls->cli, "%s: no channel is there", e->name);
 }
 
-static int list_one(struct ls *ls, const struct address *a)
+/* written: the address as it was given; NULL: none was. */
+static int list_one(struct ls *ls, const struct address *a, const char *written)
 {
     struct listing l;
     size_t before = ls->rows;
     ls->asked |= a->channel.name != NULL;
+    ls->literal = written && a->endpoint->endpoint.by_url && !strchr(written, '*');
     get(ls, a, a->channel.name, &l);
     if (!l.list)
         return l.signal ? 128 + l.signal : cli_error(&l.err);
@@ -396,7 +401,7 @@ static int list_one(struct ls *ls, const struct address *a)
     if (!code && ls->rows == before)
         say_none(ls, a, l.list);
     say_unknown(ls, a->endpoint->endpoint.name);
-    if (!code && ls->rows == before && is_plain_name(a) && !(ls->filter && l.list->count))
+    if (!code && ls->rows == before && is_plain_name(ls, a) && !(ls->filter && l.list->count))
         code = err_exit_code(ERR_NOMATCH);
     channel_list_free(&l.list);
     return code;
@@ -420,7 +425,7 @@ static int list_all(struct ls *ls)
             code = config_secret(&c->config, a.endpoint, &err) ? cli_error(&err) : 0;
         }
         if (!code)
-            code = list_one(ls, &a);
+            code = list_one(ls, &a, c->arg_count ? c->args[i] : NULL);
         if (code >= 128)
             return code;
         if (code && (!first || code == usage))

@@ -432,6 +432,8 @@ void reading_run(const struct reading *reading, struct reading_result *result)
     atomic_init(&r.left, reading->limit);
     result->code = prepare(&r);
     signals_take();
+    if (reading->limit == 0)
+        text_copy(result->stopped, sizeof result->stopped, "the limit was reached");
     if (!result->code && reading->limit != 0) {
         for (size_t i = 0; i < r.count && !result->code; i++)
             result->code = start_source(&r, &r.sources[i]);

@@ -124,6 +124,13 @@ cp "$out" "$T/completion"
 check "a command" test "$(complete_bash signalbox bro)" = browse
 check "a flag" test "$(complete_bash signalbox tail --fire)" = --firehose
 check "a word" test "$(complete_bash signalbox config che)" = check
+touch "$T/json-file" "$T/check-file" "$T/bash-file"
+words_alone() { (cd "$T" && complete_bash "$@"); }
+check "a format, and no file" test "$(words_alone signalbox decode --as json)" = "jsonl json"
+check "config's own word, and no file" test "$(words_alone signalbox config check)" = check
+check "a shell, and no file" test "$(words_alone signalbox completion bash)" = bash
+check "a file where one stands" test "$(words_alone signalbox decode json)" = json-file
+rm "$T"/*-file
 mkdir -p "$XDG_CONFIG_HOME/signalbox"
 printf 'endpoints: {red: {url: "kafka://localhost"}, ready: {url: "kafka://localhost"}, blue: {url: "kafka://localhost"}}\n' >"$XDG_CONFIG_HOME/signalbox/config.yaml"
 PATH=$(dirname "$SIGNALBOX"):$PATH

@@ -266,6 +266,15 @@ static void test_ls(void **state)
     assert_int_equal(run("ls kafka://127.0.0.1:1"), 1);
     assert_int_equal(run("ls nowhere memory:"), 2);
     assert_int_equal(run("ls memory: --where depht>1000"), 2);
+    struct err_info err;
+    assert_int_equal(memory_declare("a*b", CHANNEL_QUEUE, NULL, &err), ERR_OK);
+    assert_int_equal(memory_declare("axb", CHANNEL_QUEUE, NULL, &err), ERR_OK);
+    assert_int_equal(run("ls memory:/a*b --plain"), 0);
+    assert_int_equal(lines(printed), 2);
+    assert_int_equal(run("ls memory:/a%2Ab --plain"), 0); /* a name, no pattern */
+    assert_int_equal(lines(printed), 1);
+    assert_non_null(strstr(printed, "\ta*b\t"));
+    assert_int_equal(run("ls memory:/%2Ab --plain"), 4);
 }
 
 static void test_export_import(void **state)
@@ -300,6 +309,14 @@ static void test_export_import(void **state)
     snprintf(line, sizeof line, "export memory:/orders %s/b.sba --where body.n>1000", folder);
     assert_int_equal(run(line), 4);
     assert_non_null(strstr(said, "b.sba: not written, since nothing matched"));
+    snprintf(line, sizeof line, "export memory:/orders %s/none.jsonl -n 0", folder);
+    assert_int_equal(run(line), 0);
+    assert_non_null(strstr(said, "0 messages, stopped because the limit was reached"));
+    snprintf(line, sizeof line, "%s/link.sba", folder);
+    assert_int_equal(symlink("nowhere", line), 0);
+    snprintf(line, sizeof line, "export memory:/orders %s/link.sba", folder);
+    assert_int_equal(run(line), 1);
+    assert_non_null(strstr(said, "link.sba: this is a link to a file that is not there"));
     snprintf(line, sizeof line, "import %s/none.sba memory:/copy", folder);
     assert_int_equal(run(line), 2);
     snprintf(line, sizeof line, "export memory:/nothing %s/b.sba", folder);
