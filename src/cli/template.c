@@ -97,6 +97,11 @@ static enum err unknown_field(const char *name, struct err_info *err)
     return ERR_USAGE;
 }
 
+static bool is_body_path(struct bytes text)
+{
+    return text.len > 4 && memcmp(text.data, "body", 4) == 0 && (text.data[4] == '.' || text.data[4] == '[');
+}
+
 static enum err compile_field(struct template *t, struct piece *p, struct bytes text, struct err_info *err)
 {
     char name[128];
@@ -104,7 +109,7 @@ static enum err compile_field(struct template *t, struct piece *p, struct bytes 
         p->raw = true;
         text.len -= 4;
     }
-    if (text.len > 4 && memcmp(text.data, "body", 4) == 0 && (text.data[4] == '.' || text.data[4] == '[')) {
+    if (is_body_path(text)) {
         p->id = FIELD_ID_BODY;
         p->text = bytes_slice(text, text.data[4] == '.' ? 5 : 4, text.len);
         return field_path_parse(&p->path, p->text, &t->arena, err);

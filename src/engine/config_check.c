@@ -70,7 +70,7 @@ static struct config_fault *place_for(struct config_faults *f)
 {
     if (f->count < CONFIG_MOST_FAULTS)
         return &f->items[f->count++];
-    for (unsigned i = CONFIG_MOST_FAULTS; f->warnings && i-- > 0;) {
+    for (unsigned i = 0; i < CONFIG_MOST_FAULTS; i++) {
         if (!f->items[i].warning)
             continue;
         f->warnings--;
