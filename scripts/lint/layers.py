@@ -62,6 +62,9 @@ INCLUDE = re.compile(
 # A variable that a declaration brings in without an include. (What has a bracket is a function.)
 EXTERN = re.compile(r"\bextern\b([^;{}()]*?)\bstruct\s+(\w+)([^;{}()]*)[;=]")
 
+# A second name for a struct, under which the declaration above would not be seen. (A pointer's or a function's is none.)
+TYPEDEF = re.compile(r"\btypedef\b[^;{}()*]*?\bstruct\b\s*(?:\w+\s*)?(?:\{|(?:\w+\s+)?(\w+)\s*;)")
+
 # struct: the room whose headers declare such variables.
 CONCRETE = {"broker_ops": "brokers", "probe_ops": "probes", "decoder_ops": "decoders", "view_ops": "ui",
             "registry": "registry"}
@@ -157,6 +160,9 @@ def main():
         for m in EXTERN.finditer(text):
             names = re.findall(r"\w+(?=\s*(?:\[[^\]]*\]\s*)*(?:,|$))", m[3])
             declared(path, text.count("\n", 0, m.start()) + 1, m[2], names, out)
+        for m in TYPEDEF.finditer(text):
+            out.error(path, text.count("\n", 0, m.start()) + 1,
+                      "a struct has one name, by which it is found: write struct instead of a typedef")
     out.finish()
 
 

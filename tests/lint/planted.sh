@@ -85,12 +85,17 @@ plant layers.py '^src/cli/x.c:1: cli declares a struct view_ops' src/cli/x.c '#d
 plant layers.py '^src/engine/x.c:1: engine declares a struct registry' src/engine/x.c 'extern const struct registry registry;'
 plant layers.py '^src/brokers/rabbitmq_x.c:1: brokers of rabbitmq may not declare kafka_broker' src/brokers/rabbitmq_x.c 'extern const struct broker_ops kafka_broker;'
 plant layers.py '^probes/tcp.c:1: probes of tcp may not declare rest_probe' probes/tcp.c 'extern const struct probe_ops rest_probe;'
+plant layers.py '^src/engine/x.c:1: a struct has one name' src/engine/x.c 'typedef const struct broker_ops ops;' 'extern ops kafka_broker;'
+plant layers.py '^src/engine/x.c:1: a struct has one name' src/engine/x.c 'typedef struct filter filter;'
+plant layers.py '^src/engine/x.c:2: a struct has one name' src/engine/x.c '' 'typedef struct {' 'int a;' '} t;'
+plant layers.py '^src/engine/x.c:1: a struct has one name' src/engine/x.c 'typedef struct broker_ops const ops;'
 name "layers: a module's own declaration, and what is no module"
 fresh
 put src/brokers/kafka.h '#include "model/broker.h"' 'extern const struct broker_ops kafka_broker;'
 put src/main.c 'extern const struct broker_ops kafka_broker;'
 put src/registry.h 'extern const struct registry registry;'
-put src/engine/x.h 'extern const struct broker_ops *find(const char *name);' 'extern const struct key keys[];'
+put src/engine/x.h 'extern const struct broker_ops *find(const char *name);' 'extern const struct key keys[];' \
+    'typedef const struct broker_ops *const *list;' 'typedef void row(void *context, const struct key *key);'
 silent layers.py
 name "layers: a header of the tests"
 fresh
