@@ -72,7 +72,8 @@ const struct command command_browse = {
         "Stops at the end as it stood when it began, and after 100 messages unless --limit says otherwise. Up to 10,000 "
         "of several partitions are merged by time; more, and what --where picks, come as they are found. end-N finds up to 400,000 "
         "on Kafka, all where there are fewer than N. What Kafka has stored "
-        "from before --from TIME behind newer messages is passed over, and counted. What looking does to the channel is said on stderr first: nothing, or marks (RabbitMQ sets redelivered).",
+        "from before --from TIME behind newer messages is passed over, and counted. What looking does to the channel is said on "
+        "stderr first: nothing, or marks (RabbitMQ sets redelivered).",
     .flags = FLAGS_READING | F(INTERNAL) | FLAGS_OUTPUT,
     .min_args = 1,
     .max_args = 1,
