@@ -65,6 +65,8 @@ static void on_notice(void *context, const char *text)
 static int say_failure(const struct changing *ch, const struct publish_result *r)
 {
     struct err_info err = r->err;
+    if (r->bad && !ch->alone)
+        snprintf(err.text, sizeof err.text, "message %" PRId64 ": %.200s", r->bad, r->err.text);
     if (!err.where[0])
         err_where(&err, "%s/%s", ch->to->endpoint->endpoint.name, ch->to->channel.name);
     bool makes = ch->to->channel.kind != CHANNEL_EXCHANGE && !cli_flag(ch->cli, FLAG_CREATE);

@@ -308,15 +308,6 @@ static enum value_type property_type(struct bytes name, enum json_event e)
                                                : VALUE_STRING;
 }
 
-/* RabbitMQ closes the channel for any other, and what was sent behind such a message has no answer. */
-static bool is_expiration(struct bytes text)
-{
-    char digits[16];
-    int64_t ms;
-    text_copy_bytes(digits, sizeof digits, text);
-    return text.len < sizeof digits && text_int64(digits, &ms) && ms >= 0 && ms <= UINT32_MAX;
-}
-
 static enum err take_properties(struct parse *p, enum json_event e, struct headers *out)
 {
     struct header *items = NULL;
@@ -341,10 +332,6 @@ static enum err take_properties(struct parse *p, enum json_event e, struct heade
         enum err code = take_value(p, value, "properties", &h->value);
         if (code)
             return code;
-        if (bytes_equal_text(h->name, "expiration") && h->value.type != VALUE_VOID &&
-            (h->value.type != VALUE_STRING || !is_expiration(h->value.bytes)))
-            return wrong(p, "expiration",
-                         "a number of milliseconds as a string, from \"0\" to \"4294967295\"");
     }
     *out = (struct headers){items, count};
     return e == JSON_OBJECT_END ? ERR_OK : wrong(p, "properties", "an object");

@@ -83,6 +83,8 @@ static enum err take_one(struct publisher *p, const struct message *m, struct er
     enum err e = message_check_whole(m, err);
     if (!e)
         e = hand_over(p, m, err);
+    if (e && err_policy(e) != ERR_POLICY_RETRY && e != ERR_CANCELLED)
+        p->result.bad = p->result.handed + 1;
     if (e)
         return e;
     p->result.handed++;

@@ -25,6 +25,7 @@ struct publish_result {
     int64_t failed;            /* returned or refused */
     int64_t
         unsent; /* of those handed over: given up before their turn came; the rest has no answer: may have arrived */
+    int64_t bad; /* the number, from 1 on, of the message that err refuses; 0: err is of another kind */
     struct err_info err; /* the first failure, ERR_OK: none */
     unsigned carries;    /* enum carry, of this destination */
 };

@@ -236,4 +236,9 @@ expect_status 0
 expect_lines 1101
 check "each once" test "$(jq -r .channel "$out" | sort -u | wc -l)" = 1101
 
+name "a message that cannot be sent is told by its number, before anything is sent"
+printf '%s\n' '{"payload":"a"}' '{"payload":"b","properties":{"expiration":"soon"}}' >"$T/bad.jsonl"
+run "$SIGNALBOX" send "$broker/%2f/queue:$queue?$management" "$T/bad.jsonl" --json
+expect_status 2
+expect_err 'message 2: property expiration is `soon`'
 finish

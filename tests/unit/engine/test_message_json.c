@@ -276,12 +276,6 @@ static void wrong_messages_say_where(void **state)
         "{\"payload\":null,\"properties\":{\"priority\":1,\"priority\":2}}",
         "{\"payload\":null,\"headers\":[{\"name\":\"a\",\"name\":\"b\",\"type\":\"void\",\"value\":null}]}",
         "{\"payload\":null,\"headers\":[{\"name\":\"a\",\"type\":\"decimal\",\"value\":{\"scale\":1,\"scale\":2,\"digits\":3}}]}",
-        /* The broker would close the channel for it. */
-        "{\"payload\":null,\"properties\":{\"expiration\":\"5s\"}}",
-        "{\"payload\":null,\"properties\":{\"expiration\":\"\"}}",
-        "{\"payload\":null,\"properties\":{\"expiration\":\"-1\"}}",
-        "{\"payload\":null,\"properties\":{\"expiration\":\"4294967296\"}}",
-        "{\"payload\":null,\"properties\":{\"expiration\":5000}}",
         /* Another schema has another meaning. */
         "{\"schema\":\"signalbox.message/2\",\"payload\":null}",
         "{\"schema\":\"signalbox.sample/1\",\"payload\":null}",
