@@ -1,5 +1,5 @@
-/* The tail's insides, shared by its files: rows, filter and keys (tail.c), drawing (tail_draw.c), and the status row
- * (tail_status.c). */
+/* The tail's insides, shared by its files: rows and keys (tail.c), filter and search (tail_search.c), drawing (tail_draw.c), and the
+ * status row (tail_status.c). */
 #ifndef SIGNALBOX_UI_VIEWS_TAIL_ROWS_H
 #define SIGNALBOX_UI_VIEWS_TAIL_ROWS_H
 
@@ -34,6 +34,18 @@ uint64_t tail_row_id(const struct view *v, size_t row);
 size_t tail_row_of(const struct view *v, uint64_t id); /* of id, or of the next newer one that is shown */
 size_t tail_cursor(const struct view *v);              /* its row */
 bool tail_is_browse(const struct view *v);
+void tail_pause_at(struct view *v, size_t row);
+
+/* text: of that filter, which is taken over; "" takes the filter away. */
+void tail_set_filter(struct view *v, struct filter *filter, const char *text);
+/* NULL: the note says what is wrong. */
+struct filter *tail_compile(struct view *v, const char *text, struct prompt_note *note);
+/* Begins the jump to the next match in that direction, or to the row under the cursor where that is one. */
+void tail_find_from_cursor(struct view *v, int step, bool here);
+int tail_onwards(const struct view *v);
+bool tail_work(struct view *v, int64_t deadline_ns);
+void tail_typed(struct view *v, enum prompt_kind kind, const char *text, struct prompt_note *note);
+void tail_entered(struct view *v, enum prompt_kind kind, const char *text);
 
 void tail_draw(struct view *v, struct frame *f, struct rect r);
 void tail_draw_status(struct view *v, struct frame *f, int y, const struct hub_tail *h);
