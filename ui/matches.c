@@ -19,7 +19,7 @@ bool slice_over(struct slice *s, const struct message *m)
 
 void matches_again(struct matches *m)
 {
-    m->head = m->count = 0;
+    m->head = m->count = m->evicted = 0;
     m->scanned = 0;
 }
 
@@ -47,6 +47,7 @@ static void forget_evicted(struct matches *m, const struct store *s)
     while (m->count && m->ids[m->head] < oldest) {
         m->head++;
         m->count--;
+        m->evicted++;
     }
     if (m->head > 1024 && m->head > m->count) {
         memmove(m->ids, m->ids + m->head, m->count * sizeof *m->ids);

@@ -11,6 +11,7 @@ struct matches {
     uint64_t *ids;         /* ascending; from head on */
     size_t head, count, cap;
     uint64_t scanned; /* newest id that was looked at */
+    size_t evicted;   /* ids that were in the list and have left the store */
 };
 
 /* A budget of time that is looked at after so many messages or bytes: a slice is late by one message at most. */

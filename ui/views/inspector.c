@@ -142,11 +142,21 @@ static void decode(struct view *v)
     unfold(i);
 }
 
+/* True: it has just been. */
+static bool note_eviction(struct view *v)
+{
+    struct inspector *i = v->state;
+    bool was = i->evicted;
+    i->evicted = i->message && i->id < store_oldest(hub_store(v->hub));
+    return i->evicted && !was;
+}
+
 static bool inspector_event(struct view *v, uint32_t changes)
 {
     struct inspector *i = v->state;
+    bool changed = (changes & HUB_TAIL) && note_eviction(v);
     if (!(changes & HUB_DECODED) || !i->job || !decode_job_take(&i->job, &i->decoded))
-        return false;
+        return changed;
     unfold(i);
     if (i->finding.step) /* there are fields now: they come first */
         inspector_find(v, i->finding.step);
@@ -166,6 +176,7 @@ static void open_message(struct view *v, uint64_t id, const struct message *m)
     struct inspector *i = v->state;
     clear(i);
     i->id = id;
+    i->evicted = false;
     /* The store lends it as const; a reference only counts. */
     i->message = message_ref((struct message *)(uintptr_t)m);
     header_lines_make(&i->headers, m);
@@ -285,8 +296,15 @@ static void step_message(struct view *v, int step)
     uint64_t id = tail ? tail_neighbour(tail, i->id, step) : 0;
     const struct message *m = id ? stored(v, id) : NULL;
     char text[120];
+    note_eviction(v);
+    bool evicted = i->evicted, between = evicted && id > i->id + 1;
     if (m)
         open_beside(v, id, m);
+    if (m && between)
+        screen_say(v->screen, SEVERITY_WARN,
+                   "What came between was evicted: this is the oldest that is held");
+    else if (!id && evicted && step < 0)
+        screen_say(v->screen, SEVERITY_WARN, "This message was evicted, and all before it");
     else if (!id && tail)
         screen_say(v->screen, SEVERITY_INFO, "%s", tail_end_text(tail, step, text, sizeof text));
 }

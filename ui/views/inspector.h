@@ -33,6 +33,7 @@ struct finding {
 struct inspector {
     struct message *message; /* our reference; NULL: nothing was opened yet */
     uint64_t id;
+    bool evicted;       /* the store has it no more: this is our copy */
     const char *wanted; /* decoder chosen with v; NULL: the best one */
     struct decoded decoded;
     struct decode_job *job; /* a large payload is being decoded: the tree is still empty */

@@ -339,6 +339,8 @@ static void draw_status(struct view *v, struct frame *f, int y)
                       i->find);
         return;
     }
+    if (i->evicted)
+        x += canvas_text(f->canvas, x, y, f->canvas->w - 2, ROLE_WARN, "evicted") + 2;
     if (n) {
         field_path(&i->decoded.tree, i->rows[i->at], path + 5, sizeof path - 5);
         if (path[5] == '[' || !path[5])

@@ -37,7 +37,8 @@ uint64_t tail_row_id(const struct view *v, size_t row)
     return t->filter.filter ? matches_id(&t->filter, row) : store_oldest(hub_store(v->hub)) + row;
 }
 
-size_t tail_row_of(const struct view *v, uint64_t id)
+/* The first row that is not older than id; the count: none. */
+static size_t row_from(const struct view *v, uint64_t id)
 {
     size_t low = 0, high = tail_row_count(v);
     while (low < high) {
@@ -47,8 +48,13 @@ size_t tail_row_of(const struct view *v, uint64_t id)
         else
             high = middle;
     }
-    size_t count = tail_row_count(v);
-    return low < count ? low : count ? count - 1 : 0;
+    return low;
+}
+
+size_t tail_row_of(const struct view *v, uint64_t id)
+{
+    size_t count = tail_row_count(v), row = row_from(v, id);
+    return row < count ? row : count ? count - 1 : 0;
 }
 
 size_t tail_cursor(const struct view *v)
@@ -56,6 +62,23 @@ size_t tail_cursor(const struct view *v)
     const struct tail *t = v->state;
     size_t count = tail_row_count(v);
     return t->place.paused ? tail_row_of(v, t->place.on) : count ? count - 1 : 0;
+}
+
+bool tail_cursor_evicted(const struct view *v)
+{
+    const struct tail *t = v->state;
+    return t->place.paused && t->place.on < store_oldest(hub_store(v->hub));
+}
+
+size_t tail_evicted(const struct view *v)
+{
+    const struct tail *t = v->state;
+    uint64_t oldest = store_oldest(hub_store(v->hub));
+    if (!t->place.paused)
+        return 0;
+    if (t->filter.filter)
+        return t->filter.evicted - t->place.unlisted;
+    return oldest > t->place.held_from ? (size_t)(oldest - t->place.held_from) : 0;
 }
 
 void tail_pause_at(struct view *v, size_t row)
@@ -67,6 +90,8 @@ void tail_pause_at(struct view *v, size_t row)
     if (!t->place.paused) {
         t->place.paused = true;
         t->place.paused_at = store_newest(hub_store(v->hub));
+        t->place.held_from = store_oldest(hub_store(v->hub));
+        t->place.unlisted = t->filter.evicted;
         t->place.top_id = tail_row_id(v, count > t->height ? count - t->height : 0);
     }
     t->place.on = tail_row_id(v, row < count ? row : count - 1);
@@ -80,14 +105,16 @@ static void follow(struct tail *t)
 
 uint64_t tail_neighbour(struct view *v, uint64_t id, int step)
 {
-    size_t count = tail_row_count(v), row = count ? tail_row_of(v, id) : 0;
-    while (count && (step > 0 ? row + 1 < count : row > 0)) {
-        row = step > 0 ? row + 1 : row - 1;
-        const struct message *m = store_get(hub_store(v->hub), tail_row_id(v, row));
+    size_t count = tail_row_count(v), row = row_from(v, id);
+    if (step > 0 && row < count && tail_row_id(v, row) == id)
+        row++;
+    while (step > 0 ? row < count : row > 0) {
+        size_t at = step > 0 ? row++ : --row;
+        const struct message *m = store_get(hub_store(v->hub), tail_row_id(v, at));
         if (!m || tail_is_gap(m))
             continue;
-        tail_pause_at(v, row);
-        return tail_row_id(v, row);
+        tail_pause_at(v, at);
+        return tail_row_id(v, at);
     }
     return 0;
 }
@@ -114,6 +141,12 @@ const char *tail_end_text(const struct view *v, int step, char *into, size_t siz
 static void inspect(struct view *v)
 {
     size_t row = tail_cursor(v);
+    if (tail_cursor_evicted(v)) { /* another one stands there, which nobody has chosen */
+        tail_pause_at(v, row);
+        screen_say(v->screen, SEVERITY_WARN,
+                   "The message that you were on was evicted: newer ones took its place. This is the oldest");
+        return;
+    }
     uint64_t id = tail_row_count(v) ? tail_row_id(v, row) : 0;
     const struct message *m = id ? store_get(hub_store(v->hub), id) : NULL;
     if (m && tail_is_gap(m)) { /* the whole of it, on as many rows as it needs */
@@ -228,7 +261,7 @@ static void begin(struct view *v, const struct hub_tail *h)
         text_copy(t->before_text, sizeof t->before_text, t->filter.text);
         text_copy(t->before_find, sizeof t->before_find, t->find.text);
     }
-    t->place = (struct tail_place){.serial = h ? h->serial : 0, .on = 1, .top_id = 1};
+    t->place = (struct tail_place){.serial = h ? h->serial : 0, .on = 1, .top_id = 1, .held_from = 1};
     t->place.paused = tail_is_browse(v) && h->how.start.kind != START_LAST;
     matches_set(&t->find, NULL, "");
     use_filter(v, "");

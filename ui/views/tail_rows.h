@@ -12,6 +12,8 @@ struct tail_place {
     bool paused;
     uint64_t on, top_id; /* the cursor's message, the first one shown: paused only */
     uint64_t paused_at;  /* newest id when it was paused */
+    uint64_t held_from;  /* oldest id then */
+    size_t unlisted;     /* what the filter's list had lost by then */
 };
 
 struct tail {
@@ -34,6 +36,8 @@ uint64_t tail_row_id(const struct view *v, size_t row);
 size_t tail_row_of(const struct view *v, uint64_t id); /* of id, or of the next newer one that is shown */
 size_t tail_cursor(const struct view *v);              /* its row */
 bool tail_is_browse(const struct view *v);
+size_t tail_evicted(const struct view *v);      /* rows of this view, since it was paused */
+bool tail_cursor_evicted(const struct view *v); /* what it was put on; it stands on the oldest row then */
 void tail_pause_at(struct view *v, size_t row);
 
 /* text: of that filter, which is taken over; "" takes the filter away. */

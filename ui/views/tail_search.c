@@ -14,6 +14,7 @@ void tail_set_filter(struct view *v, struct filter *filter, const char *text)
 {
     struct tail *t = v->state;
     matches_set(&t->filter, filter, text);
+    t->place.unlisted = 0;
     matches_again(&t->find); /* it counts among the rows that are shown */
 }
 

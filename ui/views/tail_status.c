@@ -188,6 +188,17 @@ static int draw_read(const struct view *v, struct frame *f, int x, int y, const 
     return segment(f, x, y, ROLE_TEXT, text);
 }
 
+static int draw_evicted(const struct view *v, struct frame *f, int x, int y)
+{
+    char text[80], count[32];
+    size_t evicted = tail_evicted(v);
+    if (!evicted)
+        return x;
+    snprintf(text, sizeof text, "evicted %s%s", text_count(count, sizeof count, evicted),
+             tail_cursor_evicted(v) ? ", the cursor's row too" : "");
+    return segment(f, x, y, ROLE_WARN, text);
+}
+
 /* What was lost and what is hidden first, then what came and what is held (rows of lost connections counted). */
 void tail_draw_status(struct view *v, struct frame *f, int y, const struct hub_tail *h)
 {
@@ -196,7 +207,7 @@ void tail_draw_status(struct view *v, struct frame *f, int y, const struct hub_t
     char text[80], a[32], mode[64];
     uint64_t held = store_count(s);
     enum role role = tail_mode(v, h, mode, sizeof mode);
-    int x = segment(f, 1, y, role, mode);
+    int x = draw_evicted(v, f, segment(f, 1, y, role, mode), y);
     if (t->find.filter) {
         find_text(v, text, sizeof text);
         x = segment(f, x, y, ROLE_MATCH, text);
