@@ -237,7 +237,7 @@ static bool dashboard_event(struct view *v, uint32_t changes)
 static enum err dashboard_open(struct view *v, struct err_info *err)
 {
     struct dashboard *d = v->state;
-    d->fold = calloc(hub_endpoint_count(v->hub) + 1, sizeof *d->fold);
+    d->fold = calloc(hub_config(v->hub)->endpoint_cap + 1, sizeof *d->fold); /* some are added later */
     return d->fold ? ERR_OK : err_set(err, ERR_NOMEM, "no memory for the dashboard");
 }
 

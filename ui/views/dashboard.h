@@ -22,6 +22,7 @@ struct dashboard {
     size_t first[PANES + 1]; /* items of pane p: first[p] .. first[p + 1] */
     size_t top[PANES];       /* scrolling */
     int height[PANES];       /* rows of items, as last drawn */
+    int room;                /* rows that all panes share; 0: not drawn yet */
     size_t at;               /* the cursor */
     struct item on;          /* what it stands on, and that one's name */
     char on_name[256];
@@ -42,6 +43,10 @@ const struct channel *dashboard_channel(const struct view *v, const struct item 
 bool dashboard_is_open(struct view *v, size_t endpoint);
 enum pane dashboard_pane_of(const struct dashboard *d, size_t at);
 size_t dashboard_pane_count(const struct dashboard *d, enum pane p);
+size_t dashboard_outages(
+    const struct view *v); /* rows of what is down: the first ones of what needs attention */
+/* How many of `room` rows each pane gets that wants so many. */
+void dashboard_share(const struct view *v, const size_t want[PANES], int room, int rows[PANES]);
 
 /* ---- drawing ---- */
 

@@ -254,6 +254,42 @@ static void draw_head(struct frame *f, enum pane p, struct rect inside)
         draw_minutes_head(f->canvas, inside.y, slots);
 }
 
+/* Brokers that stand below the rows that are shown, in one line: those that are down first. */
+static void draw_brokers_below(struct view *v, struct frame *f, struct rect line, size_t from)
+{
+    const struct dashboard *d = v->state;
+    char text[400], name[64];
+    size_t count = 0, used = 0, down = 0;
+    for (size_t i = from; i < d->count; i++)
+        count += d->items[i].kind == ITEM_BROKER;
+    used = (size_t)snprintf(text, sizeof text, "+%zu more broker%s below: ", count, count == 1 ? "" : "s");
+    for (int bad = 1; bad >= 0; bad--)
+        for (size_t i = from; i < d->count && used < sizeof text; i++) {
+            const struct hub_endpoint *e = hub_endpoint(v->hub, d->items[i].index);
+            bool is_down = e->health.state == HEALTH_DOWN;
+            if (d->items[i].kind != ITEM_BROKER || is_down != bad)
+                continue;
+            used += (size_t)snprintf(text + used, sizeof text - used, "%s %s   ", broker_look(e).text,
+                                     paint_name(e->config->endpoint.name, 24, name, sizeof name));
+            down += is_down;
+        }
+    canvas_text(f->canvas, line.x + 2, line.y, line.w - 2, down ? ROLE_CRIT : ROLE_WARN, text);
+}
+
+static bool brokers_from(const struct dashboard *d, size_t from)
+{
+    while (from < d->count && d->items[from].kind != ITEM_BROKER)
+        from++;
+    return from < d->count;
+}
+
+static void scroll_pane(struct dashboard *d, enum pane p, size_t count)
+{
+    size_t height = d->height[p] > 0 ? (size_t)d->height[p] : 0;
+    scroll_to(&d->top[p], dashboard_pane_of(d, d->at) == p && count ? d->at - d->first[p] : d->top[p], count,
+              height);
+}
+
 /* Items of a pane in `inside`, whose first row is the head for tables. */
 static void draw_rows(struct view *v, struct frame *f, enum pane p, struct rect inside)
 {
@@ -269,9 +305,15 @@ static void draw_rows(struct view *v, struct frame *f, enum pane p, struct rect 
         canvas_text(f->canvas, inside.x + 2, inside.y, inside.w - 2, look.role, look.text);
     }
     int names = p == PANE_ATTENTION && count ? dashboard_attention_names(v, inside.w - 2) : 0;
+    scroll_pane(d, p, count);
+    if (p == PANE_BROKERS && d->height[p] > 2 &&
+        brokers_from(d, d->first[p] + d->top[p] + (size_t)d->height[p])) {
+        d->height[p]--;
+        scroll_pane(d, p, count);
+        struct rect foot = {inside.x, inside.y + inside.h - 1, inside.w, 1};
+        draw_brokers_below(v, f, foot, d->first[p] + d->top[p] + (size_t)d->height[p]);
+    }
     size_t height = d->height[p] > 0 ? (size_t)d->height[p] : 0;
-    scroll_to(&d->top[p], dashboard_pane_of(d, d->at) == p && count ? d->at - d->first[p] : d->top[p], count,
-              height);
     for (size_t i = 0; i < height && d->top[p] + i < count; i++) {
         size_t at = d->first[p] + d->top[p] + i;
         struct row row = {f, v, inside.x + 2, inside.y + head + (int)i, inside.w - 2, names};
@@ -284,20 +326,25 @@ static void draw_rows(struct view *v, struct frame *f, enum pane p, struct rect 
     }
 }
 
-/* How many of `room` rows each pane gets: attention at most a quarter, the brokers what the probes leave. */
-static void share(const struct dashboard *d, int room, int rows[PANES])
+static void share(const struct view *v, int room, int rows[PANES])
 {
-    int want[PANES];
-    for (enum pane p = 0; p < PANES; p++) {
-        size_t n = dashboard_pane_count(d, p);
-        want[p] = n == 0 ? 1 : n > CANVAS_MAX ? CANVAS_MAX : (int)n;
-    }
-    int most = room / 4 > 1 ? room / 4 : 1;
-    rows[PANE_ATTENTION] = want[PANE_ATTENTION] < most ? want[PANE_ATTENTION] : most;
-    int rest = room - rows[PANE_ATTENTION];
-    most = rest / 2 > rest - want[PANE_BROKERS] ? rest / 2 : rest - want[PANE_BROKERS];
-    rows[PANE_PROBES] = want[PANE_PROBES] < most ? want[PANE_PROBES] : most;
-    rows[PANE_BROKERS] = rest - rows[PANE_PROBES];
+    const struct dashboard *d = v->state;
+    size_t want[PANES];
+    for (enum pane p = 0; p < PANES; p++)
+        want[p] = dashboard_pane_count(d, p);
+    dashboard_share(v, want, room, rows);
+}
+
+/* "+3 more DOWN (g, then j)": no outage is out of sight unsaid. */
+static void tell_outages(const struct view *v, char *into, size_t size)
+{
+    const struct dashboard *d = v->state;
+    size_t down = dashboard_outages(v), top = d->top[PANE_ATTENTION];
+    size_t last = top + (d->height[PANE_ATTENTION] > 0 ? (size_t)d->height[PANE_ATTENTION] : 0);
+    size_t hidden = (down < top ? down : top) + (down > last ? down - last : 0);
+    *into = '\0';
+    if (hidden)
+        snprintf(into, size, "  +%zu more DOWN (g, then j)", hidden);
 }
 
 static void pane_titles(const struct view *v, enum pane p, char *title, size_t size)
@@ -310,8 +357,10 @@ static void pane_titles(const struct view *v, enum pane p, char *title, size_t s
     int used =
         unsaid ? snprintf(title, size, "%s", words[p]) : snprintf(title, size, "%s (%zu)", words[p], n);
     if (dashboard_pane_count(d, p) > height && height && (size_t)used < size)
-        snprintf(title + used, size - (size_t)used, "  rows %zu-%zu of %zu", d->top[p] + 1,
-                 d->top[p] + height, dashboard_pane_count(d, p));
+        used += snprintf(title + used, size - (size_t)used, "  rows %zu-%zu of %zu", d->top[p] + 1,
+                         d->top[p] + height, dashboard_pane_count(d, p));
+    if (p == PANE_ATTENTION && (size_t)used < size)
+        tell_outages(v, title + used, size - (size_t)used);
 }
 
 static void draw_boxed(struct view *v, struct frame *f, struct rect r)
@@ -320,9 +369,9 @@ static void draw_boxed(struct view *v, struct frame *f, struct rect r)
                                         "READS = what looking does"};
     struct dashboard *d = v->state;
     int rows[PANES], y = r.y;
-    char title[80];
+    char title[120];
     int heads = (dashboard_pane_count(d, PANE_PROBES) > 0) + (dashboard_pane_count(d, PANE_BROKERS) > 0);
-    share(d, r.h - 6 - heads, rows);
+    share(v, r.h - 6 - heads, rows);
     for (enum pane p = 0; p < PANES; p++) {
         int head = p != PANE_ATTENTION && dashboard_pane_count(d, p) > 0;
         struct rect box = {r.x, y, r.w, rows[p] + 2 + head};
@@ -340,10 +389,12 @@ static void draw_overflow(const struct view *v, struct frame *f, enum pane p, in
     static const char *const words[] = {"NEEDS ATTENTION", "PROBE", "BROKER"};
     const struct dashboard *d = v->state;
     size_t count = dashboard_pane_count(d, p), height = d->height[p] > 0 ? (size_t)d->height[p] : 0;
-    char text[64];
+    char text[96];
     if (count <= height)
         return;
-    snprintf(text, sizeof text, " %zu-%zu of %zu", d->top[p] + 1, d->top[p] + height, count);
+    int used = snprintf(text, sizeof text, " %zu-%zu of %zu", d->top[p] + 1, d->top[p] + height, count);
+    if (p == PANE_ATTENTION)
+        tell_outages(v, text + used, sizeof text - (size_t)used);
     struct slot slots[B_COLUMNS];
     columns_fit(p == PANE_PROBES ? probe_columns : broker_columns, p == PANE_PROBES ? P_COLUMNS : B_COLUMNS,
                 2, f->canvas->w - 2, slots);
@@ -356,13 +407,14 @@ static void draw_overflow(const struct view *v, struct frame *f, enum pane p, in
 }
 
 /* What needs attention has a head only where some of it has no room, which must be said. */
-static int plain_heads(const struct dashboard *d, int h, int rows[PANES], int heads[PANES])
+static int plain_heads(const struct view *v, int h, int rows[PANES], int heads[PANES])
 {
+    const struct dashboard *d = v->state;
     heads[PANE_PROBES] = dashboard_pane_count(d, PANE_PROBES) > 0;
     heads[PANE_BROKERS] = dashboard_pane_count(d, PANE_BROKERS) > 0;
     heads[PANE_ATTENTION] = 0;
     int room = h - heads[PANE_PROBES] - heads[PANE_BROKERS];
-    share(d, room, rows);
+    share(v, room, rows);
     heads[PANE_ATTENTION] = dashboard_pane_count(d, PANE_ATTENTION) > (size_t)rows[PANE_ATTENTION];
     return room - heads[PANE_ATTENTION];
 }
@@ -370,9 +422,8 @@ static int plain_heads(const struct dashboard *d, int h, int rows[PANES], int he
 /* Without boxes: the tables' heads part the panes. */
 static void draw_plain(struct view *v, struct frame *f, struct rect r)
 {
-    struct dashboard *d = v->state;
     int rows[PANES], heads[PANES], y = r.y;
-    share(d, plain_heads(d, r.h, rows, heads), rows);
+    share(v, plain_heads(v, r.h, rows, heads), rows);
     for (enum pane p = 0; p < PANES; p++) {
         int own = p == PANE_ATTENTION ? heads[p] : 0; /* a table draws its head itself */
         draw_rows(v, f, p, (struct rect){r.x, y + own, r.w, rows[p] + heads[p] - own});
@@ -473,9 +524,12 @@ static void draw_status(struct view *v, struct frame *f, int y)
 
 void dashboard_draw(struct view *v, struct frame *f, struct rect r)
 {
+    struct dashboard *d = v->state;
     struct rect body = {r.x, r.y, r.w, r.h - 1};
+    bool boxed = r.w >= 100 && r.h >= 26;
+    d->room = body.h - (boxed ? 8 : 2); /* without boxes and the heads of tables */
     dashboard_rebuild(v);
-    if (r.w >= 100 && r.h >= 26)
+    if (boxed)
         draw_boxed(v, f, body);
     else
         draw_plain(v, f, body);

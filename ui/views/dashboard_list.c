@@ -101,13 +101,54 @@ static size_t visible_channels(const struct hub_endpoint *e)
     return n;
 }
 
+size_t dashboard_outages(const struct view *v)
+{
+    const struct hub_attention *rows;
+    size_t n = 0, count = hub_attention(v->hub, &rows);
+    while (n < count && rows[n].severity == SEVERITY_CRIT)
+        n++;
+    return n;
+}
+
+/* What needs attention gets a quarter at most, or half where that shows what is down; the brokers get what the probes leave. */
+void dashboard_share(const struct view *v, const size_t want[PANES], int room, int rows[PANES])
+{
+    int n[PANES], down = (int)dashboard_outages(v);
+    for (enum pane p = 0; p < PANES; p++)
+        n[p] = want[p] == 0 ? 1 : want[p] > CANVAS_MAX ? CANVAS_MAX : (int)want[p];
+    int most = room / 4 > 1 ? room / 4 : 1;
+    if (most < down)
+        most = down < room / 2 ? down : room / 2;
+    rows[PANE_ATTENTION] = n[PANE_ATTENTION] < most ? n[PANE_ATTENTION] : most;
+    int rest = room - rows[PANE_ATTENTION];
+    most = rest / 2 > rest - n[PANE_BROKERS] ? rest / 2 : rest - n[PANE_BROKERS];
+    rows[PANE_PROBES] = n[PANE_PROBES] < most ? n[PANE_PROBES] : most;
+    rows[PANE_BROKERS] = rest - rows[PANE_PROBES];
+}
+
+/* Unfolded, would it push brokers below it out of sight? */
+static bool hides_brokers(const struct view *v, size_t endpoint)
+{
+    const struct dashboard *d = v->state;
+    const struct hub_attention *attention;
+    size_t want[PANES] = {hub_attention(v->hub, &attention), hub_probe_count(v->hub), 0};
+    size_t count = hub_endpoint_count(v->hub);
+    int rows[PANES];
+    for (size_t i = 0; i < count; i++)
+        want[PANE_BROKERS] +=
+            1 + (i == endpoint || d->fold[i] == FOLD_OPEN ? visible_channels(hub_endpoint(v->hub, i)) : 0);
+    dashboard_share(v, want, d->room, rows);
+    return d->room && endpoint + 1 < count && (int)want[PANE_BROKERS] > rows[PANE_BROKERS];
+}
+
 bool dashboard_is_open(struct view *v, size_t endpoint)
 {
     const struct dashboard *d = v->state;
     const struct hub_endpoint *e = hub_endpoint(v->hub, endpoint);
     if (d->fold[endpoint] == FOLD_AUTO &&
         e->channels) /* once: it would fold under the cursor when a channel is added */
-        d->fold[endpoint] = visible_channels(e) <= OPEN_UP_TO ? FOLD_OPEN : FOLD_CLOSED;
+        d->fold[endpoint] =
+            visible_channels(e) <= OPEN_UP_TO && !hides_brokers(v, endpoint) ? FOLD_OPEN : FOLD_CLOSED;
     return d->fold[endpoint] == FOLD_OPEN;
 }
 

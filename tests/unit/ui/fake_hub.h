@@ -21,7 +21,7 @@ struct hub {
     struct registry registry;
     struct hub_endpoint endpoints[4];
     struct hub_probe probes[8];
-    struct hub_attention attention[8];
+    struct hub_attention attention[16];
     size_t attention_count;
     struct hub_tail tail;
     bool tail_open;
@@ -161,7 +161,7 @@ static void fake_endpoints(struct hub *h)
     } rows[] = {{"kafka-a", "kafka://kafka-1:9092", &fake_kafka},
                 {"rabbit-1", "rabbitmq://rabbit-1:5672", &fake_rabbit},
                 {"rabbit-2", "rabbitmq://10.9.9.9:5672", &fake_rabbit}};
-    h->config->endpoint_count = sizeof rows / sizeof *rows;
+    h->config->endpoint_count = h->config->endpoint_cap = sizeof rows / sizeof *rows;
     h->config->endpoints =
         arena_zalloc(h->config->arena, sizeof *h->config->endpoints * h->config->endpoint_count);
     for (size_t i = 0; i < h->config->endpoint_count; i++) {

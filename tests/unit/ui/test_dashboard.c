@@ -270,6 +270,53 @@ static void an_old_count_is_marked(void **state)
     tear_down(&s);
 }
 
+/* What is down has half of the room where it needs that; what of it is still out of sight is counted. */
+static void no_outage_is_hidden_unsaid(void **state)
+{
+    struct stage s;
+    char name[8][16];
+    (void)state;
+    AT_ALL_SIZES(s, true)
+    {
+        struct hub_attention warnings[2] = {s.hub->attention[2], s.hub->attention[3]};
+        s.hub->attention_count = 2;
+        for (int i = 0; i < 8; i++) {
+            snprintf(name[i], sizeof name[i], "service-%d", i);
+            fake_attention(s.hub, SEVERITY_CRIT, "DOWN", name[i], "http://service/", 90 - i, "HTTP 503");
+        }
+        memcpy(s.hub->attention + 10, warnings, sizeof warnings);
+        s.hub->attention_count = 12;
+        golden(&s, "dashboard-outages");
+        for (int i = 0; i < 9; i++)
+            type(&s, "j");
+        assert_true(screen_says(&s, "service-7"));
+    }
+}
+
+/* What unfolds by itself leaves every broker in sight; what is unfolded by hand says which ones it hides. */
+static void channels_hide_no_broker_unsaid(void **state)
+{
+    struct stage s;
+    char name[16];
+    (void)state;
+    set_up(&s, 80, 24, true);
+    for (int i = 0; i < 8; i++) {
+        snprintf(name, sizeof name, "topic-%d", i);
+        fake_channel(s.hub->endpoints[0].channels, name, CHANNEL_TOPIC, "", 0);
+    }
+    assert_true(screen_says(&s, "▸ kafka-a"));
+    assert_true(screen_says(&s, "▾ rabbit-1"));
+    assert_true(screen_says(&s, "DOWN     rabbit-2"));
+    assert_false(screen_says(&s, "below"));
+    type(&s, "jjjjjjjjj ");
+    assert_true(screen_says(&s, "▾ kafka-a"));
+    assert_true(screen_says(&s, "+2 more brokers below: ✖ DOWN rabbit-2   ● UP rabbit-1"));
+    type(&s, "G");
+    assert_true(screen_says(&s, "▸ ✖ DOWN     rabbit-2"));
+    assert_false(screen_says(&s, "below"));
+    tear_down(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -288,6 +335,8 @@ int main(void)
         cmocka_unit_test(attention_names_before_it_explains),
         cmocka_unit_test(an_upper_bound_has_a_sign_without_unicode),
         cmocka_unit_test(an_old_count_is_marked),
+        cmocka_unit_test(no_outage_is_hidden_unsaid),
+        cmocka_unit_test(channels_hide_no_broker_unsaid),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
