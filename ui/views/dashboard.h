@@ -1,5 +1,5 @@
-/* The dashboard's insides, shared by its files: the list of items (dashboard_list.c), how they are drawn
- * (dashboard_draw.c; what needs attention: dashboard_attention.c), and what keys do (dashboard.c). */
+/* The dashboard's insides, shared by its files: the list of items (dashboard_list.c), how they are drawn (dashboard_draw.c; what
+ * needs attention: dashboard_attention.c; the status row: dashboard_status.c), and what keys do (dashboard.c). */
 #ifndef SIGNALBOX_UI_VIEWS_DASHBOARD_H
 #define SIGNALBOX_UI_VIEWS_DASHBOARD_H
 
@@ -51,6 +51,10 @@ void dashboard_share(const struct view *v, const size_t want[PANES], int room, i
 /* ---- drawing ---- */
 
 void dashboard_draw(struct view *v, struct frame *f, struct rect r);
+void dashboard_draw_status(struct view *v, struct frame *f, int y);
+char *dashboard_time_of_data(int64_t ns, char *into, size_t size); /* "data of 12:03:49Z" */
+/* What looking does, in one word: how it is browsed, or how it flows where nothing is stored. */
+const char *dashboard_reads(const struct channel *c);
 
 struct row {
     struct frame *f;
