@@ -142,7 +142,19 @@ bool availability_fails(const struct availability *a)
     return a->state == HEALTH_UNKNOWN && a->failures > 0;
 }
 
-char *availability_reason(const struct availability *a, char *into, size_t size)
+char *availability_turn(const struct availability *a, char *into, size_t size)
+{
+    bool stands = a->state == HEALTH_UP || a->state == HEALTH_DEGRADED;
+    if (stands && a->failures)
+        snprintf(into, size, "failing %u of %u", a->failures, a->down_after);
+    else if (a->state == HEALTH_DOWN && a->successes)
+        snprintf(into, size, "up %u of %u", a->successes, a->up_after);
+    else
+        *into = '\0';
+    return into;
+}
+
+static char *reason_of_state(const struct availability *a, char *into, size_t size)
 {
     const struct sample *last = &a->last;
     const char *said = a->change_count && a->changes[0].to == a->state ? a->changes[0].reason : last->reason;
@@ -160,6 +172,16 @@ char *availability_reason(const struct availability *a, char *into, size_t size)
                           : a->state == HEALTH_DOWN && last->health == HEALTH_DOWN &&
                                 !text_starts(said, reason_of(last));
     return text_copy(into, size, a->state == HEALTH_UP ? last->reason : newer ? reason_of(last) : said);
+}
+
+char *availability_reason(const struct availability *a, char *into, size_t size)
+{
+    char turn[40];
+    reason_of_state(a, into, size);
+    size_t used = strlen(into);
+    if (*availability_turn(a, turn, sizeof turn))
+        snprintf(into + used, size - used, "%s%s", used ? "; " : "", turn);
+    return into;
 }
 
 int64_t availability_percentile(const struct availability *a, double p)

@@ -49,7 +49,9 @@ bool availability_sample(struct availability *a, const struct sample *s);
 bool availability_tick(struct availability *a, int64_t now_ns); /* stale? */
 /* No verdict yet, and all that came in speaks against it: not up before, or nobody knows any more. */
 bool availability_fails(const struct availability *a);
-/* Why it is as it is: by the newest sample where that bears it out, else as it was said when it became so. */
+/* What is under way against the state: "failing 1 of 3" while it is up, "up 1 of 2" while it is down; "": nothing. */
+char *availability_turn(const struct availability *a, char *into, size_t size);
+/* Why it is as it is, and what is under way: by the newest sample where that bears it out, else as it was said when it became so. */
 char *availability_reason(const struct availability *a, char *into, size_t size);
 int64_t availability_percentile(const struct availability *a, double p); /* ns; -1 without samples */
 

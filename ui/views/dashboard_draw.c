@@ -34,6 +34,15 @@ static void draw_minutes_head(struct canvas *c, int y, const struct slot *slots)
     canvas_text(c, slots[P_SPARK].x, y, w, ROLE_HEAD, text);
 }
 
+/* The code of a run that speaks against the state, and how often it takes: in the place of the latencies, which stand still. */
+static void draw_turn(struct row *r, const struct slot *slots, const struct availability *a, const char *turn)
+{
+    int x = slots[P_CODE].x, end = slots[P_P95].x + slots[P_P95].w, w = (int)strlen(turn);
+    const char *code = a->last.code[0] ? a->last.code : "–";
+    canvas_text(r->f->canvas, x, r->y, end - w - 1 - x, ROLE_TEXT, code);
+    canvas_text(r->f->canvas, end - w, r->y, w, a->state == HEALTH_DOWN ? ROLE_OK : ROLE_WARN, turn);
+}
+
 static void draw_probe(struct row *r, const struct item *item)
 {
     struct slot slots[P_COLUMNS];
@@ -50,9 +59,13 @@ static void draw_probe(struct row *r, const struct item *item)
     PUT(P_ADDRESS, ROLE_MUTED,
         paint_name(p->target->endpoint.text ? p->target->endpoint.text : "", slots[P_ADDRESS].w, text,
                    sizeof text));
-    PUT(P_CODE, ROLE_TEXT, a->last.code[0] ? a->last.code : "–");
-    PUT(P_P50, ROLE_TEXT, paint_latency(availability_percentile(a, 50), text, sizeof text));
-    PUT(P_P95, ROLE_TEXT, paint_latency(availability_percentile(a, 95), text, sizeof text));
+    if (*availability_turn(a, text, sizeof text)) {
+        draw_turn(r, slots, a, text);
+    } else {
+        PUT(P_CODE, ROLE_TEXT, a->last.code[0] ? a->last.code : "–");
+        PUT(P_P50, ROLE_TEXT, paint_latency(availability_percentile(a, 50), text, sizeof text));
+        PUT(P_P95, ROLE_TEXT, paint_latency(availability_percentile(a, 95), text, sizeof text));
+    }
     PUT(P_AGO, ROLE_MUTED, paint_ago(r->f, a->runs ? a->last.time_ns : TIME_NONE, text, sizeof text));
 #undef PUT
     paint_minutes(r->f, slots[P_SPARK].x, r->y, minutes_shown(slots), a);

@@ -194,6 +194,25 @@ static void a_first_failure_is_said_before_the_verdict(void **state)
     assert_false(availability_fails(&a));
 }
 
+/* Beside a state that still stands the run that speaks against it is counted, both ways. */
+static void a_turn_is_counted(void **state)
+{
+    char text[240];
+    (void)state;
+    feed(HEALTH_UP, 10);
+    assert_string_equal(availability_turn(&a, text, sizeof text), "");
+    feed(HEALTH_DOWN, 0);
+    assert_string_equal(availability_turn(&a, text, sizeof text), "failing 1 of 3");
+    feed(HEALTH_DOWN, 0);
+    assert_string_equal(availability_reason(&a, text, sizeof text), "deadline exceeded; failing 2 of 3");
+    feed(HEALTH_DOWN, 0);
+    assert_string_equal(availability_turn(&a, text, sizeof text), "");
+    feed(HEALTH_UP, 10);
+    assert_string_equal(availability_turn(&a, text, sizeof text), "up 1 of 2");
+    feed(HEALTH_UP, 10);
+    assert_string_equal(availability_turn(&a, text, sizeof text), "");
+}
+
 /* What is said of a state that lasts is as new as its samples. */
 static void a_reason_is_that_of_the_newest_sample(void **state)
 {
@@ -204,7 +223,8 @@ static void a_reason_is_that_of_the_newest_sample(void **state)
     feed(HEALTH_UP, 905);
     assert_string_equal(availability_reason(&a, text, sizeof text), "last 905 ms, threshold 800 ms");
     feed(HEALTH_DOWN, 0);
-    assert_string_equal(availability_reason(&a, text, sizeof text), "901 ms, threshold 800 ms");
+    assert_string_equal(availability_reason(&a, text, sizeof text),
+                        "901 ms, threshold 800 ms; failing 1 of 3");
     feed(HEALTH_DOWN, 0);
     feed(HEALTH_DOWN, 0);
     assert_string_equal(availability_reason(&a, text, sizeof text), "deadline exceeded, 3 of 3 probes");
@@ -230,6 +250,7 @@ int main(void)
         TEST(columns_are_minutes),
         TEST(percentiles_are_within_two_percent),
         TEST(a_first_failure_is_said_before_the_verdict),
+        TEST(a_turn_is_counted),
         TEST(a_reason_is_that_of_the_newest_sample),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -270,6 +270,33 @@ static void an_old_count_is_marked(void **state)
     tear_down(&s);
 }
 
+/* A state that the newest run speaks against says how much longer it stands. */
+static void what_speaks_against_the_state_is_counted(void **state)
+{
+    struct stage s;
+    struct sample down = {
+        .health = HEALTH_DOWN, .time_ns = FAKE_NOW - NS_PER_S, .code = "503", .reason = "HTTP 503"};
+    struct sample up = {.health = HEALTH_UP, .time_ns = FAKE_NOW - NS_PER_S, .code = "200"};
+    (void)state;
+    AT_ALL_SIZES(s, true)
+    {
+        availability_sample(&s.hub->probes[0].health, &up);
+        availability_sample(&s.hub->probes[2].health, &down);
+        availability_sample(&s.hub->probes[2].health, &down);
+        golden(&s, "dashboard-turning");
+        type(&s, "jjjj");
+        assert_true(screen_says(&s, "payments-api is DOWN for 2m"));
+        assert_true(screen_says(&s, " probes; up 1 of 2 "));
+        type(&s, "jj");
+        assert_true(screen_says(&s, "HTTP 503; failing 2 of 3"));
+    }
+    set_up(&s, 60, 16, true);
+    availability_sample(&s.hub->probes[2].health, &down);
+    type(&s, "jjjjjj");
+    assert_true(screen_says(&s, "503 failing 1 of 3"));
+    tear_down(&s);
+}
+
 /* What is down has half of the room where it needs that; what of it is still out of sight is counted. */
 static void no_outage_is_hidden_unsaid(void **state)
 {
@@ -335,6 +362,7 @@ int main(void)
         cmocka_unit_test(attention_names_before_it_explains),
         cmocka_unit_test(an_upper_bound_has_a_sign_without_unicode),
         cmocka_unit_test(an_old_count_is_marked),
+        cmocka_unit_test(what_speaks_against_the_state_is_counted),
         cmocka_unit_test(no_outage_is_hidden_unsaid),
         cmocka_unit_test(channels_hide_no_broker_unsaid),
     };
