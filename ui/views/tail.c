@@ -85,16 +85,15 @@ void tail_pause_at(struct view *v, size_t row)
 {
     struct tail *t = v->state;
     size_t count = tail_row_count(v);
-    if (count == 0)
-        return;
+    uint64_t next = store_newest(hub_store(v->hub)) + 1;
     if (!t->place.paused) {
         t->place.paused = true;
         t->place.paused_at = store_newest(hub_store(v->hub));
-        t->place.held_from = store_oldest(hub_store(v->hub));
+        t->place.held_from = count ? store_oldest(hub_store(v->hub)) : next;
         t->place.unlisted = t->filter.evicted;
-        t->place.top_id = tail_row_id(v, count > t->height ? count - t->height : 0);
+        t->place.top_id = count ? tail_row_id(v, count > t->height ? count - t->height : 0) : next;
     }
-    t->place.on = tail_row_id(v, row < count ? row : count - 1);
+    t->place.on = count ? tail_row_id(v, row < count ? row : count - 1) : next;
 }
 
 static void follow(struct tail *t)
@@ -175,6 +174,8 @@ static bool move(struct view *v, enum action action)
         return false;
     if (action == ACTION_BOTTOM)
         follow(v->state);
+    else if (tail_row_count(v) == 0)
+        return true;
     else if (to != at || action == ACTION_UP)
         tail_pause_at(v, to);
     return true;

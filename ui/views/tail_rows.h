@@ -27,6 +27,7 @@ struct tail {
     struct matches find;   /* among the rows that are shown */
     int finding;           /* direction of a search under way; 0 none */
     uint64_t find_at;      /* next id to look at */
+    bool narrowed;         /* a filter was entered: a find that has nothing among its rows is over */
 };
 
 /* A row that says that a connection was lost or restored; the hub makes it of a message from `signalbox`. */
@@ -38,7 +39,7 @@ size_t tail_cursor(const struct view *v);              /* its row */
 bool tail_is_browse(const struct view *v);
 size_t tail_evicted(const struct view *v);      /* rows of this view, since it was paused */
 bool tail_cursor_evicted(const struct view *v); /* what it was put on; it stands on the oldest row then */
-void tail_pause_at(struct view *v, size_t row);
+void tail_pause_at(struct view *v, size_t row); /* of none: on the one that comes first */
 
 /* text: of that filter, which is taken over; "" takes the filter away. */
 void tail_set_filter(struct view *v, struct filter *filter, const char *text);

@@ -68,9 +68,14 @@ static bool find_slice(struct view *v, int64_t deadline_ns)
 
 bool tail_work(struct view *v, int64_t deadline_ns)
 {
+    struct tail *t = v->state;
     bool more = filter_slice(v, deadline_ns);
     more |= find_slice(v, deadline_ns);
-    return count_slice(v, deadline_ns) || more;
+    more |= count_slice(v, deadline_ns);
+    if (t->narrowed && !more && !t->find.count)
+        matches_set(&t->find, NULL, ""); /* its nought would be taken for the filter's */
+    t->narrowed &= more;
+    return more;
 }
 
 void tail_find_from_cursor(struct view *v, int step, bool here)
@@ -222,6 +227,7 @@ void tail_entered(struct view *v, enum prompt_kind kind, const char *text)
     } else if (kind == PROMPT_FILTER) {
         text_copy(t->kept_text, sizeof t->kept_text, text);
         restore_filter(v); /* as it stands, half typed or not */
+        t->narrowed = *text;
     } else if (kind == PROMPT_FIND) {
         struct filter *f = text && *text ? tail_compile(v, text, &note) : NULL;
         matches_set(&t->find, f, f ? text : "");

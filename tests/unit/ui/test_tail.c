@@ -420,68 +420,6 @@ static void a_gap_is_told_whole(void **state)
     }
 }
 
-/* Large ones, which take the place of as many small ones as are held. */
-static void flood(struct stage *s)
-{
-    static char large[200 * KIB];
-    memset(large, 'x', sizeof large);
-    for (unsigned i = 0; i < 6; i++)
-        fake_message(s->hub, 900 + i, "orders", "large", bytes_of(large, sizeof large), 0);
-    screen_event(s->screen, HUB_TAIL);
-    while (screen_work(s->screen, INT64_MAX))
-        ;
-}
-
-/* The cursor of a paused tail goes to no other message unsaid, and opens none that nobody has chosen. */
-static void what_was_evicted_is_said(void **state)
-{
-    struct stage s;
-    (void)state;
-    AT_ALL_SIZES(s, true)
-    {
-        open_tail(&s);
-        fill_tail(&s, 20);
-        type(&s, "kkkk");
-        assert_false(screen_says(&s, "evicted"));
-        flood(&s);
-        golden(&s, "tail-evicted");
-        type(&s, "\r");
-        assert_string_equal(screen_top(s.screen)->ops->name, "tail");
-        assert_true(screen_says(&s, "The message that you were on was evicted"));
-        type(&s, "j");
-        assert_true(screen_says(&s, "evicted 25   "));
-        type(&s, "k\r");
-        assert_string_equal(screen_top(s.screen)->ops->name, "message");
-        assert_false(screen_says(&s, "evicted"));
-        flood(&s);
-        golden(&s, "inspector-evicted");
-        type(&s, "[");
-        assert_true(screen_says(&s, "This message was evicted, and all before it"));
-        type(&s, "]");
-        assert_true(screen_says(&s, "What came between was evicted"));
-        assert_false(screen_says(&s, " evicted  body"));
-        type(&s, "[");
-        assert_true(screen_says(&s, "This is the oldest message held"));
-    }
-}
-
-/* Under a filter those rows count that it showed. */
-static void what_was_evicted_is_counted_as_filtered(void **state)
-{
-    struct stage s;
-    (void)state;
-    set_up(&s, 80, 24, true);
-    open_tail(&s);
-    fill_tail(&s, 20);
-    type(&s, "\\REFUSED\r");
-    while (screen_work(s.screen, INT64_MAX))
-        ;
-    type(&s, "k");
-    flood(&s);
-    assert_true(screen_says(&s, "evicted 5, the cursor's row too"));
-    tear_down(&s);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -503,8 +441,6 @@ int main(void)
         cmocka_unit_test(a_wrong_find_marks_nothing),
         cmocka_unit_test(what_a_gap_says_is_found),
         cmocka_unit_test(a_gap_is_told_whole),
-        cmocka_unit_test(what_was_evicted_is_said),
-        cmocka_unit_test(what_was_evicted_is_counted_as_filtered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
