@@ -127,16 +127,20 @@ struct hub_tail {
 
 #define HUB_TAIL_MOST 64 /* channels in one tail */
 
-/* Replaces the tail by what is read of these; a browse takes one channel, and its read effect is announced by the caller first.
+/* Shows what is read of these instead of the tail; a browse takes one channel, and its read effect is announced by the caller first.
+ * Beneath a browse the tail goes on, each in half of the store's budget; another tail ends it once it has begun, which is said.
  * Addresses' names must live in the configuration's arena. */
 enum err hub_tail_open(struct hub *h, const struct address *addresses, size_t count,
                        const struct hub_read *how, struct err_info *err) SB_MUST_USE;
 void hub_tail_close(struct hub *h);
 /* Lost connections are tried again now. False: nothing waits, all of it has ended. */
 bool hub_tail_retry(struct hub *h);
-const struct hub_tail *hub_tail(const struct hub *h); /* NULL: none open */
-/* The serial of the one that is shown again should this one not open; 0: none. */
-uint32_t hub_tail_kept(const struct hub *h);
+const struct hub_tail *hub_tail(const struct hub *h);         /* NULL: none open */
+const struct hub_tail *hub_tail_beneath(const struct hub *h); /* NULL: none, or no browse is shown */
+/* Ends the browse that is shown: the tail beneath it is shown again. False: there is none. */
+bool hub_tail_back(struct hub *h);
+/* Does the one of that serial go on out of sight: beneath a browse, or until the one that is shown has begun? */
+bool hub_tail_holds(const struct hub *h, uint32_t serial);
 const struct store *hub_store(const struct hub *h);
 
 /* The newest thing worth a sentence on the status row; NULL none. `serial` counts, so that it is shown once. */

@@ -50,6 +50,7 @@ struct hub {
     struct decode_pool *decode_pool; /* from the first job on */
     struct tail_run *tail;           /* the one that is shown */
     struct tail_run *kept;           /* it was shown, and is shown again should that one not open */
+    struct tail_run *beneath; /* a tail that goes on while a browse is shown; hub_tail_back leads to it */
     struct tail_run *retired;
     uint32_t serial;
     struct store *nothing; /* what a hub without a tail holds */

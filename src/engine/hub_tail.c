@@ -41,6 +41,8 @@ static struct tail_run *run_of(struct hub *h, uint32_t serial)
         return h->tail;
     if (h->kept && h->kept->serial == serial)
         return h->kept;
+    if (h->beneath && h->beneath->serial == serial)
+        return h->beneath;
     struct tail_run *t = h->retired;
     while (t && t->serial != serial)
         t = t->next;
@@ -134,14 +136,61 @@ static void show_kept(struct hub *h)
     h->kept = NULL;
 }
 
-/* The tail that was shown before is given up once this one has begun, or waits for its broker; it is shown again where nothing of
- * this one could be opened: a mistyped name costs nothing. */
+static bool is_browse(const struct tail_run *t)
+{
+    return t->tail.how.mode == READ_BROWSE;
+}
+
+static bool goes_on(const struct tail_run *t)
+{
+    for (size_t i = 0; i < t->tail.channel_count; i++)
+        if (t->tail.channels[i].status.state != SESSION_ENDED)
+            return true;
+    return false;
+}
+
+/* Its history goes with a tail: that it was given up is said. */
+static void give_up(struct hub *h, struct tail_run **run)
+{
+    const struct tail_run *t = *run;
+    char text[240], more[40] = "";
+    if (t && !is_browse(t) && goes_on(t)) {
+        if (t->tail.channel_count > 1)
+            snprintf(more, sizeof more, " and %zu more", t->tail.channel_count - 1);
+        snprintf(text, sizeof text, "The tail of %.120s%s was ended: this one took its place",
+                 t->tail.channels[0].address.channel.name, more);
+        hub_say(h, SEVERITY_INFO, text);
+    }
+    retire(h, run);
+}
+
+/* Both together keep to the budget. */
+static void share_budget(struct hub *h)
+{
+    size_t half = store_budget(h->nothing) / 2;
+    store_limit(h->tail->store, half);
+    store_limit(h->beneath->store, half);
+}
+
+/* The tail that was shown before is given up once this one has begun, or waits for its broker, but goes on beneath a browse; it is
+ * shown again where nothing of this one could be opened: a mistyped name costs nothing. */
 static void settle(struct hub *h)
 {
-    if (has_begun(h->tail))
-        retire(h, &h->kept);
-    else if (all_failed(h->tail))
-        show_kept(h);
+    if (!has_begun(h->tail)) {
+        if (all_failed(h->tail))
+            show_kept(h);
+        return;
+    }
+    bool browse = is_browse(h->tail);
+    if (browse && !is_browse(h->kept)) {
+        h->beneath = h->kept;
+        h->kept = NULL;
+    }
+    give_up(h, &h->kept);
+    if (!browse)
+        give_up(h, &h->beneath);
+    else if (h->beneath)
+        share_budget(h);
 }
 
 /* ---- parts ---- */
@@ -241,6 +290,8 @@ void hub_tail_tick(struct hub *h, int64_t now_ns)
         tick(h->tail, now_ns);
     if (h->kept)
         tick(h->kept, now_ns);
+    if (h->beneath)
+        tick(h->beneath, now_ns);
 }
 
 static void store_message(struct tail_run *t, struct message *m)
@@ -361,7 +412,7 @@ uint32_t hub_tail_event(struct hub *h, struct hub_event *e)
     struct tail_run *t = run_of(h, e->serial);
     if (t && e->kind == HUB_EVENT_STATUS && e->status.state == SESSION_ENDED)
         t->ended++;
-    return t && (t == h->tail || t == h->kept) ? use_event(h, t, e) : 0;
+    return t && (t == h->tail || t == h->kept || t == h->beneath) ? use_event(h, t, e) : 0;
 }
 
 static void resume(struct tail_run *t)
@@ -375,6 +426,7 @@ void hub_tail_resume(struct hub *h)
 {
     resume(h->tail);
     resume(h->kept);
+    resume(h->beneath);
 }
 
 /* ---- opening and closing ---- */
@@ -441,6 +493,26 @@ void hub_tail_close(struct hub *h)
 {
     retire(h, &h->tail);
     retire(h, &h->kept);
+    retire(h, &h->beneath);
+}
+
+const struct hub_tail *hub_tail_beneath(const struct hub *h)
+{
+    const struct tail_run *t = h->beneath ? h->beneath : h->kept;
+    return t && !is_browse(t) && is_browse(h->tail) ? &t->tail : NULL;
+}
+
+bool hub_tail_back(struct hub *h)
+{
+    struct tail_run **from = h->beneath ? &h->beneath : &h->kept, *t = *from;
+    if (!hub_tail_beneath(h))
+        return false;
+    *from = NULL;
+    retire(h, &h->tail);
+    retire(h, &h->kept);
+    h->tail = t;
+    store_limit(t->store, store_budget(h->nothing));
+    return true;
 }
 
 bool hub_tail_retry(struct hub *h)
@@ -457,9 +529,9 @@ bool hub_tail_retry(struct hub *h)
     return lives;
 }
 
-uint32_t hub_tail_kept(const struct hub *h)
+bool hub_tail_holds(const struct hub *h, uint32_t serial)
 {
-    return h->kept ? h->kept->serial : 0;
+    return (h->kept && h->kept->serial == serial) || (h->beneath && h->beneath->serial == serial);
 }
 
 const struct hub_tail *hub_tail(const struct hub *h)

@@ -114,3 +114,10 @@ size_t store_budget(const struct store *s)
 {
     return s->max_bytes;
 }
+
+void store_limit(struct store *s, size_t max_bytes)
+{
+    s->max_bytes = max_bytes;
+    while (store_count(s) > 1 && s->bytes > max_bytes)
+        evict_oldest(s);
+}

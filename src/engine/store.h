@@ -18,5 +18,7 @@ uint64_t store_newest(const struct store *s);
 uint64_t store_count(const struct store *s);
 size_t store_bytes(const struct store *s);
 size_t store_budget(const struct store *s);
+/* Another budget from now on; evicts the oldest until it holds, all but the newest. */
+void store_limit(struct store *s, size_t max_bytes);
 
 #endif

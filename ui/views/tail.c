@@ -207,6 +207,61 @@ static void again(struct view *v)
         screen_tail(v->screen, addresses, count, &how);
 }
 
+static void use_filter(struct view *v, const char *text)
+{
+    struct prompt_note note = {.text = ""};
+    tail_set_filter(v, *text ? tail_compile(v, text, &note) : NULL, text);
+}
+
+/* Another tail has another store: ids begin anew. A filter made for other channels would hide what this one says. */
+static void begin(struct view *v, const struct hub_tail *h)
+{
+    struct tail *t = v->state;
+    struct tail_memory *m = &t->memory[hub_tail_holds(v->hub, t->memory[0].place.serial)];
+    if (hub_tail_holds(v->hub, t->place.serial)) {
+        m->place = t->place;
+        text_copy(m->filter, sizeof m->filter, t->filter.text);
+        text_copy(m->find, sizeof m->find, t->find.text);
+    }
+    t->place = (struct tail_place){.serial = h ? h->serial : 0, .on = 1, .top_id = 1, .held_from = 1};
+    t->place.paused = tail_is_browse(v) && h->how.start.kind != START_LAST;
+    matches_set(&t->find, NULL, "");
+    use_filter(v, "");
+}
+
+static void look_again(struct view *v, struct tail_memory *m)
+{
+    struct tail *t = v->state;
+    struct prompt_note note = {.text = ""};
+    t->place = m->place;
+    use_filter(v, m->filter);
+    matches_set(&t->find, *m->find ? tail_compile(v, m->find, &note) : NULL, m->find);
+    m->place.serial = 0;
+}
+
+static void renew(struct view *v)
+{
+    struct tail *t = v->state;
+    const struct hub_tail *h = hub_tail(v->hub);
+    if ((h ? h->serial : 0) == t->place.serial)
+        return;
+    t->finding = 0;
+    for (int i = 0; h && i < 2; i++)
+        if (h->serial == t->memory[i].place.serial) {
+            look_again(v, &t->memory[i]);
+            return;
+        }
+    begin(v, h);
+}
+
+/* From a browse to the tail that goes on beneath it. */
+static bool leave_browse(struct view *v)
+{
+    bool back = hub_tail_back(v->hub);
+    renew(v);
+    return back;
+}
+
 static enum action tail_action(struct view *v, enum action action)
 {
     struct tail *t = v->state;
@@ -240,54 +295,12 @@ static enum action tail_action(struct view *v, enum action action)
         else if (t->filter.filter)
             tail_set_filter(v, NULL, "");
         else
-            return action;
+            return leave_browse(v) ? ACTION_NONE : action;
         break;
+    case ACTION_QUIT: return leave_browse(v) ? ACTION_NONE : action;
     default: return move(v, action) ? ACTION_NONE : action;
     }
     return ACTION_NONE;
-}
-
-static void use_filter(struct view *v, const char *text)
-{
-    struct prompt_note note = {.text = ""};
-    tail_set_filter(v, *text ? tail_compile(v, text, &note) : NULL, text);
-}
-
-/* Another tail has another store: ids begin anew. A filter made for other channels would hide what this one says. */
-static void begin(struct view *v, const struct hub_tail *h)
-{
-    struct tail *t = v->state;
-    if (!t->before.serial || hub_tail_kept(v->hub) != t->before.serial) {
-        t->before = t->place;
-        text_copy(t->before_text, sizeof t->before_text, t->filter.text);
-        text_copy(t->before_find, sizeof t->before_find, t->find.text);
-    }
-    t->place = (struct tail_place){.serial = h ? h->serial : 0, .on = 1, .top_id = 1, .held_from = 1};
-    t->place.paused = tail_is_browse(v) && h->how.start.kind != START_LAST;
-    matches_set(&t->find, NULL, "");
-    use_filter(v, "");
-}
-
-static void go_back(struct view *v)
-{
-    struct tail *t = v->state;
-    struct prompt_note note = {.text = ""};
-    t->place = t->before;
-    use_filter(v, t->before_text);
-    matches_set(&t->find, *t->before_find ? tail_compile(v, t->before_find, &note) : NULL, t->before_find);
-}
-
-static void renew(struct view *v)
-{
-    struct tail *t = v->state;
-    const struct hub_tail *h = hub_tail(v->hub);
-    if ((h ? h->serial : 0) == t->place.serial)
-        return;
-    t->finding = 0;
-    if (h && h->serial == t->before.serial)
-        go_back(v);
-    else
-        begin(v, h);
 }
 
 static void tail_enter(struct view *v, const void *argument)
@@ -304,9 +317,15 @@ static bool tail_event(struct view *v, uint32_t changes)
 
 static void tail_crumb(const struct view *v, char *into, size_t size)
 {
-    const struct hub_tail *h = hub_tail(v->hub);
+    const struct hub_tail *h = hub_tail(v->hub), *beneath = hub_tail_beneath(v->hub);
+    char name[64];
     if (h)
         tail_title(h, into, size);
+    size_t used = strlen(into);
+    if (beneath) {
+        tail_title(beneath, name, sizeof name);
+        snprintf(into + used, size - used, " (q: tail %s)", name);
+    }
 }
 
 static const char *tail_doing(const struct view *v)

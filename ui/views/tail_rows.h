@@ -16,18 +16,22 @@ struct tail_place {
     size_t unlisted;     /* what the filter's list had lost by then */
 };
 
+/* How one was looked at that is out of sight, and may be shown again. */
+struct tail_memory {
+    struct tail_place place;
+    char filter[1024], find[1024];
+};
+
 struct tail {
     struct tail_place place;
-    struct tail_place before; /* of the tail before, which is shown again when this one does not open */
-    char before_text[1024];   /* its filter */
-    char before_find[1024];
-    size_t height;         /* rows, as last drawn */
-    struct matches filter; /* the rows that are shown; none: all */
-    char kept_text[1024];  /* the filter as it was before the line was opened */
-    struct matches find;   /* among the rows that are shown */
-    int finding;           /* direction of a search under way; 0 none */
-    uint64_t find_at;      /* next id to look at */
-    bool narrowed;         /* a filter was entered: a find that has nothing among its rows is over */
+    struct tail_memory memory[2]; /* of the one before, and of the one beneath a browse; others are void */
+    size_t height;                /* rows, as last drawn */
+    struct matches filter;        /* the rows that are shown; none: all */
+    char kept_text[1024];         /* the filter as it was before the line was opened */
+    struct matches find;          /* among the rows that are shown */
+    int finding;                  /* direction of a search under way; 0 none */
+    uint64_t find_at;             /* next id to look at */
+    bool narrowed;                /* a filter was entered: a find that has nothing among its rows is over */
 };
 
 /* A row that says that a connection was lost or restored; the hub makes it of a message from `signalbox`. */

@@ -745,6 +745,45 @@ static void the_limit_of_a_browse_counts_what_its_filter_takes(void **state)
     assert_int_equal(hub_tail(hub)->received, 57); /* what was shown stays */
 }
 
+static bool said_ended(void)
+{
+    uint64_t serial;
+    enum severity severity;
+    const char *text = hub_notice(hub, &serial, &severity);
+    return text && strstr(text, "The tail of orders was ended");
+}
+
+/* A look at what is stored ends no tail: it goes on, and is come back to. Another tail does, and says so. */
+static void a_tail_goes_on_beneath_a_browse(void **state)
+{
+    (void)state;
+    struct address a = address_of("orders"), other = address_of("orders.dlq");
+    assert_int_equal(hub_tail_open(hub, &a, 1, &tap, NULL), ERR_OK);
+    assert_true(pump_until(tailing));
+    publish("orders", 5);
+    assert_true(pump_until(has_five));
+    uint32_t serial = hub_tail(hub)->serial;
+    for (int i = 0; i < 2; i++) { /* a second one takes the first one's place, and not the tail's */
+        assert_int_equal(hub_tail_open(hub, &a, 1, &browse, NULL), ERR_OK);
+        assert_true(pump_until(ended));
+        assert_true(store_budget(hub_store(hub)) < 64 * MIB);
+        assert_true(hub_tail_holds(hub, serial));
+    }
+    publish("orders", 5);
+    assert_true(hub_tail_back(hub));
+    assert_int_equal(hub_tail(hub)->serial, serial);
+    assert_true(pump_until(has_ten));
+    assert_int_equal(store_budget(hub_store(hub)), 64 * MIB);
+    assert_int_equal(store_count(hub_store(hub)), 10);
+    assert_false(hub_tail_back(hub));
+    assert_int_equal(hub_tail_open(hub, &a, 1, &browse, NULL), ERR_OK);
+    assert_true(pump_until(ended));
+    assert_int_equal(hub_tail_open(hub, &other, 1, &tap, NULL), ERR_OK);
+    assert_true(pump_until(said_ended));
+    assert_false(hub_tail_holds(hub, serial));
+    assert_false(hub_tail_back(hub));
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -765,6 +804,7 @@ int main(void)
         TEST(what_a_tail_missed_is_logged),
         TEST(what_joined_and_was_never_up_is_no_alarm),
         TEST(a_missing_channel_is_said_and_the_tail_before_goes_on),
+        TEST(a_tail_goes_on_beneath_a_browse),
         TEST(what_is_read_last_arrives_though_the_queue_was_full),
         TEST(the_limit_of_a_browse_counts_what_its_filter_takes),
     };

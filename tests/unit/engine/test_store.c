@@ -65,12 +65,28 @@ static void many_small_ones_make_the_ring_grow(void **state)
     store_free(&s);
 }
 
+static void a_smaller_budget_evicts_the_oldest(void **state)
+{
+    (void)state;
+    struct store *s = store_new(1 << 20);
+    for (int i = 0; i < 100; i++)
+        store_add(s, message_of(5000));
+    store_limit(s, 100000);
+    assert_true(store_count(s) > 1);
+    assert_true(store_bytes(s) <= 100000);
+    assert_int_equal(store_newest(s), 100);
+    store_limit(s, 0);
+    assert_int_equal(store_count(s), 1);
+    store_free(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ids_count_and_are_never_reused),
         cmocka_unit_test(the_budget_holds),
         cmocka_unit_test(the_newest_stays_even_over_the_budget),
+        cmocka_unit_test(a_smaller_budget_evicts_the_oldest),
         cmocka_unit_test(many_small_ones_make_the_ring_grow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -363,9 +363,25 @@ enum err hub_tail_open(struct hub *h, const struct address *addresses, size_t co
     return ERR_OK;
 }
 
-uint32_t hub_tail_kept(const struct hub *h)
+bool hub_tail_holds(const struct hub *h, uint32_t serial)
 {
-    return h->kept;
+    return h->kept == serial;
+}
+
+const struct hub_tail *hub_tail_beneath(const struct hub *h)
+{
+    return h->kept && h->tail.how.mode == READ_BROWSE ? &h->tail : NULL; /* another one of that name */
+}
+
+bool hub_tail_back(struct hub *h)
+{
+    bool back = h->kept && h->tail.how.mode == READ_BROWSE;
+    if (!back)
+        return false;
+    h->tail.serial = h->kept;
+    h->tail.how.mode = READ_TAP;
+    h->kept = 0;
+    return true;
 }
 
 bool hub_tail_retry(struct hub *h)

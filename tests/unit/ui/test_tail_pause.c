@@ -116,12 +116,35 @@ static void an_empty_tail_can_be_paused(void **state)
     tear_down(&s);
 }
 
+/* q leads from a browse to the tail beneath it, as that was looked at, and only then away. */
+static void a_browse_leads_back_to_the_tail(void **state)
+{
+    struct stage s;
+    (void)state;
+    set_up(&s, 80, 24, true);
+    open_tail(&s);
+    fill_tail(&s, 30);
+    type(&s, "\\REFUSED\rkk");
+    s.hub->kept = s.hub->tail.serial;
+    type(&s, ":browse kafka-a/orders\r");
+    assert_true(screen_says(&s, "browse orders (q: tail orders)"));
+    assert_false(screen_says(&s, "filter REFUSED"));
+    type(&s, "q");
+    assert_string_equal(screen_top(s.screen)->ops->name, "tail");
+    assert_true(screen_says(&s, "PAUSED"));
+    assert_true(screen_says(&s, "filter REFUSED"));
+    type(&s, "q");
+    assert_string_equal(screen_top(s.screen)->ops->name, "dashboard");
+    tear_down(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_evicted_is_said),
         cmocka_unit_test(what_was_evicted_is_counted_as_filtered),
         cmocka_unit_test(a_filter_ends_a_find_without_a_match),
+        cmocka_unit_test(a_browse_leads_back_to_the_tail),
         cmocka_unit_test(an_empty_tail_can_be_paused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
