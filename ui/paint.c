@@ -159,6 +159,22 @@ const char *paint_name(const char *name, int cells, char *into, size_t size)
     return into;
 }
 
+const char *paint_source(const char *endpoint, const char *channel, int cells, char *into, size_t size)
+{
+    enum { LEAST = 3 };
+    struct bytes name = bytes_of_text(endpoint);
+    int room = cells - 1 - (int)utf8_cells(bytes_of_text(channel));
+    size_t head = 0, tail;
+    room = room < LEAST ? LEAST : room;
+    (void)utf8_next(name, &head);
+    bool fits = (int)utf8_cells(name) <= room;
+    int rest = room - 1 - (int)utf8_cells(bytes_slice(name, 0, head));
+    for (tail = head; !fits && (int)utf8_cells(bytes_slice(name, tail, name.len - tail)) > rest;)
+        (void)utf8_next(name, &tail);
+    snprintf(into, size, "%.*s%s%s/%s", (int)head, endpoint, fits ? "" : "…", endpoint + tail, channel);
+    return into;
+}
+
 struct bytes paint_without_source(struct bytes text, const char *source)
 {
     size_t len = strlen(source);

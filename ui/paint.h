@@ -35,6 +35,9 @@ char *paint_latency(int64_t ns, char *into, size_t size); /* milliseconds; – w
 /* A name in at most that many cells. Of an address its end tells more than its scheme: kafka://10.0.0.7:9092/orders becomes
  * …0.7:9092/orders; other names are left as they are, to be cut where they are drawn. Returns name or into. */
 const char *paint_name(const char *name, int cells, char *into, size_t size);
+/* endpoint/channel in so many cells. Channels are told apart by their whole names, endpoints by their ends: where both have no room
+ * the endpoint is shortened first, in its middle and to three cells at least (r…1/orders). */
+const char *paint_source(const char *endpoint, const char *channel, int cells, char *into, size_t size);
 /* What was said, without the name of who said it in front, where that stands in a column of its own. */
 struct bytes paint_without_source(struct bytes text, const char *source);
 

@@ -18,7 +18,16 @@ static const struct column columns[T_COLUMNS] = {
     [T_SIZE] = {"SIZE", 6, true, 0, 0},        [T_SUMMARY] = {"SUMMARY", 0, false, 0, 90},
 };
 
-/* Of one channel the title names it: the room is its messages'. */
+/* Channels of several endpoints may have one name. */
+static bool several_endpoints(const struct hub_tail *h)
+{
+    for (size_t i = 1; i < h->channel_count; i++)
+        if (h->channels[i].address.endpoint != h->channels[0].address.endpoint)
+            return true;
+    return false;
+}
+
+/* Of one channel the title names it: the room is its messages'. Of several endpoints each row has two names. */
 static void fit(const struct hub_tail *h, int x, int w, struct slot *slots)
 {
     struct column own[T_COLUMNS];
@@ -27,6 +36,8 @@ static void fit(const struct hub_tail *h, int x, int w, struct slot *slots)
         own[T_SOURCE].from = 100;
         own[T_KEY].from = 66;
     }
+    if (several_endpoints(h))
+        own[T_SOURCE].width = 20;
     columns_fit(own, T_COLUMNS, x, w, slots);
 }
 
@@ -51,15 +62,6 @@ static void draw_payload(struct view *v, struct frame *f, int y, const struct sl
                 m->payload.data ? choice.decoder->name : "null");
     canvas_bytes(f->canvas, slots[T_SUMMARY].x, y, slots[T_SUMMARY].w, ROLE_TEXT, buffer_view(&summary));
     buffer_free(&summary);
-}
-
-/* Channels of several endpoints may have one name. */
-static bool several_endpoints(const struct hub_tail *h)
-{
-    for (size_t i = 1; i < h->channel_count; i++)
-        if (h->channels[i].address.endpoint != h->channels[0].address.endpoint)
-            return true;
-    return false;
 }
 
 /* The time of day, of today, to the millisecond where that is known; the date of another day. Twelve cells. */
@@ -97,10 +99,11 @@ static void draw_message(struct view *v, struct frame *f, struct rect r, const s
     /* Without a time of its own a message that comes has that of its coming; one that is looked at has none. */
     bool timeless = m->time_ns == TIME_NONE && tail_is_browse(v);
     PUT(T_TIME, found ? ROLE_MATCH : ROLE_MUTED, timeless ? "–" : moment(m, f->now_ns, text, sizeof text));
-    bool several = several_endpoints(hub_tail(v->hub));
-    snprintf(text, sizeof text, "%s%s%s", several ? m->origin->endpoint : "", several ? "/" : "",
-             m->origin->channel);
-    PUT(T_SOURCE, ROLE_SOURCE, paint_name(text, slots[T_SOURCE].w, name, sizeof name));
+    const struct origin *from = m->origin;
+    PUT(T_SOURCE, ROLE_SOURCE,
+        several_endpoints(hub_tail(v->hub))
+            ? paint_source(from->endpoint, from->channel, slots[T_SOURCE].w, name, sizeof name)
+            : paint_name(from->channel, slots[T_SOURCE].w, name, sizeof name));
     PUT(T_POSITION, ROLE_MUTED, m->position.kind ? position_text(m->position, text, sizeof text) : "–");
     PUT(T_SIZE, ROLE_TEXT, paint_bytes(m->payload.len, slots[T_SIZE].w, text, sizeof text));
 #undef PUT

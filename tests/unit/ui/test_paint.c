@@ -35,6 +35,25 @@ static void an_address_shows_its_end(void **state)
     }
 }
 
+/* Two channels of two brokers differ in few cells. */
+static void a_source_keeps_its_channel(void **state)
+{
+    static const struct {
+        const char *endpoint, *channel;
+        int cells;
+        const char *shown;
+    } rows[] = {
+        {"rabbit-1", "orders", 15, "rabbit-1/orders"}, {"rabbit-1", "orders", 14, "r…bit-1/orders"},
+        {"rabbit-2", "payments", 12, "r…2/payments"},  {"rabbit-2", "payments", 5, "r…2/payments"},
+        {"日本語語", "orders", 14, "日…語語/orders"},  {"k", "orders", 3, "k/orders"},
+    };
+    char into[64];
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        assert_string_equal(paint_source(rows[i].endpoint, rows[i].channel, rows[i].cells, into, sizeof into),
+                            rows[i].shown);
+}
+
 static void more_than_nothing_is_no_age(void **state)
 {
     struct frame f = {.now_ns = 100 * NS_PER_S, .wakeup_ns = INT64_MAX};
@@ -100,9 +119,8 @@ static void a_minute_with_a_failure_shows_it(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(an_address_shows_its_end),
-        cmocka_unit_test(a_size_fits_its_column),
-        cmocka_unit_test(more_than_nothing_is_no_age),
+        cmocka_unit_test(an_address_shows_its_end),         cmocka_unit_test(a_size_fits_its_column),
+        cmocka_unit_test(a_source_keeps_its_channel),       cmocka_unit_test(more_than_nothing_is_no_age),
         cmocka_unit_test(a_minute_with_a_failure_shows_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
