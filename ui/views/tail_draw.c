@@ -262,38 +262,90 @@ static bool limit_reached(const struct hub_tail *h)
     return h->how.limit > 0 && counted >= h->how.limit;
 }
 
-/* Why a browse stopped, and how to see more where its limit did it: as a whole command where that says all of this look and
- * has room. */
-static void draw_stopped(struct frame *f, int x, int y, int w, const struct hub_tail *h, bool filtered)
+/* Can it be read from its end as well? A queue gives its head alone. */
+static bool has_ends(const struct view *v, const struct hub_tail *h)
 {
+    const struct message *m = store_get(hub_store(v->hub), store_newest(hub_store(v->hub)));
+    enum channel_kind kind = m && !tail_is_gap(m) ? m->origin->kind : h->channels[0].address.channel.kind;
+    return kind == CHANNEL_TOPIC || kind == CHANNEL_STREAM;
+}
+
+/* Which of what is stored is shown: of what has two ends, and was read from the first one, the other one is offered. */
+static bool from_first(const struct view *v, const struct hub_tail *h)
+{
+    enum start_kind kind = h->how.start.kind;
+    return (kind == START_DEFAULT || kind == START_BEGINNING) && !*h->how.where && has_ends(v, h);
+}
+
+/* Why a browse stopped, and how to see more where its limit did it: as a whole command where that says all of this look, and of it
+ * what has room: the flags at least. */
+static void draw_stopped(const struct view *v, struct frame *f, int x, int y, int w, const struct hub_tail *h)
+{
+    const struct tail *t = v->state;
     const struct read_progress *p = &h->channels[0].status.progress;
     const struct address *a = &h->channels[0].address;
-    char command[700] = "", text[1000];
-    bool more = limit_reached(h) && h->how.limit < BROWSE_MOST && p->total > p->scanned;
-    const char *why = limit_reached(h) ? "the limit was reached" : p->stopped;
+    char why[160], command[700] = "", newest[64] = "", text[1000], read[32], total[32];
+    bool limited = limit_reached(h) && p->total > p->scanned, first = limited && from_first(v, h);
+    bool more = limited && h->how.limit < BROWSE_MOST;
     long long limit = h->how.limit < BROWSE_MOST / 10 ? h->how.limit * 10 : BROWSE_MOST;
-    if (!more) {
-        canvas_text(f->canvas, x, y, w, ROLE_EFFECT, why);
-        return;
+    snprintf(why, sizeof why, "%s", limit_reached(h) ? "the limit was reached" : p->stopped);
+    if (first) {
+        snprintf(why, sizeof why, "the first %s of %s%s", text_count(read, sizeof read, (uint64_t)p->scanned),
+                 paint_upper(f->canvas, p->total_upper), text_count(total, sizeof total, (uint64_t)p->total));
+        snprintf(newest, sizeof newest, "%s: --from end-%lld", more ? "; newest" : "Newest",
+                 (long long)p->scanned);
     }
-    if (!filtered && is_plain(&h->how))
+    if (more && !t->filter.filter && is_plain(&h->how))
         snprintf(command, sizeof command, ":browse %s/%s ", a->endpoint->endpoint.name, a->channel.name);
-    snprintf(text, sizeof text, "%s. More: %s--limit %lld", why, command, limit);
-    if ((int)utf8_cells(bytes_of_text(text)) > w)
-        snprintf(text, sizeof text, "%s. More: --limit %lld", why, limit);
+    for (int cut = 0; cut < 3; cut++) {
+        bool whole = cut < 2;
+        size_t used = (size_t)snprintf(text, sizeof text, "%s%s", whole ? why : "",
+                                       (more || first) && whole ? ". " : "");
+        if (more)
+            used += (size_t)snprintf(text + used, sizeof text - used, "More: %s--limit %lld",
+                                     cut ? "" : command, limit);
+        snprintf(text + used, sizeof text - used, "%s", newest);
+        if (!limited || (int)utf8_cells(bytes_of_text(text)) <= w)
+            break;
+    }
     canvas_text(f->canvas, x, y, w, ROLE_EFFECT, text);
 }
 
-/* What the operator must know about this reading: what a tap misses, why a browse stopped. */
-static void draw_remark(struct frame *f, int x, int y, int w, const struct hub_tail *h, bool filtered)
+/* Its rows are what the others send: why one of several is not among them. */
+static bool draw_failed(struct frame *f, int x, int y, int w, const struct hub_tail *h)
 {
+    const struct session_status *first = NULL;
+    const char *name = "?";
+    char more[40] = "";
+    size_t count = 0;
     for (size_t i = 0; i < h->channel_count; i++) {
+        const struct session_status *s = &h->channels[i].status;
+        if (s->state != SESSION_ENDED || !s->err.code || s->err.code == ERR_END)
+            continue;
+        if (count++ == 0) {
+            first = s;
+            name = h->channels[i].address.channel.name;
+        }
+    }
+    if (!first || h->channel_count < 2 || !h->received)
+        return false;
+    if (count > 1)
+        snprintf(more, sizeof more, " (+%zu more: 3 Log)", count - 1);
+    canvas_printf(f->canvas, x, y, w, ROLE_CRIT, "%s%s: %s", name ? name : "?", more, first->err.text);
+    return true;
+}
+
+/* What the operator must know about this reading: what failed, what a tap misses, why a browse stopped. */
+static void draw_remark(const struct view *v, struct frame *f, int x, int y, int w, const struct hub_tail *h)
+{
+    bool said = draw_failed(f, x, y, w, h);
+    for (size_t i = 0; !said && i < h->channel_count; i++) {
         const char *stopped = h->channels[i].status.progress.stopped;
         const char *name = h->channels[i].address.channel.name;
         if (h->channels[i].notice[0])
             canvas_text(f->canvas, x, y, w, ROLE_EFFECT, h->channels[i].notice);
         else if (stopped[0] && h->channel_count == 1)
-            draw_stopped(f, x, y, w, h, filtered);
+            draw_stopped(v, f, x, y, w, h);
         else if (stopped[0])
             canvas_printf(f->canvas, x, y, w, ROLE_EFFECT, "%s: %s", name ? name : "?", stopped);
         else
@@ -343,7 +395,7 @@ static void draw_boxed(struct view *v, struct frame *f, struct rect r, const str
     canvas_box(f->canvas, above, ROLE_BORDER, browse ? "What was read" : "Rate",
                browse ? NULL : "1 column = 1 second");
     int x = browse ? draw_where(f, r.x + 2, r.y + 1, r.w / 2, h) : draw_rate_line(f, r.x + 2, r.y + 1, h);
-    draw_remark(f, x, r.y + 1, r.x + r.w - 2 - x, h, t->filter.filter);
+    draw_remark(v, f, x, r.y + 1, r.x + r.w - 2 - x, h);
     struct rect box = {r.x, r.y + 3, r.w, r.h - 3};
     draw_rows(v, f, (struct rect){box.x + 1, box.y + 1, box.w - 3, box.h - 2}, h);
     tail_title(h, name, sizeof name);
@@ -375,7 +427,7 @@ void tail_draw(struct view *v, struct frame *f, struct rect r)
         bool browse = h->how.mode == READ_BROWSE; /* what is stored has no rate */
         if (!browse)
             draw_rate(f, r.w - 21, r.y, 20, h);
-        draw_remark(f, x, r.y, r.w - (browse ? 1 : 22) - x, h, t->filter.filter);
+        draw_remark(v, f, x, r.y, r.w - (browse ? 1 : 22) - x, h);
         draw_rows(v, f, (struct rect){body.x, body.y + 1, body.w, body.h - 1}, h);
     }
     tail_draw_status(v, f, r.y + r.h - 1, h);

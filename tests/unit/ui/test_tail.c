@@ -142,6 +142,24 @@ static void tail_remarks(void **state)
     }
 }
 
+/* Among the others' rows nothing tells why one of them sends none. */
+static void what_failed_in_a_merged_tail_says_why(void **state)
+{
+    struct stage s;
+    (void)state;
+    set_up(&s, 80, 24, true);
+    open_tail(&s);
+    fill_tail(&s, 5);
+    struct session_status *status = &s.hub->tail.channels[1].status;
+    status->state = SESSION_ENDED;
+    err_set(&status->err, ERR_DENIED, "not authorized to read `payments`");
+    assert_true(screen_says(&s, "LIVE, payments FAILED"));
+    assert_true(screen_says(&s, "payments: not authorized to read `payments`"));
+    status->err.code = ERR_END;
+    assert_false(screen_says(&s, "not authorized"));
+    tear_down(&s);
+}
+
 /* What is stored is read from its first row down; how much of it was read is said, and how to see more. */
 static void browse(void **state)
 {
@@ -342,10 +360,12 @@ static void what_a_limit_left_is_to_be_had(void **state)
         struct session_status *status = &s.hub->tail.channels[0].status;
         status->progress = (struct read_progress){.scanned = 60, .total = 18402};
         snprintf(status->progress.stopped, sizeof status->progress.stopped, "the limit was reached");
-        assert_true(
-            screen_says(&s, i ? "reached. More: --limit 600" : "More: :browse kafka-a/orders --limit 600"));
+        assert_true(screen_says(&s, " the first 60 of 18,402. More: --limit 600; newest: --from end-60"));
         type(&s, "\\REFUSED\r");
-        assert_true(screen_says(&s, "reached. More: --limit 600"));
+        assert_true(screen_says(&s, "More: --limit 600; newest: --from end-60"));
+        status->progress.total = 60; /* nothing is left */
+        assert_true(screen_says(&s, "the limit was reached"));
+        assert_false(screen_says(&s, "More"));
     }
     tear_down(&s);
 }
@@ -428,6 +448,7 @@ int main(void)
         cmocka_unit_test(tail_comes_back_as_it_was),
         cmocka_unit_test(tail_again),
         cmocka_unit_test(tail_remarks),
+        cmocka_unit_test(what_failed_in_a_merged_tail_says_why),
         cmocka_unit_test(browse),
         cmocka_unit_test(browse_where),
         cmocka_unit_test(a_message_without_a_time_has_none),
