@@ -73,7 +73,8 @@ static void run_browse(struct screen *s, char *arguments)
 static void run_filter(struct screen *s, char *arguments)
 {
     if (!hub_tail(screen_hub(s))) {
-        screen_say(s, SEVERITY_WARN, "No tail is open: there is nothing to filter");
+        screen_say(s, SEVERITY_WARN,
+                   "No tail is open that :filter could narrow; / on the dashboard narrows its rows");
         return;
     }
     screen_show(s, VIEW_TAIL, NULL);
@@ -175,6 +176,38 @@ const struct command_row *command_of(const char *line)
     return *name ? find(name, &matches) : NULL;
 }
 
+/* Words of the shell that have no place here, and what does it here. */
+static const struct {
+    const char *name, *instead;
+} of_the_shell[] = {
+    {"search",
+     "/ finds in a tail or browse, :browse ENDPOINT/CHANNEL --where EXPRESSION in all that is stored"},
+    {"ls", "the dashboard (1) lists the channels; / narrows them"},
+    {"probe", ":refresh probes everything now"},
+    {"decode", "Enter on a message decodes it, v by another format"},
+    {"send", ""},
+    {"export", ""},
+    {"import", ""},
+    {"doctor", ""},
+    {"init", ""},
+    {"config", ""},
+    {"completion", ""},
+    {"version", ""},
+};
+
+static bool say_of_the_shell(struct screen *s, const char *name)
+{
+    for (size_t i = 0; i < sizeof of_the_shell / sizeof *of_the_shell; i++) {
+        const char *instead = of_the_shell[i].instead;
+        if (strcmp(of_the_shell[i].name, name) != 0)
+            continue;
+        screen_say(s, SEVERITY_WARN, "`%s` is a command of the shell: signalbox %s%s%s", name, name,
+                   *instead ? ". Here: " : "", instead);
+        return true;
+    }
+    return false;
+}
+
 static void unknown(const char *name, size_t matches, char *into, size_t size)
 {
     const char *near = text_nearest(name, names);
@@ -194,6 +227,8 @@ void command_run(struct screen *s, const char *line)
     if (!*name)
         return;
     const struct command_row *row = find(name, &matches);
+    if (!row && say_of_the_shell(s, name))
+        return;
     if (!row) {
         unknown(name, matches, text, sizeof text);
         screen_say(s, SEVERITY_WARN, "%s", text);

@@ -142,7 +142,7 @@ static enum action log_action(struct view *v, enum action action)
 {
     struct log_state *l = v->state;
     collect(l);
-    size_t to = action == ACTION_OPEN ? cursor(l) : move_by(action, cursor(l), l->count, l->height);
+    size_t to = move_by(action, cursor(l), l->count, l->height);
     if (action == ACTION_LEVEL) {
         l->level = l->level == LOG_ERROR ? LOG_DEBUG : l->level + 1;
     } else if (action == ACTION_FOLLOW || action == ACTION_BOTTOM) {

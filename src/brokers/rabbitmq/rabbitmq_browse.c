@@ -240,6 +240,18 @@ static void say_account(const struct rabbit_reader *r, char *into, size_t size)
     snprintf(into, size, "looked at %s of %s%s%s, %s", seen, total, apart, went, back);
 }
 
+/* The look is over before the last of them are back: where they will be seen. */
+static void say_missing(const struct rabbit_reader *r)
+{
+    char text[400];
+    snprintf(
+        text, sizeof text,
+        "%lld message%s of %s not yet back: the queue's backlog (dashboard, `signalbox ls`) counts them as they come",
+        (long long)r->missing, r->missing == 1 ? "" : "s", r->queue);
+    if (r->missing > 0)
+        r->sink.notice(r->sink.context, text);
+}
+
 /* The end of a look, once all are back. */
 static enum err done(struct broker *b, const char *why, struct err_info *err)
 {
@@ -250,6 +262,7 @@ static enum err done(struct broker *b, const char *why, struct err_info *err)
     if (e)
         return e;
     say_account(r, account, sizeof account);
+    say_missing(r);
     return rabbit_finish(r, "%s: %s", why, account);
 }
 

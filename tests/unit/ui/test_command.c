@@ -57,7 +57,7 @@ static void an_endpoint_alone_means_its_channels(void **state)
     assert_int_equal(s.hub->asked.start.kind, START_LAST);
     type(&s, ":browse kafka-a\r");
     assert_true(screen_says(&s, "a channel is missing; write kafka-a/CHANNEL"));
-    type(&s, ":send kafka-a\r");
+    type(&s, ":zzz kafka-a\r");
     assert_true(screen_says(&s, "`signalbox help` those of the shell"));
     tear_down(&s);
 }
@@ -149,6 +149,21 @@ static void an_error_ends_with_the_next_command_or_view(void **state)
     }
 }
 
+/* Who types a word of the shell here is told what does it here. */
+static void words_of_the_shell_are_explained(void **state)
+{
+    struct stage s;
+    (void)state;
+    set_up(&s, 120, 40, true);
+    type(&s, ":search orders\r");
+    assert_true(screen_says(&s, "`search` is a command of the shell: signalbox search. Here: / finds"));
+    type(&s, ":export\r");
+    assert_true(screen_says(&s, "`export` is a command of the shell: signalbox export"));
+    type(&s, ":filter x\r");
+    assert_true(screen_says(&s, "No tail is open that :filter could narrow; / on the dashboard"));
+    tear_down(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -158,6 +173,7 @@ int main(void)
         cmocka_unit_test(tab_completes_the_command_line),
         cmocka_unit_test(command_line_opens_nothing_on_a_wrong_flag),
         cmocka_unit_test(what_takes_nothing_says_so),
+        cmocka_unit_test(words_of_the_shell_are_explained),
         cmocka_unit_test(an_error_ends_with_the_next_command_or_view),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
