@@ -26,8 +26,8 @@ hash := \#
 
 # Found (or installed) before anything else is read, since pkg-config is one of them. Costs 2 ms when all is there.
 goals := $(or $(MAKECMDGOALS),all)
-no_deps := help clean uninstall dist format lab-stop print-%
-groups_test := check check-unit lint lint-clang asan tsan fuzz build-tests build-fuzz
+no_deps := help clean uninstall lab-stop print-%
+groups_test := check check-unit format lint lint-clang asan tsan fuzz build-tests build-fuzz
 groups_lab := check lab lab-traffic bench
 groups := $(if $(filter-out $(no_deps),$(goals)),build)
 groups += $(if $(filter $(groups_test),$(goals)),test)

@@ -61,7 +61,8 @@ static bool set_where(const struct parse *p, const char *text)
     struct filter *f =
         filter_new(text, FILTER_MESSAGES, hub_registry(screen_hub(p->screen))->decoders, NULL, &err);
     if (!f) {
-        screen_say(p->screen, SEVERITY_WARN, "--where %s: %s", text, err.text);
+        screen_say(p->screen, SEVERITY_WARN, "--where %s: %s%s%s", text, err.text,
+                   err.next[0] ? ". Next: " : "", err.next);
         return false;
     }
     filter_free(&f);

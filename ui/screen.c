@@ -282,16 +282,19 @@ static const struct channel *listed(struct screen *s, const struct address *a)
 /* What the operator must know before saying yes: how many, what stays behind, what counts. */
 static void ask_to_browse(struct screen *s, const struct channel *c)
 {
-    char depth[40] = "an unknown number of messages", number[32], limit[16];
+    char depth[60] = " holds an unknown number of messages", number[32], limit[16];
+    if (!c)
+        text_copy(depth, sizeof depth, " is in no listing, not yet or not at all");
     if (c && c->depth >= 0)
-        snprintf(depth, sizeof depth, "%s messages", text_count(number, sizeof number, (uint64_t)c->depth));
+        snprintf(depth, sizeof depth, " holds %s messages",
+                 text_count(number, sizeof number, (uint64_t)c->depth));
     bool quorum = c && text_starts(c->detail, "quorum"), some = *s->confirm_how.read.where;
     text_count(limit, sizeof limit, (uint64_t)s->confirm_how.read.limit);
     snprintf(s->confirm_text, sizeof s->confirm_text,
-             "%s holds %s. Looking takes %s %s%s, hands all of them back, and %s them: `redelivered` stays "
+             "%s%s. Looking takes %s %s%s, hands all of them back, and %s them: `redelivered` stays "
              "set.%s",
              s->confirm.channel.name, depth, some ? "so many that" : "at most", limit, some ? " match" : "",
-             c ? "MARKS" : "may MARK (it is not listed yet)",
+             c ? "MARKS" : "may MARK",
              quorum ? " It may count towards the delivery limit; near that it is refused." : "");
 }
 

@@ -183,7 +183,9 @@ static enum err usable(struct err_info *err)
         return ERR_USAGE;
     }
     if (!name || !*name || !strcmp(name, "dumb")) {
-        err_set(err, ERR_USAGE, "TERM is %s, which cannot move a cursor", name && *name ? name : "not set");
+        err_set(err, ERR_USAGE,
+                name && *name ? "TERM is %s, which cannot move a cursor" : "TERM is not set%s",
+                name ? name : "");
         err_next(err,
                  "set it to what your terminal is (TERM=xterm-256color), or use `signalbox tail ADDRESS`");
         return ERR_USAGE;

@@ -28,11 +28,19 @@ static int open_path(const char *path, struct err_info *err)
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
         err_set(err, errno == ENOENT ? ERR_USAGE : ERR_IO, "%s", strerror(errno));
-        err_where(err, "%s", path);
+        err_where(err, "%s", *path ? path : "''");
         if (errno == ENOENT)
             err_next(err, "name a file that is there, or - for the standard input");
     }
     return fd;
+}
+
+static enum err reading_failed(struct err_info *err)
+{
+    bool folder = errno == EISDIR;
+    err_set(err, ERR_IO, "reading failed: %s", strerror(errno));
+    err_next(err, folder ? "name a file, or - for the standard input" : "");
+    return err->code;
 }
 
 /* One read; *ended at the end of the file. */
@@ -46,7 +54,7 @@ static enum err read_chunk(int fd, struct buffer *into, bool *ended, struct err_
         n = read(fd, room, CHUNK);
     } while (n < 0 && errno == EINTR);
     if (n < 0)
-        return err_set(err, ERR_IO, "reading failed: %s", strerror(errno));
+        return reading_failed(err);
     into->len += (size_t)n;
     *ended = n == 0;
     return ERR_OK;

@@ -379,6 +379,18 @@ static void say_none(const struct ls *ls, const struct address *a, const struct 
         cli_notice(ls->cli, "%s: no channel is there", e->name);
 }
 
+/* Once, of the first one: the others have the same reason. */
+static void say_bytes(const struct ls *ls, const struct address *a, const struct channel_list *list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        const struct channel *c = &list->items[i];
+        if (c->bytes >= 0 || !c->bytes_why)
+            continue;
+        cli_notice(ls->cli, "%s: BYTES are not known: %s", a->endpoint->endpoint.name, c->bytes_why);
+        return;
+    }
+}
+
 /* written: the address as it was given; NULL: none was. */
 static int list_one(struct ls *ls, const struct address *a, const char *written)
 {
@@ -398,6 +410,7 @@ static int list_one(struct ls *ls, const struct address *a, const char *written)
         cli_note("%s: %s%s", a->endpoint->endpoint.name, l.list->note, where);
     else if (!l.list->complete && l.list->note[0])
         cli_notice(ls->cli, "%s: %s", a->endpoint->endpoint.name, l.list->note);
+    say_bytes(ls, a, l.list);
     if (!code && ls->rows == before)
         say_none(ls, a, l.list);
     say_unknown(ls, a->endpoint->endpoint.name);

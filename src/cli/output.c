@@ -73,6 +73,9 @@ enum err output_write(int fd, struct bytes text, struct err_info *err)
         } else if (errno != EINTR) {
             err_set(err, ERR_IO, "writing failed: %s", errno == EBADF ? "it is closed" : strerror(errno));
             err_where(err, "output");
+            err_next(err, errno == ENOSPC || errno == EDQUOT || errno == EFBIG
+                              ? "make room, or write elsewhere"
+                              : "");
             return ERR_IO;
         }
     }

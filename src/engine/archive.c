@@ -322,6 +322,7 @@ static enum err malformed(struct err_info *err, size_t at, const char *what)
 {
     err_set(err, ERR_FORMAT, "the archive is damaged: %s", what);
     err_where(err, "offset %zu", at);
+    err_next(err, "export it again, or fetch it again from where it came");
     return ERR_FORMAT;
 }
 

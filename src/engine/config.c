@@ -117,6 +117,14 @@ static bool wait_writer(int fd)
     }
 }
 
+static enum err reading_failed(struct err_info *err)
+{
+    bool folder = errno == EISDIR;
+    err_set(err, ERR_CONFIG, "%s", strerror(errno));
+    err_next(err, folder ? "name the file in it" : "");
+    return ERR_CONFIG;
+}
+
 /* A writer that is there is waited for, as long as it takes: it may be asking somebody for a passphrase. */
 static enum err read_whole(int fd, bool written, struct buffer *text, struct err_info *err)
 {
@@ -132,7 +140,7 @@ static enum err read_whole(int fd, bool written, struct buffer *text, struct err
         if (n < 0 && errno == EAGAIN)
             poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, -1);
         else if (n < 0 && errno != EINTR)
-            return err_set(err, ERR_CONFIG, "%s", strerror(errno));
+            return reading_failed(err);
         else if (n > 0)
             text->len += (size_t)n;
     }

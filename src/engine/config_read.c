@@ -140,6 +140,9 @@ static void read_password(struct config_reading *r, const struct config_node *ma
         .file = file_name(r, get_text(map, "password_file")),
         .command = get_text(map, "password_command"),
     };
+    if (password->file && r->faults->thorough && access(password->file, R_OK) != 0)
+        config_fault(r->faults, config_get(map, "password_file"), "password_file: %.200s: %s", password->file,
+                     strerror(errno));
     if (!!password->env + !!password->file + !!password->command > 1)
         config_fault(r->faults, map,
                      "a password has one source: password_env, password_file or password_command");

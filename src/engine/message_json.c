@@ -296,7 +296,10 @@ static void put_tree(struct json_writer *w, const struct message *m, const struc
 
 static void put_decoded(struct json_writer *w, const struct message *m, const struct decode_choice *choice)
 {
-    if (choice->decoder->write && m->payload.len)
+    if (!m->payload.data) { /* nothing is not the empty text */
+        put_type(w, NULL);
+        json_null(w);
+    } else if (choice->decoder->write && m->payload.len)
         put_written(w, choice->decoder, m->payload);
     else
         put_tree(w, m, choice);

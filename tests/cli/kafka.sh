@@ -219,4 +219,20 @@ sh -c '"$0" export "$1" "$2" 2>"$3" | true' "$SIGNALBOX" "$kafka/$topic-many" "$
 run "$SIGNALBOX" export "$kafka/$topic-many" "$T/whole.jsonl"
 check "the file is whole" test "$(wc -l <"$T/piped.jsonl")" = "$(wc -l <"$T/whole.jsonl")"
 
+name "a time that nothing has reached: Kafka answers with no offset, which is the end"
+topic=late-$$-$RANDOM
+echo hello | "$SIGNALBOX" send "$kafka/$topic" - --execute --create 2>/dev/null
+for when in -0s 2099-01-01T00:00:00Z; do
+    sleep_until_past() { [ "$(date +%s%3N)" -gt $((sent + 5)) ]; }
+    sent=$(date +%s%3N)
+    check "time passes" eventually 5 sleep_until_past
+    run "$SIGNALBOX" browse "$kafka/$topic" --from $when --plain
+    expect_status 0
+    check "nothing" test ! -s "$out"
+done
+expect_err 'that time is yet to come'
+
+name "ls says why sizes are not known"
+run "$SIGNALBOX" ls "$kafka/$topic"
+expect_err 'BYTES are not known: librdkafka'
 finish

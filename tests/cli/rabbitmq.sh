@@ -241,4 +241,11 @@ printf '%s\n' '{"payload":"a"}' '{"payload":"b","properties":{"expiration":"soon
 run "$SIGNALBOX" send "$broker/%2f/queue:$queue?$management" "$T/bad.jsonl" --json
 expect_status 2
 expect_err 'message 2: property expiration is `soon`'
+name "administrators see who is connected"
+"$SIGNALBOX" tail "$broker/%2f/queue:$queue?$management" >"$T/tail" 2>&1 &
+tail=$!
+at_exit "kill $tail 2>/dev/null"
+named() { api GET 'connections?columns=client_properties' | grep -q '"connection_name":"signalbox".*"product":"signalbox"'; }
+check "connection_name and product" eventually 20 named
+kill $tail
 finish

@@ -113,11 +113,27 @@ static void tls_with_and_without_authority(void **state)
     session_end(s);
 }
 
+/* The same server by a name that its certificate has not. */
+static void the_name_in_the_certificate_is_checked(void **state)
+{
+    char other[64];
+    (void)state;
+    snprintf(other, sizeof other, "127.1%s", strrchr(lab_need("SB_KAFKA_TLS"), ':'));
+    struct session_of_test *s = session_new(other);
+    s->endpoint.tls = (struct tls_options){.on = true, .ca = lab_need("SB_CA")};
+    assert_int_equal(open_timed(s, 10000), ERR_TLS);
+    assert_non_null(strstr(s->err.next, "that the name in the certificate is the host's"));
+    session_end(s);
+}
+
 static void login_over_tls(void **state)
 {
     (void)state;
-    for (int right = 0; right < 2; right++) {
+    for (int n = 0; n < 4; n++) {
+        bool right = n % 2;
         struct session_of_test *s = session_new(lab_need("SB_KAFKA_SASL_TLS"));
+        if (n >= 2)
+            session_option(s, "sasl.mechanisms", "SCRAM-SHA-512");
         s->endpoint.tls = (struct tls_options){.on = true, .ca = lab_need("SB_CA")};
         s->endpoint.username = lab_need("SB_KAFKA_USER");
         s->endpoint.password = right ? lab_need("SB_KAFKA_PASSWORD") : "wrong-secret";
@@ -348,6 +364,7 @@ int main(void)
         cmocka_unit_test(no_password),
         cmocka_unit_test(wrong_mechanism_and_no_login),
         cmocka_unit_test(tls_with_and_without_authority),
+        cmocka_unit_test(the_name_in_the_certificate_is_checked),
         cmocka_unit_test(login_over_tls),
         cmocka_unit_test(plaintext_and_tls_mixed_up),
         cmocka_unit_test(what_is_no_kafka_is_not_called_tls),

@@ -12,7 +12,8 @@ import common
 
 DIR = os.path.join(common.LAB, "rabbitmq")
 PLUGINS = ["rabbitmq_management", "rabbitmq_stream", "rabbitmq_stream_management", "rabbitmq_tracing", "rabbitmq_shovel",
-           "rabbitmq_shovel_management", "rabbitmq_consistent_hash_exchange", "rabbitmq_recent_history_exchange"]
+           "rabbitmq_shovel_management", "rabbitmq_consistent_hash_exchange", "rabbitmq_random_exchange", "rabbitmq_sharding",
+           "rabbitmq_recent_history_exchange"]
 SERVER = "/usr/lib/rabbitmq/bin/rabbitmq-server"
 CONTROL = "/usr/lib/rabbitmq/bin/rabbitmqctl"
 ADMIN = ("guest", "guest")

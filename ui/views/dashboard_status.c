@@ -45,9 +45,11 @@ static void tell_broker(struct frame *f, const struct hub_endpoint *e, char *int
 
 static void tell_channel(const struct hub_endpoint *e, const struct channel *c, char *into, size_t size)
 {
-    char bytes[32] = "", age[32];
+    char bytes[160] = "", age[32];
     if (c->bytes >= 0)
         text_bytes(bytes, sizeof bytes, (uint64_t)c->bytes);
+    else if (c->bytes_why)
+        snprintf(bytes, sizeof bytes, "size not known (%s)", c->bytes_why);
     const char *why = c->why_not[CAN_TAP] ? c->why_not[CAN_TAP] : c->why_not[CAN_BROWSE];
     bool stale = hub_channel_is_stale(e, c);
     snprintf(into, size, "%s: %s%s%s%s%s%s%s%s   looking: %s%s%s", c->name,

@@ -82,7 +82,7 @@ static const struct meaning {
     {"PLAINTEXT broker listener", ERR_CLOSED, false, closed_in_handshake, speaks_it_tls},
     {"unexpected eof", ERR_CLOSED, false, closed_in_handshake, speaks_it_tls},
     {"certificate verify failed", ERR_TLS, true, NULL,
-     "name the authority's certificate: `tls: {ca: FILE}` or ?ca=FILE"},
+     "check tls: {ca: FILE} or ?ca=FILE, and that the name in the certificate is the host's"},
     {"wrong version number", ERR_TLS, true, "what answers there speaks no TLS",
      "use kafka:// or another port"},
     {"SSL handshake", ERR_TLS, true, NULL, "check the port, and `tls:` of this endpoint"},

@@ -49,6 +49,9 @@ static enum err server_said(const struct broker *b, int code, amqp_bytes_t text,
     char said[256];
     rabbit_copy(said, sizeof said, text);
     enum err e = meaning(code, said);
+    size_t len = strlen(said);
+    if (len && said[len - 1] == '.') /* more follows it */
+        said[len - 1] = '\0';
     err_set(err, e, "%s: %d %s", what, code, said);
     err_where(err, "%s", b->endpoint->name);
     if (e == ERR_AUTH)

@@ -182,6 +182,12 @@ static void what_is_not_wholly_read_says_why(void **state)
     m.payload = BYTES_LITERAL("null");
     message_json(&b, &m, registry.decoders, MESSAGE_JSON_DECODE);
     assert_non_null(strstr(buffer_cstr(&b), "\"decoded\":null,\"flags\""));
+    for (int empty = 0; empty < 2; empty++) { /* nothing is not the empty text */
+        buffer_clear(&b);
+        m.payload = empty ? BYTES_LITERAL("") : BYTES_NULL;
+        message_json(&b, &m, registry.decoders, MESSAGE_JSON_DECODE);
+        assert_non_null(strstr(buffer_cstr(&b), empty ? "\"decoded\":\"\"" : "\"decoded\":null,\"flags\""));
+    }
     buffer_free(&b);
 }
 
