@@ -53,7 +53,9 @@ const struct command command_tail = {
     .detail =
         "Follows for ever, disturbing nobody, and exits 0 after --limit. A connection that is lost is made anew: Kafka goes "
         "on behind the last message; what flows elsewhere meanwhile is not seen, and that is said. What --from finds stored in several "
-        "partitions comes partition by partition, each in its order: end-N and `browse` merge it by time.",
+        "partitions comes partition by partition, each in its order: end-N and `browse` merge it by time.\n\n"
+        "Of several brokers each goes on without the others: one that cannot be reached is tried again; one that refuses, or lacks "
+        "one of its channels, is read no further, which is said, and the exit code tells it at the end.",
     .flags = FLAGS_READING | F(FIREHOSE) | F(INTERNAL) | FLAGS_OUTPUT,
     .min_args = 1,
     .max_args = 64,
