@@ -118,7 +118,7 @@ void buffer_base64(struct buffer *b, struct bytes in)
 {
     for (size_t at = 0; at < in.len; at += BASE64_PART) {
         buffer_drain(b);
-        put_base64(b, bytes_slice(in, at, in.len - at > BASE64_PART ? at + BASE64_PART : in.len));
+        put_base64(b, bytes_slice(in, at, BASE64_PART));
     }
 }
 

@@ -7,6 +7,8 @@
 #include "base/arena.h"
 #include "base/buffer.h"
 
+#include <stdlib.h>
+
 static void over_the_maximum_a_buffer_fails_and_stays_so(void **state)
 {
     (void)state;
@@ -102,9 +104,33 @@ static void null_and_empty_stay_apart(void **state)
     arena_free(&a);
 }
 
+/* What is written in parts is what would have been written at once. */
+static void base64_of_any_size_comes_back(void **state)
+{
+    (void)state;
+    static const size_t around[] = {98304, 196608, 300000};
+    uint8_t *data = malloc(300003);
+    for (size_t i = 0; i < 300003; i++)
+        data[i] = (uint8_t)(i * 2654435761u >> 11);
+    for (size_t n = 0; n < 3; n++)
+        for (size_t len = around[n] - 2; len <= around[n] + 3; len++) {
+            struct buffer text, back;
+            buffer_init(&text, 1 << 20);
+            buffer_init(&back, 1 << 20);
+            buffer_base64(&text, bytes_of(data, len));
+            assert_int_equal(text.len, (len + 2) / 3 * 4);
+            assert_true(buffer_unbase64(&back, buffer_view(&text)));
+            assert_true(bytes_equal(buffer_view(&back), bytes_of(data, len)));
+            buffer_free(&text);
+            buffer_free(&back);
+        }
+    free(data);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(base64_of_any_size_comes_back),
         cmocka_unit_test(over_the_maximum_a_buffer_fails_and_stays_so),
         cmocka_unit_test(base64_is_that_of_rfc_4648),
         cmocka_unit_test(decoded_bytes_may_fill_a_buffer),
