@@ -64,6 +64,19 @@ static bool tell(int fd, struct bytes text)
     return true;
 }
 
+void guard_leave(struct guard *g)
+{
+    if (g->fd >= 0)
+        close(g->fd);
+    g->fd = -1;
+}
+
+static void reap(pid_t pid)
+{
+    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+        ;
+}
+
 bool guard_start(struct guard *g, struct bytes text)
 {
     int ends[2];
@@ -75,16 +88,10 @@ bool guard_start(struct guard *g, struct bytes text)
     g->fd = ends[1];
     if (!failed && tell(g->fd, text))
         return true;
-    close(g->fd);
-    g->fd = -1;
+    guard_leave(g);
+    if (!failed)
+        reap(g->pid);
     return false;
-}
-
-void guard_leave(struct guard *g)
-{
-    if (g->fd >= 0)
-        close(g->fd);
-    g->fd = -1;
 }
 
 void guard_dismiss(struct guard *g)
@@ -94,8 +101,7 @@ void guard_dismiss(struct guard *g)
         return;
     (void)tell(g->fd, bytes_of(&word, 1));
     guard_leave(g);
-    while (waitpid(g->pid, NULL, 0) < 0 && errno == EINTR)
-        ;
+    reap(g->pid);
 }
 
 bool guard_wait(struct buffer *text)

@@ -127,7 +127,7 @@ static int conclude(const struct changing *ch, const struct publish_result *r, i
     int64_t unknown = ch->sum.unanswered;
     if (!code && r->err.code) {
         code = say_failure(ch, r);
-        if (r->confirmed)
+        if (r->confirmed || unknown) /* what may have arrived must not be taken for what has not */
             code = err_exit_code(ERR_PARTIAL);
     } else if (!code && unknown) {
         cli_note("%s: no answer in time", to->endpoint->endpoint.name);

@@ -2,6 +2,7 @@
 
 #include "base/guard.h"
 #include "base/limits.h"
+#include "base/mark.h"
 #include "base/text.h"
 
 #include <stdlib.h>
@@ -47,14 +48,29 @@ static enum err connect_once(const struct broker_ops *ops, const struct endpoint
     return code;
 }
 
-/* What killed the process may have taken the connection, too: it is tried for a minute. */
+static void note_left(void *context, const char *name, const char *text)
+{
+    (void)name;
+    (void)text;
+    *(bool *)context = true;
+}
+
+/* A driver that could not undo it says so to nobody here; but its mark stays. */
+static bool is_left(void)
+{
+    bool left = false;
+    mark_each_left(note_left, &left);
+    return left;
+}
+
+/* What killed the process may have taken the connection, too, or the way on which it is undone: it is tried for a minute. */
 static int undo(const struct broker_ops *ops, const struct endpoint *e)
 {
     int wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     enum err code = ERR_CLOSED;
     for (int i = 0; i < TRIES && wake_fd >= 0; i++) {
         code = connect_once(ops, e, wake_fd);
-        if (err_policy(code) != ERR_POLICY_RETRY)
+        if (code ? err_policy(code) != ERR_POLICY_RETRY : !is_left())
             break;
         poll(NULL, 0, PAUSE_MS);
     }

@@ -24,29 +24,43 @@ static enum err next_of(struct broker *b, uint8_t type, amqp_frame_t *frame, str
     return e;
 }
 
-/* One frame is borrowed, of several the body is put together. */
-static enum err read_body(struct broker *b, uint64_t size, struct rabbit_delivery *d, struct err_info *err)
+/* The library keeps every frame of a message until its buffers are released: a large body would be in memory twice. So what came before
+ * it is kept apart, and each of its frames is released as soon as it was copied. */
+static enum err keep_apart(struct rabbit_delivery *d, uint64_t size, struct err_info *err)
 {
-    if (size > LIMIT_MESSAGE)
-        return err_set(err, ERR_LIMIT, "a message of %llu bytes", (unsigned long long)size);
-    for (size_t have = 0; have < size;) {
-        amqp_frame_t frame;
-        enum err e = next_of(b, AMQP_FRAME_BODY, &frame, err);
-        if (e)
-            return e;
-        amqp_bytes_t part = frame.payload.body_fragment;
-        if (part.len > size - have)
-            return err_set(err, ERR_PROTOCOL, "a message is longer than was announced");
-        if (part.len == size) {
-            d->body = bytes_of(part.bytes, part.len);
-            return ERR_OK;
-        }
-        if (!d->owned && !(d->owned = malloc(size)))
-            return err_set(err, ERR_NOMEM, "no memory for a message of %llu bytes", (unsigned long long)size);
-        memcpy(d->owned + have, part.bytes, part.len);
-        have += part.len;
-        d->body = bytes_of(d->owned, have);
+    struct message m = {.flags = 0};
+    struct arena arena;
+    arena_init(&arena, LIMIT_DECODE_ARENA);
+    rabbit_message(&m, d, &arena);
+    d->kept = message_seal(&m, NULL);
+    arena_free(&arena);
+    d->owned = d->kept ? malloc(size) : NULL;
+    if (!d->owned)
+        return err_set(err, ERR_NOMEM, "no memory for a message of %llu bytes", (unsigned long long)size);
+    rabbit_copy(d->consumer_text, sizeof d->consumer_text, d->consumer);
+    d->consumer = rabbit_text(d->consumer_text);
+    return ERR_OK;
+}
+
+static enum err read_part(struct broker *b, uint64_t size, struct rabbit_delivery *d, struct err_info *err)
+{
+    const struct rabbit *rabbit = b->state;
+    amqp_frame_t frame;
+    enum err e = next_of(b, AMQP_FRAME_BODY, &frame, err);
+    amqp_bytes_t part = e ? amqp_empty_bytes : frame.payload.body_fragment;
+    if (!e && part.len > size - d->body.len)
+        e = err_set(err, ERR_PROTOCOL, "a message is longer than was announced");
+    if (!e && part.len == size) { /* one frame is borrowed */
+        d->body = bytes_of(part.bytes, part.len);
+        return ERR_OK;
     }
+    if (!e && !d->owned)
+        e = keep_apart(d, size, err);
+    if (e)
+        return e;
+    memcpy(d->owned + d->body.len, part.bytes, part.len);
+    d->body = bytes_of(d->owned, d->body.len + part.len);
+    amqp_maybe_release_buffers_on_channel(rabbit->connection, RABBIT_CHANNEL);
     return ERR_OK;
 }
 
@@ -54,12 +68,17 @@ enum err rabbit_content(struct broker *b, struct rabbit_delivery *d, struct err_
 {
     amqp_frame_t frame;
     d->owned = NULL;
+    d->kept = NULL;
     d->body = BYTES_LITERAL("");
     enum err e = next_of(b, AMQP_FRAME_HEADER, &frame, err);
     if (e)
         return e;
+    uint64_t size = frame.payload.properties.body_size;
     d->properties = frame.payload.properties.decoded;
-    e = read_body(b, frame.payload.properties.body_size, d, err);
+    if (size > LIMIT_MESSAGE)
+        return err_set(err, ERR_LIMIT, "a message of %llu bytes", (unsigned long long)size);
+    while (!e && d->body.len < size)
+        e = read_part(b, size, d, err);
     if (e)
         rabbit_delivery_free(d);
     return e;
@@ -69,6 +88,7 @@ void rabbit_delivery_free(struct rabbit_delivery *d)
 {
     free(d->owned);
     d->owned = NULL;
+    message_unref(&d->kept);
 }
 
 enum err rabbit_receive(struct broker *b, int timeout_ms, struct rabbit_delivery *d, amqp_frame_t *frame,

@@ -79,17 +79,17 @@ static enum err start_tracing(struct broker *b, struct rabbit_reader *r, struct 
 {
     char name[64];
     bool on = false, fresh = true;
-    enum err e = is_tracing(b, &on, err);
-    if (e)
-        return e;
     mark_name(b, name, sizeof name);
+    /* First, so that nobody who leaves just now switches off what was asked about. */
     int mark = mark_take(name, &fresh, err);
     if (mark < 0) {
         err_next(err, "without a mark there tracing could stay on for ever: make the folder writable");
         return ERR_IO;
     }
-    bool ours = !on || !fresh;
-    e = ours && fresh ? write_mark(b, mark, err) : ERR_OK;
+    enum err e = is_tracing(b, &on, err);
+    bool ours = !e && (!on || !fresh);
+    if (ours && fresh && (e = write_mark(b, mark, err)))
+        err_next(err, "without a mark there tracing could stay on for ever: make room");
     bool guarded = !e && ours && start_guard(b, &r->tracing_guard);
     if (!e && !on)
         e = switch_tracing(b, true, err);
@@ -164,7 +164,7 @@ void rabbit_firehose_clean(struct broker *b)
         e = switch_off(b, mark, &err);
     if (e)
         snprintf(text, sizeof text,
-                 "the firehose is on, left so at %s by a killed signalbox, and cannot be switched off: %s",
+                 "the firehose was left on at %s by a killed signalbox, and cannot be switched off: %s",
                  since, err_format(&err, why, sizeof why));
     else
         snprintf(text, sizeof text,

@@ -78,7 +78,9 @@ struct rabbit_delivery {
     amqp_bytes_t consumer, exchange, routing_key; /* consumer: its tag */
     const amqp_basic_properties_t *properties;
     struct bytes body;
-    uint8_t *owned; /* a body of several frames */
+    uint8_t *owned;       /* a body of several frames */
+    struct message *kept; /* then: what rabbit_message makes of the rest, since the frames are gone */
+    char consumer_text[32];
 };
 enum rabbit_came { RABBIT_NOTHING, RABBIT_DELIVERY, RABBIT_OTHER };
 /* The next frame, or the delivery that it begins, which the caller frees. RABBIT_OTHER: the frame is the caller's to handle. */

@@ -192,6 +192,8 @@ static void take_delivery(struct rabbit_reader *r, const struct rabbit_delivery 
         r->at_end = true;
         return;
     }
+    if (s->stream && r->browse && r->progress.scanned == 0) /* retention has taken what was before */
+        r->progress.total = r->stream_end + 1 - m.position.offset;
     /* A tap's own queue says nothing about the message's earlier deliveries. */
     r->progress.scanned++;
     rabbit_emit(r, &m);
@@ -293,7 +295,8 @@ enum err rabbit_read_step(struct broker *b, int timeout_ms, struct err_info *err
     if (r->stopped || r->left <= 0)
         return rabbit_finish(r, r->left <= 0 ? "the limit was reached" : "enough was seen");
     if (stream_done(r))
-        return rabbit_finish(r, "the stream is empty");
+        return rabbit_finish(r, r->progress.total > 0 ? "the end as it stood at the start was reached"
+                                                      : "the stream is empty");
     if (rabbit_stream_is_past(r))
         return rabbit_finish(r, "nothing that is stored there is of that time or later");
     if (r->progress.scanned == before)

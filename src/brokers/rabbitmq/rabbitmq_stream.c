@@ -302,7 +302,8 @@ static enum err begin(struct broker *b, struct rabbit_source *s, const struct re
     switch (start_of(request)) {
     case START_TIME:
         *entry = offset_time(value);
-        say_chunk(b, name);
+        if (value <= clock_wall_ns())
+            say_chunk(b, name);
         break;
     case START_LAST: s->next = newest - value + 1 > 0 ? newest - value + 1 : 0; break;
     case START_OFFSET:

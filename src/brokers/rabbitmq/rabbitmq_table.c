@@ -204,8 +204,23 @@ static struct value basic_value(const amqp_basic_properties_t *p, size_t i)
     }
 }
 
+/* Origin and flags are the caller's. */
+static void message_kept(struct message *m, const struct rabbit_delivery *d)
+{
+    m->time_ns = d->kept->time_ns;
+    m->received_ns = clock_wall_ns();
+    m->payload = d->body;
+    m->properties = d->kept->properties;
+    m->headers = d->kept->headers;
+    m->id = d->kept->id;
+}
+
 void rabbit_message(struct message *m, const struct rabbit_delivery *d, struct arena *arena)
 {
+    if (d->kept) {
+        message_kept(m, d);
+        return;
+    }
     const amqp_basic_properties_t *p = d->properties;
     struct header *list = arena_alloc(arena, (BASIC + 2) * sizeof *list);
     uint32_t count = 0;
