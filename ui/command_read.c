@@ -66,11 +66,8 @@ static bool set_where(const struct parse *p, const char *text)
         return false;
     }
     filter_free(&f);
-    struct screen_read *how = &p->out->how;
-    if (how->read.mode == READ_BROWSE) /* as in the shell, the limit counts what it takes */
-        text_copy(how->read.where, sizeof how->read.where, text);
-    else
-        text_copy(how->where, sizeof how->where, text);
+    /* As in the shell: what it does not take is not held, nor counted. */
+    text_copy(p->out->how.read.where, sizeof p->out->how.read.where, text);
     return true;
 }
 

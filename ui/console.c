@@ -12,6 +12,8 @@
 
 #include <malloc.h>
 #include <poll.h>
+#include <sys/time.h>
+#include <termios.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -43,10 +45,23 @@ struct console {
 /* ---- signals ---- */
 
 static volatile sig_atomic_t signal_end, signal_stop, signal_continue;
+static volatile sig_atomic_t drawing; /* a frame is being written */
 
+/* A terminal that does not read holds the writes of a frame, of which there are many: what waits for it is thrown away until the frame is
+ * through. Only async-signal-safe calls. */
 static void on_end(int number)
 {
+    static const struct itimerval soon = {.it_interval = {.tv_usec = 20000}, .it_value = {.tv_usec = 20000}};
     signal_end = number;
+    if (drawing)
+        setitimer(ITIMER_REAL, &soon, NULL);
+}
+
+static void on_alarm(int number)
+{
+    (void)number;
+    if (drawing)
+        tcflush(STDOUT_FILENO, TCOFLUSH);
 }
 
 static void on_stop(int number)
@@ -66,7 +81,7 @@ static void signals_take(sigset_t *before, sigset_t *open)
 {
     sigset_t ours;
     struct sigaction end = {.sa_handler = on_end}, stop = {.sa_handler = on_stop};
-    struct sigaction resume = {.sa_handler = on_continue};
+    struct sigaction resume = {.sa_handler = on_continue}, again = {.sa_handler = on_alarm};
     signal_end = signal_stop = signal_continue = 0;
     sigemptyset(&ours);
     for (size_t i = 0; i < sizeof end_signals / sizeof *end_signals; i++) {
@@ -76,8 +91,10 @@ static void signals_take(sigset_t *before, sigset_t *open)
     sigaddset(&ours, SIGTSTP);
     sigaddset(&ours, SIGWINCH);
     sigaddset(&ours, SIGCONT);
+    sigaddset(&ours, SIGALRM);
     sigaction(SIGTSTP, &stop, NULL);
     sigaction(SIGCONT, &resume, NULL);
+    sigaction(SIGALRM, &again, NULL);
     pthread_sigmask(SIG_BLOCK, &ours, before);
     *open = *before;
     for (size_t i = 0; i < sizeof end_signals / sizeof *end_signals; i++)
@@ -91,9 +108,12 @@ static void signals_give_back(const sigset_t *before)
 {
     for (size_t i = 0; i < sizeof end_signals / sizeof *end_signals; i++)
         signal(end_signals[i], SIG_DFL);
+    setitimer(ITIMER_REAL, &(struct itimerval){.it_value = {0, 0}}, NULL);
     signal(SIGTSTP, SIG_DFL);
     signal(SIGCONT, SIG_DFL);
+    signal(SIGALRM, SIG_IGN); /* one may be pending */
     pthread_sigmask(SIG_SETMASK, before, NULL);
+    signal(SIGALRM, SIG_DFL);
 }
 
 /* ---- frames ---- */
@@ -114,11 +134,27 @@ static void earn_tokens(struct console *c, int64_t now)
     c->tokens_at_ns = now;
 }
 
+/* Open to the signals that end the program, and to no others: what they interrupt would be missing on the screen. */
+static size_t show(struct console *c)
+{
+    sigset_t ends, before;
+    sigemptyset(&ends);
+    for (size_t i = 0; i < sizeof end_signals / sizeof *end_signals; i++)
+        sigaddset(&ends, end_signals[i]);
+    sigaddset(&ends, SIGALRM);
+    drawing = 1;
+    pthread_sigmask(SIG_UNBLOCK, &ends, &before);
+    size_t bytes = signal_end ? 0 : term_show(c->term, screen_canvas(c->screen));
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    drawing = 0;
+    return bytes;
+}
+
 static void draw(struct console *c)
 {
     int64_t now = clock_mono_ns();
     c->wakeup_ns = mono_of(screen_draw(c->screen));
-    size_t bytes = term_show(c->term, screen_canvas(c->screen));
+    size_t bytes = show(c);
     earn_tokens(c, now);
     c->tokens -= (int64_t)bytes;
     c->frame_ns = now + FRAME_NS;

@@ -286,7 +286,7 @@ static void ask_to_browse(struct screen *s, const struct channel *c)
     if (!c)
         text_copy(depth, sizeof depth, " is in no listing, not yet or not at all");
     if (c && c->depth >= 0)
-        snprintf(depth, sizeof depth, " holds %s messages",
+        snprintf(depth, sizeof depth, c->depth == 1 ? " holds %s message" : " holds %s messages",
                  text_count(number, sizeof number, (uint64_t)c->depth));
     bool quorum = c && text_starts(c->detail, "quorum"), some = *s->confirm_how.read.where;
     text_count(limit, sizeof limit, (uint64_t)s->confirm_how.read.limit);
@@ -468,7 +468,10 @@ static void screen_input(struct screen *s, int key, bool dismissed)
     if (v->ops->key && v->ops->key(v, key))
         return;
     enum action action = keymap_find(v->ops->keys, key);
-    if (action != ACTION_BACK || !(dismissed || dismiss(s, true)))
+    if (action == ACTION_NONE && key > ' ' &&
+        key < 0x7F) /* letters that are meant for an input would run on as keys */
+        screen_say(s, SEVERITY_INFO, "`%c` does nothing here; ? lists the keys", key);
+    else if (action != ACTION_BACK || !(dismissed || dismiss(s, true)))
         screen_act(s, action);
 }
 

@@ -14,8 +14,10 @@
 #include <locale.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/poll.h>
 
 #include <termios.h>
 #include <unistd.h>
@@ -29,7 +31,8 @@ enum { CODE_PASTE_BEGIN = 0x1000, CODE_PASTE_END, CODE_SYNC_YES, CODE_SYNC_NO };
 #define SYNC_END   "\033[?2026l"
 #define SYNC_ASK   "\033[?2026$p"
 /* After a lone Esc, the rest of a sequence that the line tore apart may still come. */
-#define TORN_NS (250 * NS_PER_MS)
+#define TORN_NS  (250 * NS_PER_MS)
+#define CLOSE_MS 300 /* for a terminal that does not read, at the end */
 
 struct term {
     SCREEN *screen;
@@ -269,12 +272,37 @@ struct term *term_open(const struct theme *theme, enum term_colour colour, struc
     return t;
 }
 
+static bool takes_output(void)
+{
+    struct pollfd p = {.fd = STDOUT_FILENO, .events = POLLOUT};
+    return poll(&p, 1, CLOSE_MS) > 0 && (p.revents & POLLOUT);
+}
+
+/* Nobody reads it: what waits there is thrown away, so that there is room for what gives it back, and nothing here waits for ever. */
+static void close_stuck(struct term *t)
+{
+    tcflush(STDOUT_FILENO, TCOFLUSH);
+    __fpurge(stdout);
+    if (takes_output()) {
+        ssize_t ignored = write(STDOUT_FILENO, crash.restore, crash.restore_len);
+        (void)ignored;
+    }
+    tcsetattr(STDIN_FILENO, TCSANOW, &crash.termios);
+    crash_disarm();
+    canvas_free(&t->shown);
+    free(t);
+}
+
 void term_close(struct term **tp)
 {
     struct term *t = *tp;
     *tp = NULL;
     if (!t)
         return;
+    if (!takes_output()) {
+        close_stuck(t);
+        return;
+    }
     say(PASTE_OFF);
     if (t->asked) /* an answer that is still under way must not reach the shell */
         tcflush(STDIN_FILENO, TCIFLUSH);

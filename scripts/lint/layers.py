@@ -47,7 +47,7 @@ DOORS = {
 # What the C library and the kernel bring.
 LIBC = re.compile(r"""(
     (assert|complex|ctype|errno|fenv|float|inttypes|iso646|limits|locale|math|setjmp|signal|stdalign|stdarg|stdatomic|
-     stdbool|stddef|stdint|stdio|stdlib|stdnoreturn|string|tgmath|threads|time|uchar|wchar|wctype|
+     stdbool|stddef|stdint|stdio|stdio_ext|stdlib|stdnoreturn|string|tgmath|threads|time|uchar|wchar|wctype|
      aio|dirent|dlfcn|endian|err|fcntl|fnmatch|ftw|getopt|glob|grp|iconv|ifaddrs|langinfo|libgen|malloc|mqueue|netdb|
      nl_types|poll|printf|pthread|pty|pwd|regex|resolv|sched|search|semaphore|spawn|strings|sysexits|syslog|termios|
      unistd|utime|utmp|wordexp|byteswap|execinfo|features|alloca|link|paths)\.h

@@ -276,7 +276,10 @@ static bool read_url(struct config_reading *r, const struct config_node *key, co
         return false;
     if (config_broker_url(r->config, url->text, r->registry->brokers, &e->endpoint, &e->broker, &channel,
                           &err)) {
-        report(r, url, &err);
+        if (config_is_probe_url(url->text, r->registry->probes))
+            config_fault(r->faults, url, "`%.60s` is probed, not read: put it under `probes:`", url->text);
+        else
+            report(r, url, &err);
         return false;
     }
     if (config_idle_parameter(&e->endpoint, idle, sizeof idle))

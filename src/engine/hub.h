@@ -107,7 +107,7 @@ struct hub_read {
     int32_t partition; /* -1: all */
     int64_t limit;     /* browse: so many at most; -1: no limit */
     uint32_t flags;    /* enum read_flag */
-    char where[1024]; /* browse: only what this filter takes is held, and counts towards the limit; "": all */
+    char where[1024];  /* only what this filter takes is held, and counts towards the limit; "": all */
 };
 
 struct hub_tail {
@@ -122,6 +122,7 @@ struct hub_tail {
     uint64_t received, dropped; /* dropped: by sources that cannot pause */
     double rate, byte_rate;     /* received, over the last second */
     uint16_t per_second[60];    /* messages, newest last, saturating */
+    bool full;                  /* a browse ended because the store has no room for more */
     uint64_t gap_count;         /* how often messages may be missing, since a connection was lost */
 };
 

@@ -44,7 +44,9 @@ void hub_events_free(struct queue_item **list)
 void hub_source_init(struct hub_source *s, struct queue *queue, enum hub_source_kind kind, size_t index,
                      uint32_t serial)
 {
-    *s = (struct hub_source){.queue = queue, .kind = kind, .index = index, .serial = serial, .left = -1};
+    *s = (struct hub_source){
+        .queue = queue, .kind = kind, .index = index, .serial = serial, .left = -1, .room = SIZE_MAX};
+    atomic_init(&s->full, false);
     atomic_init(&s->paused, false);
 }
 
@@ -102,6 +104,20 @@ static bool push_large(struct hub_source *s)
     return true;
 }
 
+/* A browse ends where the next message would push out the first: what was read stays. False: it ends here. */
+static bool take_room(struct hub_source *s, size_t bytes)
+{
+    if (s->room == SIZE_MAX)
+        return true;
+    if (bytes > s->room && s->took) {
+        atomic_store(&s->full, true);
+        return false;
+    }
+    s->took = true;
+    s->room -= bytes < s->room ? bytes : s->room;
+    return true;
+}
+
 static enum emit on_message(void *context, const struct message *borrowed)
 {
     struct hub_source *s = context;
@@ -110,6 +126,10 @@ static enum emit on_message(void *context, const struct message *borrowed)
     if (s->filter && !filter_message(s->filter, borrowed, clock_wall_ns()))
         return EMIT_OK;
     struct message *m = message_seal(borrowed, NULL);
+    if (m && !take_room(s, m->footprint)) {
+        message_unref(&m);
+        return EMIT_STOP;
+    }
     if (!s->batch) {
         s->batch = source_event(s, HUB_EVENT_BATCH);
         s->batch_bytes = sizeof *s->batch;

@@ -229,6 +229,8 @@ static void start_part(struct hub *h, struct tail_run *t, struct tail_part *part
     /* The source looks for as long as it takes to find so many. */
     part->source.filter = t->filter;
     part->source.left = t->filter ? how->limit : -1;
+    if (how->mode == READ_BROWSE)
+        part->source.room = store_budget(h->nothing) / (h->kept || h->beneath ? 2 : 1);
     struct job job = {.kind = JOB_READ,
                       .reconnect = how->mode == READ_TAP,
                       .prepare = config_prepare,
@@ -372,6 +374,7 @@ static void take_status(struct hub *h, struct tail_run *t, struct tail_part *par
     note_connection(h, t, part, &t->tail.channels[part->first].status, status);
     for (size_t i = 0; i < part->count; i++)
         t->tail.channels[part->first + i].status = *status;
+    t->tail.full |= atomic_load(&part->source.full);
     t->tail.dropped = 0;
     for (size_t i = 0; i < t->part_count; i++)
         if (t->parts[i].count)

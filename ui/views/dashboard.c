@@ -125,6 +125,24 @@ static bool go_to_subject(struct view *v, const struct item *from)
     return stand_on_name(v, name);
 }
 
+/* The whole story where it has trouble, which the status row may have cut. False: it has none. */
+static bool say_trouble(struct view *v, const struct item *i)
+{
+    char text[480];
+    if (i->kind == ITEM_BROKER) {
+        const struct hub_endpoint *e = hub_endpoint(v->hub, i->index);
+        if (!e->status.err.code || e->status.state == SESSION_UP)
+            return false;
+        screen_say(v->screen, SEVERITY_WARN, "%s", err_format(&e->status.err, text, sizeof text));
+        return true;
+    }
+    if (i->kind != ITEM_PROBE ||
+        !*availability_reason(&hub_probe(v->hub, i->index)->health, text, sizeof text))
+        return false;
+    screen_say(v->screen, SEVERITY_INFO, "%s: %s", hub_probe(v->hub, i->index)->target->name, text);
+    return true;
+}
+
 static void open_item(struct view *v, bool browse)
 {
     const struct dashboard *d = v->state;
@@ -135,6 +153,8 @@ static void open_item(struct view *v, bool browse)
             screen_browse(v->screen, &address, NULL);
     } else if (i.kind == ITEM_CHANNEL) {
         tail_channel(v, &i);
+    } else if (say_trouble(v, &i)) {
+        return;
     } else if (i.kind == ITEM_BROKER && !browse) {
         screen_tail_all(v->screen, i.index, NULL);
     } else {

@@ -79,7 +79,7 @@ static void put_status(struct canvas *c, int y, const struct dashboard *d, const
 
 void dashboard_draw_status(struct view *v, struct frame *f, int y)
 {
-    struct dashboard *d = v->state;
+    const struct dashboard *d = v->state;
     const struct item *i = &d->items[d->at];
     char text[640] = "";
     const struct hub_attention *rows;

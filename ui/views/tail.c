@@ -74,10 +74,10 @@ size_t tail_evicted(const struct view *v)
 {
     const struct tail *t = v->state;
     uint64_t oldest = store_oldest(hub_store(v->hub));
+    if (t->filter.filter) /* a match that is gone must not pass for one that never was */
+        return t->filter.evicted - (t->place.paused ? t->place.unlisted : 0);
     if (!t->place.paused)
         return 0;
-    if (t->filter.filter)
-        return t->filter.evicted - t->place.unlisted;
     return oldest > t->place.held_from ? (size_t)(oldest - t->place.held_from) : 0;
 }
 

@@ -183,7 +183,9 @@ static const char *empty_word(const struct hub_tail *h, size_t channel)
         return some ? "nothing that is stored there matches" : "nothing is stored there";
     if (h->channels[channel].notice[0])
         return h->channels[channel].notice;
-    return browse ? "reading" : "connected, nothing has come yet";
+    return browse          ? "reading"
+           : *h->how.where ? "connected, nothing that matches has come yet"
+                           : "connected, nothing has come yet";
 }
 
 /* Nothing to show: why, channel by channel. */
@@ -288,7 +290,10 @@ static void draw_stopped(const struct view *v, struct frame *f, int x, int y, in
     bool limited = limit_reached(h) && p->total > p->scanned, first = limited && from_first(v, h);
     bool more = limited && h->how.limit < BROWSE_MOST;
     long long limit = h->how.limit < BROWSE_MOST / 10 ? h->how.limit * 10 : BROWSE_MOST;
-    snprintf(why, sizeof why, "%s", limit_reached(h) ? "the limit was reached" : p->stopped);
+    snprintf(why, sizeof why, "%s",
+             limit_reached(h) ? "the limit was reached"
+             : h->full        ? "the store is full: choose with --where or --from, or raise limits.store"
+                              : p->stopped);
     if (first) {
         snprintf(why, sizeof why, "the first %s of %s%s", text_count(read, sizeof read, (uint64_t)p->scanned),
                  paint_upper(f->canvas, p->total_upper), text_count(total, sizeof total, (uint64_t)p->total));
@@ -394,7 +399,8 @@ static void draw_boxed(struct view *v, struct frame *f, struct rect r, const str
     struct rect above = {r.x, r.y, r.w, 3};
     canvas_box(f->canvas, above, ROLE_BORDER, browse ? "What was read" : "Rate",
                browse ? NULL : "1 column = 1 second");
-    int x = browse ? draw_where(f, r.x + 2, r.y + 1, r.w / 2, h) : draw_rate_line(f, r.x + 2, r.y + 1, h);
+    int x = browse ? r.x + 2 : draw_rate_line(f, r.x + 2, r.y + 1, h);
+    x = draw_where(f, x, r.y + 1, r.w / 2, h);
     draw_remark(v, f, x, r.y + 1, r.x + r.w - 2 - x, h);
     struct rect box = {r.x, r.y + 3, r.w, r.h - 3};
     draw_rows(v, f, (struct rect){box.x + 1, box.y + 1, box.w - 3, box.h - 2}, h);

@@ -113,6 +113,17 @@ static enum role browse_mode(const struct hub_tail *h, char *into, size_t size)
     return ROLE_LIVE;
 }
 
+/* Who reads what has come must know that no more comes. False: all is well. */
+static bool add_trouble(const struct hub_tail *h, char *into, size_t size)
+{
+    char live[64];
+    size_t used = strlen(into), ok = strlen("LIVE, ");
+    if (all_ended(h) || live_mode(h, live, sizeof live) != ROLE_CRIT)
+        return false;
+    snprintf(into + used, size - used, ", %s", text_starts(live, "LIVE, ") ? live + ok : live);
+    return true;
+}
+
 enum role tail_mode(const struct view *v, const struct hub_tail *h, char *into, size_t size)
 {
     if (tail_is_browse(v))
@@ -131,7 +142,7 @@ enum role tail_mode(const struct view *v, const struct hub_tail *h, char *into, 
     } else {
         return live_mode(h, into, size);
     }
-    return t->place.paused ? ROLE_PAUSED : ROLE_LIVE;
+    return add_trouble(h, into, size) ? ROLE_CRIT : ROLE_PAUSED;
 }
 
 /* What has no room goes whole: half a counter is a wrong one. */
@@ -204,7 +215,7 @@ void tail_draw_status(struct view *v, struct frame *f, int y, const struct hub_t
 {
     const struct tail *t = v->state;
     const struct store *s = hub_store(v->hub);
-    char text[80], a[32], mode[64];
+    char text[80], a[32], mode[120];
     uint64_t held = store_count(s);
     enum role role = tail_mode(v, h, mode, sizeof mode);
     int x = draw_evicted(v, f, segment(f, 1, y, role, mode), y);
