@@ -384,7 +384,7 @@ static void say_bytes(const struct ls *ls, const struct address *a, const struct
 {
     for (size_t i = 0; i < list->count; i++) {
         const struct channel *c = &list->items[i];
-        if (c->bytes >= 0 || !c->bytes_why)
+        if (c->bytes >= 0 || c->depth < 0 || !c->bytes_why) /* what was not counted at all will be */
             continue;
         cli_notice(ls->cli, "%s: BYTES are not known: %s", a->endpoint->endpoint.name, c->bytes_why);
         return;

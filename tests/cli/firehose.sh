@@ -67,6 +67,27 @@ wait $pid
 check "off" tracing false
 check "dismissed" gone
 
+name "a guard tries again while the management API is away"
+chaos_start "${SB_RABBIT_MGMT#http://}"
+plain=$address address="rabbitmq://$SB_RABBIT_USER@$SB_RABBIT/$vhost/q?management=http://$chaos"
+begin
+check "on" eventually 20 tracing true
+check "it reads" eventually 20 firehose_seen "$T/tail"
+guard=$(pgrep -P $pid signalbox-guard)
+check "refuses" chaos refuse
+check "cuts" chaos cut
+granted() { grep -h "access to vhost '$vhost'" "$SB_LAB"/rabbitmq/log/*.log | wc -l; }
+before=$(granted)
+granted_more() { [ "$(granted)" -gt "$before" ]; }
+kill -9 $pid
+wait $pid 2>/dev/null
+check "the guard was there, without the API" eventually 20 granted_more
+check "still on" tracing true
+check "accepts" chaos accept
+check "off" eventually 20 tracing false
+check "the guard is gone" eventually 20 gone
+address=$plain
+
 name "what a kill -9 of everything left on is switched off by the next start"
 begin
 check "on" eventually 20 tracing true

@@ -784,6 +784,25 @@ static void a_tail_goes_on_beneath_a_browse(void **state)
     assert_false(hub_tail_back(hub));
 }
 
+/* What was read first stays: one that pushed it out would show the end of what was asked for, and say nothing of the rest. */
+static void a_browse_ends_where_the_store_is_full(void **state)
+{
+    (void)state;
+    hub_stop(&hub);
+    config.store_bytes = 2 * MIB;
+    hub = hub_new(&config, &rows, NULL);
+    hub_start(hub);
+    for (int i = 0; i < 7; i++)
+        publish_sized("orders", 900 * KIB);
+    struct address a = address_of("orders");
+    assert_int_equal(hub_tail_open(hub, &a, 1, &browse, NULL), ERR_OK);
+    assert_true(pump_until(ended));
+    assert_true(hub_tail(hub)->full);
+    assert_int_equal(store_oldest(hub_store(hub)), 1);
+    assert_int_equal(store_count(hub_store(hub)), 2);
+    assert_int_equal(store_count(hub_store(hub)), hub_tail(hub)->received);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -807,6 +826,7 @@ int main(void)
         TEST(a_tail_goes_on_beneath_a_browse),
         TEST(what_is_read_last_arrives_though_the_queue_was_full),
         TEST(the_limit_of_a_browse_counts_what_its_filter_takes),
+        TEST(a_browse_ends_where_the_store_is_full),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -67,6 +67,37 @@ static void what_was_evicted_is_counted_as_filtered(void **state)
     tear_down(&s);
 }
 
+/* A match that came and went must not pass for one that never came. */
+static void matches_that_are_gone_are_counted_while_it_follows(void **state)
+{
+    struct stage s;
+    (void)state;
+    set_up(&s, 120, 40, true);
+    open_tail(&s);
+    fill_tail(&s, 20);
+    type(&s, "\\REFUSED\r");
+    work(&s);
+    flood(&s);
+    assert_true(screen_says(&s, "evicted 5   "));
+    tear_down(&s);
+}
+
+/* Who reads what has come must know that no more comes. */
+static void a_paused_tail_says_what_is_lost(void **state)
+{
+    struct stage s;
+    (void)state;
+    set_up(&s, 80, 24, true);
+    open_tail(&s);
+    fill_tail(&s, 20);
+    type(&s, "p");
+    s.hub->tail.channels[0].status.state = SESSION_BACKOFF;
+    s.hub->tail.channels[0].status.was_up = true;
+    assert_true(screen_says(&s, "PAUSED, "));
+    assert_true(screen_says(&s, "LOST"));
+    tear_down(&s);
+}
+
 /* What a find did not find is no count of what the filter shows; what it did find stays. */
 static void a_filter_ends_a_find_without_a_match(void **state)
 {
@@ -143,6 +174,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_evicted_is_said),
         cmocka_unit_test(what_was_evicted_is_counted_as_filtered),
+        cmocka_unit_test(matches_that_are_gone_are_counted_while_it_follows),
+        cmocka_unit_test(a_paused_tail_says_what_is_lost),
         cmocka_unit_test(a_filter_ends_a_find_without_a_match),
         cmocka_unit_test(a_browse_leads_back_to_the_tail),
         cmocka_unit_test(an_empty_tail_can_be_paused),
