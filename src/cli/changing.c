@@ -26,6 +26,7 @@ static void count(struct changing *ch, const struct message *m)
     const struct position *p = &m->position;
     ch->count++;
     ch->bytes += (int64_t)m->payload.len;
+    ch->before = ch->losses;
     losses_count(&ch->losses, m, ch->to->endpoint->broker->carries);
     if (p->kind == POSITION_PARTITION && p->partition >= ch->partitions)
         ch->partitions = p->partition < INT32_MAX ? p->partition + 1 : INT32_MAX;
@@ -334,6 +335,8 @@ int changing_execute(struct changing *ch)
     code = publish(ch, &job, &result);
     ch->sum = sum_of(ch, &result);
     code = conclude(ch, &result, code);
-    losses_say(&ch->losses, ch->cli, ch->to->endpoint->broker->title, result.carries, true);
+    bool unsent = result.handed < ch->count; /* the last one was read, and went no further */
+    losses_say(unsent ? &ch->before : &ch->losses, ch->cli, ch->to->endpoint->broker->title, result.carries,
+               true);
     return code;
 }

@@ -26,8 +26,8 @@ struct changing {
     int32_t partitions;
     int64_t total; /* of all messages, once they were checked; -1: a stream */
     int64_t count, bytes;
-    struct losses losses;
-    struct change_sum sum; /* at the end */
+    struct losses losses, before; /* of those that were read; before: without the last one */
+    struct change_sum sum;        /* at the end */
 };
 
 /* Gives a message of JSON the partition that its properties name. The position may name another one: the property is what somebody

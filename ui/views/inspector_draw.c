@@ -346,9 +346,10 @@ static void draw_status(struct view *v, struct frame *f, int y)
         if (path[5] == '[' || !path[5])
             memmove(path + 4, path + 5, strlen(path + 5) + 1);
         x += draw_path(f->canvas, x, y, f->canvas->w / 2, path) + 2;
-        x += canvas_printf(f->canvas, x, y, 40, ROLE_MUTED, "0x%04x..0x%04x (%s B)", n->offset,
-                           n->offset + (n->length ? n->length - 1 : 0),
-                           text_count(bytes, sizeof bytes, n->length)) +
+        /* The root is the payload, however far it was decoded. */
+        size_t length = i->rows[i->at] == 0 ? m->payload.len : n->length;
+        x += canvas_printf(f->canvas, x, y, 40, ROLE_MUTED, "0x%04x..0x%04zx (%s B)", n->offset,
+                           n->offset + (length ? length - 1 : 0), text_count(bytes, sizeof bytes, length)) +
              2;
     }
     int64_t ns = m->time_ns == TIME_NONE ? m->received_ns : m->time_ns;
