@@ -1,5 +1,6 @@
-/* The log: the program's own ring, newest at the foot, from a level on. */
+/* The log: the program's own ring, newest at the foot, from a level on. A find goes up, as in a tail. */
 #include "base/log.h"
+#include "base/text.h"
 #include "base/utf8.h"
 #include "ui/paint.h"
 #include "ui/screen.h"
@@ -7,8 +8,14 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-enum { DETAIL_ROWS = 6, STATUS_CELLS = 40 /* of the status row, before a text */, LINE_BYTES = 480 };
+enum {
+    DETAIL_ROWS = 6,
+    STATUS_CELLS = 40 /* of the status row, before a text */,
+    LINE_BYTES = 480,
+    FIND_BYTES = 120
+};
 
 struct log_state {
     enum log_level level;
@@ -18,6 +25,7 @@ struct log_state {
     bool scrolled; /* else it stays on the newest */
     size_t top, height;
     uint64_t writes; /* as last seen */
+    char find[FIND_BYTES];
 };
 
 static void collect(struct log_state *l)
@@ -138,6 +146,51 @@ static void log_draw(struct view *v, struct frame *f, struct rect r)
         canvas_bytes(f->canvas, x + 3, y, r.w - x - 4, ROLE_MUTED, whole);
 }
 
+/* ---- finding: plain text, ASCII letters in any case ---- */
+
+static bool has(uint64_t id, const char *text)
+{
+    struct log_line line;
+    return log_get(id, &line) && (strcasestr(line.text, text) || strcasestr(line.source, text));
+}
+
+/* From `at` on, which counts, up (-1) or down (1). */
+static void find(struct view *v, size_t at, int step)
+{
+    struct log_state *l = v->state;
+    while (at < l->count && !has(l->ids[at], l->find))
+        at += (size_t)step;
+    if (at >= l->count) {
+        screen_say(v->screen, SEVERITY_INFO, "No line %s has `%s`", step < 0 ? "further up" : "further down",
+                   l->find);
+        return;
+    }
+    l->scrolled = true;
+    l->on = l->ids[at];
+}
+
+static void log_entered(struct view *v, enum prompt_kind kind, const char *text)
+{
+    struct log_state *l = v->state;
+    if (kind != PROMPT_FIND || !text)
+        return;
+    text_copy(l->find, sizeof l->find, text);
+    collect(l);
+    if (*text)
+        find(v, cursor(l), -1);
+}
+
+static void find_next(struct view *v, int step)
+{
+    struct log_state *l = v->state;
+    if (*l->find)
+        find(v, cursor(l) + (size_t)step, step);
+    else
+        screen_say(v->screen, SEVERITY_INFO, "Nothing is looked for: / finds");
+}
+
+/* ---- keys ---- */
+
 static enum action log_action(struct view *v, enum action action)
 {
     struct log_state *l = v->state;
@@ -145,6 +198,10 @@ static enum action log_action(struct view *v, enum action action)
     size_t to = move_by(action, cursor(l), l->count, l->height);
     if (action == ACTION_LEVEL) {
         l->level = l->level == LOG_ERROR ? LOG_DEBUG : l->level + 1;
+    } else if (action == ACTION_FIND) {
+        screen_prompt(v->screen, PROMPT_FIND, "");
+    } else if (action == ACTION_NEXT || action == ACTION_PREVIOUS) {
+        find_next(v, action == ACTION_NEXT ? -1 : 1);
     } else if (action == ACTION_FOLLOW || action == ACTION_BOTTOM) {
         l->scrolled = false;
     } else if (to != SIZE_MAX) {
@@ -187,4 +244,5 @@ const struct view_ops log_view = {
     .on_event = log_event,
     .draw = log_draw,
     .action = log_action,
+    .entered = log_entered,
 };

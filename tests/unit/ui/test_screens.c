@@ -232,10 +232,36 @@ static void help_stands_on_no_heading(void **state)
     tear_down(&s);
 }
 
+/* Upwards from the newest, in any case, over sources and texts; n goes on, N back. */
+static void the_log_is_searched(void **state)
+{
+    struct stage s;
+    (void)state;
+    set_up(&s, 120, 40, true);
+    for (int n = 0; n < 9; n++) {
+        char text[32];
+        snprintf(text, sizeof text, "line %d %s", n, n % 4 == 1 ? "Needle" : "hay");
+        log_write(LOG_INFO, "kafka-a", "%s", text);
+    }
+    type(&s, "3/needle\r");
+    assert_true(screen_says(&s, "PAUSED"));
+    assert_true(screen_says(&s, "lines   line 5 Needle"));
+    type(&s, "n");
+    assert_true(screen_says(&s, "lines   line 1 Needle"));
+    type(&s, "n");
+    assert_true(screen_says(&s, "No line further up has `needle`"));
+    type(&s, "NN");
+    assert_true(screen_says(&s, "No line further down has `needle`"));
+    type(&s, "/absent\r");
+    assert_true(screen_says(&s, "No line further up has `absent`"));
+    tear_down(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(log_screen),
+        cmocka_unit_test(the_log_is_searched),
         cmocka_unit_test(help),
         cmocka_unit_test(small_terminals),
         cmocka_unit_test(narrow_terminals_keep_names),
