@@ -188,6 +188,22 @@ static const char *empty_word(const struct hub_tail *h, size_t channel)
                            : "connected, nothing has come yet";
 }
 
+/* What the dashboard knows of a broker that this tail is still connecting to; NULL: no trouble. */
+static const char *known_trouble(const struct view *v, const struct config_endpoint *endpoint, char *into,
+                                 size_t size)
+{
+    for (size_t i = 0; i < hub_endpoint_count(v->hub); i++) {
+        const struct hub_endpoint *e = hub_endpoint(v->hub, i);
+        char why[400];
+        if (e->config != endpoint || !e->status.err.code || e->status.state == SESSION_UP)
+            continue;
+        snprintf(into, size, "connecting; it did not answer before: %s",
+                 err_format(&e->status.err, why, sizeof why));
+        return into;
+    }
+    return NULL;
+}
+
 /* Nothing to show: why, channel by channel. */
 static void draw_empty(struct view *v, struct frame *f, struct rect r, const struct hub_tail *h)
 {
@@ -200,7 +216,10 @@ static void draw_empty(struct view *v, struct frame *f, struct rect r, const str
     for (size_t i = 0; i < h->channel_count && r.h > 0; i++) {
         const struct session_status *s = &h->channels[i].status;
         bool bad = s->err.code && s->err.code != ERR_END;
-        const char *word = bad ? err_format(&s->err, text, sizeof text) : empty_word(h, i);
+        const char *before = s->state == SESSION_CONNECTING
+                                 ? known_trouble(v, h->channels[i].address.endpoint, text, sizeof text)
+                                 : NULL;
+        const char *word = bad ? err_format(&s->err, text, sizeof text) : before ? before : empty_word(h, i);
         const char *name = h->channels[i].address.channel.name;
         int x = r.x + 2 + canvas_text(f->canvas, r.x, r.y, 40, ROLE_SOURCE, name ? name : "?");
         int rows = canvas_words(f->canvas, (struct rect){x, r.y, r.x + r.w - x, r.h},

@@ -41,7 +41,7 @@ static void properties_that_nobody_keeps_are_named(void **state)
 static void names_beyond_the_room_are_hinted_at(void **state)
 {
     (void)state;
-    char texts[64][32];
+    char texts[64][40];
     const char *names[64];
     for (int i = 0; i < 64; i++) {
         snprintf(texts[i], sizeof texts[i], "a-property-of-my-own-%d", i);

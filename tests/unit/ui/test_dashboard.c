@@ -301,7 +301,7 @@ static void what_speaks_against_the_state_is_counted(void **state)
 static void no_outage_is_hidden_unsaid(void **state)
 {
     struct stage s;
-    char name[8][16];
+    char name[8][24];
     (void)state;
     AT_ALL_SIZES(s, true)
     {
@@ -324,7 +324,7 @@ static void no_outage_is_hidden_unsaid(void **state)
 static void channels_hide_no_broker_unsaid(void **state)
 {
     struct stage s;
-    char name[16];
+    char name[24];
     (void)state;
     set_up(&s, 80, 24, true);
     for (int i = 0; i < 8; i++) {

@@ -54,6 +54,25 @@ static void tail_lost(void **state)
     tear_down(&s);
 }
 
+/* The dashboard knows already why nothing will come. */
+static void a_tail_on_a_broker_that_is_down_says_so(void **state)
+{
+    struct stage s;
+    (void)state;
+    set_up(&s, 120, 40, true);
+    open_tail(&s);
+    s.hub->tail.channels[0].status.state = SESSION_CONNECTING;
+    struct session_status *broker = NULL;
+    for (size_t i = 0; i < 4 && !broker; i++)
+        if (s.hub->endpoints[i].config == s.hub->tail.channels[0].address.endpoint)
+            broker = &s.hub->endpoints[i].status;
+    assert_non_null(broker);
+    broker->state = SESSION_BACKOFF;
+    err_set(&broker->err, ERR_UNREACHABLE, "Connection refused");
+    assert_true(screen_says(&s, "connecting; it did not answer before: Connection refused"));
+    tear_down(&s);
+}
+
 /* What could not be opened leaves the tail before as it was looked at. */
 static void tail_comes_back_as_it_was(void **state)
 {
@@ -445,6 +464,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tail),
         cmocka_unit_test(tail_lost),
+        cmocka_unit_test(a_tail_on_a_broker_that_is_down_says_so),
         cmocka_unit_test(tail_comes_back_as_it_was),
         cmocka_unit_test(tail_again),
         cmocka_unit_test(tail_remarks),
