@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
 #include <string.h>
@@ -10,7 +11,8 @@
 #include <unistd.h>
 
 #define NAME      "signalbox-guard" /* what ps shows; the kernel keeps fifteen letters */
-#define DISMISSED '.'               /* the last byte of what it reads */
+#define MOST_LEFT 16
+#define DISMISSED '.' /* the last byte of what it reads */
 
 extern char **environ;
 
@@ -64,23 +66,43 @@ static bool tell(int fd, struct bytes text)
     return true;
 }
 
-void guard_leave(struct guard *g)
-{
-    if (g->fd >= 0)
-        close(g->fd);
-    g->fd = -1;
-}
-
 static void reap(pid_t pid)
 {
     while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
         ;
 }
 
+/* Those that were left to their work and have done it. With pid > 0 one more is remembered. */
+static void reap_left(pid_t pid)
+{
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    static pid_t left[MOST_LEFT];
+    pthread_mutex_lock(&lock);
+    for (size_t i = 0; i < MOST_LEFT; i++) {
+        if (left[i] && waitpid(left[i], NULL, WNOHANG) != 0)
+            left[i] = 0;
+        if (!left[i] && pid > 0) {
+            left[i] = pid;
+            pid = 0;
+        }
+    }
+    pthread_mutex_unlock(&lock);
+}
+
+void guard_leave(struct guard *g)
+{
+    if (g->fd < 0)
+        return;
+    close(g->fd);
+    g->fd = -1;
+    reap_left(g->pid);
+}
+
 bool guard_start(struct guard *g, struct bytes text)
 {
     int ends[2];
     *g = (struct guard){.fd = -1};
+    reap_left(0);
     if (!own_program || pipe2(ends, O_CLOEXEC))
         return false;
     int failed = spawn(&g->pid, ends[0]);
@@ -88,7 +110,8 @@ bool guard_start(struct guard *g, struct bytes text)
     g->fd = ends[1];
     if (!failed && tell(g->fd, text))
         return true;
-    guard_leave(g);
+    close(g->fd);
+    g->fd = -1;
     if (!failed)
         reap(g->pid);
     return false;
@@ -100,7 +123,8 @@ void guard_dismiss(struct guard *g)
     if (g->fd < 0)
         return;
     (void)tell(g->fd, bytes_of(&word, 1));
-    guard_leave(g);
+    close(g->fd);
+    g->fd = -1;
     reap(g->pid);
 }
 

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/text.h"
+#include "engine/store.h"
 
 #include <assert.h>
 #include <stddef.h>
@@ -84,7 +85,7 @@ static bool push_batch(struct hub_source *s)
         atomic_store(&s->paused, true);
         if (!queue_push(s->queue, &s->batch->item, s->batch_bytes, false))
             return false;
-        atomic_store(&s->paused, false);
+        /* The flag stays: the session may be paused already, and resuming one that is not does nothing. */
     }
     s->batch = NULL;
     s->batch_bytes = 0;
@@ -109,6 +110,7 @@ static bool take_room(struct hub_source *s, size_t bytes)
 {
     if (s->room == SIZE_MAX)
         return true;
+    bytes += STORE_MESSAGE;
     if (bytes > s->room && s->took) {
         atomic_store(&s->full, true);
         return false;

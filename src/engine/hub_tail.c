@@ -222,6 +222,14 @@ static void group_channels(struct tail_run *t, const struct address *addresses, 
     }
 }
 
+/* Of a browse; a tail that goes on beneath it has the other half. */
+static size_t room_of(const struct hub *h)
+{
+    bool shared = h->beneath || (h->kept && !is_browse(h->kept));
+    size_t budget = store_budget(h->nothing) / (shared ? 2 : 1);
+    return budget > STORE_FIRST ? budget - STORE_FIRST : 0;
+}
+
 static void start_part(struct hub *h, struct tail_run *t, struct tail_part *part)
 {
     const struct hub_read *how = &t->tail.how;
@@ -230,7 +238,7 @@ static void start_part(struct hub *h, struct tail_run *t, struct tail_part *part
     part->source.filter = t->filter;
     part->source.left = t->filter ? how->limit : -1;
     if (how->mode == READ_BROWSE)
-        part->source.room = store_budget(h->nothing) / (h->kept || h->beneath ? 2 : 1);
+        part->source.room = room_of(h);
     struct job job = {.kind = JOB_READ,
                       .reconnect = how->mode == READ_TAP,
                       .prepare = config_prepare,

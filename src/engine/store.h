@@ -7,6 +7,10 @@
 
 struct store;
 
+/* What a store takes beside its messages: at first, and at most for each. */
+#define STORE_FIRST   (16 * (size_t)1024)
+#define STORE_MESSAGE (2 * sizeof(struct message *))
+
 struct store *store_new(size_t max_bytes); /* NULL: out of memory */
 void store_free(struct store **s);
 /* Takes the reference over, evicts the oldest until the budget holds (the newest always stays). Returns its id, from 1. */

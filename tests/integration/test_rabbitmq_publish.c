@@ -223,6 +223,28 @@ static void only_the_unroutable_one_is_returned(void **state)
     rig_wait_depth(rig, queue, 50);
 }
 
+/* What comes back is read in as many frames as it was sent in. */
+static void a_large_message_is_returned(void **state)
+{
+    struct rig *rig = *state;
+    static char large[400000];
+    char exchange[64];
+    memset(large, 'L', sizeof large);
+    rig_exchange(rig, "topic", exchange);
+    struct session_of_test *s = session_up("/");
+    assert_int_equal(session_open_publish(s, CHANNEL_EXCHANGE, exchange, 0), ERR_OK);
+    for (uint64_t i = 0; i < 3; i++) {
+        struct message m = session_message("nobody", "");
+        m.payload = bytes_of(large, sizeof large - i);
+        assert_int_equal(rabbitmq_broker.publish(&s->broker, &m, i, &s->err), ERR_OK);
+    }
+    session_publish_wait(s, 3);
+    assert_int_equal(s->outcome_count, 3);
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(s->outcomes[i].outcome, OUTCOME_RETURNED);
+    session_end(s);
+}
+
 static void a_missing_queue_is_made_on_request_only(void **state)
 {
     struct rig *rig = *state;
@@ -535,6 +557,7 @@ int main(void)
         cmocka_unit_test(a_large_payload_is_exact),
         cmocka_unit_test(a_message_that_is_too_large_is_refused),
         cmocka_unit_test(only_the_unroutable_one_is_returned),
+        cmocka_unit_test(a_large_message_is_returned),
         cmocka_unit_test(a_missing_queue_is_made_on_request_only),
         cmocka_unit_test(a_missing_stream_is_made_as_a_stream),
         cmocka_unit_test(a_queue_is_no_stream),

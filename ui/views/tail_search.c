@@ -50,6 +50,8 @@ static bool find_slice(struct view *v, int64_t deadline_ns)
     const struct store *s = hub_store(v->hub);
     struct slice slice = {.deadline_ns = deadline_ns};
     while (t->finding) {
+        if (t->finding > 0 && t->find_at < store_oldest(s)) /* evicted meanwhile: those behind it are there */
+            t->find_at = store_oldest(s);
         const struct message *m = store_get(s, t->find_at);
         if (!m) {
             screen_say(v->screen, SEVERITY_INFO, "No match %s: `%s`", t->finding < 0 ? "above" : "below",

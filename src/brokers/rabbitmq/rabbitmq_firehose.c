@@ -91,16 +91,19 @@ static enum err start_tracing(struct broker *b, struct rabbit_reader *r, struct 
     if (ours && fresh && (e = write_mark(b, mark, err)))
         err_next(err, "without a mark there tracing could stay on for ever: make room");
     bool guarded = !e && ours && start_guard(b, &r->tracing_guard);
-    if (!e && !on)
+    bool asked = !e && !on;
+    if (asked)
         e = switch_tracing(b, true, err);
-    if (!e && ours) {
+    bool refused = e == ERR_DENIED || e == ERR_AUTH || e == ERR_NOTFOUND;
+    if (ours && (!e || (asked && !refused))) { /* what nobody has answered may have been done */
         r->tracing_mark = mark;
         r->tracing_switched = true;
-    } else if (mark_is_last(mark)) {
-        mark_end(mark, name, true);
+    } else {
+        if (mark_is_last(mark))
+            mark_end(mark, name, fresh); /* else a killed process has left it, and it is still to be undone */
+        if (guarded)
+            guard_dismiss(&r->tracing_guard);
     }
-    if (e && guarded)
-        guard_dismiss(&r->tracing_guard);
     if (!e)
         r->sink.notice(
             r->sink.context,

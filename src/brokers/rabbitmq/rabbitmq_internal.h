@@ -86,7 +86,8 @@ enum rabbit_came { RABBIT_NOTHING, RABBIT_DELIVERY, RABBIT_OTHER };
 /* The next frame, or the delivery that it begins, which the caller frees. RABBIT_OTHER: the frame is the caller's to handle. */
 enum err rabbit_receive(struct broker *b, int timeout_ms, struct rabbit_delivery *d, amqp_frame_t *frame,
                         enum rabbit_came *came, struct err_info *err) SB_MUST_USE;
-/* The properties and the body that follow a method which carries a message; nothing is to be freed where it fails. */
+/* The properties and the body that follow a method which carries a message, whose own members the caller has set (zeroed: it has none);
+ * nothing is to be freed where it fails. */
 enum err rabbit_content(struct broker *b, struct rabbit_delivery *d, struct err_info *err) SB_MUST_USE;
 void rabbit_delivery_free(struct rabbit_delivery *d);
 

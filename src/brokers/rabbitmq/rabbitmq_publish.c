@@ -290,7 +290,7 @@ static void settle(struct rabbit_writer *w, uint64_t tag, bool multiple, bool ac
 static enum err take_return(struct broker *b, struct rabbit_writer *w, const amqp_basic_return_t *m,
                             struct err_info *err)
 {
-    struct rabbit_delivery d;
+    struct rabbit_delivery d = {.exchange = m->exchange, .routing_key = m->routing_key};
     char text[96];
     rabbit_copy(text, sizeof text, m->reply_text);
     struct bytes key = {m->routing_key.bytes, m->routing_key.len};

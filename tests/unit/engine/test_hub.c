@@ -800,6 +800,21 @@ static void a_browse_ends_where_the_store_is_full(void **state)
     assert_true(hub_tail(hub)->full);
     assert_int_equal(store_oldest(hub_store(hub)), 1);
     assert_int_equal(store_count(hub_store(hub)), 2);
+    assert_int_equal(hub_tail_open(hub, &a, 1, &browse, NULL),
+                     ERR_OK); /* again: all of the budget, not the half */
+    assert_true(pump_until(ended));
+    assert_int_equal(store_count(hub_store(hub)), 2);
+    memory_reset();
+    assert_int_equal(memory_declare("orders", CHANNEL_QUEUE, NULL, NULL), ERR_OK);
+    config.store_bytes = 256 * KIB;
+    hub_stop(&hub);
+    hub = hub_new(&config, &rows, NULL);
+    hub_start(hub);
+    publish("orders", 3000); /* small ones, for which the store's own slots count */
+    assert_int_equal(hub_tail_open(hub, &a, 1, &browse, NULL), ERR_OK);
+    assert_true(pump_until(ended));
+    assert_true(hub_tail(hub)->full);
+    assert_int_equal(store_oldest(hub_store(hub)), 1);
     assert_int_equal(store_count(hub_store(hub)), hub_tail(hub)->received);
 }
 
