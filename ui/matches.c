@@ -20,6 +20,7 @@ bool slice_over(struct slice *s, const struct message *m)
 void matches_again(struct matches *m)
 {
     m->head = m->count = m->evicted = 0;
+    m->unseen = false;
     m->scanned = 0;
 }
 
@@ -53,8 +54,10 @@ static void forget_evicted(struct matches *m, const struct store *s)
         memmove(m->ids, m->ids + m->head, m->count * sizeof *m->ids);
         m->head = 0;
     }
-    if (m->scanned + 1 < oldest)
+    if (m->scanned + 1 < oldest) {
+        m->unseen |= m->scanned > 0; /* before it begins nothing was missed */
         m->scanned = oldest - 1;
+    }
 }
 
 static void add(struct matches *m, uint64_t id)

@@ -12,6 +12,7 @@ struct matches {
     size_t head, count, cap;
     uint64_t scanned; /* newest id that was looked at */
     size_t evicted;   /* ids that were in the list and have left the store */
+    bool unseen;      /* others have left it before they were looked at */
 };
 
 /* A budget of time that is looked at after so many messages or bytes: a slice is late by one message at most. */

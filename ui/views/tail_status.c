@@ -202,10 +202,13 @@ static int draw_read(const struct view *v, struct frame *f, int x, int y, const 
 static int draw_evicted(const struct view *v, struct frame *f, int x, int y)
 {
     char text[80], count[32];
+    const struct tail *t = v->state;
     size_t evicted = tail_evicted(v);
-    if (!evicted)
+    bool least = t->filter.filter && t->filter.unseen;
+    if (!evicted && !least)
         return x;
-    snprintf(text, sizeof text, "evicted %s%s", text_count(count, sizeof count, evicted),
+    snprintf(text, sizeof text, "evicted %s%s%s", least ? "at least " : "",
+             text_count(count, sizeof count, evicted),
              tail_cursor_evicted(v) ? ", the cursor's row too" : "");
     return segment(f, x, y, ROLE_WARN, text);
 }
