@@ -36,7 +36,7 @@ static bool has_scheme(const char *const *schemes, const char *scheme)
     return false;
 }
 
-static const struct broker_ops *find_broker(broker_registry brokers, const char *scheme)
+const struct broker_ops *config_driver(broker_registry brokers, const char *scheme)
 {
     for (; brokers && *brokers; brokers++)
         if (has_scheme((*brokers)->schemes, scheme))
@@ -133,7 +133,7 @@ bool config_idle_parameter(const struct endpoint *e, char *why, size_t size)
 bool config_scheme_with_tls(const struct registry *registry, const char *scheme, char *into, size_t size)
 {
     snprintf(into, size, "%ss", scheme);
-    return find_broker(registry->brokers, into) || find_probe(registry->probes, into);
+    return config_driver(registry->brokers, into) || find_probe(registry->probes, into);
 }
 
 /* The vhost is the path's first part, percent-encoded; none is `/`. The channel is what follows; a colon that is encoded belongs to
@@ -221,7 +221,7 @@ enum err config_broker_url(struct config *c, const char *url, broker_registry br
     enum err failed = url_parse(&e->url, url, c->arena, err);
     if (failed)
         return failed;
-    *ops = find_broker(brokers, e->url.scheme);
+    *ops = config_driver(brokers, e->url.scheme);
     if (!*ops)
         return unknown_scheme(&e->url, url, brokers, NULL, err);
     if (e->url.host_count == 0 && (*ops)->default_port) {
@@ -281,7 +281,7 @@ enum err config_probe_url(struct config *c, const char *url, broker_registry bro
     if (failed)
         return failed;
     const struct probe_ops *probe = find_probe(probes, e->url.scheme);
-    const struct broker_ops *broker = find_broker(brokers, e->url.scheme);
+    const struct broker_ops *broker = config_driver(brokers, e->url.scheme);
     if (broker) {
         struct channel_name channel;
         failed = config_broker_url(c, url, brokers, e, &broker, &channel, err);

@@ -65,6 +65,8 @@ enum err config_probe_url(struct config *c, const char *url, broker_registry bro
 /* How often and how long, and when it counts as down and up, where nothing else is said. */
 void config_target_defaults(struct probe_target *t);
 bool config_is_url(const char *text);
+/* The driver that has that scheme, in any case; NULL: none. */
+const struct broker_ops *config_driver(broker_registry brokers, const char *scheme);
 /* Puts the TLS form of a scheme into `into`: kafkas. False: there is none. */
 bool config_scheme_with_tls(const struct registry *registry, const char *scheme, char *into, size_t size);
 

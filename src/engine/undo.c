@@ -3,7 +3,7 @@
 #include "base/guard.h"
 #include "base/limits.h"
 #include "base/mark.h"
-#include "base/text.h"
+#include "engine/config_internal.h"
 
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -13,15 +13,6 @@
 #define TRIES      20
 #define PAUSE_MS   3000
 #define CONNECT_NS (10 * NS_PER_S)
-
-static const struct broker_ops *driver_of(broker_registry brokers, const char *scheme)
-{
-    for (; *brokers; brokers++)
-        for (const char *const *s = (*brokers)->schemes; s && *s; s++)
-            if (text_equal_nocase(*s, scheme))
-                return *brokers;
-    return NULL;
-}
 
 /* Nobody listens; that somebody does is what makes a driver mend what it finds. */
 static void unheard(void *context, const char *text)
@@ -87,8 +78,9 @@ int undo_run(broker_registry brokers)
     buffer_init(&text, MOST_TEXT);
     arena_init(&arena, MOST_TEXT);
     if (guard_wait(&text)) {
-        const struct broker_ops *ops =
-            endpoint_unpack(&e, buffer_view(&text), &arena, &err) ? NULL : driver_of(brokers, e.url.scheme);
+        const struct broker_ops *ops = endpoint_unpack(&e, buffer_view(&text), &arena, &err)
+                                           ? NULL
+                                           : config_driver(brokers, e.url.scheme);
         code = ops ? undo(ops, &e) : 2;
     }
     arena_free(&arena);
