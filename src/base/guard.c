@@ -98,7 +98,7 @@ void guard_leave(struct guard *g)
     reap_left(g->pid);
 }
 
-bool guard_start(struct guard *g, struct bytes text)
+bool guard_start(struct guard *g, const char *mark, struct bytes text)
 {
     int ends[2];
     *g = (struct guard){.fd = -1};
@@ -108,7 +108,7 @@ bool guard_start(struct guard *g, struct bytes text)
     int failed = spawn(&g->pid, ends[0]);
     close(ends[0]);
     g->fd = ends[1];
-    if (!failed && tell(g->fd, text))
+    if (!failed && tell(g->fd, bytes_of(mark, strlen(mark) + 1)) && tell(g->fd, text))
         return true;
     close(g->fd);
     g->fd = -1;
@@ -128,16 +128,25 @@ void guard_dismiss(struct guard *g)
     reap(g->pid);
 }
 
-bool guard_wait(struct buffer *text)
+static bool read_all(struct buffer *told)
 {
-    ssize_t n = 1;
-    prctl(PR_SET_NAME, NAME);
-    while (n != 0) {
-        uint8_t *to = buffer_reserve(text, 512);
+    for (ssize_t n = 1; n != 0;) {
+        uint8_t *to = buffer_reserve(told, 512);
         n = to ? read(STDIN_FILENO, to, 512) : 0;
         if (n < 0 && errno != EINTR)
             return false;
-        text->len += n > 0 ? (size_t)n : 0;
+        told->len += n > 0 ? (size_t)n : 0;
     }
-    return buffer_ok(text) && text->len && text->data[text->len - 1] != DISMISSED;
+    return buffer_ok(told);
+}
+
+bool guard_wait(struct buffer *told, const char **mark, struct bytes *text)
+{
+    prctl(PR_SET_NAME, NAME);
+    if (!read_all(told) || !told->len || told->data[told->len - 1] == DISMISSED)
+        return false;
+    size_t name = strnlen((const char *)told->data, told->len);
+    *mark = (const char *)told->data;
+    *text = bytes_slice(buffer_view(told), name + 1, told->len);
+    return name < told->len;
 }

@@ -39,29 +39,23 @@ static enum err connect_once(const struct broker_ops *ops, const struct endpoint
     return code;
 }
 
-static void note_left(void *context, const char *name, const char *text)
-{
-    (void)name;
-    (void)text;
-    *(bool *)context = true;
-}
-
 /* A driver that could not undo it says so to nobody here; but its mark stays. */
-static bool is_left(void)
+static bool is_left(const char *name)
 {
-    bool left = false;
-    mark_each_left(note_left, &left);
-    return left;
+    int mark = mark_left(name);
+    if (mark >= 0)
+        mark_end(mark, name, false);
+    return mark >= 0;
 }
 
 /* What killed the process may have taken the connection, too, or the way on which it is undone: it is tried for a minute. */
-static int undo(const struct broker_ops *ops, const struct endpoint *e)
+static int undo(const struct broker_ops *ops, const struct endpoint *e, const char *mark)
 {
     int wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     enum err code = ERR_CLOSED;
     for (int i = 0; i < TRIES && wake_fd >= 0; i++) {
         code = connect_once(ops, e, wake_fd);
-        if (code ? err_policy(code) != ERR_POLICY_RETRY : !is_left())
+        if (code ? err_policy(code) != ERR_POLICY_RETRY : !is_left(mark))
             break;
         poll(NULL, 0, PAUSE_MS);
     }
@@ -70,20 +64,21 @@ static int undo(const struct broker_ops *ops, const struct endpoint *e)
 
 int undo_run(broker_registry brokers)
 {
-    struct buffer text;
+    struct buffer told;
+    const char *mark;
+    struct bytes text;
     struct arena arena;
     struct endpoint e;
     struct err_info err;
     int code = 0;
-    buffer_init(&text, MOST_TEXT);
+    buffer_init(&told, MOST_TEXT);
     arena_init(&arena, MOST_TEXT);
-    if (guard_wait(&text)) {
-        const struct broker_ops *ops = endpoint_unpack(&e, buffer_view(&text), &arena, &err)
-                                           ? NULL
-                                           : config_driver(brokers, e.url.scheme);
-        code = ops ? undo(ops, &e) : 2;
+    if (guard_wait(&told, &mark, &text)) {
+        const struct broker_ops *ops =
+            endpoint_unpack(&e, text, &arena, &err) ? NULL : config_driver(brokers, e.url.scheme);
+        code = ops ? undo(ops, &e, mark) : 2;
     }
     arena_free(&arena);
-    buffer_free(&text);
+    buffer_free(&told);
     return code;
 }

@@ -59,6 +59,21 @@ check "off" eventually 20 tracing false
 gone() { ! kill -0 "$guard" 2>/dev/null; }
 check "the guard is gone" eventually 20 gone
 check "no mark is left" test -z "$(find "$XDG_STATE_HOME" -name '*.mark')"
+
+name "what another broker was left with keeps no guard waiting"
+begin
+check "on" eventually 20 tracing true
+check "it reads" eventually 20 firehose_seen "$T/tail"
+guard=$(pgrep -P $pid signalbox-guard)
+other=$(find "$XDG_STATE_HOME" -name '*.mark' -printf %h)/rabbitmq-tracing-0.mark
+echo "signalbox switched tracing on at rabbitmq://elsewhere" >"$other"
+kill -9 -- $pid
+wait $pid 2>/dev/null
+check "off" eventually 20 tracing false
+check "the guard is gone" eventually 3 gone
+rm -f "$other"
+
+name "a guard that is not needed is dismissed"
 begin
 check "on" eventually 20 tracing true
 guard=$(pgrep -P $pid signalbox-guard)

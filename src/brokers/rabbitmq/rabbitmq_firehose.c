@@ -62,12 +62,12 @@ static enum err write_mark(const struct broker *b, int mark, struct err_info *er
 }
 
 /* Should this process be killed, another one switches it off. */
-static bool start_guard(const struct broker *b, struct guard *g)
+static bool start_guard(const struct broker *b, const char *mark, struct guard *g)
 {
     struct buffer text;
     buffer_init(&text, 64 * KIB);
     endpoint_pack(b->endpoint, &text);
-    bool started = buffer_ok(&text) && guard_start(g, buffer_view(&text));
+    bool started = buffer_ok(&text) && guard_start(g, mark, buffer_view(&text));
     if (!started)
         log_write(LOG_WARN, b->endpoint->name, "no guard for the firehose: a kill -9 would leave it on");
     buffer_free(&text);
@@ -90,7 +90,7 @@ static enum err start_tracing(struct broker *b, struct rabbit_reader *r, struct 
     bool ours = !e && (!on || !fresh);
     if (ours && fresh && (e = write_mark(b, mark, err)))
         err_next(err, "without a mark there tracing could stay on for ever: make room");
-    bool guarded = !e && ours && start_guard(b, &r->tracing_guard);
+    bool guarded = !e && ours && start_guard(b, name, &r->tracing_guard);
     bool asked = !e && !on;
     if (asked)
         e = switch_tracing(b, true, err);
