@@ -1,6 +1,6 @@
 /* What the hub's files share. Floor 4; private to hub*.c. UI thread only.
- * hub.c makes and ends it, pumps, and keeps endpoints and probes; hub_tail.c opens and fills tails; hub_attention.c says what
- * somebody should look at. */
+ * hub.c makes and ends it, pumps, and keeps endpoints and probes; hub_tail.c opens and fills tails; hub_runs.c knows which
+ * of them is shown; hub_attention.c says what somebody should look at. */
 #ifndef SIGNALBOX_ENGINE_HUB_INTERNAL_H
 #define SIGNALBOX_ENGINE_HUB_INTERNAL_H
 
@@ -65,12 +65,23 @@ struct hub {
 void hub_say(struct hub *h, enum severity severity, const char *text); /* the newest notice */
 void hub_attend(struct hub *h);                                        /* makes the attention rows anew */
 
-/* hub_tail.c. Runs that were replaced stay listed until their sessions have ended. */
+/* hub_tail.c */
 uint32_t hub_tail_event(struct hub *h, struct hub_event *e); /* HUB_ bits */
 void hub_tail_tick(struct hub *h, int64_t now_ns);           /* begins the next second's slot */
 void hub_tail_resume(struct hub *h);                         /* there is room again */
-void hub_tail_reap(struct hub *h);                           /* frees the replaced runs that have ended */
+
+/* hub_runs.c. Runs that were replaced stay listed until their sessions have ended. */
+void hub_tail_reap(struct hub *h); /* frees the replaced runs that have ended */
 bool hub_tail_join(struct hub *h); /* all replaced runs; false: one was left behind */
 void hub_tail_free(struct hub *h); /* after they were joined */
+
+struct tail_run *hub_runs_find(struct hub *h, uint32_t serial); /* NULL: it is gone */
+void hub_runs_keep(struct hub *h); /* makes way for another one, for as long as that has not begun */
+void hub_runs_settle(
+    struct hub *h); /* once its state is another: it takes the kept one's place, or gives it back */
+void hub_run_retire(struct hub *h, struct tail_run **run); /* ends it; *run is NULL then, and may be before */
+void hub_run_free(struct tail_run *t);                     /* it was joined, or never started */
+bool hub_run_is_browse(const struct tail_run *t);
+bool hub_run_has_failed(const struct session_status *status);
 
 #endif

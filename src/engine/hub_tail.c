@@ -7,191 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* ---- runs ---- */
-
-static void tail_free(struct tail_run *t)
-{
-    for (size_t i = 0; i < t->part_count; i++)
-        hub_source_free(&t->parts[i].source);
-    store_free(&t->store);
-    filter_free(&t->filter);
-    free(t->names);
-    free(t->tail.channels);
-    free(t);
-}
-
-static bool tail_join(struct tail_run *t)
-{
-    bool all = true;
-    for (size_t i = 0; i < t->part_count; i++)
-        all &= session_join(&t->parts[i].session);
-    return all;
-}
-
-static void tail_cancel(struct tail_run *t)
-{
-    for (size_t i = 0; i < t->part_count; i++)
-        if (t->parts[i].session)
-            session_cancel(t->parts[i].session);
-}
-
-static struct tail_run *run_of(struct hub *h, uint32_t serial)
-{
-    if (h->tail && h->tail->serial == serial)
-        return h->tail;
-    if (h->kept && h->kept->serial == serial)
-        return h->kept;
-    if (h->beneath && h->beneath->serial == serial)
-        return h->beneath;
-    struct tail_run *t = h->retired;
-    while (t && t->serial != serial)
-        t = t->next;
-    return t;
-}
-
-void hub_tail_reap(struct hub *h)
-{
-    for (struct tail_run **at = &h->retired; *at;) {
-        struct tail_run *t = *at;
-        if (t->ended < t->part_count) {
-            at = &t->next;
-            continue;
-        }
-        *at = t->next;
-        tail_join(t);
-        tail_free(t);
-    }
-}
-
-bool hub_tail_join(struct hub *h)
-{
-    bool all = true;
-    for (struct tail_run *t = h->retired; t; t = t->next)
-        all &= tail_join(t);
-    return all;
-}
-
-void hub_tail_free(struct hub *h)
-{
-    for (struct tail_run *t = h->retired, *next; t; t = next) {
-        next = t->next;
-        tail_free(t);
-    }
-    h->retired = NULL;
-}
-
 static void take_status(struct hub *h, struct tail_run *t, struct tail_part *part,
                         const struct session_status *status);
-
-static bool has_failed(const struct session_status *status)
-{
-    enum err e = status->err.code;
-    return status->state == SESSION_ENDED && e != ERR_OK && e != ERR_END && e != ERR_CANCELLED;
-}
-
-static void retire(struct hub *h, struct tail_run **run)
-{
-    struct tail_run *t = *run;
-    *run = NULL;
-    if (!t)
-        return;
-    tail_cancel(t);
-    store_free(&t->store);
-    t->next = h->retired;
-    h->retired = t;
-}
-
-static bool has_begun(const struct tail_run *t)
-{
-    for (size_t i = 0; i < t->tail.channel_count; i++) {
-        const struct session_status *s = &t->tail.channels[i].status;
-        if (s->was_up || s->state == SESSION_UP || s->state == SESSION_BACKOFF)
-            return true;
-    }
-    return false;
-}
-
-static bool all_failed(const struct tail_run *t)
-{
-    for (size_t i = 0; i < t->tail.channel_count; i++)
-        if (!has_failed(&t->tail.channels[i].status))
-            return false;
-    return true;
-}
-
-/* For as long as another one is not open yet. */
-static void keep(struct hub *h)
-{
-    if (h->tail && has_begun(h->tail))
-        h->kept = h->tail;
-    else
-        retire(h, &h->tail);
-    h->tail = NULL;
-}
-
-static void show_kept(struct hub *h)
-{
-    retire(h, &h->tail);
-    h->tail = h->kept;
-    h->kept = NULL;
-}
-
-static bool is_browse(const struct tail_run *t)
-{
-    return t->tail.how.mode == READ_BROWSE;
-}
-
-static bool goes_on(const struct tail_run *t)
-{
-    for (size_t i = 0; i < t->tail.channel_count; i++)
-        if (t->tail.channels[i].status.state != SESSION_ENDED)
-            return true;
-    return false;
-}
-
-/* Its history goes with a tail: that it was given up is said. */
-static void give_up(struct hub *h, struct tail_run **run)
-{
-    const struct tail_run *t = *run;
-    char text[240], more[40] = "";
-    if (t && !is_browse(t) && goes_on(t)) {
-        if (t->tail.channel_count > 1)
-            snprintf(more, sizeof more, " and %zu more", t->tail.channel_count - 1);
-        snprintf(text, sizeof text, "The tail of %.120s%s was ended: this one took its place",
-                 t->tail.channels[0].address.channel.name, more);
-        hub_say(h, SEVERITY_INFO, text);
-    }
-    retire(h, run);
-}
-
-/* Both together keep to the budget. */
-static void share_budget(struct hub *h)
-{
-    size_t half = store_budget(h->nothing) / 2;
-    store_limit(h->tail->store, half);
-    store_limit(h->beneath->store, half);
-}
-
-/* The tail that was shown before is given up once this one has begun, or waits for its broker, but goes on beneath a browse; it is
- * shown again where nothing of this one could be opened: a mistyped name costs nothing. */
-static void settle(struct hub *h)
-{
-    if (!has_begun(h->tail)) {
-        if (all_failed(h->tail))
-            show_kept(h);
-        return;
-    }
-    bool browse = is_browse(h->tail);
-    if (browse && !is_browse(h->kept)) {
-        h->beneath = h->kept;
-        h->kept = NULL;
-    }
-    give_up(h, &h->kept);
-    if (!browse)
-        give_up(h, &h->beneath);
-    else if (h->beneath)
-        share_budget(h);
-}
 
 /* ---- parts ---- */
 
@@ -225,7 +42,7 @@ static void group_channels(struct tail_run *t, const struct address *addresses, 
 /* Of a browse; a tail that goes on beneath it has the other half. */
 static size_t room_of(const struct hub *h)
 {
-    bool shared = h->beneath || (h->kept && !is_browse(h->kept));
+    bool shared = h->beneath || (h->kept && !hub_run_is_browse(h->kept));
     size_t budget = store_budget(h->nothing) / (shared ? 2 : 1);
     return budget > STORE_FIRST ? budget - STORE_FIRST : 0;
 }
@@ -365,7 +182,7 @@ static void note_connection(struct hub *h, struct tail_run *t, const struct tail
     } else if (now->state == SESSION_UP && now->was_up && before->state != SESSION_UP) {
         t->tail.gap_count += now->gap != GAP_NONE;
         note_gap(t, now->gap == GAP_NONE ? LOG_INFO : LOG_WARN, name, restored[now->gap]);
-    } else if (has_failed(now)) {
+    } else if (hub_run_has_failed(now)) {
         log_write(LOG_ERROR, name, "%s", err_format(&now->err, why, sizeof why));
         if (h->kept || store_count(t->store)) /* else its place is the whole view */
             hub_say(h, SEVERITY_CRIT, why);
@@ -377,7 +194,8 @@ static void note_connection(struct hub *h, struct tail_run *t, const struct tail
 static void take_status(struct hub *h, struct tail_run *t, struct tail_part *part,
                         const struct session_status *status)
 {
-    if (has_failed(status) && !status->was_up && is_of_a_channel(status->err.code) && split(h, t, part))
+    if (hub_run_has_failed(status) && !status->was_up && is_of_a_channel(status->err.code) &&
+        split(h, t, part))
         return;
     note_connection(h, t, part, &t->tail.channels[part->first].status, status);
     for (size_t i = 0; i < part->count; i++)
@@ -388,7 +206,7 @@ static void take_status(struct hub *h, struct tail_run *t, struct tail_part *par
         if (t->parts[i].count)
             t->tail.dropped += (uint64_t)t->tail.channels[t->parts[i].first].status.progress.dropped;
     if (t == h->tail && h->kept)
-        settle(h);
+        hub_runs_settle(h);
 }
 
 /* What is said while messages flow (a topic was deleted, a tap was full) has its place among them. */
@@ -420,7 +238,7 @@ static uint32_t use_event(struct hub *h, struct tail_run *t, struct hub_event *e
 
 uint32_t hub_tail_event(struct hub *h, struct hub_event *e)
 {
-    struct tail_run *t = run_of(h, e->serial);
+    struct tail_run *t = hub_runs_find(h, e->serial);
     if (t && e->kind == HUB_EVENT_STATUS && e->status.state == SESSION_ENDED)
         t->ended++;
     return t && (t == h->tail || t == h->kept || t == h->beneath) ? use_event(h, t, e) : 0;
@@ -452,16 +270,16 @@ static enum err tail_alloc(struct hub *h, const char *where, size_t count, struc
     }
     if (!t || !t->names || !t->tail.channels) {
         if (t)
-            tail_free(t);
+            hub_run_free(t);
         return err_set(err, ERR_NOMEM, "no memory for a tail");
     }
     t->store = store_new(store_budget(h->nothing));
     if (!t->store) {
-        tail_free(t);
+        hub_run_free(t);
         return err_set(err, ERR_NOMEM, "no memory for a store");
     }
     if (*where && !(t->filter = filter_new(where, FILTER_MESSAGES, h->registry->decoders, NULL, err))) {
-        tail_free(t);
+        hub_run_free(t);
         return ERR_USAGE;
     }
     t->serial = t->tail.serial = ++h->serial;
@@ -478,9 +296,9 @@ static enum err open_run(struct hub *h, const struct address *addresses, size_t 
     if (e)
         return e;
     if (h->kept) /* the one that is shown has not begun */
-        retire(h, &h->tail);
+        hub_run_retire(h, &h->tail);
     else
-        keep(h);
+        hub_runs_keep(h);
     group_channels(t, addresses, count, h);
     t->tail.how = *how;
     h->tail = t;
@@ -500,32 +318,6 @@ enum err hub_tail_open(struct hub *h, const struct address *addresses, size_t co
     return open_run(h, addresses, count, how, err);
 }
 
-void hub_tail_close(struct hub *h)
-{
-    retire(h, &h->tail);
-    retire(h, &h->kept);
-    retire(h, &h->beneath);
-}
-
-const struct hub_tail *hub_tail_beneath(const struct hub *h)
-{
-    const struct tail_run *t = h->beneath ? h->beneath : h->kept;
-    return t && !is_browse(t) && is_browse(h->tail) ? &t->tail : NULL;
-}
-
-bool hub_tail_back(struct hub *h)
-{
-    struct tail_run **from = h->beneath ? &h->beneath : &h->kept, *t = *from;
-    if (!hub_tail_beneath(h))
-        return false;
-    *from = NULL;
-    retire(h, &h->tail);
-    retire(h, &h->kept);
-    h->tail = t;
-    store_limit(t->store, store_budget(h->nothing));
-    return true;
-}
-
 bool hub_tail_retry(struct hub *h)
 {
     bool lives = false;
@@ -538,14 +330,4 @@ bool hub_tail_retry(struct hub *h)
         lives |= goes_on;
     }
     return lives;
-}
-
-bool hub_tail_holds(const struct hub *h, uint32_t serial)
-{
-    return (h->kept && h->kept->serial == serial) || (h->beneath && h->beneath->serial == serial);
-}
-
-const struct hub_tail *hub_tail(const struct hub *h)
-{
-    return h->tail ? &h->tail->tail : NULL;
 }
