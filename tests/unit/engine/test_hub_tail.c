@@ -1,0 +1,424 @@
+/* The hub's tails and browses. */
+#include "hub_rig.h"
+
+#include "base/limits.h"
+#include "base/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct broker_ops one_channel; /* the memory broker, a session for each channel */
+
+static struct address address_of(const char *channel)
+{
+    return (struct address){&config.endpoints[0], {CHANNEL_QUEUE, channel}};
+}
+
+static bool tailing(void)
+{
+    return hub_tail(hub) && hub_tail(hub)->channels[0].status.state == SESSION_UP;
+}
+
+static bool has_five(void)
+{
+    return hub_tail(hub)->received == 5;
+}
+
+static bool has_ten(void)
+{
+    return hub_tail(hub)->received == 10;
+}
+
+static const struct hub_read tap = {.mode = READ_TAP, .partition = -1, .limit = -1};
+static const struct hub_read browse = {.mode = READ_BROWSE, .partition = -1, .limit = -1};
+static const struct hub_read all = {
+    .mode = READ_TAP, .start = {START_BEGINNING, 0}, .partition = -1, .limit = -1};
+
+static void a_tail_fills_the_store_and_another_replaces_it(void **state)
+{
+    (void)state;
+    struct address a = address_of("orders");
+    assert_int_equal(hub_tail_open(hub, &a, 1, &tap, NULL), ERR_OK);
+    assert_true(pump_until(tailing));
+    publish("orders", 5);
+    assert_true(pump_until(has_five));
+    assert_int_equal(store_count(hub_store(hub)), 5);
+    uint32_t serial = hub_tail(hub)->serial;
+    assert_int_equal(hub_tail_open(hub, &a, 1, &browse, NULL), ERR_OK);
+    assert_int_not_equal(hub_tail(hub)->serial, serial);
+    assert_true(pump_until(has_five));
+    assert_int_equal(hub_tail(hub)->channels[0].status.progress.total, 5);
+}
+
+static bool middle_failed_alone(void)
+{
+    const struct hub_tail *t = hub_tail(hub);
+    return t->channels[0].status.state == SESSION_UP && t->channels[1].status.state == SESSION_ENDED &&
+           t->channels[2].status.state == SESSION_UP;
+}
+
+/* They share a session, which a missing one makes fail as a whole. */
+static void a_missing_channel_does_not_hide_the_others(void **state)
+{
+    (void)state;
+    struct address three[] = {address_of("orders"), address_of("nowhere"), address_of("orders.dlq")};
+    assert_int_equal(hub_tail_open(hub, three, 3, &tap, NULL), ERR_OK);
+    assert_true(pump_until(middle_failed_alone));
+    assert_int_equal(hub_tail(hub)->channels[1].status.err.code, ERR_NOTFOUND);
+    publish("orders", 5);
+    publish("orders.dlq", 5);
+    assert_true(pump_until(has_ten));
+}
+
+static bool all_but_one_up(void)
+{
+    const struct hub_tail *t = hub_tail(hub);
+    size_t up = 0;
+    for (size_t i = 0; i < t->channel_count; i++)
+        up += t->channels[i].status.state == SESSION_UP;
+    return up == t->channel_count - 1;
+}
+
+static void nor_among_as_many_as_there_may_be(void **state)
+{
+    (void)state;
+    struct address most[HUB_TAIL_MOST + 1];
+    for (size_t i = 0; i <= HUB_TAIL_MOST; i++)
+        most[i] = address_of(i == 40 ? "nowhere" : "orders");
+    assert_int_equal(hub_tail_open(hub, most, HUB_TAIL_MOST + 1, &tap, NULL), ERR_LIMIT);
+    assert_int_equal(hub_tail_open(hub, most, HUB_TAIL_MOST, &tap, NULL), ERR_OK);
+    assert_true(pump_until(all_but_one_up));
+}
+
+static struct broker_ops telling; /* the memory broker, that says something between two messages */
+static struct read_sink told;
+
+static enum err telling_open(struct broker *b, const struct read_request *r, const struct read_sink *s,
+                             struct err_info *err)
+{
+    told = *s;
+    s->notice(s->context, "a word before it begins");
+    return memory_broker.read_open(b, r, s, err);
+}
+
+static enum err telling_step(struct broker *b, int timeout_ms, struct err_info *err)
+{
+    if (told.notice)
+        told.notice(told.context, "orders was deleted");
+    told.notice = NULL;
+    return memory_broker.read_step(b, timeout_ms, err);
+}
+
+static bool has_a_gap(void)
+{
+    return store_count(hub_store(hub)) > 0;
+}
+
+/* What is said while messages flow stands among them; what was said before they did does not. */
+static void a_word_of_a_running_tail_is_a_row(void **state)
+{
+    (void)state;
+    telling = memory_broker;
+    telling.read_open = telling_open;
+    telling.read_step = telling_step;
+    config.endpoints[0].broker = &telling;
+    struct address a = address_of("orders");
+    assert_int_equal(hub_tail_open(hub, &a, 1, &tap, NULL), ERR_OK);
+    assert_true(pump_until(has_a_gap));
+    assert_int_equal(hub_tail(hub)->gap_count, 0); /* nothing is missing for it */
+    assert_int_equal(store_count(hub_store(hub)), 1);
+    const struct message *row = store_get(hub_store(hub), store_newest(hub_store(hub)));
+    assert_true(bytes_equal(row->payload, BYTES_LITERAL("orders was deleted")));
+    assert_string_equal(row->origin->endpoint, "signalbox");
+}
+
+enum { FLOODS = 6, FLOOD_EACH = 900, FLOOD_PAYLOAD = 7000 };
+
+/* Six sources with 38 MB for a queue of 8 MiB, taken slowly: every source is paused again and again, several at once, and
+ * every message arrives, in the order of its queue. */
+static void credit_loses_nothing(void **state)
+{
+    (void)state;
+    static uint8_t payload[FLOOD_PAYLOAD];
+    char names[FLOODS][24];
+    struct address addresses[FLOODS];
+    int64_t next[FLOODS] = {0};
+    for (int q = 0; q < FLOODS; q++) {
+        snprintf(names[q], sizeof names[q], "flood%d", q);
+        addresses[q] = address_of(names[q]);
+        assert_int_equal(memory_declare(names[q], CHANNEL_QUEUE, NULL, NULL), ERR_OK);
+        for (int i = 0; i < FLOOD_EACH; i++) {
+            struct message m = {.payload = {payload, sizeof payload}, .time_ns = TIME_NONE};
+            assert_int_equal(memory_publish(names[q], &m, NULL, NULL), ERR_OK);
+        }
+    }
+    /* Neighbours on one endpoint share a session: single openings by hand would hide what is tested. */
+    one_channel = memory_broker;
+    one_channel.max_channels = 1;
+    config.endpoints[0].broker = &one_channel;
+    assert_int_equal(hub_tail_open(hub, addresses, FLOODS, &all, NULL), ERR_OK);
+    int64_t end = clock_mono_ns() + 30 * NS_PER_S;
+    bool more = false;
+    uint64_t seen = 0;
+    while (hub_tail(hub)->received < FLOODS * FLOOD_EACH && clock_mono_ns() < end) {
+        struct pollfd p = {.fd = hub_fd(hub), .events = POLLIN};
+        if (!more)
+            poll(&p, 1, 100);
+        hub_pump(hub, NS_PER_MS / 20, &more);
+        for (; seen < hub_tail(hub)->received; seen++) {
+            const struct message *m = store_get(hub_store(hub), seen + 1);
+            int q = m->origin->channel[5] - '0';
+            assert_int_equal(m->position.offset, next[q]++);
+        }
+    }
+    assert_int_equal(hub_tail(hub)->received, FLOODS * FLOOD_EACH);
+    config.endpoints[0].broker = &memory_broker;
+}
+
+static enum err breaking_step(struct broker *b, int timeout_ms, struct err_info *err)
+{
+    if (atomic_load(&cut))
+        return err_set(err, ERR_CLOSED, "the peer hung up");
+    (void)timeout_ms; /* a cut line wakes nobody */
+    return memory_broker.read_step(b, 5, err);
+}
+
+static bool logs(const char *text)
+{
+    uint64_t oldest, newest;
+    struct log_line line;
+    log_range(&oldest, &newest);
+    for (uint64_t id = newest; id >= oldest && id; id--)
+        if (log_get(id, &line) && line.level == LOG_WARN && line.kind == LOG_CHANGE &&
+            strstr(line.text, text))
+            return true;
+    return false;
+}
+
+static bool loss_logged(void)
+{
+    return logs("the peer hung up");
+}
+
+static bool restored(void)
+{
+    hub_tail_retry(hub);
+    return hub_tail(hub)->gap_count == 1;
+}
+
+/* A tail is replaced; what it missed is in the log. */
+static void what_a_tail_missed_is_logged(void **state)
+{
+    (void)state;
+    breaking = memory_broker;
+    breaking.read_step = breaking_step;
+    breaking.open = breaking_open;
+    config.endpoints[0].broker = &breaking;
+    struct address a = address_of("orders");
+    assert_int_equal(hub_tail_open(hub, &a, 1, &tap, NULL), ERR_OK);
+    assert_true(pump_until(tailing));
+    atomic_store(&cut, true);
+    assert_true(pump_until(loss_logged));
+    atomic_store(&cut, false);
+    assert_true(pump_until(restored));
+    assert_true(logs("connection restored: what was sent in between is missing here"));
+    config.endpoints[0].broker = &memory_broker;
+}
+
+static bool failed(void)
+{
+    return hub_tail(hub)->channels[0].status.state == SESSION_ENDED;
+}
+
+static bool said_missing(void)
+{
+    uint64_t serial;
+    enum severity severity;
+    const char *text = hub_notice(hub, &serial, &severity);
+    return text && strstr(text, "no channel nothing");
+}
+
+/* A mistyped name costs nothing: what was shown goes on, and has missed nothing. */
+static void a_missing_channel_is_said_and_the_tail_before_goes_on(void **state)
+{
+    (void)state;
+    struct address both[] = {address_of("nothing"), address_of("orders")};
+    assert_int_equal(hub_tail_open(hub, &both[0], 1, &tap, NULL), ERR_OK);
+    assert_true(pump_until(failed)); /* there is none before it */
+    assert_non_null(strstr(hub_tail(hub)->channels[0].status.err.text, "no channel nothing"));
+    assert_int_equal(hub_tail_open(hub, &both[1], 1, &tap, NULL), ERR_OK);
+    assert_true(pump_until(tailing));
+    uint32_t serial = hub_tail(hub)->serial;
+    publish("orders", 5);
+    assert_true(pump_until(has_five));
+    assert_int_equal(hub_tail_open(hub, &both[0], 1, &tap, NULL), ERR_OK);
+    assert_int_not_equal(hub_tail(hub)->serial, serial);
+    publish("orders", 5);
+    assert_true(pump_until(said_missing));
+    assert_int_equal(hub_tail(hub)->serial, serial);
+    assert_true(pump_until(has_ten));
+    assert_int_equal(store_count(hub_store(hub)), 10);
+}
+
+static bool ended(void)
+{
+    return hub_tail(hub)->channels[0].status.state == SESSION_ENDED;
+}
+
+static void publish_sized(const char *queue, size_t size)
+{
+    uint8_t *payload = calloc(1, size);
+    struct message m = {.payload = {payload, size}, .time_ns = TIME_NONE};
+    assert_int_equal(memory_publish(queue, &m, NULL, NULL), ERR_OK);
+    free(payload);
+}
+
+static atomic_bool closed;
+
+static enum err closing_close(struct broker *b, struct err_info *err)
+{
+    enum err e = memory_broker.read_close(b, err);
+    atomic_store(&closed, true);
+    return e;
+}
+
+/* The queue has no room for the last batch until the session has ended: nobody would ask it for that once more. */
+static void what_is_read_last_arrives_though_the_queue_was_full(void **state)
+{
+    (void)state;
+    static struct broker_ops closing;
+    closing = memory_broker;
+    closing.read_close = closing_close;
+    config.endpoints[0].broker = &closing;
+    publish_sized("orders", 37 * LIMIT_QUEUE / 40);
+    publish_sized("orders", 4 * LIMIT_QUEUE / 40);
+    struct address a = address_of("orders");
+    assert_int_equal(hub_tail_open(hub, &a, 1, &browse, NULL), ERR_OK);
+    int64_t end = clock_mono_ns() + 10 * NS_PER_S;
+    while (!atomic_load(&closed) && clock_mono_ns() < end)
+        poll(NULL, 0, 1);
+    assert_true(pump_until(ended));
+    assert_int_equal(hub_tail(hub)->received, 2);
+}
+
+/* As in the shell: the limit counts what the filter takes, and what it does not take is not held. */
+static void the_limit_of_a_browse_counts_what_its_filter_takes(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 300; i++) {
+        char text[16];
+        snprintf(text, sizeof text, "n%03d", i);
+        struct message m = {.payload = bytes_of_text(text), .time_ns = TIME_NONE};
+        assert_int_equal(memory_publish("orders", &m, NULL, NULL), ERR_OK);
+    }
+    struct address a = address_of("orders");
+    struct hub_read how = browse;
+    how.limit = 5;
+    snprintf(how.where, sizeof how.where, "'7'");
+    assert_int_equal(hub_tail_open(hub, &a, 1, &how, NULL), ERR_OK);
+    assert_true(pump_until(ended));
+    assert_int_equal(hub_tail(hub)->received, 5);
+    const struct message *last = store_get(hub_store(hub), 5);
+    assert_true(bytes_equal(last->payload, BYTES_LITERAL("n047")));
+    assert_int_equal(hub_tail(hub)->channels[0].status.progress.scanned, 48);
+    how.limit = 500; /* more than there are */
+    assert_int_equal(hub_tail_open(hub, &a, 1, &how, NULL), ERR_OK);
+    assert_true(pump_until(ended));
+    assert_int_equal(hub_tail(hub)->received, 57);
+    struct err_info err = {0};
+    snprintf(how.where, sizeof how.where, "sice=1");
+    assert_int_equal(hub_tail_open(hub, &a, 1, &how, &err), ERR_USAGE);
+    assert_int_equal(hub_tail(hub)->received, 57); /* what was shown stays */
+}
+
+static bool said_ended(void)
+{
+    uint64_t serial;
+    enum severity severity;
+    const char *text = hub_notice(hub, &serial, &severity);
+    return text && strstr(text, "The tail of orders was ended");
+}
+
+/* A look at what is stored ends no tail: it goes on, and is come back to. Another tail does, and says so. */
+static void a_tail_goes_on_beneath_a_browse(void **state)
+{
+    (void)state;
+    struct address a = address_of("orders"), other = address_of("orders.dlq");
+    assert_int_equal(hub_tail_open(hub, &a, 1, &tap, NULL), ERR_OK);
+    assert_true(pump_until(tailing));
+    publish("orders", 5);
+    assert_true(pump_until(has_five));
+    uint32_t serial = hub_tail(hub)->serial;
+    for (int i = 0; i < 2; i++) { /* a second one takes the first one's place, and not the tail's */
+        assert_int_equal(hub_tail_open(hub, &a, 1, &browse, NULL), ERR_OK);
+        assert_true(pump_until(ended));
+        assert_true(store_budget(hub_store(hub)) < 64 * MIB);
+        assert_true(hub_tail_holds(hub, serial));
+    }
+    publish("orders", 5);
+    assert_true(hub_tail_back(hub));
+    assert_int_equal(hub_tail(hub)->serial, serial);
+    assert_true(pump_until(has_ten));
+    assert_int_equal(store_budget(hub_store(hub)), 64 * MIB);
+    assert_int_equal(store_count(hub_store(hub)), 10);
+    assert_false(hub_tail_back(hub));
+    assert_int_equal(hub_tail_open(hub, &a, 1, &browse, NULL), ERR_OK);
+    assert_true(pump_until(ended));
+    assert_int_equal(hub_tail_open(hub, &other, 1, &tap, NULL), ERR_OK);
+    assert_true(pump_until(said_ended));
+    assert_false(hub_tail_holds(hub, serial));
+    assert_false(hub_tail_back(hub));
+}
+
+/* What was read first stays: one that pushed it out would show the end of what was asked for, and say nothing of the rest. */
+static void a_browse_ends_where_the_store_is_full(void **state)
+{
+    (void)state;
+    hub_stop(&hub);
+    config.store_bytes = 2 * MIB;
+    hub = hub_new(&config, &rows, NULL);
+    hub_start(hub);
+    for (int i = 0; i < 7; i++)
+        publish_sized("orders", 900 * KIB);
+    struct address a = address_of("orders");
+    assert_int_equal(hub_tail_open(hub, &a, 1, &browse, NULL), ERR_OK);
+    assert_true(pump_until(ended));
+    assert_true(hub_tail(hub)->full);
+    assert_int_equal(store_oldest(hub_store(hub)), 1);
+    assert_int_equal(store_count(hub_store(hub)), 2);
+    assert_int_equal(hub_tail_open(hub, &a, 1, &browse, NULL),
+                     ERR_OK); /* again: all of the budget, not the half */
+    assert_true(pump_until(ended));
+    assert_int_equal(store_count(hub_store(hub)), 2);
+    memory_reset();
+    assert_int_equal(memory_declare("orders", CHANNEL_QUEUE, NULL, NULL), ERR_OK);
+    config.store_bytes = 256 * KIB;
+    hub_stop(&hub);
+    hub = hub_new(&config, &rows, NULL);
+    hub_start(hub);
+    publish("orders", 3000); /* small ones, for which the store's own slots count */
+    assert_int_equal(hub_tail_open(hub, &a, 1, &browse, NULL), ERR_OK);
+    assert_true(pump_until(ended));
+    assert_true(hub_tail(hub)->full);
+    assert_int_equal(store_oldest(hub_store(hub)), 1);
+    assert_int_equal(store_count(hub_store(hub)), hub_tail(hub)->received);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_tail_fills_the_store_and_another_replaces_it),
+        TEST(a_missing_channel_does_not_hide_the_others),
+        TEST(nor_among_as_many_as_there_may_be),
+        TEST(a_word_of_a_running_tail_is_a_row),
+        TEST(credit_loses_nothing),
+        TEST(what_a_tail_missed_is_logged),
+        TEST(a_missing_channel_is_said_and_the_tail_before_goes_on),
+        TEST(what_is_read_last_arrives_though_the_queue_was_full),
+        TEST(the_limit_of_a_browse_counts_what_its_filter_takes),
+        TEST(a_tail_goes_on_beneath_a_browse),
+        TEST(a_browse_ends_where_the_store_is_full),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
