@@ -58,7 +58,7 @@ static void name_property(struct losses *l, struct bytes property)
 
 static void count_properties(struct losses *l, const struct message *m, unsigned carries)
 {
-    bool any = false, typed = false;
+    bool any = false;
     for (uint32_t i = 0; m->properties.items && i < m->properties.count; i++) {
         struct bytes name = m->properties.items[i].name;
         if (is_kept(name, carries))
@@ -66,12 +66,19 @@ static void count_properties(struct losses *l, const struct message *m, unsigned
         name_property(l, name);
         any = true;
     }
+    l->properties += any;
+}
+
+static void count_headers(struct losses *l, const struct message *m, unsigned carries)
+{
+    bool typed = false, nested = false;
     for (uint32_t i = 0; m->headers.items && i < m->headers.count; i++) {
         enum value_type type = m->headers.items[i].value.type;
         typed |= type != VALUE_BYTES && type != VALUE_STRING && type != VALUE_VOID;
+        nested |= type == VALUE_ARRAY || type == VALUE_TABLE;
     }
-    l->properties += any;
     l->typed += typed && !(carries & CARRY_TYPES);
+    l->nested += nested; /* a channel may keep none, though its broker does */
 }
 
 void losses_count(struct losses *l, const struct message *m, unsigned carries)
@@ -84,6 +91,7 @@ void losses_count(struct losses *l, const struct message *m, unsigned carries)
     l->times += timed && !past && m->time_ns % NS_PER_S && !(carries & CARRY_TIME);
     l->uncommitted += (m->flags & MESSAGE_UNCOMMITTED) != 0;
     count_properties(l, m, carries);
+    count_headers(l, m, carries);
 }
 
 /* ---- saying ---- */
@@ -126,6 +134,13 @@ static void say_contents(const struct losses *l, const struct cli *c, const char
                    "%" PRId64 " message%s %s headers with types (as x-death has), of which %s keeps the "
                    "text: as JSON",
                    l->typed, w.s, w.has, title);
+    w = words_for(l->nested, done);
+    if (l->nested && !(carries & CARRY_NESTED))
+        cli_notice(c,
+                   "%" PRId64
+                   " message%s %s headers that are arrays or tables (as x-death is), which a stream of "
+                   "%s does not keep: they %s left out",
+                   l->nested, w.s, w.has, title, done ? "were" : "would be");
 }
 
 static void say_states(const struct losses *l, const struct cli *c, const char *title, bool done)

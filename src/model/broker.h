@@ -180,6 +180,7 @@ enum carry {
     CARRY_TYPES = 1 << 5,     /* the types of header values; else they become text */
     CARRY_AMQP = 1 << 6,      /* AMQP's properties: message_id, delivery_mode and so on */
     CARRY_ANY = 1 << 7,       /* properties of any name */
+    CARRY_NESTED = 1 << 8,    /* headers that are arrays or tables; else they are dropped */
 };
 
 struct broker_ops {

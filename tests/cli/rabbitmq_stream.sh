@@ -1,4 +1,5 @@
-# A tail of a stream whose connection is closed notices it at once, and goes on behind what it showed; what is tapped cannot.
+# A tail of a stream whose connection is closed notices it at once, and goes on behind what it showed; what is tapped cannot. What a
+# stream cannot keep is said.
 # needs: rabbitmq
 . "$(dirname "$0")/../lib.sh"
 
@@ -67,4 +68,32 @@ add 20 21 22 23 24 25 26 27 28 29
 check "all of it" eventually 20 shows 8-8 0-20 1-21 2-22 3-23 4-24 5-25 6-26 7-27 8-28 9-29
 end
 check "it says so" grep -q 'connected again; what was deleted meanwhile is read anew, from its beginning' "$T/said"
+
+name "headers that a stream drops are said, one that it cannot take is refused before the broker ends the connection"
+curl -X PUT "$api/queues/$vhost/kept" -d '{"durable":true,"arguments":{"x-queue-type":"stream"}}'
+curl -X PUT "$api/queues/$vhost/q" -d '{"durable":true}'
+cat >"$T/nested.jsonl" <<'EOF'
+{"payload":{"text":"a"},"headers":[{"name":"x-death","type":"array","value":[{"type":"table","value":[{"name":"n","type":"int64","value":3}]}]}]}
+{"payload":{"text":"b"},"headers":[{"name":"price","type":"table","value":[{"name":"n","type":"decimal","value":{"scale":2,"digits":314}}]}]}
+{"payload":{"text":"c"},"headers":[{"name":"n","type":"int64","value":3}]}
+EOF
+run "$SIGNALBOX" import "$T/nested.jsonl" "$broker/kept$management"
+expect_status 0
+expect_err '2 messages have headers that are arrays or tables .*a stream of RabbitMQ does not keep: they would be left out'
+run "$SIGNALBOX" import "$T/nested.jsonl" "$broker/kept$management" --execute
+expect_status 0
+expect_err '2 messages have headers that are arrays or tables .* they were left out'
+run "$SIGNALBOX" browse "$broker/kept$management" --json
+check "so it is" test "$(grep -c '"headers":\[\]' "$out")" = 2
+run "$SIGNALBOX" import "$T/nested.jsonl" "$broker/q$management" --execute
+expect_status 0
+expect_no_err 'arrays or tables'
+echo '{"payload":{"text":"d"},"headers":[{"name":"n","type":"decimal","value":{"scale":2,"digits":314}}]}' >"$T/decimal.jsonl"
+for execute in "" --execute; do
+    run "$SIGNALBOX" import "$T/decimal.jsonl" "$broker/kept$management" $execute
+    expect_status 7
+    expect_err 'a header of the type decimal, which no stream of RabbitMQ can keep'
+done
+run "$SIGNALBOX" import "$T/decimal.jsonl" "$broker/q$management" --execute
+expect_status 0
 finish

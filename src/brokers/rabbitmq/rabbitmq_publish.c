@@ -21,6 +21,7 @@ struct outstanding {
 struct rabbit_writer {
     char exchange[256], key[256];
     bool to_exchange; /* then the message's own key routes */
+    bool to_stream;
     bool dry, exact;
     struct rabbit_routes *routes; /* of a dry run to an exchange; NULL: not known */
     struct publish_sink sink;
@@ -92,7 +93,7 @@ static enum err find_destination(struct broker *b, const struct publish_request 
         err_next(err, "only queues and streams are made here");
         return e;
     }
-    found->kind = CHANNEL_QUEUE;
+    found->kind = to->kind == CHANNEL_STREAM ? CHANNEL_STREAM : CHANNEL_QUEUE;
     return make_queue(b, rabbit->writer, to, err);
 }
 
@@ -116,7 +117,9 @@ enum err rabbit_publish_open(struct broker *b, const struct publish_request *req
     if (e)
         return e;
     w->to_exchange = found.kind == CHANNEL_EXCHANGE;
-    b->carries |= w->to_exchange ? CARRY_KEY : 0; /* as its routing key */
+    w->to_stream = found.kind == CHANNEL_STREAM;
+    b->carries |= w->to_exchange ? CARRY_KEY : 0;               /* as its routing key */
+    b->carries &= w->to_stream ? ~(unsigned)CARRY_NESTED : ~0U; /* tried on 3.10.8 */
     text_copy(w->exchange, sizeof w->exchange, w->to_exchange && !rabbit_is_default(to) ? to->name : "");
     text_copy(w->key, sizeof w->key, w->to_exchange ? "" : to->name);
     if (w->dry && w->exchange[0])
@@ -194,6 +197,21 @@ static enum err check_copies(const struct broker *b, const struct message *m, st
     return ERR_OK;
 }
 
+/* Tried on 3.10.8: the broker ends the connection (541), and with it what is on its way, once a stream is to keep one. */
+static enum err check_decimals(const struct broker *b, const struct message *m, struct err_info *err)
+{
+    for (uint32_t i = 0; m->headers.items && i < m->headers.count; i++) {
+        if (m->headers.items[i].value.type != VALUE_DECIMAL)
+            continue;
+        err_set(err, ERR_REFUSED,
+                "a message with a header of the type decimal, which no stream of RabbitMQ can keep");
+        err_where(err, "%s", b->endpoint->name);
+        err_next(err, "give that header another type, or send the message to a queue");
+        return ERR_REFUSED;
+    }
+    return ERR_OK;
+}
+
 static amqp_bytes_t lend(struct bytes b)
 {
     return (amqp_bytes_t){.len = b.len, .bytes = (void *)(uintptr_t)b.data};
@@ -216,6 +234,8 @@ enum err rabbit_publish(struct broker *b, const struct message *m, uint64_t toke
         e = check_expiration(b, m, err);
     if (!e)
         e = check_copies(b, m, err);
+    if (!e && w->to_stream)
+        e = check_decimals(b, m, err);
     if (!e)
         e = rabbit_properties(m, &w->arena, &properties, err);
     if (e)
