@@ -62,25 +62,24 @@ static void set_date(struct civil *c, int64_t days)
     c->year = year + era * 400 + (c->month <= 2);
 }
 
-static struct civil civil_of(int64_t ns)
+/* The time of day; the days since 1970 are what is returned. */
+static int64_t set_clock(struct civil *c, int64_t ns)
 {
     const int64_t day_ns = 86400 * NS_PER_S;
-    struct civil c;
     int64_t days = ns / day_ns, rest = ns % day_ns;
     if (rest < 0) {
         rest += day_ns;
         days--;
     }
-    int second = (int)(rest / NS_PER_S);
-    set_date(&c, days);
-    c.fraction = (int)(rest % NS_PER_S);
-    c.hour = second / 3600;
-    c.minute = second / 60 % 60;
-    c.second = second % 60;
-    return c;
+    unsigned second = (unsigned)(rest / NS_PER_S);
+    c->fraction = (int)(rest % NS_PER_S);
+    c->hour = (int)(second / 3600);
+    c->minute = (int)(second / 60 % 60);
+    c->second = (int)(second % 60);
+    return days;
 }
 
-static char *put(char *to, int digits, int64_t value, char after)
+static char *put(char *to, int digits, unsigned value, char after)
 {
     for (int i = digits - 1; i >= 0; i--, value /= 10)
         to[i] = (char)('0' + value % 10);
@@ -91,41 +90,61 @@ static char *put(char *to, int digits, int64_t value, char after)
 /* Behind hours, minutes and seconds stands `after`. */
 static char *put_clock(char *to, const struct civil *c, char after)
 {
-    to = put(to, 2, c->hour, ':');
-    to = put(to, 2, c->minute, ':');
-    return put(to, 2, c->second, after);
+    to = put(to, 2, (unsigned)c->hour, ':');
+    to = put(to, 2, (unsigned)c->minute, ':');
+    return put(to, 2, (unsigned)c->second, after);
 }
 
-static char *put_moment(char *to, const struct civil *c, char end)
+enum { DATE_TEXT = 11 }; /* 2026-11-29T */
+
+/* Most messages are of the day of the one before. */
+static char *put_date(char *to, int64_t days)
 {
-    to = put(to, 4, c->year, '-');
-    to = put(to, 2, c->month, '-');
-    return put_clock(put(to, 2, c->day, 'T'), c, end);
+    static _Thread_local int64_t of = INT64_MIN;
+    static _Thread_local char text[DATE_TEXT];
+    if (days != of) {
+        struct civil c;
+        set_date(&c, days);
+        char *at = put(text, 4, (unsigned)c.year, '-'); /* int64_t nanoseconds reach from 1677 to 2262 */
+        put(put(at, 2, (unsigned)c.month, '-'), 2, (unsigned)c.day, 'T');
+        of = days;
+    }
+    memcpy(to, text, DATE_TEXT);
+    return to + DATE_TEXT;
+}
+
+size_t clock_put_rfc3339(int64_t ns, char into[CLOCK_TEXT])
+{
+    struct civil c;
+    char *to = put_date(into, set_clock(&c, ns));
+    unsigned fraction = (unsigned)c.fraction;
+    bool ms = fraction % 1000000 == 0, us = fraction % 1000 == 0;
+    to = put_clock(to, &c, '.');
+    to = put(to, ms ? 3 : us ? 6 : 9, ms ? fraction / 1000000 : us ? fraction / 1000 : fraction, 'Z');
+    return (size_t)(to - into);
 }
 
 char *clock_rfc3339(int64_t ns, char *into, size_t size)
 {
-    struct civil c = civil_of(ns);
-    char text[CLOCK_TEXT], *to = put_moment(text, &c, '.');
-    bool ms = c.fraction % 1000000 == 0, us = c.fraction % 1000 == 0;
-    to = put(to, ms ? 3 : us ? 6 : 9, ms ? c.fraction / 1000000 : us ? c.fraction / 1000 : c.fraction, 'Z');
-    *to = '\0';
+    char text[CLOCK_TEXT];
+    text[clock_put_rfc3339(ns, text)] = '\0';
     return text_copy(into, size, text);
 }
 
 char *clock_rfc3339_seconds(int64_t ns, char *into, size_t size)
 {
-    struct civil c = civil_of(ns);
-    char text[CLOCK_TEXT];
-    *put_moment(text, &c, 'Z') = '\0';
+    struct civil c;
+    char text[CLOCK_TEXT], *to = put_date(text, set_clock(&c, ns));
+    *put_clock(to, &c, 'Z') = '\0';
     return text_copy(into, size, text);
 }
 
 char *clock_hms(int64_t ns, char *into, size_t size, int digits)
 {
-    struct civil c = civil_of(ns);
+    struct civil c;
     char text[CLOCK_TEXT];
-    put(put_clock(text, &c, '.'), 9, c.fraction, '\0');
+    (void)set_clock(&c, ns);
+    put(put_clock(text, &c, '.'), 9, (unsigned)c.fraction, '\0');
     text[digits > 0 && digits <= 9 ? 9 + digits : 8] = '\0';
     return text_copy(into, size, text);
 }

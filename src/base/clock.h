@@ -18,6 +18,7 @@ void clock_fake_advance(int64_t ns);
 enum { CLOCK_TEXT = 36 }; /* bytes for the longest */
 /* RFC 3339 UTC with 3, 6 or 9 digits of fraction, as many as the value needs. Needs CLOCK_TEXT bytes; returns into. */
 char *clock_rfc3339(int64_t ns, char *into, size_t size);
+size_t clock_put_rfc3339(int64_t ns, char into[CLOCK_TEXT]);      /* the same, without NUL: its length */
 char *clock_rfc3339_seconds(int64_t ns, char *into, size_t size); /* without a fraction */
 char *clock_hms(int64_t ns, char *into, size_t size, int digits); /* 12:04:30.118 with digits 3; UTC */
 /* RFC 3339, or relative to now_ns: "-15m", "-2h". False where it is neither. */

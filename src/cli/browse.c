@@ -50,6 +50,7 @@ static int run(struct cli *c)
         reading.scan_limit = reading.limit;
     reading.encode = encode;
     reading.context = &encoder;
+    reading.bare = encoder_is_bare(&encoder);
     code = listing_announce_effect(c, &address);
     if (!code) {
         reading_run(&reading, &result);

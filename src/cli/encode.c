@@ -32,6 +32,11 @@ void encoder_free(struct encoder *e)
     template_free(&e->template);
 }
 
+bool encoder_is_bare(const struct encoder *e)
+{
+    return e->encoding == ENCODE_PLAIN;
+}
+
 static void colored(const struct encoder *e, struct buffer *out, const char *color, const char *text)
 {
     buffer_printf(out, e->color ? "%s%s%s" : "%.0s%s%.0s", color, text, NORMAL);

@@ -19,6 +19,7 @@ struct encoder {
 /* Of the command's flags; 0 or an exit code after a message. */
 int encoder_init(struct encoder *e, const struct cli *c);
 void encoder_free(struct encoder *e);
+bool encoder_is_bare(const struct encoder *e); /* its lines have no place for headers */
 /* Appends one line with its newline. No memory is taken but the buffer's, unless a template asks for the body's fields. */
 void encode_line(const struct encoder *e, struct buffer *out, const struct message *m);
 

@@ -159,17 +159,20 @@ static bool make_sources(struct run *r)
     return r->sources != NULL;
 }
 
-static uint32_t read_flags(const struct cli *c)
+static uint32_t read_flags(const struct run *r, const struct redaction *redaction)
 {
+    const struct cli *c = r->reading->cli;
     return (cli_flag(c, FLAG_UNCOMMITTED) ? READ_UNCOMMITTED : 0) |
            (cli_flag(c, FLAG_FIREHOSE) ? READ_FIREHOSE : 0) |
-           (cli_flag(c, FLAG_INTERNAL) ? READ_INTERNAL : 0);
+           (cli_flag(c, FLAG_INTERNAL) ? READ_INTERNAL : 0) |
+           (r->reading->bare && !r->filter && !redaction ? READ_BARE : 0);
 }
 
 static int start_source(struct run *r, struct source *s)
 {
     const struct reading *g = r->reading;
     struct err_info err = {.code = ERR_OK};
+    const struct redaction *redaction = g->whole ? NULL : g->cli->config.redaction;
     struct job job = {
         .kind = JOB_READ,
         .reconnect = g->mode == READ_TAP,
@@ -179,8 +182,8 @@ static int start_source(struct run *r, struct source *s)
                  .start = g->start,
                  .partition = (int32_t)cli_number(g->cli, FLAG_PARTITION, -1),
                  .limit = g->scan_limit,
-                 .flags = read_flags(g->cli)},
-        .redaction = g->whole ? NULL : g->cli->config.redaction,
+                 .flags = read_flags(r, redaction)},
+        .redaction = redaction,
         .timeout_ns = cli_number(g->cli, FLAG_TIMEOUT, 0),
     };
     struct session_sink sink = {

@@ -17,6 +17,7 @@ struct reading {
     int fd;                 /* where the lines go */
     bool progress;
     bool whole; /* also what the configuration's `redact` hides: for archives */
+    bool bare;  /* what is written has no place for headers */
     /* Appends one message; on a worker, several at once, unless there is one address alone. */
     void (*encode)(void *context, struct buffer *out, const struct message *m);
     void *context;

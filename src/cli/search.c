@@ -24,6 +24,7 @@ static int run(struct cli *c)
     reading.progress = true;
     reading.encode = encode;
     reading.context = &encoder;
+    reading.bare = encoder_is_bare(&encoder);
     code = listing_announce_effect(c, &address);
     if (!code) {
         reading_run(&reading, &result);

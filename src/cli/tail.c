@@ -25,6 +25,7 @@ static int run_tail(struct cli *c, struct address *addresses)
     reading.address_count = c->arg_count;
     reading.encode = encode;
     reading.context = &encoder;
+    reading.bare = encoder_is_bare(&encoder);
     reading_run(&reading, &result);
     if (result.code == err_exit_code(ERR_TIMEOUT))
         cli_notice(c, "%" PRId64 " message%s, stopped because %s", result.written,

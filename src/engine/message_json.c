@@ -11,8 +11,9 @@
 
 static void put_time(struct buffer *out, int64_t ns)
 {
-    char text[CLOCK_TEXT];
-    buffer_text(out, clock_rfc3339(ns, text, sizeof text));
+    uint8_t *to = buffer_reserve(out, CLOCK_TEXT);
+    if (to)
+        out->len += clock_put_rfc3339(ns, (char *)to);
 }
 
 static void put_moment(struct json_writer *w, int64_t ns)
@@ -28,12 +29,17 @@ static void put_moment(struct json_writer *w, int64_t ns)
 
 static size_t put_int(char *into, int64_t value)
 {
+    static const char pairs[] =
+        "00010203040506070809101112131415161718192021222324252627282930313233343536373839404142434445464748"
+        "495051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899";
     char text[24];
     size_t at = sizeof text;
     uint64_t v = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
-    do {
-        text[--at] = (char)('0' + v % 10);
-    } while (v /= 10);
+    for (; v >= 100; v /= 100)
+        memcpy(text + (at -= 2), pairs + 2 * (v % 100), 2);
+    text[--at] = (char)('0' + v % 10);
+    if (v >= 10)
+        text[--at] = (char)('0' + v / 10);
     if (value < 0)
         text[--at] = '-';
     memcpy(into, text + at, sizeof text - at);

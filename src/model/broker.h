@@ -57,6 +57,7 @@ enum read_flag {
     READ_FIREHOSE =
         1 << 1, /* RabbitMQ: switch tracing on to see the default exchange; prior state is restored */
     READ_INTERNAL = 1 << 2, /* channels of the broker's own are allowed */
+    READ_BARE = 1 << 3, /* nobody looks at headers: a driver may leave them out where they cost something */
 };
 
 struct channel_name {

@@ -49,6 +49,11 @@ expect_err 'scanned 4 of (at most )?4, stopped because'
 run "$SIGNALBOX" search "$kafka/$topic" 'body.n>=30'
 expect_status 4
 
+name "a line that has no place for headers is found by them all the same"
+run "$SIGNALBOX" browse "$kafka/$topic" --plain --where headers.a=1
+expect_status 0
+expect_lines 1
+
 name "tail ends at its limit, or at its time-out"
 run "$SIGNALBOX" tail "$kafka/$topic" --from beginning -n 4 --plain
 expect_status 0

@@ -11,6 +11,7 @@
 #define NUDGE_BYTES   (2 * MIB)
 #define MESSAGE_BYTES 512 /* that the library takes for a message, beside its own */
 
+/* The library takes them apart anew for each message, also for one that has none: a fifth of what reading a small message costs. */
 static void fill_headers(struct kafka_read *r, const rd_kafka_message_t *m, struct message *out)
 {
     rd_kafka_headers_t *list = NULL;
@@ -69,7 +70,8 @@ void kafka_message_fill(struct kafka_read *r, struct kafka_topic *t, const rd_ka
         .payload = {m->payload, m->len},
     };
     fill_time(&t->partitions[m->partition], m, out);
-    fill_headers(r, m, out);
+    if (!r->bare)
+        fill_headers(r, m, out);
 }
 
 static void partition_done(struct kafka_read *r, struct kafka_partition *p)
@@ -382,6 +384,7 @@ enum err kafka_read_open(struct broker *b, const struct read_request *request, c
         return err_set(err, ERR_NOMEM, "no memory for reading");
     r->sink = *sink;
     r->browse = request->mode == READ_BROWSE;
+    r->bare = request->flags & READ_BARE;
     r->phase = KAFKA_FLOW;
     r->opened_ns = clock_wall_ns();
     r->only = request->partition;

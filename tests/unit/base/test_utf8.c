@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include "base/plain.h"
 #include "base/utf8.h"
 
 static void only_rfc_3629_is_valid(void **state)
@@ -119,6 +120,24 @@ static void columns_are_counted_in_cells(void **state)
     buffer_free(&b);
 }
 
+/* Sixteen and sixty-four at a time, and one by one at the end. */
+static void a_byte_that_is_not_plain_is_found_wherever_it_stands(void **state)
+{
+    (void)state;
+    static const uint8_t odd[] = {0x00, 0x1F, 0x7F, 0x80, 0xFF, '"', '\\'};
+    uint8_t text[200];
+    for (size_t len = 0; len <= sizeof text; len++) {
+        memset(text, 'a', sizeof text);
+        assert_int_equal(plain_skip(bytes_of(text, len), 0, '"', '\\'), len);
+        for (size_t at = 0; at < len; at++) {
+            text[at] = odd[(at + len) % sizeof odd];
+            assert_int_equal(plain_skip(bytes_of(text, len), 0, '"', '\\'), at);
+            assert_int_equal(plain_skip(bytes_of(text, len), at + 1, '"', '\\'), len);
+            text[at] = at % 2 ? 0x20 : 0x7E;
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -128,6 +147,7 @@ int main(void)
         cmocka_unit_test(widths_are_those_of_unicode_15),
         cmocka_unit_test(nothing_dangerous_passes_the_door),
         cmocka_unit_test(columns_are_counted_in_cells),
+        cmocka_unit_test(a_byte_that_is_not_plain_is_found_wherever_it_stands),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
