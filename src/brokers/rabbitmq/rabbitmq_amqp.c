@@ -1,13 +1,10 @@
-/* The connection: dialling, TLS, login, the frame loop, and what errors mean. */
+/* The connection: dialling, login, the frame loop, and what errors mean. */
 #include "brokers/rabbitmq/rabbitmq_internal.h"
 
 #include "base/log.h"
 #include "base/text.h"
 #include "net/dial.h"
 
-#include <openssl/err.h>
-#include <openssl/ssl.h>
-#include <openssl/x509_vfy.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/poll.h>
@@ -168,7 +165,7 @@ enum err rabbit_probe_exchange(struct broker *b, const char *name)
 
 /* ---- connecting ---- */
 
-static struct timeval time_left(const struct broker *b)
+struct timeval rabbit_time_left(const struct broker *b)
 {
     int ms = clock_poll_ms(b->deadline_ns);
     if (ms <= 0)
@@ -181,8 +178,7 @@ static bool wants_tls(const struct endpoint *e)
     return e->tls.on || (e->url.scheme && strcmp(e->url.scheme, "rabbitmqs") == 0);
 }
 
-/* Of what failed at one host, the endpoint says it; "HOST: why" of the dialer, whose place is HOST:PORT, becomes "why (HOST:PORT)". */
-static enum err say_host(const struct broker *b, const char *host, struct err_info *err)
+enum err rabbit_say_host(const struct broker *b, const char *host, struct err_info *err)
 {
     const struct err_info said = *err;
     size_t len = strlen(host);
@@ -193,90 +189,12 @@ static enum err say_host(const struct broker *b, const char *host, struct err_in
     return said.code;
 }
 
-/* For TLS the library dials, and says no more than that it failed: our dialer finds out why. */
-static enum err why_unreachable(struct broker *b, const char *host, int port, int status,
-                                struct err_info *err)
-{
-    int fd = dial_tcp(host, port, b->deadline_ns, b->wake_fd, NULL, err);
-    if (fd >= 0) {
-        close(fd);
-        err_set(err, ERR_UNREACHABLE, "%s", amqp_error_string2(status));
-        err_where(err, "%s:%d", host, port);
-    }
-    return say_host(b, host, err);
-}
-
-static enum err bad_file(const struct broker *b, const char *key, const char *what, const char *file,
-                         struct err_info *err)
-{
-    err_set(err, ERR_CONFIG, "%s %s", what, file);
-    err_where(err, "%s", b->endpoint->name);
-    err_next(err, "check that %s a readable file in PEM form", key);
-    return ERR_CONFIG;
-}
-
-/* The library says no more than that TLS failed; what OpenSSL noted on this thread tells a wrong port from a wrong certificate. */
-static enum err tls_failed(struct broker *b, int status, struct err_info *err)
-{
-    unsigned long noted = ERR_peek_last_error();
-    enum err e = rabbit_status(b, status, err);
-    if (e != ERR_TLS || status != AMQP_STATUS_SSL_CONNECTION_FAILED)
-        return e;
-    if (ERR_GET_REASON(noted) == SSL_R_WRONG_VERSION_NUMBER) {
-        err_set(err, ERR_TLS, "what answers there speaks no TLS");
-        err_where(err, "%s", b->endpoint->name);
-        err_next(err, "use rabbitmq://, or the port for TLS, which is 5671 by default");
-    } else if (!noted || ERR_GET_REASON(noted) == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
-        e = err_set(err, ERR_CLOSED, "the connection was closed while TLS was agreed on");
-        err_where(err, "%s", b->endpoint->name);
-        err_next(err, "does this port speak TLS? if not, use rabbitmq://");
-    }
-    return e;
-}
-
-/* rabbitmq-c 0.11 has no default verify paths of its own, and its check of the name is its own too: both are OpenSSL's
- * business, reached through the context. */
-static enum err open_tls(struct broker *b, const char *host, int port, struct err_info *err)
-{
-    struct rabbit *r = b->state;
-    const struct tls_options *tls = &b->endpoint->tls;
-    const char *ca = tls->ca ? tls->ca : url_query(&b->endpoint->url, "ca");
-    amqp_socket_t *socket = amqp_ssl_socket_new(r->connection);
-    if (!socket)
-        return err_set(err, ERR_NOMEM, "no memory for a TLS socket");
-    SSL_CTX *context = amqp_ssl_socket_get_context(socket);
-    if (ca && amqp_ssl_socket_set_cacert(socket, ca))
-        return bad_file(b, "tls.ca, or ?ca=FILE of a URL, names", "no certificates can be read from", ca,
-                        err);
-    if (!ca)
-        SSL_CTX_set_default_verify_paths(context);
-    if (tls->cert && tls->key && amqp_ssl_socket_set_key(socket, tls->cert, tls->key))
-        return bad_file(b, "tls.cert and tls.key each name",
-                        "the client certificate or its key cannot be used:", tls->cert, err);
-    X509_VERIFY_PARAM *verify = SSL_CTX_get0_param(context);
-    if (!tls->insecure && !X509_VERIFY_PARAM_set1_ip_asc(verify, host))
-        X509_VERIFY_PARAM_set1_host(verify, host, 0);
-    amqp_ssl_socket_set_verify_peer(socket, !tls->insecure);
-    amqp_ssl_socket_set_verify_hostname(socket, 0); /* done above, alternative names and addresses included */
-    struct timeval timeout = time_left(b);
-    ERR_clear_error();
-    int status = amqp_socket_open_noblock(socket, host, port, &timeout);
-    if (status == AMQP_STATUS_SOCKET_ERROR || status == AMQP_STATUS_TCP_ERROR)
-        return why_unreachable(b, host, port, status, err);
-    r->fd = amqp_socket_get_sockfd(socket);
-    if (status != AMQP_STATUS_TIMEOUT)
-        return tls_failed(b, status, err);
-    err_set(err, ERR_TIMEOUT, "no TLS answer in time");
-    err_next(err, "check host and port, that RabbitMQ speaks TLS there, and what lies between");
-    return ERR_TIMEOUT;
-}
-
 static enum err open_plain(struct broker *b, const char *host, int port, struct err_info *err)
 {
     struct rabbit *r = b->state;
     int fd = dial_tcp(host, port, b->deadline_ns, b->wake_fd, NULL, err);
     if (fd < 0)
-        return say_host(b, host, err);
+        return rabbit_say_host(b, host, err);
     amqp_socket_t *socket = amqp_tcp_socket_new(r->connection);
     if (!socket) {
         close(fd);
@@ -333,7 +251,7 @@ static enum err login(struct broker *b, struct err_info *err)
     properties[3].value.value.table =
         (amqp_table_t){sizeof capabilities / sizeof *capabilities, capabilities};
     amqp_table_t table = {sizeof properties / sizeof *properties, properties};
-    struct timeval timeout = time_left(b), rpc = {10, 0};
+    struct timeval timeout = rabbit_time_left(b), rpc = {10, 0};
     amqp_set_handshake_timeout(r->connection, &timeout);
     amqp_set_rpc_timeout(r->connection, &rpc);
     const char *user = e->username && e->username[0] ? e->username : "guest";
@@ -396,7 +314,7 @@ static enum err connect_host(struct broker *b, size_t i, struct err_info *err)
     r->connection = amqp_new_connection();
     if (!r->connection)
         return err_set(err, ERR_NOMEM, "no memory for a connection");
-    enum err e = tls ? open_tls(b, host, port, err) : open_plain(b, host, port, err);
+    enum err e = tls ? rabbit_open_tls(b, host, port, err) : open_plain(b, host, port, err);
     if (!e) {
         e = rabbit_may_cut(b, true) ? login(b, err) : ERR_CANCELLED;
         (void)rabbit_may_cut(b, false);

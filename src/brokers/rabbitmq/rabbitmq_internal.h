@@ -66,8 +66,17 @@ enum err rabbit_probe_end(struct broker *b, amqp_rpc_reply_t reply, char *said, 
 enum err rabbit_probe_exchange(struct broker *b, const char *name);
 /* Takes whatever is there without waiting; for sessions that have nothing open. */
 enum err rabbit_serve(struct broker *b, struct err_info *err) SB_MUST_USE;
+/* What is left until the deadline, as the library takes it. */
+struct timeval rabbit_time_left(const struct broker *b);
+/* Of what failed at one host, the endpoint says it; "HOST: why" of the dialer, whose place is HOST:PORT, becomes "why (HOST:PORT)". */
+enum err rabbit_say_host(const struct broker *b, const char *host, struct err_info *err);
 amqp_bytes_t rabbit_text(const char *text);
 char *rabbit_copy(char *into, size_t size, amqp_bytes_t from);
+
+/* ---- TLS (rabbitmq_tls.c) ---- */
+
+/* Gives the connection, which has no socket yet, one over TLS; r->fd is it. */
+enum err rabbit_open_tls(struct broker *b, const char *host, int port, struct err_info *err) SB_MUST_USE;
 
 /* ---- what the broker hands out (rabbitmq_delivery.c) ---- */
 
