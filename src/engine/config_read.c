@@ -6,7 +6,6 @@
 #include "base/regex.h"
 #include "base/text.h"
 #include "base/utf8.h"
-#include "engine/decode.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -221,26 +220,6 @@ static bool has_space(struct config_reading *r, const struct config_node *url)
 
 /* ---- endpoints ---- */
 
-static void check_decoder(struct config_reading *r, const struct config_node *rule)
-{
-    const struct config_node *name = config_get_kind(rule, "decode", CONFIG_SCALAR);
-    const char *names[32], *near;
-    char all[200];
-    size_t n = 0;
-    for (decoder_registry d = r->registry->decoders; d && *d && n + 1 < sizeof names / sizeof *names; d++) {
-        if (name && strcmp((*d)->name, name->text) == 0)
-            return;
-        names[n++] = (*d)->name;
-    }
-    names[n] = NULL;
-    if (!name || n == 0)
-        return;
-    near = text_nearest(name->text, names);
-    config_fault(r->faults, name, "decode: this version has no decoder `%.40s`%s%s%s; it has %s", name->text,
-                 near ? "; did you mean `" : "", near ? near : "", near ? "`?" : "",
-                 decoder_names(r->registry->decoders, all, sizeof all));
-}
-
 static void read_rules(struct config_reading *r, const struct config_node *map, struct endpoint *e)
 {
     const struct config_node *channels = config_get_kind(map, "channels", CONFIG_MAP);
@@ -248,7 +227,7 @@ static void read_rules(struct config_reading *r, const struct config_node *map, 
     size_t n = 0;
     for (size_t i = 0; rules && i < config_count(channels); i++) {
         const struct config_member *m = &channels->members[i];
-        check_decoder(r, m->value);
+        config_check_decoder(r, m->value);
         if (m->key->kind == CONFIG_SCALAR)
             rules[n++] = (struct channel_rule){
                 .pattern = m->key->text,

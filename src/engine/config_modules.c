@@ -1,0 +1,25 @@
+/* What a module knows of a setting, and the table does not: here its decoders are asked. */
+#include "engine/config_internal.h"
+
+#include "base/text.h"
+#include "engine/decode.h"
+
+void config_check_decoder(struct config_reading *r, const struct config_node *rule)
+{
+    const struct config_node *name = config_get_kind(rule, "decode", CONFIG_SCALAR);
+    const char *names[32], *near;
+    char all[200];
+    size_t n = 0;
+    for (decoder_registry d = r->registry->decoders; d && *d && n + 1 < sizeof names / sizeof *names; d++) {
+        if (name && strcmp((*d)->name, name->text) == 0)
+            return;
+        names[n++] = (*d)->name;
+    }
+    names[n] = NULL;
+    if (!name || n == 0)
+        return;
+    near = text_nearest(name->text, names);
+    config_fault(r->faults, name, "decode: this version has no decoder `%.40s`%s%s%s; it has %s", name->text,
+                 near ? "; did you mean `" : "", near ? near : "", near ? "`?" : "",
+                 decoder_names(r->registry->decoders, all, sizeof all));
+}
