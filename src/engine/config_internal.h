@@ -52,8 +52,11 @@ const struct config_node *config_get_kind(const struct config_node *map, const c
 size_t config_count(const struct config_node *node);
 /* Zeroed, of the configuration's arena, and never of no size; NULL is remembered in r. */
 void *config_make(struct config_reading *r, size_t count, size_t size);
-/* config_modules.c: a rule's decoder must be one of the registry's. */
+/* config_modules.c: a rule's decoder must be one of the registry's; of a thorough check alone: both files can be used, and belong
+ * together. */
 void config_check_decoder(struct config_reading *r, const struct config_node *rule);
+void config_check_certificate(struct config_reading *r, const struct config_node *tls,
+                              const struct tls_options *options);
 /* config_needs.c: reports names that nothing has, and circles. */
 void config_check_needs(struct config_reading *r, const struct config_node *root);
 

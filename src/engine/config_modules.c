@@ -1,8 +1,9 @@
-/* What a module knows of a setting, and the table does not: here its decoders are asked. */
+/* What a module knows of a setting, and the table does not: here its decoders are asked, and OpenSSL. */
 #include "engine/config_internal.h"
 
 #include "base/text.h"
 #include "engine/decode.h"
+#include "net/client_certificate.h"
 
 void config_check_decoder(struct config_reading *r, const struct config_node *rule)
 {
@@ -22,4 +23,15 @@ void config_check_decoder(struct config_reading *r, const struct config_node *ru
     config_fault(r->faults, name, "decode: this version has no decoder `%.40s`%s%s%s; it has %s", name->text,
                  near ? "; did you mean `" : "", near ? near : "", near ? "`?" : "",
                  decoder_names(r->registry->decoders, all, sizeof all));
+}
+
+void config_check_certificate(struct config_reading *r, const struct config_node *tls,
+                              const struct tls_options *options)
+{
+    struct err_info err = {.code = ERR_OK};
+    const char *file = NULL;
+    if (!r->faults->thorough || !client_certificate_check(options->cert, options->key, &file, &err))
+        return;
+    const char *key = file == options->key ? "key" : "cert";
+    config_fault(r->faults, config_get(tls, key), "tls.%s: %.160s: %s", key, file ? file : "", err.text);
 }

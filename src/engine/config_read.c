@@ -93,11 +93,14 @@ static const char *file_name(struct config_reading *r, const char *name)
 
 /* ---- what endpoints and probes share ---- */
 
-static void check_file(struct config_reading *r, const struct config_node *tls, const char *key,
+/* False: it is not there, or cannot be read. */
+static bool check_file(struct config_reading *r, const struct config_node *tls, const char *key,
                        const char *path)
 {
-    if (path && r->faults->thorough && access(path, R_OK) != 0)
+    bool good = !path || !r->faults->thorough || access(path, R_OK) == 0;
+    if (!good)
         config_fault(r->faults, config_get(tls, key), "tls.%s: %.200s: %s", key, path, strerror(errno));
+    return good;
 }
 
 static void tls_without_scheme(struct config_reading *r, const struct config_node *tls,
@@ -123,10 +126,11 @@ static void read_tls(struct config_reading *r, const struct config_node *map, st
     e->tls.cert = file_name(r, get_text(tls, "cert"));
     e->tls.key = file_name(r, get_text(tls, "key"));
     check_file(r, tls, "ca", e->tls.ca);
-    check_file(r, tls, "cert", e->tls.cert);
-    check_file(r, tls, "key", e->tls.key);
+    bool cert = check_file(r, tls, "cert", e->tls.cert), key = check_file(r, tls, "key", e->tls.key);
     if (!e->tls.cert != !e->tls.key)
         config_fault(r->faults, tls, "tls.cert and tls.key belong together: name both");
+    else if (e->tls.cert && cert && key)
+        config_check_certificate(r, tls, &e->tls);
     if (!e->tls.on && e->url.scheme)
         tls_without_scheme(r, tls, map, e->url.scheme);
 }

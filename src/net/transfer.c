@@ -4,6 +4,7 @@
 #include "base/limits.h"
 #include "base/text.h"
 #include "net/certificate.h"
+#include "net/client_certificate.h"
 
 #include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
@@ -126,6 +127,14 @@ static int on_verify(int good, X509_STORE_CTX *store)
     return good;
 }
 
+/* Called within the handshake, which is this transfer's; renegotiation is off. */
+static int on_asked(SSL *ssl, void *context)
+{
+    (void)ssl;
+    ((struct transfer *)context)->asked = true;
+    return 1; /* whatever there is goes on */
+}
+
 /* Called once TCP stands. libcurl itself says when that was only if TLS stands in the end, too. A connection that is kept
  * outlives this transfer, which nothing may then lead back to. */
 static CURLcode on_tls(CURL *easy, void *ssl_ctx, void *context)
@@ -134,6 +143,7 @@ static CURLcode on_tls(CURL *easy, void *ssl_ctx, void *context)
     (void)easy;
     t->tls_began_ns = clock_mono_ns();
     SSL_CTX_set_options(ssl_ctx, SSL_OP_NO_RENEGOTIATION);
+    SSL_CTX_set_cert_cb(ssl_ctx, on_asked, t);
     if (!t->request.fresh)
         return CURLE_OK;
     SSL_CTX_set_app_data(ssl_ctx, t);
@@ -442,8 +452,43 @@ static enum err end_unsupported(struct transfer *t, CURLcode result)
                "probe the address it leads to");
 }
 
+/* A server with TLS 1.3 refuses a client's certificate, or the lack of one, when the handshake is over for us: its alert is lost where
+ * we write at that moment, and all that libcurl says then is that some call failed ("getpeername() failed with errno 107"). */
+static bool end_for_certificate(struct transfer *t, CURLcode result)
+{
+    bool given = t->request.tls.cert, hung_up = t->response.headers.len == 0;
+    /* What libcurl makes of the alert "certificate expired": words that it has for this alone. */
+    bool expired = result == CURLE_PEER_FAILED_VERIFICATION &&
+                   strcmp(t->reason, "SSL certificate verification failed") == 0;
+    struct client_certificate_said said;
+    if (!t->asked)
+        return false;
+    if (client_certificate_alert(expired ? "alert certificate expired" : t->reason, given, &said)) {
+        end(t, ERR_TLS, said.text, said.next);
+        return true;
+    }
+    switch (result) {
+    case CURLE_SSL_CONNECT_ERROR: /* a server with TLS 1.2 that gets none breaks off, or hangs up */
+        if (given || !strstr(t->reason, "handshake failure"))
+            return false;
+        break;
+    case CURLE_GOT_NOTHING:
+    case CURLE_RECV_ERROR:
+    case CURLE_SEND_ERROR:
+        if (!hung_up)
+            return false;
+        break;
+    default: return false;
+    }
+    said = client_certificate_guess(given);
+    end(t, ERR_TLS, said.text, said.next); /* one code, whichever of the two it is this time */
+    return true;
+}
+
 static enum err end_failed(struct transfer *t, CURLcode result)
 {
+    if (end_for_certificate(t, result))
+        return t->response.error;
     switch (result) {
     case CURLE_OPERATION_TIMEDOUT: return end_timeout(t);
     case CURLE_COULDNT_RESOLVE_HOST:

@@ -76,6 +76,29 @@ expect_status 2
 expect_err 'tls.yaml:2:55: tls is set, but `kafka` speaks without it; write url: "kafkas://a:9092,b:9092\?management=x"'
 expect_err 'tls.yaml:4:30: tls is set, but `tcp` speaks without it; take tls out'
 
+name "a client certificate and its key must belong together"
+for k in a b; do
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj "/CN=$k" -keyout "$T/$k.key" -out "$T/$k.pem" 2>"$err"
+done
+openssl genrsa -out "$T/rsa.key" 2048 2>"$err"
+openssl ec -in "$T/a.key" -aes128 -passout pass:secret -out "$T/locked.key" 2>"$err"
+cat >"$T/pair.yaml" <<'END'
+endpoints:
+  good: {url: "rabbitmqs://h", tls: {cert: a.pem, key: a.key}}
+  other: {url: "kafkas://h", tls: {cert: a.pem, key: b.key}}
+  kind: {url: "rabbitmqs://h", tls: {cert: a.pem, key: rsa.key}}
+probes:
+  empty: {url: "https://h/", tls: {cert: pair.yaml, key: a.key}}
+  locked: {url: "https://h/", tls: {cert: a.pem, key: locked.key}}
+END
+run "$SIGNALBOX" config check --config "$T/pair.yaml"
+expect_status 2
+check "four faults" test "$(wc -l <"$err")" = 4
+expect_err 'pair.yaml:3:54: tls.key: /.*/b.key: it is not the key of tls.cert'
+expect_err 'pair.yaml:4:56: tls.key: /.*/rsa.key: it is not the key of tls.cert'
+expect_err 'pair.yaml:6:42: tls.cert: /.*/pair.yaml: no certificate can be read from it as PEM'
+expect_err 'pair.yaml:7:55: tls.key: /.*/locked.key: it has a pass phrase, for which there is no setting'
+
 name "a pipe is read to its end, and its writer may come later"
 echo 'endpoints: {m: {url: "memory:"}}' >"$T/ok.yaml"
 mkfifo "$T/late"

@@ -124,6 +124,18 @@ static void tls_to_a_silent_port_times_out(void **state)
     session_end(s);
 }
 
+static void a_name_without_an_address_is_unreachable(void **state)
+{
+    (void)state;
+    for (int tls = 0; tls < 2; tls++) {
+        struct session_of_test *s = session_new("no-such-host.invalid:5671");
+        s->endpoint.tls.on = tls;
+        assert_int_equal(session_open(s), ERR_UNREACHABLE);
+        assert_non_null(strstr(s->err.text, "no-such-host.invalid:5671"));
+        session_end(s);
+    }
+}
+
 /* ---- lists ---- */
 
 static struct channel_list *list_of(struct session_of_test *s, const char *pattern)
@@ -501,6 +513,7 @@ int main(void)
         cmocka_unit_test(tls_is_verified),
         cmocka_unit_test(a_tls_port_without_tls_is_told),
         cmocka_unit_test(tls_to_a_silent_port_times_out),
+        cmocka_unit_test(a_name_without_an_address_is_unreachable),
         cmocka_unit_test(the_list_tells_kinds_and_effects),
         cmocka_unit_test(the_queues_of_taps_are_internal),
         cmocka_unit_test(the_list_tells_the_depth_of_one),

@@ -3,7 +3,8 @@
 
     fixtures.py BASE TLS-FOLDER    HTTP on BASE, TLS on BASE+1 (good certificate), +2 (expired), +3 (for another name),
                                    +4 (ends in 3 days), +5 (unknown authority); plain TCP on BASE+6 (closes at once),
-                                   +7 (says nothing), +8 (speaks garbage)
+                                   +7 (says nothing), +8 (speaks garbage); TLS that demands a client certificate
+                                   on +9 (1.3: after the handshake) and +10 (1.2: within it)
 
 GET paths
     /health                 200 {"status":"UP",...}          /down       503 {"status":"DOWN"}
@@ -209,10 +210,15 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
         pass
 
 
-def tls_server(port, folder, name):
+def tls_server(port, folder, name, demands=None):
+    """demands: the TLS version with which it demands a client certificate."""
     server = Server(("127.0.0.1", port), Handler)
     server.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.context.load_cert_chain(os.path.join(folder, name + ".pem"), os.path.join(folder, name + ".key"))
+    if demands:
+        server.context.minimum_version = server.context.maximum_version = demands
+        server.context.verify_mode = ssl.CERT_REQUIRED
+        server.context.load_verify_locations(os.path.join(folder, "ca.pem"))
     return server
 
 
@@ -250,6 +256,8 @@ def main():
     servers = [Plain(("127.0.0.1", base + 6 + n), kind) for n, kind in enumerate((Closes, Silent, Garbage))]
     for n, name in enumerate(("server", "expired", "other", "soon", "stranger")):
         servers.append(tls_server(base + 1 + n, folder, name))
+    for n, version in enumerate((ssl.TLSVersion.TLSv1_3, ssl.TLSVersion.TLSv1_2)):
+        servers.append(tls_server(base + 9 + n, folder, "server", version))
     servers.append(Server(("127.0.0.1", base), Handler))
     for server in servers[:-1]:
         threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -1,9 +1,9 @@
 """Apache Kafka, one process in KRaft mode (no ZooKeeper), on loopback.
 
 Ports: base+0 PLAINTEXT, +1 SASL_PLAINTEXT (PLAIN, SCRAM-SHA-256, SCRAM-SHA-512), +2 SSL (client certificate taken but
-not asked for), +3 the controller, +4 SASL_SSL. Users: `lab` may do everything, `nobody` may log in and do nothing. The jars come
-from Maven Central by coordinates, once, into the cache. LAB_KAFKA_VERSION chooses another version, LAB_KAFKA_HEAP a
-larger heap (benchmarks want 2g)."""
+not asked for), +3 the controller, +4 SASL_SSL, +5 SSL that demands a client certificate. Users: `lab` may do everything, `nobody`
+may log in and do nothing. The jars come from Maven Central by coordinates, once, into the cache. LAB_KAFKA_VERSION chooses
+another version, LAB_KAFKA_HEAP a larger heap (benchmarks want 2g)."""
 import base64
 import fcntl
 import os
@@ -93,9 +93,10 @@ def properties(port):
         "controller.quorum.voters": "1@127.0.0.1:%d" % (port + 3),
         "controller.listener.names": "CONTROLLER",
         "listeners": "PLAINTEXT://127.0.0.1:%d,SASL_PLAINTEXT://127.0.0.1:%d,SSL://127.0.0.1:%d,"
-                     "CONTROLLER://127.0.0.1:%d,SASL_SSL://127.0.0.1:%d" % (port, port + 1, port + 2, port + 3, port + 4),
+                     "CONTROLLER://127.0.0.1:%d,SASL_SSL://127.0.0.1:%d,MUTUAL://127.0.0.1:%d" % tuple(
+                         range(port, port + 6)),
         "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,SSL:SSL,"
-                                          "CONTROLLER:PLAINTEXT,SASL_SSL:SASL_SSL",
+                                          "CONTROLLER:PLAINTEXT,SASL_SSL:SASL_SSL,MUTUAL:SSL",
         "log.dirs": os.path.join(DIR, "data"),
         # Whoever comes without a name may do everything; `nobody` nothing.
         "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
@@ -125,12 +126,12 @@ def properties(port):
             login, USER, PASSWORD, NOBODY, NOBODY_PASSWORD)
         for kind in ("256", "512"):
             values[listener + "scram-sha-%s.sasl.jaas.config" % kind] = login + "scram.ScramLoginModule required;"
-    for name in ("ssl", "sasl_ssl"):
+    for name, client in (("ssl", "requested"), ("sasl_ssl", "none"), ("mutual", "required")):
         listener = "listener.name.%s.ssl." % name
         values[listener + "keystore.type"] = values[listener + "truststore.type"] = "PEM"
         values[listener + "keystore.location"] = os.path.join(common.TLS, "server.both.pem")
         values[listener + "truststore.location"] = os.path.join(common.TLS, "ca.pem")
-        values[listener + "client.auth"] = "requested" if name == "ssl" else "none"
+        values[listener + "client.auth"] = client
     return "".join("%s=%s\n" % (key, str(value).replace("\\", "\\\\")) for key, value in values.items())
 
 
@@ -139,7 +140,7 @@ def start(base):
     if common.running("kafka"):
         return
     java = fetch()
-    common.must_be_free(range(port, port + 5))
+    common.must_be_free(range(port, port + 6))
     os.makedirs(DIR, exist_ok=True)
     config = os.path.join(DIR, "server.properties")
     with open(config, "w", encoding="utf-8") as f:
@@ -175,7 +176,7 @@ def env(base):
     at = "127.0.0.1:%d"
     return {"SB_KAFKA": at % base, "SB_KAFKA_SASL": at % (base + 1), "SB_KAFKA_USER": USER,
             "SB_KAFKA_PASSWORD": PASSWORD, "SB_KAFKA_NOBODY": NOBODY, "SB_KAFKA_NOBODY_PASSWORD": NOBODY_PASSWORD,
-            "SB_KAFKA_TLS": at % (base + 2), "SB_KAFKA_SASL_TLS": at % (base + 4),
+            "SB_KAFKA_TLS": at % (base + 2), "SB_KAFKA_SASL_TLS": at % (base + 4), "SB_KAFKA_MUTUAL": at % (base + 5),
             "SB_KAFKA_VERSION": VERSION, "SB_KAFKA_JARS": os.path.join(CACHE, "lib")}
 
 

@@ -27,6 +27,7 @@ struct kafka_state {
     const char *source; /* the endpoint's name, for the log; any thread */
     bool mock;
     bool scram;
+    bool certificate;    /* we show a client certificate */
     atomic_int event_fd; /* written by the library when a queue of ours gets something, and by interrupt */
     rd_kafka_t *rk;
     int64_t batch_most; /* bytes, of a producer's batch; 0: as the library has it */
@@ -50,7 +51,7 @@ bool kafka_is_electing(rd_kafka_resp_err_t e);
 /* Fills *err from a library's error: "WHAT: its text", with the endpoint and the next step. */
 enum err kafka_fail(const struct broker *b, rd_kafka_resp_err_t e, const char *what, struct err_info *err);
 /* Keeps what an error event says, the first decisive one longest. */
-void kafka_trouble_note(struct kafka_trouble *t, rd_kafka_resp_err_t e, const char *reason);
+void kafka_trouble_note(struct kafka_state *s, rd_kafka_resp_err_t e, const char *reason);
 enum err kafka_trouble_fail(const struct broker *b, struct err_info *err);
 enum err kafka_lost(const struct broker *b, struct err_info *err); /* ERR_CLOSED: all brokers went away */
 

@@ -120,7 +120,7 @@ static void on_error(rd_kafka_t *rk, int e, const char *reason, void *opaque)
 {
     (void)rk;
     struct kafka_state *s = opaque;
-    kafka_trouble_note(&s->trouble, (rd_kafka_resp_err_t)e, reason);
+    kafka_trouble_note(s, (rd_kafka_resp_err_t)e, reason);
 }
 
 static void set_all(rd_kafka_conf_t *conf, const struct option *settings, size_t count)
@@ -155,6 +155,8 @@ static void set_security(struct kafka_state *s, rd_kafka_conf_t *conf, const str
     struct option settings[10];
     size_t n = 0;
     s->scram = mechanism && text_starts(mechanism, "SCRAM");
+    s->certificate = e->tls.cert || endpoint_option(e, "ssl.certificate.location") ||
+                     endpoint_option(e, "ssl.certificate.pem") || endpoint_option(e, "ssl.keystore.location");
     settings[n++] = (struct option){"security.protocol", tls    ? sasl ? "sasl_ssl" : "ssl"
                                                          : sasl ? "sasl_plaintext"
                                                                 : "plaintext"};

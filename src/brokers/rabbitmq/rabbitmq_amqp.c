@@ -263,7 +263,11 @@ static enum err login(struct broker *b, struct err_info *err)
     r->logged_in = !code;
     if (code == ERR_FORMAT) /* of a login, which the broker speaks first in */
         code = err_set(err, ERR_PROTOCOL, "login: what answers there speaks no AMQP 0-9-1");
-    if (code == ERR_CLOSED && reply.reply_type == AMQP_RESPONSE_LIBRARY_EXCEPTION)
+    bool hung_up = code == ERR_CLOSED && reply.reply_type == AMQP_RESPONSE_LIBRARY_EXCEPTION;
+    enum err refused = hung_up && wants_tls(e) ? rabbit_certificate_refused(b, err) : ERR_OK;
+    if (refused)
+        code = refused;
+    else if (hung_up)
         say_no_amqp(b, err);
     else if (code == ERR_CLOSED || code == ERR_PROTOCOL)
         err_next(err, "is this an AMQP port? TLS ports want rabbitmqs://");

@@ -23,6 +23,7 @@ struct rabbit {
     int fd;
     pthread_mutex_t cut_lock; /* zeroed is unlocked and ready (glibc), since interrupt may come before open */
     bool may_cut;             /* under cut_lock; see rabbit_may_cut */
+    bool asked;               /* within the TLS handshake, for a client certificate */
     bool logged_in;
     bool lost;       /* nothing is answered any more: what waits for an answer waits in vain */
     bool blocked;    /* connection.blocked: an alarm stops publishers */
@@ -77,6 +78,9 @@ char *rabbit_copy(char *into, size_t size, amqp_bytes_t from);
 
 /* Gives the connection, which has no socket yet, one over TLS; r->fd is it. */
 enum err rabbit_open_tls(struct broker *b, const char *host, int port, struct err_info *err) SB_MUST_USE;
+/* After a handshake or a login that failed: the server misses a client certificate or refuses ours, as far as that can be known. Fills
+ * err and gives its code; ERR_OK: it is something else. */
+enum err rabbit_certificate_refused(struct broker *b, struct err_info *err);
 
 /* ---- what the broker hands out (rabbitmq_delivery.c) ---- */
 

@@ -156,8 +156,11 @@ enum err rabbit_api(struct broker *b, const char *method, const char *path, cons
     struct http_response response;
     http_fetch(r->http, &request, b->cancelled, &response);
     enum err e = response.error;
-    if (e == ERR_UNREACHABLE || e == ERR_TIMEOUT || e == ERR_TLS)
+    if (e == ERR_UNREACHABLE || e == ERR_TIMEOUT)
         refuse(b, e, !b->endpoint->management, err, "no management API: %s", response.err.text);
+    else if (e == ERR_TLS) /* a list has one line for it */
+        refuse(b, e, !b->endpoint->management, err, "no management API: %s%s%s", response.err.text,
+               response.err.next[0] ? "; " : "", response.err.next);
     else if (e)
         *err = response.err;
     else
