@@ -53,10 +53,12 @@ size_t config_count(const struct config_node *node);
 /* Zeroed, of the configuration's arena, and never of no size; NULL is remembered in r. */
 void *config_make(struct config_reading *r, size_t count, size_t size);
 /* config_modules.c: a rule's decoder must be one of the registry's; of a thorough check alone: both files can be used, and belong
- * together. */
+ * together; the driver takes the options. */
 void config_check_decoder(struct config_reading *r, const struct config_node *rule);
 void config_check_certificate(struct config_reading *r, const struct config_node *tls,
                               const struct tls_options *options);
+void config_check_options(struct config_reading *r, const struct config_node *map,
+                          const struct config_endpoint *e);
 /* config_needs.c: reports names that nothing has, and circles. */
 void config_check_needs(struct config_reading *r, const struct config_node *root);
 

@@ -290,6 +290,7 @@ static void read_endpoint(struct config_reading *r, const struct config_node *ke
     read_password(r, map, &e->password);
     read_tls(r, map, &e->endpoint);
     read_options(r, map, &e->endpoint);
+    config_check_options(r, map, e);
     read_rules(r, map, &e->endpoint);
     r->config->endpoint_count++;
 }

@@ -184,6 +184,9 @@ enum carry {
     CARRY_NESTED = 1 << 8,    /* headers that are arrays or tables; else they are dropped */
 };
 
+/* option: the name of the one at fault; NULL: it is about all of them together. */
+typedef void option_sink(void *context, const char *option, const char *text);
+
 struct broker_ops {
     const char *name;           /* "kafka": also the `kind` on screen */
     const char *title;          /* "Kafka" */
@@ -195,6 +198,10 @@ struct broker_ops {
     bool path_is_channel; /* the URL's path is CHANNEL; false: VHOST/CHANNEL */
     bool
         browse_is_free; /* looking at any channel leaves no trace; false: each channel's browse_effect says */
+
+    /* Every fault of the endpoint's options, as `open` would find them one by one, without connecting and without a password. No
+     * session; any thread. NULL: it takes no options, and those that are given have no effect. */
+    void (*check_options)(const struct endpoint *e, option_sink *sink, void *context);
 
     /* Connects and authenticates. Blocks up to deadline_ns; errors: UNREACHABLE, TIMEOUT, TLS, AUTH, DENIED, PROTOCOL,
      * CONFIG (an option the library refuses, named), CANCELLED. */

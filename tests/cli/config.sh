@@ -76,13 +76,45 @@ expect_status 2
 expect_err 'tls.yaml:2:55: tls is set, but `kafka` speaks without it; write url: "kafkas://a:9092,b:9092\?management=x"'
 expect_err 'tls.yaml:4:30: tls is set, but `tcp` speaks without it; take tls out'
 
+name "options that the library refuses, all at once, without connecting"
+cat >"$T/options.yaml" <<'END'
+endpoints:
+  each: {url: "kafkas://h", options: {group.id: x, enable.auto.commit: true, sasl.mechanizms: PLAIN, fetch.max.bytes: lots}}
+  two: {url: "kafka://h", options: {enable.idempotence: true, acks: 0}}
+  token: {url: "kafka://h", options: {sasl.mechanism: OAUTHBEARER}}
+  ticket: {url: "kafka://h", options: {security.protocol: sasl_ssl}}
+  login: {url: "kafka://h", options: {sasl.mechanisms: PLAIN}}
+END
+run "$SIGNALBOX" config check --config "$T/options.yaml"
+expect_status 2
+check "eight faults" test "$(wc -l <"$err")" = 8
+expect_err 'options.yaml:2:39: option group.id is signalbox.s own to set'
+expect_err 'options.yaml:2:52: option enable.auto.commit is signalbox.s own to set'
+expect_err 'options.yaml:2:78: option sasl.mechanizms is refused: .*; did you mean sasl.mechanisms\?'
+expect_err 'options.yaml:2:102: option fetch.max.bytes is refused: Invalid value'
+expect_err 'options.yaml:3:36: `acks` must be set to `all` when `enable.idempotence` is true'
+expect_err 'options.yaml:4:39: OAUTHBEARER lacks a token; set `sasl.mechanisms`'
+expect_err 'options.yaml:5:39: GSSAPI lacks the option sasl.kerberos.keytab; set'
+expect_err 'options.yaml:6:39: PLAIN lacks a login; give `username` and a password'
+cat >"$T/options.yaml" <<'END'
+endpoints:
+  k: {url: "kafkas://127.0.0.1:1", username: u, options: {sasl.mechanisms: SCRAM-SHA-256, message.max.bytes: 90000000}}
+  t: {url: "kafka://127.0.0.1:1", options: {sasl.mechanisms: GSSAPI, sasl.kerberos.keytab: /no/keytab}}
+  r: {url: "rabbitmq://127.0.0.1:1", options: {heartbeat: 5}}
+END
+run "$SIGNALBOX" config check --config "$T/options.yaml"
+expect_status 0
+expect_err 'options.yaml:4:47: warning: options have no effect: RabbitMQ takes none'
+check "nothing but the warning" test "$(wc -l <"$err")" = 1
+
 name "a client certificate and its key must belong together"
-for k in a b; do
-    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj "/CN=$k" -keyout "$T/$k.key" -out "$T/$k.pem" 2>"$err"
-done
-openssl genrsa -out "$T/rsa.key" 2048 2>"$err"
-openssl ec -in "$T/a.key" -aes128 -passout pass:secret -out "$T/locked.key" 2>"$err"
-cat >"$T/pair.yaml" <<'END'
+if command -v openssl >/dev/null; then
+    for k in a b; do
+        openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj "/CN=$k" -keyout "$T/$k.key" -out "$T/$k.pem" 2>"$err"
+    done
+    openssl genrsa -out "$T/rsa.key" 2048 2>"$err"
+    openssl ec -in "$T/a.key" -aes128 -passout pass:secret -out "$T/locked.key" 2>"$err"
+    cat >"$T/pair.yaml" <<'END'
 endpoints:
   good: {url: "rabbitmqs://h", tls: {cert: a.pem, key: a.key}}
   other: {url: "kafkas://h", tls: {cert: a.pem, key: b.key}}
@@ -91,13 +123,16 @@ probes:
   empty: {url: "https://h/", tls: {cert: pair.yaml, key: a.key}}
   locked: {url: "https://h/", tls: {cert: a.pem, key: locked.key}}
 END
-run "$SIGNALBOX" config check --config "$T/pair.yaml"
-expect_status 2
-check "four faults" test "$(wc -l <"$err")" = 4
-expect_err 'pair.yaml:3:54: tls.key: /.*/b.key: it is not the key of tls.cert'
-expect_err 'pair.yaml:4:56: tls.key: /.*/rsa.key: it is not the key of tls.cert'
-expect_err 'pair.yaml:6:42: tls.cert: /.*/pair.yaml: no certificate can be read from it as PEM'
-expect_err 'pair.yaml:7:55: tls.key: /.*/locked.key: it has a pass phrase, for which there is no setting'
+    run "$SIGNALBOX" config check --config "$T/pair.yaml"
+    expect_status 2
+    check "four faults" test "$(wc -l <"$err")" = 4
+    expect_err 'pair.yaml:3:54: tls.key: /.*/b.key: it is not the key of tls.cert'
+    expect_err 'pair.yaml:4:56: tls.key: /.*/rsa.key: it is not the key of tls.cert'
+    expect_err 'pair.yaml:6:42: tls.cert: /.*/pair.yaml: no certificate can be read from it as PEM'
+    expect_err 'pair.yaml:7:55: tls.key: /.*/locked.key: it has a pass phrase, for which there is no setting'
+else
+    skip certificates "no openssl on this machine"
+fi
 
 name "a pipe is read to its end, and its writer may come later"
 echo 'endpoints: {m: {url: "memory:"}}' >"$T/ok.yaml"

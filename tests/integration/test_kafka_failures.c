@@ -188,6 +188,24 @@ static void options_are_checked(void **state)
     session_end(s);
 }
 
+/* Without a token the library waited for one; of a keytab it said that its own template lacks it. */
+static void what_a_mechanism_lacks_is_said_at_once(void **state)
+{
+    static const char *const cases[][2] = {{"OAUTHBEARER", "sasl.oauthbearer.config"},
+                                           {"GSSAPI", "sasl.kerberos.keytab: FILE"},
+                                           {"PLAIN", "give `username`"},
+                                           {"SCRAM-SHA-256", "give `username`"}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct session_of_test *s = session_new(lab_need("SB_KAFKA_SASL"));
+        session_option(s, "sasl.mechanisms", cases[i][0]);
+        assert_int_equal(open_timed(s, 10000), ERR_CONFIG);
+        assert_true(took_ms < 1000);
+        assert_non_null(strstr(s->err.next, cases[i][1]));
+        session_end(s);
+    }
+}
+
 /* The user wrote `tls: {ca: FILE}`, not an option of the library's. */
 static void a_file_of_tls_is_named(void **state)
 {
@@ -369,6 +387,7 @@ int main(void)
         cmocka_unit_test(plaintext_and_tls_mixed_up),
         cmocka_unit_test(what_is_no_kafka_is_not_called_tls),
         cmocka_unit_test(options_are_checked),
+        cmocka_unit_test(what_a_mechanism_lacks_is_said_at_once),
         cmocka_unit_test(a_file_of_tls_is_named),
         cmocka_unit_test(nobody_there),
         cmocka_unit_test(a_silent_broker_times_out),

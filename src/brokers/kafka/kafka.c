@@ -185,6 +185,7 @@ const struct broker_ops kafka_broker = {
     .carries = CARRY_KEY | CARRY_NULL | CARRY_TIME | CARRY_PARTITION | CARRY_NESTED,
     .path_is_channel = true,
     .browse_is_free = true,
+    .check_options = kafka_check_options,
     .open = kafka_open,
     .close = kafka_close,
     .interrupt = kafka_interrupt,

@@ -42,6 +42,7 @@ struct kafka_state {
 
 /* A handle with this endpoint's options; NULL with *err (CONFIG names the option). Connects lazily. */
 rd_kafka_t *kafka_handle_new(struct broker *b, rd_kafka_type_t type, bool committed, struct err_info *err);
+void kafka_check_options(const struct endpoint *e, option_sink *sink, void *context);
 bool kafka_is_mock(const struct endpoint *e);
 
 /* ---- kafka_errors.c ---- */

@@ -193,25 +193,53 @@ static bool producers_alone(const char *name)
     return strcmp(name, "message.max.bytes") == 0;
 }
 
+/* An unknown name gets the nearest one, of those that have a value: nearly all have. */
+static void say_nearest(rd_kafka_conf_t *conf, const char *name, char *why, size_t size)
+{
+    const char *names[512];
+    size_t count, n = 0, len = strlen(why);
+    const char **pairs = rd_kafka_conf_dump(conf, &count);
+    for (size_t i = 0; i + 1 < count && n + 1 < sizeof names / sizeof *names; i += 2)
+        names[n++] = pairs[i];
+    names[n] = NULL;
+    const char *near = text_nearest(name, names);
+    if (near)
+        snprintf(why + len, size - len, "; did you mean %s?", near);
+    rd_kafka_conf_dump_free(pairs, count);
+}
+
+/* Sets what the user wrote; false, and why: it is not allowed, not the library's, or not with that value. */
+static bool set_option(rd_kafka_conf_t *conf, const struct option *o, char *why, size_t size)
+{
+    char text[300];
+    for (size_t k = 0; k < sizeof reserved / sizeof *reserved; k++) {
+        if (strcmp(o->name, reserved[k]) == 0) {
+            snprintf(why, size, "option %s is signalbox's own to set", o->name);
+            return false;
+        }
+    }
+    rd_kafka_conf_res_t result = rd_kafka_conf_set(conf, o->name, o->value, text, sizeof text);
+    if (result == RD_KAFKA_CONF_OK)
+        return true;
+    snprintf(why, size, "option %s is refused: %s", o->name, text);
+    if (result == RD_KAFKA_CONF_UNKNOWN)
+        say_nearest(conf, o->name, why, size);
+    return false;
+}
+
+/* Of the user's options those that are meant for such a handle of the library. */
+static bool is_for(const struct option *o, rd_kafka_type_t type)
+{
+    return !text_starts(o->name, "signalbox.") && (type == RD_KAFKA_PRODUCER || !producers_alone(o->name));
+}
+
 static enum err set_users(rd_kafka_conf_t *conf, const struct endpoint *e, rd_kafka_type_t type,
                           struct err_info *err)
 {
-    char text[300], why[600];
-    for (size_t i = 0; i < e->option_count; i++) {
-        const struct option *o = &e->options[i];
-        if (text_starts(o->name, "signalbox.") || (type == RD_KAFKA_CONSUMER && producers_alone(o->name)))
-            continue;
-        for (size_t k = 0; k < sizeof reserved / sizeof *reserved; k++) {
-            if (strcmp(o->name, reserved[k]) == 0) {
-                snprintf(why, sizeof why, "option %s is signalbox's own to set", o->name);
-                return refuse(e, why, err);
-            }
-        }
-        if (rd_kafka_conf_set(conf, o->name, o->value, text, sizeof text) != RD_KAFKA_CONF_OK) {
-            snprintf(why, sizeof why, "option %s is refused: %s", o->name, text);
+    char why[600];
+    for (size_t i = 0; i < e->option_count; i++)
+        if (is_for(&e->options[i], type) && !set_option(conf, &e->options[i], why, sizeof why))
             return refuse(e, why, err);
-        }
-    }
     return ERR_OK;
 }
 
@@ -225,6 +253,23 @@ static void set_producer(const struct kafka_state *s, rd_kafka_conf_t *conf)
         set_all(conf, &batch, 1);
 }
 
+/* All but where to connect. */
+static void set_ours(struct kafka_state *s, rd_kafka_conf_t *conf, const struct endpoint *e,
+                     rd_kafka_type_t type, bool committed)
+{
+    const struct option isolation = {"isolation.level", committed ? "read_committed" : "read_uncommitted"};
+    set_all(conf, common_settings, sizeof common_settings / sizeof *common_settings);
+    if (type == RD_KAFKA_CONSUMER) {
+        set_all(conf, &isolation, 1);
+        set_all(conf, consumer_settings, sizeof consumer_settings / sizeof *consumer_settings);
+    }
+    if (type == RD_KAFKA_CONSUMER && e->lean)
+        set_all(conf, lean_settings, sizeof lean_settings / sizeof *lean_settings);
+    if (type == RD_KAFKA_PRODUCER)
+        set_producer(s, conf);
+    set_security(s, conf, e);
+}
+
 static enum err fill(struct broker *b, rd_kafka_conf_t *conf, rd_kafka_type_t type, bool committed,
                      struct err_info *err)
 {
@@ -235,20 +280,10 @@ static enum err fill(struct broker *b, rd_kafka_conf_t *conf, rd_kafka_type_t ty
         buffer_free(&hosts);
         return refuse(e, "the address names no host", err);
     }
-    const struct option first[] = {
-        {"bootstrap.servers", buffer_cstr(&hosts)},
-        {"isolation.level", committed ? "read_committed" : "read_uncommitted"},
-    };
-    set_all(conf, common_settings, sizeof common_settings / sizeof *common_settings);
-    set_all(conf, first, type == RD_KAFKA_CONSUMER ? 2 : 1);
+    const struct option where = {"bootstrap.servers", buffer_cstr(&hosts)};
+    set_all(conf, &where, 1);
     buffer_free(&hosts);
-    if (type == RD_KAFKA_CONSUMER)
-        set_all(conf, consumer_settings, sizeof consumer_settings / sizeof *consumer_settings);
-    if (type == RD_KAFKA_CONSUMER && e->lean)
-        set_all(conf, lean_settings, sizeof lean_settings / sizeof *lean_settings);
-    if (type == RD_KAFKA_PRODUCER)
-        set_producer(b->state, conf);
-    set_security(b->state, conf, e);
+    set_ours(b->state, conf, e, type, committed);
     return set_users(conf, e, type, err);
 }
 
@@ -262,6 +297,69 @@ static enum err check_login(const struct endpoint *e, struct err_info *err)
     err_where(err, "%s", e->name);
     err_next(err, "give password_env, password_file or password_command, or SIGNALBOX_PASSWORD with a URL");
     return ERR_AUTH;
+}
+
+/* ---- what a mechanism needs ---- */
+
+static const char *value_of(const rd_kafka_conf_t *conf, const char *name, char into[512])
+{
+    size_t size = 512;
+    if (rd_kafka_conf_get(conf, name, into, &size) != RD_KAFKA_CONF_OK)
+        into[0] = '\0';
+    return into;
+}
+
+static const struct need {
+    const char *mechanism; /* also one that begins so */
+    const char *said, *next;
+} needs[] = {
+    {"GSSAPI", "GSSAPI lacks the option sasl.kerberos.keytab",
+     "set `options: {sasl.kerberos.keytab: FILE, sasl.kerberos.principal: NAME}`; {sasl.kerberos.kinit.cmd: \"true\"} where a ticket "
+     "is there already; or `sasl.mechanisms` to another one"},
+    {"OAUTHBEARER", "OAUTHBEARER lacks a token",
+     "set `sasl.mechanisms` to another one; for tests alone: {enable.sasl.oauthbearer.unsecure.jwt: true, "
+     "sasl.oauthbearer.config: principal=NAME}"},
+    {"PLAIN", "PLAIN lacks a login", "give `username` and a password"},
+    {"SCRAM", "SCRAM lacks a login", "give `username` and a password"},
+};
+
+static bool has_need(const rd_kafka_conf_t *conf, const char *mechanism)
+{
+    char text[512];
+    if (text_starts(mechanism, "GSSAPI")) /* by default a command takes the ticket from there */
+        return !strstr(value_of(conf, "sasl.kerberos.kinit.cmd", text), "%{sasl.kerberos.keytab}") ||
+               *value_of(conf, "sasl.kerberos.keytab", text);
+    if (!text_starts(mechanism, "OAUTHBEARER"))
+        return *value_of(conf, "sasl.username", text);
+    if (strcmp(value_of(conf, "enable.sasl.oauthbearer.unsecure.jwt", text), "true") == 0)
+        return *value_of(conf, "sasl.oauthbearer.config", text);
+    return strcmp(value_of(conf, "sasl.oauthbearer.method", text), "oidc") ==
+           0; /* the library says what that lacks */
+}
+
+/* What the mechanism that is set, GSSAPI if none is, cannot do without; NULL: it lacks nothing. Without a token the library waits for
+ * one that nobody brings. */
+static const struct need *mechanism_lacks(const rd_kafka_conf_t *conf)
+{
+    char text[512], mechanism[512];
+    if (!text_starts(value_of(conf, "security.protocol", text), "sasl"))
+        return NULL;
+    value_of(conf, "sasl.mechanisms", mechanism);
+    for (size_t i = 0; i < sizeof needs / sizeof *needs; i++)
+        if (text_starts(mechanism, needs[i].mechanism))
+            return has_need(conf, mechanism) ? NULL : &needs[i];
+    return NULL;
+}
+
+static enum err check_mechanism(const struct endpoint *e, const rd_kafka_conf_t *conf, struct err_info *err)
+{
+    const struct need *lacks = mechanism_lacks(conf);
+    if (!lacks)
+        return ERR_OK;
+    err_set(err, ERR_CONFIG, "%s", lacks->said);
+    err_where(err, "%s", e->name);
+    err_next(err, "%s", lacks->next);
+    return ERR_CONFIG;
 }
 
 /* ---- files of `tls:` ---- */
@@ -322,7 +420,7 @@ rd_kafka_t *kafka_handle_new(struct broker *b, rd_kafka_type_t type, bool commit
     rd_kafka_conf_set_opaque(conf, b->state);
     rd_kafka_conf_set_log_cb(conf, on_log);
     rd_kafka_conf_set_error_cb(conf, on_error);
-    if (fill(b, conf, type, committed, err)) {
+    if (fill(b, conf, type, committed, err) || check_mechanism(b->endpoint, conf, err)) {
         rd_kafka_conf_destroy(conf);
         return NULL;
     }
@@ -334,4 +432,61 @@ rd_kafka_t *kafka_handle_new(struct broker *b, rd_kafka_type_t type, bool commit
         refuse_handle(b->endpoint, text, err);
     }
     return rk;
+}
+
+/* ---- all faults at once ---- */
+
+/* Do options that are good one by one fit together? Asked of a handle that has no host to connect to, and does without SASL where the
+ * library would fetch a ticket or a token for it. Takes conf. */
+static bool fit_together(rd_kafka_conf_t *conf, rd_kafka_type_t type, char *why, size_t size)
+{
+    char text[512], mechanism[512];
+    value_of(conf, "sasl.mechanisms", mechanism);
+    if (text_starts(mechanism, "GSSAPI") || text_starts(mechanism, "OAUTHBEARER"))
+        rd_kafka_conf_set(conf, "security.protocol",
+                          strstr(value_of(conf, "security.protocol", text), "ssl") ? "ssl" : "plaintext",
+                          NULL, 0);
+    rd_kafka_t *rk = rd_kafka_new(type, conf, why, size);
+    if (rk)
+        rd_kafka_destroy(rk);
+    else
+        rd_kafka_conf_destroy(conf);
+    return rk;
+}
+
+/* As one kind of handle; false: something was said. */
+static bool check_as(const struct endpoint *e, rd_kafka_type_t type, option_sink *sink, void *context)
+{
+    char why[600];
+    struct kafka_state state = {.source = e->name};
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    bool good = true;
+    rd_kafka_conf_set_log_cb(conf, NULL);
+    set_ours(&state, conf, e, type, true);
+    for (size_t i = 0; i < e->option_count; i++) {
+        if (is_for(&e->options[i], type) && !set_option(conf, &e->options[i], why, sizeof why)) {
+            sink(context, e->options[i].name, why);
+            good = false;
+        }
+    }
+    const struct need *lacks = mechanism_lacks(conf);
+    if (lacks) {
+        snprintf(why, sizeof why, "%s; %s", lacks->said, lacks->next);
+        sink(context, endpoint_option(e, "sasl.mechanism") ? "sasl.mechanism" : "sasl.mechanisms", why);
+        good = false;
+    }
+    if (!good)
+        rd_kafka_conf_destroy(conf);
+    else if (!(good = fit_together(conf, type, why, sizeof why)))
+        sink(context, NULL, why);
+    return good;
+}
+
+void kafka_check_options(const struct endpoint *e, option_sink *sink, void *context)
+{
+    struct endpoint bare = *e; /* files of `tls:` are looked at by who reads the configuration */
+    bare.tls.ca = bare.tls.cert = bare.tls.key = NULL;
+    bare.password = "not fetched";
+    if (check_as(&bare, RD_KAFKA_PRODUCER, sink, context)) /* a consumer takes fewer */
+        check_as(&bare, RD_KAFKA_CONSUMER, sink, context);
 }
