@@ -6,39 +6,85 @@
 #include <ctype.h>
 #include <stdio.h>
 
+#define CLOCK_CELLS 12 /* at the right of row 0 */
+
 /* ---- row 0 ---- */
 
+/* As they stand side by side. */
+enum count_id { N_UP, N_SLOW, N_WARN, N_DOWN, N_FAILING, N_STALE, N_WAITING, COUNTS };
+
+static const struct {
+    enum role role;
+    const char *word;
+} count_looks[COUNTS] = {
+    [N_UP] = {ROLE_OK, "up"},
+    [N_SLOW] = {ROLE_WARN, "slow"},
+    [N_WARN] = {ROLE_WARN, "warn"},
+    [N_DOWN] = {ROLE_CRIT, "DOWN"},
+    [N_FAILING] = {ROLE_WARN, "failing"},
+    [N_STALE] = {ROLE_STALE, "stale"},
+    [N_WAITING] = {ROLE_MUTED, "waiting"},
+};
+
 struct counts {
-    unsigned total, up, slow, warn, down, failing, stale, waiting;
+    unsigned total, of[COUNTS];
 };
 
 static void count(struct counts *n, const struct availability *a)
 {
     n->total++;
     switch (a->state) {
-    case HEALTH_UP: n->up++; break;
-    case HEALTH_DEGRADED: a->slow ? n->slow++ : n->warn++; break;
-    case HEALTH_DOWN: n->down++; break;
+    case HEALTH_UP: n->of[N_UP]++; break;
+    case HEALTH_DEGRADED: n->of[a->slow ? N_SLOW : N_WARN]++; break;
+    case HEALTH_DOWN: n->of[N_DOWN]++; break;
     case HEALTH_UNKNOWN:
-        availability_fails(a) ? n->failing++ : look_waits(a) ? n->waiting++ : n->stale++;
+        n->of[availability_fails(a) ? N_FAILING : look_waits(a) ? N_WAITING : N_STALE]++;
         break;
     }
 }
 
 static int put(struct frame *f, int x, enum role role, const char *text)
 {
-    int room = f->canvas->w - 12 - x; /* the clock's place */
+    int room = f->canvas->w - CLOCK_CELLS - x;
     return (int)utf8_cells(bytes_of_text(text)) <= room ? x + canvas_text(f->canvas, x, 0, room, role, text)
                                                         : x;
 }
 
-static int put_count(struct frame *f, int x, enum role role, unsigned n, const char *word)
+static char *total_text(const struct counts *n, char *into, size_t size)
 {
-    char text[32];
-    if (n == 0)
-        return x;
-    snprintf(text, sizeof text, " %u %s", n, word);
-    return put(f, x, role, text);
+    if (n->total)
+        snprintf(into, size, " %u check%s:", n->total, n->total == 1 ? "" : "s");
+    else
+        snprintf(into, size, " nothing to watch");
+    return into;
+}
+
+static char *count_text(const struct counts *n, enum count_id id, char *into, size_t size)
+{
+    *into = '\0';
+    if (n->of[id])
+        snprintf(into, size, " %u %s", n->of[id], count_looks[id].word);
+    return into;
+}
+
+/* Where not all has room their sum goes first, then the good news, what is down last. */
+static void put_counts(struct frame *f, int x, const struct counts *n)
+{
+    enum { TOTAL = COUNTS, PARTS };
+    static const int dispensable[PARTS] = {TOTAL,  N_UP,   N_WAITING, N_STALE,
+                                           N_SLOW, N_WARN, N_FAILING, N_DOWN};
+    char texts[PARTS][32];
+    int cells = 0, room = f->canvas->w - CLOCK_CELLS - x;
+    for (int id = 0; id < COUNTS; id++)
+        cells += (int)strlen(count_text(n, (enum count_id)id, texts[id], sizeof texts[id]));
+    cells += (int)strlen(total_text(n, texts[TOTAL], sizeof texts[TOTAL]));
+    for (int i = 0; cells > room && i < PARTS; i++) {
+        cells -= (int)strlen(texts[dispensable[i]]);
+        *texts[dispensable[i]] = '\0';
+    }
+    x = put(f, x, ROLE_CHROME, texts[TOTAL]);
+    for (int id = 0; id < COUNTS; id++)
+        x = put(f, x, count_looks[id].role, texts[id]);
 }
 
 static void clock_right(struct frame *f)
@@ -60,7 +106,6 @@ static bool any_production(const struct hub *hub)
 void chrome_top(struct frame *f, const struct hub *hub, bool demo)
 {
     struct counts n = {.total = 0};
-    char text[32];
     for (size_t i = 0; i < hub_probe_count(hub); i++)
         count(&n, &hub_probe(hub, i)->health);
     for (size_t i = 0; i < hub_endpoint_count(hub); i++)
@@ -71,16 +116,7 @@ void chrome_top(struct frame *f, const struct hub *hub, bool demo)
         x = put(f, put(f, x, ROLE_BORDER, " │ "), ROLE_DEMO, " DEMO ");
     if (any_production(hub))
         x = put(f, put(f, x, ROLE_BORDER, " │ "), ROLE_PRODUCTION, " PRODUCTION ");
-    x = put(f, x, ROLE_BORDER, " │ ");
-    snprintf(text, sizeof text, "%u check%s:", n.total, n.total == 1 ? "" : "s");
-    x = put(f, x, ROLE_CHROME, n.total ? text : "nothing to watch");
-    x = put_count(f, x, ROLE_OK, n.up, "up");
-    x = put_count(f, x, ROLE_WARN, n.slow, "slow");
-    x = put_count(f, x, ROLE_WARN, n.warn, "warn");
-    x = put_count(f, x, ROLE_CRIT, n.down, "DOWN");
-    x = put_count(f, x, ROLE_WARN, n.failing, "failing");
-    x = put_count(f, x, ROLE_STALE, n.stale, "stale");
-    put_count(f, x, ROLE_MUTED, n.waiting, "waiting");
+    put_counts(f, put(f, x, ROLE_BORDER, " │"), &n);
     clock_right(f);
 }
 

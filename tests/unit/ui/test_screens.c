@@ -77,6 +77,20 @@ static void narrow_terminals_keep_names(void **state)
     tear_down(&s);
 }
 
+/* Where the header has no room for all, what is down is the last to go. */
+static void narrow_terminals_say_what_is_down(void **state)
+{
+    struct stage s;
+    (void)state;
+    set_up(&s, SCREEN_MIN_WIDTH, SCREEN_MIN_HEIGHT, true);
+    s.config.endpoints[0].endpoint.production = true;
+    for (const char *keys = "123?"; *keys; keys++) {
+        screen_key(s.screen, *keys);
+        assert_true(screen_says(&s, " signalbox │  PRODUCTION  │ 1 slow 2 DOWN "));
+    }
+    tear_down(&s);
+}
+
 /* No size, no view and no key may run into anything. */
 static void any_size_draws(void **state)
 {
@@ -265,6 +279,7 @@ int main(void)
         cmocka_unit_test(help),
         cmocka_unit_test(small_terminals),
         cmocka_unit_test(narrow_terminals_keep_names),
+        cmocka_unit_test(narrow_terminals_say_what_is_down),
         cmocka_unit_test(any_size_draws),
         cmocka_unit_test(quit_goes_back_first),
         cmocka_unit_test(pastes_run_no_keys),
