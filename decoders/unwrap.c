@@ -322,7 +322,16 @@ static int unwrap_sniff(struct bytes in, const struct decode_hint *hint, const c
     }
 }
 
-/* What is innermost, behind the name of the outermost wrapping. */
+/* What remains when all is off that wraps the whole; the layers of strings within it stay as they are. */
+static struct bytes innermost(const struct field_tree *tree, struct bytes in)
+{
+    uint8_t off = 0;
+    for (uint32_t i = 0; off < tree->layer_count && tree->nodes[i].kind == FIELD_LAYER; i++)
+        off++;
+    return off ? tree->layers[off - 1] : in;
+}
+
+/* What is inside, behind the name of the outermost wrapping. */
 static void unwrap_gist(struct bytes in, struct buffer *line)
 {
     struct arena arena;
@@ -330,9 +339,8 @@ static void unwrap_gist(struct bytes in, struct buffer *line)
     arena_init(&arena, LIMIT_DECODE_ARENA);
     field_tree_init(&tree, &arena);
     unwrap_decode(in, NULL, &tree);
-    struct bytes inside = tree.layer_count ? tree.layers[tree.layer_count - 1] : in;
     buffer_printf(line, "%s: ", tree.type);
-    utf8_scrub(line, bytes_slice(inside, 0, 1024), SCRUB_SCREEN);
+    utf8_scrub(line, bytes_slice(innermost(&tree, in), 0, 1024), SCRUB_SCREEN);
     arena_free(&arena);
 }
 

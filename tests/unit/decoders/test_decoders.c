@@ -460,6 +460,31 @@ static void a_decoder_says_the_gist_itself(void **state)
     buffer_free(&b);
 }
 
+/* A document in a string of the payload is a part of it, not the payload. */
+static void the_gist_of_what_is_wrapped_is_the_whole_document(void **state)
+{
+    static const char *const shown = "{\"a\":\"{\\\"b\\\":{\\\"x\\\":1}}\",\"text\":\"t\"}";
+    char expected[80];
+    uint8_t zipped[400];
+    struct buffer b, b64;
+    (void)state;
+    struct bytes gz = gzipped(bytes_of_text(shown), zipped, sizeof zipped);
+    struct message m = {.payload = gz};
+    buffer_init(&b, 1000);
+    buffer_init(&b64, 1000);
+    decode_summary(registry.decoders, &m, 60, &b);
+    snprintf(expected, sizeof expected, "gzip: %s", shown);
+    assert_string_equal(buffer_cstr(&b), expected);
+    buffer_clear(&b);
+    buffer_base64(&b64, gz);
+    m.payload = buffer_view(&b64);
+    decode_summary(registry.decoders, &m, 60, &b);
+    snprintf(expected, sizeof expected, "base64: %s", shown);
+    assert_string_equal(buffer_cstr(&b), expected);
+    buffer_free(&b64);
+    buffer_free(&b);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -486,6 +511,7 @@ int main(void)
         TEST(a_rule_of_the_configuration_wins),
         TEST(summaries_are_one_scrubbed_line),
         TEST(a_decoder_says_the_gist_itself),
+        TEST(the_gist_of_what_is_wrapped_is_the_whole_document),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
