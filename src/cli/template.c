@@ -300,6 +300,13 @@ static void put_number(struct buffer *out, const struct piece *p, const struct m
                              : "false");
 }
 
+static void put_format(struct buffer *out, const struct piece *p, const struct message *m,
+                       decoder_registry decoders)
+{
+    const char *format = decode_format(decoders, m);
+    put(out, p, format ? bytes_of_text(format) : BYTES_NULL);
+}
+
 static void put_type(struct buffer *out, const struct piece *p, const struct message *m)
 {
     put_value(out, p, headers_find(m->properties, BYTES_LITERAL("type")));
@@ -337,7 +344,7 @@ static void put_piece(struct buffer *out, const struct piece *p, const struct me
     case FIELD_ID_PAYLOAD: put(out, p, m->payload); return;
     case FIELD_ID_TIME: put_time(out, m->time_ns); return;
     case FIELD_ID_RECEIVED: put_time(out, m->received_ns); return;
-    case FIELD_ID_FORMAT: buffer_text(out, decode_choose(decoders, m, NULL).decoder->name); return;
+    case FIELD_ID_FORMAT: put_format(out, p, m, decoders); return;
     case FIELD_ID_FLAGS: buffer_text(out, message_flags_text(m->flags, text, sizeof text)); return;
     case FIELD_ID_TYPE: put_type(out, p, m); return;
     case FIELD_ID_HEADER: put_value(out, p, headers_find(m->headers, p->text)); return;

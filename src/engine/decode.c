@@ -70,6 +70,11 @@ struct decode_choice decode_choose(decoder_registry decoders, const struct messa
     return best;
 }
 
+const char *decode_format(decoder_registry decoders, const struct message *m)
+{
+    return m->payload.data ? decode_choose(decoders, m, NULL).decoder->name : NULL;
+}
+
 enum err decode_message(const struct decode_choice *choice, const struct message *m, struct field_tree *tree,
                         struct arena *arena)
 {

@@ -14,6 +14,9 @@ struct decode_choice {
 /* The one named, else the one that the configuration names for the channel, else the best sniffer (first among equals). Never NULL:
  * text or hex take anything. Any thread. */
 struct decode_choice decode_choose(decoder_registry decoders, const struct message *m, const char *wanted);
+/* The chosen one's name, which is a message's format; NULL: the payload is null and has none. Any thread. */
+#define FORMAT_OF_NULL "null" /* what lists and filters write in its place */
+const char *decode_format(decoder_registry decoders, const struct message *m);
 const struct decoder_ops *decoder_find(decoder_registry decoders,
                                        const char *name); /* NULL: none of that name */
 /* "json text hex": all of them, for people; returns into. */

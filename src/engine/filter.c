@@ -264,6 +264,13 @@ static void test_type(struct test *t, const struct filter *f, const struct messa
     arena_free(&arena);
 }
 
+/* As lists show it. */
+static void test_format(struct test *t, const struct filter *f, const struct message *m)
+{
+    const char *format = decode_format(f->decoders, m);
+    test_cstr(t, format ? format : FORMAT_OF_NULL);
+}
+
 static bool visit_reason(void *context, const struct value *reason)
 {
     test_value(context, reason);
@@ -338,7 +345,7 @@ static void test_field(struct test *t, const struct filter *f, const struct mess
             test_scaled(t, (double)(now_ns - m->time_ns));
         break;
     case F_SIZE: test_scaled(t, (double)m->payload.len); break;
-    case F_FORMAT: test_cstr(t, decode_choose(f->decoders, m, NULL).decoder->name); break;
+    case F_FORMAT: test_format(t, f, m); break;
     case F_TYPE: test_type(t, f, m); break;
     case F_REDELIVERED: test_bool(t, m->flags & MESSAGE_REDELIVERED); break;
     case F_DUPLICATE: test_bool(t, m->flags & MESSAGE_DUPLICATE); break;

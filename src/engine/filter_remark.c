@@ -102,18 +102,19 @@ bool filter_knows_format(const struct filter *f, const char *name, char *next, s
     const char *names[32], *near;
     char all[200];
     size_t count = 0;
-    for (decoder_registry d = f->decoders; d && *d && count + 1 < sizeof names / sizeof *names; d++) {
+    for (decoder_registry d = f->decoders; d && *d && count + 2 < sizeof names / sizeof *names; d++) {
         if (strcmp(name, (*d)->name) == 0)
             return true;
         names[count++] = (*d)->name;
     }
+    names[count++] = FORMAT_OF_NULL;
     names[count] = NULL;
-    if (!count)
+    if (count == 1 || !strcmp(name, FORMAT_OF_NULL))
         return true;
     near = text_nearest(name, names);
     if (near)
         snprintf(next, size, "did you mean `%s`?", near);
     else
-        snprintf(next, size, "there are %s", decoder_names(f->decoders, all, sizeof all));
+        snprintf(next, size, "there are %s %s", decoder_names(f->decoders, all, sizeof all), FORMAT_OF_NULL);
     return false;
 }

@@ -358,7 +358,7 @@ void message_json(struct buffer *out, const struct message *m, decoder_registry 
     JSON_NAME(&w, "payload");
     json_byte_string(&w, m->payload);
     JSON_NAME(&w, "format");
-    json_text(&w, choice.decoder->name);
+    json_text(&w, m->payload.data ? choice.decoder->name : NULL);
     if (flags & MESSAGE_JSON_DECODE)
         put_decoded(&w, m, &choice);
     JSON_NAME(&w, "flags");

@@ -227,7 +227,7 @@ static void faults_have_a_caret_and_a_word(void **state)
         {"a ! b", 3, "a term is wanted behind !"},
         {"(a !)", 4, "a term is wanted behind !"},
         {"format=jsn", 7, "no format is called `jsn`. Next: did you mean `json`?"},
-        {"fmt!=protobuf", 5, "there are json unwrap text hex"},
+        {"fmt!=protobuf", 5, "there are json unwrap text hex null"},
     };
     for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
         size_t caret = 99;
@@ -341,6 +341,28 @@ static void an_unknown_number_that_decides_is_named(void **state)
     }
 }
 
+static bool matches_payload(const char *text, struct bytes payload)
+{
+    struct err_info err = {0};
+    struct filter *f = filter_new(text, FILTER_MESSAGES, registry.decoders, NULL, &err);
+    struct message m = {.payload = payload};
+    assert_non_null(f);
+    bool answer = filter_message(f, &m, 0);
+    filter_free(&f);
+    return answer;
+}
+
+/* Nothing is there that could be text: filters and lists call it null. */
+static void a_null_payload_has_no_format(void **state)
+{
+    (void)state;
+    assert_true(matches_payload("format=null", BYTES_NULL));
+    assert_true(matches_payload("fmt!=text", BYTES_NULL));
+    assert_false(matches_payload("format=text", BYTES_NULL));
+    assert_false(matches_payload("format=null", BYTES_LITERAL("")));
+    assert_true(matches_payload("format=text", BYTES_LITERAL("")));
+}
+
 static void what_a_channel_never_has_is_not_unknown(void **state)
 {
     (void)state;
@@ -401,6 +423,7 @@ int main(void)
         TEST(lists_have_fields_of_their_own),
         TEST(an_unknown_number_that_decides_is_named),
         TEST(what_a_channel_never_has_is_not_unknown),
+        TEST(a_null_payload_has_no_format),
         TEST(a_kind_that_no_channel_has_is_remarked_upon),
         TEST(wrapped_bodies_are_looked_into),
     };

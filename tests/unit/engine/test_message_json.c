@@ -137,6 +137,19 @@ static void the_shape_is_the_documented_one(void **state)
     buffer_free(&b);
 }
 
+static void a_null_payload_has_no_format(void **state)
+{
+    (void)state;
+    struct buffer b;
+    struct message m = base();
+    m.payload = BYTES_NULL;
+    buffer_init(&b, MIB);
+    message_json(&b, &m, registry.decoders, MESSAGE_JSON_DECODE);
+    assert_non_null(
+        strstr(buffer_cstr(&b), "\"payload\":null,\"format\":null,\"type\":null,\"decoded\":null,"));
+    buffer_free(&b);
+}
+
 static const char *text_of(const cJSON *object, const char *name)
 {
     return cJSON_GetStringValue(cJSON_GetObjectItem(cJSON_GetObjectItem(object, name), "text"));
@@ -376,6 +389,7 @@ int main(void)
         cmocka_unit_test(everything_comes_back),
         cmocka_unit_test(null_empty_absent_and_binary_come_back),
         cmocka_unit_test(the_shape_is_the_documented_one),
+        cmocka_unit_test(a_null_payload_has_no_format),
         cmocka_unit_test(another_parser_reads_the_same_message),
         cmocka_unit_test(what_is_not_wholly_read_says_why),
         cmocka_unit_test(what_is_drained_on_its_way_is_the_same),
