@@ -14,7 +14,7 @@ enum { T_FLAG, T_TIME, T_SOURCE, T_POSITION, T_KEY, T_FORMAT, T_SIZE, T_SUMMARY,
 static const struct column columns[T_COLUMNS] = {
     [T_FLAG] = {"", 1, false, 0, 0},           [T_TIME] = {"TIME", 12, false, 0, 0},
     [T_SOURCE] = {"SOURCE", 15, false, 0, 30}, [T_POSITION] = {"POSITION", 10, false, 66, 14},
-    [T_KEY] = {"KEY", 10, false, 90, 24},      [T_FORMAT] = {"FMT", 5, false, 100, 0},
+    [T_KEY] = {"KEY", 10, false, 90, 24},      [T_FORMAT] = {"FMT", 6, false, 100, 0},
     [T_SIZE] = {"SIZE", 6, true, 0, 0},        [T_SUMMARY] = {"SUMMARY", 0, false, 0, 90},
 };
 
