@@ -25,8 +25,8 @@ const struct topic topics[] = {
      "2MiB 250ms 5m 1h. Fields: endpoint channel(src) partition(part) position offset(off) id key time(ts) age size\n"
      "format(fmt) type redelivered dup flags headers.NAME(hdr) properties.NAME body.PATH.TO[*].X dlq.reason; of lists:\n"
      "name kind state depth lag p95 age tag. A channel may be written ENDPOINT/CHANNEL; the format of a null payload is\n"
-     "null. `=` (or ==) compares as numbers when both sides are, else as text; a missing field makes every test false\n"
-     "except != and !. White space may stand around an operator.\n"
+     "null. `=` (or ==) compares as numbers when both sides are, else as text, words of a fixed set (state kind tag format\n"
+     "flags) without case; a missing field makes every test false except != and !. White space may stand around an operator.\n"
      "\n"
      "  headers.x-tenant=acme body.order.total>100 age<15m !test\n"},
     {"output", "OUTPUT",

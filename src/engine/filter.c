@@ -11,6 +11,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 
 /* ---- text search ---- */
 
@@ -131,6 +132,18 @@ static void test_cstr(struct test *t, const char *text)
 {
     if (text)
         test_text(t, bytes_of_text(text));
+}
+
+/* Of a fixed set, which = and != compare without case. */
+static void test_word(struct test *t, const char *word)
+{
+    const struct pattern *p = &t->node->pattern;
+    bool as_word = t->node->op <= OP_NE && !p->re && !p->exact;
+    if (!as_word || !word)
+        test_cstr(t, word);
+    else
+        t->hit = t->hit ||
+                 (strlen(word) == p->text.len && !strncasecmp(word, (const char *)p->text.data, p->text.len));
 }
 
 static void test_int(struct test *t, int64_t value)
@@ -268,7 +281,7 @@ static void test_type(struct test *t, const struct filter *f, const struct messa
 static void test_format(struct test *t, const struct filter *f, const struct message *m)
 {
     const char *format = decode_format(f->decoders, m);
-    test_cstr(t, format ? format : FORMAT_OF_NULL);
+    test_word(t, format ? format : FORMAT_OF_NULL);
 }
 
 static bool visit_reason(void *context, const struct value *reason)
@@ -314,7 +327,7 @@ static void test_flags(struct test *t, uint32_t flags)
 {
     for (int i = 0; i < MESSAGE_FLAGS; i++)
         if (flags >> i & 1)
-            test_cstr(t, message_flag_names[i]);
+            test_word(t, message_flag_names[i]);
 }
 
 static void test_field(struct test *t, const struct filter *f, const struct message *m, int64_t now_ns)
@@ -431,9 +444,12 @@ static void test_row(struct test *t, const struct filter_row *row)
 {
     switch (t->node->field) {
     case F_NAME: test_cstr(t, row->name); break;
-    case F_KIND: test_cstr(t, row->kind); break;
-    case F_STATE: test_cstr(t, row->state); break;
-    case F_TAG: test_cstr(t, row->tag); break;
+    case F_KIND: test_word(t, row->kind); break;
+    case F_STATE:
+        test_word(t, row->state);
+        test_word(t, row->shown);
+        break;
+    case F_TAG: test_word(t, row->tag); break;
     case F_DEPTH:
         if (row->depth >= 0)
             test_int(t, row->depth);
@@ -457,8 +473,8 @@ static void test_row(struct test *t, const struct filter_row *row)
 bool filter_row_leaf(const struct node *n, const struct filter_row *row)
 {
     if (n->kind == NODE_WORD) {
-        const char *texts[] = {row->name, row->kind, row->state, row->tag};
-        for (size_t i = 0; i < 4; i++)
+        const char *texts[] = {row->name, row->kind, row->state, row->shown, row->tag};
+        for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
             if (texts[i] && contains(&n->pattern, bytes_of_text(texts[i])))
                 return true;
         return false;

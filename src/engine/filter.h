@@ -29,6 +29,7 @@ bool filter_message(const struct filter *f, const struct message *m, int64_t now
 /* A row of a list: what list filters look at. Negative numbers are not known, or there is none. */
 struct filter_row {
     const char *name, *kind, *state, *tag;
+    const char *shown; /* the state in the screen's word, where that is another one; NULL: none */
     int64_t depth, lag;
     double p95_ms;
     int64_t age_ns;

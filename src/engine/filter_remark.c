@@ -48,10 +48,11 @@ void filter_remark_on_kind(struct filter *f, const struct node *n)
     for (int kind = CHANNEL_ANY + 1; kind < CHANNEL_KINDS; kind++)
         kinds[count++] = channel_kind_name((enum channel_kind)kind);
     kinds[count] = NULL;
+    text_copy_bytes(text, sizeof text, n->pattern.text);
     for (size_t i = 0; i < count; i++)
-        if (bytes_equal_text(n->pattern.text, kinds[i]))
+        if (!strcasecmp(text, kinds[i]))
             return;
-    near = text_nearest(text_copy_bytes(text, sizeof text, n->pattern.text), kinds);
+    near = text_nearest(text, kinds);
     remark(f, near ? "no channel is a `%s`; did you mean `%s`?" : "no channel is a `%s`", text, near);
 }
 
@@ -103,13 +104,13 @@ bool filter_knows_format(const struct filter *f, const char *name, char *next, s
     char all[200];
     size_t count = 0;
     for (decoder_registry d = f->decoders; d && *d && count + 2 < sizeof names / sizeof *names; d++) {
-        if (strcmp(name, (*d)->name) == 0)
+        if (!strcasecmp(name, (*d)->name))
             return true;
         names[count++] = (*d)->name;
     }
     names[count++] = FORMAT_OF_NULL;
     names[count] = NULL;
-    if (count == 1 || !strcmp(name, FORMAT_OF_NULL))
+    if (count == 1 || !strcasecmp(name, FORMAT_OF_NULL))
         return true;
     near = text_nearest(name, names);
     if (near)

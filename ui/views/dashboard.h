@@ -52,6 +52,8 @@ void dashboard_share(const struct view *v, const size_t want[PANES], int room, i
 
 void dashboard_draw(struct view *v, struct frame *f, struct rect r);
 void dashboard_draw_status(struct view *v, struct frame *f, int y);
+struct look dashboard_broker_look(const struct hub_endpoint *e);
+struct look dashboard_channel_look(const struct hub_endpoint *e, const struct channel *c);
 char *dashboard_time_of_data(int64_t ns, char *into, size_t size); /* "data of 12:03:49Z" */
 /* What looking does, in one word: how it is browsed, or how it flows where nothing is stored. */
 const char *dashboard_reads(const struct channel *c);

@@ -82,7 +82,7 @@ static const struct column broker_columns[B_COLUMNS] = {
     [B_READS] = {"READS", 8, false, 0, 0},
 };
 
-static struct look broker_look(const struct hub_endpoint *e)
+struct look dashboard_broker_look(const struct hub_endpoint *e)
 {
     struct look look = look_health(&e->health);
     bool trouble = e->lost_since_ns || e->status.state == SESSION_BACKOFF ||
@@ -163,7 +163,7 @@ static void draw_broker(struct row *r, const struct item *item)
     struct slot slots[B_COLUMNS];
     char text[64];
     const struct hub_endpoint *e = hub_endpoint(r->v->hub, item->index);
-    struct look look = broker_look(e);
+    struct look look = dashboard_broker_look(e);
     enum role plain = faded(hub_is_stale(e), ROLE_TEXT);
     bool old = sum_is_old(e, false), old_dead = sum_is_old(e, true);
     columns_fit(broker_columns, B_COLUMNS, r->x, r->w, slots);
@@ -192,7 +192,7 @@ const char *dashboard_reads(const struct channel *c)
 }
 
 /* A state is that of now. */
-static struct look channel_look(const struct hub_endpoint *e, const struct channel *c)
+struct look dashboard_channel_look(const struct hub_endpoint *e, const struct channel *c)
 {
     if (hub_channel_is_stale(e, c))
         return (struct look){"? STALE", ROLE_STALE};
@@ -205,7 +205,7 @@ static void draw_channel(struct row *r, const struct item *item)
     char text[64], name[300], lag[72];
     const struct channel *c = dashboard_channel(r->v, item);
     const struct hub_endpoint *e = hub_endpoint(r->v->hub, item->index);
-    struct look look = channel_look(e, c);
+    struct look look = dashboard_channel_look(e, c);
     bool stale = hub_channel_is_stale(e, c);
     enum role plain = faded(stale, ROLE_TEXT);
     const char *upper = paint_upper(r->f->canvas, c->depth_upper);
@@ -280,8 +280,9 @@ static void draw_brokers_below(struct view *v, struct frame *f, struct rect line
             bool is_down = e->health.state == HEALTH_DOWN;
             if (d->items[i].kind != ITEM_BROKER || is_down != bad)
                 continue;
-            used += (size_t)snprintf(text + used, sizeof text - used, "%s %s   ", broker_look(e).text,
-                                     paint_name(e->config->endpoint.name, 24, name, sizeof name));
+            used +=
+                (size_t)snprintf(text + used, sizeof text - used, "%s %s   ", dashboard_broker_look(e).text,
+                                 paint_name(e->config->endpoint.name, 24, name, sizeof name));
             down += is_down;
         }
     canvas_text(f->canvas, line.x + 2, line.y, line.w - 2, down ? ROLE_CRIT : ROLE_WARN, text);

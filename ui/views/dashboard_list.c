@@ -62,6 +62,7 @@ static bool shows_probe(struct dashboard *d, const struct hub_probe *p)
     struct filter_row row = {.name = p->target->name,
                              .kind = p->target->kind,
                              .state = health_name(p->health.state),
+                             .shown = look_word(look_health(&p->health)),
                              .tag = "",
                              .depth = ROW_HAS_NONE,
                              .lag = ROW_HAS_NONE,
@@ -77,6 +78,7 @@ static bool shows_broker(struct dashboard *d, const struct hub_endpoint *e)
     struct filter_row row = {.name = e->config->endpoint.name,
                              .kind = e->config->broker->name,
                              .state = health_name(e->health.state),
+                             .shown = look_word(dashboard_broker_look(e)),
                              .tag = "",
                              .depth = e->totals.depth,
                              .lag = e->totals.lag,
@@ -85,11 +87,13 @@ static bool shows_broker(struct dashboard *d, const struct hub_endpoint *e)
     return e->channels ? filter_row(d->filter, &row) : passes(d, &row); /* else its channels are counted */
 }
 
-static bool shows_channel(struct dashboard *d, const struct channel *c)
+static bool shows_channel(struct dashboard *d, const struct hub_endpoint *e, const struct channel *c)
 {
     if (c->internal || !d->filter)
         return !c->internal;
     struct filter_row row = filter_row_of(c);
+    struct look look = dashboard_channel_look(e, c);
+    row.shown = *look.text ? look_word(look) : NULL;
     return passes(d, &row);
 }
 
@@ -161,7 +165,7 @@ static void add_broker(struct view *v, size_t index)
     add(d, ITEM_BROKER, index, 0);
     bool unfold = e->channels && (d->filter || dashboard_is_open(v, index));
     for (size_t c = 0; unfold && c < e->channels->count; c++)
-        if (shows_channel(d, &e->channels->items[c]))
+        if (shows_channel(d, e, &e->channels->items[c]))
             add(d, ITEM_CHANNEL, index, c);
     if (d->count == before + 1 && !shows_broker(d, e))
         d->count = before;

@@ -118,6 +118,12 @@ static void dashboard_filtered(void **state)
         type(&s, "/lag>100000\r");
         golden(&s, "dashboard-filtered-unknown");
     }
+    set_up(&s, 120, 40, true);
+    type(&s, "/state=DOWN\r"); /* as the columns say it */
+    assert_true(screen_says(&s, "Probes (1)") && screen_says(&s, "✖ DOWN     rabbit-2"));
+    type(&s, "/\x15state=slow\r");
+    assert_true(screen_says(&s, "Probes (1)") && screen_says(&s, "filter state=slow   search-api is SLOW"));
+    tear_down(&s);
 }
 
 static void browse_asks_before_it_marks(void **state)
