@@ -239,6 +239,15 @@ static void look_again(struct view *v, struct tail_memory *m)
     m->place.serial = 0;
 }
 
+static void remark_on_where(struct view *v, const char *where)
+{
+    struct tail *t = v->state;
+    struct prompt_note note = {.text = ""};
+    struct filter *f = tail_compile(v, where, &note);
+    text_copy(t->where_remark, sizeof t->where_remark, f ? filter_remark(f) : "");
+    filter_free(&f);
+}
+
 static void renew(struct view *v)
 {
     struct tail *t = v->state;
@@ -246,6 +255,7 @@ static void renew(struct view *v)
     if ((h ? h->serial : 0) == t->place.serial)
         return;
     t->finding = 0;
+    remark_on_where(v, h ? h->how.where : "");
     for (int i = 0; h && i < 2; i++)
         if (h->serial == t->memory[i].place.serial) {
             look_again(v, &t->memory[i]);

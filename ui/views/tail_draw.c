@@ -165,10 +165,12 @@ static void draw_no_match(const struct view *v, struct frame *f, struct rect r, 
     const struct tail *t = v->state;
     const struct address *a = &h->channels[0].address;
     char quote = strchr(t->filter.text, '\'') ? '"' : '\'';
-    canvas_printf(f->canvas, r.x, r.y, r.w, ROLE_MUTED,
+    canvas_printf(f->canvas, r.x, r.y++, r.w, ROLE_MUTED,
                   "Nothing that is held matches `%s`. Esc clears the filter.", t->filter.text);
+    if (*filter_remark(t->filter.filter))
+        canvas_text(f->canvas, r.x, r.y++, r.w, ROLE_WARN, filter_remark(t->filter.filter));
     if (tail_is_browse(v) && !*h->how.where)
-        canvas_printf(f->canvas, r.x, r.y + 1, r.w, ROLE_MUTED,
+        canvas_printf(f->canvas, r.x, r.y, r.w, ROLE_MUTED,
                       ":browse %s/%s --where %c%s%c looks at all of it.", a->endpoint->endpoint.name,
                       a->channel.name, quote, t->filter.text, quote);
 }
@@ -227,6 +229,8 @@ static void draw_empty(struct view *v, struct frame *f, struct rect r, const str
         r.y += rows;
         r.h -= rows;
     }
+    if (r.h > 0)
+        canvas_text(f->canvas, r.x, r.y, r.w, ROLE_WARN, t->where_remark);
 }
 
 static void draw_rows(struct view *v, struct frame *f, struct rect r, const struct hub_tail *h)

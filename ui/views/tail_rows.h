@@ -28,10 +28,11 @@ struct tail {
     size_t height;                /* rows, as last drawn */
     struct matches filter;        /* the rows that are shown; none: all */
     char kept_text[1024];         /* the filter as it was before the line was opened */
-    struct matches find;          /* among the rows that are shown */
-    int finding;                  /* direction of a search under way; 0 none */
-    uint64_t find_at;             /* next id to look at */
-    bool narrowed;                /* a filter was entered: a find that has nothing among its rows is over */
+    char where_remark[120]; /* on the filter that it was opened with: what may not be meant; "" nothing */
+    struct matches find;    /* among the rows that are shown */
+    int finding;            /* direction of a search under way; 0 none */
+    uint64_t find_at;       /* next id to look at */
+    bool narrowed;          /* a filter was entered: a find that has nothing among its rows is over */
 };
 
 /* A row that says that a connection was lost or restored; the hub makes it of a message from `signalbox`. */

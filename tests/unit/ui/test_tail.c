@@ -222,6 +222,7 @@ static void browse_where(void **state)
         assert_true(screen_says(&s, "orders  reading"));
         status->state = SESSION_ENDED;
         assert_true(screen_says(&s, "nothing that is stored there matches"));
+        assert_true(screen_says(&s, "the \" of `\"REFUSED\"` is looked for as it stands"));
         fill_tail(&s, 2);
         s.hub->tail.received = 6;
         snprintf(status->progress.stopped, sizeof status->progress.stopped, "enough was seen");
@@ -230,6 +231,12 @@ static void browse_where(void **state)
         assert_string_equal(s.hub->asked.where, "body.state=\"REFUSED\"");
         assert_true(screen_says(&s, "filter AUTHORIZED"));
         assert_true(screen_says(&s, "where body.state="));
+        fake_message(s.hub, 0, "orders", NULL, BYTES_LITERAL("{}"), 0);
+        screen_event(s.screen, HUB_TAIL);
+        type(&s, "\\\x15"
+                 "body.total>>3\r");
+        assert_true(screen_says(&s, "Nothing that is held matches `body.total>>3`"));
+        assert_true(screen_says(&s, "`>3` is no number: > compares as text"));
     }
     set_up(&s, 120, 40, true);
     type(&s, ":browse rabbit-1/invoices --where x --limit 6\r");
