@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/text.h"
+#include "net/certificate.h"
 #include "net/http.h"
 #include "probes/rest_expect.h"
 
@@ -28,6 +29,7 @@ static void judge_certificate(struct sample *s)
 {
     if (s->certificate_expires_ns == TIME_NONE || s->health != HEALTH_UP)
         return;
+    char text[40];
     int64_t left = s->certificate_expires_ns - clock_wall_ns();
     if (left >= RENEW_DAYS * DAY_NS)
         return;
@@ -35,7 +37,8 @@ static void judge_certificate(struct sample *s)
     if (left < 0) /* seen only where verification is switched off */
         snprintf(s->reason, sizeof s->reason, "the certificate has expired");
     else
-        snprintf(s->reason, sizeof s->reason, "the certificate ends in %d days", (int)(left / DAY_NS));
+        snprintf(s->reason, sizeof s->reason, "the certificate ends in %s",
+                 certificate_left(left, text, sizeof text));
 }
 
 static void judge(const struct probe_target *t, const struct http_response *r, struct sample *s)

@@ -58,7 +58,7 @@ static const char *color_of(enum health h)
 static void put_sample(const struct probing *p, struct buffer *out, const struct probe_target *t,
                        const struct sample *s)
 {
-    char time[40], total[32] = "-", padded[16];
+    char time[64], total[32] = "-", padded[16];
     bool plain = cli_flag(p->cli, FLAG_PLAIN);
     if (cli_flag(p->cli, FLAG_JSON)) {
         sample_json(out, t, s->health, s);
@@ -80,6 +80,8 @@ static void put_sample(const struct probing *p, struct buffer *out, const struct
     }
     /* What a service sent stands in it with its escapes: once is enough for people, \\ is what plain promises. */
     utf8_scrub(out, bytes_of_text(s->reason), plain ? SCRUB_PLAIN : SCRUB_SCREEN);
+    if (!plain && *sample_certificate(s, time, sizeof time))
+        buffer_printf(out, "%s%s", *s->reason ? "   " : "", time);
     buffer_byte(out, '\n');
 }
 

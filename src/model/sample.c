@@ -3,6 +3,8 @@
 #include "base/clock.h"
 #include "base/text.h"
 
+#include <stdio.h>
+
 const char *health_name(enum health h)
 {
     static const char *const names[] = {"unknown", "up", "degraded", "down"};
@@ -27,4 +29,15 @@ void sample_fail(struct sample *s, const struct err_info *err)
     s->error = err->code;
     text_copy(s->code, sizeof s->code, err_name(err->code));
     text_shorten(s->reason, sizeof s->reason, err->text[0] ? err->text : err_text(err->code));
+}
+
+char *sample_certificate(const struct sample *s, char *into, size_t size)
+{
+    char time[40];
+    int64_t ends = s->certificate_expires_ns;
+    *into = '\0';
+    if (ends != TIME_NONE && ends != INT64_MAX)
+        snprintf(into, size, "certificate %s %s", ends > s->time_ns ? "until" : "ended",
+                 clock_rfc3339_seconds(ends, time, sizeof time));
+    return into;
 }

@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 
+#include <stddef.h>
 #include <stdint.h>
 
 enum health { HEALTH_UNKNOWN, HEALTH_UP, HEALTH_DEGRADED, HEALTH_DOWN };
@@ -31,5 +32,8 @@ struct sample {
 void sample_init(struct sample *s); /* UP, nothing measured */
 /* DOWN with the error's code and text; phases stay. */
 void sample_fail(struct sample *s, const struct err_info *err);
+
+/* "certificate until 2026-12-01T10:30:00Z", or ended, by the time of the sample; "": none was seen, or it never ends. */
+char *sample_certificate(const struct sample *s, char *into, size_t size);
 
 #endif

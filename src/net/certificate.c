@@ -1,5 +1,7 @@
 #include "net/certificate.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -60,4 +62,18 @@ int64_t certificate_time(const char *text)
     int64_t seconds = timegm(&tm);
     /* 9999-12-31 means "never ends", and lies beyond what nanoseconds can say. */
     return seconds > INT64_MAX / NS_PER_S ? INT64_MAX : seconds * NS_PER_S;
+}
+
+char *certificate_left(int64_t left_ns, char *into, size_t size)
+{
+    static const struct {
+        int64_t ns;
+        const char *name;
+    } units[] = {{24 * 3600 * NS_PER_S, "day"}, {3600 * NS_PER_S, "hour"}, {60 * NS_PER_S, "minute"}};
+    int unit = 0;
+    while (unit < 2 && left_ns < 2 * units[unit].ns)
+        unit++;
+    int64_t count = left_ns / units[unit].ns;
+    snprintf(into, size, "%" PRId64 " %s%s", count, units[unit].name, count == 1 ? "" : "s");
+    return into;
 }

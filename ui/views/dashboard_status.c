@@ -10,7 +10,7 @@
 static void tell_health(struct frame *f, const struct availability *a, const char *name, char *into,
                         size_t size)
 {
-    char age[16], hms[16], reason[240];
+    char age[16], hms[16], reason[240], certificate[64];
     bool fails = availability_fails(a), before = a->since_before || fails;
     int64_t since_ns = fails ? a->run_since_ns : a->since_ns;
     availability_reason(a, reason, sizeof reason);
@@ -19,10 +19,11 @@ static void tell_health(struct frame *f, const struct availability *a, const cha
         return;
     }
     clock_hms(since_ns, hms, sizeof hms, 0);
-    snprintf(into, size, "%s is %s for %s, since %s%sZ%s%s   %llu of %llu runs failed", name,
+    sample_certificate(&a->last, certificate, sizeof certificate);
+    snprintf(into, size, "%s is %s for %s, since %s%sZ%s%s%s%s   %llu of %llu runs failed", name,
              look_word(look_health(a)), paint_since(f, since_ns, before, age, sizeof age),
-             before ? "before " : "", hms, reason[0] ? ": " : "", reason, (unsigned long long)a->failed,
-             (unsigned long long)a->runs);
+             before ? "before " : "", hms, reason[0] ? ": " : "", reason, certificate[0] ? "   " : "",
+             certificate, (unsigned long long)a->failed, (unsigned long long)a->runs);
 }
 
 static void tell_broker(struct frame *f, const struct hub_endpoint *e, char *into, size_t size)

@@ -344,6 +344,25 @@ static void certificate_times(void **state)
         assert_int_equal(certificate_time(bad[i]), TIME_NONE);
 }
 
+static void certificates_end_in_units_that_tell(void **state)
+{
+    static const struct {
+        int64_t minutes;
+        const char *text;
+    } cases[] = {{13 * 1440 + 1439, "13 days"},
+                 {2 * 1440, "2 days"},
+                 {2 * 1440 - 1, "47 hours"},
+                 {120, "2 hours"},
+                 {119, "119 minutes"},
+                 {1, "1 minute"},
+                 {0, "0 minutes"}};
+    char text[40];
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_string_equal(certificate_left(cases[i].minutes * 60 * NS_PER_S, text, sizeof text),
+                            cases[i].text);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -363,6 +382,7 @@ int main(void)
         TEST(endless_headers_are_an_error),
         TEST(freeing_the_client_ends_what_runs),
         TEST(certificate_times),
+        TEST(certificates_end_in_units_that_tell),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -48,6 +48,7 @@ static void fake_samples(struct availability *a, unsigned minutes, int64_t ms, u
     assert_int_equal(availability_init(a, 3, 2, 800 * NS_PER_MS, 20 * NS_PER_S, NULL), ERR_OK);
     for (unsigned i = 0; i < minutes * 12; i++) {
         struct sample s = {.health = HEALTH_UP,
+                           .certificate_expires_ns = TIME_NONE,
                            .time_ns = FAKE_NOW - (int64_t)(minutes * 12 - i) * 5 * NS_PER_S + 2 * NS_PER_S};
         bool fails = i + failing >= minutes * 12;
         phases_init(&s.phases);

@@ -280,9 +280,15 @@ static void an_old_count_is_marked(void **state)
 static void what_speaks_against_the_state_is_counted(void **state)
 {
     struct stage s;
-    struct sample down = {
-        .health = HEALTH_DOWN, .time_ns = FAKE_NOW - NS_PER_S, .code = "503", .reason = "HTTP 503"};
-    struct sample up = {.health = HEALTH_UP, .time_ns = FAKE_NOW - NS_PER_S, .code = "200"};
+    struct sample down = {.health = HEALTH_DOWN,
+                          .time_ns = FAKE_NOW - NS_PER_S,
+                          .code = "503",
+                          .reason = "HTTP 503",
+                          .certificate_expires_ns = TIME_NONE};
+    struct sample up = {.health = HEALTH_UP,
+                        .time_ns = FAKE_NOW - NS_PER_S,
+                        .code = "200",
+                        .certificate_expires_ns = TIME_NONE};
     (void)state;
     AT_ALL_SIZES(s, true)
     {
@@ -301,6 +307,23 @@ static void what_speaks_against_the_state_is_counted(void **state)
     type(&s, "jjjjjj");
     assert_true(screen_says(&s, "503 failing 1 of 3"));
     tear_down(&s);
+}
+
+/* When a certificate ends is told before that is soon. */
+static void a_probe_says_until_when_its_certificate_lasts(void **state)
+{
+    struct stage s;
+    struct sample up = {.health = HEALTH_UP,
+                        .time_ns = FAKE_NOW - NS_PER_S,
+                        .code = "200",
+                        .certificate_expires_ns = FAKE_NOW + INT64_C(90) * 24 * 3600 * NS_PER_S};
+    (void)state;
+    AT_ALL_SIZES(s, true)
+    {
+        availability_sample(&s.hub->probes[2].health, &up);
+        type(&s, "jjjjjj");
+        golden(&s, "dashboard-certificate");
+    }
 }
 
 /* What is down has half of the room where it needs that; what of it is still out of sight is counted. */
@@ -369,6 +392,7 @@ int main(void)
         cmocka_unit_test(an_upper_bound_has_a_sign_without_unicode),
         cmocka_unit_test(an_old_count_is_marked),
         cmocka_unit_test(what_speaks_against_the_state_is_counted),
+        cmocka_unit_test(a_probe_says_until_when_its_certificate_lasts),
         cmocka_unit_test(no_outage_is_hidden_unsaid),
         cmocka_unit_test(channels_hide_no_broker_unsaid),
     };
