@@ -70,6 +70,7 @@ struct hub_attention {
     const char *where; /* kind and address */
     int64_t since_ns;  /* wall clock */
     bool since_before; /* it was so already then: nothing else was ever seen */
+    bool fails;        /* not down yet, and its newest run or its connection failed */
     char text[240];    /* what */
     const char *next;  /* what to do, or what is done, about it: static; "" nothing to add */
 };
@@ -93,7 +94,7 @@ size_t hub_endpoint_count(const struct hub *h);
 const struct hub_endpoint *hub_endpoint(const struct hub *h, size_t i);
 size_t hub_probe_count(const struct hub *h);
 const struct hub_probe *hub_probe(const struct hub *h, size_t i);
-/* Sorted by severity, then age. Valid until the next pump. */
+/* Sorted by severity, then what fails before what works with a reservation, then age. Valid until the next pump. */
 size_t hub_attention(const struct hub *h, const struct hub_attention **rows);
 
 /* ---- the tail: one merged time line ---- */

@@ -32,6 +32,7 @@ static void attend_health(struct hub *h, const struct availability *a, const cha
         return;
     row->where = where;
     row->since_before = a->since_before || availability_fails(a);
+    row->fails = a->state != HEALTH_DOWN && a->failures > 0;
     availability_reason(a, row->text, sizeof row->text);
 }
 
@@ -57,6 +58,7 @@ static void attend_connection(struct hub *h, const struct hub_endpoint *e)
     if (!row)
         return;
     row->where = e->config->endpoint.text;
+    row->fails = true;
     text_copy(row->text, sizeof row->text, e->lost_why);
     row->next = "trying again";
 }
@@ -95,6 +97,8 @@ static int by_severity(const void *a, const void *b)
     const struct hub_attention *x = a, *y = b;
     if (x->severity != y->severity)
         return (int)y->severity - (int)x->severity;
+    if (x->fails != y->fails)
+        return y->fails - x->fails;
     return x->since_ns < y->since_ns ? -1 : x->since_ns > y->since_ns;
 }
 

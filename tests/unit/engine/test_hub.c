@@ -1,6 +1,8 @@
 /* The hub: what the console would see of endpoints, without a screen. */
 #include "hub_rig.h"
 
+#include "engine/hub_internal.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -342,6 +344,34 @@ static void what_joined_and_was_never_up_is_no_alarm(void **state)
     atomic_store(&cut, false);
 }
 
+/* What fails may be an outage in a moment; a certificate that ends has days. */
+static void what_fails_stands_before_older_warnings(void **state)
+{
+    static struct hub alone;
+    static const char *const names[] = {"certificate", "slow", "first-run", "again"};
+    static struct probe_target targets[4];
+    static struct hub_probe watched[4];
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        targets[i] = (struct probe_target){.name = names[i], .endpoint.text = "http://h/"};
+        watched[i].target = &targets[i];
+        watched[i].health = (struct availability){.state = i == 2 ? HEALTH_UNKNOWN : HEALTH_DEGRADED,
+                                                  .slow = i == 1,
+                                                  .since_ns = (int64_t)(i + 1) * NS_PER_S,
+                                                  .run_since_ns = 9 * NS_PER_S,
+                                                  .failures = i >= 2,
+                                                  .down_after = 3};
+    }
+    alone.probes = watched;
+    alone.probe_count = 4;
+    hub_attend(&alone);
+    assert_int_equal(alone.attention_count, 4);
+    assert_string_equal(alone.attention[0].name, "again");
+    assert_string_equal(alone.attention[1].name, "first-run");
+    assert_string_equal(alone.attention[2].name, "certificate");
+    assert_string_equal(alone.attention[3].name, "slow");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -353,6 +383,7 @@ int main(void)
         TEST(an_upper_bound_of_dead_letters_is_one),
         TEST(a_lost_connection_needs_attention_before_it_is_down),
         TEST(what_joined_and_was_never_up_is_no_alarm),
+        TEST(what_fails_stands_before_older_warnings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
