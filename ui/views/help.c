@@ -9,14 +9,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum help_kind { HELP_HEAD, HELP_KEY, HELP_COMMAND, HELP_TOPIC };
+enum help_kind { HELP_HEAD, HELP_KEY, HELP_COMMAND, HELP_FLAG, HELP_TOPIC };
 
 struct help_row {
     enum help_kind kind;
     const struct key_row *key;
     const struct command_row *command;
+    const struct flag_row *flag;
     const char *left; /* HELP_HEAD, HELP_TOPIC */
-    const char *text; /* not of HELP_COMMAND */
+    const char *text; /* not of HELP_COMMAND and HELP_FLAG */
 };
 
 enum { HELP_ROWS = 128 };
@@ -49,6 +50,10 @@ static void row_texts(const struct help_row *row, char *left, size_t size, const
         snprintf(left, size, ":%s%s%s", row->command->name, *row->command->arguments ? " " : "",
                  row->command->arguments);
         *text = row->command->help;
+    } else if (row->kind == HELP_FLAG) {
+        snprintf(left, size, "--%s%s%s", row->flag->name, *row->flag->argument ? " " : "",
+                 row->flag->argument);
+        *text = row->flag->text;
     } else {
         text_copy(left, size, row->left);
     }
@@ -88,6 +93,20 @@ static void add_keys(struct help *h, bool own)
     end_section(h);
 }
 
+/* What any command of the `:` line takes. */
+static void add_flags(struct help *h)
+{
+    size_t count;
+    uint64_t taken = 0;
+    const struct command_row *commands = command_rows(&count);
+    for (size_t i = 0; i < count; i++)
+        taken |= commands[i].flags;
+    for (int i = 0; i < FLAGS; i++)
+        if (taken >> i & 1)
+            add(h, (struct help_row){.kind = HELP_FLAG, .flag = &flag_rows[i]});
+    end_section(h);
+}
+
 static void collect(struct help *h)
 {
     size_t count;
@@ -101,6 +120,8 @@ static void collect(struct help *h)
     for (size_t i = 0; i < count; i++)
         add(h, (struct help_row){.kind = HELP_COMMAND, .command = &commands[i]});
     end_section(h);
+    add(h, (struct help_row){.kind = HELP_HEAD, .left = "FLAGS", .text = "of :tail and :browse"});
+    add_flags(h);
     add(h, (struct help_row){.kind = HELP_HEAD, .left = "WORDS AND FILTERS", .text = ""});
     for (size_t i = 0; i < sizeof topics / sizeof *topics; i++)
         add(h, (struct help_row){.kind = HELP_TOPIC, .left = topics[i].left, .text = topics[i].text});
@@ -208,7 +229,7 @@ static void help_draw(struct view *v, struct frame *f, struct rect r)
     }
     if (h->count == 0)
         canvas_text(f->canvas, r.x + 2, r.y + 1, r.w - 4, ROLE_MUTED,
-                    "Nothing matches. Backspace takes a letter back.");
+                    "Nothing matches. Backspace takes a letter back, ^U all of them.");
     draw_foot(f, r, h, last);
     canvas_cursor(f->canvas, x, r.y, true);
 }
@@ -242,6 +263,9 @@ static bool help_key(struct view *v, int key)
         while (len && ((uint8_t)h->typed[--len] & 0xC0) == 0x80)
             ;
         h->typed[len] = '\0';
+        stand_on_first(h);
+    } else if (key == UIKEY_CONTROL('u') && len) {
+        h->typed[0] = '\0';
         stand_on_first(h);
     } else if (key == UIKEY_RETURN) {
         run_row(v);

@@ -39,6 +39,10 @@ static void help(void **state)
         golden(&s, "help");
         type(&s, "fold");
         golden(&s, "help-search");
+        screen_key(s.screen, UIKEY_CONTROL('u'));
+        assert_true(screen_says(&s, "THIS PLACE"));
+        type(&s, "--firehose"); /* as a notice names it */
+        assert_true(screen_says(&s, "the default exchange too, by tracing"));
         screen_key(s.screen, UIKEY_ESCAPE);
         assert_string_equal(screen_top(s.screen)->ops->name, "dashboard");
     }
