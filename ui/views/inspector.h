@@ -18,6 +18,12 @@ struct stretch {
 #define HEADER_NONE SIZE_MAX
 enum find_part { FIND_VALUE, FIND_NAME, FIND_RAW };
 
+/* A place in the round that a find goes. */
+struct spot {
+    enum { SPOT_FIELD, SPOT_BYTE, SPOT_HEADER } part;
+    size_t at;
+};
+
 /* What is being looked for, in slices: stretches behind each other that go round once. */
 struct finding {
     int step; /* up (-1) or down (1); 0: nothing is looked for */
@@ -28,6 +34,7 @@ struct finding {
     size_t place;             /* in a header's value */
     size_t row, byte, header; /* where it began, to tell that there is nothing else */
     enum pane pane;
+    struct spot from; /* the same, to tell that it went round */
 };
 
 struct inspector {
@@ -58,6 +65,8 @@ struct inspector {
 const struct field *inspector_field(const struct inspector *i); /* under the tree's cursor; NULL: no tree */
 struct bytes inspector_bytes(const struct inspector *i);        /* of the layer that is shown */
 struct bytes inspector_layer(const struct inspector *i, uint8_t layer);
+
+char *inspector_path(const struct inspector *i, char *into, size_t size); /* "body.a.b[0]": of that field */
 
 void inspector_go_to(struct inspector *i, uint32_t node); /* unfolds what hides it, and moves the bytes */
 void inspector_link_tree(struct inspector *i); /* to the field that holds the byte under the cursor */

@@ -299,8 +299,10 @@ static void draw_tree_pane(struct view *v, struct frame *f, struct rect r)
     struct inspector *i = v->state;
     char title[96];
     draw_tree(i, f, (struct rect){r.x + 1, r.y + 1, r.w - 2, r.h - 2});
-    snprintf(title, sizeof title, i->level ? "Tree  %s  from level %zu" : "Tree  %s",
-             i->decoded.choice.decoder->name, i->level);
+    int used = snprintf(title, sizeof title, "Tree  %s%s", i->decoded.choice.decoder->name,
+                        i->wanted ? ", chosen" : ""); /* for the messages beside it too */
+    if (i->level)
+        snprintf(title + used, sizeof title - (size_t)used, "  from level %zu", i->level);
     box(v, f, r, PANE_TREE, title, "v decoder");
 }
 
@@ -312,6 +314,15 @@ static void draw_hex_pane(struct view *v, struct frame *f, struct rect r)
     text_bytes(size, sizeof size, inspector_bytes(i).len);
     snprintf(title, sizeof title, i->layer ? "Bytes  %s, unwrapped layer %u" : "Bytes  %s", size, i->layer);
     box(v, f, r, PANE_HEX, title, NULL);
+}
+
+char *inspector_path(const struct inspector *i, char *into, size_t size)
+{
+    snprintf(into, size, "body.");
+    field_path(&i->decoded.tree, i->rows[i->at], into + 5, size - 5);
+    if (into[5] == '[' || !into[5])
+        memmove(into + 4, into + 5, strlen(into + 5) + 1);
+    return into;
 }
 
 /* A path in at most so many cells: its end tells more than its beginning. */
@@ -332,7 +343,7 @@ static void draw_status(struct view *v, struct frame *f, int y)
     const struct inspector *i = v->state;
     const struct message *m = i->message;
     const struct field *n = inspector_field(i);
-    char path[LIMIT_DECODE_DEPTH * 16] = "body.", position[40], time[CLOCK_TEXT], where[320], bytes[32];
+    char path[LIMIT_DECODE_DEPTH * 16], position[40], time[CLOCK_TEXT], where[320], bytes[32];
     int x = 1;
     if (i->finding.step) {
         canvas_printf(f->canvas, x, y, f->canvas->w - 2, ROLE_INFO, "looking for `%s` …   Esc stops it",
@@ -342,10 +353,7 @@ static void draw_status(struct view *v, struct frame *f, int y)
     if (i->evicted)
         x += canvas_text(f->canvas, x, y, f->canvas->w - 2, ROLE_WARN, "evicted") + 2;
     if (n) {
-        field_path(&i->decoded.tree, i->rows[i->at], path + 5, sizeof path - 5);
-        if (path[5] == '[' || !path[5])
-            memmove(path + 4, path + 5, strlen(path + 5) + 1);
-        x += draw_path(f->canvas, x, y, f->canvas->w / 2, path) + 2;
+        x += draw_path(f->canvas, x, y, f->canvas->w / 2, inspector_path(i, path, sizeof path)) + 2;
         /* The root is the payload, however far it was decoded. */
         size_t length = i->rows[i->at] == 0 ? m->payload.len : n->length;
         x += canvas_printf(f->canvas, x, y, 40, ROLE_MUTED, "0x%04x..0x%04zx (%s B)", n->offset,

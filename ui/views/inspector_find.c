@@ -55,6 +55,26 @@ static void add_both(struct finding *f, struct stretch first, struct stretch sec
     f->stretches[f->count++] = f->step > 0 ? second : first;
 }
 
+static struct spot spot_of(const struct inspector *i)
+{
+    if (in_headers(i))
+        return (struct spot){SPOT_HEADER, i->header};
+    if (in_payload(i) && (i->unsaid || i->byte >= undecoded_from(i)))
+        return (struct spot){SPOT_BYTE, i->byte};
+    return (struct spot){SPOT_FIELD, i->row_count ? i->rows[i->at] : 0};
+}
+
+/* What was found lies behind where it began; bytes that fields cover are another round. */
+static bool went_round(const struct inspector *i)
+{
+    struct spot from = i->finding.from, to = spot_of(i);
+    if (i->unsaid && from.part != SPOT_BYTE)
+        return false;
+    bool further = to.part != from.part ? to.part > from.part : to.at > from.at;
+    bool same = to.part == from.part && to.at == from.at;
+    return same || further != (i->finding.step > 0);
+}
+
 /* The cursor's own place comes last. Bytes that fields cover stand behind all else: they matter where nothing else has it. */
 static void plan(struct inspector *i, int step)
 {
@@ -68,7 +88,8 @@ static void plan(struct inspector *i, int step)
                           .row = i->at,
                           .byte = i->byte,
                           .header = in_headers(i) ? i->header : HEADER_NONE,
-                          .pane = i->pane};
+                          .pane = i->pane,
+                          .from = spot_of(i)};
     if (i->unsaid) {
         add_ahead(f, IN_BYTES, byte, len);
         add_behind(f, IN_BYTES, byte, len);
@@ -205,20 +226,28 @@ static void say_where(struct view *v)
     const struct inspector *i = v->state;
     const struct finding *f = &i->finding;
     enum find_in in = f->stretches[f->at].in;
+    char path[LIMIT_DECODE_DEPTH * 16];
     bool undecoded = i->byte >= undecoded_from(i);
+    const char *round = !went_round(i) ? "" : f->step > 0 ? "From the top. " : "From the end. ";
     if (f->row == i->at && f->byte == i->byte && f->header == i->header && f->pane == i->pane)
         screen_say(v->screen, SEVERITY_INFO, "Nothing else has `%s`", i->find);
     else if (in == IN_HEADERS && f->place > LINE_SHOWS)
-        screen_say(v->screen, SEVERITY_INFO, "In `%s`, %zu bytes in", i->headers.lines[i->header].name,
-                   f->place);
+        screen_say(v->screen, SEVERITY_INFO, "%sIn `%s`, %zu bytes in", round,
+                   i->headers.lines[i->header].name, f->place);
+    else if (in == IN_HEADERS && *round)
+        screen_say(v->screen, SEVERITY_INFO, "%sIn `%s`", round, i->headers.lines[i->header].name);
+    else if (in == IN_FIELDS && *round)
+        screen_say(v->screen, SEVERITY_INFO, "%sIn `%s`", round, inspector_path(i, path, sizeof path));
     else if (in != IN_BYTES)
         return;
     else if (undecoded && i->job)
-        screen_say(v->screen, SEVERITY_INFO, "In the bytes, at 0x%zx; its fields are still being decoded",
-                   i->byte);
+        screen_say(v->screen, SEVERITY_INFO, "%sIn the bytes, at 0x%zx; its fields are still being decoded",
+                   round, i->byte);
     else if (undecoded)
-        screen_say(v->screen, SEVERITY_INFO, "In the bytes, at 0x%zx, which are not decoded: %s", i->byte,
-                   i->decoded.tree.error);
+        screen_say(v->screen, SEVERITY_INFO, "%sIn the bytes, at 0x%zx, which are not decoded: %s", round,
+                   i->byte, i->decoded.tree.error);
+    else if (*round)
+        screen_say(v->screen, SEVERITY_INFO, "%sIn the bytes, at 0x%zx", round, i->byte);
     else
         screen_say(v->screen, SEVERITY_INFO,
                    "No field or header has `%s` as it stands; the bytes do, at 0x%zx", i->find, i->byte);

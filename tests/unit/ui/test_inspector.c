@@ -123,9 +123,12 @@ static void key_and_headers_are_found(void **state)
         golden(&s, "inspector-header-found");
         type(&s, "n");
         assert_false(screen_says(&s, "▸x-tenant"));
-        assert_true(screen_says(&s, "body.by"));
-        type(&s, "NN");
+        assert_true(screen_says(&s, "From the top. In `body.by`"));
+        type(&s, "N");
+        assert_true(screen_says(&s, "From the end. In `x-tenant`"));
+        type(&s, "N");
         assert_true(screen_says(&s, "▸key "));
+        assert_false(screen_says(&s, "From the end"));
         type(&s, "N");
         assert_false(screen_says(&s, "▸key "));
         type(&s, "/STAMP_TYPE\r"); /* a name, in any case */
@@ -231,7 +234,7 @@ static void what_is_cut_is_said_and_searched(void **state)
         assert_true(screen_says(&s, "Nothing has `straw`: no field, no header, nor the bytes"));
         type(&s, "v");
         wait_until_decoded(&s);
-        assert_true(screen_says(&s, "Tree  unwrap"));
+        assert_true(screen_says(&s, "Tree  unwrap, chosen"));
         assert_true(screen_says(&s, "▲ decoding stops at byte"));
         assert_true(screen_says(&s, "more than 200000"));
     }
@@ -254,12 +257,15 @@ static void what_no_field_says_is_found_in_the_bytes(void **state)
                  0);
     screen_event(s.screen, HUB_TAIL);
     type(&s, "]/x\\ny\r");
-    static const char *const steps[][2] = {{"", "0x6"},  {"n", "0x12"},  {"n", "0x1d"},
-                                           {"n", "0x6"}, {"N", "0x1d"},  {"N", "0x12"},
-                                           {"N", "0x6"}, {"gN", "0x1d"}, {"Gn", "0x6"}};
+#define ON   "as it stands; the bytes do, at "
+#define TOP  "From the top. In the bytes, at "
+#define END_ "From the end. In the bytes, at "
+    static const char *const steps[][2] = {{"", ON "0x6"},   {"n", ON "0x12"},    {"n", ON "0x1d"},
+                                           {"n", TOP "0x6"}, {"N", END_ "0x1d"},  {"N", ON "0x12"},
+                                           {"N", ON "0x6"},  {"gN", END_ "0x1d"}, {"Gn", TOP "0x6"}};
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
         char said[80];
-        snprintf(said, sizeof said, "as it stands; the bytes do, at %s\n", steps[i][1]);
+        snprintf(said, sizeof said, "%s\n", steps[i][1]);
         type(&s, steps[i][0]);
         assert_true(screen_says(&s, said));
     }
