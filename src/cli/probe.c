@@ -317,7 +317,9 @@ const struct command command_probe = {
     .purpose = "is it up? One sample each, or a running view",
     .detail =
         "A target is a configured probe or endpoint, or a URL: http, https, tcp, or a broker's. Without targets all that is "
-        "configured. Exit 3 if any is down; degraded is 0, with --strict 3 too.",
+        "configured. Exit 3 if any is down; degraded is 0, with --strict 3 too. An http or https URL is asked for as it stands, with "
+        "its query: a `?ca=FILE` there is the service's. Which authorities https trusts is said by `tls: {ca: FILE}` of a "
+        "configured probe.",
     .flags = F(ONCE) | F(WATCH) | F(STRICT) | F(JSON) | F(PLAIN),
     .max_args = 1000,
     .argument = ARGUMENT_ADDRESS,
