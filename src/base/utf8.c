@@ -117,24 +117,33 @@ int utf8_width(uint32_t cp)
 
 /* ---- the scrubbing door ---- */
 
-/* How one dangerous code point or invalid byte is written; at most 12 bytes, ASCII but for the control pictures. */
-static size_t spell(uint32_t cp, uint8_t byte, enum scrub_mode mode, char into[16])
+static size_t spell_bytes(struct bytes raw, char into[16])
+{
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < raw.len; i++) {
+        char *to = into + 4 * i;
+        to[0] = '\\';
+        to[1] = 'x';
+        to[2] = digits[raw.data[i] >> 4];
+        to[3] = digits[raw.data[i] & 15];
+    }
+    return 4 * raw.len;
+}
+
+/* How one dangerous code point or invalid byte, raw, is written. Plain is to be read back: it is its bytes, nothing else. */
+static size_t spell(uint32_t cp, struct bytes raw, enum scrub_mode mode, char into[16])
 {
     static const char escapes['\\' + 1] = {['\t'] = 't', ['\n'] = 'n', ['\r'] = 'r', ['\\'] = '\\'};
-    int n;
     if (mode == SCRUB_PLAIN && cp < sizeof escapes && escapes[cp]) {
         into[0] = '\\';
         into[1] = escapes[cp];
         return 2;
     }
-    if (cp == UTF8_INVALID)
-        n = snprintf(into, 16, "\\x%02x", byte);
-    else if (mode == SCRUB_SCREEN && (cp < 0x20 || cp == 0x7F))
+    if (mode == SCRUB_PLAIN || cp == UTF8_INVALID)
+        return spell_bytes(raw, into);
+    if (cp < 0x20 || cp == 0x7F)
         return utf8_encode(cp == 0x7F ? 0x2421 : 0x2400 + cp, (uint8_t *)into);
-    else if (cp < 0xA0)
-        n = snprintf(into, 16, "\\x%02x", (unsigned)cp);
-    else
-        n = snprintf(into, 16, "<%04X>", (unsigned)cp);
+    int n = snprintf(into, 16, cp < 0xA0 ? "\\x%02x" : "<%04X>", (unsigned)cp);
     return n > 0 ? (size_t)n : 0;
 }
 
@@ -148,14 +157,13 @@ void utf8_scrub(struct buffer *into, struct bytes b, enum scrub_mode mode)
     size_t clean = 0;
     for (size_t at = plain_skip(b, 0, '\\', '\\'); at < b.len; at = plain_skip(b, at, '\\', '\\')) {
         size_t start = at;
-        uint8_t byte = b.data[at];
         uint32_t cp = utf8_next(b, &at);
         if (harmless(cp, mode))
             continue;
         char text[16];
         buffer_drain(into);
         buffer_append(into, b.data + clean, start - clean);
-        buffer_append(into, text, spell(cp, byte, mode, text));
+        buffer_append(into, text, spell(cp, bytes_slice(b, start, at - start), mode, text));
         clean = at;
     }
     if (b.len > clean)
@@ -166,12 +174,14 @@ size_t utf8_cells(struct bytes b)
 {
     size_t cells = 0;
     for (size_t at = 0; at < b.len;) {
-        uint8_t byte = b.data[at];
+        size_t start = at;
         uint32_t cp = utf8_next(b, &at);
         int width = cp == UTF8_INVALID ? -1 : utf8_width(cp);
         char text[16];
         bool picture = cp < 0x20 || cp == 0x7F;
-        cells += width >= 0 ? (size_t)width : picture ? 1 : spell(cp, byte, SCRUB_SCREEN, text);
+        cells += width >= 0 ? (size_t)width
+                 : picture  ? 1
+                            : spell(cp, bytes_slice(b, start, at - start), SCRUB_SCREEN, text);
     }
     return cells;
 }

@@ -21,7 +21,7 @@ void utf8_pad(struct buffer *into, struct bytes text, size_t cells);
 
 enum scrub_mode {
     SCRUB_SCREEN, /* C0 and DEL as pictures (U+2400...), C1 and invalid bytes as \xNN, bidi, zero-width as <202E> */
-    SCRUB_PLAIN, /* \t \n \r \\ \xNN as the plain output wants; others as above, in ASCII */
+    SCRUB_PLAIN, /* \t \n \r \\, and \xNN for each byte of all the others, which gives the bytes back */
 };
 /* Appends b so that a terminal can show it: no C0, DEL, C1, bidi or zero-width control, no invalid UTF-8 passes. */
 void utf8_scrub(struct buffer *into, struct bytes b, enum scrub_mode mode);

@@ -33,8 +33,10 @@ const struct topic topics[] = {
      "Data go to stdout, messages and progress to stderr. --json is one object, or one a line for streams; a byte string is\n"
      "{\"text\":...} where it is UTF-8, else {\"base64\":...}; null and empty differ; integers beyond 2^53 are strings.\n"
      "--plain is one scrubbed line: time, channel, position, key, size, payload between tabs, with \\t \\n \\r \\\\ \\xNN\n"
-     "escapes and null as \\N. --format takes %{field} with the filter's names, %{field:raw} for the bytes as they are, and\n"
-     "\\t \\n \\\\ %%. Streams flush when the source pauses, at the latest 100 ms after a message; a closed pipe ends quietly.\n"},
+     "escapes and null as \\N. \\xNN is one byte: of a control, of what is no UTF-8, of what turns text round or has no\n"
+     "width (U+202E is \\xe2\\x80\\xae); taken back they give the bytes that were sent. --format takes\n"
+     "%{field} with the filter's names, written the same, %{field:raw} for the bytes as they are, and \\t \\n \\\\ %%. Streams\n"
+     "flush when the source pauses, at the latest 100 ms after a message; a closed pipe ends quietly.\n"},
     {"changes", "CHANGES",
      "Everything that changes a broker is a dry run until --execute: it looks up the destination and fails as the change\n"
      "would, without any effect. Where RabbitMQ's management API tells that nothing is bound to an exchange, or to a direct\n"

@@ -4,8 +4,10 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include "base/limits.h"
 #include "base/plain.h"
 #include "base/utf8.h"
+#include "tests/support/unescape.h"
 
 static void only_rfc_3629_is_valid(void **state)
 {
@@ -85,9 +87,14 @@ static void nothing_dangerous_passes_the_door(void **state)
         {BYTES_LITERAL("\t\n\r\0"), "\u2409\u240a\u240d\u2400", "\\t\\n\\r\\x00"},
         {BYTES_LITERAL("a\\b"), "a\\b", "a\\\\b"},
         {BYTES_LITERAL("\x7f"), "\u2421", "\\x7f"},
-        {BYTES_LITERAL("\xC2\x9B"), "\\x9b", "\\x9b"},
+        {BYTES_LITERAL("\xC2\x9B"), "\\x9b", "\\xc2\\x9b"},
+        {BYTES_LITERAL("\x9B"), "\\x9b", "\\x9b"},
         {BYTES_LITERAL("\xFFz"), "\\xffz", "\\xffz"},
-        {BYTES_LITERAL("\u202Eevil"), "<202E>evil", "<202E>evil"},
+        {BYTES_LITERAL("\u202Eevil"), "<202E>evil", "\\xe2\\x80\\xaeevil"},
+        {BYTES_LITERAL("<202E>"), "<202E>", "<202E>"},
+        {BYTES_LITERAL("\U0001F468\u200D\U0001F469"), "\U0001F468<200D>\U0001F469",
+         "\U0001F468\\xe2\\x80\\x8d\U0001F469"},
+        {BYTES_LITERAL("\U000E0001"), "<E0001>", "\\xf3\\xa0\\x80\\x81"},
         {BYTES_LITERAL("Zo\u00eb \u3042"), "Zo\u00eb \u3042", "Zo\u00eb \u3042"},
     };
     struct buffer b;
@@ -105,6 +112,29 @@ static void nothing_dangerous_passes_the_door(void **state)
         assert_string_equal(buffer_cstr(&b), cases[i].plain);
     }
     buffer_free(&b);
+}
+
+/* Every code point, every byte alone, and what is no UTF-8: a script gets back what was sent, two inputs never look the same. */
+static void plain_text_gives_its_bytes_back(void **state)
+{
+    (void)state;
+    struct buffer in, plain, back;
+    buffer_init(&in, 16 * MIB);
+    buffer_init(&plain, 64 * MIB);
+    buffer_init(&back, 16 * MIB);
+    for (uint32_t cp = 0; cp <= 0x10FFFF; cp++) {
+        uint8_t utf8[4];
+        buffer_append(&in, utf8, utf8_encode(cp, utf8));
+        if (cp % 3 == 0)
+            buffer_byte(&in, (char)(cp / 3 & 0xFF));
+    }
+    utf8_scrub(&plain, buffer_view(&in), SCRUB_PLAIN);
+    assert_true(utf8_valid(buffer_view(&plain)));
+    assert_true(unescape(&back, buffer_view(&plain)));
+    assert_true(bytes_equal(buffer_view(&in), buffer_view(&back)));
+    buffer_free(&in);
+    buffer_free(&plain);
+    buffer_free(&back);
 }
 
 static void columns_are_counted_in_cells(void **state)
@@ -146,6 +176,7 @@ int main(void)
         cmocka_unit_test(an_invalid_byte_costs_one),
         cmocka_unit_test(widths_are_those_of_unicode_15),
         cmocka_unit_test(nothing_dangerous_passes_the_door),
+        cmocka_unit_test(plain_text_gives_its_bytes_back),
         cmocka_unit_test(columns_are_counted_in_cells),
         cmocka_unit_test(a_byte_that_is_not_plain_is_found_wherever_it_stands),
     };

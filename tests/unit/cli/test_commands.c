@@ -158,6 +158,10 @@ static void test_flags(void **state)
     buffer_clear(&out);
     encode_line(&format, &out, &m);
     assert_string_equal(buffer_cstr(&out), "uncommitted|open\n");
+    buffer_clear(&out);
+    m.payload = BYTES_LITERAL("\u202e\xc2\x85\x85<202E>");
+    encode_line(&format, &out, &m);
+    assert_string_equal(buffer_cstr(&out), "uncommitted|\\xe2\\x80\\xae\\xc2\\x85\\x85<202E>\n");
     buffer_free(&out);
     encoder_free(&format);
     snprintf(path, sizeof path, "%s/mixed.jsonl", folder);

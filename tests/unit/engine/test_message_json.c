@@ -254,6 +254,11 @@ static void plain_lines_are_scrubbed_and_told_apart(void **state)
     assert_string_equal(buffer_cstr(&b),
                         "2026-02-02T02:40:00.118Z\torders\t3/10482\to-88412\t11\ta\\tb\\n\\x1b[31m\\\\\\xff");
     buffer_clear(&b);
+    m.payload = BYTES_LITERAL("\u202e<202E>"); /* one is a character, one its name */
+    message_plain(&b, &m);
+    assert_string_equal(buffer_cstr(&b),
+                        "2026-02-02T02:40:00.118Z\torders\t3/10482\to-88412\t9\t\\xe2\\x80\\xae<202E>");
+    buffer_clear(&b);
     m.key = BYTES_NULL;
     m.payload = BYTES_LITERAL("");
     message_plain(&b, &m);

@@ -288,7 +288,7 @@ static void reasons_hold_nothing_a_terminal_obeys(void **state)
     (void)state;
     const struct assertion json = {ASSERT_JSON, "/status", "UP"}, header = {ASSERT_HEADER, "X-Note", "UP"};
     rest_answers("HTTP/1.1 200 OK\r\n\r\n{\"status\":\"\\u001b[2J\\u202e\"}", &json, 1);
-    assert_down(ERR_DOWN, "200", "expected UP, got \\x1b[2J<202E> at /status");
+    assert_down(ERR_DOWN, "200", "expected UP, got \\x1b[2J\\xe2\\x80\\xae at /status");
     rest_answers("HTTP/1.1 200 OK\r\nX-Note: \x1b[5m\xff\r\n\r\n", &header, 1);
     assert_down(ERR_DOWN, "200", "expected UP, got \\x1b[5m\\xff in header X-Note");
 }
