@@ -81,6 +81,13 @@ static void count_headers(struct losses *l, const struct message *m, unsigned ca
     l->nested += nested; /* a channel may keep none, though its broker does */
 }
 
+/* What was read from RabbitMQ without a delivery mode goes on without one (rabbitmq_publish.c): it lives until a restart. */
+static bool is_transient(const struct message *m, unsigned carries)
+{
+    return (carries & CARRY_AMQP) && headers_find(m->properties, BYTES_LITERAL("exchange")) &&
+           !headers_find(m->properties, BYTES_LITERAL("delivery_mode"));
+}
+
 void losses_count(struct losses *l, const struct message *m, unsigned carries)
 {
     bool timed = m->time_ns != TIME_NONE;
@@ -90,6 +97,7 @@ void losses_count(struct losses *l, const struct message *m, unsigned carries)
     l->past += past && !(carries & CARRY_PAST);
     l->times += timed && !past && m->time_ns % NS_PER_S && !(carries & CARRY_TIME);
     l->uncommitted += (m->flags & MESSAGE_UNCOMMITTED) != 0;
+    l->transient += is_transient(m, carries);
     count_properties(l, m, carries);
     count_headers(l, m, carries);
 }
@@ -157,6 +165,12 @@ static void say_states(const struct losses *l, const struct cli *c, const char *
     if (l->uncommitted)
         cli_notice(c, "%" PRId64 " message%s %s not committed where %s %s read: %s %s sent like any other",
                    l->uncommitted, w.s, w.was, w.it, w.was, w.it, w.goes);
+    w = words_for(l->transient, done);
+    if (l->transient)
+        cli_notice(c,
+                   "%" PRId64 " message%s %s read from %s without delivery_mode: %s %s sent transient, as %s "
+                   "%s there",
+                   l->transient, w.s, w.was, title, w.it, w.goes, w.it, w.was);
 }
 
 void losses_say(const struct losses *l, const struct cli *c, const char *title, unsigned carries, bool done)

@@ -7,7 +7,7 @@
 
 /* Messages, each counted once for each kind. Zeroed: none. */
 struct losses {
-    int64_t keys, nulls, times, past, uncommitted, typed, nested, properties;
+    int64_t keys, nulls, times, past, uncommitted, typed, nested, properties, transient;
     char property_names[120]; /* of the first that would be left out; "..." behind them: there are more */
 };
 

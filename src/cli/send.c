@@ -212,7 +212,8 @@ const struct command command_send = {
         "The payload is the file's or stdin's bytes as they are, nothing added. With --json each line of the input is a "
         "message as tail --json prints it, sent with the same bytes, key, headers and properties, at its time of sending, to the "
         "partition that it names; where the topic does not have that one, the key places it, and that is said. --partition sends "
-        "all to one. RabbitMQ gets persistent messages unless delivery_mode says otherwise. All lines and the destination are "
+        "all to one. RabbitMQ gets persistent messages unless delivery_mode says otherwise; what was read from RabbitMQ (it has "
+        "`exchange`) without a delivery_mode was transient there and is sent so, which is said. All lines and the destination are "
         "checked before the first one is sent; a pipe is sent as it is read.",
     .flags = F(KEY) | F(HEADER) | F(TYPE) | F(PARTITION) | F(JSON) | F(CREATE) | FLAGS_CHANGE,
     .min_args = 1,

@@ -38,6 +38,17 @@ static void properties_that_nobody_keeps_are_named(void **state)
     assert_int_equal(rabbit.properties, 0);
 }
 
+static void what_a_restart_would_lose_is_counted(void **state)
+{
+    (void)state;
+    static const char *const bare[] = {"type"}, *const read[] = {"exchange", "type"},
+                             *const said[] = {"exchange", "delivery_mode"};
+    assert_int_equal(losses_of(bare, 1, CARRY_AMQP).transient, 0);
+    assert_int_equal(losses_of(read, 2, CARRY_AMQP).transient, 2);
+    assert_int_equal(losses_of(said, 2, CARRY_AMQP).transient, 0);
+    assert_int_equal(losses_of(read, 2, CARRY_ANY).transient, 0);
+}
+
 static void names_beyond_the_room_are_hinted_at(void **state)
 {
     (void)state;
@@ -58,6 +69,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(properties_that_nobody_keeps_are_named),
+        cmocka_unit_test(what_a_restart_would_lose_is_counted),
         cmocka_unit_test(names_beyond_the_room_are_hinted_at),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
