@@ -39,9 +39,10 @@ const struct topic topics[] = {
      "flush when the source pauses, at the latest 100 ms after a message; a closed pipe ends quietly.\n"},
     {"changes", "CHANGES",
      "Everything that changes a broker is a dry run until --execute: it looks up the destination and fails as the change\n"
-     "would, without any effect. Where RabbitMQ's management API tells that nothing is bound to an exchange, or to a direct\n"
-     "one with that key, it says that the broker would return the message. --execute is all that an endpoint given by URL\n"
-     "needs. A configured one also needs `write: true` or --write; one marked production --confirm ENDPOINT/CHANNEL too.\n"
+     "would, without any effect. RabbitMQ is asked whether the login may write there, and make what --create names; what\n"
+     "it allows by topic is found on the way. Where its management API tells that nothing is bound to an exchange, or to a\n"
+     "direct one with that key, it says that the broker would return the message. --execute is all that an endpoint given by\n"
+     "URL needs. A configured one also needs `write: true` or --write; one marked production --confirm ENDPOINT/CHANNEL too.\n"
      "Else the exit code is 7 and nothing has happened.\n"},
     {NULL, NULL, NULL},
 };

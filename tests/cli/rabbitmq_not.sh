@@ -19,6 +19,29 @@ run "$SIGNALBOX" import "$T/lines" "$broker/$queue$management" --execute
 expect_status 0
 expect_err '1 confirmed'
 
+name "a dry run fails as the sending would: without the permission to write, or to make the queue"
+for to in "$queue" exchange:amq.topic "$queue-new"; do
+    SIGNALBOX_PASSWORD=$SB_RABBIT_VIEWER_PASSWORD run "$SIGNALBOX" send "rabbitmq://$SB_RABBIT_VIEWER@$SB_RABBIT/%2f/$to$management" \
+        "$T/lines" --create
+    expect_status 5
+    expect_err '403 ACCESS_REFUSED - .*refused for user'
+    expect_no_err 'would send'
+done
+writer=writer-$queue
+ask -XPUT "$SB_RABBIT_MGMT/api/users/$writer" -d '{"password":"w","tags":""}'
+at_exit ask -XDELETE "$SB_RABBIT_MGMT/api/users/$writer"
+ask -XPUT "$SB_RABBIT_MGMT/api/permissions/%2f/$writer" -d '{"configure":"^$","write":"^amq\\.default$","read":"^$"}'
+SIGNALBOX_PASSWORD=w run "$SIGNALBOX" send "rabbitmq://$writer@$SB_RABBIT/%2f/$queue$management" "$T/lines"
+expect_status 0
+expect_err 'would send 1 message'
+expect_no_err 'not known'
+SIGNALBOX_PASSWORD=w run "$SIGNALBOX" send "rabbitmq://$writer@$SB_RABBIT/%2f/exchange:amq.fanout$management" "$T/lines"
+expect_status 5
+run "$SIGNALBOX" send "$broker/$queue-new$management" "$T/lines" --create
+expect_status 0
+run "$SIGNALBOX" ls "$broker/$queue-new$management"
+expect_status 4
+
 name "the default exchange routes by the queue's name"
 run "$SIGNALBOX" send "$broker/amq.default$management" "$T/lines" --key "$queue" --execute
 expect_status 0

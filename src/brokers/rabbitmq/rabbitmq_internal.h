@@ -189,7 +189,12 @@ bool rabbit_exchange_steals(const char *type);
 /* One of that type gives its last messages to each new binding, as if they came now. */
 bool rabbit_exchange_repeats(const char *type);
 
-/* What is bound to an exchange, for a dry run. NULL: unknown, or what it does not route is passed on. (rabbitmq_routes.c) */
+/* ---- what a dry run asks (rabbitmq_routes.c) ---- */
+
+/* Whether the login may send to an exchange ("": the default one), without any effect. False: that is not known. True: err has
+ * ERR_OK, or what sending would fail with. Permissions on topics are not asked. */
+bool rabbit_ask_write(struct broker *b, const char *exchange, struct err_info *err);
+/* What is bound to an exchange, for a dry run. NULL: unknown, or what it does not route is passed on. */
 struct rabbit_routes *rabbit_routes_new(struct broker *b, const char *exchange);
 void rabbit_routes_free(struct rabbit_routes **r);
 /* A message with that key would be sent; what is certain not to arrive is counted, and said at the end. r may be NULL. */

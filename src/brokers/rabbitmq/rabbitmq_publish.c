@@ -55,24 +55,27 @@ static bool can_create(enum channel_kind kind)
     return kind == CHANNEL_ANY || kind == CHANNEL_QUEUE || kind == CHANNEL_STREAM;
 }
 
-/* A durable one; which type a queue has by default is the broker's business. */
-static enum err create_queue(struct broker *b, const struct channel_name *name, struct err_info *err)
+/* A durable one; which type a queue has by default is the broker's business. Dry: of a type that does not exist, which the broker
+ * refuses (rabbitmq_type.c), but not before it has looked at the permission. */
+static enum err create_queue(struct broker *b, const struct channel_name *name, bool dry,
+                             struct err_info *err)
 {
     struct rabbit *rabbit = b->state;
     bool stream = name->kind == CHANNEL_STREAM;
     amqp_table_entry_t type = {.key = amqp_cstring_bytes("x-queue-type")};
     type.value.kind = AMQP_FIELD_KIND_UTF8;
-    type.value.value.bytes = amqp_cstring_bytes("stream");
+    type.value.value.bytes = amqp_cstring_bytes(dry ? "signalbox asks" : "stream");
     amqp_queue_declare(rabbit->connection, RABBIT_CHANNEL, rabbit_text(name->name), 0, 1, 0, 0,
-                       (amqp_table_t){stream, &type});
-    return rabbit_last_reply(b, stream ? "making the stream" : "making the queue", err);
+                       (amqp_table_t){stream || dry, &type});
+    enum err e = rabbit_last_reply(b, stream ? "making the stream" : "making the queue", err);
+    return dry && e != ERR_DENIED && !rabbit->lost ? ERR_OK : e;
 }
 
 static enum err make_queue(struct broker *b, const struct rabbit_writer *w, const struct channel_name *to,
                            struct err_info *err)
 {
     char text[400];
-    enum err e = w->dry ? ERR_OK : create_queue(b, to, err);
+    enum err e = create_queue(b, to, w->dry, err);
     snprintf(text, sizeof text, "%s %s %s", to->kind == CHANNEL_STREAM ? "stream" : "queue", to->name,
              w->dry ? "is missing and would be made" : "was made");
     if (!e && w->sink.notice)
@@ -95,6 +98,22 @@ static enum err find_destination(struct broker *b, const struct publish_request 
     }
     found->kind = to->kind == CHANNEL_STREAM ? CHANNEL_STREAM : CHANNEL_QUEUE;
     return make_queue(b, rabbit->writer, to, err);
+}
+
+static enum err rehearse(struct broker *b, struct rabbit_writer *w, struct err_info *err)
+{
+    const struct rabbit *rabbit = b->state;
+    struct err_info answer = {.code = ERR_OK};
+    bool known = rabbit_ask_write(b, w->exchange, &answer);
+    if (rabbit->lost || (known && answer.code)) {
+        *err = answer;
+        return err->code;
+    }
+    if (!known && w->sink.notice)
+        w->sink.notice(w->sink.context, "whether the login may write there is not known before it is sent");
+    if (w->exchange[0])
+        w->routes = rabbit_routes_new(b, w->exchange);
+    return ERR_OK;
 }
 
 enum err rabbit_publish_open(struct broker *b, const struct publish_request *request,
@@ -122,9 +141,7 @@ enum err rabbit_publish_open(struct broker *b, const struct publish_request *req
     b->carries &= w->to_stream ? ~(unsigned)CARRY_NESTED : ~0U; /* tried on 3.10.8 */
     text_copy(w->exchange, sizeof w->exchange, w->to_exchange && !rabbit_is_default(to) ? to->name : "");
     text_copy(w->key, sizeof w->key, w->to_exchange ? "" : to->name);
-    if (w->dry && w->exchange[0])
-        w->routes = rabbit_routes_new(b, w->exchange);
-    return w->dry ? ERR_OK : select_confirms(b, err);
+    return w->dry ? rehearse(b, w, err) : select_confirms(b, err);
 }
 
 /* The broker checks user_id against the login and closes the channel: better said before. */
