@@ -1,6 +1,8 @@
 #include "cli/cli.h"
 
+#include "base/limits.h"
 #include "base/text.h"
+#include "base/utf8.h"
 #include "cli/output.h"
 
 #include <errno.h>
@@ -36,8 +38,13 @@ static void say(const char *format, va_list args)
         if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
             text[i] = ' ';
     text[len] = '\0';
+    struct buffer clean; /* names and reasons of elsewhere stand in it */
+    buffer_init(&clean, 16 * KIB);
+    utf8_scrub(&clean, bytes_of(text, len), SCRUB_SCREEN);
+    const char *shown = buffer_cstr(&clean);
     cli_progress_end();
-    fprintf(stderr, "signalbox: %s\n", text);
+    fprintf(stderr, "signalbox: %s\n", buffer_ok(&clean) ? shown : text);
+    buffer_free(&clean);
 }
 
 void cli_note(const char *format, ...)

@@ -104,6 +104,9 @@ name "hostile bytes don't reach the terminal"
 run "$SIGNALBOX" decode "$T/bytes" --color always
 check "no escape" sh -c "! grep -q \"\$(printf '\\033\\[31m')\" '$out'"
 
+run "$SIGNALBOX" decode "$(printf 'no\xe2\x80\xae\033[31mfile\xc2\x9b')"
+expect_err 'no<202E> \[31mfile\\x9b'
+
 name "bytes for people"
 printf 'hello\000\001\377{"a":1} and more' >"$T/mixed"
 run "$SIGNALBOX" decode --as hex "$T/mixed"
