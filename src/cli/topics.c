@@ -32,6 +32,8 @@ const struct topic topics[] = {
     {"output", "OUTPUT",
      "Data go to stdout, messages and progress to stderr. --json is one object, or one a line for streams; a byte string is\n"
      "{\"text\":...} where it is UTF-8, else {\"base64\":...}; null and empty differ; integers beyond 2^53 are strings.\n"
+     "Times are RFC 3339 in UTC, but for AMQP's type timestamp (the property of that name, and headers): that is its whole\n"
+     "seconds since 1970. What is read back may have either form.\n"
      "--plain is one scrubbed line: time, channel, position, key, size, payload between tabs, with \\t \\n \\r \\\\ \\xNN\n"
      "escapes and null as \\N. \\xNN is one byte: of a control, of what is no UTF-8, of what turns text round or has no\n"
      "width (U+202E is \\xe2\\x80\\xae); taken back they give the bytes that were sent. --format takes\n"

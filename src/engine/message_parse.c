@@ -149,6 +149,25 @@ static bool integer_in(enum value_type type, struct bytes number, struct value *
     return true;
 }
 
+/* RFC 3339, of whole seconds: AMQP has no finer ones, and none before 1970. */
+static bool seconds_of(struct bytes text, uint64_t *seconds)
+{
+    char rfc3339[64];
+    int64_t ns;
+    text_copy_bytes(rfc3339, sizeof rfc3339, text);
+    if (*rfc3339 == '-' || !clock_parse(rfc3339, 0, &ns) || ns < 0 || ns % NS_PER_S)
+        return false;
+    *seconds = (uint64_t)(ns / NS_PER_S);
+    return true;
+}
+
+static bool take_timestamp(struct parse *p, enum json_event e, struct value *v)
+{
+    struct bytes number;
+    return number_text(p, e, &number) ? integer_in(VALUE_TIMESTAMP, number, v)
+                                      : e == JSON_STRING && seconds_of(p->reader.raw, &v->u);
+}
+
 static bool take_double(struct parse *p, enum json_event e, double *f)
 {
     struct bytes s = p->reader.raw;
@@ -202,6 +221,10 @@ static enum err take_value(struct parse *p, enum json_event e, const char *membe
     case VALUE_FLOAT:
     case VALUE_DOUBLE: return take_double(p, e, &v->f) ? ERR_OK : wrong(p, member, "a number");
     case VALUE_DECIMAL: return take_decimal(p, e, member, v);
+    case VALUE_TIMESTAMP:
+        return take_timestamp(p, e, v)
+                   ? ERR_OK
+                   : wrong(p, member, "seconds since 1970, or an RFC 3339 time of whole seconds");
     case VALUE_STRING:
     case VALUE_BYTES: return take_bytes(p, e, member, &v->bytes);
     case VALUE_ARRAY:
@@ -329,7 +352,10 @@ static enum err take_properties(struct parse *p, enum json_event e, struct heade
             return repeated(p);
         enum json_event value = json_next(&p->reader);
         h->value.type = property_type(h->name, value);
-        enum err code = take_value(p, value, "properties", &h->value);
+        char member[80];
+        snprintf(member, sizeof member, "properties.%.*s", (int)(h->name.len < 60 ? h->name.len : 60),
+                 (const char *)h->name.data);
+        enum err code = take_value(p, value, member, &h->value);
         if (code)
             return code;
     }

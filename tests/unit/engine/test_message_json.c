@@ -316,6 +316,39 @@ static void wrong_messages_say_where(void **state)
     }
 }
 
+/* Which of the properties it is, and times as everywhere. */
+static void wrong_properties_are_named_and_times_are_read(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *json, *said; /* NULL: good */
+    } cases[] = {
+        {"{\"payload\":null,\"properties\":{\"timestamp\":\"2024-05-06T07:08:09Z\"}}", NULL},
+        {"{\"payload\":null,\"properties\":{\"timestamp\":1714979289}}", NULL},
+        {"{\"payload\":null,\"properties\":{\"timestamp\":\"1714979289\"}}", NULL},
+        {"{\"payload\":null,\"properties\":{\"timestamp\":\"2024-05-06T09:08:09.000+02:00\"}}", NULL},
+        {"{\"payload\":null,\"properties\":{\"timestamp\":\"2024-05-06T07:08:09.5Z\"}}",
+         "`properties.timestamp` must be seconds since 1970, or an RFC 3339 time of whole seconds"},
+        {"{\"payload\":null,\"properties\":{\"timestamp\":\"1969-05-06T07:08:09Z\"}}",
+         "`properties.timestamp` must"},
+        {"{\"payload\":null,\"properties\":{\"timestamp\":\"-15m\"}}", "`properties.timestamp` must"},
+        {"{\"payload\":null,\"properties\":{\"type\":\"a\",\"priority\":300}}",
+         "`properties.priority` must be an integer in the range of its type"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct message m;
+        struct arena arena;
+        struct err_info err = {0};
+        arena_init(&arena, MIB);
+        enum err e = message_from_json(&m, bytes_of_text(cases[i].json), &arena, &err);
+        if (cases[i].said ? !strstr(err.text, cases[i].said)
+                          : e || m.properties.items[0].value.type != VALUE_TIMESTAMP ||
+                                m.properties.items[0].value.u != 1714979289)
+            fail_msg("%s: %s", cases[i].json, err.text);
+        arena_free(&arena);
+    }
+}
+
 static void a_whole_pair_is_a_character_and_the_schema_may_be_missing(void **state)
 {
     (void)state;
@@ -400,6 +433,7 @@ int main(void)
         cmocka_unit_test(what_is_drained_on_its_way_is_the_same),
         cmocka_unit_test(plain_lines_are_scrubbed_and_told_apart),
         cmocka_unit_test(wrong_messages_say_where),
+        cmocka_unit_test(wrong_properties_are_named_and_times_are_read),
         cmocka_unit_test(a_whole_pair_is_a_character_and_the_schema_may_be_missing),
         cmocka_unit_test(a_full_arena_is_an_error_and_no_null),
         cmocka_unit_test(names_are_never_shortened),
