@@ -12,6 +12,23 @@ struct parse {
     size_t kept; /* arguments, moved to the front of argv */
 };
 
+/* A flag that the documentation knows and this version doesn't: a misspelt one would be another matter. */
+static bool is_later(const struct command *command, const char *flag)
+{
+    static const char *const later[][2] = {
+        {"tail", "record"}, {"tail", "watch"}, {"decode", "schema"}, {"decode", "type"}};
+    for (size_t i = 0; command && i < sizeof later / sizeof *later; i++)
+        if (strcmp(command->name, later[i][0]) == 0 && strcmp(flag, later[i][1]) == 0)
+            return true;
+    return false;
+}
+
+static int say_later(const struct command *command, const char *flag)
+{
+    return cli_usage("`signalbox %s --%s` is not in this version; `signalbox %s --help` lists what is",
+                     command->name, flag, command->name);
+}
+
 static int unknown_flag(struct parse *p, const char *word)
 {
     const char *names[FLAGS + 1], *command = p->cli->command ? p->cli->command->name : NULL;
@@ -22,7 +39,10 @@ static int unknown_flag(struct parse *p, const char *word)
             names[n++] = flag_rows[i].name;
     names[n] = NULL;
     text_copy_bytes(name, sizeof name, bytes_of(word, strcspn(word, "=")));
-    const char *near = text_nearest(name + strspn(name, "-"), names);
+    const char *flag = name + strspn(name, "-");
+    if (is_later(p->cli->command, flag))
+        return say_later(p->cli->command, flag);
+    const char *near = text_nearest(flag, names);
     if (near)
         return cli_usage("unknown flag `%s`; did you mean `--%s`?", name, near);
     return cli_usage("unknown flag `%s`; `signalbox %s%s--help` lists them", name, command ? command : "",
@@ -112,7 +132,9 @@ static int check_flags(const struct cli *c)
     uint64_t allowed = FLAGS_GLOBAL | (c->command ? c->command->flags : F(DEMO) | F(VERSION));
     uint64_t wrong = c->flags.set & ~allowed;
     for (int i = 0; wrong && i < FLAGS; i++)
-        if (wrong >> i & 1)
+        if ((wrong >> i & 1) && is_later(c->command, flag_rows[i].name))
+            return say_later(c->command, flag_rows[i].name);
+        else if (wrong >> i & 1)
             return cli_usage("`signalbox%s%s` takes no --%s; `--help` lists its flags", c->command ? " " : "",
                              c->command ? c->command->name : "", flag_rows[i].name);
     if (cli_flag(c, FLAG_JSON) + cli_flag(c, FLAG_PLAIN) + cli_flag(c, FLAG_FORMAT) > 1)

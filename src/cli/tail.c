@@ -56,7 +56,8 @@ const struct command command_tail = {
         "on behind the last message; what flows elsewhere meanwhile is not seen, and that is said. What --from finds stored in several "
         "partitions comes partition by partition, each in its order: end-N and `browse` merge it by time.\n\n"
         "Of several brokers each goes on without the others: one that cannot be reached is tried again; one that refuses, or lacks "
-        "one of its channels, is read no further, which is said, and the exit code tells it at the end.",
+        "one of its channels, is read no further, which is said, and the exit code tells it at the end. --record and --watch are not "
+        "in this version: `tail --json >FILE.jsonl` writes what `import` reads.",
     .flags = FLAGS_READING | F(FIREHOSE) | F(INTERNAL) | FLAGS_OUTPUT,
     .min_args = 1,
     .max_args = 64,

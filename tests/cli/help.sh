@@ -153,6 +153,14 @@ for command in resend replay purge journal; do
     expect_err 'not in this version'
 done
 
+for words in "tail --record f" "tail --record=f" "tail --watch x" "decode --schema f" "decode --type t"; do
+    run "$SIGNALBOX" $words memory:/x
+    expect_status 2
+    expect_err "signalbox ${words%%[ =][!-]*}. is not in this version"
+done
+run "$SIGNALBOX" tail --recrd f memory:/x
+expect_err 'unknown flag `--recrd`'
+
 name "a wrong filter is said before any contact"
 run "$SIGNALBOX" browse kafka://127.0.0.1:1/x --where 'totl=1'
 expect_status 2
