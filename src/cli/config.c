@@ -103,7 +103,7 @@ const struct command command_config = {
     .args = "check",
     .purpose = "check the configuration and list every fault with its place",
     .detail =
-        "Every fault is listed at once, with line, column and, for a misspelt word, the nearest one; of more than 50 the rest "
+        "Every fault is listed at once, with line, column and, for a misspelt word, the nearest one; of more than 1,000 the rest "
         "is counted (`more` of --json). The files that tls and schemas name must be there, and a client certificate's key must be "
         "its own. The client library is asked what it thinks of options. What has no effect in this version is warned of and refuses "
         "nothing (`warnings` of --json). Nothing is connected to and no password is read.",

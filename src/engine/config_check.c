@@ -68,9 +68,11 @@ static void add_fault(struct config_faults *f, const struct config_node *at, boo
 /* Where the list is full a fault takes a warning's place. NULL: there is none to be had. */
 static struct config_fault *place_for(struct config_faults *f)
 {
-    if (f->count < CONFIG_MOST_FAULTS)
+    if (!f->items && !f->count)
+        f->items = calloc(CONFIG_MOST_FAULTS, sizeof *f->items);
+    if (f->items && f->count < CONFIG_MOST_FAULTS)
         return &f->items[f->count++];
-    for (unsigned i = 0; i < CONFIG_MOST_FAULTS; i++) {
+    for (unsigned i = 0; f->items && f->warnings && i < CONFIG_MOST_FAULTS; i++) {
         if (!f->items[i].warning)
             continue;
         f->warnings--;
@@ -125,14 +127,17 @@ static int by_place(const void *a, const void *b)
 
 void config_faults_report(struct config_faults *f, const char *file)
 {
-    unsigned kept = f->count < CONFIG_MOST_FAULTS ? f->count : CONFIG_MOST_FAULTS;
+    unsigned kept = !f->items ? 0 : f->count < CONFIG_MOST_FAULTS ? f->count : CONFIG_MOST_FAULTS;
     struct config_fault rest = {.more = f->count - kept};
-    qsort(f->items, kept, sizeof *f->items, by_place);
+    if (kept)
+        qsort(f->items, kept, sizeof *f->items, by_place);
     for (unsigned i = 0; f->report && i < kept; i++)
         f->report(f->context, file, &f->items[i]);
     snprintf(rest.text, sizeof rest.text, "and %u more fault%s", rest.more, rest.more == 1 ? "" : "s");
     if (f->report && rest.more)
         f->report(f->context, file, &rest);
+    free(f->items);
+    f->items = NULL;
 }
 
 /* ---- keys ---- */

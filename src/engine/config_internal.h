@@ -7,7 +7,7 @@
 
 #define CONFIG_URL_ENDPOINTS 64 /* how many the command line may add */
 
-#define CONFIG_MOST_FAULTS    50 /* reported; the rest is counted */
+#define CONFIG_MOST_FAULTS    1000 /* reported; the rest is counted */
 #define CONFIG_MOST_ENDPOINTS 1000
 #define CONFIG_MOST_PROBES    1000
 #define CONFIG_MOST_NEEDS     256
@@ -17,8 +17,8 @@ struct config_faults {
     void *context;
     bool
         thorough; /* also whether the files that are named can be read: what may change without the configuration */
-    unsigned count, warnings; /* warnings: those of them that refuse nothing */
-    struct config_fault items[CONFIG_MOST_FAULTS];
+    unsigned count, warnings;   /* warnings: those of them that refuse nothing */
+    struct config_fault *items; /* NULL: none yet, or no memory; config_faults_report frees them */
 };
 void config_fault(struct config_faults *f, const struct config_node *at, const char *format, ...)
     SB_PRINTF(3, 4);
@@ -28,7 +28,7 @@ void config_fault(struct config_faults *f, const struct config_node *at, const c
 void config_warn(struct config_faults *f, const struct config_node *at, const char *format, ...)
     SB_PRINTF(3, 4);
 
-/* Reports what was found, in the order of the file. */
+/* Reports what was found, in the order of the file, and forgets it. */
 void config_faults_report(struct config_faults *f, const char *file);
 /* Checks the tree against config.def: unknown and duplicate keys, wrong types. config_check.c */
 void config_check_tree(const struct config_node *root, struct config_faults *faults);

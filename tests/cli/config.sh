@@ -157,8 +157,11 @@ expect_out 'configuration  *none: neither HOME'
 name "more faults than are listed"
 { echo endpoints: && for i in $(seq 60); do echo "  e$i: {url: \"kafkx://h\"}"; done; } >"$T/many.yaml"
 run "$SIGNALBOX" config check --config "$T/many.yaml"
+check "sixty are listed" test "$(wc -l <"$err")" = 60
+seq -f 'key%g: 1' 1010 >"$T/many.yaml"
+run "$SIGNALBOX" config check --config "$T/many.yaml"
 expect_status 2
-check "fifty and the rest" test "$(wc -l <"$err")" = 51
+check "a thousand and the rest" test "$(wc -l <"$err")" = 1001
 expect_err 'many.yaml: and 10 more faults'
 run "$SIGNALBOX" config check --config "$T/many.yaml" --json
 expect_out '"more":10\}$'
@@ -166,13 +169,14 @@ expect_out '"more":10\}$'
 name "a warning takes no fault's place"
 {
     echo endpoints:
-    for i in $(seq 50); do echo "  w$i: {url: \"rabbitmq://h?ca=x.pem\"}"; done
+    for i in $(seq 1000); do echo "  w$i: {url: \"rabbitmq://h?ca=x.pem\"}"; done
     echo probes:
-    for i in $(seq 55); do echo "  p$i: {url: \"http://h:1/\", expect: {body: \"/(/\"}}"; done
+    for i in $(seq 1000); do echo "  p$i: {url: \"http://h:1/\", expect: {body: \"/(/\"}}"; done
+    seq -f 'key%g: 1' 5
 } >"$T/mixed.yaml"
 run "$SIGNALBOX" config check --config "$T/mixed.yaml" --json
 expect_status 2
-check "fifty faults" test "$(grep -o 'no regular expression' "$out" | wc -l)" = 50
+check "a thousand faults" test "$(grep -o '"line"' "$out" | wc -l)" = 1000
 expect_out '"warnings":\[\],"more":5\}$'
 
 name "a name that is none"

@@ -30,6 +30,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             config_faults_report(faults, "");
     }
     config_free(&c);
+    free(faults->items);
     free(faults);
     return 0;
 }
