@@ -180,12 +180,13 @@ static void child_names(const char *path, const char *names[KEYS + 1])
     names[count] = NULL;
 }
 
-/* {url: kafka://a:9092,b:9092} is, to YAML, a key `b:9092` without a value. */
+/* {url: kafka://a:9092,b:9092/x} is, to YAML, a key `b:9092/x` without a value. */
 static bool is_stray_host(const struct config_member *m)
 {
-    const char *key = m->key->text, *colon = strrchr(key, ':');
-    bool digits = colon && colon[1] && colon[1 + strspn(colon + 1, "0123456789")] == '\0';
-    return digits && m->value->kind == CONFIG_SCALAR && m->value->plain && !*m->value->text;
+    const char *colon = strchr(m->key->text, ':');
+    size_t digits = colon ? strspn(colon + 1, "0123456789") : 0;
+    return digits && strchr("/?", colon[1 + digits]) && m->value->kind == CONFIG_SCALAR && m->value->plain &&
+           !*m->value->text;
 }
 
 static void unknown_key(struct walk *w, const char *path, const struct config_member *m)

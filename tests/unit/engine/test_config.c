@@ -225,6 +225,22 @@ static void test_a_long_circle(void **state)
     config_free(&c);
 }
 
+static void test_urls_with_commas(void **state)
+{
+    (void)state;
+    static const char *const urls[] = {"kafka://a:1,b:2", "kafka://a:1,b:2/x", "kafka://a:1,b:2?ca=f"};
+    for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
+        struct config c;
+        struct faults f;
+        char text[200];
+        snprintf(text, sizeof text, "endpoints: {k: {url: %s}}\n", urls[i]);
+        assert_int_equal(load(&c, text, &f), ERR_CONFIG);
+        assert_int_equal(f.count, 1);
+        expect_fault(&f, 0, 1, 34, "needs quotes");
+        config_free(&c);
+    }
+}
+
 /* All of them, up to a bound; the rest is counted. */
 static void test_many_faults(void **state)
 {
@@ -661,6 +677,7 @@ int main(void)
         cmocka_unit_test(test_what_can_never_work),
         cmocka_unit_test(test_needs_in_a_circle),
         cmocka_unit_test(test_a_long_circle),
+        cmocka_unit_test(test_urls_with_commas),
         cmocka_unit_test(test_many_faults),
         cmocka_unit_test(test_named_files),
         cmocka_unit_test(test_unknown_names),
