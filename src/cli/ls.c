@@ -159,6 +159,23 @@ static const char *count_text(char *into, size_t size, int64_t n, bool plain)
     return into;
 }
 
+/* An upper bound; else the number is exact. */
+static const char *depth_text(char *into, size_t size, const struct channel *c, bool plain)
+{
+    char count[32];
+    snprintf(into, size, "%s%s", c->depth_upper && c->depth > 0 ? "<=" : "",
+             count_text(count, sizeof count, c->depth, plain));
+    return into;
+}
+
+/* What leaves partitions out is more. */
+static const char *lag_text(char *into, size_t size, int64_t lag, bool partial, bool plain)
+{
+    char count[32];
+    snprintf(into, size, "%s%s", count_text(count, sizeof count, lag, plain), partial && lag >= 0 ? "+" : "");
+    return into;
+}
+
 static const char *rate_text(char *into, size_t size, double rate, bool plain)
 {
     if (rate < 0)
@@ -174,25 +191,17 @@ static void scrubbed(struct buffer *out, const char *text)
 
 static void plain_row(struct buffer *out, const struct config_endpoint *e, const struct channel *c)
 {
-    char t[7][32];
+    char t[7][40];
     scrubbed(out, e->endpoint.name);
     buffer_byte(out, '\t');
     scrubbed(out, c->name);
     buffer_printf(out, "\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t", channel_kind_name(c->kind),
-                  count_text(t[0], 32, c->depth, true), rate_text(t[1], 32, c->in_rate, true),
-                  rate_text(t[2], 32, c->out_rate, true), count_text(t[3], 32, c->consumers, true),
-                  count_text(t[4], 32, c->lag, true), count_text(t[5], 32, c->bytes, true),
+                  depth_text(t[0], 40, c, true), rate_text(t[1], 40, c->in_rate, true),
+                  rate_text(t[2], 40, c->out_rate, true), count_text(t[3], 40, c->consumers, true),
+                  lag_text(t[4], 40, c->lag, c->lag_partial, true), count_text(t[5], 40, c->bytes, true),
                   read_effect_name(c->browse_effect));
     scrubbed(out, c->state);
     buffer_byte(out, '\n');
-}
-
-static const char *lag_text(char *into, size_t size, int64_t lag, bool partial)
-{
-    count_text(into, size, lag, false);
-    if (partial && lag >= 0)
-        snprintf(into + strlen(into), size - strlen(into), "+");
-    return into;
 }
 
 static void people_parts(struct buffer *out, const struct channel_list *list)
@@ -208,7 +217,7 @@ static void people_parts(struct buffer *out, const struct channel_list *list)
         const struct channel_group *g = &list->groups[i];
         buffer_text(out, "  group ");
         scrubbed(out, g->name);
-        buffer_printf(out, "  %s  lag %s\n", g->state, lag_text(lag, 32, g->lag, g->lag_partial));
+        buffer_printf(out, "  %s  lag %s\n", g->state, lag_text(lag, 32, g->lag, g->lag_partial, false));
     }
 }
 
@@ -224,7 +233,7 @@ static bool needs_kind(const struct channel_list *list, const struct channel *c)
     return false;
 }
 
-/* The address that names the channel, to be copied from the list. */
+/* The address that names the channel, to be copied from the list: with the query, without which the endpoint may be another one. */
 static void put_address(struct buffer *out, const struct config_endpoint *e, const struct channel_list *list,
                         const struct channel *c)
 {
@@ -239,13 +248,15 @@ static void put_address(struct buffer *out, const struct config_endpoint *e, con
     if (needs_kind(list, c))
         buffer_printf(out, "%s:", channel_kind_name(c->kind ? c->kind : CHANNEL_QUEUE));
     scrubbed(out, buffer_cstr(&encoded));
+    if (e->endpoint.by_url)
+        scrubbed(out, strchrnul(e->endpoint.text, '?'));
     buffer_free(&encoded);
 }
 
 static void people_row(struct buffer *out, int width, const struct config_endpoint *e,
                        const struct channel_list *list, const struct channel *c)
 {
-    char t[6][32], bytes[32], depth[40];
+    char t[5][40], bytes[32];
     const char *kind = channel_kind_name(c->kind);
     struct buffer name;
     buffer_init(&name, 4096);
@@ -254,13 +265,12 @@ static void people_row(struct buffer *out, int width, const struct config_endpoi
         text_bytes(bytes, sizeof bytes, (uint64_t)c->bytes);
     else
         text_copy(bytes, sizeof bytes, "-");
-    snprintf(depth, sizeof depth, "%s%s", c->depth_upper && c->depth > 0 ? "<=" : "",
-             count_text(t[0], 32, c->depth, false));
     utf8_pad(out, buffer_view(&name), (size_t)width);
-    buffer_printf(out, " %-9s %11s %9s %9s %5s %9s %10s  %-8s ", *kind ? kind : "?", depth,
-                  rate_text(t[1], 32, c->in_rate, false), rate_text(t[2], 32, c->out_rate, false),
-                  count_text(t[3], 32, c->consumers, false), lag_text(t[4], 32, c->lag, c->lag_partial),
-                  bytes, read_effect_name(c->browse_effect));
+    buffer_printf(out, " %-9s %11s %9s %9s %5s %9s %10s  %-8s ", *kind ? kind : "?",
+                  depth_text(t[0], 40, c, false), rate_text(t[1], 40, c->in_rate, false),
+                  rate_text(t[2], 40, c->out_rate, false), count_text(t[3], 40, c->consumers, false),
+                  lag_text(t[4], 40, c->lag, c->lag_partial, false), bytes,
+                  read_effect_name(c->browse_effect));
     scrubbed(out, c->state);
     buffer_byte(out, '\n');
     buffer_free(&name);
@@ -344,7 +354,7 @@ static void say_missing(const struct ls *ls, const struct address *a)
 {
     struct listing l;
     struct err_info err;
-    const char **names = NULL, *near = NULL, *endpoint = a->endpoint->endpoint.name;
+    const char **names = NULL, *near = NULL, *endpoint = endpoint_address(&a->endpoint->endpoint);
     get(ls, a, NULL, &l);
     if (l.list)
         names = calloc(l.list->count + 1, sizeof *names);
@@ -353,7 +363,7 @@ static void say_missing(const struct ls *ls, const struct address *a)
     near = names ? text_nearest(a->channel.name, names) : NULL;
     err_set(&err, ERR_NOMATCH, "no %s %s",
             a->channel.kind == CHANNEL_ANY ? "channel" : channel_kind_name(a->channel.kind), a->channel.name);
-    err_where(&err, "%s", endpoint);
+    err_where(&err, "%s", a->endpoint->endpoint.name);
     if (near && strcmp(near, a->channel.name) != 0)
         err_next(&err, "did you mean %s?", near);
     else
@@ -500,8 +510,8 @@ const struct command command_ls = {
         "partitions in which a group has committed nothing. BROWSE is what looking at the stored messages does to them: NONE, MARKS or "
         "CONSUMES. A number that is not known matches nothing but != and !; how many channels --where leaves out for that is said. "
         "A Kafka topic that is named, without * and ?, has its partitions and consumer groups below it. --json is one object a "
-        "channel; what a broker can't do says why. --plain has the bare numbers, without marks: depth_upper and lag_partial stand in "
-        "--json. Exit code 6: some endpoints or names are listed, others failed or are not there.",
+        "channel; what a broker can't do says why. --plain has these marks, too, before and behind bare numbers (<=200000, "
+        "43693+); --json has depth_upper and lag_partial. Exit code 6: some endpoints or names are listed, others failed or are not there.",
     .flags = F(WHERE) | F(RATES) | F(INTERNAL) | F(JSON) | F(PLAIN),
     .max_args = 1000,
     .argument = ARGUMENT_ADDRESS,

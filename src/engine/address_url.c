@@ -23,7 +23,7 @@ bool config_is_url(const char *text)
     size_t n = 0;
     while (isalnum((unsigned char)text[n]) || (n && text[n] && strchr("+-.", text[n])))
         n++;
-    return n && text[n] == ':' && (text[n + 1] == '/' || text[n + 1] == '\0');
+    return n && text[n] == ':' && strchr("/?", text[n + 1]);
 }
 
 /* ---- schemes ---- */

@@ -71,6 +71,11 @@ struct endpoint {
 void endpoint_pack(const struct endpoint *e, struct buffer *out);
 enum err endpoint_unpack(struct endpoint *e, struct bytes text, struct arena *arena,
                          struct err_info *err) SB_MUST_USE;
+/* What is written for it on a command line: its name, or its URL with the query, without which it may be another one. */
+static inline const char *endpoint_address(const struct endpoint *e)
+{
+    return e->by_url && e->text ? e->text : e->name;
+}
 const char *endpoint_option(const struct endpoint *e, const char *name); /* NULL: not set */
 /* The channel's rule; NULL: none. */
 const struct channel_rule *endpoint_rule(const struct endpoint *e, const char *channel);

@@ -37,4 +37,20 @@ expect_out '"name":"[^"]*-left","state":"Empty","members":0,'
 run "$SIGNALBOX" ls "$address"
 expect_out "^  group $topic-reads  Stable  lag 0$"
 
+name "a bound is marked, for scripts too"
+printf '{"payload":"%s","properties":{"partition":%d}}\n' a 0 b 0 c 1 >"$T/two.jsonl"
+run "$SIGNALBOX" send "$address-2" "$T/two.jsonl" --json --create --execute
+expect_status 0
+topic=$topic-2
+java -Xmx128m -XX:TieredStopAtLevel=1 -cp "$SB_KAFKA_JARS/*" org.apache.kafka.tools.consumer.group.ConsumerGroupCommand \
+    --bootstrap-server "$SB_KAFKA" --group "$topic-part" --topic "$topic:0" --reset-offsets --to-earliest --execute >"$T/read" 2>"$T/said"
+check "a group has committed in one partition" eventually 10 sh -c '"$0" ls "$1" --plain -q | grep -qF "$2"' "$SIGNALBOX" "$address-2" \
+    "$topic	topic	<=3			0	2+		NONE	"
+run "$SIGNALBOX" ls "$address-2"
+expect_out ' <=3 .* 2\+ '
+run "$SIGNALBOX" ls "$address-2" --json
+expect_out '"depth":3,"depth_upper":true,.*"lag":2,"lag_partial":true'
+run "$SIGNALBOX" ls "kafkas://$SB_KAFKA_TLS/$topic?ca=$SB_CA"
+expect_out "^kafkas://$SB_KAFKA_TLS/$topic[?]ca=$SB_CA "
+
 finish

@@ -114,8 +114,8 @@ name "a name that a queue and an exchange have needs its kind, and ls prints it"
 api PUT "exchanges/%2f/$queue" '{"type":"topic"}'
 at_exit api DELETE "exchanges/%2f/$queue"
 run "$SIGNALBOX" ls "$broker/%2f/$queue?$management"
-expect_out "/queue:$queue +queue"
-expect_out "/exchange:$queue +exchange"
+expect_out "/queue:$queue[?]$management +queue"
+expect_out "/exchange:$queue[?]$management +exchange"
 run "$SIGNALBOX" send "$broker/%2f/$queue?$management" "$T/json" --execute
 expect_status 2
 expect_err "say which: queue:$queue or exchange:$queue"

@@ -58,7 +58,7 @@ static enum err not_found(struct broker *b, const char *name, struct err_info *e
     if (near)
         err_next(err, "did you mean %s?", near);
     else
-        err_next(err, "`signalbox ls %s` lists them", b->endpoint->name);
+        err_next(err, "`signalbox ls %s` lists them", endpoint_address(b->endpoint));
     if (all)
         rd_kafka_metadata_destroy(all);
     return ERR_NOTFOUND;

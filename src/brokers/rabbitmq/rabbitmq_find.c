@@ -226,7 +226,7 @@ static enum err not_found(struct broker *b, const struct channel_name *name, str
         err_set(err, ERR_NOTFOUND, "no %s %s in vhost %s", *kind ? kind : "queue, stream or exchange",
                 name->name, b->endpoint->vhost ? b->endpoint->vhost : "/");
     err_where(err, "%s", b->endpoint->name);
-    err_next(err, "`signalbox ls %s` lists them", b->endpoint->name);
+    err_next(err, "`signalbox ls %s` lists them", endpoint_address(b->endpoint));
     if (!suggest_whole_name(b, name, err))
         suggest_near_name(b, name->name, err);
     return ERR_NOTFOUND;

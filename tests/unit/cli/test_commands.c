@@ -250,6 +250,14 @@ static void test_ls(void **state)
     assert_non_null(strstr(printed, "\"depth\":250"));
     assert_int_equal(run("ls memory:/ord* --plain"), 0);
     assert_int_equal(lines(printed), 1);
+    assert_int_equal(run("ls memory:?ca=x"), 0); /* what is listed is an address, and the same one's */
+    assert_non_null(strstr(printed, "\nmemory:/orders?ca=x "));
+    assert_int_equal(run("ls memory:/orders?ca=x --plain"), 0);
+    assert_int_equal(lines(printed), 1);
+    assert_int_equal(run("ls memory:/order?ca=x"), 4);
+    assert_non_null(strstr(said, "did you mean orders?"));
+    assert_int_equal(run("ls memory:/zzzzzz?ca=x"), 4);
+    assert_non_null(strstr(said, "`signalbox ls memory:?ca=x` lists them"));
     assert_int_equal(run("ls memory: --where depth>1000"), 4);
     assert_string_equal(printed, "");
     assert_non_null(strstr(said, "no channel matches"));
