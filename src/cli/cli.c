@@ -152,6 +152,17 @@ void cli_free(struct cli *c)
     config_free(&c->config);
 }
 
+int cli_redactor(const struct cli *c, struct redactor **r)
+{
+    struct err_info err;
+    const struct redaction *rules = c->config.redaction;
+    *r = rules ? redactor_new(rules) : NULL;
+    if (*r || !rules)
+        return 0;
+    err_set(&err, ERR_NOMEM, "no memory to hide what `redact` names");
+    return cli_error(&err);
+}
+
 /* ---- addresses ---- */
 
 /* Behind the host of an AMQP URL comes the virtual host first: whoever forgot it is told. */

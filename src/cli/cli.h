@@ -5,6 +5,7 @@
 #include "base/buffer.h"
 #include "engine/config.h"
 #include "engine/flags.h"
+#include "engine/redact.h"
 #include "model/registry.h"
 
 /* What every command takes, and what reading messages adds. */
@@ -95,6 +96,10 @@ bool cli_color(const struct cli *c, int fd); /* colours there? */
 bool cli_progress(const struct cli *c);      /* a line that is overwritten, on stderr? */
 void cli_progress_line(const char *text);    /* draws it anew; every message takes it away first */
 void cli_progress_end(void);                 /* takes it away */
+
+/* What hides from this command's own input what the configuration's `redact` names; the caller frees it. *r NULL: nothing is to be
+ * hidden. 0 or an exit code after a message. */
+int cli_redactor(const struct cli *c, struct redactor **r);
 
 /* ---- addresses ---- */
 

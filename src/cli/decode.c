@@ -12,8 +12,10 @@
 
 struct decoding {
     const struct cli *cli;
-    const char *where; /* file or - */
-    const char *as;    /* NULL: found out */
+    const char *where;         /* file or - */
+    const char *as;            /* NULL: found out */
+    struct redactor *redactor; /* NULL: nothing is to be hidden */
+    bool hidden;               /* something was */
     struct buffer out;
 };
 
@@ -108,32 +110,66 @@ static const char *wrapping_of(const struct field_tree *tree, uint8_t layer)
     return layer ? "layer" : "";
 }
 
+static int say_fault(const struct decoding *d, const struct decoder_ops *decoder,
+                     const struct field_tree *tree, enum err e, struct bytes payload, size_t base)
+{
+    struct err_info err;
+    err_set(&err, e ? e : ERR_FORMAT, "offset %zu%s%s: %s", base + tree->error_at,
+            tree->error_layer ? " inside the " : "", wrapping_of(tree, tree->error_layer), tree->error);
+    err_where(&err, "%s", d->where);
+    say_remedy(d, decoder, tree, payload, &err);
+    return cli_error(&err);
+}
+
+static int put(struct decoding *d, const struct field_tree *tree)
+{
+    if (!cli_flag(d->cli, FLAG_JSON))
+        return tree_print(&d->out, tree, cli_color(d->cli, STDOUT_FILENO));
+    put_tree(d, tree);
+    return 0;
+}
+
+/* What hides a part may take the form from the rest: it is text then. */
+static int put_hidden(struct decoding *d, struct decode_choice choice, const struct message *m)
+{
+    struct arena arena;
+    struct field_tree tree;
+    arena_init(&arena, LIMIT_DECODE_ARENA);
+    if (decode_message(&choice, m, &tree, &arena) || !tree.complete) {
+        arena_reset(&arena);
+        choice = decode_choose(d->cli->registry->decoders, m, "text");
+        (void)decode_message(&choice, m, &tree, &arena);
+    }
+    int code = put(d, &tree);
+    arena_free(&arena);
+    return code;
+}
+
+static const struct message *hide(struct decoding *d, const struct message *m)
+{
+    const struct message *shown = d->redactor ? redactor_apply(d->redactor, m) : m;
+    d->hidden |= shown != m;
+    return shown;
+}
+
 static int decode_one(struct decoding *d, struct bytes payload, const char *format, size_t base)
 {
     struct message m = {.payload = payload, .time_ns = TIME_NONE};
     struct decode_choice choice = decode_choose(d->cli->registry->decoders, &m, format);
+    const struct message *shown = hide(d, &m);
     struct arena arena;
     struct field_tree tree;
     bool json = cli_flag(d->cli, FLAG_JSON);
-    if (json && choice.decoder->write && write_whole(d, choice.decoder, payload))
+    if (json && choice.decoder->write && write_whole(d, choice.decoder, shown->payload))
         return 0;
     arena_init(&arena, LIMIT_DECODE_ARENA);
-    field_tree_init(&tree, &arena);
     enum err e = decode_message(&choice, &m, &tree, &arena);
     bool good = !e && tree.complete;
     int code = 0;
-    if (json && good)
-        put_tree(d, &tree);
-    else if (!json)
-        code = tree_print(&d->out, &tree, cli_color(d->cli, STDOUT_FILENO));
-    if (!good && !code) {
-        struct err_info err;
-        err_set(&err, e ? e : ERR_FORMAT, "offset %zu%s%s: %s", base + tree.error_at,
-                tree.error_layer ? " inside the " : "", wrapping_of(&tree, tree.error_layer), tree.error);
-        err_where(&err, "%s", d->where);
-        say_remedy(d, choice.decoder, &tree, payload, &err);
-        code = cli_error(&err);
-    }
+    if (good || !json)
+        code = shown == &m ? put(d, &tree) : put_hidden(d, choice, shown);
+    if (!good && !code)
+        code = say_fault(d, choice.decoder, &tree, e, payload, base);
     if (tree.unopened)
         cli_note("%s: more than %d layers: what the innermost strings wrap stays closed", d->where,
                  LIMIT_UNWRAP_LAYERS);
@@ -158,6 +194,8 @@ static int run(struct cli *c)
     struct err_info err = {.code = ERR_OK};
     struct buffer in;
     int code = d.as ? check_format(c, d.as) : 0;
+    if (!code)
+        code = cli_redactor(c, &d.redactor);
     if (code)
         return code;
     buffer_init(&in, LIMIT_MESSAGE);
@@ -169,6 +207,9 @@ static int run(struct cli *c)
     else
         code = decode_one(&d, buffer_view(&in), d.as, 0);
     int printed = cli_print(&d.out);
+    if (d.hidden)
+        cli_notice(c, "%s: what the configuration's `redact` names is hidden", d.where);
+    redactor_free(&d.redactor);
     buffer_free(&in);
     buffer_free(&d.out);
     return code ? code : printed;
@@ -183,7 +224,8 @@ const struct command command_decode = {
         "on stderr: the tree for people shows what could be read, --json prints no partial value. With --as FORMAT --json "
         "the decoded value alone is printed, else an object with format, type and decoded. `jsonl` is several JSON values, "
         "one a line, which is found out too, also inside gzip and zstd. `unwrap` takes at most 8 layers off. The tree has at most "
-        "512 levels and 200,000 fields; JSON as --json has 4,095 levels and no limit of fields.",
+        "512 levels and 200,000 fields; JSON as --json has 4,095 levels and no limit of fields. What the configuration's `redact` names "
+        "is hidden here, too.",
     .flags = F(AS) | F(JSON),
     .max_args = 1,
     .argument = ARGUMENT_FILE,
@@ -191,6 +233,5 @@ const struct command command_decode = {
                  {"signalbox decode --as json --json < order.json", "checked and compact"},
                  {"signalbox decode --as hex packet.bin", "offset, hex and text"}},
     .exits = "0 1 2",
-    .offline = true,
     .run = run,
 };

@@ -22,8 +22,9 @@ struct sending {
     struct header headers[MOST_LIST];
     struct header properties[MOST_PROPERTIES];
     uint32_t header_count, property_count;
-    struct encoder encoder; /* of the dry run */
-    struct buffer shown;    /* drained by print_part */
+    struct encoder encoder;    /* of the dry run */
+    struct buffer shown;       /* drained by print_part */
+    struct redactor *redactor; /* of what is shown; NULL: nothing is hidden */
     int print_code;
 };
 
@@ -126,7 +127,7 @@ static void print_part(void *context, struct buffer *text)
     buffer_clear(text);
 }
 
-/* A dry run shows each message whole: only JSON shows its headers. */
+/* A dry run shows each message whole, but for what `redact` names: only JSON shows its headers. */
 static int show(void *context, const struct message *m)
 {
     struct sending *s = context;
@@ -134,7 +135,7 @@ static int show(void *context, const struct message *m)
     unsent.position =
         (struct position){.kind = POSITION_NONE}; /* it has none yet; its partition is a property */
     buffer_clear(&s->shown);
-    encode_line(&s->encoder, &s->shown, &unsent);
+    encode_line(&s->encoder, &s->shown, s->redactor ? redactor_apply(s->redactor, &unsent) : &unsent);
     print_part(s, &s->shown);
     return s->print_code;
 }
@@ -196,7 +197,9 @@ static int run(struct cli *c)
     s.shown.drain = print_part;
     s.shown.drain_context = &s;
     arena_init(&s.arena, 2 * LIMIT_MESSAGE);
-    code = send_all(&s);
+    code = cli_redactor(c, &s.redactor);
+    code = code ? code : send_all(&s);
+    redactor_free(&s.redactor);
     input_close(&s.lines);
     buffer_free(&s.body);
     buffer_free(&s.shown);

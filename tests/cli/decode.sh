@@ -135,4 +135,39 @@ expect_status 1
 name "empty input"
 run "$SIGNALBOX" decode
 expect_status 0
+name "what redact names is hidden here, too"
+printf 'redact: [{field: "d*"}, {regex: "4[0-9]{3}"}]\n' >"$T/redact.yaml"
+echo '{"d":1.10,"n":7}' >"$T/plain.json"
+printf '{"n":7,"d":"secret"}\n{"n":8,"d":"secret"}\n' >"$T/two.jsonl"
+echo '{"n":7,"d":"secret' >"$T/cut-secret.json"
+gzip -c "$T/plain.json" >"$T/plain.gz"
+run "$SIGNALBOX" decode --config "$T/redact.yaml" "$T/plain.json"
+expect_status 0
+expect_out 'd: .*\[redacted\]'
+expect_out 'n: 7'
+expect_err 'plain.json: what the configuration.s `redact` names is hidden'
+for words in "" --json "--as json" "--as json --json" "--as hex" "--as text" "--as hex --json" "--as unwrap"; do
+    for file in plain.json two.jsonl plain.gz cut-secret.json; do
+        run "$SIGNALBOX" decode --config "$T/redact.yaml" $words "$T/$file"
+        expect_no_out '1\.10|secret|MS4x|31 2e 31 30|73 65 63 72'
+    done
+done
+run "$SIGNALBOX" decode --config "$T/redact.yaml" --json "$T/two.jsonl"
+expect_out '^\{"format":"json","type":null,"decoded":\{"n":8,"d":"\[redacted\]"\}\}$'
+expect_lines 2
+run "$SIGNALBOX" decode --config "$T/redact.yaml" "$T/cut-secret.json"
+expect_status 1
+expect_err 'cut-secret.json: offset [0-9]+: '
+echo 'card 4111 of Zoe' >"$T/note"
+run "$SIGNALBOX" decode --config "$T/redact.yaml" "$T/note"
+expect_out 'card \[redacted\] of Zoe'
+run "$SIGNALBOX" send --config "$T/redact.yaml" memory:/q "$T/plain.json"
+expect_out '"payload":.*d.*:.*\[redacted\]'
+expect_out '"flags":\["redacted"\]'
+run "$SIGNALBOX" decode "$T/plain.json"
+expect_out 'd: 1\.10'
+expect_no_err 'hidden'
+run "$SIGNALBOX" decode --config "$T/none.yaml" "$T/plain.json"
+expect_status 2
+
 finish
