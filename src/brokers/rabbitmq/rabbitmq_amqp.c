@@ -60,6 +60,16 @@ static enum err server_said(const struct broker *b, int code, amqp_bytes_t text,
     return e;
 }
 
+enum err rabbit_unanswered(struct broker *b, struct err_info *err)
+{
+    struct rabbit *r = b->state;
+    r->lost = r->silent = true;
+    err_set(err, ERR_TIMEOUT, "the broker does not answer");
+    err_where(err, "%s", b->endpoint->name);
+    err_next(err, "is the broker overloaded or stopped, or the network cut?");
+    return ERR_TIMEOUT;
+}
+
 enum err rabbit_status(struct broker *b, int status, struct err_info *err)
 {
     struct rabbit *r = b->state;
@@ -73,10 +83,11 @@ enum err rabbit_status(struct broker *b, int status, struct err_info *err)
         e = ERR_TLS;
     else if (status == AMQP_STATUS_BAD_AMQP_DATA || status == AMQP_STATUS_INVALID_PARAMETER)
         e = ERR_FORMAT; /* the same message would come again after reconnecting */
+    if (status == AMQP_STATUS_HEARTBEAT_TIMEOUT || (r->silent && e == ERR_CLOSED))
+        return rabbit_unanswered(b, err);
     r->lost |= e == ERR_CLOSED;
     err_set(err, e, e == ERR_FORMAT ? "a message that rabbitmq-c cannot take apart: %s" : "%s",
-            status == AMQP_STATUS_HEARTBEAT_TIMEOUT ? "no heartbeat from the broker: the connection is dead"
-                                                    : amqp_error_string2(status));
+            amqp_error_string2(status));
     err_where(err, "%s", b->endpoint->name);
     if (e == ERR_TLS)
         err_next(err,
@@ -113,7 +124,10 @@ enum err rabbit_reply(struct broker *b, amqp_rpc_reply_t reply, const char *what
     case AMQP_RESPONSE_NORMAL: return ERR_OK;
     case AMQP_RESPONSE_LIBRARY_EXCEPTION:
         e = rabbit_status(b, reply.library_error, err);
-        return e ? e : err_set(err, ERR_TIMEOUT, "%s: no answer in time", what);
+        if (e)
+            return e;
+        r->lost = r->silent = true; /* the library has closed the socket */
+        return err_set(err, ERR_TIMEOUT, "%s: no answer in time", what);
     case AMQP_RESPONSE_SERVER_EXCEPTION:
         if (reply.reply.id == AMQP_CHANNEL_CLOSE_METHOD) {
             const amqp_channel_close_t *m = reply.reply.decoded;
@@ -146,7 +160,7 @@ enum err rabbit_probe_end(struct broker *b, amqp_rpc_reply_t reply, char *said, 
         amqp_send_method(r->connection, RABBIT_PROBE_CHANNEL, AMQP_CHANNEL_CLOSE_OK_METHOD, &ok);
         return missing ? ERR_NOTFOUND : ERR_FAILED;
     }
-    if (reply.reply_type != AMQP_RESPONSE_NORMAL)
+    if (rabbit_reply(b, reply, "a question", NULL))
         return ERR_CLOSED;
     amqp_channel_close(r->connection, RABBIT_PROBE_CHANNEL, AMQP_REPLY_SUCCESS);
     return ERR_OK;
@@ -156,7 +170,8 @@ enum err rabbit_probe_exchange(struct broker *b, const char *name)
 {
     struct rabbit *r = b->state;
     char said[256];
-    if (!amqp_channel_open(r->connection, RABBIT_PROBE_CHANNEL))
+    amqp_channel_open(r->connection, RABBIT_PROBE_CHANNEL);
+    if (rabbit_last_reply(b, "opening a channel", NULL))
         return ERR_CLOSED;
     amqp_exchange_declare(r->connection, RABBIT_PROBE_CHANNEL, rabbit_text(name), rabbit_text("direct"), 1, 0,
                           0, 0, amqp_empty_table);
@@ -251,7 +266,7 @@ static enum err login(struct broker *b, struct err_info *err)
     properties[3].value.value.table =
         (amqp_table_t){sizeof capabilities / sizeof *capabilities, capabilities};
     amqp_table_t table = {sizeof properties / sizeof *properties, properties};
-    struct timeval timeout = rabbit_time_left(b), rpc = {10, 0};
+    struct timeval timeout = rabbit_time_left(b), rpc = {RABBIT_RPC_S, 0};
     amqp_set_handshake_timeout(r->connection, &timeout);
     amqp_set_rpc_timeout(r->connection, &rpc);
     const char *user = e->username && e->username[0] ? e->username : "guest";
@@ -314,7 +329,7 @@ static enum err connect_host(struct broker *b, size_t i, struct err_info *err)
     bool tls = wants_tls(b->endpoint);
     int port = u->host_count && u->hosts[i].port ? u->hosts[i].port : tls ? 5671 : 5672;
     r->fd = -1;
-    r->lost = false;
+    r->lost = r->silent = false;
     r->connection = amqp_new_connection();
     if (!r->connection)
         return err_set(err, ERR_NOMEM, "no memory for a connection");

@@ -454,9 +454,14 @@ enum err rabbit_bindings_follow(struct broker *b, struct err_info *err)
     enum err e = ERR_OK;
     if (clock_mono_ns() < r->follow_ns)
         return ERR_OK;
-    b->deadline_ns = clock_mono_ns() + LOOK_NS;
     if (!rabbit_may_cut(b, true))
         return ERR_OK;
+    if (r->progress.scanned == r->follow_scanned) { /* what flows is a sign of life */
+        b->deadline_ns = INT64_MAX;
+        e = rabbit_ask(b, err);
+    }
+    r->follow_scanned = r->progress.scanned;
+    b->deadline_ns = clock_mono_ns() + LOOK_NS;
     for (size_t i = 0; !e && i < r->source_count; i++)
         if (r->sources[i].tap[0] && !r->sources[i].firehose)
             e = r->sources[i].by_list ? follow_bindings(b, &r->sources[i], err)

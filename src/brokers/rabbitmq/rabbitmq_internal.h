@@ -12,6 +12,7 @@
 #define RABBIT_CHANNEL       1
 #define RABBIT_PROBE_CHANNEL 2 /* for questions whose answer may close the channel */
 #define RABBIT_HEARTBEAT_S   30
+#define RABBIT_RPC_S         10 /* what the broker has to answer in */
 #define RABBIT_MOST_CHANNELS 32
 
 struct http_client;
@@ -26,6 +27,7 @@ struct rabbit {
     bool asked;               /* within the TLS handshake, for a client certificate */
     bool logged_in;
     bool lost;       /* nothing is answered any more: what waits for an answer waits in vain */
+    bool silent;     /* it is lost because the broker left a question unanswered */
     bool blocked;    /* connection.blocked: an alarm stops publishers */
     int64_t beat_ns; /* monotonic: when a paused reader owes the next heartbeat */
     char version[32];
@@ -33,6 +35,7 @@ struct rabbit {
     struct http_client *http;
     char api[512];     /* base URL, without /api; "" none */
     bool api_refused;  /* tried once, and it will not work */
+    bool api_answers;  /* it has, on this connection: when it is slow it is asked again */
     bool api_knows_us; /* login and tag are good for something: what it refuses, it refuses for that path */
     bool said_no_alarms;
     enum err api_code;
@@ -55,6 +58,8 @@ bool rabbit_may_cut(struct broker *b, bool on);
 enum err rabbit_reply(struct broker *b, amqp_rpc_reply_t reply, const char *what, struct err_info *err);
 enum err rabbit_last_reply(struct broker *b, const char *what, struct err_info *err);
 enum err rabbit_status(struct broker *b, int status, struct err_info *err); /* amqp_status_enum */
+/* Says that the broker gives no sign of life, with which the connection is lost. ERR_TIMEOUT. */
+enum err rabbit_unanswered(struct broker *b, struct err_info *err);
 /* Waits until frames can be read, wake_fd is readable or the time is over; sends heartbeats when due. */
 void rabbit_wait(struct broker *b, int timeout_ms);
 /* The same for a paused reader: what waits in the socket wakes nobody, and heartbeats go out all the same. */
@@ -150,6 +155,11 @@ void rabbit_path(const struct broker *b, char *into, size_t size, const char *ki
 
 enum err rabbit_list(struct broker *b, const char *pattern, uint32_t flags, struct channel_list *list,
                      struct err_info *err) SB_MUST_USE;
+/* ---- whether it lives (rabbitmq_health.c) ---- */
+
+/* One round trip without any effect, by the broker's deadline and within eight seconds: a frozen broker keeps its connections, and of
+ * its heartbeats two must be missed. ERR_TIMEOUT: the connection is lost. Deliveries may come meanwhile: they stay for the next step. */
+enum err rabbit_ask(struct broker *b, struct err_info *err) SB_MUST_USE;
 enum err rabbit_ping(struct broker *b, struct sample *sample, struct err_info *err);
 
 /* ---- what a channel is (rabbitmq_find.c) ---- */

@@ -1,4 +1,4 @@
-/* The management API: asking it, its answers, and the alarms; nothing is asked again that was refused for good. */
+/* The management API: asking it, and its answers; nothing is asked again that was refused for good. */
 #include "brokers/rabbitmq/rabbitmq_reader.h"
 
 #include "base/json.h"
@@ -156,10 +156,12 @@ enum err rabbit_api(struct broker *b, const char *method, const char *path, cons
     struct http_response response;
     http_fetch(r->http, &request, b->cancelled, &response);
     enum err e = response.error;
+    bool guessed = !b->endpoint->management && !r->api_answers;
+    r->api_answers |= !e;
     if (e == ERR_UNREACHABLE || e == ERR_TIMEOUT)
-        refuse(b, e, !b->endpoint->management, err, "no management API: %s", response.err.text);
+        refuse(b, e, guessed, err, "no management API: %s", response.err.text);
     else if (e == ERR_TLS) /* a list has one line for it */
-        refuse(b, e, !b->endpoint->management, err, "no management API: %s%s%s", response.err.text,
+        refuse(b, e, guessed, err, "no management API: %s%s%s", response.err.text,
                response.err.next[0] ? "; " : "", response.err.next);
     else if (e)
         *err = response.err;
@@ -255,58 +257,4 @@ double rabbit_rate(const struct rabbit_answer *a, const struct field *stats, con
     const struct field *f = rabbit_member(a, rabbit_member(a, stats, name), "rate");
     double value;
     return f && f->kind == FIELD_NUMBER && json_to_double(f->text, &value) ? value : -1;
-}
-
-/* ---- ping ---- */
-
-static void take_alarms(const struct rabbit_answer *a, struct sample *sample)
-{
-    const struct field *nodes = &a->tree.nodes[0];
-    for (const struct field *n = rabbit_first(a, nodes); n; n = rabbit_next(a, nodes, n)) {
-        char name[80];
-        const char *alarm = rabbit_truth(a, n, "mem_alarm")         ? "memory alarm: publishers are blocked"
-                            : rabbit_truth(a, n, "disk_free_alarm") ? "disk alarm: publishers are blocked"
-                            : !rabbit_truth(a, n, "running")        ? "not running"
-                                                                    : NULL;
-        if (!alarm)
-            continue;
-        sample->health = HEALTH_DEGRADED;
-        snprintf(sample->reason, sizeof sample->reason, "%s: %s",
-                 rabbit_string(a, n, "name", name, sizeof name), alarm);
-    }
-}
-
-/* Whether there is one, and no more, is told to everybody with the tag `management`. */
-static void check_alarms(struct broker *b, const struct err_info *why, struct sample *sample)
-{
-    struct rabbit *r = b->state;
-    enum err e = rabbit_api(b, "GET", "health/checks/alarms", NULL, NULL, NULL);
-    if (e == ERR_DOWN) {
-        sample->health = HEALTH_DEGRADED;
-        text_copy(sample->reason, sizeof sample->reason,
-                  "memory alarm or disk alarm: publishers are blocked");
-    } else if (e && !r->said_no_alarms) {
-        log_write(LOG_INFO, b->endpoint->name, "memory and disk alarms are not seen: %s", why->text);
-        r->said_no_alarms = true;
-    }
-}
-
-enum err rabbit_ping(struct broker *b, struct sample *sample, struct err_info *err)
-{
-    struct rabbit_answer a;
-    struct err_info why;
-    enum err e = rabbit_serve(b, err);
-    if (e)
-        return e;
-    sample->health = HEALTH_UP;
-    text_copy(sample->code, sizeof sample->code, "AMQP");
-    /* Alarms are asked for where the user may know; that AMQP answers is enough for up. */
-    e = rabbit_api(b, "GET", "nodes?columns=name,running,mem_alarm,disk_free_alarm", NULL, &a, &why);
-    if (!e) {
-        take_alarms(&a, sample);
-        rabbit_answer_free(&a);
-    } else if (e == ERR_DENIED) {
-        check_alarms(b, &why, sample);
-    }
-    return ERR_OK;
 }

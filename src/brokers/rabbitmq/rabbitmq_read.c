@@ -145,7 +145,7 @@ enum err rabbit_read_open(struct broker *b, const struct read_request *request, 
     r->left = request->limit >= 0 ? request->limit : INT64_MAX;
     r->stream_end = r->silent_until_ns = INT64_MAX;
     r->progress.total = COUNT_UNKNOWN;
-    r->follow_ns = INT64_MAX;
+    r->follow_ns = clock_mono_ns() + RABBIT_FOLLOW_EVERY_NS;
     if (request->flags & READ_UNCOMMITTED)
         r->sink.notice(r->sink.context,
                        "RabbitMQ shows no message before it is committed: --uncommitted changes nothing");

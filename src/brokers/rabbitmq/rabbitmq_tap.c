@@ -51,7 +51,6 @@ enum err rabbit_tap_consume(struct broker *b, amqp_bytes_t queue, bool by_list, 
     struct rabbit_source *s = &rabbit->reader->sources[rabbit->reader->source_count - 1];
     text_copy_bytes(s->tap, sizeof s->tap, bytes_of(queue.bytes, queue.len));
     s->by_list = by_list;
-    rabbit->reader->follow_ns = clock_mono_ns() + RABBIT_FOLLOW_EVERY_NS;
     return rabbit_consume(b, queue, NULL, err);
 }
 

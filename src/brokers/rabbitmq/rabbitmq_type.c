@@ -98,14 +98,17 @@ static enum err ask(struct broker *b, const char *queue, struct question *q, cha
     amqp_channel_close_ok_t ok = {0};
     amqp_table_t arguments = {q->count, q->entries};
     said[0] = '\0';
-    if (!amqp_channel_open(r->connection, RABBIT_PROBE_CHANNEL))
+    amqp_channel_open(r->connection, RABBIT_PROBE_CHANNEL);
+    if (rabbit_last_reply(b, "opening a channel", NULL))
         return ERR_CLOSED;
     amqp_queue_declare(r->connection, RABBIT_PROBE_CHANNEL, rabbit_text(queue), 0, 1, 0, 0, arguments);
     amqp_rpc_reply_t reply = amqp_get_rpc_reply(r->connection);
     if (reply.reply_type == AMQP_RESPONSE_NORMAL)
         amqp_channel_close(r->connection, RABBIT_PROBE_CHANNEL, AMQP_REPLY_SUCCESS);
-    if (reply.reply_type != AMQP_RESPONSE_SERVER_EXCEPTION || reply.reply.id != AMQP_CHANNEL_CLOSE_METHOD)
+    if (reply.reply_type != AMQP_RESPONSE_SERVER_EXCEPTION || reply.reply.id != AMQP_CHANNEL_CLOSE_METHOD) {
+        (void)rabbit_reply(b, reply, "asking for the queue's type", NULL);
         return ERR_CLOSED;
+    }
     const amqp_channel_close_t *close = reply.reply.decoded;
     if (close->reply_code == AMQP_PRECONDITION_FAILED)
         rabbit_copy(said, size, close->reply_text);
