@@ -2,6 +2,8 @@
  * needs: rabbitmq */
 #include "tests/integration/rabbit_session.h"
 
+#include <pthread.h>
+
 #define SEGMENT 20000
 
 static void new_stream(struct rig *rig, const char *prefix, char name[64])
@@ -29,7 +31,11 @@ static struct session_of_test *publisher(const char *stream)
 static void put(struct session_of_test *s, const char *text)
 {
     const struct message m = session_message(NULL, text);
-    assert_int_equal(rabbitmq_broker.publish(&s->broker, &m, 1, &s->err), ERR_OK);
+    enum err e;
+    size_t pending;
+    while ((e = rabbitmq_broker.publish(&s->broker, &m, 1, &s->err)) == ERR_BUSY)
+        assert_int_equal(rabbitmq_broker.publish_step(&s->broker, 500, &pending, &s->err), ERR_OK);
+    assert_int_equal(e, ERR_OK);
 }
 
 /* COUNT messages "FROM", "FROM + 1", ..., all there when this returns. */
@@ -354,6 +360,61 @@ static void a_time_that_nothing_has_reached_ends_a_browse(void **state)
     session_end(s);
 }
 
+/* One after the other, for as long as nobody cancels it. */
+static void *put_steadily(void *context)
+{
+    struct session_of_test *s = context;
+    size_t pending;
+    do
+        put(s, "more");
+    while (!rabbitmq_broker.publish_step(&s->broker, 20, &pending, &s->err) && !usleep(20000) &&
+           !atomic_load(&s->cancelled));
+    return NULL;
+}
+
+/* More than the prefetch, in few chunks. */
+static void the_end_of_a_large_chunk_is_found(void **state)
+{
+    struct rig *rig = *state;
+    char name[64];
+    new_stream(rig, "large", name);
+    add(name, 0, 5000);
+    for (int i = 0; i < 20; i++) {
+        struct session_of_test *s = session_up("/");
+        const struct channel_name stream = {CHANNEL_STREAM, name};
+        assert_int_equal(session_read(s, stream, READ_BROWSE, (struct start){START_LAST, 1}, -1, 0), ERR_OK);
+        assert_int_equal(session_steps(s, SIZE_MAX), ERR_END);
+        assert_int_equal(s->count, 1);
+        assert_true(session_has(s, 0, "4999"));
+        session_end(s);
+    }
+}
+
+static void the_end_of_a_busy_stream_is_found_at_once(void **state)
+{
+    struct rig *rig = *state;
+    char name[64];
+    pthread_t thread;
+    new_stream(rig, "busy", name);
+    add(name, 0, 1000);
+    struct session_of_test *writer = publisher(name), *s = session_up("/");
+    assert_int_equal(pthread_create(&thread, NULL, put_steadily, writer), 0);
+    const struct channel_name stream = {CHANNEL_STREAM, name};
+    int64_t start = clock_mono_ns();
+    enum err e = session_read(s, stream, READ_BROWSE, (struct start){START_LAST, 3}, -1, 0);
+    int64_t took = clock_mono_ns() - start;
+    enum err ended = session_steps(s, SIZE_MAX);
+    atomic_store(&writer->cancelled, true);
+    pthread_join(thread, NULL);
+    print_message("%.0f ms\n", (double)took / NS_PER_MS);
+    assert_int_equal(e, ERR_OK);
+    assert_int_equal(ended, ERR_END);
+    assert_int_equal(s->count, 3);
+    assert_true(took < 2 * NS_PER_S);
+    session_end(s);
+    session_end(writer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -367,6 +428,8 @@ int main(void)
         cmocka_unit_test(only_streams_have_a_place),
         cmocka_unit_test(a_stream_is_read_from_a_time_on),
         cmocka_unit_test(a_time_that_nothing_has_reached_ends_a_browse),
+        cmocka_unit_test(the_end_of_a_large_chunk_is_found),
+        cmocka_unit_test(the_end_of_a_busy_stream_is_found_at_once),
     };
     return rig_run(tests, rig_teardown);
 }

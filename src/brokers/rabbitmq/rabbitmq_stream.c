@@ -1,5 +1,7 @@
 /* Streams over AMQP 0-9-1: basic.consume with x-stream-offset, prefetch obligatory, acknowledgements are credit alone. Nothing
- * is marked or removed. The end of a browse is the offset of the newest message, which a look at the last chunk tells.
+ * is marked or removed. The end of a browse is the offset of the newest message, which a look at the last chunk tells. The broker's
+ * channel hands out what a stream has in one go, as far as the prefetch lets it, before it takes the next method: so once the chunk
+ * has begun, the answer to a method that does nothing (channel.flow) comes behind its last message, however busy the stream is.
  *
  * A tail begins at an offset too, and not at "next": so its place is known before a message has come, and what is sent while its
  * connection is lost is read afterwards. */
@@ -64,6 +66,9 @@ struct look {
     const struct read_request *request;
     const struct rabbit_channel *found;
     struct rabbit_ends *ends;
+    bool asked;   /* the answer that comes behind the messages is on its way */
+    size_t since; /* messages since it was asked for */
+    bool over;    /* it came behind the last one */
 };
 
 static enum start_kind start_of(const struct read_request *request)
@@ -180,27 +185,75 @@ static void take_end(struct broker *b, const struct look *l, const struct rabbit
     amqp_basic_ack(rabbit->connection, RABBIT_CHANNEL, d->tag, 0);
 }
 
-/* A chunk comes in one burst; a moment of silence ends it. */
-static enum err take_ends(struct broker *b, const struct look *l, struct err_info *err)
+static bool have_all_begun(const struct look *l)
 {
-    bool at_end = start_of(l->request) == START_END && !l->request->resume;
-    int64_t end = clock_mono_ns() + (at_end ? END_MOST_NS : LOOK_MOST_NS);
-    while (!is_settled(l) && clock_mono_ns() < end && !atomic_load(b->cancelled)) {
+    bool begun = true;
+    for (size_t i = 0; i < l->request->channel_count; i++)
+        begun &= (!wants_newest(l, i) || l->ends[i].newest >= 0) &&
+                 (!wants_oldest(l, i) || l->ends[i].oldest >= 0);
+    return begun;
+}
+
+static enum err ask_behind(struct broker *b, struct look *l, struct err_info *err)
+{
+    struct rabbit *rabbit = b->state;
+    amqp_channel_flow_t flow = {.active = 1};
+    l->asked = true;
+    l->since = 0;
+    return rabbit_status(
+        b, amqp_send_method(rabbit->connection, RABBIT_CHANNEL, AMQP_CHANNEL_FLOW_METHOD, &flow), err);
+}
+
+/* As many as the prefetch: it may have been in the way of more, which our acknowledgements have let go by now. */
+static enum err take_answer(struct broker *b, struct look *l, struct err_info *err)
+{
+    l->over = l->since < RABBIT_PREFETCH;
+    return l->over ? ERR_OK : ask_behind(b, l, err);
+}
+
+static enum err take_frame(struct broker *b, struct look *l, enum rabbit_came came, struct rabbit_delivery *d,
+                           const amqp_frame_t *frame, struct err_info *err)
+{
+    if (came == RABBIT_DELIVERY) {
+        l->since++;
+        take_end(b, l, d);
+        rabbit_delivery_free(d);
+        return l->asked || !have_all_begun(l) ? ERR_OK : ask_behind(b, l, err);
+    }
+    if (frame->frame_type == AMQP_FRAME_METHOD && frame->payload.method.id == AMQP_CHANNEL_FLOW_OK_METHOD)
+        return take_answer(b, l, err);
+    return rabbit_other_frame(b, frame, err);
+}
+
+static void say_waiting(struct broker *b, bool *said)
+{
+    const struct rabbit *rabbit = b->state;
+    if (!*said)
+        rabbit->reader->sink.notice(rabbit->reader->sink.context,
+                                    "waiting until the broker has shown where the stream ends");
+    *said = true;
+}
+
+/* A stream that gives nothing is empty: a moment of silence ends the look then. */
+static enum err take_ends(struct broker *b, struct look *l, struct err_info *err)
+{
+    bool at_end = start_of(l->request) == START_END && !l->request->resume, said = false;
+    int64_t began = clock_mono_ns(), end = began + (at_end ? END_MOST_NS : LOOK_MOST_NS), now = began;
+    while (!is_settled(l) && !l->over && now < end && !atomic_load(b->cancelled)) {
         struct rabbit_delivery d;
         enum rabbit_came came;
         amqp_frame_t frame;
-        enum err e =
-            rabbit_receive(b, any_is_shorter(l) ? SURE_SILENCE_MS : SILENCE_MS, &d, &frame, &came, err);
-        if (!e && came == RABBIT_OTHER)
-            e = rabbit_other_frame(b, &frame, err);
+        int silence = any_is_shorter(l) || l->asked ? SURE_SILENCE_MS : SILENCE_MS;
+        enum err e = rabbit_receive(b, silence, &d, &frame, &came, err);
+        if (!e && came == RABBIT_NOTHING)
+            break;
+        if (!e)
+            e = take_frame(b, l, came, &d, &frame, err);
         if (e)
             return e;
-        if (came == RABBIT_NOTHING)
-            break;
-        if (came == RABBIT_DELIVERY) {
-            take_end(b, l, &d);
-            rabbit_delivery_free(&d);
-        }
+        now = clock_mono_ns();
+        if (now - began > NS_PER_S)
+            say_waiting(b, &said);
     }
     return ERR_OK;
 }
@@ -209,7 +262,7 @@ enum err rabbit_stream_ends(struct broker *b, const struct read_request *request
                             const struct rabbit_channel *found, struct rabbit_ends *ends,
                             struct err_info *err)
 {
-    const struct look look = {request, found, ends};
+    struct look look = {.request = request, .found = found, .ends = ends};
     bool any = false;
     for (size_t i = 0; i < request->channel_count; i++) {
         ends[i] = (struct rabbit_ends){-1, -1};
