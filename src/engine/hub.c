@@ -269,18 +269,28 @@ static void log_health(const char *name, const struct availability *a)
                c->reason[0] ? ": " : "", c->reason);
 }
 
+/* Attention shows a loss as long as it lasts, and the log that there was one. */
+static void take_return(struct hub_endpoint *e, const struct session_status *status)
+{
+    char lasted[32];
+    if (e->lost_since_ns)
+        log_change(LOG_INFO, e->config->endpoint.name, "is there again, after %s",
+                   text_age(lasted, sizeof lasted, status->since_ns - e->lost_since_ns));
+    e->lost_since_ns = 0;
+    e->tried = false;
+}
+
 static void take_status(struct hub_endpoint *e, const struct session_status *status)
 {
     bool was_up = e->status.state == SESSION_UP;
     e->status = *status;
-    if (status->state == SESSION_UP) {
-        e->lost_since_ns = 0;
-        e->tried = false;
-    }
+    if (status->state == SESSION_UP)
+        take_return(e, status);
     if (!was_up || status->state != SESSION_BACKOFF)
         return;
     e->lost_since_ns = status->since_ns;
     text_copy(e->lost_why, sizeof e->lost_why, status->err.text);
+    log_change(LOG_WARN, e->config->endpoint.name, "lost: %s", e->lost_why);
     forget_rates(e);
 }
 

@@ -1,6 +1,7 @@
 /* The hub: what the console would see of endpoints, without a screen. */
 #include "hub_rig.h"
 
+#include "base/log.h"
 #include "engine/hub_internal.h"
 
 #include <stdio.h>
@@ -269,6 +270,18 @@ static void an_upper_bound_of_dead_letters_is_one(void **state)
     config.endpoints[0].broker = &memory_broker;
 }
 
+/* How often the log has that of something that went up or down. */
+static size_t logged(const char *text)
+{
+    uint64_t oldest, newest;
+    struct log_line line;
+    size_t n = 0;
+    log_range(&oldest, &newest);
+    for (uint64_t id = oldest; newest && id <= newest; id++)
+        n += log_get(id, &line) && line.kind == LOG_CHANGE && strstr(line.text, text);
+    return n;
+}
+
 static void a_lost_connection_needs_attention_before_it_is_down(void **state)
 {
     (void)state;
@@ -296,6 +309,8 @@ static void a_lost_connection_needs_attention_before_it_is_down(void **state)
     atomic_store(&cut, false);
     assert_true(pump_until(refreshed_until_well));
     assert_true(pump_until(fresh));
+    assert_int_equal(logged("lost: the peer hung up"), 1);
+    assert_int_equal(logged("is there again, after "), 1);
     config.endpoints[0].broker = &memory_broker;
 }
 
