@@ -22,18 +22,32 @@ static struct tail_part *add_part(struct hub *h, struct tail_run *t, size_t firs
     return part;
 }
 
-static void group_channels(struct tail_run *t, const struct address *addresses, size_t count, struct hub *h)
+/* Those of one endpoint become neighbours, at the place of its first. */
+static void take_channels(struct tail_run *t, const struct address *addresses, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        t->names[i] = addresses[i].channel;
-        t->tail.channels[i].address = addresses[i];
+        size_t at = i;
+        while (at > 0 && t->tail.channels[at - 1].address.endpoint != addresses[i].endpoint)
+            at--;
+        at = at > 0 ? at : i; /* none of it yet */
+        for (size_t k = i; k > at; k--) {
+            t->names[k] = t->names[k - 1];
+            t->tail.channels[k].address = t->tail.channels[k - 1].address;
+        }
+        t->names[at] = addresses[i].channel;
+        t->tail.channels[at].address = addresses[i];
     }
     t->tail.channel_count = count;
-    /* Neighbours on one endpoint share a session as far as the driver can: addresses come grouped from the caller or not,
-     * either is right, sharing is only cheaper. */
+}
+
+static void group_channels(struct tail_run *t, const struct address *addresses, size_t count, struct hub *h)
+{
+    take_channels(t, addresses, count);
+    /* Neighbours share a session as far as the driver can: one connection, of whose loss one row tells. */
     for (size_t i = 0, n; i < count; i += n) {
-        size_t most = addresses[i].endpoint->broker->max_channels;
-        for (n = 1; i + n < count && n < most && addresses[i + n].endpoint == addresses[i].endpoint;)
+        const struct config_endpoint *e = t->tail.channels[i].address.endpoint;
+        for (n = 1;
+             i + n < count && n < e->broker->max_channels && t->tail.channels[i + n].address.endpoint == e;)
             n++;
         add_part(h, t, i, n);
     }
@@ -157,6 +171,21 @@ static const char *part_endpoint(const struct tail_run *t, const struct tail_par
     return t->tail.channels[part->first].address.endpoint->endpoint.name;
 }
 
+/* "orders: " or "orders + 2: ", where others of the endpoint's channels have a connection of their own; else "". */
+static const char *part_scope(const struct tail_run *t, const struct tail_part *part, char *into, size_t size)
+{
+    const struct address *first = &t->tail.channels[part->first].address;
+    size_t all = 0;
+    for (size_t i = 0; i < t->tail.channel_count; i++)
+        all += t->tail.channels[i].address.endpoint == first->endpoint;
+    *into = '\0';
+    if (all > part->count && part->count > 1)
+        snprintf(into, size, "%.200s + %zu: ", first->channel.name, part->count - 1);
+    else if (all > part->count)
+        snprintf(into, size, "%.200s: ", first->channel.name);
+    return into;
+}
+
 /* Not of the connection, which would fail as often again. */
 static bool is_of_a_channel(enum err e)
 {
@@ -173,15 +202,17 @@ static void note_connection(struct hub *h, struct tail_run *t, const struct tail
         [GAP_ANEW] = "connection restored: what was deleted meanwhile is read anew, from its beginning",
     };
     const char *name = part_endpoint(t, part);
-    char why[360], text[440];
+    char why[360], text[680], scope[240];
+    part_scope(t, part, scope, sizeof scope);
     if (now->state == SESSION_BACKOFF && before->state == SESSION_UP) {
         bool named = strcmp(now->err.where, name) == 0; /* the row is under that name already */
-        snprintf(text, sizeof text, "connection lost: %s",
+        snprintf(text, sizeof text, "%sconnection lost: %s", scope,
                  named ? now->err.text : err_format(&now->err, why, sizeof why));
         note_gap(t, LOG_WARN, name, text);
     } else if (now->state == SESSION_UP && now->was_up && before->state != SESSION_UP) {
         t->tail.gap_count += now->gap != GAP_NONE;
-        note_gap(t, now->gap == GAP_NONE ? LOG_INFO : LOG_WARN, name, restored[now->gap]);
+        snprintf(text, sizeof text, "%s%s", scope, restored[now->gap]);
+        note_gap(t, now->gap == GAP_NONE ? LOG_INFO : LOG_WARN, name, text);
     } else if (hub_run_has_failed(now)) {
         log_write(LOG_ERROR, name, "%s", err_format(&now->err, why, sizeof why));
         if (h->kept || store_count(t->store)) /* else its place is the whole view */

@@ -226,6 +226,75 @@ static void what_a_tail_missed_is_logged(void **state)
     config.endpoints[0].broker = &memory_broker;
 }
 
+static size_t rows_with(const char *text)
+{
+    size_t n = 0;
+    for (uint64_t id = 1; id <= store_count(hub_store(hub)); id++) {
+        const struct message *m = store_get(hub_store(hub), id);
+        n += m && memmem(m->payload.data, m->payload.len, text, strlen(text)) != NULL;
+    }
+    return n;
+}
+
+static bool all_tailing(void)
+{
+    const struct hub_tail *t = hub_tail(hub);
+    bool up = true;
+    for (size_t i = 0; t && i < t->channel_count; i++)
+        up &= t->channels[i].status.state == SESSION_UP;
+    return t && up;
+}
+
+static bool all_lost(void)
+{
+    const struct hub_tail *t = hub_tail(hub);
+    bool any_up = false;
+    for (size_t i = 0; i < t->channel_count; i++)
+        any_up |= t->channels[i].address.endpoint == &config.endpoints[0] &&
+                  t->channels[i].status.state == SESSION_UP;
+    return !any_up;
+}
+
+/* Tails channels of two endpoints, mixed, and loses the first one's. */
+static void lose_mixed(size_t most)
+{
+    static struct config_endpoint other;
+    other = config.endpoints[0];
+    one_channel = memory_broker;
+    other.broker = &one_channel;
+    breaking = memory_broker;
+    breaking.read_step = breaking_step;
+    breaking.open = breaking_open;
+    breaking.max_channels = most;
+    config.endpoints[0].broker = &breaking;
+    struct address mixed[] = {address_of("orders"), address_of("orders"), address_of("orders.dlq")};
+    mixed[1].endpoint = &other;
+    assert_int_equal(hub_tail_open(hub, mixed, 3, &tap, NULL), ERR_OK);
+    assert_true(pump_until(all_tailing));
+    atomic_store(&cut, true);
+    assert_true(pump_until(all_lost));
+    atomic_store(&cut, false);
+}
+
+static void a_lost_connection_is_one_row(void **state)
+{
+    (void)state;
+    lose_mixed(8);
+    assert_int_equal(rows_with("connection lost"), 1);
+    assert_string_equal(hub_tail(hub)->channels[1].address.channel.name, "orders.dlq");
+    hub_stop(&hub);
+}
+
+static void connections_of_several_name_their_channels(void **state)
+{
+    (void)state;
+    lose_mixed(1);
+    assert_int_equal(rows_with("connection lost"), 2);
+    assert_int_equal(rows_with("orders: connection lost: the peer hung up"), 1);
+    assert_int_equal(rows_with("orders.dlq: connection lost: the peer hung up"), 1);
+    hub_stop(&hub);
+}
+
 static bool failed(void)
 {
     return hub_tail(hub)->channels[0].status.state == SESSION_ENDED;
@@ -414,6 +483,8 @@ int main(void)
         TEST(a_word_of_a_running_tail_is_a_row),
         TEST(credit_loses_nothing),
         TEST(what_a_tail_missed_is_logged),
+        TEST(a_lost_connection_is_one_row),
+        TEST(connections_of_several_name_their_channels),
         TEST(a_missing_channel_is_said_and_the_tail_before_goes_on),
         TEST(what_is_read_last_arrives_though_the_queue_was_full),
         TEST(the_limit_of_a_browse_counts_what_its_filter_takes),
