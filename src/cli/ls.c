@@ -389,16 +389,30 @@ static void say_none(const struct ls *ls, const struct address *a, const struct 
         cli_notice(ls->cli, "%s: no channel is there", e->name);
 }
 
-/* Once, of the first one: the others have the same reason. */
+static bool lacks_bytes(const struct channel *c)
+{
+    return c->bytes < 0 && c->depth >= 0 && c->bytes_why; /* what was not counted at all will be */
+}
+
+/* Once, with the first one's reason: the others have the same. Which, where some are known. */
 static void say_bytes(const struct ls *ls, const struct address *a, const struct channel_list *list)
 {
+    const struct channel *first = NULL;
+    size_t lacking = 0, known = 0;
     for (size_t i = 0; i < list->count; i++) {
-        const struct channel *c = &list->items[i];
-        if (c->bytes >= 0 || c->depth < 0 || !c->bytes_why) /* what was not counted at all will be */
-            continue;
-        cli_notice(ls->cli, "%s: BYTES are not known: %s", a->endpoint->endpoint.name, c->bytes_why);
-        return;
+        bool lacks = lacks_bytes(&list->items[i]);
+        first = lacks && !first ? &list->items[i] : first;
+        lacking += lacks;
+        known += list->items[i].bytes >= 0;
     }
+    const char *endpoint = a->endpoint->endpoint.name;
+    if (first && !known)
+        cli_notice(ls->cli, "%s: BYTES are not known: %s", endpoint, first->bytes_why);
+    else if (lacking == 1)
+        cli_notice(ls->cli, "%s: BYTES of %s are not known: %s", endpoint, first->name, first->bytes_why);
+    else if (first)
+        cli_notice(ls->cli, "%s: BYTES of %s and %zu more are not known: %s", endpoint, first->name,
+                   lacking - 1, first->bytes_why);
 }
 
 /* written: the address as it was given; NULL: none was. */

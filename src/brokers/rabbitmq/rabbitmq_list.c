@@ -54,7 +54,9 @@ static void take_queue(struct channel_list *list, const struct rabbit_answer *a,
     c->unacked = rabbit_number(a, q, "messages_unacknowledged");
     c->consumers = rabbit_number(a, q, "consumers");
     c->bytes = rabbit_number(a, q, "message_bytes");
-    c->bytes_why = c->bytes < 0 ? "the broker has not counted yet" : NULL;
+    c->bytes_why = c->bytes >= 0 ? NULL
+                   : stream      ? "RabbitMQ does not count those of a stream"
+                                 : "the broker has not counted yet";
     c->in_rate = rabbit_rate(a, stats, "publish_details");
     c->out_rate = rabbit_rate(a, stats, "deliver_get_details");
     c->in_total = rabbit_number(a, stats, "publish");
