@@ -110,8 +110,9 @@ enum err rabbit_bind_exchange(struct broker *b, amqp_bytes_t tap, const char *na
                               struct err_info *err) SB_MUST_USE;
 enum err rabbit_bind_like_queue(struct broker *b, amqp_bytes_t tap, const char *name, int *bound,
                                 struct err_info *err) SB_MUST_USE;
-/* Every ten seconds, whether or not anything comes: whether the broker answers; what was deleted is said, and bound again once it is back; a tap follows the
- * bindings of its queue, or of its direct exchange. Asks the management API, and AMQP where there is none. */
+/* Every ten seconds, whether or not anything comes: where nothing did, whether the broker answers; what was deleted is said, and bound
+ * again once it is back; a tap follows the bindings of its queue, or of its direct exchange. Asks the management API, and AMQP where
+ * there is none. */
 enum err rabbit_bindings_follow(struct broker *b, struct err_info *err) SB_MUST_USE;
 
 /* rabbitmq_firehose.c: what passes the default exchange, all of it or what went to one queue (queue_name). */
