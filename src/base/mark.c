@@ -58,7 +58,7 @@ int mark_take(const char *name, bool *fresh, struct err_info *err)
     if (state_make_folder(path))
         fd = open_shared(path);
     if (fd < 0 || fstat(fd, &st)) {
-        err_set(err, ERR_IO, "%.300s: %s", path, strerror(errno));
+        (void)state_failed(path, err);
         if (fd >= 0)
             close(fd);
         return -1;

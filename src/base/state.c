@@ -51,6 +51,21 @@ enum err state_missing(struct err_info *err)
     return ERR_IO;
 }
 
+enum err state_failed(const char *path, struct err_info *err)
+{
+    err_set(err, ERR_IO, "%.300s: %s", path, strerror(errno));
+    err_next(err, "let XDG_STATE_HOME name a directory that can be written to");
+    return ERR_IO;
+}
+
+enum err state_check(struct err_info *err)
+{
+    char path[STATE_PATH_SIZE];
+    if (!state_path("", path, sizeof path))
+        return state_missing(err);
+    return state_make_folder(path) && access(path, W_OK | X_OK) == 0 ? ERR_OK : state_failed(path, err);
+}
+
 bool state_fill(int fd, const char *text)
 {
     size_t len = strlen(text), done = 0;
@@ -91,5 +106,5 @@ enum err state_write(const char *name, const char *text, struct err_info *err)
         return ERR_OK;
     if (*text && state_make_folder(path) && replace(path, text))
         return ERR_OK;
-    return err_set(err, ERR_IO, "%.200s: %s", path, strerror(errno));
+    return state_failed(path, err);
 }

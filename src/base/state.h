@@ -11,8 +11,10 @@
 
 /* The path of a file there; false: there is no HOME. */
 bool state_path(const char *name, char *into, size_t size);
-enum err state_missing(struct err_info *err); /* says so: ERR_IO */
-bool state_make_folder(const char *path);     /* the folders above that path */
+enum err state_missing(struct err_info *err);                  /* says so: ERR_IO */
+bool state_make_folder(const char *path);                      /* the folders above that path */
+enum err state_failed(const char *path, struct err_info *err); /* of a path there, by errno: ERR_IO */
+enum err state_check(struct err_info *err) SB_MUST_USE; /* makes the directory; can it be written to? */
 bool state_fill(int fd, const char *text); /* from its first byte, down to the disk; false: errno says why */
 /* A small file as text; false: there is none that can be read. */
 bool state_read(const char *name, char *into, size_t size);

@@ -14,6 +14,10 @@ run "$SIGNALBOX" send "$address" "$T/payload" --execute
 expect_status 0
 deadline=$((SECONDS + 20))
 until [[ $(ask "$api/$queue") =~ \"publish\":1 ]] || [ "$SECONDS" -ge "$deadline" ]; do sleep 0.2; done
+XDG_STATE_HOME=/proc/none run "$SIGNALBOX" browse "$address" --plain
+expect_status 1
+expect_err 'delivery limit, .*/proc/none/.* Next: let XDG_STATE_HOME name'
+expect_no_err 'waiting'
 looks=0
 while [ "$looks" -lt 8 ]; do
     run "$SIGNALBOX" browse "$address" --plain

@@ -201,6 +201,8 @@ enum err rabbit_browse_open(struct broker *b, const struct channel_name *name,
     r->quorum = strcmp(found->type, "quorum") == 0;
     r->delivery_limit = effective_limit(rabbit, found);
     e = check_certain(b, name->name, found, err);
+    if (!e && r->delivery_limit >= 0 && found->depth != 0) /* said before a wait */
+        e = rabbit_looks_check(b, err);
     if (!e)
         e = await_quiet(b, name->name, &now, err);
     set_total(r, &now);

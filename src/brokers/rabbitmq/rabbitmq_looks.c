@@ -114,6 +114,18 @@ bool rabbit_looks_are_up(const struct broker *b, const char *queue, const struct
            bound_of(known ? &last : NULL, found->redelivered) + 1 >= rabbit->reader->delivery_limit;
 }
 
+enum err rabbit_looks_check(const struct broker *b, struct err_info *err)
+{
+    struct err_info why;
+    if (!state_check(&why))
+        return ERR_OK;
+    err_set(err, why.code, "the queue has a delivery limit, and its looks are to be written down: %.200s",
+            why.text);
+    err_where(err, "%s", b->endpoint->name);
+    err_next(err, "%s", why.next);
+    return why.code;
+}
+
 enum err rabbit_looks_begin(struct broker *b, const char *queue, const struct rabbit_channel *found,
                             struct err_info *err)
 {

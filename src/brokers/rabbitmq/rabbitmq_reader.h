@@ -147,6 +147,8 @@ enum err rabbit_give_back(struct broker *b, struct err_info *err) SB_MUST_USE;
 /* ---- rabbitmq_looks.c ---- */
 /* rabbit_looks_begin would refuse, now and later: nobody looks at this moment, who could write down a lower count. */
 bool rabbit_looks_are_up(const struct broker *b, const char *queue, const struct rabbit_channel *found);
+/* ERR_IO: no look can be written down. */
+enum err rabbit_looks_check(const struct broker *b, struct err_info *err) SB_MUST_USE;
 /* ERR_REFUSED: a message may be so near to the limit that looking would lose it. Else the look is written down: it counts, also if
  * this process is killed. ERR_IO: it cannot be. */
 enum err rabbit_looks_begin(struct broker *b, const char *queue, const struct rabbit_channel *found,

@@ -75,6 +75,11 @@ static void a_folder_that_cannot_be_made_is_said(void **state)
     setenv("XDG_STATE_HOME", "/proc/nothing", 1);
     assert_int_equal(state_write("look", "one", &err), ERR_IO);
     assert_non_null(strstr(err.text, "/proc/nothing"));
+    assert_int_equal(state_check(&err), ERR_IO);
+    assert_non_null(strstr(err.text, "/proc/nothing/signalbox"));
+    assert_non_null(strstr(err.next, "XDG_STATE_HOME"));
+    setenv("XDG_STATE_HOME", folder, 1);
+    assert_int_equal(state_check(&err), ERR_OK);
 }
 
 /* The calls that clean up after a failure have failures of their own. */
