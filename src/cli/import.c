@@ -35,35 +35,49 @@ static int fault(const struct import *m, const char *what)
     return cli_error(&err);
 }
 
+/* By its name, which it has even where it is damaged; or by how it begins, where that can be read once more. */
+static bool is_archive(const struct import *m, int fd)
+{
+    uint8_t begin[32];
+    size_t len = strlen(m->file);
+    if (len > 4 && strcmp(m->file + len - 4, ".sba") == 0)
+        return true;
+    ssize_t n = fd < 0 ? -1 : pread(fd, begin, sizeof begin, 0);
+    return n > 0 && archive_begins(bytes_of(begin, (size_t)n));
+}
+
 /* The file is mapped: its pages come and go, however large it is. */
-static int map_file(struct import *m)
+static int map_file(struct import *m, int fd)
 {
     struct stat st;
-    int fd = open(m->file, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || fstat(fd, &st) != 0 || S_ISDIR(st.st_mode)) {
-        int code = fault(m, strerror(fd >= 0 && S_ISDIR(st.st_mode) ? EISDIR : errno));
-        if (fd >= 0)
-            close(fd);
-        return code;
-    }
+    if (fd < 0 || fstat(fd, &st) != 0 || S_ISDIR(st.st_mode))
+        return fault(m, strerror(fd >= 0 && S_ISDIR(st.st_mode) ? EISDIR : errno));
     void *data = st.st_size > 0 ? mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0) : MAP_FAILED;
-    close(fd);
     if (data == MAP_FAILED)
         return fault(m, st.st_size > 0 ? "the file cannot be mapped" : "the file is empty");
     m->mapped = bytes_of(data, (size_t)st.st_size);
     return 0;
 }
 
-static int open_archive(struct import *m)
+static int open_archive(struct import *m, int fd)
 {
     struct err_info err = {.code = ERR_OK};
-    int code = map_file(m);
+    int code = map_file(m, fd);
     if (code || !archive_open(&m->archive, m->mapped, &err))
         return code;
     char where[sizeof err.where];
     memcpy(where, err.where, sizeof where);
     err_where(&err, "%.60s: %.60s", m->file, where);
     return cli_error(&err);
+}
+
+/* Out of a pipe: its sum, which stands at its end, would be checked too late. */
+static enum err piped_archive(const struct import *m, struct err_info *err)
+{
+    err_set(err, ERR_USAGE, "this is an archive, which is checked as a whole before any of it is sent");
+    err_where(err, "%s", m->lines.name);
+    err_next(err, "name its file, or read it from there: import - ADDRESS < FILE.sba");
+    return ERR_USAGE;
 }
 
 static enum err next_line(struct import *m, struct message *message, struct err_info *err)
@@ -74,6 +88,8 @@ static enum err next_line(struct import *m, struct message *message, struct err_
         e = input_line(&m->lines, &line, err);
     } while (!e && line.len == 0);
     arena_reset(&m->arena);
+    if (!e && m->lines.line == 1 && archive_begins(line))
+        return piped_archive(m, err);
     if (!e && (e = message_from_json(message, line, &m->arena, err)))
         input_where(&m->lines, err);
     if (!e)
@@ -131,12 +147,14 @@ static int print_sum(const struct import *m, const struct change_sum *sum)
 static int import_all(struct import *m)
 {
     struct err_info err = {.code = ERR_OK};
-    size_t len = strlen(m->file);
-    m->archived = len > 4 && strcmp(m->file + len - 4, ".sba") == 0;
+    int fd = strcmp(m->file, "-") == 0 ? STDIN_FILENO : open(m->file, O_RDONLY | O_CLOEXEC);
     int code = 0;
+    m->archived = is_archive(m, fd);
     if (m->archived)
-        code = open_archive(m);
-    else if (input_open(&m->lines, m->file, &err))
+        code = open_archive(m, fd);
+    if (fd > STDERR_FILENO)
+        close(fd);
+    if (!m->archived && input_open(&m->lines, m->file, &err))
         code = cli_error(&err);
     if (code)
         return code;
@@ -173,7 +191,8 @@ const struct command command_import = {
     .args = "FILE|- ADDRESS",
     .purpose = "send what export saved; a dry run until --execute",
     .detail =
-        "FILE.sba is checked against its SHA-256; anything else, and -, is read as JSON lines. Key, headers, properties, payload, "
+        "An archive is checked against its SHA-256; anything else is read as JSON lines. - is the standard input, JSON lines out of a "
+        "pipe, or either kind out of a file. Key, headers, properties, payload, "
         "time and partition are sent as they were; nothing is added. All messages and the destination are checked before the first "
         "one is sent; a pipe is sent as it is read. --create makes a missing topic with the partitions that the messages name. "
         "--json ends with one object: each of the `messages` that were read is `confirmed`, `refused` (or returned), `unsent`, or "

@@ -403,6 +403,12 @@ static enum err check_sum(struct archive *a, struct err_info *err)
     return ERR_OK;
 }
 
+bool archive_begins(struct bytes in)
+{
+    size_t line = sizeof MAGIC - 2;
+    return in.len >= line && memcmp(in.data, MAGIC, line) == 0;
+}
+
 enum err archive_open(struct archive *a, struct bytes in, struct err_info *err)
 {
     size_t magic = sizeof MAGIC - 1;

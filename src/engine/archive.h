@@ -45,6 +45,7 @@ struct archive {
     const struct origin *origin;
     struct arena arena, message_arena;
 };
+bool archive_begins(struct bytes in); /* by its first line, with or without that one's end */
 /* ERR_FORMAT with the offset in err->where. archive_close is due in any case. */
 enum err archive_open(struct archive *a, struct bytes in, struct err_info *err) SB_MUST_USE;
 /* The next message, valid until the next call; ERR_END after the last. */

@@ -131,6 +131,19 @@ run sh -c "cat '$T/four.jsonl' | '$SIGNALBOX' import - '$kafka/$topic-four' --ex
 expect_status 0
 expect_err 'the input is a stream'
 
+name "an archive is one by its first line, out of a file"
+cp "$T/four.sba" "$T/four.saved"
+run "$SIGNALBOX" import "$T/four.saved" "$kafka/$topic-four"
+expect_status 0
+expect_err 'would send 100 messages'
+run sh -c "'$SIGNALBOX' import - '$kafka/$topic-four' <'$T/four.sba'"
+expect_status 0
+expect_err 'would send 100 messages'
+run sh -c "cat '$T/four.sba' | '$SIGNALBOX' import - '$kafka/$topic-four' --execute"
+expect_status 2
+expect_err 'standard input: this is an archive, .* Next: name its file'
+expect_err 'nothing was sent'
+
 name "send --json goes where the messages were, if it can"
 run "$SIGNALBOX" send "$kafka/$topic-again" "$T/four.jsonl" --json --create --execute
 expect_status 0
