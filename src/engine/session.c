@@ -13,10 +13,12 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#define BACKOFF_FIRST_NS  (NS_PER_S / 2)
-#define BACKOFF_MOST_NS   (30 * NS_PER_S)
-#define READ_BACKOFF_NS   (4 * NS_PER_S) /* at most: what a tap misses is lost */
-#define OPEN_TIMEOUT_NS   (10 * NS_PER_S)
+#define BACKOFF_FIRST_NS (NS_PER_S / 2)
+#define BACKOFF_MOST_NS  (30 * NS_PER_S)
+#define READ_BACKOFF_NS  (4 * NS_PER_S) /* at most: what a tap misses is lost */
+#define OPEN_TIMEOUT_NS  (10 * NS_PER_S)
+#define LEAVE_NS \
+ (3 * NS_PER_S / 2) /* for a cancelled job to undo what it did; then its connection is ended */
 #define JOIN_TIMEOUT_NS   (5 * NS_PER_S)
 #define STABLE_AFTER_NS   (10 * NS_PER_S) /* a connection that lived so long starts the back-off anew */
 #define STEP_MS           (-1) /* of a step with nothing to do: heartbeats are the driver's business */
@@ -31,7 +33,7 @@ struct session {
     pthread_t thread;
 
     /* any thread */
-    atomic_bool cancelled, resumed, refresh;
+    atomic_bool cancelled, given_up, resumed, refresh;
     int wake_fd;
     pthread_mutex_t lock; /* guards interrupting a broker that is being closed */
     bool interruptible;
@@ -162,6 +164,7 @@ static enum err connect_broker(struct session *s, struct err_info *err)
         .ops = s->ops,
         .endpoint = &s->own,
         .cancelled = &s->cancelled,
+        .given_up = &s->given_up,
         .wake_fd = s->wake_fd,
         .notice = on_notice,
         .notice_context = s,
@@ -522,18 +525,29 @@ void session_cancel(struct session *s)
     pthread_mutex_unlock(&s->lock);
 }
 
+static bool ends_within(struct session *s, int64_t span_ns)
+{
+    int64_t late = clock_mono_ns() + span_ns;
+    pthread_mutex_lock(&s->lock);
+    while (!s->ended && clock_mono_ns() < late)
+        thread_cond_wait_until(&s->ended_cond, &s->lock, late);
+    bool ended = s->ended;
+    pthread_mutex_unlock(&s->lock);
+    return ended;
+}
+
 /* A job that ends by itself is waited for as long as it takes; a cancelled one may only be late by so much. */
 static bool wait_ended(struct session *s)
 {
     pthread_mutex_lock(&s->lock);
     while (!s->ended && !atomic_load(&s->cancelled))
         pthread_cond_wait(&s->ended_cond, &s->lock);
-    int64_t late = clock_mono_ns() + JOIN_TIMEOUT_NS;
-    while (!s->ended && clock_mono_ns() < late)
-        thread_cond_wait_until(&s->ended_cond, &s->lock, late);
-    bool ended = s->ended;
     pthread_mutex_unlock(&s->lock);
-    return ended;
+    if (ends_within(s, LEAVE_NS))
+        return true;
+    atomic_store(&s->given_up, true);
+    poke(s);
+    return ends_within(s, JOIN_TIMEOUT_NS - LEAVE_NS);
 }
 
 bool session_join(struct session **sp)

@@ -29,6 +29,9 @@ struct broker {
     const struct endpoint *endpoint;
     void *state;            /* ops->state_size bytes, zeroed before open */
     atomic_bool *cancelled; /* set by any thread before interrupt; long loops look at it */
+    /* Set some time behind `cancelled`, before one more interrupt: nothing is waited for any more, not even for what is to be undone; a
+     * connection that holds a hook up is ended. NULL: never. */
+    const atomic_bool *given_up;
     int wake_fd; /* eventfd, readable when commands wait: poll it beside the socket; the engine reads it */
     unsigned
         carries; /* enum carry, of the destination that is open: the ops', and what publish_open has added */

@@ -312,11 +312,19 @@ bool rabbit_may_cut(struct broker *b, bool on)
     return !cancelled;
 }
 
+static void set_stands(struct rabbit *r, bool stands)
+{
+    pthread_mutex_lock(&r->cut_lock);
+    r->stands = stands;
+    pthread_mutex_unlock(&r->cut_lock);
+}
+
 void rabbit_interrupt(struct broker *b)
 {
     struct rabbit *r = b->state;
+    bool given_up = b->given_up && atomic_load(b->given_up);
     pthread_mutex_lock(&r->cut_lock);
-    if (r->may_cut && atomic_load(b->cancelled))
+    if (given_up ? r->stands : r->may_cut && atomic_load(b->cancelled))
         shutdown(r->fd, SHUT_RDWR);
     pthread_mutex_unlock(&r->cut_lock);
 }
@@ -344,6 +352,7 @@ static enum err connect_host(struct broker *b, size_t i, struct err_info *err)
         amqp_channel_open(r->connection, RABBIT_CHANNEL);
         e = rabbit_last_reply(b, "opening a channel", err);
     }
+    set_stands(r, !e);
     if (!e)
         note_version(r);
     else
@@ -368,6 +377,7 @@ void rabbit_disconnect(struct broker *b)
     struct rabbit *r = b->state;
     if (!r->connection)
         return;
+    set_stands(r, false);
     struct timeval soon = {1, 0};
     if (r->logged_in && !r->lost) { /* before that there may be no socket, which the library asserts */
         amqp_set_rpc_timeout(r->connection, &soon);

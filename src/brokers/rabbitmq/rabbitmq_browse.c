@@ -333,7 +333,8 @@ enum err rabbit_browse_close(struct broker *b, struct err_info *err)
     enum err e = rabbit_give_back(b, err);
     if (r->looks.begun)
         rabbit_looks_end(b, r->wanted == r->progress.scanned && r->held >= r->snapshot, r->missing == 0);
-    if (!e && cut_off)
-        say_cut_off(r);
-    return e;
+    if (!cut_off || (e && e != ERR_CLOSED))
+        return e;
+    say_cut_off(r); /* with a lost connection, too: whatever is not back comes back by itself */
+    return ERR_OK;
 }

@@ -25,6 +25,7 @@ struct rabbit {
     pthread_mutex_t cut_lock; /* zeroed is unlocked and ready (glibc), since interrupt may come before open */
     bool may_cut;             /* under cut_lock; see rabbit_may_cut */
     bool asked;               /* within the TLS handshake, for a client certificate */
+    bool stands;              /* under cut_lock: fd is the connection's */
     bool logged_in;
     bool lost;       /* nothing is answered any more: what waits for an answer waits in vain */
     bool silent;     /* it is lost because the broker left a question unanswered */
