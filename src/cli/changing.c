@@ -71,6 +71,8 @@ static int say_failure(const struct changing *ch, const struct publish_result *r
     if (!err.where[0])
         err_where(&err, "%s/%s", ch->to->endpoint->endpoint.name, ch->to->channel.name);
     bool makes = ch->to->channel.kind != CHANNEL_EXCHANGE && !cli_flag(ch->cli, FLAG_CREATE);
+    if (err.code == ERR_TIMEOUT && !err.next[0])
+        err_next(&err, "allow more time: --timeout");
     if (err.code == ERR_NOTFOUND && makes && !strstr(err.next, "--create"))
         err_next(&err, "%s%s--create makes it", r->err.next, *r->err.next ? "; " : "");
     return cli_error(&err);
@@ -130,9 +132,6 @@ static int conclude(const struct changing *ch, const struct publish_result *r, i
         code = say_failure(ch, r);
         if (r->confirmed || unknown) /* what may have arrived must not be taken for what has not */
             code = err_exit_code(ERR_PARTIAL);
-    } else if (!code && unknown) {
-        cli_note("%s: no answer in time", to->endpoint->endpoint.name);
-        code = err_exit_code(r->confirmed ? ERR_PARTIAL : ERR_TIMEOUT);
     }
     if (r->handed && (code || unknown || r->failed || r->unsent))
         say_sum(ch);
@@ -198,14 +197,20 @@ static void show_progress(const struct changing *ch, struct publisher *p, struct
 
 /* ---- publishing ---- */
 
-/* Heeds signals, and says how it goes unless nothing is sent. The signal; 0: it has ended. */
+static bool is_late(const struct changing *ch)
+{
+    return ch->deadline_ns && clock_mono_ns() >= ch->deadline_ns;
+}
+
+/* Heeds signals, and says how it goes unless nothing is sent. The signal; 0: it has ended, or is late. */
 static int wait_publisher(const struct changing *ch, struct publisher *p, int fd, bool dry)
 {
     struct progress at = {.moved_ns = clock_mono_ns()};
     int signal = 0;
-    while (!publisher_ended(p) && !signal) {
-        enum waited w = wait_for(fd, dry ? INT64_MAX : clock_mono_ns() + PROGRESS_NS);
-        if (w == WAITED_TIMEOUT)
+    while (!publisher_ended(p) && !signal && !is_late(ch)) {
+        int64_t look = clock_mono_ns() + PROGRESS_NS;
+        enum waited w = wait_for(fd, ch->deadline_ns && ch->deadline_ns < look ? ch->deadline_ns : look);
+        if (w == WAITED_TIMEOUT && !dry)
             show_progress(ch, p, &at);
         signal = w == WAITED_SIGNAL ? signals_seen() : 0;
     }
@@ -248,7 +253,7 @@ static struct publish_job job_of(struct changing *ch, uint32_t flags)
         .ops = ch->to->endpoint->broker,
         .endpoint = &ch->to->endpoint->endpoint,
         .request = {.to = ch->to->channel, .flags = ch->flags | create | flags, .partitions = ch->partitions},
-        .timeout_ns = cli_number(c, FLAG_TIMEOUT, 0),
+        .deadline_ns = ch->deadline_ns,
         .next = next,
         .notice = on_notice,
         .context = ch};
@@ -281,13 +286,24 @@ static int read_all(struct changing *ch, int (*show)(void *context, const struct
         bool look = e == ERR_BUSY || ch->count % LOOK_EVERY == 0;
         if (!code && look && wait_for(-1, 0) == WAITED_SIGNAL)
             code = 128 + signals_seen();
+        if (!code && look && is_late(ch))
+            code = cli_error(&(struct err_info){.code = ERR_TIMEOUT,
+                                                .text = "the time-out passed while the input was read",
+                                                .next = "allow more time: --timeout"});
     }
     return code || e == ERR_END ? code : cli_error(&err);
+}
+
+static void begin(struct changing *ch)
+{
+    int64_t timeout = cli_number(ch->cli, FLAG_TIMEOUT, 0);
+    ch->deadline_ns = timeout ? clock_mono_ns() + timeout : 0;
 }
 
 int changing_rehearse(struct changing *ch)
 {
     unsigned carries = 0;
+    begin(ch);
     int code = read_all(ch, ch->show);
     if (!code)
         code = check(ch, true, start_again(ch), &carries);
@@ -327,6 +343,7 @@ static int check_before(struct changing *ch)
 int changing_execute(struct changing *ch)
 {
     struct publish_result result;
+    begin(ch);
     int code = check_before(ch);
     ch->sum = sum_of(ch, &(struct publish_result){0});
     if (code)

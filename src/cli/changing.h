@@ -26,6 +26,7 @@ struct changing {
     int32_t partitions;
     int64_t total; /* of all messages, once they were checked; -1: a stream */
     int64_t count, bytes;
+    int64_t deadline_ns;          /* monotonic, of --timeout; 0: none */
     struct losses losses, before; /* of those that were read; before: without the last one */
     struct change_sum sum;        /* at the end */
 };

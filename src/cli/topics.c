@@ -45,7 +45,10 @@ const struct topic topics[] = {
      "it allows by topic is found on the way. Where its management API tells that nothing is bound to an exchange, or to a\n"
      "direct one with that key, it says that the broker would return the message. --execute is all that an endpoint given by\n"
      "URL needs. A configured one also needs `write: true` or --write; one marked production --confirm ENDPOINT/CHANNEL too.\n"
-     "Else the exit code is 7 and nothing has happened.\n"},
+     "Else the exit code is 7 and nothing has happened.\n"
+     "\n"
+     "--timeout is for all of it: what is not confirmed by then is given up and counted. The exit code is 6 where some of it\n"
+     "was confirmed or may have arrived, so that sending all again would send that twice; 8 where nothing was sent.\n"},
     {NULL, NULL, NULL},
 };
 

@@ -12,7 +12,8 @@ struct publish_job {
     const struct broker_ops *ops;
     const struct endpoint *endpoint;
     struct publish_request request;
-    int64_t timeout_ns; /* for connecting, and for the last outcomes */
+    int64_t
+        deadline_ns; /* monotonic, for all of it: ERR_TIMEOUT; 0: none, but 10 s for connecting, and for the last outcomes */
     /* On the publisher's thread. A message, valid until the next call; ERR_END: no more; ERR_BUSY: none yet, after a wait of its own
      * that is short, since the connection is served between two calls; else it failed, *err says why. */
     enum err (*next)(void *context, struct message *m, struct err_info *err) SB_MUST_USE;
@@ -42,7 +43,7 @@ struct publisher_count {
 };
 struct publisher_count publisher_count(struct publisher *p);
 void publisher_cancel(struct publisher *p);
-/* Waits, frees, nulls. */
+/* Once it has ended, was cancelled, or its deadline has passed: waits for the little that it takes to leave, frees, nulls. */
 void publisher_join(struct publisher **p, struct publish_result *result);
 
 #endif

@@ -224,6 +224,57 @@ static void a_message_without_an_answer_ends_it(void **state)
     assert_int_not_equal(r.err.code, ERR_OK);
 }
 
+static void a_deadline_ends_the_wait_for_a_slow_input(void **state)
+{
+    (void)state;
+    struct publish_job job = job_of(&memory_broker, slow);
+    struct publish_result r;
+    job.deadline_ns = clock_mono_ns() + NS_PER_S / 5;
+    struct publisher *p = publisher_start(&job, done_fd, NULL);
+    assert_true(ended_soon(p));
+    assert_true(clock_mono_ns() >= job.deadline_ns);
+    publisher_join(&p, &r);
+    assert_int_equal(r.confirmed, 1);
+    assert_int_equal(r.err.code, ERR_TIMEOUT);
+}
+
+static enum err stuck_publish(struct broker *b, const struct message *m, uint64_t token, struct err_info *err)
+{
+    struct timespec until;
+    (void)b, (void)m, (void)token;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += 20;
+    return err_set(err, sem_timedwait(&poked, &until) ? ERR_FAILED : ERR_CLOSED, "a socket error occurred");
+}
+
+static void poke_given_up(struct broker *b)
+{
+    if (atomic_load(b->given_up))
+        sem_post(&poked);
+}
+
+/* A socket that takes no more: only the connection's end gets a library out of it. */
+static void what_sticks_behind_the_deadline_is_given_up(void **state)
+{
+    (void)state;
+    struct broker_ops ops = memory_broker;
+    ops.publish = stuck_publish;
+    ops.interrupt = poke_given_up;
+    sem_init(&poked, 0, 0);
+    struct publish_job job = job_of(&ops, three);
+    struct publish_result r;
+    int64_t start = clock_mono_ns();
+    job.deadline_ns = start + NS_PER_S / 10;
+    struct publisher *p = publisher_start(&job, done_fd, NULL);
+    while (clock_mono_ns() < job.deadline_ns)
+        poll(NULL, 0, 10);
+    assert_false(publisher_ended(p));
+    publisher_join(&p, &r);
+    assert_true(clock_mono_ns() - start < 5 * NS_PER_S);
+    assert_int_equal(r.handed, 0);
+    assert_int_equal(r.err.code, ERR_TIMEOUT);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -234,6 +285,8 @@ int main(void)
         TEST(a_cancel_ends_the_wait_for_a_slow_input),
         TEST(a_cancel_interrupts_the_connecting),
         TEST(a_message_without_an_answer_ends_it),
+        TEST(a_deadline_ends_the_wait_for_a_slow_input),
+        TEST(what_sticks_behind_the_deadline_is_given_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
