@@ -13,7 +13,7 @@ static void encode(void *context, struct buffer *out, const struct message *m)
 static void say_share(const struct cli *c, const struct reading *reading, const struct reading_result *r)
 {
     char scanned[32], total[32], written[32];
-    if (r->closed)
+    if (r->closed || (r->code && !reading_has_begun(r)))
         return;
     if (r->whole && !r->scanned) {
         cli_notice(c, "0 messages: %s", *r->stopped ? r->stopped : "the channel is empty");
@@ -58,7 +58,7 @@ static int run(struct cli *c)
         bool none = reading.expression && !result.written && !result.closed;
         if (!result.code && none)
             reading_say_scanned(c, &result);
-        else if (!result.code)
+        else
             say_share(c, &reading, &result);
     }
     encoder_free(&encoder);

@@ -172,6 +172,20 @@ static int publish_name(struct export *x)
     return 0;
 }
 
+static void say_unwritten(const struct export *x, const struct reading_result *r)
+{
+    char scanned[32], total[32] = "an unknown number of";
+    text_count(scanned, sizeof scanned, (uint64_t)r->scanned);
+    if (r->total >= 0)
+        text_count(total, sizeof total, (uint64_t)r->total);
+    if (reading_has_begun(r))
+        cli_note("%s: not written, since the export ended after %s of %s%s messages: %s%s", x->file, scanned,
+                 r->total_upper ? "at most " : "", total, r->stopped,
+                 r->code == err_exit_code(ERR_TIMEOUT) ? ". Next: allow more time: --timeout" : "");
+    else
+        cli_note("%s: not written, since the export did not begin", x->file);
+}
+
 static int export_all(struct export *x, struct reading *reading)
 {
     struct reading_result result;
@@ -184,7 +198,7 @@ static int export_all(struct export *x, struct reading *reading)
     reading_run(reading, &result);
     code = result.code;
     if (code)
-        cli_note("%s: not written, since the export did not end", x->file);
+        say_unwritten(x, &result);
     else
         code = end(x);
     if (!code && reading->expression && !result.written) {

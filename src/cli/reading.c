@@ -202,6 +202,15 @@ static int start_source(struct run *r, struct source *s)
 
 /* ---- watching, on the main thread ---- */
 
+/* A connection that was lost is tried again by a tail alone. */
+static void lost_on_the_way(const struct source *s, struct err_info *err)
+{
+    const struct err_info said = *err;
+    err_set(err, said.code, "the connection was lost while this was read: %.250s", said.text);
+    err_where(err, "%s/%s", s->endpoint->endpoint.name, s->channels[0].name);
+    err_next(err, "%s", said.next[0] ? said.next : "read it again");
+}
+
 /* A session that never came up is given up: a command answers. One that was up is waited for. True: it has ended. */
 static bool look_at(struct run *r, struct source *s, struct err_info *failure)
 {
@@ -221,6 +230,8 @@ static bool look_at(struct run *r, struct source *s, struct err_info *failure)
     bool failed = e && e != ERR_END && e != ERR_CANCELLED;
     if (failed && !s->said && (ended || (status.state == SESSION_BACKOFF && !was_up))) {
         *failure = status.err;
+        if (e == ERR_CLOSED && was_up)
+            lost_on_the_way(s, failure);
         if (!failure->where[0])
             err_where(failure, "%s", s->endpoint->endpoint.name);
         cli_error(failure);
@@ -374,7 +385,7 @@ static void watch(struct run *r, struct reading_result *result)
         why = "the time-out passed";
     } else if (failure.code) {
         result->code = err_exit_code(failure.code);
-        why = failure.text;
+        why = failure.code == ERR_CLOSED ? "the connection was lost" : failure.text;
     }
     result->closed = w == WAITED_CLOSED;
     atomic_store(&r->closed, result->closed);
@@ -460,6 +471,11 @@ void reading_say_scanned(const struct cli *c, const struct reading_result *r)
     cli_notice(c, "scanned %s of %s%s, stopped because %s; %s matched", scanned,
                r->total_upper ? "at most " : "", r->total < 0 ? "an unknown number" : total,
                *r->stopped ? r->stopped : "the end was reached", written);
+}
+
+bool reading_has_begun(const struct reading_result *r)
+{
+    return r->scanned > 0 || (r->total >= 0 && r->code == err_exit_code(ERR_TIMEOUT));
 }
 
 int reading_exit_code(const struct reading *reading, const struct reading_result *result)

@@ -35,6 +35,8 @@ struct reading_result {
 };
 
 void reading_run(const struct reading *reading, struct reading_result *result);
+/* Of one that ended without having begun (no answer, a refusal) its message has said all there is to say. */
+bool reading_has_begun(const struct reading_result *result);
 /* The honest sentence at the end: what was scanned, why it stopped, how many matched. Silenced by --quiet. */
 void reading_say_scanned(const struct cli *c, const struct reading_result *result);
 /* The command's, of a result that ended without an error: 0, 4 where a filter found nothing, 6 where the reading is incomplete. */
