@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/thread.h"
+#include "engine/gap.h"
 
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -247,14 +248,6 @@ static void keep_places(struct session *s)
     s->places = places;
 }
 
-static bool any_anew(const struct read_places *places)
-{
-    bool any = false;
-    for (size_t i = 0; places && i < places->count; i++)
-        any |= places->items[i].anew;
-    return any;
-}
-
 /* The driver may find out only when it opens. */
 static bool opened_anew(struct session *s, const struct read_request *request)
 {
@@ -262,24 +255,9 @@ static bool opened_anew(struct session *s, const struct read_request *request)
     if (!request->resume)
         return false;
     s->ops->read_places(&s->broker, &places);
-    bool anew = any_anew(&places);
+    bool anew = gap_any_anew(&places);
     free(places.items);
     return anew;
-}
-
-/* A channel that has a place goes on there; another one begins anew. */
-static enum session_gap gap_of(const struct read_request *r)
-{
-    size_t placed = 0;
-    for (size_t c = 0; r->resume && c < r->channel_count; c++)
-        for (size_t i = 0; i < r->resume->count; i++)
-            if (r->resume->items[i].channel == c) {
-                placed++;
-                break;
-            }
-    if (placed == r->channel_count)
-        return any_anew(r->resume) ? GAP_ANEW : GAP_NONE;
-    return placed == 0 ? GAP_ALL : GAP_PART;
 }
 
 /* From opening to closing, on one connection. */
