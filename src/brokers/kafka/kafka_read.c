@@ -9,6 +9,8 @@
 #include <stdlib.h>
 
 #define NUDGE_BYTES   (2 * MIB)
+#define SPENT_MOST    500
+#define SPENT_BYTES   (256 * KIB)
 #define MESSAGE_BYTES 512 /* that the library takes for a message, beside its own */
 
 /* The library takes them apart anew for each message, also for one that has none: a fifth of what reading a small message costs. */
@@ -194,9 +196,32 @@ static enum err mark(struct broker *b, struct kafka_read *r, uint32_t *flags, st
     return e;
 }
 
+/* Messages that were handed over. The library's thread takes memory for the next ones from the arena to which these go back: one by
+ * one, the two would meet at its lock again and again. */
+struct spent {
+    rd_kafka_message_t *items[SPENT_MOST];
+    size_t count, bytes;
+};
+
+static void release(struct spent *s)
+{
+    for (size_t i = 0; i < s->count; i++)
+        rd_kafka_message_destroy(s->items[i]);
+    s->count = s->bytes = 0;
+}
+
+static void spend(struct spent *s, rd_kafka_message_t *m)
+{
+    s->items[s->count++] = m;
+    s->bytes += m->len;
+    if (s->count == SPENT_MOST || s->bytes > SPENT_BYTES)
+        release(s);
+}
+
 static enum err take_batch(struct broker *b, struct kafka_read *r, struct err_info *err)
 {
     uint32_t flags;
+    struct spent spent = {.count = 0};
     enum err e = r->marks ? kafka_marks_pump(b, r, err) : ERR_OK;
     r->blocked = false;
     while (!e && r->at < r->count && !r->paused && !r->stopped && r->left > 0) {
@@ -206,8 +231,9 @@ static enum err take_batch(struct broker *b, struct kafka_read *r, struct err_in
         rd_kafka_message_t *m = r->batch[r->at++];
         r->since_nudge += m->len + m->key_len + MESSAGE_BYTES;
         e = take(b, r, m, flags, err);
-        rd_kafka_message_destroy(m);
+        spend(&spent, m);
     }
+    release(&spent);
     return e;
 }
 
