@@ -13,12 +13,11 @@ static enum err hex_decode(struct bytes in, const struct decode_hint *hint, stru
 {
     (void)hint;
     tree->format = "hex";
-    uint32_t root = field_add(tree, UINT32_MAX, FIELD_BYTES, BYTES_NULL);
+    uint32_t root = field_add(tree, UINT32_MAX, FIELD_BYTES);
     if (root == UINT32_MAX)
         return ERR_LIMIT;
-    tree->nodes[root].text = in.data ? in : BYTES_LITERAL("");
-    tree->nodes[root].type = "bytes";
     tree->nodes[root].length = (uint32_t)in.len;
+    field_set_text(tree, root, in.data ? in : BYTES_LITERAL(""));
     return ERR_OK;
 }
 

@@ -11,50 +11,49 @@
 struct build {
     struct json_reader reader;
     struct field_tree *tree;
-    struct bytes name; /* of the value that comes next */
+    struct bytes name; /* of the value that comes next, as it stands */
     uint32_t name_offset, name_length;
+    bool name_escaped;
     uint32_t parent;
     uint8_t layer;
     json_open_string *open;
 };
 
-static const char *const type_names[] = {
-    [FIELD_OBJECT] = "object", [FIELD_ARRAY] = "array", [FIELD_STRING] = "string",
-    [FIELD_NUMBER] = "number", [FIELD_BOOL] = "bool",   [FIELD_NULL] = "null",
-};
-
-/* Text without escapes, in the arena where it had any; the source's own bytes otherwise. */
-static struct bytes plain_text(struct build *b, struct bytes raw, bool escaped)
+/* Without escapes, which is never longer: the source's own bytes where it has none, else what the arena has next, for the node to take
+ * over. */
+static struct bytes plain_text(struct field_tree *t, uint32_t node, struct bytes raw, bool escaped)
 {
     if (!escaped)
         return raw;
-    struct buffer text;
-    buffer_init(&text, raw.len + 16);
+    uint8_t *p = raw.len <= field_tree_room(t) ? arena_pack(t->arena, raw.len) : NULL;
+    if (!p) {
+        field_keep_raw(t, node);
+        return raw;
+    }
+    struct buffer text = {.data = p, .cap = raw.len, .max = raw.len};
     json_unescape(raw, &text);
-    struct bytes copy = arena_copy(b->tree->arena, buffer_view(&text));
-    buffer_free(&text);
-    return copy;
+    arena_trim(t->arena, p, 0);
+    return buffer_view(&text);
 }
 
 static uint32_t add_value(struct build *b, enum field_kind kind)
 {
     const struct json_reader *r = &b->reader;
-    uint32_t i = field_add(b->tree, b->parent, kind, b->name);
+    uint32_t i = field_add(b->tree, b->parent, kind);
     if (i == UINT32_MAX)
         return i;
     struct field *f = &b->tree->nodes[i];
     f->layer = b->layer;
-    f->type = type_names[kind];
     f->offset = (uint32_t)r->start;
     f->length = (uint32_t)(r->at - r->start);
-    f->name_offset = b->name_offset;
-    f->name_length = b->name_length;
+    if (b->name.data)
+        field_set_name(b->tree, i, b->name_offset, b->name_length,
+                       plain_text(b->tree, i, b->name, b->name_escaped));
     if (kind == FIELD_STRING)
-        f->text = plain_text(b, r->raw, r->escaped);
+        field_set_text(b->tree, i, plain_text(b->tree, i, r->raw, r->escaped));
     else if (kind >= FIELD_NUMBER)
-        f->text = r->raw;
+        field_set_text(b->tree, i, r->raw);
     b->name = BYTES_NULL;
-    b->name_length = 0;
     return i;
 }
 
@@ -71,16 +70,18 @@ bool json_reads_as_list(struct bytes text)
     return e == JSON_END;
 }
 
-static int by_name(const void *a, const void *b)
+static int by_name(const void *a, const void *b, void *tree)
 {
-    const struct field *const *x = a, *const *y = b;
-    size_t len = (*x)->name.len < (*y)->name.len ? (*x)->name.len : (*y)->name.len;
-    int order = len ? memcmp((*x)->name.data, (*y)->name.data, len) : 0;
+    const uint32_t *x = a, *y = b;
+    const struct field_tree *t = tree;
+    struct bytes left = field_name(t, &t->nodes[*x]), right = field_name(t, &t->nodes[*y]);
+    size_t len = left.len < right.len ? left.len : right.len;
+    int order = len ? memcmp(left.data, right.data, len) : 0;
     if (order)
         return order;
-    if ((*x)->name.len != (*y)->name.len)
-        return (*x)->name.len < (*y)->name.len ? -1 : 1;
-    return (*x)->index < (*y)->index ? -1 : 1;
+    if (left.len != right.len)
+        return left.len < right.len ? -1 : 1;
+    return *x < *y ? -1 : 1;
 }
 
 /* RFC 8259 section 4: names SHOULD be unique. All are kept; every member that repeats a name is flagged. */
@@ -89,19 +90,22 @@ static void flag_duplicates(struct field_tree *t, uint32_t object)
     struct field *o = &t->nodes[object];
     if (o->children < 2)
         return;
-    struct field **members = malloc(o->children * sizeof(struct field *));
-    uint32_t n = 0;
+    uint32_t few[64], n = 0;
+    bool many = o->children > sizeof few / sizeof *few;
+    uint32_t *members = many ? malloc(o->children * sizeof *members) : few;
     for (uint32_t i = object + 1; members && i < o->next; i = t->nodes[i].next)
-        members[n++] = &t->nodes[i];
+        members[n++] = i;
     if (n)
-        qsort(members, n, sizeof *members, by_name);
+        qsort_r(members, n, sizeof *members, by_name, t);
     for (uint32_t i = 1; i < n; i++) {
-        if (!bytes_equal(members[i]->name, members[i - 1]->name))
+        struct field *f = &t->nodes[members[i]], *before = &t->nodes[members[i - 1]];
+        if (!bytes_equal(field_name(t, f), field_name(t, before)))
             continue;
-        members[i]->flags |= FIELD_DUPLICATE;
-        members[i - 1]->flags |= FIELD_DUPLICATE;
+        f->flags |= FIELD_DUPLICATE;
+        before->flags |= FIELD_DUPLICATE;
     }
-    free(members);
+    if (many)
+        free(members);
 }
 
 static void close_list(struct build *b)
@@ -141,10 +145,11 @@ static bool take_event(struct build *b, enum json_event e)
     case JSON_OBJECT_END:
     case JSON_ARRAY_END: close_list(b); return true;
     case JSON_NAME:
-        b->name = plain_text(b, b->reader.raw, b->reader.escaped);
+        b->name = b->reader.raw;
+        b->name_escaped = b->reader.escaped;
         b->name_offset = (uint32_t)b->reader.start;
         b->name_length = (uint32_t)(b->reader.at - b->reader.start);
-        return b->name.data != NULL;
+        return true;
     default:
         node = add_value(b, kinds[e]);
         return node != UINT32_MAX && (e != JSON_STRING || !b->open || !b->open(b->tree, node));
@@ -206,11 +211,11 @@ enum err json_decode_lines_under(struct bytes in, uint8_t layer, uint32_t parent
     enum err e = ERR_OK;
     if (!fits(in, tree))
         return ERR_LIMIT;
-    b.parent = field_add(tree, parent, FIELD_ARRAY, BYTES_NULL);
+    b.parent = field_add(tree, parent, FIELD_ARRAY);
     if (b.parent == UINT32_MAX)
         return ERR_LIMIT;
     uint32_t array = b.parent;
-    tree->nodes[array].type = "json lines";
+    field_set_type(tree, array, "json lines");
     tree->nodes[array].layer = layer;
     tree->nodes[array].length = (uint32_t)in.len;
     for (size_t at = 0, begin, end; !e && json_line(in, &at, &begin, &end);) {

@@ -34,12 +34,12 @@ static enum err text_decode(struct bytes in, const struct decode_hint *hint, str
 {
     (void)hint;
     tree->format = "text";
-    uint32_t root = field_add(tree, UINT32_MAX, FIELD_STRING, BYTES_NULL);
+    uint32_t root = field_add(tree, UINT32_MAX, FIELD_STRING);
     if (root == UINT32_MAX)
         return ERR_LIMIT;
-    tree->nodes[root].text = in.data ? in : BYTES_LITERAL("");
-    tree->nodes[root].type = "text";
+    field_set_type(tree, root, "text");
     tree->nodes[root].length = (uint32_t)in.len;
+    field_set_text(tree, root, in.data ? in : BYTES_LITERAL(""));
     if (utf8_valid(in))
         return ERR_OK;
     size_t at = 0, before = 0;

@@ -3,12 +3,14 @@
 #include "base/buffer.h"
 #include "base/json.h"
 #include "base/limits.h"
+#include "base/text.h"
 #include "base/utf8.h"
 #include "decoders/json.h"
 
 #include <stdio.h>
 #include <zlib.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 enum wrapping { WRAP_NONE, WRAP_GZIP, WRAP_ZSTD, WRAP_BASE64, WRAPPINGS };
 
@@ -75,7 +77,7 @@ static size_t most_output(struct bytes in)
     return most < MIB ? MIB : most;
 }
 
-static const char *const over_limit = "grows over the limit: a bomb, or more than 64 MiB";
+static const char *const over_limit = "over the limit";
 
 static const char *inflate_all(struct bytes in, struct buffer *out)
 {
@@ -103,57 +105,65 @@ static const char *inflate_all(struct bytes in, struct buffer *out)
     return code == Z_STREAM_END ? NULL : "the gzip stream is damaged or cut off";
 }
 
-static const char *unzstd_all(struct bytes in, struct buffer *out)
+/* What of it could be read, in a window of 8 MiB, which RFC 8878 section 3.1.1.1.2 asks of every decoder. */
+static const char *unzstd_part(struct bytes in, struct buffer *out)
 {
     ZSTD_DCtx *context = ZSTD_createDCtx();
     ZSTD_inBuffer source = {in.data, in.len, 0};
-    size_t left = 1;
-    const char *why = context ? NULL : "no memory";
-    if (context)
-        ZSTD_DCtx_setParameter(context, ZSTD_d_windowLogMax, 26); /* 64 MiB of window */
-    while (!why && (source.pos < source.size || left > 0)) {
-        uint8_t *to = out->max == out->len
-                          ? NULL
-                          : buffer_reserve(out, out->max - out->len < 65536 ? out->max - out->len : 65536);
-        if (!to) {
-            why = over_limit;
-            break;
-        }
-        size_t room = out->cap - out->len;
-        ZSTD_outBuffer target = {to, room > 65536 ? 65536 : room, 0};
-        size_t before = source.pos;
+    ZSTD_outBuffer target = {out->data, out->max, 0};
+    size_t left = 1, before = SIZE_MAX;
+    if (!context)
+        return "no memory";
+    ZSTD_DCtx_setParameter(context, ZSTD_d_windowLogMax, 23);
+    while (left && !ZSTD_isError(left) && target.pos < target.size && before != source.pos + target.pos) {
+        before = source.pos + target.pos;
         left = ZSTD_decompressStream(context, &target, &source);
-        out->len += target.pos;
-        if (ZSTD_isError(left) || (target.pos == 0 && source.pos == before))
-            why = "the zstd stream is damaged or cut off";
     }
+    out->len = target.pos;
     ZSTD_freeDCtx(context);
-    return why;
+    return target.pos == target.size ? over_limit : "the zstd stream is damaged or cut off";
 }
 
-/* Also without the padding, which RFC 4648 section 3.2 lets some leave out. */
+/* Straight to where it stays: a stream's window would be as much memory again. */
+static const char *unzstd_all(struct bytes in, struct buffer *out)
+{
+    size_t len = ZSTD_decompress(out->data, out->max, in.data, in.len);
+    if (ZSTD_isError(len)) {
+        const char *why = unzstd_part(in, out);
+        return ZSTD_getErrorCode(len) == ZSTD_error_dstSize_tooSmall ? over_limit : why;
+    }
+    out->len = len;
+    return NULL;
+}
+
+/* Also without the padding, which RFC 4648 section 3.2 lets some leave out. out NULL: is it base64? */
 static const char *unbase64_all(struct bytes in, struct buffer *out)
 {
-    struct buffer digits;
-    buffer_init(&digits, in.len + 4);
-    for (size_t i = 0; i < in.len; i++)
-        if (in.data[i] != '\n' && in.data[i] != '\r')
-            buffer_byte(&digits, in.data[i]);
-    while (digits.len % 4 > 1)
-        buffer_byte(&digits, '=');
-    bool good = buffer_unbase64(out, buffer_view(&digits));
-    buffer_free(&digits);
-    return good ? NULL : "this is no base64";
+    uint8_t digits[4096 + 2], room[3072];
+    struct buffer part = {.data = room, .cap = sizeof room, .max = sizeof room};
+    for (size_t at = 0, n = 0; at < in.len; n = 0) {
+        for (; at < in.len && n < 4096; at++)
+            if (in.data[at] != '\n' && in.data[at] != '\r')
+                digits[n++] = in.data[at];
+        while (at == in.len && n % 4 > 1)
+            digits[n++] = '=';
+        part.len = 0;
+        bool ends_early = at < in.len && n && digits[n - 1] == '=';
+        if (ends_early || !buffer_unbase64(&part, bytes_of(digits, n)))
+            return "this is no base64";
+        if (out)
+            buffer_bytes(out, buffer_view(&part));
+    }
+    return out && out->failed ? over_limit : NULL;
 }
 
 /* Nobody guesses here: whoever asks for it has short ones too, and ones without capitals. */
 static bool reads_as_base64(struct bytes in)
 {
-    struct buffer out;
-    buffer_init(&out, in.len);
-    bool good = in.len && !unbase64_all(in, &out) && out.len;
-    buffer_free(&out);
-    return good;
+    bool some = false;
+    for (size_t i = 0; i < in.len && !some; i++)
+        some = in.data[i] != '\n' && in.data[i] != '\r';
+    return some && !unbase64_all(in, NULL);
 }
 
 static const char *take_off(enum wrapping w, struct bytes in, struct buffer *out)
@@ -174,40 +184,56 @@ static enum err open_string(struct field_tree *tree, uint32_t node);
 static enum err leaf(struct bytes in, uint8_t layer, uint32_t parent, struct field_tree *tree)
 {
     bool text = utf8_valid(in);
-    uint32_t i = field_add(tree, parent, text ? FIELD_STRING : FIELD_BYTES, BYTES_NULL);
+    uint32_t i = field_add(tree, parent, text ? FIELD_STRING : FIELD_BYTES);
     if (i == UINT32_MAX)
         return ERR_LIMIT;
-    tree->nodes[i].text = in;
-    tree->nodes[i].type = text ? "text" : "bytes";
+    field_set_type(tree, i, text ? "text" : "bytes");
     tree->nodes[i].layer = layer;
     tree->nodes[i].length = (uint32_t)in.len;
+    field_set_text(tree, i, in);
     return ERR_OK;
+}
+
+/* Where what is inside will stay: as much as it may become, of which what it does not become is given back. */
+static bool reserve(struct field_tree *tree, struct bytes in, struct buffer *out)
+{
+    size_t most = most_output(in), room = field_tree_room(tree);
+    most = most < room ? most : room;
+    *out = (struct buffer){.data = arena_pack(tree->arena, most), .cap = most, .max = most};
+    return out->data != NULL;
+}
+
+static enum err fail_layer(struct field_tree *tree, uint32_t node, const char *why, size_t most)
+{
+    char size[32];
+    if (why == over_limit)
+        field_fail(tree, tree->nodes[node].offset, "grows over the limit: a bomb, or more than %s",
+                   text_bytes(size, sizeof size, most));
+    else
+        field_fail(tree, tree->nodes[node].offset, "%s", why);
+    tree->error_layer = tree->nodes[node].layer;
+    return why == over_limit ? ERR_LIMIT : ERR_FORMAT;
 }
 
 /* Takes the wrapping off what a layer's node covers; what is inside becomes its child. */
 static enum err open_layer(struct field_tree *tree, uint32_t node, enum wrapping w, struct bytes in)
 {
     struct field *f = &tree->nodes[node];
-    f->kind = FIELD_LAYER;
-    f->type = wrapping_names[w];
-    f->text = BYTES_LITERAL("");
     struct buffer out;
-    buffer_init(&out, most_output(in));
-    const char *why = take_off(w, in, &out);
-    struct bytes inside = arena_copy(tree->arena, buffer_view(&out));
-    buffer_free(&out);
-    enum err e = ERR_OK;
-    if (!inside.data || tree->layer_count == LIMIT_UNWRAP_LAYERS) {
-        field_fail(tree, 0, "more layers or bytes than the limits allow");
-        e = ERR_LIMIT;
+    f->kind = FIELD_LAYER;
+    f->children = 0;
+    field_set_type(tree, node, wrapping_names[w]);
+    enum err e = ERR_LIMIT;
+    if (tree->layer_count == LIMIT_UNWRAP_LAYERS || !reserve(tree, in, &out)) {
+        field_fail(tree, 0, "more layers than the limits allow");
     } else {
+        const char *why = take_off(w, in, &out);
+        arena_trim(tree->arena, out.data, out.len);
+        struct bytes inside = buffer_view(&out);
         tree->layers[tree->layer_count++] = inside;
         e = content(inside, tree->layer_count, node, tree);
-    }
-    if (why) {
-        field_fail(tree, tree->nodes[node].offset, "%s", why);
-        tree->error_layer = tree->nodes[node].layer;
-        e = why == over_limit ? ERR_LIMIT : ERR_FORMAT;
+        if (why)
+            e = fail_layer(tree, node, why, out.max);
     }
     field_end(tree, node);
     return e;
@@ -217,7 +243,7 @@ static enum err open_layer(struct field_tree *tree, uint32_t node, enum wrapping
 static enum err unwrap_layer(enum wrapping w, struct bytes in, uint8_t layer, uint32_t parent,
                              struct field_tree *tree)
 {
-    uint32_t node = field_add(tree, parent, FIELD_LAYER, BYTES_NULL);
+    uint32_t node = field_add(tree, parent, FIELD_LAYER);
     if (node == UINT32_MAX)
         return ERR_LIMIT;
     tree->nodes[node].layer = layer;
@@ -225,28 +251,40 @@ static enum err unwrap_layer(enum wrapping w, struct bytes in, uint8_t layer, ui
     return open_layer(tree, node, w, in);
 }
 
-/* Ids look like base64: in a string it is one only where it holds something that can be told. */
-static bool holds_something(struct bytes in)
+/* Is there a JSON object or array in this base64? */
+static bool holds_json(struct field_tree *tree, struct bytes in)
 {
     struct buffer out;
-    buffer_init(&out, in.len);
-    bool good = looks_like_base64(in) && !unbase64_all(in, &out);
-    struct bytes inside = buffer_view(&out);
-    good = good && (is_gzip(inside) || is_zstd(inside) || json_reads_as_list(inside));
-    buffer_free(&out);
+    if (!reserve(tree, in, &out))
+        return false;
+    bool good = !unbase64_all(in, &out) && json_reads_as_list(buffer_view(&out));
+    arena_trim(tree->arena, out.data, 0);
     return good;
+}
+
+/* Ids look like base64: in a string it is one only where it holds something that can be told. */
+static bool holds_something(struct field_tree *tree, struct bytes in)
+{
+    uint8_t head[18] = {0};
+    struct buffer begin = {.data = head, .cap = sizeof head, .max = sizeof head};
+    if (!looks_like_base64(in) || !buffer_unbase64(&begin, bytes_slice(in, 0, sizeof head / 3 * 4)))
+        return false;
+    if (is_gzip(buffer_view(&begin)) || is_zstd(buffer_view(&begin)))
+        return !unbase64_all(in, NULL);
+    return (head[0] == '{' || head[0] == '[') && holds_json(tree, in);
 }
 
 static enum err open_in_string(struct field_tree *tree, uint32_t node)
 {
     struct field *f = &tree->nodes[node];
-    struct bytes text = f->text;
-    if (holds_something(text))
+    struct bytes text = field_text(tree, f);
+    if (holds_something(tree, text))
         return open_layer(tree, node, WRAP_BASE64, text);
     if (!json_reads_as_list(text))
         return ERR_OK;
     f->kind = FIELD_LAYER;
-    f->type = "json string";
+    f->children = 0;
+    field_set_type(tree, node, "json string");
     tree->layers[tree->layer_count++] = text;
     enum err e = json_decode_under(text, tree->layer_count, node, open_string, tree);
     field_end(tree, node);
@@ -256,10 +294,12 @@ static enum err open_in_string(struct field_tree *tree, uint32_t node)
 /* What cannot be opened to its end stays the string that it is, and the document around it whole. */
 static enum err open_string(struct field_tree *tree, uint32_t node)
 {
+    struct field_tree was = *tree;
     struct field before = tree->nodes[node];
-    uint8_t layers = tree->layer_count;
-    if (layers == LIMIT_UNWRAP_LAYERS) {
-        tree->unopened |= holds_something(before.text) || json_reads_as_list(before.text);
+    struct arena_mark mark = arena_mark(tree->arena);
+    if (was.layer_count == LIMIT_UNWRAP_LAYERS) {
+        struct bytes text = field_text(tree, &before);
+        tree->unopened |= holds_something(tree, text) || json_reads_as_list(text);
         return ERR_OK;
     }
     enum err e = open_in_string(tree, node);
@@ -267,8 +307,11 @@ static enum err open_string(struct field_tree *tree, uint32_t node)
         return e;
     tree->count = node + 1;
     tree->nodes[node] = before;
-    tree->layer_count = layers;
+    tree->layer_count = was.layer_count;
+    tree->raw = was.raw;
     tree->complete = true;
+    if (tree->nodes == was.nodes && tree->types == was.types)
+        arena_release(tree->arena, mark);
     return ERR_OK;
 }
 
@@ -322,13 +365,13 @@ static int unwrap_sniff(struct bytes in, const struct decode_hint *hint, const c
     }
 }
 
-/* What remains when all is off that wraps the whole; the layers of strings within it stay as they are. */
-static struct bytes innermost(const struct field_tree *tree, struct bytes in)
+/* What remains when all is off that wraps the whole, as far as there was room for it; the layers of strings within it stay as they are. */
+static struct bytes innermost(const struct field_tree *tree)
 {
     uint8_t off = 0;
-    for (uint32_t i = 0; off < tree->layer_count && tree->nodes[i].kind == FIELD_LAYER; i++)
+    for (uint32_t i = 0; off < tree->layer_count && tree->layers[off].len && tree->nodes[i].kind == FIELD_LAYER; i++)
         off++;
-    return off ? tree->layers[off - 1] : in;
+    return field_layer(tree, off);
 }
 
 /* What is inside, behind the name of the outermost wrapping. */
@@ -336,11 +379,11 @@ static void unwrap_gist(struct bytes in, struct buffer *line)
 {
     struct arena arena;
     struct field_tree tree;
-    arena_init(&arena, LIMIT_DECODE_ARENA);
-    field_tree_init(&tree, &arena);
+    arena_init(&arena, LIMIT_DECODE_VIEW);
+    field_tree_init(&tree, &arena, in);
     unwrap_decode(in, NULL, &tree);
     buffer_printf(line, "%s: ", tree.type);
-    utf8_scrub(line, bytes_slice(innermost(&tree, in), 0, 1024), SCRUB_SCREEN);
+    utf8_scrub(line, bytes_slice(innermost(&tree), 0, 1024), SCRUB_SCREEN);
     arena_free(&arena);
 }
 

@@ -188,35 +188,36 @@ static int draw_hex_digits(struct canvas *c, int x, int y, int max, struct bytes
     return used;
 }
 
-int field_draw(struct canvas *c, int x, int y, int max, const struct field *f)
+int field_draw(struct canvas *c, int x, int y, int max, const struct field_tree *t, const struct field *f)
 {
+    struct bytes text = field_text(t, f);
     const char *cut = f->flags & FIELD_CUT ? "+" : "";
     switch (f->kind) {
     case FIELD_OBJECT: return canvas_printf(c, x, y, max, ROLE_TREE_LINE, "{%u%s}", f->children, cut);
     case FIELD_ARRAY: return canvas_printf(c, x, y, max, ROLE_TREE_LINE, "[%u%s]", f->children, cut);
     case FIELD_LAYER: return canvas_printf(c, x, y, max, ROLE_FORMAT, "unwrapped");
-    case FIELD_STRING: return draw_quoted(c, x, y, max, f->text);
-    case FIELD_NUMBER: return canvas_bytes(c, x, y, max, ROLE_TREE_NUMBER, f->text);
-    case FIELD_BOOL: return canvas_bytes(c, x, y, max, ROLE_TREE_WORD, f->text);
+    case FIELD_STRING: return draw_quoted(c, x, y, max, text);
+    case FIELD_NUMBER: return canvas_bytes(c, x, y, max, ROLE_TREE_NUMBER, text);
+    case FIELD_BOOL: return canvas_bytes(c, x, y, max, ROLE_TREE_WORD, text);
     case FIELD_NULL: return canvas_text(c, x, y, max, ROLE_TREE_WORD, "null");
-    case FIELD_BYTES: return draw_hex_digits(c, x, y, max, f->text);
-    case FIELD_ERROR: return canvas_bytes(c, x, y, max, ROLE_FAULT, f->text);
+    case FIELD_BYTES: return draw_hex_digits(c, x, y, max, text);
+    case FIELD_ERROR: return canvas_bytes(c, x, y, max, ROLE_FAULT, text);
     case FIELD_KINDS: break;
     }
     return 0;
 }
 
 /* Types that the value shows anyway are left out. */
-const char *field_note(const struct field *f, char *into, size_t size)
+const char *field_note(const struct field_tree *t, const struct field *f, char *into, size_t size)
 {
     static const char *const plain[] = {"object", "array", "string", "number", "bool", "null", "error"};
-    const char *type = f->type ? f->type : "";
+    const char *type = field_type(t, f);
     for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
         if (!strcmp(type, plain[i]))
             type = "";
-    snprintf(into, size, "%s%s%s%s", type, f->flags & FIELD_DUPLICATE ? " duplicate name" : "",
-             f->flags & FIELD_UNKNOWN ? " not in the schema" : "",
-             f->flags & FIELD_DEFAULT ? " default" : "");
+    snprintf(into, size, "%s%s%s%s%s", type, f->flags & FIELD_DUPLICATE ? " duplicate name" : "",
+             f->flags & FIELD_UNKNOWN ? " not in the schema" : "", f->flags & FIELD_DEFAULT ? " default" : "",
+             f->flags & FIELD_RAW ? " with its escapes" : "");
     return into;
 }
 
@@ -286,6 +287,7 @@ const char *decode_reason(const struct field_tree *t, char *into, size_t size)
 uint32_t field_counterpart(const struct field_tree *from, uint32_t node, const struct field_tree *to)
 {
     const struct field *f = &from->nodes[node];
+    struct bytes wanted = field_name(from, f);
     if (f->parent == UINT32_MAX)
         return to->count ? 0 : UINT32_MAX;
     uint32_t parent = field_counterpart(from, f->parent, to);
@@ -293,8 +295,9 @@ uint32_t field_counterpart(const struct field_tree *from, uint32_t node, const s
         return UINT32_MAX;
     for (uint32_t n = parent + 1; n < to->nodes[parent].next; n = to->nodes[n].next) {
         const struct field *candidate = &to->nodes[n];
-        bool same = f->name.data ? bytes_equal(candidate->name, f->name) : candidate->index == f->index;
-        if (same && !candidate->name.data == !f->name.data)
+        struct bytes name = field_name(to, candidate);
+        bool same = wanted.data ? bytes_equal(name, wanted) : candidate->index == f->index;
+        if (same && !name.data == !wanted.data)
             return n;
     }
     return UINT32_MAX;

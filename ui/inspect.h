@@ -25,9 +25,9 @@ void header_lines_make(struct header_lines *l, const struct message *m);
 void header_lines_free(struct header_lines *l);
 
 /* A field's value in at most max cells; returns the cells used. */
-int field_draw(struct canvas *c, int x, int y, int max, const struct field *f);
+int field_draw(struct canvas *c, int x, int y, int max, const struct field_tree *t, const struct field *f);
 /* What stands behind it, muted: its type, or what is odd about it. */
-const char *field_note(const struct field *f, char *into, size_t size);
+const char *field_note(const struct field_tree *t, const struct field *f, char *into, size_t size);
 
 enum { FIND_MOST = 256, FIND_PIECE = 8 * 1024 };
 struct span {

@@ -8,6 +8,7 @@
 struct arena_block {
     struct arena_block *next;
     size_t size, used;
+    size_t before; /* what all older ones hold */
     _Alignas(ALIGN) uint8_t data[];
 };
 
@@ -28,25 +29,80 @@ static struct arena_block *add_block(struct arena *a, size_t need)
         return NULL;
     b->size = size;
     b->used = 0;
+    b->before = a->blocks ? a->blocks->before + a->blocks->size : 0;
     b->next = a->blocks;
     a->blocks = b;
     return b;
 }
 
-void *arena_alloc(struct arena *a, size_t size)
+static void *take(struct arena *a, size_t size, size_t align)
 {
+    struct arena_block *b = a->blocks;
+    size_t gap = b ? -b->used & (align - 1) : 0;
     if (size > a->max || a->used > a->max - size)
         return NULL;
-    size_t need = (size + ALIGN - 1) & ~(size_t)(ALIGN - 1);
-    struct arena_block *b = a->blocks;
-    if (!b || b->size - b->used < need)
-        b = add_block(a, need ? need : ALIGN);
+    if (!b || b->size - b->used < gap || b->size - b->used - gap < size) {
+        b = add_block(a, size ? size : ALIGN);
+        gap = 0;
+    }
     if (!b)
         return NULL;
-    void *p = b->data + b->used;
-    b->used += need;
-    a->used += need;
+    void *p = b->data + b->used + gap;
+    b->used += gap + size;
+    a->used += gap + size;
     return p;
+}
+
+void *arena_alloc(struct arena *a, size_t size)
+{
+    return take(a, size, ALIGN);
+}
+
+void *arena_pack(struct arena *a, size_t size)
+{
+    return take(a, size, 1);
+}
+
+uint32_t arena_place(const struct arena *a, const void *p)
+{
+    const uint8_t *at = p;
+    const struct arena_block *b = a->blocks;
+    while (b->next && (at < b->data || at > b->data + b->used))
+        b = b->next;
+    return (uint32_t)(b->before + (size_t)(at - b->data));
+}
+
+void *arena_at(const struct arena *a, uint32_t place)
+{
+    struct arena_block *b = a->blocks;
+    while (b->next && place < b->before)
+        b = b->next;
+    return b->data + (place - b->before);
+}
+
+void arena_trim(struct arena *a, const void *p, size_t size)
+{
+    struct arena_block *b = a->blocks;
+    size_t used = (size_t)((const uint8_t *)p - b->data) + size;
+    a->used -= b->used - used;
+    b->used = used;
+}
+
+struct arena_mark arena_mark(const struct arena *a)
+{
+    return (struct arena_mark){a->blocks, a->blocks ? a->blocks->used : 0, a->used};
+}
+
+void arena_release(struct arena *a, struct arena_mark mark)
+{
+    while (a->blocks != mark.block) {
+        struct arena_block *next = a->blocks->next;
+        free(a->blocks);
+        a->blocks = next;
+    }
+    if (a->blocks)
+        a->blocks->used = mark.block_used;
+    a->used = mark.used;
 }
 
 void *arena_zalloc(struct arena *a, size_t size)
@@ -72,7 +128,7 @@ void arena_reset(struct arena *a)
     /* The newest block is the largest, but for an odd large one, which is not worth keeping. */
     free_blocks(a->blocks->next);
     a->blocks->next = NULL;
-    a->blocks->used = 0;
+    a->blocks->used = a->blocks->before = 0;
 }
 
 void arena_free(struct arena *a)
@@ -85,7 +141,7 @@ struct bytes arena_copy(struct arena *a, struct bytes b)
 {
     if (!b.data)
         return BYTES_NULL;
-    uint8_t *p = arena_alloc(a, b.len ? b.len : 1);
+    uint8_t *p = arena_pack(a, b.len ? b.len : 1);
     if (!p)
         return BYTES_NULL;
     if (b.len)
@@ -95,7 +151,7 @@ struct bytes arena_copy(struct arena *a, struct bytes b)
 
 char *arena_strndup(struct arena *a, const void *data, size_t len)
 {
-    char *p = arena_alloc(a, len + 1);
+    char *p = arena_pack(a, len + 1);
     if (!p)
         return NULL;
     if (len)

@@ -15,10 +15,12 @@
 #define LIMIT_LIBRARY_QUEUE (8 * MIB)   /* a client library's own buffer */
 #define LIMIT_DECODE_DEPTH  512         /* nesting of a decoded payload */
 #define LIMIT_DECODE_NODES  200000      /* nodes of one field tree */
-#define LIMIT_DECODE_ARENA  (64 * MIB)  /* memory of one field tree */
-#define LIMIT_DECODE_CACHE  (8 * MIB)   /* decoded trees kept for the views */
-#define LIMIT_UNWRAP_OUTPUT (64 * MIB)  /* base64, gzip, zstd: what one layer may become */
-#define LIMIT_UNWRAP_RATIO  200         /* and how many times its size, beyond 1 MiB */
+#define LIMIT_DECODE_FIELDS (40 * (size_t)LIMIT_DECODE_NODES) /* what they take of memory */
+#define LIMIT_DECODE_ARENA \
+ (64 * MIB) /* memory of one field tree: fields, texts that had escapes, what was unwrapped */
+#define LIMIT_DECODE_VIEW   (12 * MIB) /* of the one that the console shows: it comes on top of the store */
+#define LIMIT_UNWRAP_OUTPUT (64 * MIB) /* base64, gzip, zstd: what one layer may become */
+#define LIMIT_UNWRAP_RATIO  200        /* and how many times its size, beyond 1 MiB */
 #define LIMIT_UNWRAP_LAYERS 8
 #define LIMIT_CONFIG        (4 * MIB)  /* a configuration file */
 #define LIMIT_CONFIG_DEPTH  64         /* nesting in it */

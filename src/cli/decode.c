@@ -106,7 +106,7 @@ static const char *wrapping_of(const struct field_tree *tree, uint8_t layer)
 {
     for (uint32_t i = 1; layer && i < tree->count; i++)
         if (tree->nodes[i].layer == layer)
-            return tree->nodes[tree->nodes[i].parent].type;
+            return field_type(tree, &tree->nodes[tree->nodes[i].parent]);
     return layer ? "layer" : "";
 }
 

@@ -277,7 +277,6 @@ static void put_body(struct buffer *out, const struct piece *p, const struct mes
     struct arena arena;
     struct field_tree tree;
     arena_init(&arena, LIMIT_DECODE_ARENA);
-    field_tree_init(&tree, &arena);
     (void)decode_message(&choice, m, &tree, &arena);
     field_find(&tree, &p->path, visit_body, &visit);
     arena_free(&arena);

@@ -17,11 +17,12 @@ static void paint(struct buffer *out, bool color, const char *code)
         buffer_text(out, code);
 }
 
-static void put_name(struct buffer *out, const struct field *f, bool color)
+static void put_name(struct buffer *out, const struct field_tree *t, const struct field *f, bool color)
 {
+    struct bytes name = field_name(t, f);
     paint(out, color, CYAN);
-    if (f->name.data)
-        utf8_scrub(out, f->name, SCRUB_PLAIN);
+    if (name.data)
+        utf8_scrub(out, name, SCRUB_PLAIN);
     else
         buffer_printf(out, "[%u]", f->index);
     paint(out, color, NORMAL);
@@ -61,6 +62,16 @@ static void put_bytes_row(struct buffer *out, struct bytes row)
     buffer_text(out, "|\n");
 }
 
+/* Once it is much. */
+static int print_some(struct buffer *out)
+{
+    if (out->len < MIB)
+        return 0;
+    int code = cli_print(out);
+    buffer_clear(out);
+    return code;
+}
+
 /* As hexdump -C writes them, each row of them. */
 static int put_bytes(struct buffer *out, struct bytes data, unsigned depth, bool color)
 {
@@ -68,17 +79,29 @@ static int put_bytes(struct buffer *out, struct bytes data, unsigned depth, bool
     for (size_t at = 0; at < data.len && !code; at += PER_ROW) {
         put_offset(out, at, depth, color);
         put_bytes_row(out, bytes_slice(data, at, PER_ROW));
-        if (out->len < MIB)
-            continue;
-        code = cli_print(out);
-        buffer_clear(out);
+        code = print_some(out);
     }
     put_offset(out, data.len, depth, color);
     return code;
 }
 
-static void put_value(struct buffer *out, const struct field *f, bool color)
+/* In pieces, between characters: a value may be as large as the payload. */
+static int put_text(struct buffer *out, struct bytes text)
 {
+    int code = 0;
+    for (size_t at = 0, end; at < text.len && !code; at = end) {
+        end = text.len - at > MIB ? at + MIB : text.len;
+        for (int back = 0; back < 3 && end < text.len && (text.data[end] & 0xC0) == 0x80; back++)
+            end--;
+        utf8_scrub(out, bytes_slice(text, at, end - at), SCRUB_PLAIN);
+        code = print_some(out);
+    }
+    return code;
+}
+
+static int put_value(struct buffer *out, const struct field_tree *t, const struct field *f, bool color)
+{
+    int code = 0;
     switch (f->kind) {
     case FIELD_OBJECT:
     case FIELD_ARRAY:
@@ -86,26 +109,27 @@ static void put_value(struct buffer *out, const struct field *f, bool color)
         buffer_printf(out, f->kind == FIELD_OBJECT ? "{%u%s}" : "[%u%s]", f->children,
                       f->flags & FIELD_CUT ? "+" : "");
         paint(out, color, NORMAL);
-        return;
+        break;
     case FIELD_LAYER:
         paint(out, color, DIM);
-        buffer_printf(out, "(%s)", f->type ? f->type : "layer");
+        buffer_printf(out, "(%s)", field_type(t, f));
         paint(out, color, NORMAL);
-        return;
-    case FIELD_NULL: buffer_text(out, "null"); return;
+        break;
+    case FIELD_NULL: buffer_text(out, "null"); break;
     case FIELD_STRING:
         buffer_byte(out, '"');
-        utf8_scrub(out, f->text, SCRUB_PLAIN);
+        code = put_text(out, field_text(t, f));
         buffer_byte(out, '"');
-        return;
+        break;
     case FIELD_ERROR:
         paint(out, color, RED);
         buffer_text(out, "! ");
-        utf8_scrub(out, f->text, SCRUB_PLAIN);
+        code = put_text(out, field_text(t, f));
         paint(out, color, NORMAL);
-        return;
-    default: utf8_scrub(out, f->text, SCRUB_PLAIN);
+        break;
+    default: code = put_text(out, field_text(t, f));
     }
+    return code ? code : print_some(out);
 }
 
 int tree_print(struct buffer *out, const struct field_tree *tree, bool color)
@@ -116,14 +140,14 @@ int tree_print(struct buffer *out, const struct field_tree *tree, bool color)
         bool named = f->parent != UINT32_MAX;
         if (named) {
             put_indent(out, f->depth);
-            put_name(out, f, color);
+            put_name(out, tree, f, color);
         }
         if (named && f->kind == FIELD_BYTES)
             buffer_byte(out, '\n');
         if (f->kind == FIELD_BYTES)
-            code = put_bytes(out, f->text, f->depth + named, color);
+            code = put_bytes(out, field_text(tree, f), f->depth + named, color);
         else
-            put_value(out, f, color);
+            code = put_value(out, tree, f, color);
         if (f->flags & FIELD_DUPLICATE)
             buffer_text(out, "  (stands twice)");
         buffer_byte(out, '\n');

@@ -80,16 +80,17 @@ enum err decode_message(const struct decode_choice *choice, const struct message
 {
     struct decode_hint_text text;
     struct decode_hint hint = decode_hint_of(m, &text);
-    field_tree_init(tree, arena);
-    return choice->decoder->decode(m->payload.data ? m->payload : BYTES_LITERAL(""), &hint, tree);
+    struct bytes payload = m->payload.data ? m->payload : BYTES_LITERAL("");
+    field_tree_init(tree, arena, payload);
+    return choice->decoder->decode(payload, &hint, tree);
 }
 
 void decoded_make(struct decoded *d, decoder_registry decoders, const struct message *m, const char *wanted)
 {
     decoded_free(d);
-    arena_init(&d->arena, LIMIT_DECODE_ARENA);
+    arena_init(&d->arena, LIMIT_DECODE_VIEW);
     d->choice = decode_choose(decoders, m, wanted);
-    field_tree_init(&d->tree, &d->arena);
+    field_tree_init(&d->tree, &d->arena, m->payload);
     if (m->payload.data) /* the tree itself says what went wrong */
         (void)decode_message(&d->choice, m, &d->tree, &d->arena);
 }

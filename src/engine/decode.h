@@ -1,4 +1,4 @@
-/* Choosing a decoder, and the cache of decoded trees. Floor 4. */
+/* Choosing a decoder, and decoding whole messages. Floor 4. */
 #ifndef SIGNALBOX_ENGINE_DECODE_H
 #define SIGNALBOX_ENGINE_DECODE_H
 
@@ -38,7 +38,7 @@ struct decoded {
     struct arena arena;
     struct field_tree tree; /* empty for a null payload */
 };
-/* Chooses and decodes; what went wrong stands in the tree. Any thread. */
+/* Chooses and decodes, within LIMIT_DECODE_VIEW; what went wrong stands in the tree. Any thread. */
 void decoded_make(struct decoded *d, decoder_registry decoders, const struct message *m, const char *wanted);
 void decoded_move(struct decoded *to, struct decoded *from); /* what `to` had is freed, `from` is zeroed */
 void decoded_free(struct decoded *d);                        /* and zeroed */

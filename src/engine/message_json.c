@@ -174,12 +174,18 @@ static void put_properties(struct json_writer *w, struct headers properties)
 
 static void put_node(struct json_writer *w, const struct field_tree *t, uint32_t i);
 
+static struct bytes name_of(const struct field_tree *t, uint32_t i)
+{
+    struct bytes name = field_name(t, &t->nodes[i]);
+    return name.data ? name : BYTES_LITERAL("");
+}
+
 static void put_children(struct json_writer *w, const struct field_tree *t, uint32_t parent)
 {
     const struct field *p = &t->nodes[parent];
     for (uint32_t i = parent + 1; i < p->next; i = t->nodes[i].next) {
         if (p->kind == FIELD_OBJECT)
-            json_name_bytes(w, t->nodes[i].name.data ? t->nodes[i].name : BYTES_LITERAL(""));
+            json_name_bytes(w, name_of(t, i));
         put_node(w, t, i);
     }
 }
@@ -205,10 +211,10 @@ static void put_node(struct json_writer *w, const struct field_tree *t, uint32_t
         else
             json_null(w);
         break;
-    case FIELD_STRING: json_string(w, f->text); break;
-    case FIELD_NUMBER: json_number(w, f->text); break;
-    case FIELD_BOOL: json_raw(w, f->text); break;
-    case FIELD_BYTES: json_byte_string(w, f->text); break;
+    case FIELD_STRING: json_string(w, field_text(t, f)); break;
+    case FIELD_NUMBER: json_number(w, field_text(t, f)); break;
+    case FIELD_BOOL: json_raw(w, field_text(t, f)); break;
+    case FIELD_BYTES: json_byte_string(w, field_text(t, f)); break;
     case FIELD_NULL:
     case FIELD_ERROR:
     case FIELD_KINDS: json_null(w);
@@ -291,7 +297,7 @@ static void put_tree(struct json_writer *w, const struct message *m, const struc
     struct arena arena;
     struct field_tree tree;
     arena_init(&arena, LIMIT_DECODE_ARENA);
-    bool whole = decode_message(choice, m, &tree, &arena) == ERR_OK;
+    bool whole = decode_message(choice, m, &tree, &arena) == ERR_OK && !tree.raw;
     put_type(w, tree.type);
     if (whole)
         field_tree_json(w, &tree);

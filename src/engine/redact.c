@@ -282,14 +282,15 @@ static void hide_node(struct walk *w, uint32_t node)
 static bool enter_field(struct walk *w, const struct field *f)
 {
     size_t slots = sizeof w->ends / sizeof *w->ends;
+    struct bytes name = field_name(w->tree, f);
     size_t at = f->depth && f->depth <= slots ? w->ends[f->depth - 1] : 0;
-    if (f->depth >= slots || at + f->name.len + 2 > PATH_MOST)
+    if (f->depth >= slots || at + name.len + 2 > PATH_MOST)
         return false;
-    if (f->name.data) {
+    if (name.data) {
         if (at)
             w->path[at++] = '.';
-        for (size_t i = 0; i < f->name.len; i++)
-            w->path[at++] = f->name.data[i] ? (char)f->name.data[i] : '\1'; /* the path is C text */
+        for (size_t i = 0; i < name.len; i++)
+            w->path[at++] = name.data[i] ? (char)name.data[i] : '\1'; /* the path is C text */
     }
     w->path[at] = '\0';
     w->ends[f->depth] = at;
@@ -299,10 +300,11 @@ static bool enter_field(struct walk *w, const struct field *f)
 static struct bytes hide_fields(struct redactor *r, struct bytes in, unsigned depth);
 
 /* What the raw bytes don't show: escaped text, layers, and numbers, whose place only a whole value can take. */
-static bool leaf_matches(const struct redactor *r, const struct field *f)
+static bool leaf_matches(const struct walk *w, const struct field *f)
 {
-    bool plain = f->kind == FIELD_STRING && !f->layer && f->length == f->text.len + 2;
-    return f->kind >= FIELD_STRING && f->kind != FIELD_LAYER && !plain && matches(r, f->text);
+    bool plain = f->kind == FIELD_STRING && !f->layer && f->text_place == FIELD_QUOTED;
+    return f->kind >= FIELD_STRING && f->kind != FIELD_LAYER && !plain &&
+           matches(w->r, field_text(w->tree, f));
 }
 
 static bool is_payload(const struct redactor *r, struct bytes in)
@@ -316,13 +318,14 @@ static bool is_payload(const struct redactor *r, struct bytes in)
 }
 
 /* A payload inside the payload: JSON in a string, base64 of JSON. One that lies deeper than is opened goes unread. */
-static bool holds_hidden(struct redactor *r, const struct field *f, unsigned depth)
+static bool holds_hidden(const struct walk *w, const struct field *f)
 {
-    if (f->kind != FIELD_STRING || !f->text.len)
+    struct bytes text = f->kind == FIELD_STRING ? field_text(w->tree, f) : BYTES_NULL;
+    if (!text.len)
         return false;
-    if (depth >= LIMIT_UNWRAP_LAYERS)
-        return is_payload(r, f->text);
-    return hide_fields(r, f->text, depth + 1).data != f->text.data;
+    if (w->depth >= LIMIT_UNWRAP_LAYERS)
+        return is_payload(w->r, text);
+    return hide_fields(w->r, text, w->depth + 1).data != text.data;
 }
 
 static void walk_fields(struct walk *w)
@@ -330,8 +333,9 @@ static void walk_fields(struct walk *w)
     for (uint32_t i = 0; i < w->tree->count;) {
         const struct field *f = &w->tree->nodes[i];
         bool known = enter_field(w, f);
-        bool hide = !known || (f->name.data && (names_field(w) || matches(w->r, f->name))) ||
-                    leaf_matches(w->r, f) || holds_hidden(w->r, f, w->depth);
+        struct bytes name = field_name(w->tree, f);
+        bool hide = !known || (name.data && (names_field(w) || matches(w->r, name))) || leaf_matches(w, f) ||
+                    holds_hidden(w, f);
         if (hide)
             hide_node(w, i);
         i = hide ? f->next : i + 1;
@@ -380,9 +384,9 @@ static struct bytes hide_decoded(struct redactor *r, const struct decoder_ops *d
     struct walk w = {.r = r, .tree = &tree, .depth = depth};
     struct bytes out = in;
     arena_init(&arena, LIMIT_DECODE_ARENA);
-    field_tree_init(&tree, &arena);
+    field_tree_init(&tree, &arena, in);
     (void)decoder->decode(in, NULL, &tree);
-    bool whole = tree.complete && !tree.unopened;
+    bool whole = tree.complete && !tree.unopened && !tree.raw;
     if (whole)
         walk_fields(&w);
     if (!whole) {

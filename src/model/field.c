@@ -14,15 +14,15 @@ const char *field_kind_name(enum field_kind kind)
     return (unsigned)kind < FIELD_KINDS ? names[kind] : "";
 }
 
-void field_tree_init(struct field_tree *t, struct arena *arena)
+void field_tree_init(struct field_tree *t, struct arena *arena, struct bytes payload)
 {
-    *t = (struct field_tree){.arena = arena, .complete = true, .format = "", .type = ""};
+    *t = (struct field_tree){.arena = arena, .payload = payload, .complete = true, .format = "", .type = ""};
 }
 
-/* Doubles the array inside the arena: the old one stays there until the arena goes, at most as much again. */
+/* Inside the arena, where the old array stays. The last step is the longest one: what no node was written to takes no memory. */
 static bool tree_grow(struct field_tree *t)
 {
-    uint32_t cap = t->cap ? t->cap * 2 : 64;
+    uint32_t cap = t->cap == 0 ? 64 : t->cap == 64 ? 1024 : LIMIT_DECODE_NODES;
     struct field *nodes = arena_alloc(t->arena, cap * sizeof *nodes);
     if (!nodes)
         return false;
@@ -33,20 +33,26 @@ static bool tree_grow(struct field_tree *t)
     return true;
 }
 
-uint32_t field_add(struct field_tree *t, uint32_t parent, enum field_kind kind, struct bytes name)
+size_t field_tree_room(const struct field_tree *t)
+{
+    size_t left = t->arena->max - t->arena->used;
+    size_t nodes = t->cap == LIMIT_DECODE_NODES ? 0 : LIMIT_DECODE_FIELDS;
+    return left > nodes ? left - nodes : 0;
+}
+
+uint32_t field_add(struct field_tree *t, uint32_t parent, enum field_kind kind)
 {
     if (t->count >= LIMIT_DECODE_NODES || (t->count == t->cap && !tree_grow(t))) {
         if (t->complete) {
-            field_fail(t, t->count ? t->nodes[t->count - 1].offset : 0, "more than %d fields",
-                       LIMIT_DECODE_NODES);
+            field_fail(t, t->count ? t->nodes[t->count - 1].offset : 0, "more than %u fields",
+                       t->count ? t->count : LIMIT_DECODE_NODES);
             t->limited = true;
         }
         return UINT32_MAX;
     }
     uint32_t i = t->count++;
     struct field *f = &t->nodes[i];
-    *f = (struct field){
-        .name = name, .kind = kind, .type = field_kind_name(kind), .parent = parent, .next = i + 1};
+    *f = (struct field){.kind = kind, .parent = parent, .next = i + 1};
     if (parent != UINT32_MAX) {
         struct field *p = &t->nodes[parent];
         f->depth = (uint16_t)(p->depth + 1);
@@ -60,6 +66,134 @@ void field_end(struct field_tree *t, uint32_t node)
 {
     assert(node < t->count);
     t->nodes[node].next = t->count;
+}
+
+/* ---- names, texts, types ---- */
+
+/* Behind a head of 32-bit numbers, in the arena. False: there is no room. text may be what the arena has just been given back. */
+static bool own(struct field_tree *t, const uint32_t *head, size_t head_size, struct bytes text,
+                uint32_t *place)
+{
+    if (text.len > UINT32_MAX - head_size || head_size + text.len > field_tree_room(t))
+        return false;
+    uint8_t *p = arena_pack(t->arena, head_size + text.len);
+    if (!p)
+        return false;
+    memmove(p + head_size, text.data, text.len);
+    memcpy(p, head, head_size);
+    *place = arena_place(t->arena, p);
+    return true;
+}
+
+/* What stands in the layer, where it stands there as it is. */
+static enum field_place place_of(struct bytes layer, uint32_t offset, uint32_t length, struct bytes text)
+{
+    if (layer.data && text.data == layer.data + offset && text.len == length)
+        return FIELD_WHOLE;
+    if (layer.data && text.data == layer.data + offset + 1 && text.len + 2 == length)
+        return FIELD_QUOTED;
+    return FIELD_OWN;
+}
+
+void field_keep_raw(struct field_tree *t, uint32_t node)
+{
+    t->nodes[node].flags |= FIELD_RAW;
+    t->raw = true;
+}
+
+/* Its bytes stand for it where there is no room for what they mean. */
+static enum field_place as_it_stands(struct field_tree *t, uint32_t node, uint32_t length)
+{
+    field_keep_raw(t, node);
+    return length >= 2 ? FIELD_QUOTED : FIELD_WHOLE;
+}
+
+void field_set_name(struct field_tree *t, uint32_t node, uint32_t offset, uint32_t length, struct bytes name)
+{
+    struct field *f = &t->nodes[node];
+    f->name_at = offset;
+    f->name_length = length;
+    f->name_place = name.data ? place_of(field_layer(t, f->layer), offset, length, name) : FIELD_NOWHERE;
+    if (f->name_place != FIELD_OWN)
+        return;
+    if (own(t, (uint32_t[]){offset, length}, 2 * sizeof(uint32_t), name, &f->name_at))
+        f->name_length = (uint32_t)name.len;
+    else
+        f->name_place = as_it_stands(t, node, length);
+}
+
+void field_set_text(struct field_tree *t, uint32_t node, struct bytes text)
+{
+    struct field *f = &t->nodes[node];
+    uint32_t len = (uint32_t)text.len;
+    f->text_place =
+        text.data ? place_of(field_layer(t, f->layer), f->offset, f->length, text) : FIELD_NOWHERE;
+    if (f->text_place == FIELD_OWN && !own(t, &len, sizeof len, text, &f->own_text))
+        f->text_place = as_it_stands(t, node, f->length);
+}
+
+void field_set_type(struct field_tree *t, uint32_t node, const char *type)
+{
+    uint8_t n = 0;
+    if (!t->types)
+        t->types = arena_alloc(t->arena, UINT8_MAX * sizeof *t->types);
+    while (n < t->type_count && strcmp(t->types[n], type) != 0)
+        n++;
+    if (!t->types || n == UINT8_MAX)
+        return;
+    t->types[n] = type;
+    t->type_count += n == t->type_count;
+    t->nodes[node].type = n + 1;
+}
+
+struct bytes field_layer(const struct field_tree *t, uint8_t layer)
+{
+    return layer ? t->layers[layer - 1] : t->payload;
+}
+
+static struct bytes placed(const struct field_tree *t, uint8_t layer, enum field_place place, uint32_t offset,
+                           uint32_t length)
+{
+    bool quoted = place == FIELD_QUOTED;
+    return bytes_of(field_layer(t, layer).data + offset + quoted, length - 2 * (size_t)quoted);
+}
+
+struct bytes field_name(const struct field_tree *t, const struct field *f)
+{
+    if (f->name_place == FIELD_NOWHERE)
+        return BYTES_NULL;
+    if (f->name_place != FIELD_OWN)
+        return placed(t, f->layer, f->name_place, f->name_at, f->name_length);
+    const uint8_t *p = arena_at(t->arena, f->name_at);
+    return bytes_of(p + 2 * sizeof(uint32_t), f->name_length);
+}
+
+void field_name_range(const struct field_tree *t, const struct field *f, uint32_t *offset, uint32_t *length)
+{
+    uint32_t range[2] = {f->name_at, f->name_length};
+    if (f->name_place == FIELD_OWN)
+        memcpy(range, arena_at(t->arena, f->name_at), sizeof range);
+    *offset = range[0];
+    *length = range[1];
+}
+
+struct bytes field_text(const struct field_tree *t, const struct field *f)
+{
+    if (f->kind == FIELD_LAYER)
+        return BYTES_LITERAL("");
+    if (f->text_place == FIELD_NOWHERE)
+        return BYTES_NULL;
+    if (f->text_place != FIELD_OWN)
+        return placed(t, f->layer, f->text_place, f->offset, f->length);
+    const uint8_t *p = arena_at(t->arena, f->own_text);
+    uint32_t len;
+    memcpy(&len, p, sizeof len);
+    return bytes_of(p + sizeof len, len);
+}
+
+const char *field_type(const struct field_tree *t, const struct field *f)
+{
+    return f->type ? t->types[f->type - 1] : field_kind_name(f->kind);
 }
 
 void field_fail(struct field_tree *t, uint32_t at, const char *format, ...)
@@ -83,16 +217,17 @@ static bool plain_name(struct bytes name)
     return name.len > 0;
 }
 
-static size_t append_step(const struct field *f, bool first, char *into, size_t size)
+static size_t append_step(const struct field_tree *t, const struct field *f, bool first, char *into,
+                          size_t size)
 {
     int n;
-    if (!f->name.data)
+    struct bytes name = field_name(t, f);
+    if (!name.data)
         n = snprintf(into, size, "[%" PRIu32 "]", f->index);
-    else if (plain_name(f->name))
-        n = snprintf(into, size, "%s%.*s", first ? "" : ".", (int)f->name.len, (const char *)f->name.data);
+    else if (plain_name(name))
+        n = snprintf(into, size, "%s%.*s", first ? "" : ".", (int)name.len, (const char *)name.data);
     else
-        n = snprintf(into, size, "%s\"%.*s\"", first ? "" : ".", (int)f->name.len,
-                     (const char *)f->name.data);
+        n = snprintf(into, size, "%s\"%.*s\"", first ? "" : ".", (int)name.len, (const char *)name.data);
     return n < 0 ? 0 : (size_t)n < size ? (size_t)n : size - 1;
 }
 
@@ -106,7 +241,7 @@ char *field_path(const struct field_tree *t, uint32_t node, char *into, size_t s
     size_t at = 0;
     into[0] = '\0';
     for (size_t i = count; i-- > 0 && at + 1 < size;)
-        at += append_step(&t->nodes[chain[i]], at == 0, into + at, size - at);
+        at += append_step(t, &t->nodes[chain[i]], at == 0, into + at, size - at);
     return into;
 }
 
@@ -116,7 +251,9 @@ uint32_t field_at(const struct field_tree *t, uint8_t layer, uint32_t offset)
     for (uint32_t i = 0; i < t->count; i++) {
         const struct field *f = &t->nodes[i];
         bool in_value = offset >= f->offset && offset - f->offset < f->length;
-        bool in_name = f->name_length && offset >= f->name_offset && offset - f->name_offset < f->name_length;
+        uint32_t name, name_length;
+        field_name_range(t, f, &name, &name_length);
+        bool in_name = offset >= name && offset - name < name_length;
         if (f->layer == layer && (in_value || in_name))
             best = i; /* preorder: a later hit is deeper, or a sibling's name */
     }
@@ -246,12 +383,13 @@ struct finder {
     void *context;
 };
 
-static bool step_fits(const struct path_step *s, const struct field *parent, const struct field *f)
+static bool step_fits(const struct field_tree *t, const struct path_step *s, const struct field *parent,
+                      const struct field *f)
 {
     if (parent->kind == FIELD_ARRAY)
         return s->index >= 0 ? (int64_t)f->index == s->index : !s->name.data;
     if (s->name.data)
-        return bytes_equal(s->name, f->name);
+        return bytes_equal(s->name, field_name(t, f));
     return s->index < 0;
 }
 
@@ -271,9 +409,9 @@ static bool find_below(const struct finder *f, uint32_t node, size_t step)
         return true;
     }
     if (step == f->path->count)
-        return f->visit(f->context, at->kind, at->text, field_raw(f->tree, at));
+        return f->visit(f->context, at->kind, field_text(f->tree, at), field_raw(f->tree, at));
     for (uint32_t i = node + 1; i < at->next; i = f->tree->nodes[i].next)
-        if (step_fits(&f->path->steps[step], at, &f->tree->nodes[i]) && !find_below(f, i, step + 1))
+        if (step_fits(f->tree, &f->path->steps[step], at, &f->tree->nodes[i]) && !find_below(f, i, step + 1))
             return false;
     return true;
 }

@@ -96,7 +96,7 @@ static void bench_reading(struct bytes in)
     start = cpu_ns();
     for (int i = 0; i < ROUNDS; i++) {
         struct field_tree tree;
-        field_tree_init(&tree, &arena);
+        field_tree_init(&tree, &arena, in);
         (void)json_decoder.decode(in, NULL, &tree);
         nodes += tree.count;
         arena_reset(&arena);

@@ -14,14 +14,26 @@ static void require(int truth)
         abort();
 }
 
+/* A sanitizer sees what is read. */
+static void read_all(struct bytes b)
+{
+    static volatile uint8_t sum;
+    for (size_t i = 0; i < b.len; i++)
+        sum = (uint8_t)(sum + b.data[i]);
+}
+
 static void check_tree(const struct field_tree *t, struct bytes in)
 {
     for (uint32_t i = 0; i < t->count; i++) {
         const struct field *f = &t->nodes[i];
         struct bytes layer = f->layer ? t->layers[f->layer - 1] : in;
         require(f->layer <= t->layer_count && f->next > i && f->next <= t->count);
-        require((size_t)f->offset + f->length <= layer.len &&
-                (size_t)f->name_offset + f->name_length <= layer.len);
+        uint32_t name, name_length;
+        field_name_range(t, f, &name, &name_length);
+        require((size_t)f->offset + f->length <= layer.len && (size_t)name + name_length <= layer.len);
+        read_all(field_name(t, f));
+        read_all(field_text(t, f));
+        read_all(bytes_of_text(field_type(t, f)));
         require(f->parent == UINT32_MAX || (f->parent < i && t->nodes[f->parent].next >= f->next));
     }
 }
@@ -56,7 +68,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (decoder_registry d = registry.decoders; *d; d++) {
         struct field_tree tree;
         const char *why = NULL;
-        field_tree_init(&tree, &arena);
+        field_tree_init(&tree, &arena, in);
         int score = (*d)->sniff(in, NULL, &why);
         require(score >= 0 && score <= 100 && why);
         enum err e = (*d)->decode(in, NULL, &tree);

@@ -26,7 +26,7 @@ static void check_decoded(const struct decoder_ops *d, struct bytes payload)
     struct field_path path;
     struct err_info err;
     arena_init(&arena, LIMIT_DECODE_ARENA);
-    field_tree_init(&tree, &arena);
+    field_tree_init(&tree, &arena, payload);
     if (!d->decode(payload, NULL, &tree) && !field_path_parse(&path, BYTES_LITERAL("s"), &arena, &err))
         field_find(&tree, &path, is_hidden, NULL);
     arena_free(&arena);

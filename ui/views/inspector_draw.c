@@ -11,7 +11,9 @@
 
 static void draw_node(struct frame *f, struct rect r, const struct inspector *i, uint32_t node)
 {
-    const struct field *n = &i->decoded.tree.nodes[node];
+    const struct field_tree *tree = &i->decoded.tree;
+    const struct field *n = &tree->nodes[node];
+    struct bytes name = field_name(tree, n);
     char text[64];
     struct canvas *c = f->canvas;
     int most = r.w * 2 / 3, end = r.x + r.w;
@@ -21,12 +23,12 @@ static void draw_node(struct frame *f, struct rect r, const struct inspector *i,
         canvas_text(c, r.x - 1, r.y, 1, ROLE_MUTED, indent ? "›" : "‹");
     const char *glyph = n->next <= node + 1 ? " " : i->folded[node] ? "▸" : "▾";
     x += canvas_text(c, x, r.y, end - x, ROLE_TREE_LINE, glyph) + 1;
-    if (n->name.data)
-        x += canvas_bytes(c, x, r.y, end - x, ROLE_TREE_NAME, n->name) + 1;
-    else if (n->parent != UINT32_MAX && i->decoded.tree.nodes[n->parent].kind == FIELD_ARRAY)
+    if (name.data)
+        x += canvas_bytes(c, x, r.y, end - x, ROLE_TREE_NAME, name) + 1;
+    else if (n->parent != UINT32_MAX && tree->nodes[n->parent].kind == FIELD_ARRAY)
         x += canvas_printf(c, x, r.y, end - x, ROLE_TREE_TYPE, "[%u]", n->index) + 1;
-    x += field_draw(c, x, r.y, end - x, n) + 1;
-    const char *type = field_note(n, text, sizeof text);
+    x += field_draw(c, x, r.y, end - x, tree, n) + 1;
+    const char *type = field_note(tree, n, text, sizeof text);
     canvas_text(c, x + 1, r.y, end - x - 1,
                 n->flags & (FIELD_DUPLICATE | FIELD_UNKNOWN) ? ROLE_WARN : ROLE_TREE_TYPE, type);
 }
@@ -183,7 +185,7 @@ static void draw_headers(struct inspector *i, struct frame *f, struct rect r)
 static void draw_value(struct inspector *i, struct frame *f, struct rect r)
 {
     const struct field *n = inspector_field(i);
-    struct bytes text = n ? n->text : BYTES_NULL;
+    struct bytes text = n ? field_text(&i->decoded.tree, n) : BYTES_NULL;
     if (n && !text.data) /* an object or array: its own bytes */
         text = bytes_slice(inspector_bytes(i), n->offset, n->length);
     i->value_height = r.h > 0 ? (size_t)r.h : 0;

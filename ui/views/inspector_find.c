@@ -131,8 +131,8 @@ static size_t look(const struct inspector *i, struct bytes in, struct span *left
 static struct bytes part_of(const struct inspector *i, const struct field *n)
 {
     switch (i->finding.part) {
-    case FIND_VALUE: return n->text;
-    case FIND_NAME: return n->name;
+    case FIND_VALUE: return field_text(&i->decoded.tree, n);
+    case FIND_NAME: return field_name(&i->decoded.tree, n);
     case FIND_RAW: break;
     }
     return bytes_slice(inspector_layer(i, n->layer), n->offset, n->length);

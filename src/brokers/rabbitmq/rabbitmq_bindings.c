@@ -31,7 +31,8 @@ struct bindings {
 static struct bytes text_of(const struct rabbit_answer *a, const struct field *object, const char *name)
 {
     const struct field *f = rabbit_member(a, object, name);
-    return f && f->text.data ? f->text : BYTES_LITERAL("");
+    struct bytes text = f ? field_text(&a->tree, f) : BYTES_NULL;
+    return text.data ? text : BYTES_LITERAL("");
 }
 
 /* Those that come from an exchange by name. */
@@ -139,14 +140,15 @@ static bool has(const struct bindings *list, const struct binding *one)
     return false;
 }
 
-static struct value json_value(const struct field *f)
+static struct value json_value(const struct field_tree *t, const struct field *f)
 {
+    struct bytes text = field_text(t, f);
     int64_t i;
-    if (f->kind == FIELD_NUMBER && json_to_int64(f->text, &i))
+    if (f->kind == FIELD_NUMBER && json_to_int64(text, &i))
         return (struct value){.type = VALUE_INT64, .i = i};
     if (f->kind == FIELD_BOOL)
-        return (struct value){.type = VALUE_BOOL, .b = bytes_equal_text(f->text, "true")};
-    return (struct value){.type = VALUE_STRING, .bytes = f->text.data ? f->text : BYTES_LITERAL("")};
+        return (struct value){.type = VALUE_BOOL, .b = bytes_equal_text(text, "true")};
+    return (struct value){.type = VALUE_STRING, .bytes = text.data ? text : BYTES_LITERAL("")};
 }
 
 static bool binding_arguments(struct rabbit_answer *a, const struct field *binding, amqp_table_t *table)
@@ -158,7 +160,7 @@ static bool binding_arguments(struct rabbit_answer *a, const struct field *bindi
         return false;
     for (const struct field *f = object && object->kind == FIELD_OBJECT ? rabbit_first(a, object) : NULL; f;
          f = rabbit_next(a, object, f))
-        items[count++] = (struct header){f->name, json_value(f)};
+        items[count++] = (struct header){field_name(&a->tree, f), json_value(&a->tree, f)};
     return rabbit_table((struct headers){items, count}, &a->arena, table);
 }
 

@@ -63,12 +63,12 @@ static const char *user_of(const struct broker *b)
 static enum err parse(struct http_response *response, struct rabbit_answer *answer, struct err_info *err)
 {
     arena_init(&answer->arena, LIMIT_DECODE_ARENA);
-    field_tree_init(&answer->tree, &answer->arena);
     answer->body = malloc(sizeof *answer->body);
     if (!answer->body)
         return err_set(err, ERR_NOMEM, "no memory for an answer");
     *answer->body = response->body; /* the tree's slices point into it */
     response->body = (struct buffer){0};
+    field_tree_init(&answer->tree, &answer->arena, buffer_view(answer->body));
     if (json_decoder.decode(buffer_view(answer->body), NULL, &answer->tree) == ERR_OK)
         return ERR_OK;
     rabbit_answer_free(answer);
@@ -225,7 +225,7 @@ const struct field *rabbit_member(const struct rabbit_answer *a, const struct fi
     if (!object || object->kind != FIELD_OBJECT)
         return NULL;
     for (const struct field *f = rabbit_first(a, object); f; f = rabbit_next(a, object, f))
-        if (bytes_equal_text(f->name, name))
+        if (bytes_equal_text(field_name(&a->tree, f), name))
             return f;
     return NULL;
 }
@@ -234,7 +234,7 @@ int64_t rabbit_number(const struct rabbit_answer *a, const struct field *object,
 {
     const struct field *f = rabbit_member(a, object, name);
     int64_t value;
-    if (!f || f->kind != FIELD_NUMBER || !json_to_int64(f->text, &value))
+    if (!f || f->kind != FIELD_NUMBER || !json_to_int64(field_text(&a->tree, f), &value))
         return COUNT_UNKNOWN;
     return value >= 0 && value <= MOST_COUNT ? value : COUNT_UNKNOWN;
 }
@@ -242,19 +242,20 @@ int64_t rabbit_number(const struct rabbit_answer *a, const struct field *object,
 bool rabbit_truth(const struct rabbit_answer *a, const struct field *object, const char *name)
 {
     const struct field *f = rabbit_member(a, object, name);
-    return f && f->kind == FIELD_BOOL && bytes_equal_text(f->text, "true");
+    return f && f->kind == FIELD_BOOL && bytes_equal_text(field_text(&a->tree, f), "true");
 }
 
 char *rabbit_string(const struct rabbit_answer *a, const struct field *object, const char *name, char *into,
                     size_t size)
 {
     const struct field *f = rabbit_member(a, object, name);
-    return text_copy_bytes(into, size, f && f->kind == FIELD_STRING ? f->text : BYTES_LITERAL(""));
+    return text_copy_bytes(into, size,
+                           f && f->kind == FIELD_STRING ? field_text(&a->tree, f) : BYTES_LITERAL(""));
 }
 
 double rabbit_rate(const struct rabbit_answer *a, const struct field *stats, const char *name)
 {
     const struct field *f = rabbit_member(a, rabbit_member(a, stats, name), "rate");
     double value;
-    return f && f->kind == FIELD_NUMBER && json_to_double(f->text, &value) ? value : -1;
+    return f && f->kind == FIELD_NUMBER && json_to_double(field_text(&a->tree, f), &value) ? value : -1;
 }

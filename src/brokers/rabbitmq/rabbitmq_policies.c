@@ -16,7 +16,7 @@ static bool applies(const struct rabbit_answer *a, const struct field *policy, c
     const struct field *pattern = rabbit_member(a, policy, "pattern");
     if (strcmp(to, "exchanges") == 0 || !pattern)
         return false;
-    struct regex *re = regex_new(pattern->text, false, &err);
+    struct regex *re = regex_new(field_text(&a->tree, pattern), false, &err);
     bool may = !re || regex_find(re, bytes_of_text(queue), 0, NULL, NULL) != REGEX_NONE;
     regex_free(&re);
     return may;

@@ -36,7 +36,7 @@ struct rabbit_routes {
 static bool has_text(const struct rabbit_answer *a, const struct field *object, const char *name)
 {
     const struct field *f = rabbit_member(a, object, name);
-    return f && f->kind != FIELD_NULL && f->text.len > 0;
+    return f && f->kind != FIELD_NULL && field_text(&a->tree, f).len > 0;
 }
 
 /* *by_key: keys alone decide. False: another exchange may get what this one does not route, or its type is no standard one. A policy
@@ -95,7 +95,8 @@ static bool lead(const struct rabbit_routes *r, struct bytes key)
         return true;
     for (const struct field *f = rabbit_first(a, all); f; f = rabbit_next(a, all, f)) {
         const struct field *bound = rabbit_member(a, f, "routing_key");
-        if (!bound || bytes_equal(bound->text, key) || (!bound->text.len && !key.len))
+        struct bytes own = bound ? field_text(&a->tree, bound) : BYTES_NULL;
+        if (!bound || bytes_equal(own, key) || (!own.len && !key.len))
             return true;
     }
     return false;

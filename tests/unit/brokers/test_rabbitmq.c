@@ -56,9 +56,9 @@ static void what_cannot_be_counted_is_unknown(void **state)
 {
     (void)state;
     struct rabbit_answer a = {.body = NULL};
-    arena_init(&a.arena, 1 * MIB);
-    field_tree_init(&a.tree, &a.arena);
+    arena_init(&a.arena, LIMIT_DECODE_ARENA);
     struct bytes json = BYTES_LITERAL("{\"few\":3,\"many\":9223372036854775807,\"less\":-9,\"text\":\"3\"}");
+    field_tree_init(&a.tree, &a.arena, json);
     assert_int_equal(json_decoder.decode(json, NULL, &a.tree), ERR_OK);
     assert_int_equal(rabbit_number(&a, &a.tree.nodes[0], "few"), 3);
     assert_int_equal(rabbit_number(&a, &a.tree.nodes[0], "many"), COUNT_UNKNOWN);

@@ -4,28 +4,36 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include "base/limits.h"
 #include "model/field.h"
 
 static struct arena arena;
 static struct field_tree tree;
 
+static uint32_t named(uint32_t parent, enum field_kind kind, struct bytes name)
+{
+    uint32_t i = field_add(&tree, parent, kind);
+    field_set_name(&tree, i, 0, 0, name);
+    return i;
+}
+
 /* {"a":{"b":[10,20]},"c.d":"x"} with made-up ranges */
 static int setup(void **state)
 {
     (void)state;
-    arena_init(&arena, 1 << 20);
-    field_tree_init(&tree, &arena);
-    uint32_t root = field_add(&tree, UINT32_MAX, FIELD_OBJECT, BYTES_NULL);
-    uint32_t a = field_add(&tree, root, FIELD_OBJECT, BYTES_LITERAL("a"));
-    uint32_t b = field_add(&tree, a, FIELD_ARRAY, BYTES_LITERAL("b"));
-    uint32_t ten = field_add(&tree, b, FIELD_NUMBER, BYTES_NULL);
-    uint32_t twenty = field_add(&tree, b, FIELD_NUMBER, BYTES_NULL);
-    tree.nodes[ten].text = BYTES_LITERAL("10");
-    tree.nodes[twenty].text = BYTES_LITERAL("20");
+    arena_init(&arena, LIMIT_DECODE_ARENA);
+    field_tree_init(&tree, &arena, BYTES_NULL);
+    uint32_t root = named(UINT32_MAX, FIELD_OBJECT, BYTES_NULL);
+    uint32_t a = named(root, FIELD_OBJECT, BYTES_LITERAL("a"));
+    uint32_t b = named(a, FIELD_ARRAY, BYTES_LITERAL("b"));
+    uint32_t ten = named(b, FIELD_NUMBER, BYTES_NULL);
+    uint32_t twenty = named(b, FIELD_NUMBER, BYTES_NULL);
+    field_set_text(&tree, ten, BYTES_LITERAL("10"));
+    field_set_text(&tree, twenty, BYTES_LITERAL("20"));
     field_end(&tree, b);
     field_end(&tree, a);
-    uint32_t cd = field_add(&tree, root, FIELD_STRING, BYTES_LITERAL("c.d"));
-    tree.nodes[cd].text = BYTES_LITERAL("x");
+    uint32_t cd = named(root, FIELD_STRING, BYTES_LITERAL("c.d"));
+    field_set_text(&tree, cd, BYTES_LITERAL("x"));
     field_end(&tree, root);
     for (uint32_t i = 0; i < tree.count; i++)
         tree.nodes[i].offset = i, tree.nodes[i].length = tree.nodes[i].next - i;
