@@ -87,6 +87,16 @@ static bool dismiss(struct screen *s, bool errors)
     return was;
 }
 
+static void cut_stack(struct screen *s, size_t depth)
+{
+    while (s->depth > depth) {
+        struct view *v = screen_top(s);
+        s->depth--;
+        if (v->ops->leave)
+            v->ops->leave(v);
+    }
+}
+
 void screen_show(struct screen *s, enum view_id id, const void *argument)
 {
     struct view *v = screen_view(s, id);
@@ -100,7 +110,7 @@ void screen_show(struct screen *s, enum view_id id, const void *argument)
     if (at == s->depth)
         s->stack[s->depth++] = id;
     else
-        s->depth = at + 1;
+        cut_stack(s, at + 1);
     if (v->ops->enter)
         v->ops->enter(v, argument);
 }
@@ -119,7 +129,7 @@ void screen_back(struct screen *s)
 {
     if (s->depth == 1)
         return;
-    s->depth--;
+    cut_stack(s, s->depth - 1);
     dismiss(s, true);
 }
 

@@ -58,6 +58,7 @@ struct view_ops {
                      struct err_info *err) SB_MUST_USE;  /* once, before anything else; NULL: nothing to do */
     void (*close)(struct view *v);                       /* once, at the end */
     void (*enter)(struct view *v, const void *argument); /* each time it is shown; see screen_show */
+    void (*leave)(struct view *v); /* each time it leaves the stack of what is shown; optional */
     /* The hub changed (enum hub_change bits). True: something visible did. Called for hidden views too. */
     bool (*on_event)(struct view *v, uint32_t changes);
     /* Slices of long work (refiltering, finding) until deadline_ns (monotonic). True: there is more. */

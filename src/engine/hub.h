@@ -144,6 +144,8 @@ bool hub_tail_back(struct hub *h);
 /* Does the one of that serial go on out of sight: beneath a browse, or until the one that is shown has begun? */
 bool hub_tail_holds(const struct hub *h, uint32_t serial);
 const struct store *hub_store(const struct hub *h);
+/* A view keeps a reference of this one of hub_store (NULL: no longer): see store_hold. */
+void hub_hold(struct hub *h, const struct message *m);
 
 /* The newest thing worth a sentence on the status row; NULL none. `serial` counts, so that it is shown once. */
 const char *hub_notice(const struct hub *h, uint64_t *serial, enum severity *severity);

@@ -185,6 +185,19 @@ void hub_runs_settle(struct hub *h)
         share_budget(h);
 }
 
+static void hold(struct tail_run *t, const struct message *m)
+{
+    if (t)
+        store_hold(t->store, m);
+}
+
+void hub_hold(struct hub *h, const struct message *m)
+{
+    hold(h->tail, m);
+    hold(h->kept, NULL);
+    hold(h->beneath, NULL);
+}
+
 void hub_tail_close(struct hub *h)
 {
     hub_run_retire(h, &h->tail);

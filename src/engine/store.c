@@ -9,6 +9,8 @@ struct store {
     size_t slots;
     size_t max_bytes, bytes; /* messages and slots */
     uint64_t oldest, newest; /* ids; empty when oldest > newest */
+    const struct message *held;
+    size_t held_bytes; /* of bytes: the one that is held, once it is evicted */
 };
 
 #define FIRST_SLOTS 1024
@@ -38,7 +40,10 @@ static struct message **slot(const struct store *s, uint64_t id)
 static void evict_oldest(struct store *s)
 {
     struct message **m = slot(s, s->oldest++);
-    s->bytes -= (*m)->footprint;
+    if (*m == s->held)
+        s->held_bytes = (*m)->footprint;
+    else
+        s->bytes -= (*m)->footprint;
     message_unref(m);
 }
 
@@ -82,6 +87,8 @@ uint64_t store_add(struct store *s, struct message *m)
     s->newest++;
     *slot(s, s->newest) = m;
     s->bytes += m->footprint;
+    if (s->held_bytes && s->bytes > s->max_bytes)
+        evict_oldest(s);
     return s->newest;
 }
 
@@ -113,6 +120,13 @@ size_t store_bytes(const struct store *s)
 size_t store_budget(const struct store *s)
 {
     return s->max_bytes;
+}
+
+void store_hold(struct store *s, const struct message *m)
+{
+    s->bytes -= s->held_bytes;
+    s->held_bytes = 0;
+    s->held = m;
 }
 
 void store_limit(struct store *s, size_t max_bytes)

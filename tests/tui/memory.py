@@ -1,10 +1,12 @@
 """What may flow through and what it takes of memory. Usage:
 
     memory.py fill KIND TOPIC              writes messages of that kind to a topic of the lab's Kafka; prints how many
-    memory.py console PROGRAM TOPIC COUNT LIMIT-KIB    tails it from the beginning in a console with a store of 24 MiB
+    memory.py console PROGRAM TOPIC STORE COUNT LIMIT-KIB    tails it from the beginning in a console with that store, opens messages
+                                           in the inspector while they flow, browses it, and has the inspector on that, too
+    memory.py queue PROGRAM NAME LIMIT-KIB         the same with large messages that are sent to RabbitMQ meanwhile
     memory.py shell PROGRAM COMMAND TOPIC COUNT LIMIT-KIB    the same for `tail` and `search`, whose reader rests for two seconds
 
-The latter two print the peak (VmHWM) and fail where it is above the limit or not all messages came."""
+The latter three print the peak (VmHWM) and fail where it is above the limit or not all messages came."""
 import os
 import random
 import re
@@ -12,11 +14,13 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 
 import terminal
 
 KAFKA = os.environ["SB_KAFKA"]
 LATEST = 40 * terminal.SLOW
+TAKEN_APART = b"Why this decoder", b"ll of it was read" # in the inspector
 
 
 def text():
@@ -30,7 +34,7 @@ def text():
 def dense():
     """Compressed thirty to one."""
     pool = text()
-    return ('{"id":%d,"note":"%s%s"}\n' % (i, next(pool)[20:50], "x" * 870) for i in range(190000))
+    return ('{"id":%d,"note":"%s%s"}\n' % (i, next(pool)[30:60], "x" * 870) for i in range(190000))
 
 
 def tiny():
@@ -44,8 +48,14 @@ def large():
         yield "%d%s\n" % (i, os.urandom(10 * 1000 * 1000).hex())
 
 
+def fields():
+    """Of as many fields as are taken apart."""
+    line = "[%s]\n" % ",".join(["1"] * 199990)
+    return (line for _ in range(440))
+
+
 def fill(kind, topic):
-    settings = {"text": ["-z", "lz4"], "dense": ["-z", "lz4"], "tiny": [], "large": ["-X", "message.max.bytes=30000000"]}[kind]
+    settings = {"text": ["-z", "lz4"], "dense": ["-z", "lz4"], "large": ["-X", "message.max.bytes=30000000"]}.get(kind, [])
     feed = subprocess.Popen(["kcat", "-b", KAFKA, "-P", "-t", topic, "-X", "linger.ms=50", *settings], stdin=subprocess.PIPE)
     count = 0
     for line in globals()[kind]():
@@ -56,29 +66,118 @@ def fill(kind, topic):
     return feed.wait()
 
 
-def received(t):
-    """Of the tail's status row, after a redraw of everything."""
-    os.write(t.fd, b"\x0c")
-    rows = re.sub(rb"\x1b\[[0-9;?]*[A-Za-z]|\x1b\(B", b"", t.read_until(time.monotonic() + 0.5))
-    found = re.findall(rb"received ([0-9,]+)", rows)
-    return int(found[-1].replace(b",", b"")) if found else 0
+def plain(rows):
+    return re.sub(rb"\x1b\[[0-9;?]*[A-Za-z]|\x1b\(B", b"", rows)
 
 
-def console(program, topic, count, limit_kib):
-    with tempfile.TemporaryDirectory() as home:
+class Console(terminal.Terminal):
+    def __init__(self, program, home, url, store, more=""):
         path = os.path.join(home, "small.yaml")
         with open(path, "w", encoding="utf-8") as f:
-            f.write('endpoints: {k: {url: "kafka://%s"}}\nlimits: {store: 24MiB}\n' % KAFKA)
-        t = terminal.Terminal([program, "--config", path])
-        t.read_until(time.monotonic() + LATEST, lambda got: b"Dashboard" in got)
-        os.write(t.fd, b":tail k/%s --from beginning\r" % topic.encode())
-        end, came = time.monotonic() + LATEST, 0
+            f.write('endpoints: {e: {url: "%s"%s}}\nlimits: {store: %s}\n' % (url, more, store))
+        super().__init__([program, "--config", path])
+        self.wait(b"Dashboard")
+
+    def keys(self, keys):
+        os.write(self.fd, keys)
+
+    def drawn(self, seconds, *words):
+        """After a redraw of everything, until all of these are seen."""
+        self.keys(b"\x0c")
+        rows = self.read_until(time.monotonic() + seconds, lambda got: words and all(word in plain(got) for word in words))
+        return plain(rows)
+
+    def wait(self, *words):
+        """True: all of them are seen."""
+        end = time.monotonic() + LATEST
+        while time.monotonic() < end:
+            rows = self.drawn(0.5, *words)
+            if all(word in rows for word in words):
+                return True
+        print("no %s in %s" % (words, rows.decode(errors="replace")))
+        return False
+
+    def received(self):
+        """Of the tail's status row."""
+        found = re.findall(rb"received ([0-9,]+)", self.drawn(0.5))
+        return int(found[-1].replace(b",", b"")) if found else 0
+
+    def inspect(self):
+        """The newest message, until all of it was taken apart; back to the list. True: it was."""
+        self.keys(b"fi")
+        seen = self.wait(*TAKEN_APART)
+        self.keys(b"q")
+        return seen
+
+    def come(self, count):
+        """Until so many came: messages are opened meanwhile, and evicted beneath. True: they did."""
+        end, came, seen = time.monotonic() + LATEST, 0, 0
         while came != count and time.monotonic() < end: # what is drawn over it may look like a larger one
-            came = received(t)
-        peak = t.peak_kib()
-        t.end()
-    print("%d of %d came, peak %d of %d KiB" % (came, count, peak, limit_kib))
-    return 0 if came == count and peak <= limit_kib else 1
+            came = self.received()
+            if came and not self.inspect():
+                break
+            seen += 1 if came else 0
+        print("%d of %d came, %d were opened" % (came, count, seen))
+        return came == count
+
+    def stays_below(self, limit_kib):
+        peak, rest = self.peak_kib(), self.rss_kib()
+        self.end()
+        print("peak %d of %d KiB, %d at the end" % (peak, limit_kib, rest))
+        return peak <= limit_kib
+
+
+def console(program, topic, store, count, limit_kib):
+    with tempfile.TemporaryDirectory() as home:
+        c = Console(program, home, "kafka://" + KAFKA, store)
+        c.keys(b":tail e/%s --from beginning\r" % topic.encode())
+        good = c.come(count) and c.inspect()
+        c.keys(b":browse e/%s\r" % topic.encode())
+        good = good and c.wait(b"Browse", b"END ") and c.inspect()
+        c.keys(b"1")
+        return 0 if c.stays_below(limit_kib) and good else 1
+
+
+def management(method, path, body):
+    url = "%s/api/%s" % (os.environ["SB_RABBIT_MGMT"], path)
+    request = urllib.request.Request(url, method=method, data=body, headers={"content-type": "application/json"})
+    manager = urllib.request.HTTPPasswordMgrWithDefaultRealm()
+    manager.add_password(None, url, os.environ["SB_RABBIT_USER"], os.environ["SB_RABBIT_PASSWORD"])
+    urllib.request.build_opener(urllib.request.HTTPBasicAuthHandler(manager)).open(request).close()
+
+
+def queue(program, name, limit_kib):
+    """name: of an exchange and of the queue behind it, which both end with the test."""
+    url = "rabbitmq://%s@%s/%%2f" % (os.environ["SB_RABBIT_USER"], os.environ["SB_RABBIT"])
+    management("PUT", "queues/%2f/" + name, b'{"arguments":{"x-expires":600000}}')
+    management("PUT", "exchanges/%2f/" + name, b'{"type":"fanout","auto_delete":true}')
+    management("POST", "bindings/%%2f/e/%s/q/%s" % (name, name), b"{}")
+    with tempfile.TemporaryDirectory() as home:
+        path = os.path.join(home, "message.json")
+        with open(path, "w", encoding="utf-8") as f:
+            f.write('[%s"%s"]' % ("1," * 199980, "x" * 25300000))
+        send = [program, "send", "%s/exchange:%s" % (url, name), path, "--execute"]
+        c = Console(program, home, url, "64MiB", ", management: \"%s\"" % os.environ["SB_RABBIT_MGMT"])
+        c.keys(b":tail e/exchange:%s\r" % name.encode())
+        good = c.wait(b"LIVE")
+        for _ in range(3):
+            subprocess.run(send, stdout=subprocess.DEVNULL, check=True)
+        good = good and c.come(3)
+        c.keys(b"fi")
+        good = good and c.wait(*TAKEN_APART)
+        for _ in range(2):
+            subprocess.run(send, stdout=subprocess.DEVNULL, check=True)
+        good = good and c.wait(b"evicted")
+        c.keys(b":browse e/queue:%s\r" % name.encode())
+        good = good and c.wait(b"y look")
+        c.keys(b"y")
+        good = good and c.wait(b"Browse", b"json") and c.inspect()
+        c.keys(b":browse e/queue:%s\r" % name.encode())
+        good = good and c.wait(b"y look")
+        c.keys(b"y")
+        good = good and c.wait(b"Browse", b"json") and c.inspect()
+        c.keys(b"1")
+        return 0 if c.stays_below(limit_kib) and good else 1
 
 
 def shell(program, command, topic, count, limit_kib):
@@ -99,6 +198,8 @@ def main():
     what, *words = sys.argv[1:]
     if what == "fill":
         return fill(*words)
+    if what == "queue":
+        return queue(*words[:-1], int(words[-1]))
     *words, count, limit = words
     return {"console": console, "shell": shell}[what](*words, int(count), int(limit))
 

@@ -80,7 +80,7 @@ void inspector_link_tree(struct inspector *i)
 
 struct bytes inspector_layer(const struct inspector *i, uint8_t layer)
 {
-    return layer == 0 ? i->message->payload : i->decoded.tree.layers[layer - 1];
+    return layer == 0 ? i->message->payload : field_layer(&i->decoded.tree, layer);
 }
 
 struct bytes inspector_bytes(const struct inspector *i)
@@ -104,9 +104,11 @@ static void forget_tree(struct inspector *i)
     i->unsaid = false;
 }
 
-static void clear(struct inspector *i)
+static void clear(struct view *v)
 {
+    struct inspector *i = v->state;
     forget_tree(i);
+    hub_hold(v->hub, NULL);
     message_unref(&i->message);
     header_lines_free(&i->headers);
     i->header_top = 0;
@@ -147,7 +149,7 @@ static bool note_eviction(struct view *v)
 {
     struct inspector *i = v->state;
     bool was = i->evicted;
-    i->evicted = i->message && i->id < store_oldest(hub_store(v->hub));
+    i->evicted = i->message && !store_get(hub_store(v->hub), i->id);
     return i->evicted && !was;
 }
 
@@ -174,11 +176,12 @@ static const struct message *stored(struct view *v, uint64_t id)
 static void open_message(struct view *v, uint64_t id, const struct message *m)
 {
     struct inspector *i = v->state;
-    clear(i);
+    clear(v);
     i->id = id;
     i->evicted = false;
     /* The store lends it as const; a reference only counts. */
     i->message = message_ref((struct message *)(uintptr_t)m);
+    hub_hold(v->hub, m);
     header_lines_make(&i->headers, m);
     decode(v);
 }
@@ -277,7 +280,10 @@ static void open_beside(struct view *v, uint64_t id, const struct message *m)
     struct message *before = message_ref(i->message); /* the tree's names are its bytes */
     struct decoded decoded = {.choice = {.decoder = NULL}};
     uint32_t node = i->row_count ? i->rows[i->at] : UINT32_MAX, same = UINT32_MAX;
-    decoded_move(&decoded, &i->decoded);
+    if (before->payload.len > DECODE_AT_ONCE) /* two large trees would be too much */
+        node = UINT32_MAX;
+    else
+        decoded_move(&decoded, &i->decoded);
     open_message(v, id, m);
     if (node != UINT32_MAX)
         same = field_counterpart(&decoded.tree, node, &i->decoded.tree);
@@ -366,10 +372,10 @@ static void inspector_crumb(const struct view *v, char *into, size_t size)
         text_copy_bytes(into, size < 32 ? size : 32, message_label(i->message));
 }
 
-static void inspector_close(struct view *v)
+/* A large message and its tree are as much as everything else: they stay for as long as one comes back to them. */
+static void inspector_leave(struct view *v)
 {
-    struct inspector *i = v->state;
-    clear(i);
+    clear(v);
 }
 
 extern const struct view_ops inspector_view;
@@ -378,8 +384,9 @@ const struct view_ops inspector_view = {
     .title = "Message inspector",
     .keys = KEYS_INSPECTOR,
     .state_size = sizeof(struct inspector),
-    .close = inspector_close,
+    .close = inspector_leave,
     .enter = inspector_enter,
+    .leave = inspector_leave,
     .on_event = inspector_event,
     .work = inspector_find_on,
     .draw = inspector_draw,

@@ -80,6 +80,34 @@ static void a_smaller_budget_evicts_the_oldest(void **state)
     store_free(&s);
 }
 
+/* Whoever holds an evicted one keeps its memory: both together keep to the budget. */
+static void what_is_held_counts_when_it_is_evicted(void **state)
+{
+    (void)state;
+    struct store *s = store_new((size_t)8 * 1024 + 25000);
+    struct message *held = message_ref(message_of(10000));
+    store_add(s, held);
+    store_hold(s, held);
+    for (int i = 0; i < 3; i++) {
+        store_add(s, message_of(10000));
+        assert_true(store_bytes(s) <= store_budget(s));
+    }
+    assert_null(store_get(s, 1));
+    assert_int_equal(store_count(s), 1);
+    store_hold(s, NULL);
+    store_add(s, message_of(10000));
+    assert_int_equal(store_count(s), 2);
+    store_limit(s, (size_t)8 * 1024 + 15000);
+    store_hold(s, store_get(s, 5));
+    store_add(s, message_of(10000)); /* there is room for one */
+    assert_int_equal(store_count(s), 0);
+    store_hold(s, NULL);
+    store_add(s, message_of(10000));
+    assert_int_equal(store_newest(s), 7);
+    message_unref(&held);
+    store_free(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -87,6 +115,7 @@ int main(void)
         cmocka_unit_test(the_budget_holds),
         cmocka_unit_test(the_newest_stays_even_over_the_budget),
         cmocka_unit_test(a_smaller_budget_evicts_the_oldest),
+        cmocka_unit_test(what_is_held_counts_when_it_is_evicted),
         cmocka_unit_test(many_small_ones_make_the_ring_grow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

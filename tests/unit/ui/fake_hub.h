@@ -405,6 +405,11 @@ const struct store *hub_store(const struct hub *h)
     return h->store;
 }
 
+void hub_hold(struct hub *h, const struct message *m)
+{
+    store_hold(h->store, m);
+}
+
 const char *hub_notice(const struct hub *h, uint64_t *serial, enum severity *severity)
 {
     *serial = h->notice_serial;

@@ -188,6 +188,26 @@ static void open_payload(struct stage *s, struct bytes payload)
     type(s, "\r");
 }
 
+/* A message may be as large as the store: it is held while one can come back to it, and not longer. */
+static void what_was_left_is_not_held(void **state)
+{
+    static const char *const ways[] = {"q", "2", "1", "3q2"}; /* from behind the log, too */
+    struct stage s;
+    (void)state;
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        set_up(&s, 120, 40, true);
+        open_payload(&s, BYTES_LITERAL("{\"a\":1}"));
+        const struct message *m = store_get(hub_store(s.hub), store_newest(hub_store(s.hub)));
+        assert_int_equal(atomic_load(&m->refs), 2);
+        type(&s, "3q");
+        assert_true(screen_says(&s, "body"));
+        assert_int_equal(atomic_load(&m->refs), 2);
+        type(&s, ways[i]);
+        assert_int_equal(atomic_load(&m->refs), 1);
+        tear_down(&s);
+    }
+}
+
 /* What a find in a large message does in slices. Returns how many it took. */
 static unsigned look_on(struct stage *s)
 {
@@ -533,6 +553,7 @@ int main(void)
         cmocka_unit_test(fields_that_come_later_are_looked_through),
         cmocka_unit_test(a_fault_in_a_layer_is_marked_there),
         cmocka_unit_test(what_stays_closed_is_said),
+        cmocka_unit_test(what_was_left_is_not_held),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
