@@ -19,20 +19,18 @@ struct build {
     json_open_string *open;
 };
 
-/* Without escapes, which is never longer: the source's own bytes where it has none, else what the arena has next, for the node to take
- * over. */
+/* Without escapes, which is never longer: the source's own bytes where it has none, else where the node takes it over. */
 static struct bytes plain_text(struct field_tree *t, uint32_t node, struct bytes raw, bool escaped)
 {
     if (!escaped)
         return raw;
-    uint8_t *p = raw.len <= field_tree_room(t) ? arena_pack(t->arena, raw.len) : NULL;
+    uint8_t *p = field_reserve(t, raw.len);
     if (!p) {
         field_keep_raw(t, node);
         return raw;
     }
     struct buffer text = {.data = p, .cap = raw.len, .max = raw.len};
     json_unescape(raw, &text);
-    arena_trim(t->arena, p, 0);
     return buffer_view(&text);
 }
 

@@ -70,18 +70,31 @@ void field_end(struct field_tree *t, uint32_t node)
 
 /* ---- names, texts, types ---- */
 
-/* Behind a head of 32-bit numbers, in the arena. False: there is no room. text may be what the arena has just been given back. */
+#define HEAD (2 * sizeof(uint32_t)) /* what stands before a name or a text in the arena, at most */
+
+uint8_t *field_reserve(struct field_tree *t, size_t most)
+{
+    uint8_t *p = most + HEAD <= field_tree_room(t) ? arena_pack(t->arena, HEAD + most) : NULL;
+    t->reserved = p ? p + HEAD : NULL;
+    return t->reserved;
+}
+
+/* Behind a head of 32-bit numbers, in the arena. False: there is no room. */
 static bool own(struct field_tree *t, const uint32_t *head, size_t head_size, struct bytes text,
                 uint32_t *place)
 {
-    if (text.len > UINT32_MAX - head_size || head_size + text.len > field_tree_room(t))
+    uint8_t *to = t->reserved;
+    bool is_there = to && text.data == to;
+    if (!is_there)
+        to = field_reserve(t, text.len);
+    t->reserved = NULL;
+    if (!to)
         return false;
-    uint8_t *p = arena_pack(t->arena, head_size + text.len);
-    if (!p)
-        return false;
-    memmove(p + head_size, text.data, text.len);
-    memcpy(p, head, head_size);
-    *place = arena_place(t->arena, p);
+    if (!is_there && text.len)
+        memcpy(to, text.data, text.len);
+    arena_trim(t->arena, to, text.len);
+    memcpy(to - head_size, head, head_size);
+    *place = arena_place(t->arena, to - head_size);
     return true;
 }
 

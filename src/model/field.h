@@ -64,6 +64,7 @@ enum {
 struct field_tree {
     struct field *nodes;
     uint32_t count, cap;
+    uint8_t *reserved;      /* see field_reserve */
     struct bytes payload;   /* what layer 0 is */
     struct bytes layers[8]; /* unwrapped bytes, in the arena */
     const char **types;     /* those that are no kind's name */
@@ -91,6 +92,9 @@ void field_end(struct field_tree *t, uint32_t node); /* sets next */
 void field_set_name(struct field_tree *t, uint32_t node, uint32_t offset, uint32_t length, struct bytes name);
 /* A leaf's value; its layer, offset and length are set before. */
 void field_set_text(struct field_tree *t, uint32_t node, struct bytes text);
+/* Room in the arena for a name or text that is not the layer's bytes; NULL: there is none. What is written to its beginning is what
+ * field_set_name or field_set_text, called next, takes over. */
+uint8_t *field_reserve(struct field_tree *t, size_t most);
 /* What follows is set with escapes, for want of room. */
 void field_keep_raw(struct field_tree *t, uint32_t node);
 /* The format's own name of its type, static or in the arena: "uint64", "shop.v1.Order". */
