@@ -369,7 +369,8 @@ static int unwrap_sniff(struct bytes in, const struct decode_hint *hint, const c
 static struct bytes innermost(const struct field_tree *tree)
 {
     uint8_t off = 0;
-    for (uint32_t i = 0; off < tree->layer_count && tree->layers[off].len && tree->nodes[i].kind == FIELD_LAYER; i++)
+    for (uint32_t i = 0;
+         off < tree->layer_count && tree->layers[off].len && tree->nodes[i].kind == FIELD_LAYER; i++)
         off++;
     return field_layer(tree, off);
 }

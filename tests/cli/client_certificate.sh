@@ -88,6 +88,6 @@ done
 name "a server that asks for none is not suspected"
 run "$SIGNALBOX" probe reset --config "$T/c.yaml"
 expect_status 3
-expect_no_out 'certificate'
+expect_no_out 'client certificate'
 
 finish

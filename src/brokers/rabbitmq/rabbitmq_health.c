@@ -54,7 +54,7 @@ static void check_alarms(struct broker *b, const struct err_info *why, struct sa
 }
 
 /* Of the time half at most: a slow API must leave some for the listing that comes next. */
-static void look_for_alarms(struct broker *b, struct sample *sample)
+void rabbit_look_for_alarms(struct broker *b, struct sample *sample)
 {
     struct rabbit_answer a;
     struct err_info why;
@@ -82,6 +82,6 @@ enum err rabbit_ping(struct broker *b, struct sample *sample, struct err_info *e
         return e;
     sample->health = HEALTH_UP;
     text_copy(sample->code, sizeof sample->code, "AMQP");
-    look_for_alarms(b, sample); /* where the user may know; that AMQP answers is enough for up */
+    rabbit_look_for_alarms(b, sample); /* where the user may know; that AMQP answers is enough for up */
     return ERR_OK;
 }

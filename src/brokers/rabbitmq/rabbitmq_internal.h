@@ -162,6 +162,8 @@ enum err rabbit_list(struct broker *b, const char *pattern, uint32_t flags, stru
  * its heartbeats two must be missed. ERR_TIMEOUT: the connection is lost. Deliveries may come meanwhile: they stay for the next step. */
 enum err rabbit_ask(struct broker *b, struct err_info *err) SB_MUST_USE;
 enum err rabbit_ping(struct broker *b, struct sample *sample, struct err_info *err);
+/* By the management API, where it tells: they make what is up degraded. */
+void rabbit_look_for_alarms(struct broker *b, struct sample *sample);
 
 /* ---- what a channel is (rabbitmq_find.c) ---- */
 
