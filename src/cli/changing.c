@@ -27,7 +27,7 @@ static void count(struct changing *ch, const struct message *m)
     ch->count++;
     ch->bytes += (int64_t)m->payload.len;
     ch->before = ch->losses;
-    losses_count(&ch->losses, m, ch->to->endpoint->broker->carries);
+    losses_count(&ch->losses, m, ch->to->endpoint->broker);
     if (p->kind == POSITION_PARTITION && p->partition >= ch->partitions)
         ch->partitions = p->partition < INT32_MAX ? p->partition + 1 : INT32_MAX;
 }

@@ -69,15 +69,17 @@ static void count_properties(struct losses *l, const struct message *m, unsigned
     l->properties += any;
 }
 
-static void count_headers(struct losses *l, const struct message *m, unsigned carries)
+static void count_headers(struct losses *l, const struct message *m, const struct broker_ops *to)
 {
-    bool typed = false, nested = false;
+    bool typed = false, nested = false, counters = false;
     for (uint32_t i = 0; m->headers.items && i < m->headers.count; i++) {
         enum value_type type = m->headers.items[i].value.type;
         typed |= type != VALUE_BYTES && type != VALUE_STRING && type != VALUE_VOID;
         nested |= type == VALUE_ARRAY || type == VALUE_TABLE;
+        counters |= to->counters && is_one_of(to->counters, m->headers.items[i].name);
     }
-    l->typed += typed && !(carries & CARRY_TYPES);
+    l->typed += typed && !(to->carries & CARRY_TYPES);
+    l->counters += counters;
     l->nested += nested; /* a channel may keep none, though its broker does */
 }
 
@@ -88,8 +90,9 @@ static bool is_transient(const struct message *m, unsigned carries)
            !headers_find(m->properties, BYTES_LITERAL("delivery_mode"));
 }
 
-void losses_count(struct losses *l, const struct message *m, unsigned carries)
+void losses_count(struct losses *l, const struct message *m, const struct broker_ops *to)
 {
+    unsigned carries = to->carries;
     bool timed = m->time_ns != TIME_NONE;
     bool past = timed && m->time_ns < NS_PER_MS;      /* Kafka takes the very first millisecond for none */
     l->keys += m->key.data && !(carries & CARRY_KEY); /* an exchange may take them */
@@ -99,7 +102,7 @@ void losses_count(struct losses *l, const struct message *m, unsigned carries)
     l->uncommitted += (m->flags & MESSAGE_UNCOMMITTED) != 0;
     l->transient += is_transient(m, carries);
     count_properties(l, m, carries);
-    count_headers(l, m, carries);
+    count_headers(l, m, to);
 }
 
 /* ---- saying ---- */
@@ -149,6 +152,12 @@ static void say_contents(const struct losses *l, const struct cli *c, const char
                    " message%s %s headers that are arrays or tables (as x-death is), which a stream of "
                    "%s does not keep: they %s left out",
                    l->nested, w.s, w.has, title, done ? "were" : "would be");
+    w = words_for(l->counters, done);
+    if (l->counters)
+        cli_notice(c,
+                   "%" PRId64
+                   " message%s %s headers in which %s counts for itself (x-delivery-count): they %s left out",
+                   l->counters, w.s, w.has, title, done ? "were" : "would be");
 }
 
 static void say_states(const struct losses *l, const struct cli *c, const char *title, bool done)

@@ -7,12 +7,11 @@
 
 /* Messages, each counted once for each kind. Zeroed: none. */
 struct losses {
-    int64_t keys, nulls, times, past, uncommitted, typed, nested, properties, transient;
+    int64_t keys, nulls, times, past, uncommitted, typed, nested, counters, properties, transient;
     char property_names[120]; /* of the first that would be left out; "..." behind them: there are more */
 };
 
-/* carries: enum carry, what the destination's broker keeps in general. */
-void losses_count(struct losses *l, const struct message *m, unsigned carries);
+void losses_count(struct losses *l, const struct message *m, const struct broker_ops *to);
 /* carries: what the destination that was opened keeps. done: the messages were sent; else they would be. */
 void losses_say(const struct losses *l, const struct cli *c, const char *title, unsigned carries, bool done);
 

@@ -196,8 +196,10 @@ struct broker_ops {
     const char *const *schemes; /* NULL-terminated */
     int default_port;
     size_t state_size;
-    size_t max_channels;  /* that one read session can take */
-    unsigned carries;     /* enum carry */
+    size_t max_channels; /* that one read session can take */
+    unsigned carries;    /* enum carry */
+    const char *const *
+        counters; /* headers that it counts itself, and that are not sent to it; NULL-terminated, NULL: none */
     bool path_is_channel; /* the URL's path is CHANNEL; false: VHOST/CHANNEL */
     bool
         browse_is_free; /* looking at any channel leaves no trace; false: each channel's browse_effect says */

@@ -38,6 +38,7 @@ const struct broker_ops rabbitmq_broker = {
     .default_port = 5672,
     .state_size = sizeof(struct rabbit),
     .carries = CARRY_TYPES | CARRY_AMQP | CARRY_NESTED,
+    .counters = rabbit_counters,
     .max_channels = RABBIT_MOST_CHANNELS,
     .path_is_channel = false,
     .open = rabbit_open,

@@ -121,7 +121,9 @@ void rabbit_message(struct message *m, const struct rabbit_delivery *d, struct a
 /* What the type of that property is on the wire, where a table carries it as another integer (the firehose does); and the id
  * and time that a property of that name gives the message. */
 struct value rabbit_property(struct message *m, const struct header *property);
-/* The other way. exchange and routing_key of the original are not part of it. */
+/* Headers in which the broker counts for itself how often a message was given out (the driver's `counters`). */
+extern const char *const rabbit_counters[];
+/* The other way. exchange and routing_key of the original are not part of it, nor are those counters. */
 enum err rabbit_properties(const struct message *m, struct arena *arena, amqp_basic_properties_t *to,
                            struct err_info *err) SB_MUST_USE;
 

@@ -305,11 +305,15 @@ static enum err check_names(struct headers headers, bool named, unsigned depth, 
     return e;
 }
 
-/* What the broker counts for itself in a message that is given out again; as a header of a new message it would tell of returns that
- * this one never had. */
+/* As a header of a new message one would tell of returns that this one never had. */
+const char *const rabbit_counters[] = {"x-delivery-count", "x-acquired-count", NULL};
+
 static bool is_counter(struct bytes name)
 {
-    return bytes_equal_text(name, "x-delivery-count") || bytes_equal_text(name, "x-acquired-count");
+    const char *const *known = rabbit_counters;
+    while (*known && !bytes_equal_text(name, *known))
+        known++;
+    return *known;
 }
 
 static struct headers without_counters(struct headers from, struct arena *arena)

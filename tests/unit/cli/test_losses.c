@@ -17,8 +17,9 @@ static struct losses losses_of(const char *const *names, uint32_t count, unsigne
         properties[i] = (struct header){bytes_of_text(names[i]), {.type = VALUE_VOID}};
     struct message m = {
         .time_ns = TIME_NONE, .payload = BYTES_LITERAL(""), .properties = {properties, count}};
-    losses_count(&l, &m, carries);
-    losses_count(&l, &m, carries);
+    const struct broker_ops to = {.carries = carries};
+    losses_count(&l, &m, &to);
+    losses_count(&l, &m, &to);
     return l;
 }
 
@@ -65,11 +66,27 @@ static void names_beyond_the_room_are_hinted_at(void **state)
     assert_null(strstr(l.property_names, "...,"));
 }
 
+static void headers_of_the_broker_s_own_are_counted(void **state)
+{
+    (void)state;
+    static const char *const counters[] = {"x-delivery-count", NULL};
+    const struct broker_ops rabbit = {.carries = CARRY_TYPES, .counters = counters},
+                            other = {.carries = CARRY_TYPES};
+    struct header headers[] = {{BYTES_LITERAL("a"), {.type = VALUE_VOID}},
+                               {BYTES_LITERAL("x-delivery-count"), {.type = VALUE_INT64}}};
+    struct message m = {.time_ns = TIME_NONE, .payload = BYTES_LITERAL(""), .headers = {headers, 2}};
+    struct losses l = {0};
+    losses_count(&l, &m, &rabbit);
+    losses_count(&l, &m, &other);
+    assert_int_equal(l.counters, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(properties_that_nobody_keeps_are_named),
         cmocka_unit_test(what_a_restart_would_lose_is_counted),
+        cmocka_unit_test(headers_of_the_broker_s_own_are_counted),
         cmocka_unit_test(names_beyond_the_room_are_hinted_at),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
