@@ -73,7 +73,7 @@ static void put_sample(const struct probing *p, struct buffer *out, const struct
         buffer_printf(out, "\t%s\t%.3f\t%s\t", t->kind, (double)s->phases.total / 1e6, s->code);
     } else {
         if (p->watch)
-            buffer_printf(out, "%s  ", clock_hms(s->time_ns, time, sizeof time, 0));
+            buffer_printf(out, "%sZ  ", clock_hms(s->time_ns, time, sizeof time, 0));
         snprintf(padded, sizeof padded, "%-9s", health_name(s->health));
         buffer_printf(out, "%s%s%s %-32s %8s ms  %-11s ", p->color ? color_of(s->health) : "", padded,
                       p->color ? NORMAL : "", t->name, total, s->code);

@@ -149,7 +149,7 @@ int tree_print(struct buffer *out, const struct field_tree *tree, bool color)
         else
             code = put_value(out, tree, f, color);
         if (f->flags & FIELD_DUPLICATE)
-            buffer_text(out, "  (stands twice)");
+            buffer_text(out, "  (duplicate name)");
         buffer_byte(out, '\n');
     }
     return code;

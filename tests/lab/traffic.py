@@ -8,8 +8,8 @@ RabbitMQ  topic exchange orders -> queues orders.new, orders.eu, orders.audit (q
           orders.new expires and rejects into orders.dlx -> orders.dlq, which therefore fills with dead letters;
           a consumer eats orders.eu
 Some messages are poison: cut JSON, binary, bad UTF-8, terminal escapes, repeated keys, numbers beyond 64 bits, deep
-nesting, an empty payload. Queues and topics are bounded, so that nothing fills the disk. --rate is messages a second
-and server (20), --poison their share (3)."""
+nesting, an empty payload. Queues and topics are bounded, so that nothing fills the disk. --rate is orders a second
+and server (20), each with a payment now and then, --poison the share of those (3)."""
 import argparse
 import base64
 import contextlib
@@ -228,7 +228,7 @@ def main():
     for s in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(s, lambda *_: over.append(1))
     found, orders = servers(), Orders()
-    print("lab-traffic: %g messages a second to each of %s; stop with Ctrl-C"
+    print("lab-traffic: %g orders a second, and what goes with them, to each of %s; stop with Ctrl-C"
           % (options.rate, " and ".join(type(s).__name__ for s in found)), flush=True)
     began, turn = time.monotonic(), 0
     try:
