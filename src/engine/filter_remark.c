@@ -20,12 +20,23 @@ static void remark(struct filter *f, const char *format, ...)
     va_end(args);
 }
 
-/* Dates as text are what people mean; a word behind < or > rather is a slip, and finds nothing among numbers. */
+/* Dates as text are what people mean; a word behind < or > rather is a slip, and finds nothing among numbers, as is a number that
+ * the next term was typed on to without a space. */
+static bool has_order_as_text(struct bytes t)
+{
+    if (t.data[0] < '0' || t.data[0] > '9')
+        return false;
+    for (size_t i = 1; i < t.len; i++)
+        if (memchr("<>=~", t.data[i], 4))
+            return false;
+    return true;
+}
+
 void filter_remark_on_order(struct filter *f, const struct node *n)
 {
     static const char *const signs[] = {[OP_LT] = "<", [OP_LE] = "<=", [OP_GT] = ">", [OP_GE] = ">="};
     struct bytes t = n->pattern.text;
-    if (n->op < OP_LT || n->is_number || n->pattern.exact || !t.len || (t.data[0] >= '0' && t.data[0] <= '9'))
+    if (n->op < OP_LT || n->is_number || n->pattern.exact || !t.len || has_order_as_text(t))
         return;
     remark(f, "`%.*s` is no number: %s compares as text", (int)(t.len < 40 ? t.len : 40),
            (const char *)t.data, signs[n->op]);

@@ -250,6 +250,7 @@ static void what_may_not_be_meant_is_remarked_upon(void **state)
     } cases[] = {
         {"body.total>abc", "`abc` is no number: > compares as text"},
         {"(size>1 key<=o-1)", "`o-1` is no number: <= compares as text"},
+        {"body.total>500off>550 off<700", "`500off>550` is no number: > compares as text"},
         {"body.total>'abc'", ""},
         {"body.day>2026-01-01", ""},
         {"body.total>12.5", ""},
