@@ -143,19 +143,24 @@ char *paint_latency(int64_t ns, char *into, size_t size)
 const char *paint_name(const char *name, int cells, char *into, size_t size)
 {
     const char *scheme = strstr(name, "://");
-    struct bytes rest = bytes_of_text(scheme ? scheme + 3 : name);
-    size_t from = 0;
-    int wide = (int)utf8_cells(rest);
     if (!scheme || (int)utf8_cells(bytes_of_text(name)) <= cells)
         return name;
-    bool fits = wide <= cells;
-    while (wide > cells - 1 && !fits && from < rest.len) {
+    const char *host = scheme + strlen("://"), *query = host + strcspn(host, "?"), *more = *query ? "…" : "";
+    struct bytes whole = bytes_of(name, (size_t)(query - name)),
+                 rest = bytes_of(host, (size_t)(query - host));
+    int wide = (int)utf8_cells(rest), room = *query ? cells - 1 : cells;
+    size_t from = 0;
+    if ((int)utf8_cells(whole) <= room)
+        rest = whole;
+    bool fits = wide <= room;
+    while (wide > room - 1 && !fits && from < rest.len) {
         size_t next = from;
         (void)utf8_next(rest, &next);
         wide -= (int)utf8_cells(bytes_slice(rest, from, next - from));
         from = next;
     }
-    snprintf(into, size, "%s%s", fits ? "" : "…", (const char *)rest.data + from);
+    snprintf(into, size, "%s%.*s%s", fits ? "" : "…", (int)(rest.len - from), (const char *)rest.data + from,
+             from < rest.len ? more : "");
     return into;
 }
 

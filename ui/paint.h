@@ -32,8 +32,9 @@ const char *paint_upper(const struct canvas *c, bool upper); /* the sign of an u
 char *paint_rate(double rate, char *into, size_t size); /* 812, 0.6, 123k: at most 6 cells; – when unknown */
 char *paint_latency(int64_t ns, char *into, size_t size); /* milliseconds; – when unknown */
 
-/* A name in at most that many cells. Of an address its end tells more than its scheme: kafka://10.0.0.7:9092/orders becomes
- * …0.7:9092/orders; other names are left as they are, to be cut where they are drawn. Returns name or into. */
+/* A name in at most that many cells. Of an address the query goes first, then the scheme, and then the end tells more than the
+ * beginning: kafka://10.0.0.7:9092/orders?tls=yes becomes …0.7:9092/orders…; other names are left as they are, to be cut where they
+ * are drawn. Returns name or into. */
 const char *paint_name(const char *name, int cells, char *into, size_t size);
 /* endpoint/channel in so many cells. Channels are told apart by their whole names, endpoints by their ends: where both have no room
  * the endpoint is shortened first, in its middle and to three cells at least (r…1/orders). */
