@@ -30,17 +30,28 @@ struct counts {
     unsigned total, of[COUNTS];
 };
 
-static void count(struct counts *n, const struct availability *a)
+static enum count_id count_of(const struct availability *a)
+{
+    switch (a->state) {
+    case HEALTH_UP: return N_UP;
+    case HEALTH_DEGRADED: return a->slow ? N_SLOW : N_WARN;
+    case HEALTH_DOWN: return N_DOWN;
+    case HEALTH_UNKNOWN: break;
+    }
+    return availability_fails(a) ? N_FAILING : look_waits(a) ? N_WAITING : N_STALE;
+}
+
+static void count(struct counts *n, enum count_id id)
 {
     n->total++;
-    switch (a->state) {
-    case HEALTH_UP: n->of[N_UP]++; break;
-    case HEALTH_DEGRADED: n->of[a->slow ? N_SLOW : N_WARN]++; break;
-    case HEALTH_DOWN: n->of[N_DOWN]++; break;
-    case HEALTH_UNKNOWN:
-        n->of[availability_fails(a) ? N_FAILING : look_waits(a) ? N_WAITING : N_STALE]++;
-        break;
-    }
+    n->of[id]++;
+}
+
+static void count_endpoint(struct counts *n, const struct hub_endpoint *e)
+{
+    if (e->tried)
+        return;
+    count(n, hub_is_lost(e) && e->health.state != HEALTH_DOWN ? N_FAILING : count_of(&e->health));
 }
 
 static int put(struct frame *f, int x, enum role role, const char *text)
@@ -107,10 +118,9 @@ void chrome_top(struct frame *f, const struct hub *hub, bool demo)
 {
     struct counts n = {.total = 0};
     for (size_t i = 0; i < hub_probe_count(hub); i++)
-        count(&n, &hub_probe(hub, i)->health);
+        count(&n, count_of(&hub_probe(hub, i)->health));
     for (size_t i = 0; i < hub_endpoint_count(hub); i++)
-        if (!hub_endpoint(hub, i)->tried)
-            count(&n, &hub_endpoint(hub, i)->health);
+        count_endpoint(&n, hub_endpoint(hub, i));
     int x = put(f, 1, ROLE_TITLE, "signalbox");
     if (demo)
         x = put(f, put(f, x, ROLE_BORDER, " │ "), ROLE_DEMO, " DEMO ");

@@ -43,6 +43,13 @@ struct hub_probe {
     struct availability health;
 };
 
+/* Its connection was lost or never came about: what its pings said last, until they say that it is down, is no news. */
+static inline bool hub_is_lost(const struct hub_endpoint *e)
+{
+    return e->lost_since_ns || e->status.state == SESSION_BACKOFF ||
+           (e->status.state == SESSION_ENDED && e->status.err.code);
+}
+
 /* What its listing says was so then, and may not be so now. */
 static inline bool hub_is_stale(const struct hub_endpoint *e)
 {

@@ -84,12 +84,9 @@ static const struct column broker_columns[B_COLUMNS] = {
 
 struct look dashboard_broker_look(const struct hub_endpoint *e)
 {
-    struct look look = look_health(&e->health);
-    bool trouble = e->lost_since_ns || e->status.state == SESSION_BACKOFF ||
-                   (e->status.state == SESSION_ENDED && e->status.err.code);
-    if (trouble && e->health.state != HEALTH_DOWN)
+    if (hub_is_lost(e) && e->health.state != HEALTH_DOWN)
         return (struct look){"▲ RETRY", ROLE_WARN};
-    return look;
+    return look_health(&e->health);
 }
 
 char *dashboard_time_of_data(int64_t ns, char *into, size_t size)

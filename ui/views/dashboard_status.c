@@ -26,6 +26,15 @@ static void tell_health(struct frame *f, const struct availability *a, const cha
              certificate, (unsigned long long)a->failed, (unsigned long long)a->runs);
 }
 
+/* What came in once and was routed to three queues counts there three times. */
+static bool counts_copies(const struct hub_endpoint *e)
+{
+    for (size_t i = 0; e->channels && i < e->channels->count; i++)
+        if (e->channels->items[i].kind == CHANNEL_EXCHANGE)
+            return true;
+    return false;
+}
+
 static void tell_broker(struct frame *f, const struct hub_endpoint *e, char *into, size_t size)
 {
     char text[480], age[32];
@@ -42,6 +51,9 @@ static void tell_broker(struct frame *f, const struct hub_endpoint *e, char *int
         snprintf(into, size, "%s: %s", name, e->channels->note);
     else
         tell_health(f, &e->health, name, into, size);
+    size_t used = strlen(into);
+    if (e->totals.in_rate >= 0 && counts_copies(e))
+        snprintf(into + used, size - used, "   IN/s: into its queues, each copy counted");
 }
 
 static void tell_channel(const struct hub_endpoint *e, const struct channel *c, char *into, size_t size)

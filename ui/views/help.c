@@ -38,6 +38,8 @@ static const struct {
     {"body.a.b[0] > 5", "a field of the payload; also headers.NAME key size age format channel ..."},
     {"a b | !c", "a and b, or not c; parentheses group"},
     {"●▲✖?○", "up, slow or in doubt, down, stale (old news), waiting for the first news"},
+    {"IN/s OUT/s",
+     "of a broker: into and out of its queues, streams and topics, each copy of a message counted"},
     {"READS", "NONE: looking leaves no trace. MARKS: sets redelivered. CONSUMES: takes the message away"},
 };
 

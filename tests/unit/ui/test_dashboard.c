@@ -210,6 +210,36 @@ static void old_data_is_marked(void **state)
     }
 }
 
+/* Between the loss of a connection and DOWN a broker is not up, neither in its row nor in the sum. */
+static void what_is_lost_is_not_counted_as_up(void **state)
+{
+    struct stage s;
+    (void)state;
+    set_up(&s, 120, 40, true);
+    assert_true(screen_says(&s, "8 checks: 4 up 1 slow 2 DOWN 1 waiting"));
+    s.hub->endpoints[0].lost_since_ns = FAKE_NOW - NS_PER_S;
+    s.hub->endpoints[1].status.state = SESSION_BACKOFF;
+    s.hub->endpoints[2].status.state = SESSION_BACKOFF; /* DOWN stays that */
+    assert_true(screen_says(&s, "8 checks: 2 up 1 slow 2 DOWN 2 failing 1 waiting"));
+    assert_true(screen_says(&s, "▲ RETRY  ▾ kafka-a"));
+    tear_down(&s);
+}
+
+/* An exchange copies: the sum over queues is not what was published. */
+static void a_sum_of_copies_is_called_that(void **state)
+{
+    struct stage s;
+    (void)state;
+    set_up(&s, 120, 40, true);
+    type(&s, "Gkkkk");
+    assert_true(screen_says(&s, " rabbit-1 is UP "));
+    assert_true(screen_says(&s, "   IN/s: into its queues, each copy counted"));
+    type(&s, "kkk");
+    assert_true(screen_says(&s, " kafka-a is UP "));
+    assert_false(screen_says(&s, "each copy counted"));
+    tear_down(&s);
+}
+
 /* The first failure of what was never up: it is not waited for. */
 static void a_first_failure_is_shown(void **state)
 {
@@ -387,6 +417,8 @@ int main(void)
         cmocka_unit_test(an_age_that_is_not_known_is_not_stated),
         cmocka_unit_test(attention_leads_to_its_channel),
         cmocka_unit_test(old_data_is_marked),
+        cmocka_unit_test(what_is_lost_is_not_counted_as_up),
+        cmocka_unit_test(a_sum_of_copies_is_called_that),
         cmocka_unit_test(a_first_failure_is_shown),
         cmocka_unit_test(attention_names_before_it_explains),
         cmocka_unit_test(an_upper_bound_has_a_sign_without_unicode),
