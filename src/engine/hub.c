@@ -16,6 +16,7 @@
 #define WATCH_EVERY_NS   (5 * NS_PER_S)
 #define WATCH_TIMEOUT_NS (5 * NS_PER_S)
 #define WATCH_STALE_NS   (90 * NS_PER_S)
+#define RATE_MOST_NS     (3 * WATCH_EVERY_NS) /* between two listings: a mean over an outage is nobody's rate */
 
 /* ---- making and ending ---- */
 
@@ -207,6 +208,19 @@ static void keep_counts(const struct channel_list *list, const struct channel *b
     now->counts_of_ns = before->counts_of_ns ? before->counts_of_ns : list->time_ns;
 }
 
+/* How fast it goes nobody knows without a connection; how much there was stays worth knowing. */
+static void forget_rates(struct channel_list *list)
+{
+    for (size_t i = 0; list && i < list->count; i++)
+        list->items[i].in_rate = list->items[i].out_rate = -1;
+}
+
+static void lose_rates(struct hub_endpoint *e)
+{
+    forget_rates(e->channels);
+    e->totals.in_rate = e->totals.out_rate = -1;
+}
+
 /* What a listing alone cannot tell: rates, and since when a channel holds messages. Lists are sorted alike, so that one walk
  * over both finds the pairs. */
 static void compare_lists(const struct channel_list *before, struct channel_list *now)
@@ -226,14 +240,6 @@ static void compare_lists(const struct channel_list *before, struct channel_list
     }
 }
 
-/* How fast it goes nobody knows without a connection; how much there was stays worth knowing. */
-static void forget_rates(struct hub_endpoint *e)
-{
-    for (size_t i = 0; e->channels && i < e->channels->count; i++)
-        e->channels->items[i].in_rate = e->channels->items[i].out_rate = -1;
-    e->totals.in_rate = e->totals.out_rate = -1;
-}
-
 /* A list that was refused says nothing of what was listed before. */
 static void take_refusal(struct hub_endpoint *e, const struct channel_list *list)
 {
@@ -241,7 +247,14 @@ static void take_refusal(struct hub_endpoint *e, const struct channel_list *list
     e->channels->complete = false;
     e->channels->error = list->error;
     text_copy(e->channels->note, sizeof e->channels->note, list->note);
-    forget_rates(e);
+    lose_rates(e);
+}
+
+/* The broker's own rates, too, are means over the time in which it stood. */
+static bool follows_a_gap(const struct hub_endpoint *e, const struct channel_list *list)
+{
+    int64_t before_ns = e->channels ? e->channels->time_ns : list->time_ns;
+    return list->time_ns - before_ns > RATE_MOST_NS || before_ns < e->status.since_ns;
 }
 
 static void take_list(struct hub_endpoint *e, struct channel_list *list)
@@ -253,6 +266,8 @@ static void take_list(struct hub_endpoint *e, struct channel_list *list)
     }
     e->unlisted = false;
     compare_lists(e->channels, list);
+    if (follows_a_gap(e, list))
+        forget_rates(list);
     channel_list_free(&e->channels);
     e->channels = list;
     e->totals = channel_list_totals(list);
@@ -291,7 +306,7 @@ static void take_status(struct hub_endpoint *e, const struct session_status *sta
     e->lost_since_ns = status->since_ns;
     text_copy(e->lost_why, sizeof e->lost_why, status->err.text);
     log_change(LOG_WARN, e->config->endpoint.name, "lost: %s", e->lost_why);
-    forget_rates(e);
+    lose_rates(e);
 }
 
 static uint32_t use_endpoint(struct hub *h, struct hub_event *e)

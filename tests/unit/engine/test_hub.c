@@ -237,6 +237,66 @@ static void counts_stay_until_there_are_new_ones(void **state)
     config.endpoints[0].broker = &memory_broker;
 }
 
+static _Atomic int64_t ahead_ns;
+
+/* As a broker that counts a message each millisecond and tells no rate. */
+static enum err counter_list(struct broker *b, const char *pattern, uint32_t flags, struct channel_list *list,
+                             struct err_info *err)
+{
+    list->time_ns += ahead_ns;
+    enum err e = memory_broker.list(b, pattern, flags, list, err);
+    for (size_t i = 0; i < list->count; i++) {
+        list->items[i].in_rate = -1;
+        list->items[i].in_total = list->time_ns / NS_PER_MS;
+    }
+    return e;
+}
+
+/* A rate wants some time between two looks. */
+static bool rate_known(void)
+{
+    if (listed() && clock_wall_ns() + ahead_ns > hub_endpoint(hub, 0)->channels->time_ns + NS_PER_S / 5)
+        hub_refresh(hub);
+    return listed() && hub_endpoint(hub, 0)->channels->items[0].in_rate > 0 &&
+           hub_endpoint(hub, 0)->totals.in_rate > 0;
+}
+
+static bool listed_ahead(void)
+{
+    return hub_endpoint(hub, 0)->channels->time_ns > clock_wall_ns() + ahead_ns / 2;
+}
+
+/* A rate is of two looks that follow each other on one connection: a mean over an outage is none. */
+static void an_outage_is_in_no_rate(void **state)
+{
+    (void)state;
+    struct err_info err = {0};
+    hub_stop(&hub);
+    breaking = memory_broker;
+    breaking.open = breaking_open;
+    breaking.rest = breaking_rest;
+    breaking.list = counter_list;
+    config.leaving = false;
+    config.endpoints[0].broker = &breaking;
+    hub = hub_new(&config, &rows, &err);
+    hub_start(hub);
+    assert_true(pump_until(rate_known));
+    atomic_store(&cut, true);
+    assert_true(pump_until(lost));
+    atomic_store(&cut, false);
+    assert_true(pump_until(fresh));
+    assert_true(hub_endpoint(hub, 0)->channels->items[0].in_rate < 0);
+    assert_true(hub_endpoint(hub, 0)->totals.in_rate < 0);
+    assert_true(pump_until(rate_known));
+    ahead_ns = 16 * NS_PER_S;
+    hub_refresh(hub);
+    assert_true(pump_until(listed_ahead));
+    assert_true(hub_endpoint(hub, 0)->channels->items[0].in_rate < 0);
+    assert_true(pump_until(rate_known));
+    ahead_ns = 0;
+    config.endpoints[0].broker = &memory_broker;
+}
+
 static bool upper_bound_shown(void)
 {
     const struct hub_attention *row;
@@ -395,6 +455,7 @@ int main(void)
         TEST(dead_letters_age_from_the_first_look),
         TEST(a_refused_listing_keeps_the_one_before),
         TEST(counts_stay_until_there_are_new_ones),
+        TEST(an_outage_is_in_no_rate),
         TEST(an_upper_bound_of_dead_letters_is_one),
         TEST(a_lost_connection_needs_attention_before_it_is_down),
         TEST(what_joined_and_was_never_up_is_no_alarm),
