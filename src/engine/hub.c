@@ -309,12 +309,39 @@ static void take_status(struct hub_endpoint *e, const struct session_status *sta
     lose_rates(e);
 }
 
+void hub_answered(struct hub *h, const struct config_endpoint *endpoint, int64_t since_ns)
+{
+    for (size_t i = 0; i < h->endpoint_count; i++) {
+        if (h->endpoints[i].config != endpoint)
+            continue;
+        h->watches[i].answered_ns = since_ns;
+        if (h->watches[i].session && h->endpoints[i].status.state == SESSION_BACKOFF)
+            session_refresh(h->watches[i].session);
+    }
+}
+
+/* It failed, and while it tried the endpoint has answered another session. */
+static bool is_outrun(const struct watch *w, const struct session_status *before,
+                      const struct session_status *now)
+{
+    return before->state == SESSION_CONNECTING && now->state == SESSION_BACKOFF &&
+           w->answered_ns >= before->since_ns;
+}
+
+static void take_watch_status(struct hub *h, size_t i, const struct session_status *status)
+{
+    bool outrun = is_outrun(&h->watches[i], &h->endpoints[i].status, status);
+    take_status(&h->endpoints[i], status);
+    if (outrun)
+        session_refresh(h->watches[i].session);
+}
+
 static uint32_t use_endpoint(struct hub *h, struct hub_event *e)
 {
     struct hub_endpoint *endpoint = &h->endpoints[e->index];
     const char *name = endpoint->config->endpoint.name;
     switch (e->kind) {
-    case HUB_EVENT_STATUS: take_status(endpoint, &e->status); break;
+    case HUB_EVENT_STATUS: take_watch_status(h, e->index, &e->status); break;
     case HUB_EVENT_LIST:
         take_list(endpoint, e->list);
         e->list = NULL;

@@ -13,6 +13,7 @@
 struct watch {
     struct session *session;
     struct hub_source source;
+    int64_t answered_ns; /* wall clock: since when another session of the endpoint is up; 0: none came up */
 };
 
 /* One session of a tail, with the channels that it reads. */
@@ -63,7 +64,9 @@ struct hub {
 };
 
 void hub_say(struct hub *h, enum severity severity, const char *text); /* the newest notice */
-void hub_attend(struct hub *h);                                        /* makes the attention rows anew */
+/* Another session of the endpoint is up since then: its watch waits no longer. */
+void hub_answered(struct hub *h, const struct config_endpoint *endpoint, int64_t since_ns);
+void hub_attend(struct hub *h); /* makes the attention rows anew */
 
 /* hub_tail.c */
 uint32_t hub_tail_event(struct hub *h, struct hub_event *e); /* HUB_ bits */

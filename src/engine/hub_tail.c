@@ -228,7 +228,10 @@ static void take_status(struct hub *h, struct tail_run *t, struct tail_part *par
     if (hub_run_has_failed(status) && !status->was_up && is_of_a_channel(status->err.code) &&
         split(h, t, part))
         return;
-    note_connection(h, t, part, &t->tail.channels[part->first].status, status);
+    const struct session_status *before = &t->tail.channels[part->first].status;
+    if (status->state == SESSION_UP && before->state != SESSION_UP)
+        hub_answered(h, t->tail.channels[part->first].address.endpoint, status->since_ns);
+    note_connection(h, t, part, before, status);
     for (size_t i = 0; i < part->count; i++)
         t->tail.channels[part->first + i].status = *status;
     t->tail.full |= atomic_load(&part->source.full);

@@ -374,6 +374,41 @@ static void a_lost_connection_needs_attention_before_it_is_down(void **state)
     config.endpoints[0].broker = &memory_broker;
 }
 
+/* Its next pause takes most of a minute then. */
+static bool failed_often(void)
+{
+    const struct hub_endpoint *e = hub_endpoint(hub, 0);
+    if (e->health.failures >= 8 && e->status.state == SESSION_BACKOFF)
+        return true;
+    hub_refresh(hub);
+    return false;
+}
+
+/* A tail that has connected shows that the broker is there: its row does not stay DOWN until the watch's pause is over. */
+static void a_tail_that_comes_up_ends_the_pause_of_the_watch(void **state)
+{
+    (void)state;
+    struct address a;
+    struct err_info err = {0};
+    static const struct hub_read how = {.mode = READ_TAP, .partition = -1, .limit = -1};
+    hub_stop(&hub);
+    breaking = memory_broker;
+    breaking.open = breaking_open;
+    breaking.rest = breaking_rest;
+    config.leaving = false;
+    config.endpoints[0].broker = &breaking;
+    atomic_store(&cut, true);
+    hub = hub_new(&config, &rows, &err);
+    hub_start(hub);
+    assert_true(pump_until(failed_often));
+    assert_true(down());
+    assert_int_equal(hub_address(hub, "memory:/orders", &a, NULL), ERR_OK);
+    atomic_store(&cut, false);
+    assert_int_equal(hub_tail_open(hub, &a, 1, &how, &err), ERR_OK);
+    assert_true(pump_until(well));
+    config.endpoints[0].broker = &memory_broker;
+}
+
 static bool refreshed_until_second_down(void)
 {
     hub_refresh(hub); /* does not wait for the back-off */
@@ -455,11 +490,12 @@ int main(void)
         TEST(dead_letters_age_from_the_first_look),
         TEST(a_refused_listing_keeps_the_one_before),
         TEST(counts_stay_until_there_are_new_ones),
-        TEST(an_outage_is_in_no_rate),
         TEST(an_upper_bound_of_dead_letters_is_one),
         TEST(a_lost_connection_needs_attention_before_it_is_down),
+        TEST(a_tail_that_comes_up_ends_the_pause_of_the_watch),
         TEST(what_joined_and_was_never_up_is_no_alarm),
         TEST(what_fails_stands_before_older_warnings),
+        TEST(an_outage_is_in_no_rate),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
