@@ -27,11 +27,25 @@ static void remember_leader(struct kafka_read *r, const char *topic, int32_t par
     rd_kafka_topic_partition_list_add(r->leaders, topic, partition)->opaque = (void *)(intptr_t)leader;
 }
 
+/* One word for all of them: a broker that comes back elects its leaders one after the other. */
+static void say_leaderless(const struct kafka_read *r, const char *topic, int32_t one, int count)
+{
+    char text[300];
+    if (!count || !r->sink.notice)
+        return;
+    if (count == 1)
+        snprintf(text, sizeof text, "partition %" PRId32 " of %s has no leader and is not read", one, topic);
+    else
+        snprintf(text, sizeof text, "%d partitions of %s have no leader and are not read", count, topic);
+    r->sink.notice(r->sink.context, text);
+}
+
 static enum err take_partitions(struct kafka_read *r, struct kafka_topic *t,
                                 const struct rd_kafka_metadata_topic *md, const struct read_request *request,
                                 struct err_info *err)
 {
-    char text[300];
+    int32_t leaderless = -1;
+    int leaderless_count = 0;
     t->count = md->partition_cnt;
     t->partitions = calloc((size_t)t->count, sizeof *t->partitions);
     if (!t->partitions)
@@ -48,14 +62,14 @@ static enum err take_partitions(struct kafka_read *r, struct kafka_topic *t,
         if (id < 0 || id >= t->count || (request->partition >= 0 && request->partition != id))
             continue;
         t->partitions[id].wanted = md->partitions[i].leader >= 0;
-        if (t->partitions[id].wanted)
+        if (t->partitions[id].wanted) {
             remember_leader(r, md->topic, id, md->partitions[i].leader);
-        if (t->partitions[id].wanted || !r->sink.notice)
             continue;
-        snprintf(text, sizeof text, "partition %" PRId32 " of %s has no leader and is not read", id,
-                 md->topic);
-        r->sink.notice(r->sink.context, text);
+        }
+        leaderless = id;
+        leaderless_count++;
     }
+    say_leaderless(r, md->topic, leaderless, leaderless_count);
     return ERR_OK;
 }
 

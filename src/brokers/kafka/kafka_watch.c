@@ -44,6 +44,39 @@ static enum err miss(const struct broker *b, struct kafka_read *r, struct kafka_
     return ERR_OK;
 }
 
+static bool is_led_now(const struct kafka_read *r, const struct kafka_topic *t,
+                       const struct rd_kafka_metadata_partition *p)
+{
+    bool asked = p->id >= 0 && p->id < t->count && (r->only < 0 || r->only == p->id);
+    return asked && p->leader >= 0 && !t->partitions[p->id].wanted;
+}
+
+/* All that have one by now, in one word: they are all read from here on. False: none. */
+static bool say_led(const struct kafka_read *r, const struct kafka_topic *t,
+                    const struct rd_kafka_metadata_topic *md)
+{
+    char text[300];
+    int32_t one = -1;
+    int count = 0, unread = 0;
+    for (int i = 0; i < md->partition_cnt; i++) {
+        if (!is_led_now(r, t, &md->partitions[i]))
+            continue;
+        one = md->partitions[i].id;
+        count++;
+        unread += t->partitions[one].next < 0;
+    }
+    if (count == 1)
+        snprintf(text, sizeof text, "partition %" PRId32 " of %s has a leader now, and is read %s", one,
+                 t->origin->channel, unread ? "from its end" : "on from where it stood");
+    else
+        snprintf(text, sizeof text, "%d partitions of %s have leaders now, and are read %s%s%s", count,
+                 t->origin->channel, unread < count ? "on from where they stood" : "",
+                 unread && unread < count ? ", or " : "", unread ? "from their end" : "");
+    if (count)
+        notice(r, text);
+    return count > 0;
+}
+
 /* Partitions that were added, or that had no leader when the reading began. */
 static enum err look_at_partitions(const struct kafka_read *r, const struct kafka_topic *t,
                                    const struct rd_kafka_metadata_topic *md, struct err_info *err)
@@ -57,17 +90,7 @@ static enum err look_at_partitions(const struct kafka_read *r, const struct kafk
         notice(r, text);
         return changed(t, err);
     }
-    for (int i = 0; i < md->partition_cnt; i++) {
-        int32_t id = md->partitions[i].id;
-        if (md->partitions[i].leader < 0 || id < 0 || id >= t->count || t->partitions[id].wanted ||
-            (r->only >= 0 && r->only != id))
-            continue;
-        snprintf(text, sizeof text, "partition %" PRId32 " of %s has a leader now, and is read %s", id,
-                 t->origin->channel, t->partitions[id].next < 0 ? "from its end" : "on from where it stood");
-        notice(r, text);
-        return changed(t, err);
-    }
-    return ERR_OK;
+    return say_led(r, t, md) ? changed(t, err) : ERR_OK;
 }
 
 static enum err look_at(const struct broker *b, struct kafka_read *r, struct kafka_topic *t,

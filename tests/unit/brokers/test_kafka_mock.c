@@ -3,7 +3,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
-#include "brokers/kafka/kafka_internal.h"
+#include "brokers/kafka/kafka_reader.h"
 #include "brokers/kafka/kafka_mock.h"
 #include "tests/support/server.h"
 
@@ -352,6 +352,12 @@ static int64_t next_of(struct session_of_test *s, size_t at)
     return next;
 }
 
+static void lead(rd_kafka_mock_cluster_t *cluster, int32_t broker)
+{
+    for (int32_t p = 1; p < 3; p++)
+        assert_int_equal(rd_kafka_mock_partition_set_leader(cluster, "led", p, broker), 0);
+}
+
 /* A broker that comes back has no leaders at first: a tail that goes on keeps the place of a partition that it cannot read yet. */
 static void a_place_without_a_leader_is_kept(void **state)
 {
@@ -362,18 +368,23 @@ static void a_place_without_a_leader_is_kept(void **state)
     rd_kafka_t *handle = rd_kafka_new(RD_KAFKA_PRODUCER, NULL, text, sizeof text);
     rd_kafka_mock_cluster_t *cluster = rd_kafka_mock_cluster_new(handle, 1);
     assert_int_equal(rd_kafka_mock_topic_create(cluster, "led", 3, 1), 0);
-    for (int32_t p = 1; p < 3; p++)
-        assert_int_equal(rd_kafka_mock_partition_set_leader(cluster, "led", p, -1), 0);
+    lead(cluster, -1);
     struct session_of_test *s = session_new(rd_kafka_mock_cluster_bootstraps(cluster));
     session_option(s, "signalbox.mock", "yes");
     assert_int_equal(session_open(s), ERR_OK);
     if (session_read_on(s, "led", &places))
         fail_msg("%s", s->err.text);
-    assert_non_null(strstr(s->notice, "has no leader"));
+    assert_string_equal(s->notice, "2 partitions of led have no leader and are not read");
     assert_int_equal(next_of(s, 0), 0);
     assert_int_equal(next_of(s, 1), 7);
     assert_int_equal(next_of(s, 2), 0); /* it is new since then: from its beginning, once it has a leader */
+    lead(cluster, 1);
+    ((struct kafka_state *)s->broker.state)->read->look_ns = 0; /* the next look is now */
+    assert_int_equal(session_steps(s, SIZE_MAX), ERR_CHANGED);
+    assert_string_equal(s->notice,
+                        "2 partitions of led have leaders now, and are read on from where they stood");
     assert_int_equal(kafka_broker.read_close(&s->broker, NULL), ERR_OK);
+    lead(cluster, -1);
     assert_int_equal(session_read(s, "led", READ_TAP, (struct start){0}, -1, -1, 0), ERR_OK);
     assert_int_equal(next_of(s, 1), -1); /* a tail that begins now: its end then */
     session_end(s);
