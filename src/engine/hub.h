@@ -125,7 +125,8 @@ struct hub_tail {
     struct {
         struct address address;
         struct session_status status;
-        char notice[240]; /* what this tap misses; "" */
+        char notice[240];  /* what this tap misses, or what has happened to it; "" */
+        int64_t notice_ns; /* wall clock: when that happened; 0: it holds for the whole reading */
     } * channels;
     uint64_t received, dropped; /* dropped: by sources that cannot pause */
     double rate, byte_rate;     /* received, over the last second */

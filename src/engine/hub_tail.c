@@ -246,8 +246,14 @@ static void take_status(struct hub *h, struct tail_run *t, struct tail_part *par
 /* What is said while messages flow (a topic was deleted, a tap was full) has its place among them. */
 static void take_notice(struct tail_run *t, const struct tail_part *part, const char *text)
 {
-    text_copy(t->tail.channels[part->first].notice, sizeof t->tail.channels->notice, text);
-    if (t->tail.how.mode == READ_TAP && t->tail.channels[part->first].status.state == SESSION_UP)
+    bool tap = t->tail.how.mode == READ_TAP, up = t->tail.channels[part->first].status.state == SESSION_UP;
+    char *notice = t->tail.channels[part->first].notice;
+    /* What a tap misses is said at each opening; anything else that is said after the first one has just happened. */
+    bool again = !strncmp(notice, text, sizeof t->tail.channels->notice - 1);
+    if (tap && (up || t->tail.channels[part->first].status.was_up) && !again)
+        t->tail.channels[part->first].notice_ns = clock_wall_ns();
+    text_copy(notice, sizeof t->tail.channels->notice, text);
+    if (tap && up)
         store_gap(t, part_endpoint(t, part), text);
 }
 

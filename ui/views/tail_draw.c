@@ -175,6 +175,18 @@ static void draw_no_match(const struct view *v, struct frame *f, struct rect r, 
                       a->channel.name, quote, t->filter.text, quote);
 }
 
+/* What has happened has its row in the time line and its line in the log: here it would soon read as if it still were so. */
+static const char *notice_of(struct frame *f, const struct hub_tail *h, size_t channel)
+{
+    int64_t over_ns = h->channels[channel].notice_ns + 30 * NS_PER_S;
+    if (!h->channels[channel].notice_ns)
+        return h->channels[channel].notice;
+    if (f->now_ns >= over_ns)
+        return "";
+    frame_wake(f, over_ns);
+    return h->channels[channel].notice;
+}
+
 static const char *empty_word(const struct hub_tail *h, size_t channel)
 {
     const struct session_status *s = &h->channels[channel].status;
@@ -368,10 +380,10 @@ static void draw_remark(const struct view *v, struct frame *f, int x, int y, int
 {
     bool said = draw_failed(f, x, y, w, h);
     for (size_t i = 0; !said && i < h->channel_count; i++) {
-        const char *stopped = h->channels[i].status.progress.stopped;
+        const char *stopped = h->channels[i].status.progress.stopped, *notice = notice_of(f, h, i);
         const char *name = h->channels[i].address.channel.name;
-        if (h->channels[i].notice[0])
-            canvas_text(f->canvas, x, y, w, ROLE_EFFECT, h->channels[i].notice);
+        if (*notice)
+            canvas_text(f->canvas, x, y, w, ROLE_EFFECT, notice);
         else if (stopped[0] && h->channel_count == 1)
             draw_stopped(v, f, x, y, w, h);
         else if (stopped[0])

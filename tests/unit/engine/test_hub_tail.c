@@ -93,6 +93,7 @@ static void nor_among_as_many_as_there_may_be(void **state)
 
 static struct broker_ops telling; /* the memory broker, that says something between two messages */
 static struct read_sink told;
+static atomic_bool tells;
 
 static enum err telling_open(struct broker *b, const struct read_request *r, const struct read_sink *s,
                              struct err_info *err)
@@ -104,15 +105,21 @@ static enum err telling_open(struct broker *b, const struct read_request *r, con
 
 static enum err telling_step(struct broker *b, int timeout_ms, struct err_info *err)
 {
-    if (told.notice)
+    if (atomic_load(&tells)) {
         told.notice(told.context, "orders was deleted");
-    told.notice = NULL;
+        atomic_store(&tells, false);
+    }
     return memory_broker.read_step(b, timeout_ms, err);
 }
 
 static bool has_a_gap(void)
 {
     return store_count(hub_store(hub)) > 0;
+}
+
+static bool has_said_a_word(void)
+{
+    return hub_tail(hub)->channels[0].notice[0] != '\0' && tailing();
 }
 
 /* What is said while messages flow stands among them; what was said before they did does not. */
@@ -125,12 +132,17 @@ static void a_word_of_a_running_tail_is_a_row(void **state)
     config.endpoints[0].broker = &telling;
     struct address a = address_of("orders");
     assert_int_equal(hub_tail_open(hub, &a, 1, &tap, NULL), ERR_OK);
+    assert_true(pump_until(has_said_a_word));
+    assert_int_equal(hub_tail(hub)->channels[0].notice_ns, 0); /* it holds for the whole reading */
+    atomic_store(&tells, true);
+    hub_tail_retry(hub); /* which wakes it */
     assert_true(pump_until(has_a_gap));
     assert_int_equal(hub_tail(hub)->gap_count, 0); /* nothing is missing for it */
     assert_int_equal(store_count(hub_store(hub)), 1);
     const struct message *row = store_get(hub_store(hub), store_newest(hub_store(hub)));
     assert_true(bytes_equal(row->payload, BYTES_LITERAL("orders was deleted")));
     assert_string_equal(row->origin->endpoint, "signalbox");
+    assert_true(hub_tail(hub)->channels[0].notice_ns > 0); /* it is over some time */
 }
 
 enum { FLOODS = 6, FLOOD_EACH = 900, FLOOD_PAYLOAD = 7000 };

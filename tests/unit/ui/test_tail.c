@@ -161,6 +161,25 @@ static void tail_remarks(void **state)
     }
 }
 
+/* What has happened once is not read as what is; what a tap misses is missed all the time. */
+static void a_word_that_is_over_goes(void **state)
+{
+    struct stage s;
+    (void)state;
+    AT_ALL_SIZES(s, true)
+    {
+        open_tail(&s);
+        fill_tail(&s, 2);
+        text_copy(s.hub->tail.channels[0].notice, 240, "now led");
+        assert_true(screen_says(&s, "now led"));
+        s.hub->tail.channels[0].notice_ns = FAKE_NOW - 29 * NS_PER_S;
+        assert_true(screen_says(&s, "now led"));
+        assert_true(screen_draw(s.screen) <= FAKE_NOW + NS_PER_S);
+        s.hub->tail.channels[0].notice_ns = FAKE_NOW - 30 * NS_PER_S;
+        assert_false(screen_says(&s, "now led"));
+    }
+}
+
 /* Among the others' rows nothing tells why one of them sends none. */
 static void what_failed_in_a_merged_tail_says_why(void **state)
 {
@@ -475,6 +494,7 @@ int main(void)
         cmocka_unit_test(tail_comes_back_as_it_was),
         cmocka_unit_test(tail_again),
         cmocka_unit_test(tail_remarks),
+        cmocka_unit_test(a_word_that_is_over_goes),
         cmocka_unit_test(what_failed_in_a_merged_tail_says_why),
         cmocka_unit_test(browse),
         cmocka_unit_test(browse_where),
