@@ -19,10 +19,17 @@ void field_tree_init(struct field_tree *t, struct arena *arena, struct bytes pay
     *t = (struct field_tree){.arena = arena, .payload = payload, .complete = true, .format = "", .type = ""};
 }
 
+#define TYPES_BYTES (UINT8_MAX * sizeof(const char *))
+
+static uint32_t grown(uint32_t cap)
+{
+    return cap == 0 ? 64 : cap == 64 ? 1024 : LIMIT_DECODE_NODES;
+}
+
 /* Inside the arena, where the old array stays. The last step is the longest one: what no node was written to takes no memory. */
 static bool tree_grow(struct field_tree *t)
 {
-    uint32_t cap = t->cap == 0 ? 64 : t->cap == 64 ? 1024 : LIMIT_DECODE_NODES;
+    uint32_t cap = grown(t->cap);
     struct field *nodes = arena_alloc(t->arena, cap * sizeof *nodes);
     if (!nodes)
         return false;
@@ -33,11 +40,20 @@ static bool tree_grow(struct field_tree *t)
     return true;
 }
 
+/* By the nodes' steps and the table of types, with what aligns each. */
+static size_t still_taken(const struct field_tree *t)
+{
+    enum { ALIGN = 16 };
+    size_t taken = t->types ? 0 : TYPES_BYTES + ALIGN;
+    for (uint32_t cap = t->cap; cap < LIMIT_DECODE_NODES; cap = grown(cap))
+        taken += grown(cap) * sizeof *t->nodes + ALIGN;
+    return taken;
+}
+
 size_t field_tree_room(const struct field_tree *t)
 {
-    size_t left = t->arena->max - t->arena->used;
-    size_t nodes = t->cap == LIMIT_DECODE_NODES ? 0 : LIMIT_DECODE_FIELDS;
-    return left > nodes ? left - nodes : 0;
+    size_t left = t->arena->max - t->arena->used, taken = still_taken(t);
+    return left > taken ? left - taken : 0;
 }
 
 uint32_t field_add(struct field_tree *t, uint32_t parent, enum field_kind kind)
@@ -149,7 +165,7 @@ void field_set_type(struct field_tree *t, uint32_t node, const char *type)
 {
     uint8_t n = 0;
     if (!t->types)
-        t->types = arena_alloc(t->arena, UINT8_MAX * sizeof *t->types);
+        t->types = arena_alloc(t->arena, TYPES_BYTES);
     while (n < t->type_count && strcmp(t->types[n], type) != 0)
         n++;
     if (!t->types || n == UINT8_MAX)

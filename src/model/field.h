@@ -99,7 +99,7 @@ uint8_t *field_reserve(struct field_tree *t, size_t most);
 void field_keep_raw(struct field_tree *t, uint32_t node);
 /* The format's own name of its type, static or in the arena: "uint64", "shop.v1.Order". */
 void field_set_type(struct field_tree *t, uint32_t node, const char *type);
-/* Of the arena, for texts and layers; the nodes have theirs beside it. */
+/* Of the arena, for texts and layers; what nodes and types may still take is beside it. */
 size_t field_tree_room(const struct field_tree *t);
 
 struct bytes field_layer(const struct field_tree *t, uint8_t layer); /* 0: the payload */
