@@ -132,7 +132,7 @@ struct hub_tail {
     double rate, byte_rate;     /* received, over the last second */
     uint16_t per_second[60];    /* messages, newest last, saturating */
     bool full;                  /* a browse ended because the store has no room for more */
-    uint64_t gap_count;         /* how often messages may be missing, since a connection was lost */
+    uint64_t gap_count;         /* how often messages are missing, or may be: each has a row */
 };
 
 #define HUB_TAIL_MOST 64 /* channels in one tail */

@@ -135,17 +135,6 @@ void hub_tail_tick(struct hub *h, int64_t now_ns)
         tick(h->beneath, now_ns);
 }
 
-static void store_message(struct tail_run *t, struct message *m)
-{
-    uint16_t *slot = &t->tail.per_second[sizeof t->tail.per_second / sizeof *t->tail.per_second - 1];
-    if (*slot < UINT16_MAX)
-        (*slot)++;
-    t->messages_this_second++;
-    t->bytes_this_second += m->payload.len;
-    t->tail.received++;
-    store_add(t->store, m);
-}
-
 /* A lost or restored connection becomes a row of its own in the time line: a message without a position whose flag says
  * so would be a lie, so it is a payload from the origin `signalbox`. */
 static void store_gap(struct tail_run *t, const char *channel, const char *text)
@@ -164,6 +153,31 @@ static void note_gap(struct tail_run *t, enum log_level level, const char *endpo
 {
     store_gap(t, endpoint, text);
     log_change(level, endpoint, "%s", text);
+}
+
+/* One that has no room beside the message that somebody looks at has left no other sign. */
+static void note_missing(struct tail_run *t, const struct origin *from, size_t payload)
+{
+    char size[32], text[400];
+    snprintf(text, sizeof text,
+             "%.200s: a message of %s has no room beside the one that is open: missing here", from->channel,
+             text_bytes(size, sizeof size, payload));
+    t->tail.gap_count++;
+    note_gap(t, LOG_WARN, from->endpoint, text);
+}
+
+static void store_message(struct tail_run *t, struct message *m)
+{
+    uint16_t *slot = &t->tail.per_second[sizeof t->tail.per_second / sizeof *t->tail.per_second - 1];
+    if (*slot < UINT16_MAX)
+        (*slot)++;
+    t->messages_this_second++;
+    t->bytes_this_second += m->payload.len;
+    t->tail.received++;
+    const struct origin *from = m->origin;
+    size_t payload = m->payload.len;
+    if (!store_add(t->store, m))
+        note_missing(t, from, payload);
 }
 
 static const char *part_endpoint(const struct tail_run *t, const struct tail_part *part)

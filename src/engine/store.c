@@ -8,9 +8,10 @@ struct store {
     struct message **ring;
     size_t slots;
     size_t max_bytes, bytes; /* messages and slots */
-    uint64_t oldest, newest; /* ids; empty when oldest > newest */
+    uint64_t oldest, newest; /* ids; empty when oldest > newest, which it is until the first message alone */
     const struct message *held;
-    size_t held_bytes; /* of bytes: the one that is held, once it is evicted */
+    size_t held_footprint;
+    bool held_is_out; /* evicted: its footprint is still part of bytes */
 };
 
 #define FIRST_SLOTS 1024
@@ -41,7 +42,7 @@ static void evict_oldest(struct store *s)
 {
     struct message **m = slot(s, s->oldest++);
     if (*m == s->held)
-        s->held_bytes = (*m)->footprint;
+        s->held_is_out = true;
     else
         s->bytes -= (*m)->footprint;
     message_unref(m);
@@ -59,13 +60,13 @@ void store_free(struct store **sp)
     free(s);
 }
 
-/* When the ring cannot grow the oldest message makes room, as over the budget. */
-static void make_slot(struct store *s)
+/* For a message of that size. When the ring cannot grow the oldest message makes room, as over the budget. */
+static void make_slot(struct store *s, size_t footprint)
 {
     if (store_count(s) < s->slots)
         return;
     size_t slots = s->slots * 2;
-    bool affordable = s->bytes + s->slots * sizeof *s->ring <= s->max_bytes;
+    bool affordable = s->bytes + footprint + s->slots * sizeof *s->ring <= s->max_bytes;
     struct message **ring = affordable ? calloc(slots, sizeof *ring) : NULL;
     if (!ring) {
         evict_oldest(s);
@@ -79,16 +80,25 @@ static void make_slot(struct store *s)
     s->slots = slots;
 }
 
+/* Beside the one that is held, if nothing else were there. */
+static bool has_room(const struct store *s, const struct message *m)
+{
+    size_t least = s->slots * sizeof *s->ring + s->held_footprint;
+    return !s->held || least + m->footprint <= s->max_bytes;
+}
+
 uint64_t store_add(struct store *s, struct message *m)
 {
+    if (!has_room(s, m)) { /* all the others would go for it, and it after them */
+        message_unref(&m);
+        return 0;
+    }
     while (s->oldest <= s->newest && s->bytes + m->footprint > s->max_bytes)
         evict_oldest(s);
-    make_slot(s);
+    make_slot(s, m->footprint);
     s->newest++;
     *slot(s, s->newest) = m;
     s->bytes += m->footprint;
-    if (s->held_bytes && s->bytes > s->max_bytes)
-        evict_oldest(s);
     return s->newest;
 }
 
@@ -124,9 +134,11 @@ size_t store_budget(const struct store *s)
 
 void store_hold(struct store *s, const struct message *m)
 {
-    s->bytes -= s->held_bytes;
-    s->held_bytes = 0;
+    if (s->held_is_out)
+        s->bytes -= s->held_footprint;
     s->held = m;
+    s->held_footprint = m ? m->footprint : 0;
+    s->held_is_out = false;
 }
 
 void store_limit(struct store *s, size_t max_bytes)

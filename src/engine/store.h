@@ -13,7 +13,8 @@ struct store;
 
 struct store *store_new(size_t max_bytes); /* NULL: out of memory */
 void store_free(struct store **s);
-/* Takes the reference over, evicts the oldest until the budget holds (the newest stays; see store_hold). Returns its id, from 1. */
+/* Takes the reference over, evicts the oldest until the budget holds (the newest stays: a store that had a message has one). Returns
+ * its id, from 1; 0: it is not stored, see store_hold. */
 uint64_t store_add(struct store *s, struct message *m);
 /* Borrowed until the next store_add; NULL: evicted or never there. */
 const struct message *store_get(const struct store *s, uint64_t id);
@@ -25,7 +26,7 @@ size_t store_budget(const struct store *s);
 /* Another budget from now on; evicts the oldest until it holds, all but the newest. */
 void store_limit(struct store *s, size_t max_bytes);
 /* Somebody holds this one, which the store has (NULL: no longer). It counts against the budget until then, evicted or not: what comes
- * meanwhile and has no room beside it is evicted at once. */
+ * meanwhile and would have no room beside it alone is not stored. */
 void store_hold(struct store *s, const struct message *m);
 
 #endif

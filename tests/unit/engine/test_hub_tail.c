@@ -486,6 +486,42 @@ static void a_browse_ends_where_the_store_is_full(void **state)
     assert_int_equal(store_count(hub_store(hub)), hub_tail(hub)->received);
 }
 
+static bool has_one(void)
+{
+    return hub_tail(hub)->received == 1;
+}
+
+static bool has_three(void)
+{
+    return hub_tail(hub)->received == 3;
+}
+
+/* A message that cannot stay beside the one that is looked at is missing in the midst of the others: that is a row. */
+static void what_has_no_room_beside_the_open_message_is_said(void **state)
+{
+    (void)state;
+    hub_stop(&hub);
+    config.store_bytes = 2 * MIB;
+    hub = hub_new(&config, &rows, NULL);
+    hub_start(hub);
+    struct address a = address_of("orders");
+    assert_int_equal(hub_tail_open(hub, &a, 1, &tap, NULL), ERR_OK);
+    assert_true(pump_until(tailing));
+    publish_sized("orders", 1500 * KIB);
+    assert_true(pump_until(has_one));
+    hub_hold(hub, store_get(hub_store(hub), 1));
+    publish_sized("orders", 700 * KIB);
+    publish("orders", 1);
+    assert_true(pump_until(has_three));
+    assert_int_equal(store_count(hub_store(hub)), 3);
+    const struct message *row = store_get(hub_store(hub), 2);
+    assert_string_equal(row->origin->endpoint, "signalbox");
+    assert_true(bytes_equal_text(
+        row->payload, "orders: a message of 700 KiB has no room beside the one that is open: missing here"));
+    assert_int_equal(hub_tail(hub)->gap_count, 1);
+    hub_hold(hub, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -502,6 +538,7 @@ int main(void)
         TEST(the_limit_of_a_browse_counts_what_its_filter_takes),
         TEST(a_tail_goes_on_beneath_a_browse),
         TEST(a_browse_ends_where_the_store_is_full),
+        TEST(what_has_no_room_beside_the_open_message_is_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -99,12 +99,49 @@ static void what_is_held_counts_when_it_is_evicted(void **state)
     assert_int_equal(store_count(s), 2);
     store_limit(s, (size_t)8 * 1024 + 15000);
     store_hold(s, store_get(s, 5));
-    store_add(s, message_of(10000)); /* there is room for one */
-    assert_int_equal(store_count(s), 0);
+    assert_int_equal(store_add(s, message_of(10000)), 0); /* there is room for one */
+    assert_int_equal(store_newest(s), 5);
     store_hold(s, NULL);
-    store_add(s, message_of(10000));
-    assert_int_equal(store_newest(s), 7);
+    assert_int_equal(store_add(s, message_of(10000)), 6);
     message_unref(&held);
+    store_free(&s);
+}
+
+/* One that could not stay beside it would take all others with it. */
+static void what_has_no_room_beside_the_one_held_evicts_nothing(void **state)
+{
+    (void)state;
+    struct store *s = store_new((size_t)8 * 1024 + 100000);
+    for (int i = 0; i < 5; i++)
+        store_add(s, message_of(1000));
+    struct message *held = message_ref(message_of(70000));
+    store_add(s, held);
+    store_hold(s, held);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(store_add(s, message_of(40000)), 0);
+    assert_int_equal(store_count(s), 6);
+    for (uint64_t id = 7; id < 60; id++) { /* until it is evicted, and on */
+        assert_int_equal(store_add(s, message_of(1000)), id);
+        assert_int_equal(store_add(s, message_of(40000)), 0);
+        assert_true(store_bytes(s) <= store_budget(s));
+    }
+    assert_null(store_get(s, 6));
+    assert_true(store_count(s) > 10);
+    store_hold(s, NULL);
+    assert_int_equal(store_add(s, message_of(40000)), 60);
+    message_unref(&held);
+    store_free(&s);
+}
+
+static void the_budget_holds_when_the_ring_grows(void **state)
+{
+    (void)state;
+    struct store *s = store_new(8 << 20);
+    for (int i = 0; i < 1024; i++)
+        store_add(s, message_of(1));
+    store_limit(s, store_bytes(s) + (size_t)8 * 1024); /* as much as the next step takes, alone */
+    store_add(s, message_of(1000));
+    assert_true(store_bytes(s) <= store_budget(s));
     store_free(&s);
 }
 
@@ -116,6 +153,8 @@ int main(void)
         cmocka_unit_test(the_newest_stays_even_over_the_budget),
         cmocka_unit_test(a_smaller_budget_evicts_the_oldest),
         cmocka_unit_test(what_is_held_counts_when_it_is_evicted),
+        cmocka_unit_test(what_has_no_room_beside_the_one_held_evicts_nothing),
+        cmocka_unit_test(the_budget_holds_when_the_ring_grows),
         cmocka_unit_test(many_small_ones_make_the_ring_grow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
