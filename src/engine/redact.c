@@ -361,19 +361,63 @@ static struct bytes spliced(struct redactor *r, struct bytes in, const struct ed
     return result;
 }
 
+/* What base64 in a string may consist of, an escaped / or line end of it included. */
+static const bool is_digit[256] = {
+    ['a' ... 'z'] = true, ['A' ... 'Z'] = true, ['/' ... '9'] = true,
+    ['+'] = true,         ['='] = true,         ['\\'] = true,
+};
+
+/* Does this base64 hold a payload, or more base64? By how it begins, which is before the first line's end. */
+static bool begins_payload(const struct redactor *r, struct bytes digits)
+{
+    uint8_t first[48], head[36];
+    struct buffer out = {.data = head, .cap = sizeof head, .max = sizeof head};
+    size_t n = 0, more = 0;
+    for (size_t i = 0; i < digits.len && n < sizeof first; i++)
+        if (digits.data[i] != '\\')
+            first[n++] = digits.data[i];
+    if (!buffer_unbase64(&out, bytes_of(first, n - n % 4)))
+        return false;
+    while (more < out.len && (is_digit[head[more]] || memchr(" \t\r\n", head[more], 4)))
+        more++;
+    return more == out.len || is_payload(r, buffer_view(&out));
+}
+
+/* Strings of base64, whose fields the bytes don't show. A probe at every so many bytes meets each that is long enough. */
+static bool may_have_base64(const struct redactor *r, struct bytes in)
+{
+    enum { LEAST = 12 }; /* {"a":1}, padded */
+    for (size_t from = 0, at; (at = from + LEAST - 1) < in.len;) {
+        size_t start = at, end = at;
+        while (end < in.len && is_digit[in.data[end]])
+            end++;
+        from = end + 1;
+        if (end == at || end == in.len || in.data[end] != '"')
+            continue;
+        while (start && is_digit[in.data[start - 1]])
+            start--;
+        bool whole = start && in.data[start - 1] == '"' && end - start >= LEAST;
+        if (whole && begins_payload(r, bytes_slice(in, start, end - start)))
+            return true;
+    }
+    return false;
+}
+
 /* Can the payload have such a field at all? Most have not, and are not decoded for it. */
 static bool may_have_fields(const struct redactor *r, struct bytes in)
 {
+    bool any = false;
     bool escapes = memmem(in.data, in.len, "\\u", 2) != NULL;
     for (size_t i = 0; i < r->rules->count; i++) {
         const struct rule *rule = &r->rules->rules[i];
         if (rule->kind == REDACT_REGEX)
             return true;
+        any |= rule->kind == REDACT_FIELD;
         if (rule->kind == REDACT_FIELD &&
             (escapes || !rule->needle.len || memmem(in.data, in.len, rule->needle.data, rule->needle.len)))
             return true;
     }
-    return false;
+    return any && may_have_base64(r, in);
 }
 
 static struct bytes hide_decoded(struct redactor *r, const struct decoder_ops *decoder, struct bytes in,

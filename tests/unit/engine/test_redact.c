@@ -122,6 +122,20 @@ static void layers_are_no_way_around(void **state)
     assert_memory_equal(out->payload.data, "[redacted", 9);
 }
 
+/* In a string, where no byte of the field's name stands. */
+static void nor_is_base64_in_a_string(void **state)
+{
+    (void)state;
+    hide(REDACT_FIELD, "password");
+    expect("{\"w\":\"eyJwYXNzd29yZCI6Imh1bnRlcjItU2VjcmV0IiwiYSI6MX0=\"}", "{\"w\":\"[redacted]\"}");
+    expect("[1,\"IHsicGFzc3dvcmQiOjEsIng6eSI6Ij8\\/Pz8\\/In0g\"]", "[1,\"[redacted]\"]"); /* an escaped / */
+    expect("[\"ZXlKd1lYTnpkMjl5WkNJNk1UTXpOMzA9\"]", "[\"[redacted]\"]");                 /* twice */
+    expect("{\"a\":\"{\\\"b\\\":\\\"eyJwYXNzd29yZCI6MTMzN30=\\\"}\"}", "{\"a\":\"[redacted]\"}");
+    expect("{\"w\":\"eyJ1c2VyIjoiYW5uYSIsImEiOjF9\"}", "{\"w\":\"eyJ1c2VyIjoiYW5uYSIsImEiOjF9\"}");
+    expect("[\"eyJwYXNzd29yZCI6MTMzN30=\"", UNREAD);
+    expect("[\"iVBORw0KGgoAAAANSUhEUgAAAAUA\"", "[\"iVBORw0KGgoAAAANSUhEUgAAAAUA\""); /* an image */
+}
+
 static void patterns_are_hidden_everywhere(void **state)
 {
     (void)state;
@@ -198,6 +212,7 @@ int main(void)
         TEST(what_cannot_be_read_is_hidden_whole),
         TEST(layers_beyond_those_that_are_opened_are_none_either),
         TEST(layers_are_no_way_around),
+        TEST(nor_is_base64_in_a_string),
         TEST(patterns_are_hidden_everywhere),
         TEST(headers_are_hidden_by_name),
         TEST(an_unsure_pattern_hides_everything),
