@@ -7,7 +7,6 @@
 #include "engine/message_json.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -27,31 +26,32 @@ struct import {
 static int fault(const struct import *m, const char *what)
 {
     struct err_info err;
-    bool missing = access(m->file, F_OK) != 0;
-    err_set(&err, missing ? ERR_USAGE : ERR_IO, "%s", what);
+    err_set(&err, ERR_IO, "%s", what);
     err_where(&err, "%s", m->file);
-    if (missing)
-        err_next(&err, "name a file that is there");
     return cli_error(&err);
 }
 
 /* By its name, which it has even where it is damaged; or by how it begins, where that can be read once more. */
-static bool is_archive(const struct import *m, int fd)
+static bool is_archive(const struct import *m)
 {
+    const struct input *in = &m->lines;
     uint8_t begin[32];
     size_t len = strlen(m->file);
+    if (in->start < 0)
+        return false;
     if (len > 4 && strcmp(m->file + len - 4, ".sba") == 0)
         return true;
-    ssize_t n = fd < 0 ? -1 : pread(fd, begin, sizeof begin, 0);
+    ssize_t n = pread(in->fd, begin, sizeof begin, in->start);
     return n > 0 && archive_begins(bytes_of(begin, (size_t)n));
 }
 
 /* The file is mapped: its pages come and go, however large it is. */
-static int map_file(struct import *m, int fd)
+static int map_file(struct import *m)
 {
     struct stat st;
-    if (fd < 0 || fstat(fd, &st) != 0 || S_ISDIR(st.st_mode))
-        return fault(m, strerror(fd >= 0 && S_ISDIR(st.st_mode) ? EISDIR : errno));
+    int fd = m->lines.fd;
+    if (fstat(fd, &st) != 0 || S_ISDIR(st.st_mode))
+        return fault(m, strerror(S_ISDIR(st.st_mode) ? EISDIR : errno));
     void *data = st.st_size > 0 ? mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0) : MAP_FAILED;
     if (data == MAP_FAILED)
         return fault(m, st.st_size > 0 ? "the file cannot be mapped" : "the file is empty");
@@ -59,11 +59,12 @@ static int map_file(struct import *m, int fd)
     return 0;
 }
 
-static int open_archive(struct import *m, int fd)
+static int open_archive(struct import *m)
 {
     struct err_info err = {.code = ERR_OK};
-    int code = map_file(m, fd);
-    if (code || !archive_open(&m->archive, m->mapped, &err))
+    int code = map_file(m);
+    struct bytes rest = bytes_slice(m->mapped, (size_t)m->lines.start, m->mapped.len);
+    if (code || !archive_open(&m->archive, rest, &err))
         return code;
     char where[sizeof err.where];
     memcpy(where, err.where, sizeof where);
@@ -147,15 +148,10 @@ static int print_sum(const struct import *m, const struct change_sum *sum)
 static int import_all(struct import *m)
 {
     struct err_info err = {.code = ERR_OK};
-    int fd = strcmp(m->file, "-") == 0 ? STDIN_FILENO : open(m->file, O_RDONLY | O_CLOEXEC);
-    int code = 0;
-    m->archived = is_archive(m, fd);
-    if (m->archived)
-        code = open_archive(m, fd);
-    if (fd > STDERR_FILENO)
-        close(fd);
-    if (!m->archived && input_open(&m->lines, m->file, &err))
-        code = cli_error(&err);
+    if (input_open(&m->lines, m->file, &err))
+        return cli_error(&err);
+    m->archived = is_archive(m);
+    int code = m->archived ? open_archive(m) : 0;
     if (code)
         return code;
     struct changing changing = {.cli = m->cli,

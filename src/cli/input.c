@@ -21,11 +21,11 @@ static int open_stdin(struct err_info *err)
     return -1;
 }
 
-static int open_path(const char *path, struct err_info *err)
+static int open_path(const char *path, int flags, struct err_info *err)
 {
     if (!path || strcmp(path, "-") == 0)
         return open_stdin(err);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | flags);
     if (fd < 0) {
         err_set(err, errno == ENOENT ? ERR_USAGE : ERR_IO, "%s", strerror(errno));
         err_where(err, "%s", *path ? path : "''");
@@ -63,7 +63,7 @@ static enum err read_chunk(int fd, struct buffer *into, bool *ended, struct err_
 enum err input_whole(const char *path, struct buffer *into, struct err_info *err)
 {
     bool ended = false;
-    int fd = open_path(path, err);
+    int fd = open_path(path, 0, err);
     enum err e = fd < 0 ? err->code : ERR_OK;
     while (!e && !ended)
         e = read_chunk(fd, into, &ended, err);
@@ -74,13 +74,17 @@ enum err input_whole(const char *path, struct buffer *into, struct err_info *err
     return e;
 }
 
+/* A FIFO that nobody writes to yet is opened at once, and has nothing yet: who waits for a line can be stopped, and be late. */
 enum err input_open(struct input *in, const char *path, struct err_info *err)
 {
     bool piped = !path || strcmp(path, "-") == 0;
-    *in = (struct input){.name = piped ? "standard input" : path, .fd = open_path(path, err)};
+    *in = (struct input){.name = piped ? "standard input" : path, .fd = open_path(path, O_NONBLOCK, err)};
     buffer_init(&in->text, LIMIT_LINE);
     if (in->fd < 0)
         return err->code;
+    int flags = fcntl(in->fd, F_GETFL);
+    if (!piped && flags >= 0)
+        (void)fcntl(in->fd, F_SETFL, flags & ~O_NONBLOCK);
     in->start = lseek(in->fd, 0, SEEK_CUR);
     return ERR_OK;
 }
@@ -110,11 +114,11 @@ static void drop_used(struct input *in)
     in->at = 0;
 }
 
-/* With a line begun, too. */
+/* With a line begun, or interrupted, too: a read would take a FIFO's writer that is to come for one that has gone. */
 static bool has_nothing(const struct input *in)
 {
     struct pollfd p = {.fd = in->fd, .events = POLLIN};
-    return poll(&p, 1, PATIENCE_MS) == 0;
+    return poll(&p, 1, PATIENCE_MS) <= 0;
 }
 
 enum err input_line(struct input *in, struct bytes *line, struct err_info *err)

@@ -139,6 +139,10 @@ expect_err 'would send 100 messages'
 run sh -c "'$SIGNALBOX' import - '$kafka/$topic-four' <'$T/four.sba'"
 expect_status 0
 expect_err 'would send 100 messages'
+{ echo 'a line' && cat "$T/four.sba"; } >"$T/begun"
+run sh -c "{ read -r line; '$SIGNALBOX' import - '$kafka/$topic-four'; } <'$T/begun'" # goes on behind it
+expect_status 0
+expect_err 'would send 100 messages'
 run sh -c "cat '$T/four.sba' | '$SIGNALBOX' import - '$kafka/$topic-four' --execute"
 expect_status 2
 expect_err 'standard input: this is an archive, .* Next: name its file'

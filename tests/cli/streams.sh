@@ -67,4 +67,30 @@ for words in "send memory:/q - --json --create --execute" "send memory:/q - --js
 done
 exec {writer}>&-
 
+name "a FIFO is opened once, and heeds --timeout"
+mkfifo "$T/fifo"
+for i in 1 2 3 4 5 6; do
+    echo '{"payload":{"text":"x"}}' >"$T/fifo" &
+    RUN_LIMIT=20 run "$SIGNALBOX" import "$T/fifo" memory:/q --create --execute
+    expect_status 0
+    expect_err '1 confirmed'
+    wait $! # a writer that found no reader would wait for the next one
+done
+for words in "import $T/fifo memory:/q" "send memory:/q $T/fifo --json"; do
+    for execute in "" --execute; do # nobody writes
+        # shellcheck disable=SC2086
+        RUN_LIMIT=20 run "$SIGNALBOX" $words --create --timeout 500ms $execute
+        expect_status 8
+    done
+done
+
+name "an input that was begun goes on where it stands"
+printf '%s\n' 'a line' '{"payload":{"text":"x"}}' '{"payload":{"text":"y"}}' >"$T/begun"
+begun() { # behind the first line; run gives /dev/null
+    { read -r; timeout 20 "$SIGNALBOX" "$@" >"$out" 2>"$err"; status=$?; } <"$T/begun"
+}
+begun import - memory:/q --create --execute
+expect_status 0
+expect_err '2 confirmed'
+
 finish
