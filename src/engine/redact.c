@@ -370,7 +370,7 @@ static const bool is_digit[256] = {
 /* Does this base64 hold a payload, or more base64? By how it begins, which is before the first line's end. */
 static bool begins_payload(const struct redactor *r, struct bytes digits)
 {
-    uint8_t first[48], head[36];
+    uint8_t first[48], head[36] = {0};
     struct buffer out = {.data = head, .cap = sizeof head, .max = sizeof head};
     size_t n = 0, more = 0;
     for (size_t i = 0; i < digits.len && n < sizeof first; i++)
