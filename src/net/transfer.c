@@ -69,8 +69,18 @@ struct transfer *transfer_new(const struct http_request *request, http_done *don
     return t;
 }
 
+/* A connection that is kept outlives the transfer that made it: nothing leads back to that any more. */
+static void leave_connection(struct transfer *t)
+{
+    if (t->tls)
+        SSL_CTX_set_app_data(t->tls, NULL);
+    SSL_CTX_free(t->tls);
+    t->tls = NULL;
+}
+
 void transfer_free(struct transfer *t)
 {
+    leave_connection(t);
     curl_easy_cleanup(t->easy);
     curl_slist_free_all(t->headers);
     http_response_free(&t->response);
@@ -115,39 +125,48 @@ static void note_expiry(struct transfer *t, int64_t when)
         *first = when;
 }
 
+/* The one that made this connection; NULL: it has ended. */
+static struct transfer *transfer_of(const SSL *ssl)
+{
+    return SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+}
+
 /* Of a chain that is refused libcurl tells nothing: the date of the server's certificate is taken down here. */
 static int on_verify(int good, X509_STORE_CTX *store)
 {
     struct tm tm;
     SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
     const X509 *certificate = X509_STORE_CTX_get0_cert(store);
-    struct transfer *t = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
-    if (!good && certificate && ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &tm))
+    struct transfer *t = transfer_of(ssl);
+    if (t && !good && certificate && ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &tm))
         note_expiry(t, timegm(&tm) * NS_PER_S);
     return good;
 }
 
-/* Called within the handshake, which is this transfer's; renegotiation is off. */
+/* Within the handshake, or behind it where a server with TLS 1.3 asks later on. */
 static int on_asked(SSL *ssl, void *context)
 {
-    (void)ssl;
-    ((struct transfer *)context)->asked = true;
+    struct transfer *t = transfer_of(ssl);
+    (void)context;
+    if (t)
+        t->asked = true;
     return 1; /* whatever there is goes on */
 }
 
-/* Called once TCP stands. libcurl itself says when that was only if TLS stands in the end, too. A connection that is kept
- * outlives this transfer, which nothing may then lead back to. */
+/* Called once TCP stands, with a context of that connection's own; again after a redirect to elsewhere. libcurl itself says when that
+ * was only if TLS stands in the end, too. */
 static CURLcode on_tls(CURL *easy, void *ssl_ctx, void *context)
 {
     struct transfer *t = context;
     (void)easy;
+    leave_connection(t);
     t->tls_began_ns = clock_mono_ns();
-    SSL_CTX_set_options(ssl_ctx, SSL_OP_NO_RENEGOTIATION);
-    SSL_CTX_set_cert_cb(ssl_ctx, on_asked, t);
-    if (!t->request.fresh)
-        return CURLE_OK;
-    SSL_CTX_set_app_data(ssl_ctx, t);
-    SSL_CTX_set_verify(ssl_ctx, SSL_CTX_get_verify_mode(ssl_ctx), on_verify);
+    t->tls = ssl_ctx;
+    SSL_CTX_up_ref(t->tls);
+    SSL_CTX_set_app_data(t->tls, t);
+    SSL_CTX_set_options(t->tls, SSL_OP_NO_RENEGOTIATION);
+    SSL_CTX_set_cert_cb(t->tls, on_asked, NULL);
+    SSL_CTX_set_verify(t->tls, SSL_CTX_get_verify_mode(t->tls), on_verify);
     return CURLE_OK;
 }
 

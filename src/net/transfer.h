@@ -18,8 +18,9 @@ struct transfer {
     struct http_response response;
     int64_t tls_began_ns; /* monotonic; 0: it didn't come so far */
     int64_t began_ns;
-    bool asked;        /* the server asked for a client certificate */
-    bool long_headers; /* beyond LIMIT_HEADERS: it was ended for that */
+    struct ssl_ctx_st *tls; /* of the connection that it made last, which leads back here; NULL: none */
+    bool asked;             /* the server asked for a client certificate */
+    bool long_headers;      /* beyond LIMIT_HEADERS: it was ended for that */
     http_done *done;
     void *context;
     char reason[CURL_ERROR_SIZE]; /* libcurl's own words */
