@@ -16,7 +16,8 @@ struct client_certificate_said {
  * sslv3 alert certificate expired ..."). given: one was sent. Certain, so that this is ERR_TLS. Pure. */
 bool client_certificate_alert(const char *words, bool given, struct client_certificate_said *said);
 /* The same without an alert, which may be lost on the way (TLS 1.3 refuses after the handshake, while we write already): the server
- * asked for a certificate, and closed the connection instead of an answer. A guess. Pure. */
+ * asked for a certificate, and closed the connection instead of an answer. A guess, so that this is ERR_CLOSED: one that crashes or
+ * restarts hangs up, too. Pure. */
 struct client_certificate_said client_certificate_guess(bool given);
 /* As the client libraries will: both files are read, and the key must be the certificate's. ERR_CONFIG has the text, without a place;
  * *file is that of the two which is at fault. Any thread; asks for no pass phrase. */

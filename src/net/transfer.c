@@ -486,21 +486,13 @@ static bool end_for_certificate(struct transfer *t, CURLcode result)
         end(t, ERR_TLS, said.text, said.next);
         return true;
     }
-    switch (result) {
-    case CURLE_SSL_CONNECT_ERROR: /* a server with TLS 1.2 that gets none breaks off, or hangs up */
-        if (given || !strstr(t->reason, "handshake failure"))
-            return false;
-        break;
-    case CURLE_GOT_NOTHING:
-    case CURLE_RECV_ERROR:
-    case CURLE_SEND_ERROR:
-        if (!hung_up)
-            return false;
-        break;
-    default: return false;
-    }
+    /* A server with TLS 1.2 that gets none breaks off. One that hangs up may as well have crashed. */
+    bool broken_off = result == CURLE_SSL_CONNECT_ERROR && !given && strstr(t->reason, "handshake failure");
+    hung_up &= result == CURLE_GOT_NOTHING || result == CURLE_RECV_ERROR || result == CURLE_SEND_ERROR;
+    if (!broken_off && !hung_up)
+        return false;
     said = client_certificate_guess(given);
-    end(t, ERR_TLS, said.text, said.next); /* one code, whichever of the two it is this time */
+    end(t, broken_off ? ERR_TLS : ERR_CLOSED, said.text, said.next);
     return true;
 }
 

@@ -70,14 +70,23 @@ static void serve_asking_later(struct server *s, int fd)
     SSL_free(ssl);
 }
 
-static SSL_CTX *server_up(struct server *s, int demands)
+static void serve_no_answer(struct server *s, int fd)
+{
+    SSL *ssl = SSL_new((SSL_CTX *)(uintptr_t)s->script);
+    SSL_set_fd(ssl, fd);
+    if (SSL_accept(ssl) == 1)
+        read_request(ssl);
+    SSL_free(ssl);
+}
+
+static SSL_CTX *server_up(struct server *s, server_serve *serve, int verify)
 {
     SSL_CTX *tls = SSL_CTX_new(TLS_server_method());
     SSL_CTX_set_min_proto_version(tls, TLS1_3_VERSION);
-    SSL_CTX_set_verify(tls, SSL_VERIFY_PEER | SSL_VERIFY_POST_HANDSHAKE | demands, NULL);
+    SSL_CTX_set_verify(tls, SSL_VERIFY_PEER | verify, NULL);
     SSL_CTX_set_session_id_context(tls, (const unsigned char *)"test", 4); /* else resuming is an error */
     show_certificate(tls);
-    server_start(s, serve_asking_later, tls);
+    server_start(s, serve, tls);
     return tls;
 }
 
@@ -99,7 +108,7 @@ static void one_that_is_asked_for_later_may_be_missing(void **state)
     (void)state;
     struct server s;
     struct http_client *client = http_client_new(NULL);
-    SSL_CTX *tls = server_up(&s, 0);
+    SSL_CTX *tls = server_up(&s, serve_asking_later, SSL_VERIFY_POST_HANDSHAKE);
     for (int i = 0; i < 3; i++) {
         struct http_response response;
         assert_int_equal(fetch(client, s.port, &response), ERR_OK);
@@ -118,9 +127,27 @@ static void one_that_is_demanded_later_is_said_to_be(void **state)
     struct server s;
     struct http_response response;
     struct http_client *client = http_client_new(NULL);
-    SSL_CTX *tls = server_up(&s, SSL_VERIFY_FAIL_IF_NO_PEER_CERT);
+    SSL_CTX *tls =
+        server_up(&s, serve_asking_later, SSL_VERIFY_POST_HANDSHAKE | SSL_VERIFY_FAIL_IF_NO_PEER_CERT);
     assert_int_equal(fetch(client, s.port, &response), ERR_TLS);
     assert_string_equal(response.err.text, "the server demands a client certificate");
+    http_response_free(&response);
+    http_client_free(&client);
+    server_stop(&s);
+    SSL_CTX_free(tls);
+}
+
+/* It may have crashed as well. */
+static void a_server_that_asks_and_hangs_up_is_no_fault_of_tls(void **state)
+{
+    (void)state;
+    struct server s;
+    struct http_response response;
+    struct http_client *client = http_client_new(NULL);
+    SSL_CTX *tls = server_up(&s, serve_no_answer, 0);
+    assert_int_equal(fetch(client, s.port, &response), ERR_CLOSED);
+    assert_string_equal(response.err.text,
+                        "the server asked for a client certificate and hung up: it may demand one");
     http_response_free(&response);
     http_client_free(&client);
     server_stop(&s);
@@ -132,6 +159,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_that_is_asked_for_later_may_be_missing),
         cmocka_unit_test(one_that_is_demanded_later_is_said_to_be),
+        cmocka_unit_test(a_server_that_asks_and_hangs_up_is_no_fault_of_tls),
     };
     signal(SIGPIPE, SIG_IGN);
     return cmocka_run_group_tests(tests, NULL, NULL);
