@@ -5,6 +5,8 @@
 #include "base/text.h"
 #include "net/dial.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/poll.h>
@@ -64,6 +66,7 @@ enum err rabbit_unanswered(struct broker *b, struct err_info *err)
 {
     struct rabbit *r = b->state;
     r->lost = r->silent = true;
+    shutdown(r->fd, SHUT_RDWR); /* the broker learns it now, not when our descriptor is closed */
     err_set(err, ERR_TIMEOUT, "the broker does not answer");
     err_where(err, "%s", b->endpoint->name);
     err_next(err, "is the broker overloaded or stopped, or the network cut?");
@@ -126,7 +129,7 @@ enum err rabbit_reply(struct broker *b, amqp_rpc_reply_t reply, const char *what
         e = rabbit_status(b, reply.library_error, err);
         if (e)
             return e;
-        r->lost = r->silent = true; /* the library has closed the socket */
+        rabbit_unanswered(b, NULL);
         return err_set(err, ERR_TIMEOUT, "%s: no answer in time", what);
     case AMQP_RESPONSE_SERVER_EXCEPTION:
         if (reply.reply.id == AMQP_CHANNEL_CLOSE_METHOD) {
@@ -178,6 +181,47 @@ enum err rabbit_probe_exchange(struct broker *b, const char *name)
     return rabbit_probe_end(b, amqp_get_rpc_reply(r->connection), said, sizeof said);
 }
 
+/* ---- the socket, which others may cut ---- */
+
+bool rabbit_may_cut(struct broker *b, bool on)
+{
+    struct rabbit *r = b->state;
+    pthread_mutex_lock(&r->cut_lock);
+    bool cancelled = atomic_load(b->cancelled);
+    r->may_cut = on && !cancelled;
+    pthread_mutex_unlock(&r->cut_lock);
+    return !cancelled;
+}
+
+static void set_stands(struct rabbit *r, bool stands)
+{
+    pthread_mutex_lock(&r->cut_lock);
+    r->stands = stands;
+    pthread_mutex_unlock(&r->cut_lock);
+}
+
+/* The library closes its descriptor without a word (a question that times out, a login that fails), and the next file of the process
+ * gets that number. */
+enum err rabbit_keep_socket(struct broker *b, int fd, struct err_info *err)
+{
+    struct rabbit *r = b->state;
+    r->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    if (r->fd < 0)
+        return err_set(err, ERR_IO, "no descriptor for a socket: %s", strerror(errno));
+    set_stands(r, true);
+    return ERR_OK;
+}
+
+void rabbit_interrupt(struct broker *b)
+{
+    struct rabbit *r = b->state;
+    bool given_up = b->given_up && atomic_load(b->given_up);
+    pthread_mutex_lock(&r->cut_lock);
+    if (r->stands && (given_up || (r->may_cut && atomic_load(b->cancelled))))
+        shutdown(r->fd, SHUT_RDWR);
+    pthread_mutex_unlock(&r->cut_lock);
+}
+
 /* ---- connecting ---- */
 
 struct timeval rabbit_time_left(const struct broker *b)
@@ -216,8 +260,7 @@ static enum err open_plain(struct broker *b, const char *host, int port, struct 
         return err_set(err, ERR_NOMEM, "no memory for a socket");
     }
     amqp_tcp_socket_set_sockfd(socket, fd);
-    r->fd = fd;
-    return ERR_OK;
+    return rabbit_keep_socket(b, fd, err);
 }
 
 static amqp_table_entry_t truth_entry(const char *name)
@@ -302,31 +345,14 @@ static void note_version(struct rabbit *r)
             rabbit_copy(r->version, sizeof r->version, server->entries[i].value.value.bytes);
 }
 
-bool rabbit_may_cut(struct broker *b, bool on)
+static enum err enter(struct broker *b, struct err_info *err)
 {
     struct rabbit *r = b->state;
-    pthread_mutex_lock(&r->cut_lock);
-    bool cancelled = atomic_load(b->cancelled);
-    r->may_cut = on && !cancelled;
-    pthread_mutex_unlock(&r->cut_lock);
-    return !cancelled;
-}
-
-static void set_stands(struct rabbit *r, bool stands)
-{
-    pthread_mutex_lock(&r->cut_lock);
-    r->stands = stands;
-    pthread_mutex_unlock(&r->cut_lock);
-}
-
-void rabbit_interrupt(struct broker *b)
-{
-    struct rabbit *r = b->state;
-    bool given_up = b->given_up && atomic_load(b->given_up);
-    pthread_mutex_lock(&r->cut_lock);
-    if (given_up ? r->stands : r->may_cut && atomic_load(b->cancelled))
-        shutdown(r->fd, SHUT_RDWR);
-    pthread_mutex_unlock(&r->cut_lock);
+    enum err e = login(b, err);
+    if (e)
+        return e;
+    amqp_channel_open(r->connection, RABBIT_CHANNEL);
+    return rabbit_last_reply(b, "opening a channel", err);
 }
 
 static enum err connect_host(struct broker *b, size_t i, struct err_info *err)
@@ -343,16 +369,11 @@ static enum err connect_host(struct broker *b, size_t i, struct err_info *err)
         return err_set(err, ERR_NOMEM, "no memory for a connection");
     enum err e = tls ? rabbit_open_tls(b, host, port, err) : open_plain(b, host, port, err);
     if (!e) {
-        e = rabbit_may_cut(b, true) ? login(b, err) : ERR_CANCELLED;
+        e = rabbit_may_cut(b, true) ? enter(b, err) : ERR_CANCELLED;
         (void)rabbit_may_cut(b, false);
         if (e && atomic_load(b->cancelled))
             e = err_set(err, ERR_CANCELLED, "cancelled");
     }
-    if (!e) {
-        amqp_channel_open(r->connection, RABBIT_CHANNEL);
-        e = rabbit_last_reply(b, "opening a channel", err);
-    }
-    set_stands(r, !e);
     if (!e)
         note_version(r);
     else
@@ -386,6 +407,8 @@ void rabbit_disconnect(struct broker *b)
     amqp_destroy_connection(r->connection);
     r->connection = NULL;
     r->logged_in = false;
+    if (r->fd >= 0)
+        close(r->fd);
     r->fd = -1;
 }
 

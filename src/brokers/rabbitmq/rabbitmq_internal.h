@@ -21,11 +21,11 @@ struct rabbit_writer;
 
 struct rabbit {
     amqp_connection_state_t connection; /* NULL: not open */
-    int fd;
+    int fd;                             /* of its socket, our own: the library closes another one; -1: none */
     pthread_mutex_t cut_lock; /* zeroed is unlocked and ready (glibc), since interrupt may come before open */
     bool may_cut;             /* under cut_lock; see rabbit_may_cut */
     bool asked;               /* within the TLS handshake, for a client certificate */
-    bool stands;              /* under cut_lock: fd is the connection's */
+    bool stands;              /* under cut_lock: there is a connection, which fd is of */
     bool logged_in;
     bool lost;       /* nothing is answered any more: what waits for an answer waits in vain */
     bool silent;     /* it is lost because the broker left a question unanswered */
@@ -54,6 +54,8 @@ void rabbit_interrupt(struct broker *b); /* any thread */
  * cancel ends such a wait by ending the connection; so never while messages are held that must be given back. False: there was a
  * cancel already, and it stays off. */
 bool rabbit_may_cut(struct broker *b, bool on);
+/* From now on that connection can be cut; fd stays the library's. Until rabbit_disconnect. */
+enum err rabbit_keep_socket(struct broker *b, int fd, struct err_info *err) SB_MUST_USE;
 /* Our error for a reply of the library; what: "tap queue", for the sentence. The channel is opened again where the server
  * closed it. ERR_OK for a normal reply. */
 enum err rabbit_reply(struct broker *b, amqp_rpc_reply_t reply, const char *what, struct err_info *err);

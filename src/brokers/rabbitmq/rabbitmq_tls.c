@@ -111,7 +111,8 @@ enum err rabbit_open_tls(struct broker *b, const char *host, int port, struct er
     if (status == AMQP_STATUS_SOCKET_ERROR || status == AMQP_STATUS_TCP_ERROR ||
         status == AMQP_STATUS_HOSTNAME_RESOLUTION_FAILED)
         return why_unreachable(b, host, port, status, err);
-    r->fd = amqp_socket_get_sockfd(socket);
+    if (status == AMQP_STATUS_OK)
+        return rabbit_keep_socket(b, amqp_socket_get_sockfd(socket), err);
     if (status != AMQP_STATUS_TIMEOUT)
         return tls_failed(b, status, err);
     err_set(err, ERR_TIMEOUT, "no TLS answer in time");
