@@ -453,23 +453,21 @@ enum err rabbit_bindings_follow(struct broker *b, struct err_info *err)
 {
     struct rabbit *rabbit = b->state;
     struct rabbit_reader *r = rabbit->reader;
-    enum err e = ERR_OK;
     if (clock_mono_ns() < r->follow_ns)
         return ERR_OK;
     if (!rabbit_may_cut(b, true))
         return ERR_OK;
-    if (r->progress.scanned == r->follow_scanned) { /* what flows is a sign of life */
-        b->deadline_ns = INT64_MAX;
-        e = rabbit_ask(b, err);
-    }
-    r->follow_scanned = r->progress.scanned;
+    b->deadline_ns = INT64_MAX;
+    enum err e = rabbit_listen(b, err);
     b->deadline_ns = clock_mono_ns() + LOOK_NS;
+    rabbit_be_patient(b, true);
     for (size_t i = 0; !e && i < r->source_count; i++)
         if (r->sources[i].tap[0] && !r->sources[i].firehose)
             e = r->sources[i].by_list ? follow_bindings(b, &r->sources[i], err)
                                       : follow_exchange(b, &r->sources[i], err);
     if (!e)
         rabbit_firehose_follow(b);
+    rabbit_be_patient(b, false);
     (void)rabbit_may_cut(b, false);
     r->follow_ns = clock_mono_ns() + RABBIT_FOLLOW_EVERY_NS;
     return e;

@@ -5,20 +5,46 @@
 #include "base/text.h"
 
 #include <stdio.h>
+#include <sys/poll.h>
 
 #define ASK_MOST_MS (8 * 1000)
+
+static int patience_ms(const struct broker *b)
+{
+    int ms = clock_poll_ms(b->deadline_ns);
+    return ms < 0 || ms > ASK_MOST_MS ? ASK_MOST_MS : ms > 0 ? ms : 1;
+}
 
 enum err rabbit_ask(struct broker *b, struct err_info *err)
 {
     struct rabbit *r = b->state;
-    int ms = clock_poll_ms(b->deadline_ns);
-    ms = ms < 0 || ms > ASK_MOST_MS ? ASK_MOST_MS : ms > 0 ? ms : 1;
+    int ms = patience_ms(b);
     struct timeval most = {ms / 1000, ms % 1000 * 1000}, usual = {RABBIT_RPC_S, 0};
     amqp_set_rpc_timeout(r->connection, &most);
     amqp_channel_flow(r->connection, RABBIT_CHANNEL, 1);
     enum err e = rabbit_last_reply(b, "asking for a sign of life", err);
     amqp_set_rpc_timeout(r->connection, &usual);
     return e == ERR_TIMEOUT ? rabbit_unanswered(b, err) : e;
+}
+
+enum err rabbit_listen(struct broker *b, struct err_info *err)
+{
+    struct rabbit *r = b->state;
+    amqp_channel_flow_t on = {.active = 1};
+    int status = amqp_send_method(r->connection, RABBIT_CHANNEL, AMQP_CHANNEL_FLOW_METHOD, &on);
+    if (status)
+        return rabbit_status(b, status, err);
+    struct pollfd any = {.fd = r->fd, .events = POLLIN};
+    bool came = amqp_frames_enqueued(r->connection) || amqp_data_in_buffer(r->connection) ||
+                poll(&any, 1, patience_ms(b)) != 0;
+    return came ? ERR_OK : rabbit_unanswered(b, err);
+}
+
+void rabbit_be_patient(struct broker *b, bool on)
+{
+    const struct rabbit *r = b->state;
+    struct timeval usual = {RABBIT_RPC_S, 0};
+    amqp_set_rpc_timeout(r->connection, on ? NULL : &usual);
 }
 
 static void take_alarms(const struct rabbit_answer *a, struct sample *sample)

@@ -163,8 +163,14 @@ enum err rabbit_list(struct broker *b, const char *pattern, uint32_t flags, stru
 /* ---- whether it lives (rabbitmq_health.c) ---- */
 
 /* One round trip without any effect, by the broker's deadline and within eight seconds: a frozen broker keeps its connections, and of
- * its heartbeats two must be missed. ERR_TIMEOUT: the connection is lost. Deliveries may come meanwhile: they stay for the next step. */
+ * its heartbeats two must be missed. ERR_TIMEOUT: the connection is lost. */
 enum err rabbit_ask(struct broker *b, struct err_info *err) SB_MUST_USE;
+/* The same of a connection that is read from, where the answer comes behind messages, which a slow line takes its time for: any byte is a
+ * sign of life. The answer is left to the frame loop, which ignores it. */
+enum err rabbit_listen(struct broker *b, struct err_info *err) SB_MUST_USE;
+/* While this is on, the answer to a question may take as long as anything comes (two heartbeats of silence end it); so only where it can
+ * be cut, see rabbit_may_cut. */
+void rabbit_be_patient(struct broker *b, bool on);
 enum err rabbit_ping(struct broker *b, struct sample *sample, struct err_info *err);
 /* By the management API, where it tells: they make what is up degraded. */
 void rabbit_look_for_alarms(struct broker *b, struct sample *sample);

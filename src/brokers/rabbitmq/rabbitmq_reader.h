@@ -46,13 +46,12 @@ struct rabbit_reader {
     uint64_t last_tag;  /* of the newest delivery that is not acknowledged */
     size_t unacked;
     bool browse, paused, stopped;
-    bool at_end;            /* of a stream, as it stood at the start */
-    bool was_paused;        /* since the last look at the taps */
-    int64_t look_ns;        /* monotonic: the next look at them */
-    int64_t follow_ns;      /* monotonic: the next look at their bindings, and whether the broker answers */
-    int64_t follow_scanned; /* progress.scanned at the last one */
-    int64_t looked, seen;   /* messages and bytes taken since the last look */
-    int64_t left;           /* until the limit */
+    bool at_end;          /* of a stream, as it stood at the start */
+    bool was_paused;      /* since the last look at the taps */
+    int64_t look_ns;      /* monotonic: the next look at them */
+    int64_t follow_ns;    /* monotonic: the next look at their bindings, and whether the broker answers */
+    int64_t looked, seen; /* messages and bytes taken since the last look */
+    int64_t left;         /* until the limit */
     struct read_progress progress;
     /* LOOK: messages held until they all go back together */
     char queue[256];
@@ -110,7 +109,7 @@ enum err rabbit_bind_exchange(struct broker *b, amqp_bytes_t tap, const char *na
                               struct err_info *err) SB_MUST_USE;
 enum err rabbit_bind_like_queue(struct broker *b, amqp_bytes_t tap, const char *name, int *bound,
                                 struct err_info *err) SB_MUST_USE;
-/* Every ten seconds, whether or not anything comes: where nothing did, whether the broker answers; what was deleted is said, and bound
+/* Every ten seconds, whether or not anything comes: whether the broker answers; what was deleted is said, and bound
  * again once it is back; a tap follows the bindings of its queue, or of its direct exchange. Asks the management API, and AMQP where
  * there is none. */
 enum err rabbit_bindings_follow(struct broker *b, struct err_info *err) SB_MUST_USE;

@@ -95,9 +95,11 @@ enum err rabbit_tap_look(struct broker *b, struct err_info *err)
     enum err e = ERR_OK;
     if ((!r->was_paused && now < r->look_ns) || !rabbit_may_cut(b, true))
         return ERR_OK;
+    rabbit_be_patient(b, true);
     for (size_t i = 0; !e && i < r->source_count; i++)
         if (r->sources[i].tap[0])
             e = look_at(b, &r->sources[i], err);
+    rabbit_be_patient(b, false);
     (void)rabbit_may_cut(b, false);
     r->was_paused = false;
     r->look_ns = now + NS_PER_S;

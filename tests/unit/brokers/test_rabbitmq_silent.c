@@ -38,8 +38,9 @@ static const struct line lines[] = {
     LINE("\0\x0a\0\x0b", FRAME("\0", "\x0c", "\x0a", "\x1e") "\0\0\0\2\0\0\0\0" END),
     LINE("\0\x0a\0\x28", FRAME("\0", "\5", "\x0a", "\x29") "\0" END),
     LINE("\0\x14\0\x0a", FRAME("\1", "\x08", "\x14", "\x0b") "\0\0\0\0" END),
+    LINE("\0\x14\0\x14", "\3\0\1"), /* channel.flow: a body begins instead */
 };
-enum { TO_LOGIN = 3, TO_CHANNEL = 4 };
+enum { TO_LOGIN = 3, TO_CHANNEL = 4, ALL = 5 };
 
 static atomic_int heard; /* how many lines were */
 
@@ -67,7 +68,7 @@ static void serve_some(struct server *s, int fd)
     for (int i = 0; i < known; i++)
         if (!hear(fd, lines[i].wanted) || !say(fd, &lines[i]))
             return;
-    if (known < TO_CHANNEL)
+    if (known < ALL)
         hear(fd, lines[known].wanted);
     serve_hang(s, fd);
 }
@@ -175,12 +176,34 @@ static void what_is_opened_later_is_not_cut(void **state)
     stop(f);
 }
 
+static void a_message_that_begins_is_a_sign_of_life(void **state)
+{
+    (void)state;
+    struct fixture *f = start(ALL);
+    assert_int_equal(rabbit_connect(&f->broker, &f->err), ERR_OK);
+    assert_int_equal(rabbit_listen(&f->broker, &f->err), ERR_OK);
+    stop(f);
+}
+
+static void nothing_is_none(void **state)
+{
+    (void)state;
+    struct fixture *f = start(TO_CHANNEL);
+    assert_int_equal(rabbit_connect(&f->broker, &f->err), ERR_OK);
+    f->broker.deadline_ns = clock_mono_ns() + 100 * NS_PER_MS;
+    assert_int_equal(rabbit_listen(&f->broker, &f->err), ERR_TIMEOUT);
+    assert_string_equal(f->err.text, "the broker does not answer");
+    stop(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_login_can_be_left),
         cmocka_unit_test(a_channel_that_is_not_opened_can_be_left),
         cmocka_unit_test(what_is_opened_later_is_not_cut),
+        cmocka_unit_test(a_message_that_begins_is_a_sign_of_life),
+        cmocka_unit_test(nothing_is_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
