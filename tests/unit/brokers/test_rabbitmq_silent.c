@@ -93,7 +93,7 @@ static struct fixture *start(int known)
     f->known = known;
     atomic_store(&heard, 0);
     server_start(&f->server, serve_some, &f->known);
-    strcpy(f->host, "127.0.0.1");
+    snprintf(f->host, sizeof f->host, "127.0.0.1");
     f->endpoint.name = "silent";
     f->endpoint.url.scheme = "rabbitmq";
     f->endpoint.url.host_count = 1;

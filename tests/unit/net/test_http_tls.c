@@ -1,4 +1,4 @@
-/* Connections over TLS that are kept for several requests, and a server with TLS 1.3 that asks for a client certificate after the handshake. */
+/* Connections over TLS that are kept, and servers that ask for a client certificate: at a later request, or before they hang up. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
