@@ -7,76 +7,10 @@
 #include "model/death.h"
 #include "engine/filter_internal.h"
 
-#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
-
-/* ---- text search ---- */
-
-static bool same_folded(const uint8_t *at, struct bytes text)
-{
-    for (size_t i = 0; i < text.len; i++)
-        if (tolower(at[i]) != text.data[i])
-            return false;
-    return true;
-}
-
-/* Both cases of the first byte are looked for with memchr, each only when its last hit was passed. */
-static bool contains_folded(const struct pattern *p, struct bytes in)
-{
-    const uint8_t *end = in.data + in.len - p->text.len + 1;
-    const uint8_t *next[2] = {in.data, in.data};
-    bool found[2] = {false, false};
-    int cases = p->first[0] == p->first[1] ? 1 : 2;
-    for (const uint8_t *at = in.data; at < end;) {
-        const uint8_t *nearest = end;
-        for (int i = 0; i < cases; i++) {
-            if (!found[i] || next[i] < at) {
-                next[i] = memchr(at, p->first[i], (size_t)(end - at));
-                found[i] = true;
-                if (!next[i])
-                    next[i] = end;
-            }
-            if (next[i] < nearest)
-                nearest = next[i];
-        }
-        if (nearest >= end)
-            return false;
-        if (same_folded(nearest, p->text))
-            return true;
-        at = nearest + 1;
-    }
-    return false;
-}
-
-static bool contains(const struct pattern *p, struct bytes in)
-{
-    if (p->re)
-        return regex_match(p->re, in, NULL, NULL);
-    if (p->text.len == 0)
-        return true;
-    if (!in.data || in.len < p->text.len)
-        return false;
-    if (p->fold)
-        return contains_folded(p, in);
-    return memmem(in.data, in.len, p->text.data, p->text.len) != NULL;
-}
-
-/* JSON may write any character as \uXXXX: what is looked for must be found however it is written. */
-static bool contains_unescaped(const struct pattern *p, struct bytes in)
-{
-    struct buffer text;
-    bool found = false;
-    if (!in.len || !memchr(in.data, '\\', in.len))
-        return false;
-    buffer_init(&text, in.len + 16);
-    if (json_unescape(in, &text))
-        found = contains(p, buffer_view(&text));
-    buffer_free(&text);
-    return found;
-}
 
 /* ---- one value against one test ---- */
 
@@ -116,7 +50,7 @@ static bool holds(enum op op, int order)
 static bool value_satisfies(const struct node *n, struct bytes text)
 {
     if (n->op == OP_MATCH || n->op == OP_NO_MATCH || n->pattern.re)
-        return contains(&n->pattern, text) || contains_unescaped(&n->pattern, text);
+        return filter_contains(&n->pattern, text) || filter_contains_unescaped(&n->pattern, text);
     if (n->is_number && number_token(text))
         return holds(n->op, json_compare(text, n->number));
     return text.data && holds(n->op, compare_text(text, n->pattern.text));
@@ -381,7 +315,7 @@ static bool negated(const struct node *n)
 static bool word_in_value(const struct pattern *p, const struct value *v)
 {
     if (v->type == VALUE_STRING || v->type == VALUE_BYTES)
-        return contains(p, v->bytes);
+        return filter_contains(p, v->bytes);
     if (v->type != VALUE_ARRAY && v->type != VALUE_TABLE)
         return false;
     for (uint32_t i = 0; i < v->list.count; i++)
@@ -392,12 +326,12 @@ static bool word_in_value(const struct pattern *p, const struct value *v)
 
 static bool word_in_message(const struct pattern *p, const struct message *m)
 {
-    if (contains(p, m->payload) || contains(p, m->key) || contains(p, m->id))
+    if (filter_contains(p, m->payload) || filter_contains(p, m->key) || filter_contains(p, m->id))
         return true;
     for (uint32_t i = 0; m->headers.items && i < m->headers.count; i++)
         if (word_in_value(p, &m->headers.items[i].value))
             return true;
-    return contains_unescaped(p, m->payload);
+    return filter_contains_unescaped(p, m->payload);
 }
 
 /* ---- the walk ---- */
@@ -475,7 +409,7 @@ bool filter_row_leaf(const struct node *n, const struct filter_row *row)
     if (n->kind == NODE_WORD) {
         const char *texts[] = {row->name, row->kind, row->state, row->shown, row->tag};
         for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-            if (texts[i] && contains(&n->pattern, bytes_of_text(texts[i])))
+            if (texts[i] && filter_contains(&n->pattern, bytes_of_text(texts[i])))
                 return true;
         return false;
     }

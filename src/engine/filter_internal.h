@@ -88,6 +88,11 @@ struct filter {
 /* Parses f->text into f->root; on a fault fills err and *caret. Everything lives in f->arena but the regular expressions. */
 enum err filter_parse(struct filter *f, size_t *caret, struct err_info *err) SB_MUST_USE;
 
+/* filter_text.c */
+bool filter_contains(const struct pattern *p, struct bytes in);
+/* JSON may write any character as \uXXXX: what is looked for must be found however it is written. False without an escape. */
+bool filter_contains_unescaped(const struct pattern *p, struct bytes in);
+
 /* A word or a test, not a branch. filter.c */
 bool filter_row_leaf(const struct node *n, const struct filter_row *row);
 
