@@ -301,11 +301,29 @@ static int json_sniff(struct bytes in, const struct decode_hint *hint, const cha
 struct seek {
     struct json_reader reader;
     const struct field_path *path;
+    json_find_string *look;
     field_visit *visit;
     void *context;
     struct buffer text;
     bool stopped;
 };
+
+static struct bytes meant(struct seek *s)
+{
+    struct json_reader *r = &s->reader;
+    if (!r->escaped)
+        return r->raw;
+    buffer_clear(&s->text);
+    json_unescape(r->raw, &s->text);
+    return buffer_view(&s->text);
+}
+
+static bool opens(struct seek *s, size_t matched)
+{
+    struct field_path rest = {.count = s->path->count - matched};
+    memcpy(rest.steps, s->path->steps + matched, rest.count * sizeof *rest.steps);
+    return s->look(s->context, meant(s), &rest);
+}
 
 static void report(struct seek *s, enum json_event e, size_t start)
 {
@@ -315,11 +333,7 @@ static void report(struct seek *s, enum json_event e, size_t start)
     switch (e) {
     case JSON_STRING:
         kind = FIELD_STRING;
-        if (r->escaped) {
-            buffer_clear(&s->text);
-            json_unescape(r->raw, &s->text);
-            text = buffer_view(&s->text);
-        }
+        text = meant(s);
         break;
     case JSON_NUMBER: kind = FIELD_NUMBER; break;
     case JSON_TRUE:
@@ -355,6 +369,8 @@ static enum json_event take_value(struct seek *s, enum json_event e, size_t matc
 {
     bool list = e == JSON_OBJECT || e == JSON_ARRAY;
     size_t start = s->reader.start;
+    if (e == JSON_STRING && s->look && opens(s, matched))
+        return e;
     if (matched == s->path->count) {
         if (list)
             e = json_skip(&s->reader);
@@ -388,9 +404,10 @@ static enum json_event seek_in_list(struct seek *s, struct level *levels, size_t
     return e == JSON_OBJECT || e == JSON_ARRAY ? json_skip(&s->reader) : e;
 }
 
-static enum err json_find(struct bytes in, const struct field_path *path, field_visit *visit, void *context)
+enum err json_find_under(struct bytes in, const struct field_path *path, json_find_string *look,
+                         field_visit *visit, void *context)
 {
-    struct seek s = {.path = path, .visit = visit, .context = context};
+    struct seek s = {.path = path, .look = look, .visit = visit, .context = context};
     struct level levels[sizeof path->steps / sizeof *path->steps + 1];
     size_t open = 0;
     json_read(&s.reader, in, JSON_MOST_DEPTH); /* no tree: the reader's own limit */
@@ -405,6 +422,11 @@ static enum err json_find(struct bytes in, const struct field_path *path, field_
             ;
     buffer_free(&s.text);
     return e == JSON_ERROR ? ERR_FORMAT : ERR_OK;
+}
+
+static enum err json_find(struct bytes in, const struct field_path *path, field_visit *visit, void *context)
+{
+    return json_find_under(in, path, NULL, visit, context);
 }
 
 const struct decoder_ops json_decoder = {

@@ -15,6 +15,12 @@ enum err json_decode_under(struct bytes in, uint8_t layer, uint32_t parent, json
 /* The same of several values, one a line: they become the elements of an array. */
 enum err json_decode_lines_under(struct bytes in, uint8_t layer, uint32_t parent, json_open_string *open,
                                  struct field_tree *tree);
+/* Called for each string that the path leads to or through; rest is what of the path lies behind it. text is what it means. False: it is
+ * that string and no more; else whatever is in it was visited in its place. */
+typedef bool json_find_string(void *context, struct bytes text, const struct field_path *rest);
+/* The decoder's `find`. look may be NULL; both are called with context. */
+enum err json_find_under(struct bytes in, const struct field_path *path, json_find_string *look,
+                         field_visit *visit, void *context);
 /* Is text a whole JSON object or array? */
 bool json_reads_as_list(struct bytes text);
 

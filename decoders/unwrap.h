@@ -1,5 +1,5 @@
 /* Wrapped payloads: gzip, zstd, base64, and JSON inside JSON strings; each layer a node of the tree. Floor 2. The one door
- * to zlib and libzstd. */
+ * to zlib and libzstd (unwrap_bytes.c). */
 #ifndef SIGNALBOX_DECODERS_UNWRAP_H
 #define SIGNALBOX_DECODERS_UNWRAP_H
 

@@ -20,7 +20,10 @@
  (64 * MIB) /* memory of one field tree: fields, texts that had escapes, what was unwrapped */
 #define LIMIT_DECODE_VIEW   (12 * MIB) /* of the one that the console shows: it comes on top of the store */
 #define LIMIT_UNWRAP_OUTPUT (64 * MIB) /* base64, gzip, zstd: what one layer may become */
-#define LIMIT_UNWRAP_RATIO  200        /* and how many times its size, beyond 1 MiB */
+#define LIMIT_UNWRAP_FIND \
+ (24 * MIB) /* what is open at once of a message that a filter looks into, in shell and console */
+#define LIMIT_UNWRAP_RATIO \
+ 1000 /* how many times its size a layer may become beyond 1 MiB: what grows more is a bomb */
 #define LIMIT_UNWRAP_LAYERS 8
 #define LIMIT_CONFIG        (4 * MIB)  /* a configuration file */
 #define LIMIT_CONFIG_DEPTH  64         /* nesting in it */

@@ -31,8 +31,9 @@ struct decoder_ops {
     /* Fills the tree (initialised by the caller). A failed decode still gives the partial tree: complete is false, error and
      * error_at are set, and ERR_FORMAT or ERR_LIMIT comes back. */
     enum err (*decode)(struct bytes in, const struct decode_hint *hint, struct field_tree *tree);
-    /* Optional quick look-up of a path without a tree, for filters: visits values in order. raw is the value's bytes.
-     * ERR_FORMAT where the payload is malformed before all was seen. Must agree with decode + field_find. */
+    /* Optional quick look-up of a path without a tree and its limits, for filters: visits values in order. raw is the value's bytes.
+     * ERR_FORMAT where the payload is malformed before all was seen, ERR_LIMIT where it is more than a look-up may take.
+     * Must agree with decode + field_find. */
     enum err (*find)(struct bytes in, const struct field_path *path, field_visit *visit, void *context);
     /* Optional: the whole value as JSON, without a tree and its limits. Must agree with the tree's. On ERR_FORMAT or ERR_LIMIT fault
      * is set, and the writer and its buffer hold what the caller must take back. */

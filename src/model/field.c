@@ -63,6 +63,7 @@ uint32_t field_add(struct field_tree *t, uint32_t parent, enum field_kind kind)
             field_fail(t, t->count ? t->nodes[t->count - 1].offset : 0, "more than %u fields",
                        t->count ? t->count : LIMIT_DECODE_NODES);
             t->limited = true;
+            t->error_layer = t->count ? t->nodes[t->count - 1].layer : 0;
         }
         return UINT32_MAX;
     }

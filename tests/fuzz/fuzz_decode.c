@@ -75,7 +75,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         require((e == ERR_OK) == tree.complete);
         check_tree(&tree, in);
         check_gist(*d, in);
-        if (e || !(*d)->find || field_path_parse(&path, BYTES_LITERAL("a[*].b"), &arena, NULL))
+        if (e || tree.unopened || !(*d)->find ||
+            field_path_parse(&path, BYTES_LITERAL("a[*].b"), &arena, NULL))
             continue;
         size_t quick = 0, slow = 0;
         require((*d)->find(in, &path, count, &quick) == ERR_OK);

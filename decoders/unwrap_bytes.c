@@ -1,0 +1,196 @@
+#include "decoders/unwrap_internal.h"
+
+#include "base/limits.h"
+
+#include <zlib.h>
+#include <zstd.h>
+#include <zstd_errors.h>
+
+/* ---- what is it? ---- */
+
+static bool is_gzip(struct bytes in) /* RFC 1952 section 2.3.1: magic, method deflate */
+{
+    return in.len >= 18 && in.data[0] == 0x1F && in.data[1] == 0x8B && in.data[2] == 8;
+}
+
+static bool is_zstd(struct bytes in) /* RFC 8878 section 3.1.1 */
+{
+    return in.len >= 6 && memcmp(in.data, "\x28\xB5\x2F\xFD", 4) == 0;
+}
+
+/* RFC 4648 section 4; lines as MIME and `base64` break them: of one length, the last one shorter. Words look like base64 too: it
+ * must be long and of mixed case, and whole with its padding. */
+static bool looks_like_base64(struct bytes in)
+{
+    bool upper = false, lower = false, other = false;
+    size_t digits = 0, padding = 0, line = 0, width = 0;
+    for (size_t i = 0; i < in.len; i++) {
+        uint8_t c = in.data[i];
+        bool letter = (c | 32) >= 'a' && (c | 32) <= 'z';
+        if (c == '\n') {
+            width = width ? width : line;
+            if (i + 1 < in.len && (line != width || line < 60 || padding))
+                return false;
+            line = 0;
+        } else if (c == '=' && padding < 2) {
+            padding++;
+            line++;
+        } else if (c != '\r' || i + 1 == in.len || in.data[i + 1] != '\n') {
+            bool digit = c >= '0' && c <= '9';
+            if (padding || (!letter && !digit && c != '+' && c != '/'))
+                return false;
+            upper |= c >= 'A' && c <= 'Z';
+            lower |= c >= 'a' && c <= 'z';
+            other |= !letter;
+            digits++;
+            line++;
+        }
+    }
+    return digits >= 14 && upper && lower && (other || padding) && (digits + padding) % 4 == 0;
+}
+
+enum wrapping wrapping_of(struct bytes in)
+{
+    if (is_gzip(in))
+        return WRAP_GZIP;
+    if (is_zstd(in))
+        return WRAP_ZSTD;
+    return looks_like_base64(in) ? WRAP_BASE64 : WRAP_NONE;
+}
+
+enum held wrapping_holds(struct bytes text)
+{
+    uint8_t head[18] = {0};
+    struct buffer begin = {.data = head, .cap = sizeof head, .max = sizeof head};
+    if (!looks_like_base64(text) || !buffer_unbase64(&begin, bytes_slice(text, 0, sizeof head / 3 * 4)))
+        return HOLDS_NOTHING;
+    if (is_gzip(buffer_view(&begin)) || is_zstd(buffer_view(&begin)))
+        return HOLDS_STREAM;
+    return head[0] == '{' || head[0] == '[' ? HOLDS_LIST : HOLDS_NOTHING;
+}
+
+bool wrapping_begins_like_json(struct bytes in)
+{
+    size_t at = 0;
+    while (at < in.len && memchr(" \t\r\n", in.data[at], 4))
+        at++;
+    return at < in.len && (in.data[at] == '{' || in.data[at] == '[');
+}
+
+/* ---- taking it off ---- */
+
+size_t wrapping_most(struct bytes in)
+{
+    size_t most = in.len > SIZE_MAX / LIMIT_UNWRAP_RATIO ? SIZE_MAX : in.len * LIMIT_UNWRAP_RATIO;
+    return most < MIB ? MIB : most;
+}
+
+static struct unwrapped over(const struct buffer *out, size_t took, uint64_t whole)
+{
+    return (struct unwrapped){.fault = "it is more than there is room for",
+                              .over = true,
+                              .bomb = out->len / LIMIT_UNWRAP_RATIO >= took,
+                              .whole = whole > out->len && whole <= SIZE_MAX ? (size_t)whole : 0};
+}
+
+/* RFC 1952 section 2.3.1: the last four bytes are the length of the last member. */
+static uint32_t gzip_length(struct bytes in)
+{
+    const uint8_t *p = in.data + in.len - 4;
+    return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
+static struct unwrapped inflate_all(struct bytes in, struct buffer *out)
+{
+    z_stream z = {.next_in = (Bytef *)(uintptr_t)in.data,
+                  .avail_in = (uInt)in.len,
+                  .next_out = out->data,
+                  .avail_out = (uInt)out->max};
+    int code = inflateInit2(&z, 15 + 16); /* gzip alone, not zlib */
+    while (code == Z_OK && (code = inflate(&z, Z_NO_FLUSH)) == Z_STREAM_END)
+        /* RFC 1952 section 2.2: members may follow each other. */
+        if (z.avail_in && is_gzip(bytes_of(z.next_in, z.avail_in)))
+            code = inflateReset(&z);
+        else
+            break;
+    inflateEnd(&z);
+    out->len = out->max - z.avail_out;
+    if (code == Z_STREAM_END)
+        return (struct unwrapped){.fault = z.avail_in ? "something follows the gzip stream" : NULL};
+    if ((code == Z_OK || code == Z_BUF_ERROR) && !z.avail_out && z.avail_in)
+        return over(out, in.len - z.avail_in, gzip_length(in));
+    return (struct unwrapped){.fault = "the gzip stream is damaged or cut off"};
+}
+
+/* What of it could be read, in a window of 8 MiB, which RFC 8878 section 3.1.1.1.2 asks of every decoder. */
+static struct unwrapped unzstd_part(struct bytes in, struct buffer *out)
+{
+    ZSTD_DCtx *context = ZSTD_createDCtx();
+    ZSTD_inBuffer source = {in.data, in.len, 0};
+    ZSTD_outBuffer target = {out->data, out->max, 0};
+    size_t left = 1, before = SIZE_MAX;
+    if (!context)
+        return (struct unwrapped){.fault = "no memory"};
+    ZSTD_DCtx_setParameter(context, ZSTD_d_windowLogMax, 23);
+    while (left && !ZSTD_isError(left) && target.pos < target.size && before != source.pos + target.pos) {
+        before = source.pos + target.pos;
+        left = ZSTD_decompressStream(context, &target, &source);
+    }
+    out->len = target.pos;
+    ZSTD_freeDCtx(context);
+    unsigned long long whole = ZSTD_getFrameContentSize(in.data, in.len);
+    if (target.pos == target.size)
+        return over(out, source.pos, whole < ZSTD_CONTENTSIZE_ERROR ? whole : 0);
+    return (struct unwrapped){.fault = "the zstd stream is damaged or cut off"};
+}
+
+/* Straight to where it stays: a stream's window would be as much memory again. */
+static struct unwrapped unzstd_all(struct bytes in, struct buffer *out)
+{
+    size_t len = ZSTD_decompress(out->data, out->max, in.data, in.len);
+    if (ZSTD_isError(len))
+        return unzstd_part(in, out);
+    out->len = len;
+    return (struct unwrapped){.fault = NULL};
+}
+
+/* Also without the padding, which RFC 4648 section 3.2 lets some leave out. out NULL: is it base64? */
+static struct unwrapped unbase64_all(struct bytes in, struct buffer *out)
+{
+    uint8_t digits[4096 + 2], room[3072];
+    struct buffer part = {.data = room, .cap = sizeof room, .max = sizeof room};
+    size_t whole = 0;
+    for (size_t at = 0, n = 0; at < in.len; n = 0) {
+        for (; at < in.len && n < 4096; at++)
+            if (in.data[at] != '\n' && in.data[at] != '\r')
+                digits[n++] = in.data[at];
+        while (at == in.len && n % 4 > 1)
+            digits[n++] = '=';
+        part.len = 0;
+        bool ends_early = at < in.len && n && digits[n - 1] == '=';
+        if (ends_early || !buffer_unbase64(&part, bytes_of(digits, n)))
+            return (struct unwrapped){.fault = "this is no base64"};
+        whole += part.len;
+        if (out)
+            buffer_bytes(out, bytes_slice(buffer_view(&part), 0, out->max - out->len));
+    }
+    return out && whole > out->len ? over(out, in.len, whole) : (struct unwrapped){.fault = NULL};
+}
+
+bool wrapping_reads_as_base64(struct bytes in)
+{
+    bool some = false;
+    for (size_t i = 0; i < in.len && !some; i++)
+        some = in.data[i] != '\n' && in.data[i] != '\r';
+    return some && !unbase64_all(in, NULL).fault;
+}
+
+struct unwrapped wrapping_take_off(enum wrapping w, struct bytes in, struct buffer *out)
+{
+    switch (w) {
+    case WRAP_GZIP: return inflate_all(in, out);
+    case WRAP_ZSTD: return unzstd_all(in, out);
+    case WRAP_BASE64: return unbase64_all(in, out);
+    default: return (struct unwrapped){.fault = "no such wrapping"};
+    }
+}

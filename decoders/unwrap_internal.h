@@ -1,0 +1,34 @@
+/* The bytes of wrappings: telling them, and taking them off. Floor 2; private to unwrap*.c. */
+#ifndef SIGNALBOX_DECODERS_UNWRAP_INTERNAL_H
+#define SIGNALBOX_DECODERS_UNWRAP_INTERNAL_H
+
+#include "base/buffer.h"
+#include "model/decoder.h"
+
+enum wrapping { WRAP_NONE, WRAP_GZIP, WRAP_ZSTD, WRAP_BASE64, WRAPPINGS };
+
+enum wrapping wrapping_of(struct bytes in);
+/* Nobody guesses here: whoever asks for it has short ones too, and ones without capitals. */
+bool wrapping_reads_as_base64(struct bytes in);
+/* Ids look like base64: in a string it is one only where it holds something that can be told. Says what that begins like. */
+enum held { HOLDS_NOTHING, HOLDS_STREAM /* gzip, zstd */, HOLDS_LIST /* perhaps: JSON */ };
+enum held wrapping_holds(struct bytes text);
+bool wrapping_begins_like_json(struct bytes in);
+/* As much as one may become that is no bomb, for whoever has room for that. */
+size_t wrapping_most(struct bytes in);
+
+/* How taking one off ended. */
+struct unwrapped {
+    const char *fault; /* static; NULL: it came off whole */
+    bool over;         /* there was no room for the rest */
+    bool bomb;         /* and it is what no data grows to */
+    size_t whole;      /* what it says that it becomes, where it is over; 0: it does not say */
+};
+/* Into out, all of whose memory is there already. What could be taken off stays in it. */
+struct unwrapped wrapping_take_off(enum wrapping w, struct bytes in, struct buffer *out);
+
+/* See decoder_ops. What wraps the whole is taken off within LIMIT_UNWRAP_FIND; beyond it ERR_LIMIT, where it is damaged ERR_FORMAT,
+ * after what could be seen was visited. What is inside and no JSON to its end was seen all the same. */
+enum err unwrap_find(struct bytes in, const struct field_path *path, field_visit *visit, void *context);
+
+#endif

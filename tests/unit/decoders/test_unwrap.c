@@ -1,0 +1,306 @@
+/* What is wrapped and large: how far a tree of it reaches, and that a look-up reaches to its end. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include "base/buffer.h"
+#include "base/json.h"
+#include "base/limits.h"
+#include "decoders/unwrap.h"
+#include "engine/decode.h"
+#include "registry.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+#include <zstd.h>
+
+static struct buffer text, gz, b64;
+
+static int setup(void **state)
+{
+    (void)state;
+    buffer_init(&text, 64 * MIB);
+    buffer_init(&gz, 64 * MIB);
+    buffer_init(&b64, 64 * MIB);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    buffer_free(&text);
+    buffer_free(&gz);
+    buffer_free(&b64);
+    return 0;
+}
+
+static struct bytes zip(struct bytes in)
+{
+    z_stream z = {.next_in = (Bytef *)(uintptr_t)in.data, .avail_in = (uInt)in.len};
+    buffer_clear(&gz);
+    deflateInit2(&z, 6, Z_DEFLATED, 15 + 16, 9, Z_DEFAULT_STRATEGY);
+    z.avail_out = (uInt)deflateBound(&z, in.len);
+    z.next_out = buffer_reserve(&gz, z.avail_out);
+    deflate(&z, Z_FINISH);
+    gz.len = z.total_out;
+    deflateEnd(&z);
+    return buffer_view(&gz);
+}
+
+static struct bytes base64(struct bytes in)
+{
+    buffer_clear(&b64);
+    buffer_base64(&b64, in);
+    return buffer_view(&b64);
+}
+
+/* {"items":[...],"end":"GZ-END"} of so many bytes or a few more, without much to compress. */
+static struct bytes items(size_t len)
+{
+    uint32_t random = 1;
+    buffer_clear(&text);
+    buffer_text(&text, "{\"items\":[");
+    while (text.len < len) {
+        random = random * 1103515245 + 12345;
+        buffer_printf(&text, "%s{\"id\":%u,\"name\":\"", text.len > 10 ? "," : "", random % 99991);
+        for (int i = 0; i < 8; i++)
+            buffer_printf(&text, "%08x", random >> i);
+        buffer_text(&text, "\"}");
+    }
+    buffer_text(&text, "],\"end\":\"GZ-END\"}");
+    return buffer_view(&text);
+}
+
+/* ---- trees ---- */
+
+/* The room is full of bytes, and fields are beside it: as many as those bytes have. */
+static void a_layer_that_is_cut_shows_what_fits(void **state)
+{
+    (void)state;
+    struct decoded d = {.choice = {.decoder = NULL}};
+    struct message m = {.payload = zip(items(5 * MIB - 100 * KIB))};
+    decoded_make(&d, registry.decoders, &m, NULL);
+    assert_string_equal(d.tree.error, "unpacked 4.3 MiB of 4.9 MiB; there is no room for the rest");
+    assert_true(d.tree.limited && d.tree.error_layer == 1 && d.tree.error_at == d.tree.layers[0].len);
+    assert_true(d.tree.layers[0].len > 4 * MIB && d.arena.used <= LIMIT_DECODE_VIEW);
+    assert_true(d.tree.count > 100000);
+    assert_int_equal(d.tree.nodes[0].kind, FIELD_LAYER);
+    decoded_free(&d);
+}
+
+static void a_layer_that_fits_is_whole(void **state)
+{
+    (void)state;
+    struct decoded d = {.choice = {.decoder = NULL}};
+    struct message m = {.payload = zip(items(2 * MIB))};
+    decoded_make(&d, registry.decoders, &m, NULL);
+    assert_true(d.tree.complete && d.tree.count > 10000);
+    decoded_free(&d);
+}
+
+/* Where there are more fields than there is room for, that is what ends the tree; the layer's number goes with the place. */
+static void too_many_fields_are_said_with_their_layer(void **state)
+{
+    (void)state;
+    struct decoded d = {.choice = {.decoder = NULL}};
+    buffer_text(&text, "[0");
+    while (text.len < 6 * MIB)
+        buffer_text(&text, ",1");
+    buffer_text(&text, "]");
+    struct message m = {.payload = zip(buffer_view(&text))};
+    decoded_make(&d, registry.decoders, &m, NULL);
+    assert_true(d.tree.limited && d.tree.error_layer == 1 && d.tree.count == LIMIT_DECODE_NODES);
+    assert_string_equal(d.tree.error, "more than 200000 fields; unpacked 4.3 MiB of 6.0 MiB");
+    decoded_free(&d);
+}
+
+/* A thousandfold is no data's growth; two hundredfold, as of a table of zeros, is. */
+static void only_a_bomb_is_called_one(void **state)
+{
+    (void)state;
+    struct decoded d = {.choice = {.decoder = NULL}};
+    buffer_reserve(&text, 40 * MIB);
+    memset(text.data, 0, 40 * MIB);
+    struct message m = {.payload = zip(bytes_of(text.data, 40 * MIB))};
+    assert_true(m.payload.len * 1000 < 40 * MIB);
+    decoded_make(&d, registry.decoders, &m, NULL);
+    assert_non_null(strstr(d.tree.error, "a bomb"));
+    assert_false(d.tree.limited);
+    for (int i = 0; text.len < 40 * MIB; i++)
+        buffer_printf(&text, "%d%04000d\n", i, 0);
+    m.payload = zip(buffer_view(&text));
+    assert_true(m.payload.len * 150 < 40 * MIB);
+    decoded_make(&d, registry.decoders, &m, NULL);
+    assert_null(strstr(d.tree.error, "bomb"));
+    assert_non_null(strstr(d.tree.error, "of 40.0 MiB"));
+    decoded_free(&d);
+}
+
+static void zstd_says_what_it_becomes_too(void **state)
+{
+    (void)state;
+    struct decoded d = {.choice = {.decoder = NULL}};
+    struct bytes in = items(6 * MIB);
+    uint8_t *to = buffer_reserve(&gz, ZSTD_compressBound(in.len));
+    gz.len = ZSTD_compress(to, gz.cap, in.data, in.len, 3);
+    struct message m = {.payload = buffer_view(&gz)};
+    decoded_make(&d, registry.decoders, &m, NULL);
+    assert_string_equal(d.tree.error, "unpacked 4.3 MiB of 6.0 MiB; there is no room for the rest");
+    m.payload = base64(in);
+    decoded_make(&d, registry.decoders, &m, NULL);
+    assert_string_equal(d.tree.error, "unpacked 4.3 MiB of 6.0 MiB; there is no room for the rest");
+    decoded_free(&d);
+}
+
+/* ---- looking up ---- */
+
+struct found {
+    char text[300];
+    int more;      /* visits before it has had enough; 0: none */
+    bool unlisted; /* a tree has not the bytes of the payload's own lists */
+};
+
+static bool append(void *context, enum field_kind kind, struct bytes value, struct bytes raw)
+{
+    struct found *f = context;
+    size_t n = strlen(f->text);
+    bool list = kind == FIELD_OBJECT || kind == FIELD_ARRAY;
+    struct bytes shown = !list ? value : f->unlisted ? BYTES_NULL : raw;
+    snprintf(f->text + n, sizeof f->text - n, "%s:%.*s ", field_kind_name(kind), (int)shown.len,
+             shown.data ? (const char *)shown.data : "");
+    return --f->more != 0;
+}
+
+static enum err look_up(struct bytes in, const char *path, struct found *f)
+{
+    struct arena arena;
+    struct field_path p;
+    arena_init(&arena, MIB);
+    assert_int_equal(field_path_parse(&p, bytes_of_text(path), &arena, NULL), ERR_OK);
+    *f = (struct found){.more = f->more, .unlisted = f->unlisted};
+    enum err e = unwrap_decoder.find(in, &p, append, f);
+    arena_free(&arena);
+    return e;
+}
+
+static void check_agree(struct bytes in)
+{
+    static const char *const paths[] = {"a",     "a.b", "a[*].b", "a[0].b.c", "[*].a",  "[1].a",
+                                        "a.b.c", "c",   "c.d",    "c.d[1]",   "[*][*]", ""};
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        struct arena arena;
+        struct field_tree tree;
+        struct field_path path;
+        bool plain = in.len && (in.data[0] == '{' || in.data[0] == '[');
+        struct found quick = {.unlisted = plain}, slow = quick;
+        arena_init(&arena, LIMIT_DECODE_ARENA);
+        assert_int_equal(look_up(in, paths[i], &quick), ERR_OK);
+        field_tree_init(&tree, &arena, in);
+        (void)unwrap_decoder.decode(in, NULL, &tree);
+        assert_int_equal(field_path_parse(&path, bytes_of_text(paths[i]), &arena, NULL), ERR_OK);
+        field_find(&tree, &path, append, &slow);
+        if (!tree.unopened && strcmp(quick.text, slow.text) != 0)
+            fail_msg("%s in %.*s: quick %s, slow %s", paths[i], (int)in.len, (const char *)in.data,
+                     quick.text, slow.text);
+        arena_free(&arena);
+    }
+}
+
+static void look_up_and_tree_agree(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "{\"a\":{\"b\":{\"c\":1}},\"c\":\"plain\"}",
+        "{\"a\":[{\"b\":\"{\\\"c\\\":2}\"},{\"b\":null}],\"c\":\"{\\\"d\\\":\\\"[1,2]\\\"}\"}",
+        "{\"a\":\"eyJiIjp7ImMiOjd9fQ==\",\"c\":\"QWxhZGRpbjpvcGVuIHNlc2FtZQ==\"}",
+        "{\"a\":\"H4sIAAAAAAAAA6tWSlSyMqwFAA==\",\"c\":1}", /* a gzip stream that is cut off: a string */
+        "{\"a\":1}\n\n[{\"a\":2},3]\n{\"a\":\"{\\\"x\\\":1}\"}\n",
+        "some words of text",
+        "\"{\\\"a\\\":{\\\"b\\\":1}}\"",
+        "",
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        struct bytes in = bytes_of_text(texts[i]);
+        if (*texts[i] == '{' && !strchr(texts[i], '\n'))
+            check_agree(in);
+        check_agree(zip(in));
+        if (in.len)
+            check_agree(base64(in));
+        check_agree(base64(zip(in)));
+        buffer_clear(&text);
+        buffer_printf(&text, "{\"c\":{\"d\":\"%s\"},\"a\":\"%s\"}", buffer_cstr(&b64), buffer_cstr(&b64));
+        check_agree(buffer_view(&text));
+        check_agree(zip(buffer_view(&text)));
+    }
+}
+
+static void a_look_up_reaches_to_the_end(void **state)
+{
+    (void)state;
+    struct found f = {.text = ""};
+    struct bytes in = items(20 * MIB);
+    assert_int_equal(look_up(zip(in), "end", &f), ERR_OK);
+    assert_string_equal(f.text, "string:GZ-END ");
+    assert_int_equal(look_up(base64(in), "end", &f), ERR_OK);
+    assert_string_equal(f.text, "string:GZ-END ");
+    in = items(14 * MIB);
+    assert_int_equal(look_up(base64(zip(in)), "end", &f), ERR_OK);
+    assert_string_equal(f.text, "string:GZ-END ");
+}
+
+/* What is beyond the limit, or behind a fault, is not said to be absent; what stands before it is found. */
+static void what_a_look_up_does_not_see_is_said(void **state)
+{
+    (void)state;
+    struct found f = {.text = ""};
+    struct bytes in = items(25 * MIB);
+    assert_int_equal(look_up(zip(in), "end", &f), ERR_LIMIT);
+    assert_string_equal(f.text, "");
+    assert_int_equal(look_up(base64(in), "end", &f), ERR_LIMIT);
+    assert_int_equal(look_up(zip(in), "items[0].id", &f), ERR_LIMIT);
+    assert_string_equal(f.text, "number:26914 ");
+    in = zip(items(MIB));
+    in.len -= 10;
+    assert_int_equal(look_up(in, "end", &f), ERR_FORMAT);
+    assert_int_equal(look_up(in, "items[0].id", &f), ERR_FORMAT);
+    assert_string_equal(f.text, "number:26914 ");
+    assert_int_equal(look_up(zip(BYTES_LITERAL("[\"a\",")), "end", &f),
+                     ERR_OK); /* seen whole, and malformed */
+    base64(items(25 * MIB));
+    buffer_clear(&text);
+    buffer_printf(&text, "{\"a\":1,\"b\":\"%s\"}", buffer_cstr(&b64));
+    assert_int_equal(look_up(buffer_view(&text), "b.end", &f), ERR_LIMIT);
+    assert_int_equal(look_up(buffer_view(&text), "a", &f), ERR_OK);
+    assert_string_equal(f.text, "number:1 ");
+}
+
+static void a_visitor_that_has_had_enough_is_left_alone(void **state)
+{
+    (void)state;
+    struct found f = {.more = 2};
+    struct bytes in = zip(BYTES_LITERAL("[\"{\\\"a\\\":1}\",\"{\\\"a\\\":2}\",\"{\\\"a\\\":3}\"]"));
+    assert_int_equal(look_up(in, "[*].a", &f), ERR_OK);
+    assert_string_equal(f.text, "number:1 number:2 ");
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_layer_that_is_cut_shows_what_fits),
+        TEST(a_layer_that_fits_is_whole),
+        TEST(too_many_fields_are_said_with_their_layer),
+        TEST(only_a_bomb_is_called_one),
+        TEST(zstd_says_what_it_becomes_too),
+        TEST(look_up_and_tree_agree),
+        TEST(a_look_up_reaches_to_the_end),
+        TEST(what_a_look_up_does_not_see_is_said),
+        TEST(a_visitor_that_has_had_enough_is_left_alone),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
