@@ -57,13 +57,21 @@ static void close_layer(struct search *s, struct buffer *out)
     free(out->data);
 }
 
+/* Half a number is another one; whatever else is cut is nothing. */
+static struct bytes before_the_cut(struct bytes in)
+{
+    while (in.len && memchr("+-.0123456789Ee", in.data[in.len - 1], 15))
+        in.len--;
+    return in;
+}
+
 static enum err look_behind(struct search *s, enum wrapping w, struct bytes in, const struct field_path *path)
 {
     struct buffer out;
     if (s->depth == LIMIT_UNWRAP_LAYERS)
         return s->unseen = ERR_LIMIT;
     struct unwrapped u = open_layer(s, w, in, &out);
-    enum err e = look_into(s, buffer_view(&out), path);
+    enum err e = look_into(s, u.fault ? before_the_cut(buffer_view(&out)) : buffer_view(&out), path);
     close_layer(s, &out);
     return u.fault ? s->unseen = u.over ? ERR_LIMIT : ERR_FORMAT : e;
 }

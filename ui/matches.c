@@ -19,7 +19,7 @@ bool slice_over(struct slice *s, const struct message *m)
 
 void matches_again(struct matches *m)
 {
-    m->head = m->count = m->evicted = 0;
+    m->head = m->count = m->evicted = m->unknown = 0;
     m->unseen = false;
     m->scanned = 0;
 }
@@ -74,7 +74,8 @@ static void add(struct matches *m, uint64_t id)
 }
 
 bool matches_slice(struct matches *m, const struct store *s, int64_t deadline_ns,
-                   bool (*wanted)(void *context, const struct matches *m, const struct message *message),
+                   enum filter_answer (*wanted)(void *context, const struct matches *m,
+                                                const struct message *message),
                    void *context)
 {
     if (!m->filter)
@@ -83,7 +84,9 @@ bool matches_slice(struct matches *m, const struct store *s, int64_t deadline_ns
     struct slice slice = {.deadline_ns = deadline_ns};
     while (matches_busy(m, s)) {
         const struct message *message = store_get(s, ++m->scanned);
-        if (message && wanted(context, m, message))
+        enum filter_answer a = message ? wanted(context, m, message) : FILTER_NO;
+        m->unknown += a == FILTER_UNKNOWN;
+        if (a == FILTER_YES)
             add(m, m->scanned);
         if (slice_over(&slice, message))
             break;

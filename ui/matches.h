@@ -12,6 +12,7 @@ struct matches {
     size_t head, count, cap;
     uint64_t scanned; /* newest id that was looked at */
     size_t evicted;   /* ids that were in the list and have left the store */
+    size_t unknown;   /* messages of which the filter could not tell */
     bool unseen;      /* others have left it before they were looked at */
 };
 
@@ -29,7 +30,8 @@ void matches_again(struct matches *m); /* the same filter from the oldest messag
 void matches_free(struct matches *m);
 /* Goes on until the deadline; `wanted` decides on a message, by m->filter and whatever else. True: there is more to look at. */
 bool matches_slice(struct matches *m, const struct store *s, int64_t deadline_ns,
-                   bool (*wanted)(void *context, const struct matches *m, const struct message *message),
+                   enum filter_answer (*wanted)(void *context, const struct matches *m,
+                                                const struct message *message),
                    void *context);
 bool matches_busy(const struct matches *m, const struct store *s); /* not all was looked at yet */
 uint64_t matches_id(const struct matches *m, size_t i);

@@ -42,7 +42,7 @@ struct run {
     int event_fd;
     atomic_bool stop;         /* the limit is reached, or the output failed */
     atomic_int_fast64_t left; /* messages that may still be written */
-    atomic_int_fast64_t written;
+    atomic_int_fast64_t written, unknown;
     int64_t progress_at_ns, began_ns;
     int last_tenth;
     bool left_behind;
@@ -72,7 +72,10 @@ static enum emit on_message(void *context, const struct message *m)
     bool last = false;
     if (atomic_load_explicit(&r->stop, memory_order_relaxed))
         return EMIT_STOP;
-    if (r->filter && !filter_message(r->filter, m, clock_wall_ns()))
+    enum filter_answer a = r->filter ? filter_message(r->filter, m, clock_wall_ns()) : FILTER_YES;
+    if (a == FILTER_UNKNOWN)
+        atomic_fetch_add_explicit(&r->unknown, 1, memory_order_relaxed);
+    if (a != FILTER_YES)
         return EMIT_OK;
     if (!take_one(r, &last))
         return EMIT_STOP;
@@ -262,6 +265,7 @@ static void sum_progress(struct run *r, struct reading_result *result)
         pthread_mutex_unlock(&s->lock);
     }
     result->written = atomic_load(&r->written);
+    result->unknown = atomic_load(&r->unknown);
 }
 
 static void progress_text(struct run *r, const struct reading_result *now, char *into, size_t size)
@@ -439,6 +443,14 @@ static int prepare(struct run *r)
     return 0;
 }
 
+/* Also where --quiet keeps the closing sentence back: those may be what was looked for. */
+static void say_unknown(const struct reading_result *r)
+{
+    char text[120];
+    if (r->unknown && !r->closed)
+        cli_note("%s", filter_unknown_text(text, sizeof text, (uint64_t)r->unknown));
+}
+
 void reading_run(const struct reading *reading, struct reading_result *result)
 {
     struct run r = {.reading = reading, .began_ns = clock_mono_ns()};
@@ -460,6 +472,7 @@ void reading_run(const struct reading *reading, struct reading_result *result)
     }
     finish(&r, result);
     close(r.event_fd);
+    say_unknown(result);
 }
 
 void reading_say_scanned(const struct cli *c, const struct reading_result *r)
@@ -482,7 +495,7 @@ int reading_exit_code(const struct reading *reading, const struct reading_result
 {
     if (result->code || result->closed)
         return result->code;
-    if (result->incomplete)
+    if (result->incomplete || (result->unknown && !result->written))
         return err_exit_code(ERR_PARTIAL);
     return reading->expression && !result->written ? err_exit_code(ERR_NOMATCH) : 0;
 }

@@ -26,6 +26,7 @@ struct reading {
 struct reading_result {
     int code;        /* exit code; messages were printed already */
     int64_t written; /* messages */
+    int64_t unknown; /* of which the filter could not tell; said already */
     int64_t scanned, total;
     bool total_upper;
     bool incomplete;   /* the broker's driver had to end it before what was asked for was read */
@@ -39,7 +40,8 @@ void reading_run(const struct reading *reading, struct reading_result *result);
 bool reading_has_begun(const struct reading_result *result);
 /* The honest sentence at the end: what was scanned, why it stopped, how many matched. Silenced by --quiet. */
 void reading_say_scanned(const struct cli *c, const struct reading_result *result);
-/* The command's, of a result that ended without an error: 0, 4 where a filter found nothing, 6 where the reading is incomplete. */
+/* The command's, of a result that ended without an error: 0, 4 where a filter found nothing, 6 where the reading is incomplete, or
+ * nothing was found but the filter could not tell of all. */
 int reading_exit_code(const struct reading *reading, const struct reading_result *result);
 /* --from, --limit, --where, --partition and the others into a reading. 0 or an exit code after a message. */
 int reading_init(struct reading *r, const struct cli *c, enum read_mode mode);

@@ -28,6 +28,9 @@ const struct topic topics[] = {
      "null. `=` (or ==) compares as numbers when both sides are, else as text, words of a fixed set (state kind tag format\n"
      "flags) without case; a missing field makes every test false except != and !. White space may stand around an operator.\n"
      "\n"
+     "body.PATH looks into gzip, zstd and base64 too, to the end. What is damaged, or more than 24 MiB unpacked, is neither\n"
+     "taken nor passed over unsaid: it could not be judged, and is counted.\n"
+     "\n"
      "  headers.x-tenant=acme body.order.total>100 age<15m !test\n"},
     {"output", "OUTPUT",
      "Data go to stdout, messages and progress to stderr. --json is one object, or one a line for streams; a byte string is\n"

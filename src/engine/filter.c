@@ -3,6 +3,7 @@
 #include "base/buffer.h"
 #include "base/json.h"
 #include "base/limits.h"
+#include "base/text.h"
 #include "engine/decode.h"
 #include "model/death.h"
 #include "engine/filter_internal.h"
@@ -16,7 +17,8 @@
 
 struct test {
     const struct node *node;
-    bool hit; /* some value satisfies the operator, read positively */
+    bool hit;  /* some value satisfies the operator, read positively */
+    bool open; /* there may be others that nobody sees */
 };
 
 static bool number_token(struct bytes text)
@@ -193,6 +195,10 @@ static void test_body(struct test *t, const struct filter *f, const struct messa
     struct arena arena;
     struct field_tree tree;
     struct decode_choice choice = decode_choose(f->decoders, m, NULL);
+    if (choice.decoder->find) {
+        t->open = choice.decoder->find(in, &n->path, visit_body, t) && choice.decoder->wraps;
+        return;
+    }
     arena_init(&arena, LIMIT_DECODE_ARENA);
     (void)decode_message(&choice, m, &tree, &arena);
     field_find(&tree, &n->path, visit_body, t);
@@ -336,42 +342,68 @@ static bool word_in_message(const struct pattern *p, const struct message *m)
 
 /* ---- the walk ---- */
 
-typedef bool leaf_match(const struct filter *f, const struct node *n, const void *subject, int64_t now_ns);
+typedef enum filter_answer leaf_match(const struct filter *f, const struct node *n, const void *subject,
+                                      int64_t now_ns);
 
-static bool walk(const struct filter *f, const struct node *n, leaf_match *leaf, const void *subject,
-                 int64_t now_ns)
+static enum filter_answer opposite(enum filter_answer a)
+{
+    return a == FILTER_UNKNOWN ? a : a == FILTER_NO ? FILTER_YES : FILTER_NO;
+}
+
+static enum filter_answer walk(const struct filter *f, const struct node *n, leaf_match *leaf,
+                               const void *subject, int64_t now_ns);
+
+/* `decisive` of one is that of all; an unknown one leaves it open as long as none is. */
+static enum filter_answer walk_all(const struct filter *f, const struct node *n, leaf_match *leaf,
+                                   const void *subject, int64_t now_ns, enum filter_answer decisive)
+{
+    enum filter_answer all = opposite(decisive);
+    for (const struct node *c = n->first; c; c = c->next) {
+        enum filter_answer a = walk(f, c, leaf, subject, now_ns);
+        if (a == decisive)
+            return a;
+        all = a == FILTER_UNKNOWN ? a : all;
+    }
+    return all;
+}
+
+static enum filter_answer walk(const struct filter *f, const struct node *n, leaf_match *leaf,
+                               const void *subject, int64_t now_ns)
 {
     switch (n->kind) {
-    case NODE_ALL:
-        for (const struct node *c = n->first; c; c = c->next)
-            if (!walk(f, c, leaf, subject, now_ns))
-                return false;
-        return true;
-    case NODE_ANY:
-        for (const struct node *c = n->first; c; c = c->next)
-            if (walk(f, c, leaf, subject, now_ns))
-                return true;
-        return false;
-    case NODE_NOT: return !walk(f, n->first, leaf, subject, now_ns);
+    case NODE_ALL: return walk_all(f, n, leaf, subject, now_ns, FILTER_NO);
+    case NODE_ANY: return walk_all(f, n, leaf, subject, now_ns, FILTER_YES);
+    case NODE_NOT: return opposite(walk(f, n->first, leaf, subject, now_ns));
     case NODE_WORD:
     case NODE_TEST: break;
     }
     return leaf(f, n, subject, now_ns);
 }
 
-static bool message_leaf(const struct filter *f, const struct node *n, const void *subject, int64_t now_ns)
+static enum filter_answer message_leaf(const struct filter *f, const struct node *n, const void *subject,
+                                       int64_t now_ns)
 {
     const struct message *m = subject;
     if (n->kind == NODE_WORD)
-        return word_in_message(&n->pattern, m);
+        return word_in_message(&n->pattern, m) ? FILTER_YES : FILTER_NO;
     struct test t = {.node = n};
     test_field(&t, f, m, now_ns);
-    return negated(n) ? !t.hit : t.hit;
+    if (t.open && !t.hit)
+        return FILTER_UNKNOWN;
+    return t.hit != negated(n) ? FILTER_YES : FILTER_NO;
 }
 
-bool filter_message(const struct filter *f, const struct message *m, int64_t now_ns)
+enum filter_answer filter_message(const struct filter *f, const struct message *m, int64_t now_ns)
 {
-    return !f->root || walk(f, f->root, message_leaf, m, now_ns);
+    return f->root ? walk(f, f->root, message_leaf, m, now_ns) : FILTER_YES;
+}
+
+char *filter_unknown_text(char *into, size_t size, uint64_t count)
+{
+    char number[32], most[32];
+    snprintf(into, size, "%s could not be judged (damaged, or unpacked larger than %s)",
+             text_count(number, sizeof number, count), text_bytes(most, sizeof most, LIMIT_UNWRAP_FIND));
+    return into;
 }
 
 static void test_row(struct test *t, const struct filter_row *row)
@@ -418,15 +450,16 @@ bool filter_row_leaf(const struct node *n, const struct filter_row *row)
     return negated(n) ? !t.hit : t.hit;
 }
 
-static bool row_leaf(const struct filter *f, const struct node *n, const void *subject, int64_t now_ns)
+static enum filter_answer row_leaf(const struct filter *f, const struct node *n, const void *subject,
+                                   int64_t now_ns)
 {
     (void)f, (void)now_ns;
-    return filter_row_leaf(n, subject);
+    return filter_row_leaf(n, subject) ? FILTER_YES : FILTER_NO;
 }
 
 bool filter_row(const struct filter *f, const struct filter_row *row)
 {
-    return !f->root || walk(f, f->root, row_leaf, row, 0);
+    return !f->root || walk(f, f->root, row_leaf, row, 0) == FILTER_YES;
 }
 
 /* ---- making and freeing ---- */

@@ -22,7 +22,11 @@ void filter_free(struct filter **f);
 /* What is allowed and perhaps not meant: "`abc` is no number: > compares as text"; "" nothing. */
 const char *filter_remark(const struct filter *f);
 
-bool filter_message(const struct filter *f, const struct message *m, int64_t now_ns);
+/* Unknown: it hangs on what is wrapped and cannot be seen, being damaged or larger than LIMIT_UNWRAP_FIND. */
+enum filter_answer { FILTER_NO, FILTER_YES, FILTER_UNKNOWN };
+enum filter_answer filter_message(const struct filter *f, const struct message *m, int64_t now_ns);
+/* "3 could not be judged (damaged, or unpacked larger than 24 MiB)"; returns into. */
+char *filter_unknown_text(char *into, size_t size, uint64_t count);
 
 #define ROW_HAS_NONE (-2) /* of a number: rows of this sort never have one */
 

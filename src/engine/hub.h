@@ -129,6 +129,7 @@ struct hub_tail {
         int64_t notice_ns; /* wall clock: when that happened; 0: it holds for the whole reading */
     } * channels;
     uint64_t received, dropped; /* dropped: by sources that cannot pause */
+    uint64_t unknown;           /* of which how.where could not tell: they are not held */
     double rate, byte_rate;     /* received, over the last second */
     uint16_t per_second[60];    /* messages, newest last, saturating */
     bool full;                  /* a browse ended because the store has no room for more */

@@ -48,6 +48,7 @@ void hub_source_init(struct hub_source *s, struct queue *queue, enum hub_source_
     *s = (struct hub_source){
         .queue = queue, .kind = kind, .index = index, .serial = serial, .left = -1, .room = SIZE_MAX};
     atomic_init(&s->full, false);
+    atomic_init(&s->unknown, 0);
     atomic_init(&s->paused, false);
 }
 
@@ -125,7 +126,10 @@ static enum emit on_message(void *context, const struct message *borrowed)
     struct hub_source *s = context;
     if (s->left == 0)
         return EMIT_STOP;
-    if (s->filter && !filter_message(s->filter, borrowed, clock_wall_ns()))
+    enum filter_answer a = s->filter ? filter_message(s->filter, borrowed, clock_wall_ns()) : FILTER_YES;
+    if (a == FILTER_UNKNOWN)
+        atomic_fetch_add_explicit(&s->unknown, 1, memory_order_relaxed);
+    if (a != FILTER_YES)
         return EMIT_OK;
     struct message *m = message_seal(borrowed, NULL);
     if (m && !take_room(s, m->footprint)) {

@@ -46,11 +46,12 @@ struct hub_source {
     uint32_t serial;
     struct hub_event *batch; /* being filled, or refused by a full queue */
     size_t batch_bytes;
-    const struct filter *filter; /* messages that it does not take go no further; NULL: all go on */
-    int64_t left;                /* so many more are taken; negative: no limit */
-    size_t room;                 /* bytes that its store has left for what is stored; SIZE_MAX: it evicts */
-    bool took;                   /* something, which may be larger than all the room */
-    atomic_bool full;            /* there was no more room */
+    const struct filter *filter;  /* messages that it does not take go no further; NULL: all go on */
+    int64_t left;                 /* so many more are taken; negative: no limit */
+    size_t room;                  /* bytes that its store has left for what is stored; SIZE_MAX: it evicts */
+    bool took;                    /* something, which may be larger than all the room */
+    atomic_bool full;             /* there was no more room */
+    atomic_uint_fast64_t unknown; /* messages of which the filter could not tell */
     atomic_bool paused;
 };
 

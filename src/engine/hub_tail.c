@@ -249,7 +249,9 @@ static void take_status(struct hub *h, struct tail_run *t, struct tail_part *par
     for (size_t i = 0; i < part->count; i++)
         t->tail.channels[part->first + i].status = *status;
     t->tail.full |= atomic_load(&part->source.full);
-    t->tail.dropped = 0;
+    t->tail.dropped = t->tail.unknown = 0;
+    for (size_t i = 0; i < t->part_count; i++)
+        t->tail.unknown += atomic_load(&t->parts[i].source.unknown);
     for (size_t i = 0; i < t->part_count; i++)
         if (t->parts[i].count)
             t->tail.dropped += (uint64_t)t->tail.channels[t->parts[i].first].status.progress.dropped;

@@ -82,7 +82,7 @@ static const char *moment(const struct message *m, int64_t now_ns, char *into, s
 static bool draw_mark(const struct view *v, struct frame *f, struct rect r, const struct message *m)
 {
     const struct tail *t = v->state;
-    bool found = t->find.filter && filter_message(t->find.filter, m, f->now_ns);
+    bool found = t->find.filter && filter_message(t->find.filter, m, f->now_ns) == FILTER_YES;
     if (found)
         canvas_text(f->canvas, r.x - 1, r.y, 1, ROLE_MATCH, "•");
     return found;

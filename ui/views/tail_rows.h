@@ -32,6 +32,7 @@ struct tail {
     struct matches find;    /* among the rows that are shown */
     int finding;            /* direction of a search under way; 0 none */
     uint64_t find_at;       /* next id to look at */
+    size_t find_unknown;    /* passed on its way: of these the filter could not tell */
     bool narrowed;          /* a filter was entered: a find that has nothing among its rows is over */
 };
 

@@ -18,17 +18,19 @@ void tail_set_filter(struct view *v, struct filter *filter, const char *text)
     matches_again(&t->find); /* it counts among the rows that are shown */
 }
 
-static bool is_shown(void *context, const struct matches *m, const struct message *message)
+static enum filter_answer is_shown(void *context, const struct matches *m, const struct message *message)
 {
     (void)context;
-    return tail_is_gap(message) || filter_message(m->filter, message, clock_wall_ns());
+    return tail_is_gap(message) ? FILTER_YES : filter_message(m->filter, message, clock_wall_ns());
 }
 
-static bool is_found(void *context, const struct matches *m, const struct message *message)
+static enum filter_answer is_found(void *context, const struct matches *m, const struct message *message)
 {
     const struct tail *t = context;
-    return filter_message(m->filter, message, clock_wall_ns()) &&
-           (!t->filter.filter || is_shown(context, &t->filter, message));
+    enum filter_answer a = filter_message(m->filter, message, clock_wall_ns());
+    if (a == FILTER_NO || !t->filter.filter)
+        return a;
+    return is_shown(context, &t->filter, message) == FILTER_YES ? a : FILTER_NO;
 }
 
 static bool filter_slice(struct view *v, int64_t deadline_ns)
@@ -43,6 +45,17 @@ static bool count_slice(struct view *v, int64_t deadline_ns)
     return matches_slice(&t->find, hub_store(v->hub), deadline_ns, is_found, t);
 }
 
+static void say_no_match(struct view *v)
+{
+    const struct tail *t = v->state;
+    char count[32], unknown[80] = "";
+    if (t->find_unknown)
+        snprintf(unknown, sizeof unknown, ", but %s could not be judged",
+                 text_count(count, sizeof count, t->find_unknown));
+    screen_say(v->screen, SEVERITY_INFO, "No match %s%s: `%s`", t->finding < 0 ? "above" : "below", unknown,
+               t->find.text);
+}
+
 /* The jump goes its own way, from the cursor on: it need not wait for the count. */
 static bool find_slice(struct view *v, int64_t deadline_ns)
 {
@@ -53,11 +66,12 @@ static bool find_slice(struct view *v, int64_t deadline_ns)
         if (t->finding > 0 && t->find_at < store_oldest(s)) /* evicted meanwhile: those behind it are there */
             t->find_at = store_oldest(s);
         const struct message *m = store_get(s, t->find_at);
+        enum filter_answer a = m ? is_found(t, &t->find, m) : FILTER_NO;
+        t->find_unknown += a == FILTER_UNKNOWN;
         if (!m) {
-            screen_say(v->screen, SEVERITY_INFO, "No match %s: `%s`", t->finding < 0 ? "above" : "below",
-                       t->find.text);
+            say_no_match(v);
             t->finding = 0;
-        } else if (is_found(t, &t->find, m)) {
+        } else if (a == FILTER_YES) {
             tail_pause_at(v, tail_row_of(v, t->find_at));
             t->finding = 0;
         }
@@ -90,6 +104,7 @@ void tail_find_from_cursor(struct view *v, int step, bool here)
     if (tail_row_count(v) == 0)
         return;
     t->finding = step;
+    t->find_unknown = 0;
     t->find_at = tail_row_id(v, tail_cursor(v)) + (uint64_t)(here ? 0 : step);
 }
 

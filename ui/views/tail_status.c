@@ -213,6 +213,17 @@ static int draw_evicted(const struct view *v, struct frame *f, int x, int y)
     return segment(f, x, y, ROLE_WARN, text);
 }
 
+/* None of them is among those that are found or shown: the sum counts each once. */
+static int draw_unknown(const struct tail *t, struct frame *f, int x, int y, const struct hub_tail *h)
+{
+    char text[80], count[32];
+    uint64_t unknown = h->unknown + t->filter.unknown + t->find.unknown;
+    if (!unknown)
+        return x;
+    snprintf(text, sizeof text, "%s could not be judged", text_count(count, sizeof count, unknown));
+    return segment(f, x, y, ROLE_WARN, text);
+}
+
 /* What was lost and what is hidden first, then what came and what is held (rows of lost connections counted). */
 void tail_draw_status(struct view *v, struct frame *f, int y, const struct hub_tail *h)
 {
@@ -222,6 +233,7 @@ void tail_draw_status(struct view *v, struct frame *f, int y, const struct hub_t
     uint64_t held = store_count(s);
     enum role role = tail_mode(v, h, mode, sizeof mode);
     int x = draw_evicted(v, f, segment(f, 1, y, role, mode), y);
+    x = draw_unknown(t, f, x, y, h);
     if (t->find.filter) {
         find_text(v, text, sizeof text);
         x = segment(f, x, y, ROLE_MATCH, text);

@@ -331,6 +331,28 @@ static void tail_find(void **state)
     }
 }
 
+/* A gzip that ends too early may have anything: it is neither shown nor silently hidden. */
+static void what_a_filter_cannot_judge_is_counted(void **state)
+{
+    struct stage s;
+    (void)state;
+    AT_ALL_SIZES(s, true)
+    {
+        open_tail(&s);
+        fake_message(s.hub, 0, "orders", "k", BYTES_LITERAL("\x1f\x8b\x08 gzip that is damaged"), 0);
+        fake_message(s.hub, 0, "orders", "k", BYTES_LITERAL("{\"a\":1}"), 0);
+        screen_event(s.screen, HUB_TAIL);
+        type(&s, "\\body.a=1\r");
+        assert_true(screen_says(&s, "   1 could not be judged   "));
+        type(&s, "\\\x15\r");
+        assert_false(screen_says(&s, "could not be judged"));
+        type(&s, "/body.a!=1\r");
+        while (screen_work(s.screen, INT64_MAX))
+            ;
+        assert_true(screen_says(&s, "No match above, but 1 could not be judged: `body.a!=1`"));
+    }
+}
+
 /* Gap rows come from `signalbox`; so may a channel of an endpoint that somebody calls that. */
 static void an_endpoint_named_signalbox_is_no_gap(void **state)
 {
@@ -501,6 +523,7 @@ int main(void)
         cmocka_unit_test(a_message_without_a_time_has_none),
         cmocka_unit_test(a_time_in_seconds_shows_no_fraction),
         cmocka_unit_test(tail_find),
+        cmocka_unit_test(what_a_filter_cannot_judge_is_counted),
         cmocka_unit_test(an_endpoint_named_signalbox_is_no_gap),
         cmocka_unit_test(the_count_of_a_filter_is_live),
         cmocka_unit_test(a_filter_half_typed_hides_nothing),
