@@ -253,13 +253,24 @@ static void say_where(struct view *v)
                    "No field or header has `%s` as it stands; the bytes do, at 0x%zx", i->find, i->byte);
 }
 
+/* The payload's bytes were all looked through; what it wraps only as far as it was decoded. */
+static void deny(struct view *v)
+{
+    const struct inspector *i = v->state;
+    const struct field_tree *tree = &i->decoded.tree;
+    if (tree->layer_count && !tree->complete)
+        screen_say(v->screen, SEVERITY_INFO, "Nothing that was decoded has `%s`: %s", i->find, tree->error);
+    else
+        screen_say(v->screen, SEVERITY_INFO, "Nothing has `%s`: no field, no header, nor the bytes", i->find);
+}
+
 /* False: it is over. */
 static bool look_on(struct view *v, size_t *cost)
 {
     struct inspector *i = v->state;
     struct finding *f = &i->finding;
     if (f->at == f->count) {
-        screen_say(v->screen, SEVERITY_INFO, "Nothing has `%s`: no field, no header, nor the bytes", i->find);
+        deny(v);
         return false;
     }
     struct stretch *s = &f->stretches[f->at];
