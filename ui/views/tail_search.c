@@ -62,6 +62,8 @@ static bool find_slice(struct view *v, int64_t deadline_ns)
     struct tail *t = v->state;
     const struct store *s = hub_store(v->hub);
     struct slice slice = {.deadline_ns = deadline_ns};
+    if (!t->find.filter) /* it was taken away meanwhile */
+        t->finding = 0;
     while (t->finding) {
         if (t->finding > 0 && t->find_at < store_oldest(s)) /* evicted meanwhile: those behind it are there */
             t->find_at = store_oldest(s);

@@ -331,6 +331,21 @@ static void tail_find(void **state)
     }
 }
 
+/* Who types fast takes away what is looked for before the jump has come anywhere. */
+static void a_jump_ends_with_what_it_looks_for(void **state)
+{
+    struct stage s;
+    (void)state;
+    set_up(&s, 80, 24, true);
+    open_tail(&s);
+    fill_tail(&s, 60);
+    type(&s, "/nowhere\r\033");
+    while (screen_work(s.screen, INT64_MAX))
+        ;
+    assert_false(screen_says(&s, "No match"));
+    tear_down(&s);
+}
+
 /* A gzip that ends too early may have anything: it is neither shown nor silently hidden. */
 static void what_a_filter_cannot_judge_is_counted(void **state)
 {
@@ -523,6 +538,7 @@ int main(void)
         cmocka_unit_test(a_message_without_a_time_has_none),
         cmocka_unit_test(a_time_in_seconds_shows_no_fraction),
         cmocka_unit_test(tail_find),
+        cmocka_unit_test(a_jump_ends_with_what_it_looks_for),
         cmocka_unit_test(what_a_filter_cannot_judge_is_counted),
         cmocka_unit_test(an_endpoint_named_signalbox_is_no_gap),
         cmocka_unit_test(the_count_of_a_filter_is_live),
