@@ -154,6 +154,11 @@ static struct unwrapped unzstd_all(struct bytes in, struct buffer *out)
     return (struct unwrapped){.fault = NULL};
 }
 
+static bool is_line_end(uint8_t c)
+{
+    return c == '\n' || c == '\r';
+}
+
 /* Also without the padding, which RFC 4648 section 3.2 lets some leave out. out NULL: is it base64? */
 static struct unwrapped unbase64_all(struct bytes in, struct buffer *out)
 {
@@ -161,8 +166,8 @@ static struct unwrapped unbase64_all(struct bytes in, struct buffer *out)
     struct buffer part = {.data = room, .cap = sizeof room, .max = sizeof room};
     size_t whole = 0;
     for (size_t at = 0, n = 0; at < in.len; n = 0) {
-        for (; at < in.len && n < 4096; at++)
-            if (in.data[at] != '\n' && in.data[at] != '\r')
+        for (; at < in.len && (n < 4096 || is_line_end(in.data[at])); at++)
+            if (!is_line_end(in.data[at]))
                 digits[n++] = in.data[at];
         while (at == in.len && n % 4 > 1)
             digits[n++] = '=';

@@ -385,6 +385,25 @@ static void base64_that_is_asked_for_may_be_short(void **state)
     assert_int_equal(decode(&unwrap_decoder, BYTES_LITERAL("\n")), ERR_FORMAT);
 }
 
+/* It is taken in portions of 4,096 digits, of which the last one may be followed by line ends alone. */
+static void base64_of_any_length_may_end_a_line(void **state)
+{
+    (void)state;
+    static uint8_t bytes[6200];
+    struct buffer b64;
+    buffer_init(&b64, MIB);
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (uint8_t)(i * 131 >> 3);
+    for (size_t len = 3060; len < sizeof bytes; len += len == 3080 ? 3050 : 1) {
+        buffer_clear(&b64);
+        buffer_base64(&b64, bytes_of(bytes, len));
+        buffer_text(&b64, "\r\n\n");
+        assert_int_equal(decode(&unwrap_decoder, buffer_view(&b64)), ERR_OK);
+        assert_int_equal(tree.layers[0].len, len);
+    }
+    buffer_free(&b64);
+}
+
 static void layers_that_stay_closed_are_said(void **state)
 {
     (void)state;
@@ -568,6 +587,7 @@ int main(void)
         TEST(base64_in_strings_is_opened_where_it_holds_something),
         TEST(lines_of_json_are_read_behind_a_wrapping),
         TEST(base64_that_is_asked_for_may_be_short),
+        TEST(base64_of_any_length_may_end_a_line),
         TEST(layers_that_stay_closed_are_said),
         TEST(what_follows_a_gzip_stream_is_no_part_of_it),
         TEST(a_bomb_is_stopped),

@@ -16,10 +16,10 @@ static struct message *message_of(size_t size)
     return message_seal(&m, NULL);
 }
 
-static bool takes_all(void *context, const struct matches *m, const struct message *message)
+static enum filter_answer takes_all(void *context, const struct matches *m, const struct message *message)
 {
     (void)context, (void)m;
-    return message != NULL;
+    return message ? FILTER_YES : FILTER_NO;
 }
 
 static void look(struct matches *m, const struct store *s)
