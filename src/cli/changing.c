@@ -51,6 +51,13 @@ static bool start_again(struct changing *ch)
     return true;
 }
 
+/* A stream's messages are counted when they have gone: too late for a destination that is made for them. */
+static void forget_partitions(struct changing *ch)
+{
+    if (ch->flags & PUBLISH_PARTITION)
+        ch->partitions = ch->told ? ch->told : -1;
+}
+
 static enum err nothing(void *context, struct message *m, struct err_info *err)
 {
     (void)context, (void)m, (void)err;
@@ -305,8 +312,11 @@ int changing_rehearse(struct changing *ch)
     unsigned carries = 0;
     begin(ch);
     int code = read_all(ch, ch->show);
+    bool again = !code && start_again(ch);
+    if (!again)
+        forget_partitions(ch);
     if (!code)
-        code = check(ch, true, start_again(ch), &carries);
+        code = check(ch, true, again, &carries);
     ch->sum = (struct change_sum){.messages = ch->count, .unsent = ch->count};
     if (code)
         return code;
@@ -326,6 +336,7 @@ static int check_before(struct changing *ch)
 {
     ch->total = -1;
     if (!start_again(ch)) {
+        forget_partitions(ch);
         cli_notice(ch->cli, "the input is a stream and is sent as it is read: what cannot be sent of it is "
                             "found on the way");
         return 0;

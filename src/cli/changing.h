@@ -21,7 +21,8 @@ struct changing {
     int (*show)(void *context,
                 const struct message *m); /* in a dry run; an exit code. NULL: nothing is shown */
     void *context;
-    bool alone; /* one message: what its sending looks at is check enough */
+    bool alone;   /* one message: what its sending looks at is check enough */
+    int32_t told; /* the partition that all messages go to, plus one; 0: each names its own, or none */
     /* What the messages seen so far want, and what the destination cannot keep of them. */
     int32_t partitions;
     int64_t total; /* of all messages, once they were checked; -1: a stream */

@@ -190,7 +190,8 @@ const struct command command_import = {
         "An archive is checked against its SHA-256; anything else is read as JSON lines. - is the standard input, JSON lines out of a "
         "pipe, or either kind out of a file. Key, headers, properties, payload, "
         "time and partition are sent as they were; nothing is added. All messages and the destination are checked before the first "
-        "one is sent; a pipe is sent as it is read. --create makes a missing topic with the partitions that the messages name. "
+        "one is sent; a pipe is sent as it is read. --create makes a missing topic with the partitions that the messages of a file name; "
+        "a pipe's cannot be counted before, so that its topic must be there. "
         "--json ends with one object: each of the `messages` that were read is `confirmed`, `refused` (or returned), `unsent`, or "
         "`unanswered`: it may have arrived. Without --execute all are unsent, and `executed` is false.",
     .flags = F(CREATE) | F(JSON) | FLAGS_CHANGE,
@@ -200,7 +201,7 @@ const struct command command_import = {
     .argument = ARGUMENT_FILE,
     .examples = {{"signalbox import orders.sba test/orders", "what would be sent"},
                  {"signalbox import orders.sba test/orders --execute", "send it"},
-                 {"signalbox import - test/a --execute < a.jsonl", "from a pipe"}},
+                 {"gunzip < a.gz | signalbox import - test/a", "from a pipe"}},
     .exits = "0 1 2 4 5 6 7 8 130",
     .run = run,
 };

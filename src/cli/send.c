@@ -154,6 +154,7 @@ static int send_all(struct sending *s)
         return cli_usage("--partition %s is out of range", cli_text(s->cli, FLAG_PARTITION));
     if (s->json ? input_open(&s->lines, file, &err) : input_whole(file, &s->body, &err))
         return cli_error(&err);
+    int64_t partition = cli_number(s->cli, FLAG_PARTITION, -1);
     struct changing changing = {.cli = s->cli,
                                 .to = &s->to,
                                 .flags = PUBLISH_EXACT |
@@ -162,7 +163,8 @@ static int send_all(struct sending *s)
                                 .rewind = start_again,
                                 .show = show,
                                 .context = s,
-                                .alone = !s->json};
+                                .alone = !s->json,
+                                .told = partition < INT32_MAX ? (int32_t)partition + 1 : INT32_MAX};
     return cli_flag(s->cli, FLAG_EXECUTE) ? changing_execute(&changing) : changing_rehearse(&changing);
 }
 

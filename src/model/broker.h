@@ -156,8 +156,9 @@ enum publish_flag {
 struct publish_request {
     struct channel_name to;
     uint32_t flags; /* enum publish_flag */
-    /* The highest partition that the messages name, plus one; 0: none, or not known. A destination that is made gets so many. With
-     * PUBLISH_PARTITION one that is there and has fewer is ERR_NOTFOUND, before anything is sent. */
+    /* The highest partition that the messages name, plus one; 0: none, or it does not matter. A destination that is made gets so
+     * many. With PUBLISH_PARTITION one that is there and has fewer is ERR_NOTFOUND, before anything is sent. -1: not known yet: one
+     * that has partitions is not made, ERR_NOTFOUND. */
     int32_t partitions;
 };
 

@@ -131,6 +131,26 @@ run sh -c "cat '$T/four.jsonl' | '$SIGNALBOX' import - '$kafka/$topic-four' --ex
 expect_status 0
 expect_err 'the input is a stream'
 
+name "a pipe's messages are counted too late for the topic that they want"
+for how in "" --execute; do
+    run sh -c "cat '$T/four.jsonl' | '$SIGNALBOX' import - '$kafka/$topic-pipe' --create $how"
+    expect_status 1
+    expect_err "topic $topic-pipe is missing, and how many partitions the messages of a pipe name is not known"
+    expect_err 'make the topic first, or put the messages in a file'
+    run "$SIGNALBOX" ls "$kafka/$topic-pipe" # nothing was made
+    expect_status 4
+done
+run sh -c "cat '$T/four.jsonl' | '$SIGNALBOX' send '$kafka/$topic-pipe' - --json -p 2 --create --execute" # told, not counted
+expect_status 0
+expect_err 'was made with 3 partitions'
+
+name "Kafka's own topics take no messages"
+for how in "" --execute "--create --execute"; do
+    run "$SIGNALBOX" send "$kafka/__consumer_offsets" "$T/bytes" $how
+    expect_status 1
+    expect_err "__consumer_offsets is Kafka's own and takes no messages\$"
+done
+
 name "an archive is one by its first line, out of a file"
 cp "$T/four.sba" "$T/four.saved"
 run "$SIGNALBOX" import "$T/four.saved" "$kafka/$topic-four"

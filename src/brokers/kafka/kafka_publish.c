@@ -176,13 +176,41 @@ static enum err no_partition(const struct broker *b, const struct kafka_publish 
     return ERR_NOTFOUND;
 }
 
+/* Of messages that are counted as they come: too late for the making. */
+static enum err uncounted(const struct broker *b, const struct kafka_publish *p, struct err_info *err)
+{
+    err_set(
+        err, ERR_NOTFOUND,
+        "topic %s is missing, and how many partitions the messages of a pipe name is not known before it is made",
+        p->topic);
+    err_where(err, "%s", b->endpoint->name);
+    err_next(err, "make the topic first, or put the messages in a file, which --create can count");
+    return ERR_NOTFOUND;
+}
+
+/* Those whose messages its brokers refuse. */
+static bool is_kafkas_own(const char *topic)
+{
+    return strcmp(topic, "__consumer_offsets") == 0 || strcmp(topic, "__transaction_state") == 0 ||
+           strcmp(topic, "__share_group_state") == 0;
+}
+
+static enum err kafkas_own(const struct broker *b, const struct kafka_publish *p, struct err_info *err)
+{
+    err_set(err, ERR_UNSUPPORTED, "topic %s is Kafka's own and takes no messages", p->topic);
+    err_where(err, "%s", b->endpoint->name);
+    return ERR_UNSUPPORTED;
+}
+
 static enum err find_or_make(struct broker *b, struct kafka_publish *p, int32_t partitions,
                              struct err_info *err)
 {
     const struct rd_kafka_metadata *md = NULL;
+    if (is_kafkas_own(p->topic))
+        return kafkas_own(b, p, err);
     enum err e = kafka_topic_metadata(b, p->topic, &md, err);
     if (e == ERR_NOTFOUND && (p->flags & PUBLISH_CREATE))
-        return make(b, p, partitions, err);
+        return partitions < 0 ? uncounted(b, p, err) : make(b, p, partitions, err);
     if (e)
         return e;
     p->partitions = md->topics[0].partition_cnt;
