@@ -40,9 +40,35 @@ static bool is_plain(const char *name)
     return true;
 }
 
-static int channel_names(struct cli *c, struct config_endpoint *e, const char *prefix, struct buffer *out)
+/* A kind that is begun: `exch` may become `exchange:q`, whatever the names begin with. */
+static bool begins_kind(const char *prefix)
+{
+    for (int kind = CHANNEL_ANY + 1; kind < CHANNEL_KINDS; kind++)
+        if (text_starts(channel_kind_name((enum channel_kind)kind), prefix))
+            return true;
+    return false;
+}
+
+/* As `ls` writes it, or with the kind that was typed. typed: all of the prefix. */
+static void put_candidate(struct buffer *out, const struct config_endpoint *e,
+                          const struct channel_list *list, const struct channel *c, const char *typed)
+{
+    struct buffer address;
+    const char *begun, *channel = strchr(typed, '/') + 1;
+    enum channel_kind kind = channel_kind_parse(channel, &begun);
+    buffer_init(&address, 4096);
+    listing_address(&address, e, list, c);
+    if (text_starts(buffer_cstr(&address), typed))
+        buffer_printf(out, "%s\n", buffer_cstr(&address));
+    else if (kind != CHANNEL_ANY && kind == c->kind && text_starts(c->name, begun))
+        buffer_printf(out, "%s/%s:%s\n", e->endpoint.name, channel_kind_name(kind), c->name);
+    buffer_free(&address);
+}
+
+static int channel_names(struct cli *c, struct config_endpoint *e, const char *typed, struct buffer *out)
 {
     char pattern[600];
+    const char *begun, *channel = strchr(typed, '/') + 1;
     struct listing l;
     struct err_info err;
     if (config_secret(&c->config, e, &err))
@@ -51,13 +77,14 @@ static int channel_names(struct cli *c, struct config_endpoint *e, const char *p
         c->flags.set |= F(TIMEOUT);
         c->flags.number[FLAG_TIMEOUT] = PATIENCE_NS;
     }
-    snprintf(pattern, sizeof pattern, "%s*", prefix);
-    listing_get(c, e, strpbrk(prefix, "*?") ? NULL : pattern, 0, false, &l);
+    (void)channel_kind_parse(channel, &begun);
+    snprintf(pattern, sizeof pattern, "%s*", begun);
+    listing_get(c, e, begins_kind(channel) || strpbrk(begun, "*?") ? NULL : pattern, 0, false, &l);
     if (!l.list)
         return l.signal ? 128 + l.signal : cli_error(&l.err);
     for (size_t i = 0; i < l.list->count; i++)
-        if (text_starts(l.list->items[i].name, prefix) && is_plain(l.list->items[i].name))
-            buffer_printf(out, "%s/%s\n", e->endpoint.name, l.list->items[i].name);
+        if (is_plain(l.list->items[i].name))
+            put_candidate(out, e, l.list, &l.list->items[i], typed);
     channel_list_free(&l.list);
     return 0;
 }
@@ -75,7 +102,7 @@ int addresses_print(struct cli *c, const char *prefix)
     if (!slash)
         endpoint_names(c, prefix, &out);
     else if (e)
-        code = channel_names(c, e, slash + 1, &out);
+        code = channel_names(c, e, prefix, &out);
     if (!code)
         code = cli_print(&out);
     buffer_free(&out);

@@ -1,5 +1,6 @@
 #include "cli/listing.h"
 
+#include "base/utf8.h"
 #include "cli/signals.h"
 #include "engine/session.h"
 
@@ -148,6 +149,42 @@ void listing_get(const struct cli *c, const struct config_endpoint *e, const cha
         err_where(&l->err, "%s", e->endpoint.name);
 }
 
+/* Whether the name alone would mean another channel too, or a kind. */
+static bool needs_kind(const struct channel_list *list, const struct channel *c)
+{
+    const char *rest;
+    if (channel_kind_parse(c->name, &rest) != CHANNEL_ANY)
+        return true;
+    for (size_t i = 0; i < list->count; i++)
+        if (list->items[i].kind != c->kind && strcmp(list->items[i].name, c->name) == 0)
+            return true;
+    return false;
+}
+
+static void scrubbed(struct buffer *out, const char *text)
+{
+    utf8_scrub(out, bytes_of_text(text), SCRUB_PLAIN);
+}
+
+void listing_address(struct buffer *out, const struct config_endpoint *e, const struct channel_list *list,
+                     const struct channel *c)
+{
+    struct buffer encoded;
+    buffer_init(&encoded, 4096);
+    if (e->endpoint.by_url)
+        url_encode(&encoded, c->name);
+    else
+        buffer_text(&encoded, c->name);
+    scrubbed(out, e->endpoint.name);
+    buffer_byte(out, '/');
+    if (needs_kind(list, c))
+        buffer_printf(out, "%s:", channel_kind_name(c->kind ? c->kind : CHANNEL_QUEUE));
+    scrubbed(out, buffer_cstr(&encoded));
+    if (e->endpoint.by_url) /* without the query the endpoint may be another one */
+        scrubbed(out, strchrnul(e->endpoint.text, '?'));
+    buffer_free(&encoded);
+}
+
 static const char *words_for(const struct channel *channel)
 {
     if (channel->browse_effect == EFFECT_NONE)
@@ -189,7 +226,7 @@ int listing_announce_effect(const struct cli *c, const struct address *address)
         err_where(&err, "%s/%s", address->endpoint->endpoint.name, channel->name);
         err_next(&err, "tail a copy instead, if the broker can make one");
         code = cli_error(&err);
-    } else if (channel) {
+    } else if (channel && !channel->why_not[CAN_BROWSE]) { /* else reading says why */
         cli_notice(c, "%s/%s: looking %s", address->endpoint->endpoint.name, channel->name,
                    words_for(channel));
     }

@@ -221,38 +221,6 @@ static void people_parts(struct buffer *out, const struct channel_list *list)
     }
 }
 
-/* Whether the name alone would mean another channel too, or a kind. */
-static bool needs_kind(const struct channel_list *list, const struct channel *c)
-{
-    const char *rest;
-    if (channel_kind_parse(c->name, &rest) != CHANNEL_ANY)
-        return true;
-    for (size_t i = 0; i < list->count; i++)
-        if (list->items[i].kind != c->kind && strcmp(list->items[i].name, c->name) == 0)
-            return true;
-    return false;
-}
-
-/* The address that names the channel, to be copied from the list: with the query, without which the endpoint may be another one. */
-static void put_address(struct buffer *out, const struct config_endpoint *e, const struct channel_list *list,
-                        const struct channel *c)
-{
-    struct buffer encoded;
-    buffer_init(&encoded, 4096);
-    if (e->endpoint.by_url)
-        url_encode(&encoded, c->name);
-    else
-        buffer_text(&encoded, c->name);
-    scrubbed(out, e->endpoint.name);
-    buffer_byte(out, '/');
-    if (needs_kind(list, c))
-        buffer_printf(out, "%s:", channel_kind_name(c->kind ? c->kind : CHANNEL_QUEUE));
-    scrubbed(out, buffer_cstr(&encoded));
-    if (e->endpoint.by_url)
-        scrubbed(out, strchrnul(e->endpoint.text, '?'));
-    buffer_free(&encoded);
-}
-
 static void people_row(struct buffer *out, int width, const struct config_endpoint *e,
                        const struct channel_list *list, const struct channel *c)
 {
@@ -260,7 +228,7 @@ static void people_row(struct buffer *out, int width, const struct config_endpoi
     const char *kind = channel_kind_name(c->kind);
     struct buffer name;
     buffer_init(&name, 4096);
-    put_address(&name, e, list, c);
+    listing_address(&name, e, list, c);
     if (c->bytes >= 0)
         text_bytes(bytes, sizeof bytes, (uint64_t)c->bytes);
     else

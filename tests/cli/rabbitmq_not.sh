@@ -59,6 +59,12 @@ expect_err 'no exchange .*only queues and streams are made'
 run "$SIGNALBOX" ls "$broker/amq.topic$management" --json
 expect_out '"create":"only queues and streams are made"'
 
+name "an exchange has nothing to look at: that alone is said"
+run "$SIGNALBOX" browse "$broker/exchange:amq.topic$management"
+expect_status 1
+expect_err 'keeps nothing to look at'
+expect_no_err 'has no effect'
+
 name "one of two names is not there"
 run "$SIGNALBOX" ls "$broker/$queue$management" "$broker/$queue-y$management"
 expect_status 6
@@ -71,4 +77,17 @@ run "$SIGNALBOX" ls "$broker/$queue$management" "$broker/$queue-y*$management"
 expect_status 0
 run "$SIGNALBOX" ls "$broker/$queue$management" "$broker/$queue$management" --where 'depth>100'
 expect_status 4
+
+name "a name that two have is completed as each of them"
+ask -XPUT "$SB_RABBIT_MGMT/api/exchanges/%2f/$queue" -d '{"type":"fanout"}'
+at_exit ask -XDELETE "$SB_RABBIT_MGMT/api/exchanges/%2f/$queue"
+echo "endpoints: {r: {url: \"$broker$management\"}}" >"$T/two.yaml"
+for typed in exch "exchange:$queue" queue:not- "queue:$queue"; do
+    run "$SIGNALBOX" completion addresses "r/$typed" --config "$T/two.yaml"
+    expect_status 0
+    kind=${typed%%[:-]*}
+    [ "$kind" = exch ] && kind=exchange
+    check "$typed: once" test "$(grep -c "^r/.*$queue\$" "$out")" = 1
+    expect_out "^r/$kind:$queue\$"
+done
 finish

@@ -501,6 +501,20 @@ static void test_addresses(void **state)
     snprintf(line, sizeof line, "completion addresses m/o --config %s", config);
     assert_int_equal(run(line), 0);
     assert_string_equal(printed, "m/orders\nm/ordn\xc3\xbcng\n");
+    static const struct {
+        const char *typed, *becomes;
+    } rows[] = {{"q", "m/qq\nm/queue:queue:x\n"},
+                {"queue:", "m/queue:ordn\xc3\xbcng\nm/queue:qq\nm/queue:queue:x\n"},
+                {"queue:qu", "m/queue:queue:x\n"},
+                {"exch", "m/exchange:stream:y\n"}};
+    assert_int_equal(memory_declare("stream:y", CHANNEL_EXCHANGE, NULL, &err), ERR_OK);
+    assert_int_equal(memory_declare("qq", CHANNEL_QUEUE, NULL, &err), ERR_OK);
+    assert_int_equal(memory_declare("queue:x", CHANNEL_QUEUE, NULL, &err), ERR_OK);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        snprintf(line, sizeof line, "completion addresses m/%s --config %s", rows[i].typed, config);
+        assert_int_equal(run(line), 0);
+        assert_string_equal(printed, rows[i].becomes);
+    }
 }
 
 int main(void)
