@@ -143,7 +143,9 @@ void listing_get(const struct cli *c, const struct config_endpoint *e, const cha
         derive_rates(w.lists[0], w.lists[1]);
         channel_list_free(&w.lists[0]);
     }
-    if (!l->list && !l->err.code)
+    if (w.count == w.wanted)
+        l->err = (struct err_info){.code = ERR_OK};
+    else if (!l->err.code)
         l->err = w.status.err;
     if (l->err.code && !l->err.where[0])
         err_where(&l->err, "%s", e->endpoint.name);

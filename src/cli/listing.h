@@ -7,7 +7,7 @@
 struct listing {
     struct channel_list *list; /* NULL: failed; the caller frees it */
     struct sample sample;      /* of the ping before it */
-    struct err_info err;
+    struct err_info err;       /* beside a list: the second one, for the rates, failed or did not come */
     int signal;
 };
 /* Connects, pings and lists (pattern NULL: all) with a time-out (0: 10 s). With again the list is made a second time after a

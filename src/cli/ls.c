@@ -311,6 +311,14 @@ static void put_list(struct ls *ls, const struct address *a, const struct channe
     }
 }
 
+/* --rates take a second list, which did not come. */
+static int say_unmeasured(const struct err_info *why)
+{
+    struct err_info err = *why;
+    snprintf(err.text, sizeof err.text, "rates are not known: %.200s", why->text);
+    return cli_error(&err);
+}
+
 static void get(const struct ls *ls, const struct address *a, const char *pattern, struct listing *l)
 {
     uint32_t flags = cli_flag(ls->cli, FLAG_INTERNAL) ? READ_INTERNAL : 0;
@@ -391,10 +399,14 @@ static int list_one(struct ls *ls, const struct address *a, const char *written)
     ls->asked |= a->channel.name != NULL;
     ls->literal = written && a->endpoint->endpoint.by_url && !strchr(written, '*');
     get(ls, a, a->channel.name, &l);
-    if (!l.list)
+    if (!l.list || l.signal) {
+        channel_list_free(&l.list);
         return l.signal ? 128 + l.signal : cli_error(&l.err);
+    }
     put_list(ls, a, l.list);
     int code = l.list->count == 0 ? err_exit_code(l.list->error) : 0; /* nothing at all is no list */
+    if (!code && l.err.code)
+        code = say_unmeasured(&l.err);
     const char *where = l.list->error && err_policy(l.list->error) == ERR_POLICY_RETRY
                             ? ", or say where the API is: ?management=URL"
                             : "";
@@ -491,6 +503,7 @@ const struct command command_ls = {
         "Without arguments all configured endpoints. Depth with <= is an upper bound (Kafka counts offsets); a lag with + leaves out "
         "partitions in which a group has committed nothing. BROWSE is what looking at the stored messages does to them: NONE, MARKS or "
         "CONSUMES. A number that is not known matches nothing but != and !; how many channels --where leaves out for that is said. "
+        "--rates lists twice, a second apart; where only the first list comes it is printed without rates, and the exit code says why. "
         "A Kafka topic that is named, without * and ?, has its partitions and consumer groups below it. --json is one object a "
         "channel; what a broker can't do says why. --plain has these marks, too, before and behind bare numbers (<=200000, "
         "43693+); --json has depth_upper and lag_partial. Exit code 6: some endpoints or names are listed, others failed or are not there.",
