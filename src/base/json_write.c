@@ -1,11 +1,11 @@
 #include "base/json.h"
 
 #include "base/plain.h"
+#include "base/text.h"
 #include "base/utf8.h"
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #define EXACT_DOUBLE (INT64_C(1) << 53)
 
@@ -257,12 +257,7 @@ void json_double(struct json_writer *w, double value)
         return;
     }
     begin_value(w);
-    for (int precision = 1; precision <= 17; precision++) {
-        snprintf(text, sizeof text, "%.*g", precision, value);
-        if (strtod(text, NULL) == value)
-            break;
-    }
-    buffer_text(w->out, text);
+    buffer_text(w->out, text_shortest(text, sizeof text, value));
 }
 
 void json_number(struct json_writer *w, struct bytes number)

@@ -281,3 +281,13 @@ char *text_ms(char *into, size_t size, int64_t ns)
         text_count(into, size, (uint64_t)(ns + NS_PER_MS / 2) / NS_PER_MS);
     return into;
 }
+
+char *text_shortest(char *into, size_t size, double value)
+{
+    for (int precision = 1; precision <= 17; precision++) {
+        snprintf(into, size, "%.*g", precision, value);
+        if (strtod(into, NULL) == value)
+            break;
+    }
+    return into;
+}

@@ -229,6 +229,7 @@ static void put_time(struct buffer *out, int64_t ns)
 
 static void put_value(struct buffer *out, const struct piece *p, const struct value *v)
 {
+    char text[40];
     if (!v)
         return;
     switch (v->type) {
@@ -240,7 +241,7 @@ static void put_value(struct buffer *out, const struct piece *p, const struct va
     case VALUE_INT32:
     case VALUE_INT64: buffer_printf(out, "%" PRId64, v->i); return;
     case VALUE_FLOAT:
-    case VALUE_DOUBLE: buffer_printf(out, "%.17g", v->f); return;
+    case VALUE_DOUBLE: buffer_text(out, text_shortest(text, sizeof text, v->f)); return;
     case VALUE_DECIMAL: buffer_printf(out, "%de-%u", v->decimal.digits, v->decimal.scale); return;
     case VALUE_VOID:
     case VALUE_ARRAY:

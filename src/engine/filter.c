@@ -120,10 +120,7 @@ static void test_value(struct test *t, const struct value *v)
         test_cstr(t, text);
         return;
     case VALUE_FLOAT:
-    case VALUE_DOUBLE:
-        snprintf(text, sizeof text, "%.17g", v->f);
-        test_cstr(t, text);
-        return;
+    case VALUE_DOUBLE: test_cstr(t, text_shortest(text, sizeof text, v->f)); return;
     case VALUE_DECIMAL:
         snprintf(text, sizeof text, "%de-%u", v->decimal.digits, v->decimal.scale);
         test_cstr(t, text);

@@ -129,6 +129,16 @@ static void people_read_these(void **state)
     assert_string_equal(text_ms(t, sizeof t, INT64_C(1840000000)), "1,840");
 }
 
+static void doubles_are_as_short_as_they_can_be(void **state)
+{
+    (void)state;
+    char t[40];
+    assert_string_equal(text_shortest(t, sizeof t, 0.1), "0.1");
+    assert_string_equal(text_shortest(t, sizeof t, (double)1.1F), "1.100000023841858");
+    assert_string_equal(text_shortest(t, sizeof t, 0.1 + 0.2), "0.30000000000000004");
+    assert_string_equal(text_shortest(t, sizeof t, -1e300), "-1e+300");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -139,6 +149,7 @@ int main(void)
         cmocka_unit_test(numbers_are_whole_strings),
         cmocka_unit_test(units_are_exact),
         cmocka_unit_test(people_read_these),
+        cmocka_unit_test(doubles_are_as_short_as_they_can_be),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

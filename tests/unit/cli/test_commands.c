@@ -173,6 +173,22 @@ static void test_flags(void **state)
     assert_non_null(strstr(said, "1 message was not committed where it was read: it would be sent like any"));
 }
 
+/* As --json has it, and as a filter takes it. */
+static void a_double_is_as_short_as_it_can_be(void **state)
+{
+    (void)state;
+    const struct header ratio = {BYTES_LITERAL("ratio"), {.type = VALUE_DOUBLE, .f = 0.1}};
+    const struct message m = {.origin = origin_intern("k", "orders", CHANNEL_TOPIC), .headers = {&ratio, 1}};
+    struct err_info err;
+    struct buffer out;
+    struct template *t = template_new("%{headers.ratio}", &err);
+    buffer_init(&out, 100);
+    template_line(t, &out, &m, registry.decoders);
+    assert_string_equal(buffer_cstr(&out), "0.1");
+    buffer_free(&out);
+    template_free(&t);
+}
+
 static void test_format(void **state)
 {
     (void)state;
@@ -523,6 +539,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_browse, setup, teardown),
         cmocka_unit_test_setup_teardown(test_flags, setup, teardown),
         cmocka_unit_test_setup_teardown(test_format, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_double_is_as_short_as_it_can_be, setup, teardown),
         cmocka_unit_test_setup_teardown(test_search, setup, teardown),
         cmocka_unit_test_setup_teardown(what_cannot_be_written_ends_a_reading, setup, teardown),
         cmocka_unit_test_setup_teardown(test_tail, setup, teardown),

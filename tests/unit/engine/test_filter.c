@@ -24,6 +24,7 @@ static const struct header headers[] = {
     {BYTES_LITERAL("x-tenant"), {.type = VALUE_STRING, .bytes = BYTES_LITERAL("globex")}},
     {BYTES_LITERAL("retries"), {.type = VALUE_INT32, .i = 7}},
     {BYTES_LITERAL("x-death"), {.type = VALUE_ARRAY, .list = {deaths, 1}}},
+    {BYTES_LITERAL("ratio"), {.type = VALUE_DOUBLE, .f = 0.1}},
 };
 static const struct header properties[] = {
     {BYTES_LITERAL("content_type"), {.type = VALUE_STRING, .bytes = BYTES_LITERAL("application/json")}}};
@@ -38,7 +39,7 @@ static struct message order(void)
         .payload = BYTES_LITERAL(
             "{\"order\":{\"total\":100.50,\"id\":9007199254740993,\"lines\":[{\"sku\":\"A-77\"},{\"sku\":\"B-02\"}]},"
             "\"name\":\"Zo\\u00eb\",\"state\":\"NEW\",\"gone\":null}"),
-        .headers = {headers, 4},
+        .headers = {headers, 5},
         .properties = {properties, 1},
         .flags = MESSAGE_REDELIVERED,
     };
@@ -101,6 +102,7 @@ static void these_match(void **state)
         "hdr.x-tenant=globex",
         "headers.retries>6",
         "headers.retries=7.0",
+        "headers.ratio=0.1",
         "headers.none!=x",
         "!headers.none=x",
         "properties.content_type~json",
