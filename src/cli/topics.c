@@ -26,10 +26,11 @@ const struct topic topics[] = {
      "format(fmt) type redelivered dup flags headers.NAME(hdr) properties.NAME body.PATH.TO[*].X dlq.reason; of lists:\n"
      "name kind state depth lag p95 age tag. A channel may be written ENDPOINT/CHANNEL; the format of a null payload is\n"
      "null. `=` (or ==) compares as numbers when both sides are, else as text, words of a fixed set (state kind tag format\n"
-     "flags) without case; a missing field makes every test false except != and !. White space may stand around an operator.\n"
+     "flags) without case; a missing field makes every test false except != !~ and !. White space may surround an operator.\n"
      "\n"
      "body.PATH looks into gzip, zstd and base64 too, to the end. What is damaged, or more than 24 MiB unpacked, is neither\n"
-     "taken nor passed over unsaid: it could not be judged, and is counted.\n"
+     "taken nor passed over unsaid: it could not be judged, and is counted. A member whose name has a dot, a blank or a\n"
+     "bracket stands in double quotes, within single ones for the shell: 'body.\"k.z\"=5', 'body.a.\"k.z\"[0]>1'.\n"
      "\n"
      "  headers.x-tenant=acme body.order.total>100 age<15m !test\n"},
     {"output", "OUTPUT",

@@ -62,6 +62,11 @@ expect_out '^  libyaml +[0-9.]+'
 run "$SIGNALBOX" version --json
 expect_out '^\{"version":"[0-9.]+","libraries":\{".*"libyaml":"[0-9.]+"'
 
+name "the filter's help says what a missing field makes of a test, and how a name with a dot is written"
+run "$SIGNALBOX" help filter
+expect_out 'every test false except != !~ and !'
+expect_out 'body\."k\.z"=5'
+
 name "version names every library that is linked"
 run "$SIGNALBOX" version
 linked=$(readelf -d "$SIGNALBOX" | sed -n 's/.*(NEEDED).*\[lib\(.*\)\.so.*/\1/p')

@@ -38,7 +38,7 @@ static struct message order(void)
         .key = BYTES_LITERAL("o-88412"),
         .payload = BYTES_LITERAL(
             "{\"order\":{\"total\":100.50,\"id\":9007199254740993,\"lines\":[{\"sku\":\"A-77\"},{\"sku\":\"B-02\"}]},"
-            "\"name\":\"Zo\\u00eb\",\"state\":\"NEW\",\"gone\":null}"),
+            "\"name\":\"Zo\\u00eb\",\"state\":\"NEW\",\"gone\":null,\"k.z\":[{\"a b\":5}]}"),
         .headers = {headers, 5},
         .properties = {properties, 1},
         .flags = MESSAGE_REDELIVERED,
@@ -116,6 +116,8 @@ static void these_match(void **state)
         "body.name=Zoë",
         "body.state=NEW",
         "body.missing!=1",
+        "body.missing!~1",
+        "body.\"k.z\"[0].\"a b\"=5",
         "body.gone=null",
         "dlq.reason=rejected",
         "redelivered=true",
