@@ -103,6 +103,32 @@ static void a_name_that_the_wire_cannot_carry_is_refused(void **state)
     assert_int_equal(rig_depth(rig, queue), 0);
 }
 
+/* The largest that one frame holds is taken; one byte more is refused before any of it is sent, and the session goes on. */
+static void headers_of_more_than_a_frame_are_refused(void **state)
+{
+    enum { FRAME = 131072, AROUND = 20 + 2 + 4 + 1 + 1 + 1 + 4 + 1 }; /* the last one: delivery_mode */
+    struct rig *rig = *state;
+    char queue[64];
+    rig_queue(rig, "wide", "classic", NULL, queue);
+    char *data = malloc(FRAME);
+    memset(data, 'x', FRAME);
+    struct header wide = {BYTES_LITERAL("w"),
+                          {.type = VALUE_STRING, .bytes = bytes_of(data, FRAME - AROUND + 1)}};
+    struct session_of_test *s = session_up("/");
+    assert_int_equal(session_open_publish(s, CHANNEL_QUEUE, queue, 0), ERR_OK);
+    struct message m = session_message("", "m");
+    m.headers = (struct headers){&wide, 1};
+    assert_int_equal(rabbitmq_broker.publish(&s->broker, &m, 1, &s->err), ERR_LIMIT);
+    assert_non_null(strstr(s->err.text, "128 KiB"));
+    assert_non_null(strstr(s->err.next, "payload"));
+    wide.value.bytes.len--;
+    assert_int_equal(rabbitmq_broker.publish(&s->broker, &m, 2, &s->err), ERR_OK);
+    session_publish_wait(s, 1);
+    assert_int_equal(s->outcomes[0].outcome, OUTCOME_CONFIRMED);
+    session_end(s);
+    free(data);
+}
+
 /* The broker passes an empty name on, and rabbitmq-c's own reading stops there. In one frame and in several. */
 static void an_empty_name_is_a_name(void **state)
 {
@@ -552,6 +578,7 @@ int main(void)
         cmocka_unit_test(typed_tables_come_back_as_they_were),
         cmocka_unit_test(an_absent_table_is_not_an_empty_one),
         cmocka_unit_test(a_name_that_the_wire_cannot_carry_is_refused),
+        cmocka_unit_test(headers_of_more_than_a_frame_are_refused),
         cmocka_unit_test(an_empty_name_is_a_name),
         cmocka_unit_test(all_properties_come_back),
         cmocka_unit_test(a_large_payload_is_exact),

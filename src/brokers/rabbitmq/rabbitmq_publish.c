@@ -229,6 +229,29 @@ static enum err check_decimals(const struct broker *b, const struct message *m, 
     return ERR_OK;
 }
 
+/* Properties go in one frame, of which 20 bytes are not theirs. The library finds out when half of the message is sent, and the
+ * connection goes with it. */
+static enum err check_room(const struct broker *b, struct arena *arena, amqp_basic_properties_t *properties,
+                           struct err_info *err)
+{
+    const struct rabbit *rabbit = b->state;
+    size_t frame = (size_t)amqp_get_frame_max(rabbit->connection);
+    amqp_bytes_t room = {.len = frame - 20};
+    char most[32];
+    if (!(properties->_flags & AMQP_BASIC_HEADERS_FLAG))
+        return ERR_OK;
+    room.bytes = arena_alloc(arena, room.len);
+    if (!room.bytes)
+        return err_set(err, ERR_NOMEM, "no memory for the headers");
+    if (amqp_encode_properties(AMQP_BASIC_CLASS, properties, room) >= 0)
+        return ERR_OK;
+    err_set(err, ERR_LIMIT, "the headers are larger than a frame: AMQP takes %s of them at most",
+            text_bytes(most, sizeof most, frame));
+    err_where(err, "%s", b->endpoint->name);
+    err_next(err, "shorten them, or put what is large into the payload");
+    return ERR_LIMIT;
+}
+
 static amqp_bytes_t lend(struct bytes b)
 {
     return (amqp_bytes_t){.len = b.len, .bytes = (void *)(uintptr_t)b.data};
@@ -260,6 +283,9 @@ enum err rabbit_publish(struct broker *b, const struct message *m, uint64_t toke
     if (w->exact)
         put_time(m, &properties);
     put_delivery_mode(m, &properties);
+    e = check_room(b, &w->arena, &properties, err);
+    if (e)
+        return e;
     struct bytes label = message_label(m);
     struct bytes key = w->to_exchange ? (label.data ? label : BYTES_LITERAL("")) : bytes_of_text(w->key);
     if (key.len > 255)
