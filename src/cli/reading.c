@@ -43,7 +43,9 @@ struct run {
     atomic_bool stop;         /* the limit is reached, or the output failed */
     atomic_int_fast64_t left; /* messages that may still be written */
     atomic_int_fast64_t written, unknown;
-    int64_t progress_at_ns, began_ns;
+    atomic_int_fast64_t
+        began_ns; /* when the first message came: what a broker is waited for before says nothing; 0 */
+    int64_t progress_at_ns;
     int last_tenth;
     bool left_behind;
     atomic_bool closed; /* nobody reads the output any more: nothing is worth a word */
@@ -65,6 +67,13 @@ static bool take_one(struct run *r, bool *last)
     return before >= 1;
 }
 
+static void note_begin(struct run *r)
+{
+    int_fast64_t never = 0;
+    if (!atomic_load_explicit(&r->began_ns, memory_order_relaxed))
+        atomic_compare_exchange_strong(&r->began_ns, &never, clock_mono_ns());
+}
+
 static enum emit on_message(void *context, const struct message *m)
 {
     struct source *s = context;
@@ -72,6 +81,7 @@ static enum emit on_message(void *context, const struct message *m)
     bool last = false;
     if (atomic_load_explicit(&r->stop, memory_order_relaxed))
         return EMIT_STOP;
+    note_begin(r);
     enum filter_answer a = r->filter ? filter_message(r->filter, m, clock_wall_ns()) : FILTER_YES;
     if (a == FILTER_UNKNOWN)
         atomic_fetch_add_explicit(&r->unknown, 1, memory_order_relaxed);
@@ -250,56 +260,45 @@ static bool look_at(struct run *r, struct source *s, struct err_info *failure)
     return ended;
 }
 
+static int64_t lesser(int64_t n, int64_t bound)
+{
+    return bound >= 0 && bound < n ? bound : n;
+}
+
 static void sum_progress(struct run *r, struct reading_result *result)
 {
-    result->scanned = result->total = 0;
+    const struct reading *g = r->reading;
+    result->scanned = result->total = result->goal = 0;
     for (size_t i = 0; i < r->count; i++) {
         struct source *s = &r->sources[i];
         pthread_mutex_lock(&s->lock);
         const struct read_progress *p = &s->status.progress;
         result->scanned += p->scanned;
         result->total = p->total < 0 || result->total < 0 ? COUNT_UNKNOWN : result->total + p->total;
+        result->goal += lesser(p->most ? lesser(p->total, p->most) : p->total, g->scan_limit);
         result->total_upper |= p->total_upper;
         result->incomplete |= p->incomplete;
         text_copy(result->stopped, sizeof result->stopped, p->stopped);
         pthread_mutex_unlock(&s->lock);
     }
+    if (!r->filter)
+        result->goal = lesser(result->goal, g->limit);
     result->written = atomic_load(&r->written);
     result->unknown = atomic_load(&r->unknown);
-}
-
-static void progress_text(struct run *r, const struct reading_result *now, char *into, size_t size)
-{
-    char scanned[32], total[32], written[32], left[32];
-    double share = now->total > 0 ? (double)now->scanned / (double)now->total : 0;
-    const char *what = r->filter ? "matched" : "taken";
-    int64_t spent = clock_mono_ns() - r->began_ns;
-    /* What was taken is counted at once, what was looked at with the next status. */
-    text_count(scanned, sizeof scanned,
-               (uint64_t)(now->scanned > now->written ? now->scanned : now->written));
-    text_count(written, sizeof written, (uint64_t)now->written);
-    if (now->total < 0 || share <= 0) {
-        snprintf(into, size, "scanned %s, %s %s", scanned, written, what);
-        return;
-    }
-    text_count(total, sizeof total, (uint64_t)now->total);
-    text_age(left, sizeof left, (int64_t)((double)spent / share * (1 - share)));
-    snprintf(into, size, "scanned %s of %s%s (%d %%), %s %s, %s left", scanned,
-             now->total_upper ? "at most " : "", total, (int)(share * 100), written, what, left);
 }
 
 /* A line that is overwritten on a terminal, a line per 10 % elsewhere. */
 static void show_progress(struct run *r)
 {
     struct reading_result now = {0};
-    int64_t mono = clock_mono_ns();
+    int64_t mono = clock_mono_ns(), began = atomic_load(&r->began_ns);
     char text[240];
     if (!r->reading->progress || cli_flag(r->reading->cli, FLAG_QUIET) || mono < r->progress_at_ns)
         return;
     r->progress_at_ns = mono + PROGRESS_NS;
     sum_progress(r, &now);
     int tenth = now.total > 0 ? (int)(now.scanned * 10 / now.total) : 0;
-    progress_text(r, &now, text, sizeof text);
+    reading_progress_text(text, sizeof text, &now, began ? mono - began : 0, r->filter ? "matched" : "taken");
     if (cli_progress(r->reading->cli)) {
         cli_progress_line(text);
     } else if (tenth > r->last_tenth) {
@@ -453,7 +452,7 @@ static void say_unknown(const struct reading_result *r)
 
 void reading_run(const struct reading *reading, struct reading_result *result)
 {
-    struct run r = {.reading = reading, .began_ns = clock_mono_ns()};
+    struct run r = {.reading = reading};
     *result = (struct reading_result){.total = COUNT_UNKNOWN};
     atomic_init(&r.left, reading->limit);
     result->code = prepare(&r);

@@ -28,6 +28,7 @@ struct reading_result {
     int64_t written; /* messages */
     int64_t unknown; /* of which the filter could not tell; said already */
     int64_t scanned, total;
+    int64_t goal; /* how many will be scanned, as far as is known: total, or a bound below it */
     bool total_upper;
     bool incomplete;   /* the broker's driver had to end it before what was asked for was read */
     bool closed;       /* nobody reads the output any more: it ended quietly */
@@ -35,6 +36,10 @@ struct reading_result {
     char stopped[160]; /* why it ended */
 };
 
+/* The line that says how far it is, `spent_ns` after the first message: what it took to come is no measure of the rest. `what`
+ * becomes of those that are written: matched, taken. Returns into. */
+char *reading_progress_text(char *into, size_t size, const struct reading_result *now, int64_t spent_ns,
+                            const char *what);
 void reading_run(const struct reading *reading, struct reading_result *result);
 /* Of one that ended without having begun (no answer, a refusal) its message has said all there is to say. */
 bool reading_has_begun(const struct reading_result *result);

@@ -113,6 +113,7 @@ struct read_progress {
     int64_t scanned;  /* messages looked at */
     int64_t total;    /* as counted at read_open; COUNT_UNKNOWN */
     bool total_upper; /* total is an upper bound */
+    int64_t most;     /* where a bound of the driver's own ends it; 0: none */
     bool incomplete;  /* a bound of the driver's own ended it: what was asked for is not all */
     int64_t dropped;  /* lost on the way because the source cannot pause */
     char stopped

@@ -4,6 +4,8 @@
  * timeout: 240 */
 #include "tests/integration/rabbit_session.h"
 
+#include "brokers/rabbitmq/rabbitmq_reader.h"
+
 #include <sys/resource.h>
 
 static void assert_numbers(const struct session_of_test *s, size_t from, size_t count)
@@ -246,6 +248,9 @@ static void the_limit_is_kept_and_told(void **state)
     assert_numbers(s, 0, 20);
     assert_non_null(strstr(stopped(s), "limit"));
     assert_non_null(strstr(stopped(s), "20 of 50"));
+    struct read_progress progress;
+    rabbitmq_broker.read_progress(&s->broker, &progress);
+    assert_int_equal(progress.most, RABBIT_HOLD_MOST);
     assert_int_equal(session_close_read(s), ERR_OK);
     rig_wait_depth(rig, queue, 50);
     s->stop_at = 7; /* the same session again, the sink says stop */

@@ -211,6 +211,7 @@ enum err rabbit_browse_open(struct broker *b, const struct channel_name *name,
     if (e)
         return e;
     r->mode = RABBIT_LOOK;
+    r->progress.most = RABBIT_HOLD_MOST;
     text_copy(r->queue, sizeof r->queue, name->name);
     if (!rabbit_source_add(b, name->name, CHANNEL_QUEUE))
         return err_set(err, ERR_LIMIT, "too many channels for one session");

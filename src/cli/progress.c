@@ -1,0 +1,33 @@
+/* How far a reading is. */
+#include "cli/reading.h"
+
+#include "base/text.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+static void put_left(char *into, size_t size, const struct reading_result *now, int64_t spent_ns)
+{
+    int64_t left = now->goal > now->scanned ? now->goal - now->scanned : 0;
+    text_age(into, size, (int64_t)((double)spent_ns * (double)left / (double)now->scanned));
+}
+
+char *reading_progress_text(char *into, size_t size, const struct reading_result *now, int64_t spent_ns,
+                            const char *what)
+{
+    char scanned[32], total[32], written[32], left[32];
+    /* What was taken is counted at once, what was looked at with the next status. */
+    text_count(scanned, sizeof scanned,
+               (uint64_t)(now->scanned > now->written ? now->scanned : now->written));
+    text_count(written, sizeof written, (uint64_t)now->written);
+    if (now->total <= 0 || now->scanned <= 0) {
+        snprintf(into, size, "scanned %s, %s %s", scanned, written, what);
+        return into;
+    }
+    text_count(total, sizeof total, (uint64_t)now->total);
+    put_left(left, sizeof left, now, spent_ns);
+    snprintf(into, size, "scanned %s of %s%s (%d %%), %s %s, %s left", scanned,
+             now->total_upper ? "at most " : "", total, (int)(now->scanned * 100 / now->total), written, what,
+             left);
+    return into;
+}
