@@ -30,9 +30,9 @@ static enum err leaf(struct bytes in, uint8_t layer, uint32_t parent, struct fie
 }
 
 /* Where what is inside will stay: as much as it may become, of which what it does not become is given back. */
-static bool reserve(struct field_tree *tree, struct bytes in, struct buffer *out)
+static bool reserve(struct field_tree *tree, enum wrapping w, struct bytes in, struct buffer *out)
 {
-    size_t most = wrapping_most(in), room = field_tree_room(tree);
+    size_t most = wrapping_most(w, in), room = field_tree_room(tree);
     most = most < room ? most : room;
     most = most < LIMIT_UNWRAP_OUTPUT ? most : LIMIT_UNWRAP_OUTPUT;
     *out = (struct buffer){.data = arena_pack(tree->arena, most), .cap = most, .max = most};
@@ -81,7 +81,7 @@ static enum err open_layer(struct field_tree *tree, uint32_t node, enum wrapping
     f->children = 0;
     field_set_type(tree, node, wrapping_names[w]);
     enum err e = ERR_LIMIT;
-    if (tree->layer_count == LIMIT_UNWRAP_LAYERS || !reserve(tree, in, &out)) {
+    if (tree->layer_count == LIMIT_UNWRAP_LAYERS || !reserve(tree, w, in, &out)) {
         field_fail(tree, 0, "more layers than the limits allow");
     } else {
         struct unwrapped u = wrapping_take_off(w, in, &out);
@@ -113,10 +113,11 @@ static enum err unwrap_layer(enum wrapping w, struct bytes in, uint8_t layer, ui
 static bool holds_json(struct field_tree *tree, struct bytes in)
 {
     struct buffer out;
-    if (!reserve(tree, in, &out))
+    struct arena_mark mark = arena_mark(tree->arena);
+    if (!reserve(tree, WRAP_BASE64, in, &out))
         return false;
     bool good = !wrapping_take_off(WRAP_BASE64, in, &out).fault && json_reads_as_list(buffer_view(&out));
-    arena_trim(tree->arena, out.data, 0);
+    arena_release(tree->arena, mark);
     return good;
 }
 
@@ -210,27 +211,25 @@ static int unwrap_sniff(struct bytes in, const struct decode_hint *hint, const c
     }
 }
 
-/* What remains when all is off that wraps the whole, as far as there was room for it; the layers of strings within it stay as they are. */
-static struct bytes innermost(const struct field_tree *tree)
-{
-    uint8_t off = 0;
-    for (uint32_t i = 0;
-         off < tree->layer_count && tree->layers[off].len && tree->nodes[i].kind == FIELD_LAYER; i++)
-        off++;
-    return field_layer(tree, off);
-}
-
-/* What is inside, behind the name of the outermost wrapping. */
+/* The beginning of what is inside, behind the name of the outermost wrapping: for a row, which is drawn again and again, so that no
+ * more comes off than it takes. The layers of strings within it stay as they are. */
 static void unwrap_gist(struct bytes in, struct buffer *line)
 {
-    struct arena arena;
-    struct field_tree tree;
-    arena_init(&arena, LIMIT_DECODE_VIEW);
-    field_tree_init(&tree, &arena, in);
-    unwrap_decode(in, NULL, &tree);
-    buffer_printf(line, "%s: ", tree.type);
-    utf8_scrub(line, bytes_slice(innermost(&tree), 0, 1024), SCRUB_SCREEN);
-    arena_free(&arena);
+    uint8_t rooms[2][16 * KIB];
+    enum wrapping w = wrapping_of(in);
+    bool json = wrapping_begins_like_json(in) || (in.len && in.data[0] == '"');
+    if (w == WRAP_NONE && !json && wrapping_reads_as_base64(in))
+        w = WRAP_BASE64;
+    buffer_printf(line, "%s: ", w == WRAP_NONE ? "json" : wrapping_names[w]);
+    for (int i = 0; w != WRAP_NONE && i < LIMIT_UNWRAP_LAYERS; i++) {
+        struct buffer out = {.data = rooms[i % 2], .cap = sizeof rooms[0], .max = sizeof rooms[0]};
+        (void)wrapping_take_off(w, in, &out);
+        if (!out.len)
+            break;
+        in = buffer_view(&out);
+        w = wrapping_of(in);
+    }
+    utf8_scrub(line, bytes_slice(in, 0, 1024), SCRUB_SCREEN);
 }
 
 const struct decoder_ops unwrap_decoder = {

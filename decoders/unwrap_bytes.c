@@ -79,8 +79,10 @@ bool wrapping_begins_like_json(struct bytes in)
 
 /* ---- taking it off ---- */
 
-size_t wrapping_most(struct bytes in)
+size_t wrapping_most(enum wrapping w, struct bytes in)
 {
+    if (w == WRAP_BASE64)
+        return in.len / 4 * 3 + 3;
     size_t most = in.len > SIZE_MAX / LIMIT_UNWRAP_RATIO ? SIZE_MAX : in.len * LIMIT_UNWRAP_RATIO;
     return most < MIB ? MIB : most;
 }
@@ -132,7 +134,9 @@ static struct unwrapped unzstd_part(struct bytes in, struct buffer *out)
     if (!context)
         return (struct unwrapped){.fault = "no memory"};
     ZSTD_DCtx_setParameter(context, ZSTD_d_windowLogMax, 23);
-    while (left && !ZSTD_isError(left) && target.pos < target.size && before != source.pos + target.pos) {
+    /* RFC 8878 section 3: frames may follow each other. */
+    while ((left || source.pos < source.size) && !ZSTD_isError(left) && target.pos < target.size &&
+           before != source.pos + target.pos) {
         before = source.pos + target.pos;
         left = ZSTD_decompressStream(context, &target, &source);
     }

@@ -12,6 +12,7 @@ struct search {
     field_visit *visit;
     void *context;
     size_t left;     /* so much more may be open at once */
+    size_t *work;    /* so much more may be taken off in all, with what is only tried */
     unsigned depth;  /* layers that are open */
     bool stopped;    /* the visitor has had enough */
     enum err unseen; /* why something that may have what is looked for was not seen */
@@ -39,13 +40,15 @@ static bool ignore(void *context, enum field_kind kind, struct bytes text, struc
 /* Until close_layer; also where it has a fault, with what came off. */
 static struct unwrapped open_layer(struct search *s, enum wrapping w, struct bytes in, struct buffer *out)
 {
-    size_t most = wrapping_most(in);
+    size_t most = wrapping_most(w, in);
     most = most < s->left ? most : s->left;
-    *out = (struct buffer){.data = malloc(most ? most : 1), .cap = most, .max = most};
-    struct unwrapped u = {.fault = "no memory", .over = true};
+    most = most < *s->work ? most : *s->work;
+    *out = (struct buffer){.data = most ? malloc(most) : NULL, .cap = most, .max = most};
+    struct unwrapped u = {.fault = "no room", .over = true};
     if (out->data)
         u = wrapping_take_off(w, in, out);
     s->left -= out->len;
+    *s->work -= out->len;
     s->depth++;
     return u;
 }
@@ -81,7 +84,7 @@ static enum err look_behind(struct search *s, enum wrapping w, struct bytes in, 
 /* Nothing of it is visited unless it can be opened to its end. */
 static bool reads_to_its_end(struct search *s, struct bytes in)
 {
-    struct search dry = {.visit = ignore, .left = s->left, .depth = s->depth};
+    struct search dry = {.visit = ignore, .left = s->left, .work = s->work, .depth = s->depth};
     enum err e = look_into(&dry, in, &whole_of_it);
     if (dry.unseen == ERR_LIMIT)
         s->unseen = ERR_LIMIT;
@@ -160,7 +163,8 @@ static enum err look_into(struct search *s, struct bytes in, const struct field_
 
 enum err unwrap_find(struct bytes in, const struct field_path *path, field_visit *visit, void *context)
 {
-    struct search s = {.visit = visit, .context = context, .left = LIMIT_UNWRAP_FIND};
+    size_t work = LIMIT_UNWRAP_WORK;
+    struct search s = {.visit = visit, .context = context, .left = LIMIT_UNWRAP_FIND, .work = &work};
     enum wrapping w = wrapping_of(in);
     if (w == WRAP_NONE && (wrapping_begins_like_json(in) || (in.len && in.data[0] == '"')))
         (void)json_find_under(in, path, look_into_string, pass_on, &s);

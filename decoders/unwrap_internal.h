@@ -14,8 +14,8 @@ bool wrapping_reads_as_base64(struct bytes in);
 enum held { HOLDS_NOTHING, HOLDS_STREAM /* gzip, zstd */, HOLDS_LIST /* perhaps: JSON */ };
 enum held wrapping_holds(struct bytes text);
 bool wrapping_begins_like_json(struct bytes in);
-/* As much as one may become that is no bomb, for whoever has room for that. */
-size_t wrapping_most(struct bytes in);
+/* As much as it may become that is no bomb, for whoever has room for that. Never 0. */
+size_t wrapping_most(enum wrapping w, struct bytes in);
 
 /* How taking one off ended. */
 struct unwrapped {

@@ -16,14 +16,6 @@ struct matches {
     bool unseen;      /* others have left it before they were looked at */
 };
 
-/* A budget of time that is looked at after so many messages or bytes: a slice is late by one message at most. */
-struct slice {
-    int64_t deadline_ns; /* monotonic */
-    unsigned messages;
-    size_t bytes;
-};
-bool slice_over(struct slice *s, const struct message *m); /* after each message, which may be NULL */
-
 /* Takes the filter and begins anew; an empty text is none. */
 void matches_set(struct matches *m, struct filter *filter, const char *text);
 void matches_again(struct matches *m); /* the same filter from the oldest message on */

@@ -24,12 +24,15 @@ static struct arena_block *add_block(struct arena *a, size_t need)
         size = 4 * 1024 * 1024;
     if (size < need)
         size = need;
+    size_t before = a->blocks ? a->blocks->before + a->blocks->size : 0;
+    if (size > UINT32_MAX - before) /* arena_place */
+        return NULL;
     struct arena_block *b = malloc(sizeof *b + size);
     if (!b)
         return NULL;
     b->size = size;
     b->used = 0;
-    b->before = a->blocks ? a->blocks->before + a->blocks->size : 0;
+    b->before = before;
     b->next = a->blocks;
     a->blocks = b;
     return b;

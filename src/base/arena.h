@@ -20,7 +20,8 @@ void *arena_alloc(struct arena *a, size_t size)
 void *arena_zalloc(struct arena *a, size_t size) __attribute__((malloc, alloc_size(2)));
 /* Not aligned, with no gap before it. */
 void *arena_pack(struct arena *a, size_t size) __attribute__((malloc, alloc_size(2)));
-/* Where p, which the arena gave out, stands in it, as 32 bits; arena_at leads back. For arenas of less than 4 GiB. */
+/* Where p, which the arena gave out, stands in it, as 32 bits; arena_at leads back. No arena has more than 4 GiB, unused ends of its
+ * blocks included. */
 uint32_t arena_place(const struct arena *a, const void *p);
 void *arena_at(const struct arena *a, uint32_t place);
 /* What is taken from here on can be given back. */

@@ -28,8 +28,9 @@ const struct topic topics[] = {
      "null. `=` (or ==) compares as numbers when both sides are, else as text, words of a fixed set (state kind tag format\n"
      "flags) without case; a missing field makes every test false except != !~ and !. White space may surround an operator.\n"
      "\n"
-     "body.PATH looks into gzip, zstd and base64 too, to the end. What is damaged, or more than 24 MiB unpacked, is neither\n"
-     "taken nor passed over unsaid: it could not be judged, and is counted. A member whose name has a dot, a blank or a\n"
+     "body.PATH looks into gzip, zstd and base64 too, to the end, and there into strings that hold JSON; in plain JSON a\n"
+     "string is a string. What is damaged, or more than 24 MiB unpacked, is neither taken nor passed over unsaid: it could\n"
+     "not be judged, and is counted. A member whose name has a dot, a blank or a\n"
      "bracket stands in double quotes, within single ones for the shell: 'body.\"k.z\"=5', 'body.a.\"k.z\"[0]>1'.\n"
      "\n"
      "  headers.x-tenant=acme body.order.total>100 age<15m !test\n"},

@@ -79,23 +79,33 @@ static const char *moment(const struct message *m, int64_t now_ns, char *into, s
     return into;
 }
 
-static bool draw_mark(const struct view *v, struct frame *f, struct rect r, const struct message *m)
+/* What was looked at is known: unpacking it anew for each frame would take too long. */
+static bool is_found(const struct matches *find, uint64_t id, const struct message *m, int64_t now_ns)
+{
+    size_t at = find->filter && id <= find->scanned ? matches_at(find, id) : 0;
+    if (!find->filter || id <= find->scanned)
+        return find->filter && at < find->count && matches_id(find, at) == id;
+    return filter_message(find->filter, m, now_ns) == FILTER_YES;
+}
+
+static bool draw_mark(const struct view *v, struct frame *f, struct rect r, uint64_t id,
+                      const struct message *m)
 {
     const struct tail *t = v->state;
-    bool found = t->find.filter && filter_message(t->find.filter, m, f->now_ns) == FILTER_YES;
+    bool found = is_found(&t->find, id, m, f->now_ns);
     if (found)
         canvas_text(f->canvas, r.x - 1, r.y, 1, ROLE_MATCH, "•");
     return found;
 }
 
-static void draw_message(struct view *v, struct frame *f, struct rect r, const struct message *m)
+static void draw_message(struct view *v, struct frame *f, struct rect r, uint64_t id, const struct message *m)
 {
     struct slot slots[T_COLUMNS];
     char text[600], name[320];
     fit(hub_tail(v->hub), r.x, r.w, slots);
 #define PUT(column, role, value) column_put(f->canvas, r.y, &columns[column], &slots[column], role, value)
     PUT(T_FLAG, ROLE_WARN, flag_text(m));
-    bool found = draw_mark(v, f, r, m);
+    bool found = draw_mark(v, f, r, id, m);
     /* Without a time of its own a message that comes has that of its coming; one that is looked at has none. */
     bool timeless = m->time_ns == TIME_NONE && tail_is_browse(v);
     PUT(T_TIME, found ? ROLE_MATCH : ROLE_MUTED, timeless ? "–" : moment(m, f->now_ns, text, sizeof text));
@@ -125,12 +135,13 @@ static void gap_text(const struct message *m, char *into, size_t size)
              paint_name(m->origin->channel, 20, name, sizeof name), (int)text.len, (const char *)text.data);
 }
 
-static void draw_gap(const struct view *v, struct frame *f, struct rect r, const struct message *m)
+static void draw_gap(const struct view *v, struct frame *f, struct rect r, uint64_t id,
+                     const struct message *m)
 {
     char text[GAP_BYTES];
     int x = r.x + 3;
     canvas_fill(f->canvas, r, ROLE_WARN, 0x2500);
-    draw_mark(v, f, r, m);
+    draw_mark(v, f, r, id, m);
     gap_text(m, text, sizeof text);
     canvas_cell(f->canvas, x - 1, r.y, ROLE_WARN, ' ');
     x += canvas_text(f->canvas, x, r.y, r.w - GAP_FRAME, ROLE_WARN, text);
@@ -266,9 +277,9 @@ static void draw_rows(struct view *v, struct frame *f, struct rect r, const stru
         struct rect line = {r.x + 2, r.y + 1 + (int)i, r.w - 2, 1};
         const struct message *m = store_get(hub_store(v->hub), tail_row_id(v, top + i));
         if (m && tail_is_gap(m))
-            draw_gap(v, f, line, m);
+            draw_gap(v, f, line, tail_row_id(v, top + i), m);
         else if (m)
-            draw_message(v, f, line, m);
+            draw_message(v, f, line, tail_row_id(v, top + i), m);
         if (top + i != at)
             continue;
         canvas_text(f->canvas, r.x, line.y, 1, ROLE_FOCUS, "▸");

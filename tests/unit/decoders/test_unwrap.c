@@ -287,6 +287,61 @@ static void a_visitor_that_has_had_enough_is_left_alone(void **state)
     assert_string_equal(f.text, "number:1 number:2 ");
 }
 
+/* Each has room reserved for what it may hold, which is given back: what comes behind them stands where it did. */
+static void strings_that_hold_nothing_take_no_place(void **state)
+{
+    (void)state;
+    struct arena arena;
+    struct field_tree tree;
+    buffer_clear(&text);
+    buffer_byte(&text, '[');
+    for (int len = 40000; len < 58000; len += 100) {
+        buffer_text(&text, "\"e3hZN"); /* {xY7 */
+        for (int i = 0; i < len / 4; i++)
+            buffer_text(&text, "3hZN");
+        buffer_text(&text, "3hZ\",");
+    }
+    buffer_text(&text, "\"esc\\naped\"]");
+    arena_init(&arena, LIMIT_DECODE_ARENA);
+    field_tree_init(&tree, &arena, buffer_view(&text));
+    assert_int_equal(unwrap_decoder.decode(buffer_view(&text), NULL, &tree), ERR_OK);
+    assert_true(bytes_equal_text(field_text(&tree, &tree.nodes[tree.count - 1]), "esc\naped"));
+    assert_true(arena.used < MIB);
+    assert_true(arena_place(&arena, arena_alloc(&arena, 1)) < 64 * MIB);
+    arena_free(&arena);
+}
+
+/* A few kilobytes that become gigabytes, string by string. */
+static void a_look_up_has_an_end(void **state)
+{
+    (void)state;
+    struct found f = {.text = ""};
+    buffer_clear(&text);
+    while (text.len < 7 * MIB)
+        buffer_printf(&text, "%c{\"abc\":123456789,\"d\":\"efghijklmnop\"}", text.len ? ',' : '[');
+    buffer_byte(&text, ']');
+    base64(zip(buffer_view(&text)));
+    buffer_clear(&text);
+    for (int i = 0; i < 200; i++)
+        buffer_printf(&text, "%c\"%s\"", i ? ',' : '[', buffer_cstr(&b64));
+    buffer_byte(&text, ']');
+    assert_int_equal(look_up(zip(buffer_view(&text)), "[*].x", &f), ERR_LIMIT);
+    assert_string_equal(f.text, "");
+}
+
+static void frames_of_zstd_follow_each_other(void **state)
+{
+    (void)state;
+    struct found f = {.text = ""};
+    struct bytes in = items(14 * MIB);
+    size_t most = ZSTD_compressBound(in.len);
+    uint8_t *to = buffer_reserve(&gz, 2 * most);
+    size_t one = ZSTD_compress(to, most, in.data, in.len, 1),
+           two = ZSTD_compress(to + one, most, in.data, in.len, 1);
+    assert_int_equal(look_up(bytes_of(to, one), "end", &f), ERR_OK);
+    assert_int_equal(look_up(bytes_of(to, one + two), "nothing", &f), ERR_LIMIT);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -300,6 +355,9 @@ int main(void)
         TEST(look_up_and_tree_agree),
         TEST(a_look_up_reaches_to_the_end),
         TEST(what_a_look_up_does_not_see_is_said),
+        TEST(strings_that_hold_nothing_take_no_place),
+        TEST(a_look_up_has_an_end),
+        TEST(frames_of_zstd_follow_each_other),
         TEST(a_visitor_that_has_had_enough_is_left_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
