@@ -332,8 +332,10 @@ static void take_watch_status(struct hub *h, size_t i, const struct session_stat
 {
     bool outrun = is_outrun(&h->watches[i], &h->endpoints[i].status, status);
     take_status(&h->endpoints[i], status);
-    if (outrun)
-        session_refresh(h->watches[i].session);
+    if (!outrun)
+        return;
+    h->watches[i].answered_ns = 0; /* once: a clock that was set back must not make it try without end */
+    session_refresh(h->watches[i].session);
 }
 
 static uint32_t use_endpoint(struct hub *h, struct hub_event *e)
