@@ -8,6 +8,7 @@
 #include "decoders/unwrap_internal.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 static const char *const wrapping_names[WRAPPINGS] = {"", "gzip", "zstd", "base64"};
 
@@ -211,25 +212,39 @@ static int unwrap_sniff(struct bytes in, const struct decode_hint *hint, const c
     }
 }
 
+#define GIST_ROOM (16 * KIB)
+#define GIST_BLOCK \
+ (160 * KIB) /* zstd gives nothing before it has a whole block: RFC 8878 section 3.1.1.2.4, 128 KiB at most */
+
+/* The beginning of what comes off. */
+static struct bytes take_some(enum wrapping w, struct bytes in, uint8_t *room)
+{
+    struct buffer out = {.data = room, .cap = GIST_ROOM, .max = GIST_ROOM};
+    (void)wrapping_take_off(w, in, &out);
+    if (out.len == GIST_ROOM && wrapping_of(buffer_view(&out)) == WRAP_ZSTD) {
+        out = (struct buffer){.data = room, .cap = GIST_BLOCK, .max = GIST_BLOCK};
+        (void)wrapping_take_off(w, in, &out);
+    }
+    return buffer_view(&out);
+}
+
 /* The beginning of what is inside, behind the name of the outermost wrapping: for a row, which is drawn again and again, so that no
  * more comes off than it takes. The layers of strings within it stay as they are. */
 static void unwrap_gist(struct bytes in, struct buffer *line)
 {
-    uint8_t rooms[2][16 * KIB];
+    uint8_t *rooms = malloc(2 * GIST_BLOCK);
     enum wrapping w = wrapping_of(in);
     bool json = wrapping_begins_like_json(in) || (in.len && in.data[0] == '"');
     if (w == WRAP_NONE && !json && wrapping_reads_as_base64(in))
         w = WRAP_BASE64;
-    buffer_printf(line, "%s: ", w == WRAP_NONE ? "json" : wrapping_names[w]);
-    for (int i = 0; w != WRAP_NONE && i < LIMIT_UNWRAP_LAYERS; i++) {
-        struct buffer out = {.data = rooms[i % 2], .cap = sizeof rooms[0], .max = sizeof rooms[0]};
-        (void)wrapping_take_off(w, in, &out);
-        if (!out.len)
-            break;
-        in = buffer_view(&out);
+    if (w != WRAP_NONE || json)
+        buffer_printf(line, "%s: ", w == WRAP_NONE ? "json" : wrapping_names[w]);
+    for (int i = 0; rooms && w != WRAP_NONE && i < LIMIT_UNWRAP_LAYERS; i++) {
+        in = take_some(w, in, rooms + i % 2 * GIST_BLOCK);
         w = wrapping_of(in);
     }
-    utf8_scrub(line, bytes_slice(in, 0, 1024), SCRUB_SCREEN);
+    utf8_scrub(line, bytes_slice(in, 0, rooms ? 1024 : 0), SCRUB_SCREEN);
+    free(rooms);
 }
 
 const struct decoder_ops unwrap_decoder = {

@@ -8,6 +8,7 @@
 #include "base/buffer.h"
 #include "base/json.h"
 #include "base/limits.h"
+#include "base/text.h"
 #include "decoders/unwrap.h"
 #include "engine/decode.h"
 #include "registry.h"
@@ -342,6 +343,27 @@ static void frames_of_zstd_follow_each_other(void **state)
     assert_int_equal(look_up(bytes_of(to, one + two), "nothing", &f), ERR_LIMIT);
 }
 
+/* A row takes the beginning off; zstd has none before its first block is whole. */
+static void a_row_shows_what_is_innermost(void **state)
+{
+    (void)state;
+    struct bytes in = items(400 * KIB);
+    struct buffer line;
+    size_t most = ZSTD_compressBound(in.len);
+    uint8_t *to = buffer_reserve(&gz, most);
+    buffer_init(&line, 64 * KIB);
+    struct bytes zstd = bytes_of(to, ZSTD_compress(to, most, in.data, in.len, 3));
+    unwrap_decoder.gist(base64(zstd), &line);
+    assert_true(zstd.len > 64 * KIB && text_starts(buffer_cstr(&line), "base64: {\"items\":[{\"id\":"));
+    buffer_clear(&line);
+    unwrap_decoder.gist(base64(zip(in)), &line);
+    assert_true(text_starts(buffer_cstr(&line), "base64: {\"items\":[{\"id\":"));
+    buffer_clear(&line);
+    unwrap_decoder.gist(BYTES_LITERAL("hello there!"), &line);
+    assert_string_equal(buffer_cstr(&line), "hello there!");
+    buffer_free(&line);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -355,6 +377,7 @@ int main(void)
         TEST(look_up_and_tree_agree),
         TEST(a_look_up_reaches_to_the_end),
         TEST(what_a_look_up_does_not_see_is_said),
+        TEST(a_row_shows_what_is_innermost),
         TEST(strings_that_hold_nothing_take_no_place),
         TEST(a_look_up_has_an_end),
         TEST(frames_of_zstd_follow_each_other),
