@@ -102,3 +102,9 @@ size_t matches_at(const struct matches *m, uint64_t id)
     }
     return low;
 }
+
+bool matches_has(const struct matches *m, uint64_t id)
+{
+    size_t at = matches_at(m, id);
+    return at < m->count && matches_id(m, at) == id;
+}

@@ -28,5 +28,6 @@ bool matches_slice(struct matches *m, const struct store *s, int64_t deadline_ns
 bool matches_busy(const struct matches *m, const struct store *s); /* not all was looked at yet */
 uint64_t matches_id(const struct matches *m, size_t i);
 size_t matches_at(const struct matches *m, uint64_t id); /* the first that is not below id; count: none */
+bool matches_has(const struct matches *m, uint64_t id);
 
 #endif

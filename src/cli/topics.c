@@ -30,8 +30,8 @@ const struct topic topics[] = {
      "\n"
      "body.PATH looks into gzip, zstd and base64 too, to the end, and there into strings that hold JSON; in plain JSON a\n"
      "string is a string. What is damaged, or more than 24 MiB unpacked, is neither taken nor passed over unsaid: it could\n"
-     "not be judged, and is counted. A member whose name has a dot, a blank or a\n"
-     "bracket stands in double quotes, within single ones for the shell: 'body.\"k.z\"=5', 'body.a.\"k.z\"[0]>1'.\n"
+     "not be judged, and is counted. A member whose name has a dot, a blank or a bracket stands in double quotes, within\n"
+     "single ones for the shell: 'body.\"k.z\"=5', 'body.a.\"k.z\"[0]>1'.\n"
      "\n"
      "  headers.x-tenant=acme body.order.total>100 age<15m !test\n"},
     {"output", "OUTPUT",

@@ -79,20 +79,20 @@ static const char *moment(const struct message *m, int64_t now_ns, char *into, s
     return into;
 }
 
-/* What was looked at is known: unpacking it anew for each frame would take too long. */
-static bool is_found(const struct matches *find, uint64_t id, const struct message *m, int64_t now_ns)
+/* What was looked at is known: to unpack it anew for each frame would take too long. */
+static bool is_marked(const struct matches *find, uint64_t id, const struct message *m, int64_t now_ns)
 {
-    size_t at = find->filter && id <= find->scanned ? matches_at(find, id) : 0;
-    if (!find->filter || id <= find->scanned)
-        return find->filter && at < find->count && matches_id(find, at) == id;
-    return filter_message(find->filter, m, now_ns) == FILTER_YES;
+    if (!find->filter)
+        return false;
+    return id <= find->scanned ? matches_has(find, id)
+                               : filter_message(find->filter, m, now_ns) == FILTER_YES;
 }
 
 static bool draw_mark(const struct view *v, struct frame *f, struct rect r, uint64_t id,
                       const struct message *m)
 {
     const struct tail *t = v->state;
-    bool found = is_found(&t->find, id, m, f->now_ns);
+    bool found = is_marked(&t->find, id, m, f->now_ns);
     if (found)
         canvas_text(f->canvas, r.x - 1, r.y, 1, ROLE_MATCH, "•");
     return found;

@@ -7,6 +7,22 @@
 #include <stdio.h>
 #include <string.h>
 
+/* The hub is gone; what it is started with again is the memory broker, of which a test breaks something. */
+static void stop_to_break(void)
+{
+    hub_stop(&hub);
+    config.leaving = false;
+    breaking = memory_broker;
+    config.endpoints[0].broker = &breaking;
+}
+
+static void start_again(const struct registry *registry)
+{
+    hub = hub_new(&config, registry, NULL);
+    assert_non_null(hub);
+    hub_start(hub);
+}
+
 static bool listed(void)
 {
     return hub_endpoint(hub, 0)->channels != NULL;
@@ -154,14 +170,9 @@ static bool listed_fresh(void)
 static void a_refused_listing_keeps_the_one_before(void **state)
 {
     (void)state;
-    struct err_info err = {0};
-    hub_stop(&hub);
-    breaking = memory_broker;
+    stop_to_break();
     breaking.list = refusing_list;
-    config.leaving = false;
-    config.endpoints[0].broker = &breaking;
-    hub = hub_new(&config, &rows, &err);
-    hub_start(hub);
+    start_again(&rows);
     assert_true(pump_until(listed));
     atomic_store(&refusing, true);
     assert_true(pump_until(refused));
@@ -206,18 +217,13 @@ static bool count_is_new(void)
 static void counts_stay_until_there_are_new_ones(void **state)
 {
     (void)state;
-    struct err_info err = {0};
     since = 0;
-    hub_stop(&hub);
-    breaking = memory_broker;
+    stop_to_break();
     breaking.list = uncounted_list;
-    config.leaving = false;
-    config.endpoints[0].broker = &breaking;
     atomic_store(&counting, true);
     publish("orders", 1);
     assert_true(memory_reject("orders", "rejected"));
-    hub = hub_new(&config, &rows, &err);
-    hub_start(hub);
+    start_again(&rows);
     assert_true(pump_until(dead_letters_shown));
     int64_t first = since, of = hub_endpoint(hub, 0)->channels->time_ns;
     for (int i = 0; i < 2; i++) {
@@ -270,16 +276,11 @@ static bool listed_ahead(void)
 static void an_outage_is_in_no_rate(void **state)
 {
     (void)state;
-    struct err_info err = {0};
-    hub_stop(&hub);
-    breaking = memory_broker;
+    stop_to_break();
     breaking.open = breaking_open;
     breaking.rest = breaking_rest;
     breaking.list = counter_list;
-    config.leaving = false;
-    config.endpoints[0].broker = &breaking;
-    hub = hub_new(&config, &rows, &err);
-    hub_start(hub);
+    start_again(&rows);
     assert_true(pump_until(rate_known));
     atomic_store(&cut, true);
     assert_true(pump_until(lost));
@@ -316,16 +317,11 @@ static enum err counting_list(struct broker *b, const char *pattern, uint32_t fl
 static void an_upper_bound_of_dead_letters_is_one(void **state)
 {
     (void)state;
-    struct err_info err = {0};
-    hub_stop(&hub);
-    breaking = memory_broker;
+    stop_to_break();
     breaking.list = counting_list;
-    config.leaving = false;
-    config.endpoints[0].broker = &breaking;
     publish("orders", 1);
     assert_true(memory_reject("orders", "rejected"));
-    hub = hub_new(&config, &rows, &err);
-    hub_start(hub);
+    start_again(&rows);
     assert_true(pump_until(upper_bound_shown));
     config.endpoints[0].broker = &memory_broker;
 }
@@ -345,15 +341,10 @@ static size_t logged(const char *text)
 static void a_lost_connection_needs_attention_before_it_is_down(void **state)
 {
     (void)state;
-    struct err_info err = {0};
-    hub_stop(&hub);
-    breaking = memory_broker;
+    stop_to_break();
     breaking.open = breaking_open;
     breaking.rest = breaking_rest;
-    config.leaving = false;
-    config.endpoints[0].broker = &breaking;
-    hub = hub_new(&config, &rows, &err);
-    hub_start(hub);
+    start_again(&rows);
     assert_true(pump_until(listed));
     assert_true(well());
     atomic_store(&cut, true);
@@ -391,15 +382,11 @@ static void a_tail_that_comes_up_ends_the_pause_of_the_watch(void **state)
     struct address a;
     struct err_info err = {0};
     static const struct hub_read how = {.mode = READ_TAP, .partition = -1, .limit = -1};
-    hub_stop(&hub);
-    breaking = memory_broker;
+    stop_to_break();
     breaking.open = breaking_open;
     breaking.rest = breaking_rest;
-    config.leaving = false;
-    config.endpoints[0].broker = &breaking;
     atomic_store(&cut, true);
-    hub = hub_new(&config, &rows, &err);
-    hub_start(hub);
+    start_again(&rows);
     assert_true(pump_until(failed_often));
     assert_true(down());
     assert_int_equal(hub_address(hub, "memory:/orders", &a, NULL), ERR_OK);
@@ -429,16 +416,13 @@ static void what_joined_and_was_never_up_is_no_alarm(void **state)
     const struct hub_attention *row;
     static const struct broker_ops *const cut_brokers[] = {&breaking, NULL};
     static struct registry cut_rows;
-    struct err_info err = {0};
     cut_rows = rows;
     cut_rows.brokers = cut_brokers;
-    hub_stop(&hub);
-    breaking = memory_broker;
+    stop_to_break();
     breaking.open = breaking_open;
     breaking.rest = breaking_rest;
-    config.leaving = false;
-    hub = hub_new(&config, &cut_rows, &err);
-    hub_start(hub);
+    config.endpoints[0].broker = &memory_broker; /* the first one never breaks */
+    start_again(&cut_rows);
     assert_true(pump_until(listed));
     atomic_store(&cut, true);
     assert_int_equal(hub_address(hub, "memory://nowhere/orders", &a, NULL), ERR_OK);
