@@ -43,6 +43,7 @@ struct run {
     atomic_bool stop;         /* the limit is reached, or the output failed */
     atomic_int_fast64_t left; /* messages that may still be written */
     atomic_int_fast64_t written, unknown;
+    int64_t deadline_ns; /* on the monotonic clock, of --timeout */
     atomic_int_fast64_t
         began_ns; /* when the first message came: what a broker is waited for before says nothing; 0 */
     int64_t progress_at_ns;
@@ -356,12 +357,18 @@ static void say_unanswered(struct run *r)
     }
 }
 
+/* A driver that keeps to the same time-out ends when we do: which of the two is first says nothing. */
+static const char *why_failed(const struct run *r, const struct err_info *failure)
+{
+    if (failure->code == ERR_TIMEOUT && clock_mono_ns() >= r->deadline_ns)
+        return "the time-out passed";
+    return failure->code == ERR_CLOSED ? "the connection was lost" : failure->text;
+}
+
 /* Waits for the end; *code is what it was: 0, 8, 128 + signal, or the failure's. */
 static void watch(struct run *r, struct reading_result *result)
 {
     struct err_info failure = {.code = ERR_OK};
-    int64_t timeout = cli_number(r->reading->cli, FLAG_TIMEOUT, 0);
-    int64_t deadline = timeout ? clock_mono_ns() + timeout : INT64_MAX;
     enum waited w = WAITED_EVENT;
     const char *why = NULL;
     bool stopped = false;
@@ -374,8 +381,8 @@ static void watch(struct run *r, struct reading_result *result)
         }
         show_progress(r);
         /* A file is written whether or not anybody reads stdout. */
-        w = r->reading->fd == STDOUT_FILENO ? wait_for_readers(r->event_fd, deadline)
-                                            : wait_for(r->event_fd, deadline);
+        w = r->reading->fd == STDOUT_FILENO ? wait_for_readers(r->event_fd, r->deadline_ns)
+                                            : wait_for(r->event_fd, r->deadline_ns);
         if (w != WAITED_EVENT)
             break;
     }
@@ -388,7 +395,7 @@ static void watch(struct run *r, struct reading_result *result)
         why = "the time-out passed";
     } else if (failure.code) {
         result->code = err_exit_code(failure.code);
-        why = failure.code == ERR_CLOSED ? "the connection was lost" : failure.text;
+        why = why_failed(r, &failure);
     }
     result->closed = w == WAITED_CLOSED;
     atomic_store(&r->closed, result->closed);
@@ -460,6 +467,8 @@ void reading_run(const struct reading *reading, struct reading_result *result)
     if (reading->limit == 0)
         text_copy(result->stopped, sizeof result->stopped, "the limit was reached");
     if (!result->code && reading->limit != 0) {
+        int64_t timeout = cli_number(reading->cli, FLAG_TIMEOUT, 0);
+        r.deadline_ns = timeout ? clock_mono_ns() + timeout : INT64_MAX;
         for (size_t i = 0; i < r.count && !result->code; i++)
             result->code = start_source(&r, &r.sources[i]);
         if (result->code) {

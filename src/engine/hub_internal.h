@@ -82,6 +82,7 @@ struct tail_run *hub_runs_find(struct hub *h, uint32_t serial); /* NULL: it is g
 void hub_runs_keep(struct hub *h); /* makes way for another one, for as long as that has not begun */
 void hub_runs_settle(
     struct hub *h); /* once its state is another: it takes the kept one's place, or gives it back */
+void hub_runs_share(struct hub *h); /* once a store of theirs has more: all stores keep to the one budget */
 void hub_run_retire(struct hub *h, struct tail_run **run); /* ends it; *run is NULL then, and may be before */
 void hub_run_free(struct tail_run *t);                     /* it was joined, or never started */
 bool hub_run_is_browse(const struct tail_run *t);

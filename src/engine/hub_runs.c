@@ -156,12 +156,15 @@ static void give_up(struct hub *h, struct tail_run **run)
     hub_run_retire(h, run);
 }
 
-/* Both together keep to the budget. */
-static void share_budget(struct hub *h)
+/* Both together keep to the budget: the tail that nobody sees goes without what a large message above it takes. */
+void hub_runs_share(struct hub *h)
 {
-    size_t half = store_budget(h->nothing) / 2;
-    store_limit(h->tail->store, half);
-    store_limit(h->beneath->store, half);
+    if (!h->beneath)
+        return;
+    size_t all = store_budget(h->nothing), half = all / 2;
+    store_limit(h->tail->store, half, false);
+    size_t above = store_bytes(h->tail->store);
+    store_limit(h->beneath->store, above <= half ? half : above < all ? all - above : 0, true);
 }
 
 /* The tail that was shown before is given up once this one has begun, or waits for its broker, but goes on beneath a browse; it is
@@ -181,8 +184,8 @@ void hub_runs_settle(struct hub *h)
     give_up(h, &h->kept);
     if (!browse)
         give_up(h, &h->beneath);
-    else if (h->beneath)
-        share_budget(h);
+    else
+        hub_runs_share(h);
 }
 
 static void hold(struct tail_run *t, const struct message *m)
@@ -220,7 +223,7 @@ bool hub_tail_back(struct hub *h)
     hub_run_retire(h, &h->tail);
     hub_run_retire(h, &h->kept);
     h->tail = t;
-    store_limit(t->store, store_budget(h->nothing));
+    store_limit(t->store, store_budget(h->nothing), false);
     return true;
 }
 

@@ -280,6 +280,7 @@ static uint32_t use_event(struct hub *h, struct tail_run *t, struct hub_event *e
         for (size_t i = 0; i < e->batch.count; i++) {
             store_message(t, e->batch.messages[i]);
             e->batch.messages[i] = NULL;
+            hub_runs_share(h);
         }
         break;
     case HUB_EVENT_STATUS: take_status(h, t, &t->parts[e->index], &e->status); return HUB_TAIL | HUB_NOTICE;

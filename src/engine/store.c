@@ -8,10 +8,11 @@ struct store {
     struct message **ring;
     size_t slots;
     size_t max_bytes, bytes; /* messages and slots */
-    uint64_t oldest, newest; /* ids; empty when oldest > newest, which it is until the first message alone */
+    uint64_t oldest, newest; /* ids; empty when oldest > newest */
     const struct message *held;
     size_t held_footprint;
     bool held_is_out; /* evicted: its footprint is still part of bytes */
+    bool yields;      /* to the last message */
 };
 
 #define FIRST_SLOTS 1024
@@ -87,6 +88,12 @@ static bool has_room(const struct store *s, const struct message *m)
     return !s->held || least + m->footprint <= s->max_bytes;
 }
 
+static void keep_limit(struct store *s)
+{
+    while (store_count(s) > (s->yields ? 0 : 1) && s->bytes > s->max_bytes)
+        evict_oldest(s);
+}
+
 uint64_t store_add(struct store *s, struct message *m)
 {
     if (!has_room(s, m)) { /* all the others would go for it, and it after them */
@@ -99,6 +106,7 @@ uint64_t store_add(struct store *s, struct message *m)
     s->newest++;
     *slot(s, s->newest) = m;
     s->bytes += m->footprint;
+    keep_limit(s);
     return s->newest;
 }
 
@@ -109,12 +117,12 @@ const struct message *store_get(const struct store *s, uint64_t id)
 
 uint64_t store_oldest(const struct store *s)
 {
-    return s->oldest <= s->newest ? s->oldest : 0;
+    return s->oldest;
 }
 
 uint64_t store_newest(const struct store *s)
 {
-    return s->oldest <= s->newest ? s->newest : 0;
+    return s->newest;
 }
 
 uint64_t store_count(const struct store *s)
@@ -141,9 +149,9 @@ void store_hold(struct store *s, const struct message *m)
     s->held_is_out = false;
 }
 
-void store_limit(struct store *s, size_t max_bytes)
+void store_limit(struct store *s, size_t max_bytes, bool yields)
 {
     s->max_bytes = max_bytes;
-    while (store_count(s) > 1 && s->bytes > max_bytes)
-        evict_oldest(s);
+    s->yields = yields;
+    keep_limit(s);
 }

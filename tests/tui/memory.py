@@ -3,10 +3,11 @@
     memory.py fill KIND TOPIC              writes messages of that kind to a topic of the lab's Kafka; prints how many
     memory.py console PROGRAM TOPIC STORE COUNT LIMIT-KIB    tails it from the beginning in a console with that store, opens messages
                                            in the inspector while they flow, browses it, and has the inspector on that, too
+    memory.py above PROGRAM TOPIC STORE COUNT LIMIT-KIB      a browse above a tail of it, in the inspector, twice
     memory.py queue PROGRAM NAME LIMIT-KIB         the same with large messages that are sent to RabbitMQ meanwhile
     memory.py shell PROGRAM COMMAND TOPIC COUNT LIMIT-KIB    the same for `tail` and `search`, whose reader rests for two seconds
 
-The latter three print the peak (VmHWM) and fail where it is above the limit or not all messages came."""
+The latter four print the peak (VmHWM) and fail where it is above the limit or not all messages came."""
 import os
 import random
 import re
@@ -138,6 +139,20 @@ def console(program, topic, store, count, limit_kib):
         return 0 if c.stays_below(limit_kib) and good else 1
 
 
+def above(program, topic, store, count, limit_kib):
+    """A browse above a tail, where the store has room for one of the messages; back to the tail, and once more."""
+    with tempfile.TemporaryDirectory() as home:
+        c = Console(program, home, "kafka://" + KAFKA, store)
+        c.keys(b":tail e/%s --from beginning\r" % topic.encode())
+        good = c.wait(b"received %d" % count)
+        for _ in range(2):
+            c.keys(b":browse e/%s --from end-1\r" % topic.encode())
+            good = good and c.wait(b"Browse", b"END ") and c.inspect()
+            c.keys(b"q")
+            good = good and c.wait(b"LIVE", b"received %d" % count)
+        return 0 if c.stays_below(limit_kib) and good else 1
+
+
 def management(method, path, body):
     url = "%s/api/%s" % (os.environ["SB_RABBIT_MGMT"], path)
     request = urllib.request.Request(url, method=method, data=body, headers={"content-type": "application/json"})
@@ -201,7 +216,7 @@ def main():
     if what == "queue":
         return queue(*words[:-1], int(words[-1]))
     *words, count, limit = words
-    return {"console": console, "shell": shell}[what](*words, int(count), int(limit))
+    return {"console": console, "above": above, "shell": shell}[what](*words, int(count), int(limit))
 
 
 sys.exit(main())

@@ -198,7 +198,7 @@ static const char *notice_of(struct frame *f, const struct hub_tail *h, size_t c
     return h->channels[channel].notice;
 }
 
-static const char *empty_word(const struct hub_tail *h, size_t channel)
+static const char *empty_word(const struct hub_tail *h, size_t channel, bool evicted)
 {
     const struct session_status *s = &h->channels[channel].status;
     bool browse = h->how.mode == READ_BROWSE, some = *h->how.where && s->progress.scanned;
@@ -208,6 +208,8 @@ static const char *empty_word(const struct hub_tail *h, size_t channel)
         return some ? "nothing that is stored there matches" : "nothing is stored there";
     if (h->channels[channel].notice[0])
         return h->channels[channel].notice;
+    if (evicted)
+        return "connected; what had come made room for what was browsed";
     return browse          ? "reading"
            : *h->how.where ? "connected, nothing that matches has come yet"
                            : "connected, nothing has come yet";
@@ -244,7 +246,9 @@ static void draw_empty(struct view *v, struct frame *f, struct rect r, const str
         const char *before = s->state == SESSION_CONNECTING
                                  ? known_trouble(v, h->channels[i].address.endpoint, text, sizeof text)
                                  : NULL;
-        const char *word = bad ? err_format(&s->err, text, sizeof text) : before ? before : empty_word(h, i);
+        const char *word = bad      ? err_format(&s->err, text, sizeof text)
+                           : before ? before
+                                    : empty_word(h, i, store_newest(hub_store(v->hub)) > 0);
         const char *name = h->channels[i].address.channel.name;
         int x = r.x + 2 + canvas_text(f->canvas, r.x, r.y, 40, ROLE_SOURCE, name ? name : "?");
         int rows = canvas_words(f->canvas, (struct rect){x, r.y, r.x + r.w - x, r.h},

@@ -20,6 +20,11 @@ static bool tailing(void)
     return hub_tail(hub) && hub_tail(hub)->channels[0].status.state == SESSION_UP;
 }
 
+static bool has_one(void)
+{
+    return hub_tail(hub)->received == 1;
+}
+
 static bool has_five(void)
 {
     return hub_tail(hub)->received == 5;
@@ -452,6 +457,35 @@ static void a_tail_goes_on_beneath_a_browse(void **state)
     assert_false(hub_tail_back(hub));
 }
 
+static bool has_two(void)
+{
+    return hub_tail(hub)->received == 2;
+}
+
+/* Neither of the two would fit beside the other: what is looked at has the budget, the tail that nobody sees goes without. */
+static void a_large_message_above_a_tail_takes_its_room(void **state)
+{
+    (void)state;
+    hub_stop(&hub);
+    config.store_bytes = 2 * MIB;
+    hub = hub_new(&config, &rows, NULL);
+    hub_start(hub);
+    struct address a = address_of("orders");
+    assert_int_equal(hub_tail_open(hub, &a, 1, &tap, NULL), ERR_OK);
+    assert_true(pump_until(tailing));
+    publish_sized("orders", 1500 * KIB);
+    assert_true(pump_until(has_one));
+    assert_int_equal(hub_tail_open(hub, &a, 1, &browse, NULL), ERR_OK);
+    assert_true(pump_until(ended));
+    assert_int_equal(store_count(hub_store(hub)), 1);
+    assert_true(hub_tail_back(hub));
+    assert_int_equal(store_count(hub_store(hub)), 0);
+    assert_int_equal(store_newest(hub_store(hub)), 1); /* it was there */
+    publish_sized("orders", 1500 * KIB);
+    assert_true(pump_until(has_two));
+    assert_non_null(store_get(hub_store(hub), 2));
+}
+
 /* What was read first stays: one that pushed it out would show the end of what was asked for, and say nothing of the rest. */
 static void a_browse_ends_where_the_store_is_full(void **state)
 {
@@ -484,11 +518,6 @@ static void a_browse_ends_where_the_store_is_full(void **state)
     assert_true(hub_tail(hub)->full);
     assert_int_equal(store_oldest(hub_store(hub)), 1);
     assert_int_equal(store_count(hub_store(hub)), hub_tail(hub)->received);
-}
-
-static bool has_one(void)
-{
-    return hub_tail(hub)->received == 1;
 }
 
 static bool has_three(void)
@@ -537,6 +566,7 @@ int main(void)
         TEST(what_is_read_last_arrives_though_the_queue_was_full),
         TEST(the_limit_of_a_browse_counts_what_its_filter_takes),
         TEST(a_tail_goes_on_beneath_a_browse),
+        TEST(a_large_message_above_a_tail_takes_its_room),
         TEST(a_browse_ends_where_the_store_is_full),
         TEST(what_has_no_room_beside_the_open_message_is_said),
     };

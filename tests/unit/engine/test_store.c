@@ -71,12 +71,37 @@ static void a_smaller_budget_evicts_the_oldest(void **state)
     struct store *s = store_new(1 << 20);
     for (int i = 0; i < 100; i++)
         store_add(s, message_of(5000));
-    store_limit(s, 100000);
+    store_limit(s, 100000, false);
     assert_true(store_count(s) > 1);
     assert_true(store_bytes(s) <= 100000);
     assert_int_equal(store_newest(s), 100);
-    store_limit(s, 0);
+    store_limit(s, 0, false);
     assert_int_equal(store_count(s), 1);
+    store_free(&s);
+}
+
+/* Its ids go on, so that what left it is known to have been there. */
+static void one_that_yields_may_be_empty(void **state)
+{
+    (void)state;
+    struct store *s = store_new(1 << 20);
+    for (int i = 0; i < 3; i++)
+        store_add(s, message_of(50000));
+    store_limit(s, 60000, true);
+    assert_int_equal(store_count(s), 1);
+    store_limit(s, 20000, true);
+    assert_int_equal(store_count(s), 0);
+    assert_int_equal(store_newest(s), 3);
+    assert_int_equal(store_oldest(s), 4);
+    assert_null(store_get(s, 3));
+    assert_int_equal(store_add(s, message_of(50000)), 4);
+    assert_int_equal(store_count(s), 0);
+    assert_int_equal(store_add(s, message_of(1000)), 5);
+    assert_non_null(store_get(s, 5));
+    assert_true(store_bytes(s) <= 20000);
+    store_limit(s, 1 << 20, false);
+    assert_int_equal(store_add(s, message_of(50000)), 6);
+    assert_int_equal(store_count(s), 2);
     store_free(&s);
 }
 
@@ -97,7 +122,7 @@ static void what_is_held_counts_when_it_is_evicted(void **state)
     store_hold(s, NULL);
     store_add(s, message_of(10000));
     assert_int_equal(store_count(s), 2);
-    store_limit(s, (size_t)8 * 1024 + 15000);
+    store_limit(s, (size_t)8 * 1024 + 15000, false);
     store_hold(s, store_get(s, 5));
     assert_int_equal(store_add(s, message_of(10000)), 0); /* there is room for one */
     assert_int_equal(store_newest(s), 5);
@@ -139,7 +164,7 @@ static void the_budget_holds_when_the_ring_grows(void **state)
     struct store *s = store_new(8 << 20);
     for (int i = 0; i < 1024; i++)
         store_add(s, message_of(1));
-    store_limit(s, store_bytes(s) + (size_t)8 * 1024); /* as much as the next step takes, alone */
+    store_limit(s, store_bytes(s) + (size_t)8 * 1024, false); /* as much as the next step takes, alone */
     store_add(s, message_of(1000));
     assert_true(store_bytes(s) <= store_budget(s));
     store_free(&s);
@@ -152,6 +177,7 @@ int main(void)
         cmocka_unit_test(the_budget_holds),
         cmocka_unit_test(the_newest_stays_even_over_the_budget),
         cmocka_unit_test(a_smaller_budget_evicts_the_oldest),
+        cmocka_unit_test(one_that_yields_may_be_empty),
         cmocka_unit_test(what_is_held_counts_when_it_is_evicted),
         cmocka_unit_test(what_has_no_room_beside_the_one_held_evicts_nothing),
         cmocka_unit_test(the_budget_holds_when_the_ring_grows),
