@@ -284,10 +284,14 @@ char *text_ms(char *into, size_t size, int64_t ns)
 
 char *text_shortest(char *into, size_t size, double value)
 {
-    for (int precision = 1; precision <= 17; precision++) {
-        snprintf(into, size, "%.*g", precision, value);
-        if (strtod(into, NULL) == value)
-            break;
-    }
+    int decimals = -1, exponent = 0;
+    do
+        snprintf(into, size, "%.*e", ++decimals, value);
+    while (decimals < 16 && strtod(into, NULL) != value);
+    const char *e = strchr(into, 'e');
+    if (e)
+        exponent = (int)strtol(e + 1, NULL, 10);
+    if (e && exponent >= -4 && exponent < 17)
+        snprintf(into, size, "%.*f", decimals > exponent ? decimals - exponent : 0, value);
     return into;
 }

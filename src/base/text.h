@@ -31,7 +31,8 @@ char *text_age(char *into, size_t size,
                int64_t ns); /* 4s 25s 2m 3h04m 2d01h: steps of 1 s to 10 s, 5 s to a minute, then minutes */
 char *text_ms(char *into, size_t size, int64_t ns); /* 12 or 0.4 or 1,840 (milliseconds) */
 
-/* The shortest decimal form that reads back as the same number, as JSON has it; inf and nan otherwise. Returns into. */
+/* The shortest decimal form that reads back as the same number; an exponent only below 0.0001 and from 1e17 on. inf and nan otherwise.
+ * Returns into. */
 char *text_shortest(char *into, size_t size, double value);
 
 #endif

@@ -137,6 +137,15 @@ static void doubles_are_as_short_as_they_can_be(void **state)
     assert_string_equal(text_shortest(t, sizeof t, (double)1.1F), "1.100000023841858");
     assert_string_equal(text_shortest(t, sizeof t, 0.1 + 0.2), "0.30000000000000004");
     assert_string_equal(text_shortest(t, sizeof t, -1e300), "-1e+300");
+    assert_string_equal(text_shortest(t, sizeof t, 100), "100"); /* as it is written, and looked for */
+    assert_string_equal(text_shortest(t, sizeof t, -1e6), "-1000000");
+    assert_string_equal(text_shortest(t, sizeof t, 123456789012345680.0), "1.2345678901234568e+17");
+    assert_string_equal(text_shortest(t, sizeof t, 9007199254740993.0), "9007199254740992");
+    assert_string_equal(text_shortest(t, sizeof t, 1234.5), "1234.5");
+    assert_string_equal(text_shortest(t, sizeof t, 0.00012), "0.00012");
+    assert_string_equal(text_shortest(t, sizeof t, 0.000012), "1.2e-05");
+    assert_string_equal(text_shortest(t, sizeof t, 0), "0");
+    assert_string_equal(text_shortest(t, sizeof t, -0.0), "-0");
 }
 
 int main(void)
