@@ -45,7 +45,7 @@ endif
 
 # ---------------------------------------------------------------------------- what there is
 
-lib_dirs := src/base src/model src/net decoders probes src/brokers src/brokers/* src/engine
+lib_dirs := src/base src/model src/net decoders probes src/brokers src/brokers/* src/engine src/operations
 app_dirs := src/cli src/demo ui ui/views
 LIB_SRC := $(sort $(wildcard $(lib_dirs:%=%/*.c)))
 APP_SRC := $(sort $(wildcard src/registry.c $(app_dirs:%=%/*.c)))
@@ -67,7 +67,7 @@ TEST_HEADERS := $(sort $(wildcard tests/*.h tests/*/*.h tests/*/*/*.h))
 
 CC = gcc
 CLANG := clang-14
-PACKAGES := rdkafka librabbitmq libcurl yaml-0.1 libssl libcrypto libzstd zlib libpcre2-8 ncursesw
+PACKAGES := rdkafka librabbitmq libcurl yaml-0.1 libssl libcrypto libzstd zlib libpcre2-8 sqlite3 ncursesw
 ifneq ($(strip $(groups)),)
 PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES))
 PKG_LIBS := $(shell pkg-config --libs $(PACKAGES))
