@@ -245,8 +245,14 @@ const char *db_text(struct db_statement *s, int column)
 struct bytes db_bytes(struct db_statement *s, int column)
 {
     const void *data = sqlite3_column_blob(s->handle, column);
-    bool null = sqlite3_column_type(s->handle, column) == SQLITE_NULL;
-    return null ? BYTES_NULL : bytes_of(data ? data : "", (size_t)sqlite3_column_bytes(s->handle, column));
+    return db_is_null(s, column)
+               ? BYTES_NULL
+               : bytes_of(data ? data : "", (size_t)sqlite3_column_bytes(s->handle, column));
+}
+
+bool db_is_null(struct db_statement *s, int column)
+{
+    return sqlite3_column_type(s->handle, column) == SQLITE_NULL;
 }
 
 int64_t db_last_id(const struct db *db)

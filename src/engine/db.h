@@ -37,6 +37,7 @@ void db_again(struct db_statement *s); /* before its last row */
 int64_t db_int(struct db_statement *s, int column);
 const char *db_text(struct db_statement *s, int column);
 struct bytes db_bytes(struct db_statement *s, int column);
+bool db_is_null(struct db_statement *s, int column);
 int64_t db_last_id(const struct db *db);
 
 #endif
