@@ -134,7 +134,7 @@ static void lane_send(struct demo *d, struct lane *l, const char *key, struct he
                         .key = bytes_of_text(key),
                         .payload = bytes_of_text(json),
                         .headers = headers};
-    if (d->kafka_ops->publish(&l->broker, &m, 0, &err) ||
+    if (d->kafka_ops->publish(&l->broker, 0, &m, 0, &err) ||
         d->kafka_ops->publish_step(&l->broker, 0, &pending, &err))
         log_unsent(&err);
 }

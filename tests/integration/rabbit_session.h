@@ -445,7 +445,7 @@ static inline void session_send(const char *queue, const struct message *m)
 {
     struct session_of_test *s = session_up("/");
     if (session_open_publish(s, CHANNEL_QUEUE, queue, 0) ||
-        rabbitmq_broker.publish(&s->broker, m, 7, &s->err))
+        rabbitmq_broker.publish(&s->broker, 0, m, 7, &s->err))
         fail_msg("%s", s->err.text);
     session_publish_wait(s, 1);
     assert_int_equal(s->outcomes[0].outcome, OUTCOME_CONFIRMED);

@@ -127,7 +127,7 @@ enum err kafka_read_close(struct broker *b, struct err_info *err); /* ERR_OK: it
 
 enum err kafka_publish_open(struct broker *b, const struct publish_request *request,
                             const struct publish_sink *sink, struct err_info *err) SB_MUST_USE;
-enum err kafka_publish_message(struct broker *b, const struct message *m, uint64_t token,
+enum err kafka_publish_message(struct broker *b, size_t to, const struct message *m, uint64_t token,
                                struct err_info *err) SB_MUST_USE;
 enum err kafka_publish_step(struct broker *b, int timeout_ms, size_t *pending,
                             struct err_info *err) SB_MUST_USE;

@@ -332,12 +332,13 @@ static enum err produce(struct broker *b, struct kafka_publish *p, const struct 
     return e;
 }
 
-enum err kafka_publish_message(struct broker *b, const struct message *m, uint64_t token,
+enum err kafka_publish_message(struct broker *b, size_t to, const struct message *m, uint64_t token,
                                struct err_info *err)
 {
     struct kafka_state *s = b->state;
     struct kafka_publish *p = s->publish;
     rd_kafka_headers_t *headers;
+    (void)to;
     if (p->pending >= WINDOW_MESSAGES ||
         (p->pending && p->pending_bytes + m->key.len + m->payload.len > WINDOW_BYTES))
         return err_set(err, ERR_BUSY, "%zu messages wait for the broker", p->pending);

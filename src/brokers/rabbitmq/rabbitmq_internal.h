@@ -238,7 +238,7 @@ enum err rabbit_read_close(struct broker *b, struct err_info *err) SB_MUST_USE;
 
 enum err rabbit_publish_open(struct broker *b, const struct publish_request *request,
                              const struct publish_sink *sink, struct err_info *err) SB_MUST_USE;
-enum err rabbit_publish(struct broker *b, const struct message *m, uint64_t token,
+enum err rabbit_publish(struct broker *b, size_t to, const struct message *m, uint64_t token,
                         struct err_info *err) SB_MUST_USE;
 enum err rabbit_publish_step(struct broker *b, int timeout_ms, size_t *pending,
                              struct err_info *err) SB_MUST_USE;

@@ -259,11 +259,13 @@ static amqp_bytes_t lend(struct bytes b)
 
 /* ---- messages ---- */
 
-enum err rabbit_publish(struct broker *b, const struct message *m, uint64_t token, struct err_info *err)
+enum err rabbit_publish(struct broker *b, size_t to, const struct message *m, uint64_t token,
+                        struct err_info *err)
 {
     struct rabbit *rabbit = b->state;
     struct rabbit_writer *w = rabbit->writer;
     amqp_basic_properties_t properties;
+    (void)to;
     if (!w->dry && (w->count == WINDOW || rabbit->blocked))
         return err_set(err, ERR_BUSY,
                        rabbit->blocked ? "the broker blocks publishers: a memory or disk alarm"
