@@ -174,6 +174,8 @@ enum publish_flag {
      * known here, but for its partition: the request's count stands for all of them. Nothing is made, nothing is
      * sent, no outcome is reported. */
     PUBLISH_DRY = 1 << 3,
+    /* Keep the message's partition only where the destination has just as many as the request says; else it goes by its key. */
+    PUBLISH_ALIKE = 1 << 4,
 };
 
 struct publish_request {

@@ -16,7 +16,8 @@ enum capability {
     CAN_SEEK,   /* --from other than beginning and end */
     CAN_PUBLISH,
     CAN_CREATE,
-    CAN_PURGE,
+    CAN_PURGE,  /* all of it, by the broker itself */
+    CAN_REMOVE, /* one message, and no other */
     CAN_GROUPS,
     CAPABILITIES
 };

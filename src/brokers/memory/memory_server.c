@@ -231,7 +231,8 @@ static void describe(const struct memory_channel *c, struct channel *row)
     for (int i = 0; i < CAPABILITIES; i++)
         row->why_not[i] = NULL;
     row->why_not[CAN_GROUPS] = "channels in memory have no consumer groups";
-    row->why_not[CAN_PURGE] = "the memory broker forgets its oldest messages by itself";
+    row->why_not[CAN_PURGE] = queue ? NULL : "a topic in memory forgets its oldest messages by itself";
+    row->why_not[CAN_REMOVE] = queue ? NULL : "a topic in memory forgets its oldest messages by itself";
 }
 
 void memory_list(const char *pattern, struct channel_list *list)
