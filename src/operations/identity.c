@@ -90,23 +90,3 @@ enum err identity_of(const struct message *m, const char *const *counters, uint8
     memcpy(identity, whole, IDENTITY_SIZE);
     return ERR_OK;
 }
-
-int64_t identity_align(const uint8_t (*arrived)[IDENTITY_SIZE], size_t arrived_count,
-                       const uint8_t (*intended)[IDENTITY_SIZE], size_t intended_count,
-                       const uint8_t (*found)[IDENTITY_SIZE], size_t found_count)
-{
-    int64_t fits = -1;
-    for (size_t removed = 0; removed <= arrived_count; removed++) {
-        size_t left = arrived_count - removed;
-        if (left + intended_count > found_count)
-            continue;
-        if (left && memcmp(found[0], arrived[removed], left * IDENTITY_SIZE) != 0)
-            continue;
-        if (intended_count && memcmp(found[left], intended[0], intended_count * IDENTITY_SIZE) != 0)
-            continue;
-        if (fits >= 0)
-            return -2;
-        fits = (int64_t)removed;
-    }
-    return fits;
-}

@@ -13,17 +13,4 @@
 enum err identity_of(const struct message *m, const char *const *counters, uint8_t identity[IDENTITY_SIZE],
                      struct err_info *err) SB_MUST_USE;
 
-/* ---- after a crash: which of the messages at the source had been published ---- */
-
-/* A source that keeps its order has at its head what was handed out and not removed: first the end of what had arrived at the
- * destination (removals are made in order, so that those that reached the broker are a beginning of it), then what was only
- * intended. Where exactly one place fits, all is known.
- *
- * arrived, intended: identities by sequence, as journaled. found: those at the source, in its order, as many as arrived and intended
- * together, or all there are. Returns how many of `arrived` had been removed; -1: nothing fits, the order is not the old one; -2:
- * several do (messages that are the same to the last byte). */
-int64_t identity_align(const uint8_t (*arrived)[IDENTITY_SIZE], size_t arrived_count,
-                       const uint8_t (*intended)[IDENTITY_SIZE], size_t intended_count,
-                       const uint8_t (*found)[IDENTITY_SIZE], size_t found_count);
-
 #endif

@@ -77,64 +77,11 @@ static void what_the_broker_counts_or_says_of_a_delivery_does_not(void **state)
     assert_true(same(&m, &again));
 }
 
-/* Letters are identities. */
-static int64_t align(const char *arrived, const char *intended, const char *found)
-{
-    uint8_t ids[3][16][IDENTITY_SIZE];
-    const char *const texts[] = {arrived, intended, found};
-    for (int t = 0; t < 3; t++)
-        for (size_t i = 0; i < strlen(texts[t]); i++)
-            memset(ids[t][i], texts[t][i], IDENTITY_SIZE);
-    return identity_align((const uint8_t(*)[IDENTITY_SIZE])ids[0], strlen(arrived),
-                          (const uint8_t(*)[IDENTITY_SIZE])ids[1], strlen(intended),
-                          (const uint8_t(*)[IDENTITY_SIZE])ids[2], strlen(found));
-}
-
-static void what_came_back_tells_what_was_removed(void **state)
-{
-    (void)state;
-    assert_int_equal(align("abc", "de", "abcde"), 0);
-    assert_int_equal(align("abc", "de", "cdexy"), 2);
-    assert_int_equal(align("abc", "de", "dexyz"), 3);
-    assert_int_equal(align("abc", "", "x"), 3);
-    assert_int_equal(align("abc", "", ""), 3);
-    assert_int_equal(align("", "de", "dex"), 0);
-}
-
-static void another_order_fits_nowhere(void **state)
-{
-    (void)state;
-    assert_int_equal(align("abc", "de", "xcde"), -1);
-    assert_int_equal(align("abc", "de", "ced"), -1);
-    assert_int_equal(align("abc", "de", "cd"), -1); /* others have taken one */
-}
-
-static void twins_are_told_apart_by_their_neighbours(void **state)
-{
-    (void)state;
-    assert_int_equal(align("aba", "c", "acxyz"), 2);
-    assert_int_equal(align("aba", "c", "abac"), 0);
-    assert_int_equal(align("ab", "ac", "acz"),
-                     2); /* a twin that was not published must not pass for the one that was */
-}
-
-static void twins_in_a_row_are_not(void **state)
-{
-    (void)state;
-    assert_int_equal(align("aaa", "aa", "aaaa"), -2);
-    assert_int_equal(align("aaa", "b", "ab"), 2);
-    assert_int_equal(align("a", "", "a"), -2); /* it, or a twin of it that nobody has seen */
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_that_the_sender_sent_counts),
         cmocka_unit_test(what_the_broker_counts_or_says_of_a_delivery_does_not),
-        cmocka_unit_test(what_came_back_tells_what_was_removed),
-        cmocka_unit_test(another_order_fits_nowhere),
-        cmocka_unit_test(twins_are_told_apart_by_their_neighbours),
-        cmocka_unit_test(twins_in_a_row_are_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

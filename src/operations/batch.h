@@ -1,0 +1,38 @@
+/* A batch: the messages that go through an operation together, and what becomes of each. Floor 4. One owner at a time. */
+#ifndef SIGNALBOX_OPERATIONS_BATCH_H
+#define SIGNALBOX_OPERATIONS_BATCH_H
+
+#include "model/broker.h"
+#include "operations/journal.h"
+
+#define BATCH_MESSAGES 1000
+#define BATCH_BYTES \
+ ((size_t)4 << 20) /* full once it has so many; one larger message has a batch of its own */
+
+struct item {
+    struct message *message; /* sealed; NULL once it is not needed any more */
+    uint64_t handle;         /* at the source */
+    uint64_t sequence;       /* in the journal; 0: it has no row there */
+    uint8_t identity[IDENTITY_SIZE];
+    size_t to;           /* number of its destination */
+    enum delivery state; /* INTENDED: it goes to the destination */
+    bool journaled;      /* its row is there already, from before a crash */
+    bool remove;         /* from the source, once it is settled; else it is kept */
+    bool answered;       /* the destination has said something to it */
+    struct position arrived;
+    char *reason; /* why it was skipped or failed; malloc'ed, NULL none */
+};
+
+struct batch {
+    struct batch *next;
+    size_t count, bytes;
+    struct item items[BATCH_MESSAGES];
+};
+
+struct batch *batch_new(void); /* NULL: out of memory */
+void batch_free(struct batch **b);
+bool batch_is_full(const struct batch *b);
+void item_say(struct item *i, enum delivery state, const char *format, ...)
+    SB_PRINTF(3, 4); /* a state with its reason */
+
+#endif

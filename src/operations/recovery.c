@@ -1,0 +1,197 @@
+#include "operations/recovery.h"
+
+#include "operations/identity.h"
+
+#include <stdlib.h>
+
+void recovery_free(struct recovery *r)
+{
+    free(r->rows);
+    *r = (struct recovery){NULL, 0, 0};
+}
+
+static bool add_row(void *context, const struct journal_message *m)
+{
+    struct recovery *r = context;
+    if (r->count == r->cap) {
+        size_t cap = r->cap ? r->cap * 2 : 1024;
+        struct remembered *rows = reallocarray(r->rows, cap, sizeof *rows);
+        if (!rows) {
+            r->cap = 0; /* says so */
+            return false;
+        }
+        r->rows = rows;
+        r->cap = cap;
+    }
+    struct remembered *row = &r->rows[r->count++];
+    *row = (struct remembered){.sequence = m->sequence, .state = m->state};
+    memcpy(row->identity, m->identity, IDENTITY_SIZE);
+    return true;
+}
+
+enum err recovery_load(struct recovery *r, struct journal *j, int64_t number, struct err_info *err)
+{
+    unsigned states =
+        1U << DELIVERY_INTENDED | 1U << DELIVERY_ARRIVED | 1U << DELIVERY_FAILED | 1U << DELIVERY_SKIPPED;
+    enum err e = journal_messages(j, number, states, add_row, r, err);
+    return e                     ? e
+           : r->count && !r->cap ? err_set(err, ERR_NOMEM, "no memory for what the journal tells of")
+                                 : ERR_OK;
+}
+
+bool recovery_asks(const struct recovery *r)
+{
+    for (size_t i = 0; i < r->count; i++)
+        if (r->rows[i].state == DELIVERY_INTENDED)
+            return true;
+    return false;
+}
+
+void recovery_arrived(struct recovery *r, uint64_t sequence)
+{
+    size_t low = 0, high = r->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (r->rows[middle].sequence < sequence)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low < r->count && r->rows[low].sequence == sequence && r->rows[low].state == DELIVERY_INTENDED)
+        r->rows[low].state = DELIVERY_ARRIVED;
+}
+
+void recovery_doubt(struct recovery *r)
+{
+    for (size_t i = 0; i < r->count; i++)
+        r->rows[i].doubtful = r->rows[i].state == DELIVERY_INTENDED;
+}
+
+/* ---- by order ---- */
+
+/* Removals are made in the order of the source: of what had arrived a beginning is gone. Does the rest of the rows stand there if that
+ * were the first `removed`? */
+static bool fits(const struct recovery *r, struct item *const *items, size_t count, size_t removed)
+{
+    size_t at = 0, gone = 0;
+    for (size_t i = 0; i < r->count; i++) {
+        if (r->rows[i].state == DELIVERY_ARRIVED && gone < removed) {
+            gone++;
+            continue;
+        }
+        if (at == count || memcmp(items[at]->identity, r->rows[i].identity, IDENTITY_SIZE) != 0)
+            return false;
+        at++;
+    }
+    return true;
+}
+
+static size_t count_arrived(const struct recovery *r)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < r->count; i++)
+        n += r->rows[i].state == DELIVERY_ARRIVED;
+    return n;
+}
+
+/* How many are gone; -1: no number fits, -2: several do. */
+static int64_t find_removed(const struct recovery *r, struct item *const *items, size_t count)
+{
+    int64_t found = -1;
+    size_t arrived = count_arrived(r);
+    for (size_t removed = 0; removed <= arrived; removed++) {
+        if (r->count - removed > count || !fits(r, items, count, removed))
+            continue;
+        if (found >= 0)
+            return -2;
+        found = (int64_t)removed;
+    }
+    return found;
+}
+
+static void give(struct item *item, struct remembered *row)
+{
+    row->met = true;
+    item->sequence = row->sequence;
+    item->journaled = true;
+    item->state = row->state;
+    item->remove = row->state == DELIVERY_ARRIVED;
+    if (row->state == DELIVERY_FAILED || row->state == DELIVERY_SKIPPED) /* judged once more */
+        item->state = DELIVERY_INTENDED;
+    if (row->doubtful)
+        item_say(
+            item, DELIVERY_IN_DOUBT,
+            "it was on its way when the operation was interrupted, and the destination could not be searched for it");
+}
+
+static void match_in_order(struct recovery *r, struct item **items, size_t removed)
+{
+    size_t at = 0, gone = 0;
+    for (size_t i = 0; i < r->count; i++) {
+        if (r->rows[i].state == DELIVERY_ARRIVED && gone < removed)
+            gone++;
+        else
+            give(items[at++], &r->rows[i]);
+    }
+}
+
+/* ---- by content alone ---- */
+
+/* Of those that are the same, what had not arrived comes first: so many of them are there for certain. */
+static int by_identity(const void *a, const void *b)
+{
+    const struct remembered *const *x = a, *const *y = b;
+    int order = memcmp((*x)->identity, (*y)->identity, IDENTITY_SIZE);
+    if (!order)
+        order = ((*x)->state == DELIVERY_ARRIVED) - ((*y)->state == DELIVERY_ARRIVED);
+    return order ? order : (*x)->sequence < (*y)->sequence ? -1 : 1;
+}
+
+static struct remembered **find_first(struct remembered **sorted, size_t count, const uint8_t *identity)
+{
+    size_t low = 0, high = count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (memcmp(sorted[middle]->identity, identity, IDENTITY_SIZE) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < count && memcmp(sorted[low]->identity, identity, IDENTITY_SIZE) == 0 ? sorted + low : NULL;
+}
+
+/* What had arrived may be one that was removed, and this a twin of it: no message is removed for its looks. What had not is sent: were
+ * it a twin, one of the two is as good as the other. */
+static void match_by_content(struct recovery *r, struct item **items, size_t count)
+{
+    struct remembered **sorted = reallocarray(NULL, r->count, sizeof(struct remembered *));
+    for (size_t i = 0; sorted && i < r->count; i++)
+        sorted[i] = &r->rows[i];
+    if (sorted)
+        qsort(sorted, r->count, sizeof *sorted, by_identity);
+    for (size_t i = 0; i < count; i++) {
+        struct remembered **row = sorted ? find_first(sorted, r->count, items[i]->identity) : NULL;
+        while (row && row < sorted + r->count && (*row)->met &&
+               memcmp((*row)->identity, items[i]->identity, IDENTITY_SIZE) == 0)
+            row++;
+        if (!row || row == sorted + r->count ||
+            memcmp((*row)->identity, items[i]->identity, IDENTITY_SIZE) != 0)
+            continue;
+        bool arrived = (*row)->state == DELIVERY_ARRIVED;
+        give(items[i], *row);
+        items[i]->remove = false;
+        if (arrived)
+            item_say(items[i], DELIVERY_IN_DOUBT,
+                     "it has arrived already, or is the same to the last byte as one that has");
+    }
+    free(sorted);
+}
+
+void recovery_match(struct recovery *r, struct item **items, size_t count)
+{
+    int64_t removed = r->count <= RECOVERY_MOST ? find_removed(r, items, count) : -1;
+    if (removed >= 0)
+        match_in_order(r, items, (size_t)removed);
+    else if (r->count)
+        match_by_content(r, items, count);
+}
