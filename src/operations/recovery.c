@@ -7,7 +7,7 @@
 void recovery_free(struct recovery *r)
 {
     free(r->rows);
-    *r = (struct recovery){NULL, 0, 0};
+    *r = (struct recovery){.rows = NULL};
 }
 
 static bool add_row(void *context, const struct journal_message *m)
@@ -24,15 +24,16 @@ static bool add_row(void *context, const struct journal_message *m)
         r->cap = cap;
     }
     struct remembered *row = &r->rows[r->count++];
-    *row = (struct remembered){.sequence = m->sequence, .state = m->state};
+    *row = (struct remembered){
+        .sequence = m->sequence, .state = m->state, .removable = m->state == DELIVERY_ARRIVED};
     memcpy(row->identity, m->identity, IDENTITY_SIZE);
     return true;
 }
 
 enum err recovery_load(struct recovery *r, struct journal *j, int64_t number, struct err_info *err)
 {
-    unsigned states =
-        1U << DELIVERY_INTENDED | 1U << DELIVERY_ARRIVED | 1U << DELIVERY_FAILED | 1U << DELIVERY_SKIPPED;
+    unsigned states = 1U << DELIVERY_INTENDED | 1U << DELIVERY_ARRIVED | 1U << DELIVERY_FAILED |
+                      1U << DELIVERY_SKIPPED | 1U << DELIVERY_IN_DOUBT;
     enum err e = journal_messages(j, number, states, add_row, r, err);
     return e                     ? e
            : r->count && !r->cap ? err_set(err, ERR_NOMEM, "no memory for what the journal tells of")
@@ -75,7 +76,7 @@ static bool fits(const struct recovery *r, struct item *const *items, size_t cou
 {
     size_t at = 0, gone = 0;
     for (size_t i = 0; i < r->count; i++) {
-        if (r->rows[i].state == DELIVERY_ARRIVED && gone < removed) {
+        if (r->rows[i].removable && gone < removed) {
             gone++;
             continue;
         }
@@ -86,49 +87,71 @@ static bool fits(const struct recovery *r, struct item *const *items, size_t cou
     return true;
 }
 
-static size_t count_arrived(const struct recovery *r)
+static size_t count_removable(const struct recovery *r)
 {
     size_t n = 0;
     for (size_t i = 0; i < r->count; i++)
-        n += r->rows[i].state == DELIVERY_ARRIVED;
+        n += r->rows[i].removable;
     return n;
 }
 
-/* How many are gone; -1: no number fits, -2: several do. */
+static int compare_identities(const void *a, const void *b)
+{
+    return memcmp(a, b, IDENTITY_SIZE);
+}
+
+static bool has_twins(const struct recovery *r)
+{
+    uint8_t(*all)[IDENTITY_SIZE] = reallocarray(NULL, r->count + 1, IDENTITY_SIZE);
+    bool twins = !all;
+    for (size_t i = 0; all && i < r->count; i++)
+        memcpy(all[i], r->rows[i].identity, IDENTITY_SIZE);
+    if (all)
+        qsort(all, r->count, IDENTITY_SIZE, compare_identities);
+    for (size_t i = 1; all && !twins && i < r->count; i++)
+        twins = memcmp(all[i - 1], all[i], IDENTITY_SIZE) == 0;
+    free(all);
+    return twins;
+}
+
+/* How many are gone; -1: no number fits, -2: several do. Where no two of the rows are the same, what stands there is taken for them, and
+ * not for others that are the same to the last byte, were handed out before as well, and stand where they would. */
 static int64_t find_removed(const struct recovery *r, struct item *const *items, size_t count)
 {
     int64_t found = -1;
-    size_t arrived = count_arrived(r);
-    for (size_t removed = 0; removed <= arrived; removed++) {
+    size_t removable = count_removable(r);
+    for (size_t removed = 0; removed <= removable; removed++) {
         if (r->count - removed > count || !fits(r, items, count, removed))
             continue;
         if (found >= 0)
-            return -2;
+            return has_twins(r) ? -2 : found;
         found = (int64_t)removed;
     }
     return found;
 }
 
+/* What was skipped or has failed stays as it was judged just now. */
 static void give(struct item *item, struct remembered *row)
 {
     row->met = true;
     item->sequence = row->sequence;
     item->journaled = true;
-    item->state = row->state;
-    item->remove = row->state == DELIVERY_ARRIVED;
-    if (row->state == DELIVERY_FAILED || row->state == DELIVERY_SKIPPED) /* judged once more */
-        item->state = DELIVERY_INTENDED;
-    if (row->doubtful)
+    if (row->state == DELIVERY_IN_DOUBT)
+        item_say(item, DELIVERY_IN_DOUBT, "in doubt since an earlier run of this operation");
+    else if (row->doubtful)
         item_say(
             item, DELIVERY_IN_DOUBT,
             "it was on its way when the operation was interrupted, and the destination could not be searched for it");
+    else if (row->state == DELIVERY_ARRIVED || row->state == DELIVERY_INTENDED)
+        item->state = row->state;
+    item->remove = row->state == DELIVERY_ARRIVED;
 }
 
 static void match_in_order(struct recovery *r, struct item **items, size_t removed)
 {
     size_t at = 0, gone = 0;
     for (size_t i = 0; i < r->count; i++) {
-        if (r->rows[i].state == DELIVERY_ARRIVED && gone < removed)
+        if (r->rows[i].removable && gone < removed)
             gone++;
         else
             give(items[at++], &r->rows[i]);
@@ -143,7 +166,7 @@ static int by_identity(const void *a, const void *b)
     const struct remembered *const *x = a, *const *y = b;
     int order = memcmp((*x)->identity, (*y)->identity, IDENTITY_SIZE);
     if (!order)
-        order = ((*x)->state == DELIVERY_ARRIVED) - ((*y)->state == DELIVERY_ARRIVED);
+        order = (*x)->removable - (*y)->removable;
     return order ? order : (*x)->sequence < (*y)->sequence ? -1 : 1;
 }
 
@@ -177,21 +200,23 @@ static void match_by_content(struct recovery *r, struct item **items, size_t cou
         if (!row || row == sorted + r->count ||
             memcmp((*row)->identity, items[i]->identity, IDENTITY_SIZE) != 0)
             continue;
-        bool arrived = (*row)->state == DELIVERY_ARRIVED;
+        bool arrived = (*row)->removable;
         give(items[i], *row);
+        if (!arrived)
+            continue;
         items[i]->remove = false;
-        if (arrived)
-            item_say(items[i], DELIVERY_IN_DOUBT,
-                     "it has arrived already, or is the same to the last byte as one that has");
+        item_say(items[i], DELIVERY_IN_DOUBT,
+                 "it has arrived already, or is the same to the last byte as one that has");
     }
     free(sorted);
 }
 
 void recovery_match(struct recovery *r, struct item **items, size_t count)
 {
-    int64_t removed = r->count <= RECOVERY_MOST ? find_removed(r, items, count) : -1;
-    if (removed >= 0)
-        match_in_order(r, items, (size_t)removed);
-    else if (r->count)
+    int64_t removed = r->count <= RECOVERY_MOST && !r->by_content ? find_removed(r, items, count) : -1;
+    r->by_content = r->count && removed < 0;
+    if (r->by_content)
         match_by_content(r, items, count);
+    else if (removed >= 0)
+        match_in_order(r, items, (size_t)removed);
 }

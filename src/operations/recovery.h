@@ -9,18 +9,20 @@
 
 #define RECOVERY_MOST 20000 /* messages whose order is compared */
 
-/* A row of the journal that is neither done nor in doubt. */
+/* A row of the journal that is not done. */
 struct remembered {
     uint64_t sequence;
     uint8_t identity[IDENTITY_SIZE];
-    enum delivery state; /* INTENDED, ARRIVED, FAILED or SKIPPED */
-    bool met;            /* at the source, since */
-    bool doubtful;       /* INTENDED: the destination could not be asked */
+    enum delivery state;
+    bool removable; /* the journal had it as ARRIVED: it may have been removed, and the journal not know */
+    bool met;       /* at the source, since */
+    bool doubtful;  /* INTENDED: the destination could not be asked */
 };
 
 struct recovery {
     struct remembered *rows; /* by sequence */
     size_t count, cap;
+    bool by_content; /* the order at the source was not the old one: more may be matched */
 };
 
 void recovery_free(struct recovery *r);

@@ -386,6 +386,16 @@ enum err source_take(struct source *s, struct batch **batch, struct err_info *er
     return e;
 }
 
+enum err source_failure(struct source *s, struct err_info *err)
+{
+    pthread_mutex_lock(&s->lock);
+    enum err e = s->failure.code;
+    if (e && err)
+        *err = s->failure;
+    pthread_mutex_unlock(&s->lock);
+    return e;
+}
+
 bool source_is_open(struct source *s)
 {
     return atomic_load(&s->open);

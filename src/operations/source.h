@@ -34,6 +34,8 @@ struct source *source_start(const struct source_job *job, int event_fd, struct e
  * it is at the source again. */
 enum err source_take(struct source *s, struct batch **batch, struct err_info *err) SB_MUST_USE;
 bool source_is_open(struct source *s);
+/* ERR_OK, or why it has failed. */
+enum err source_failure(struct source *s, struct err_info *err);
 /* Gives a batch back: what is marked for removal is removed, the rest kept. */
 void source_settle(struct source *s, struct batch *batch);
 /* The next one that has been settled for good; NULL: none. The caller's. */

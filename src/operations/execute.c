@@ -1,0 +1,796 @@
+#include "operations/execute_internal.h"
+
+#include "base/limits.h"
+#include "base/text.h"
+#include "base/thread.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#define WINDOW        4000 /* messages out of the source at once */
+#define FLYING_MOST   3    /* batches that wait for answers */
+#define STEP_MS       100
+#define TELL_NS       (NS_PER_S / 10)
+#define PATIENCE_NS   (120 * NS_PER_S) /* without a connection, or any headway */
+#define FAILURES_MOST 5                /* in a row */
+#define KEPT_MOST     100000
+#define KEPT_NS       (600 * NS_PER_S)
+#define SLOW_START_NS (4 * NS_PER_S) /* until a rate that was asked for is reached */
+
+/* ---- lanes ---- */
+
+void lane_push(struct lane *l, struct batch *b)
+{
+    b->next = NULL;
+    if (l->first)
+        l->last->next = b;
+    else
+        l->first = b;
+    l->last = b;
+}
+
+struct batch *lane_pop(struct lane *l)
+{
+    struct batch *b = l->first;
+    if (b)
+        l->first = b->next;
+    return b;
+}
+
+void lane_free(struct lane *l)
+{
+    for (struct batch *b; (b = lane_pop(l));)
+        batch_free(&b);
+}
+
+/* ---- what others see ---- */
+
+static void tell(struct operation *o, bool now)
+{
+    int64_t mono = clock_mono_ns();
+    if (!now && mono - o->told_ns < TELL_NS)
+        return;
+    pthread_mutex_lock(&o->lock);
+    struct operation_progress *p = &o->progress;
+    if (mono > o->told_ns && o->told_ns) {
+        double fresh = (double)(o->counts.done - o->told_done) * NS_PER_S / (double)(mono - o->told_ns);
+        p->rate = p->rate > 0 ? p->rate * 0.8 + fresh * 0.2 : fresh;
+    }
+    p->counts = o->counts;
+    p->unmatched = o->unmatched;
+    p->bytes = o->bytes;
+    p->paused = atomic_load(&o->paused);
+    pthread_mutex_unlock(&o->lock);
+    o->told_ns = mono;
+    o->told_done = o->counts.done;
+    (void)!write(o->done_fd, &(uint64_t){1}, sizeof(uint64_t));
+}
+
+static void say(struct operation *o, const char *text)
+{
+    pthread_mutex_lock(&o->lock);
+    text_copy(o->progress.note, sizeof o->progress.note, text);
+    pthread_mutex_unlock(&o->lock);
+}
+
+static void set_connected(struct operation *o, bool connected)
+{
+    pthread_mutex_lock(&o->lock);
+    o->progress.connected = connected;
+    if (connected)
+        o->progress.note[0] = '\0';
+    pthread_mutex_unlock(&o->lock);
+}
+
+static void on_notice(void *context, const char *text)
+{
+    const struct operation *o = context;
+    if (o->job.notice)
+        o->job.notice(o->job.notice_context, text);
+}
+
+static enum err prepare(void *context, const struct endpoint *endpoint, struct secret *into,
+                        struct err_info *err)
+{
+    const struct operation *o = context;
+    return o->job.prepare ? o->job.prepare(o->job.context, endpoint, into, err) : ERR_OK;
+}
+
+/* No more are taken; what was taken comes to its end. */
+static void stop_taking(struct operation *o, const char *why)
+{
+    if (why && !o->why[0])
+        text_copy(o->why, sizeof o->why, why);
+    o->taken = true;
+}
+
+/* Nor is any more sent: only what is on its way comes to its end. */
+static void stop(struct operation *o, const char *why)
+{
+    stop_taking(o, why);
+    o->stopping = true;
+}
+
+/* ---- into the journal ---- */
+
+static bool removes(const struct operation *o)
+{
+    return o->job.plan.kind == OPERATION_MOVE || o->job.plan.kind == OPERATION_REPLAY;
+}
+
+static enum err put_row(struct operation *o, struct item *item, struct err_info *err)
+{
+    struct journal_message row = {.sequence = item->sequence,
+                                  .state = item->state,
+                                  .from = item->message->position,
+                                  .size = item->message->payload.len,
+                                  .label = bytes_slice(message_label(item->message), 0, 200),
+                                  .reason = item->reason};
+    memcpy(row.identity, item->identity, sizeof row.identity);
+    o->written = true;
+    if (item->journaled)
+        return journal_mark(o->journal, o->job.record.number, item->sequence, item->state,
+                            (struct position){.kind = POSITION_NONE}, item->reason, err);
+    item->journaled = true;
+    return journal_put(o->journal, o->job.record.number, &row, err);
+}
+
+static void count_end(struct operation *o, const struct item *item)
+{
+    switch (item->state) {
+    case DELIVERY_DONE: o->counts.done++; break;
+    case DELIVERY_SKIPPED: o->counts.skipped++; break;
+    case DELIVERY_FAILED: o->counts.failed++; break;
+    case DELIVERY_IN_DOUBT: o->counts.in_doubt++; break;
+    default: break;
+    }
+}
+
+static bool is_about(const struct item *item)
+{
+    return item->state != DELIVERY_SKIPPED || item->reason;
+}
+
+/* Of a batch that was judged: a sequence for each message that the operation is about. Those of earlier rows have theirs. */
+static enum err write_intents(struct operation *o, struct batch *b, struct err_info *err)
+{
+    enum err e = ERR_OK;
+    for (size_t i = 0; !e && i < b->count; i++) {
+        struct item *item = &b->items[i];
+        if (!is_about(item) || item->state == DELIVERY_ARRIVED)
+            continue;
+        if (!item->sequence)
+            item->sequence = ++o->last;
+        e = put_row(o, item, err);
+        if (!e)
+            count_end(o, item);
+    }
+    return e;
+}
+
+static enum err write_answers(struct operation *o, struct batch *b, struct err_info *err)
+{
+    enum err e = ERR_OK;
+    for (size_t i = 0; !e && i < b->count; i++) {
+        struct item *item = &b->items[i];
+        if (!item->answered)
+            continue;
+        if (item->state == DELIVERY_ARRIVED && !removes(o))
+            item->state = DELIVERY_DONE;
+        item->remove = item->state == DELIVERY_ARRIVED;
+        o->failures_in_row = item->state == DELIVERY_FAILED ? o->failures_in_row + 1 : 0;
+        e = journal_mark(o->journal, o->job.record.number, item->sequence, item->state, item->arrived,
+                         item->reason, err);
+        o->written = true;
+        count_end(o, item);
+        o->bytes += item->state == DELIVERY_DONE ? (int64_t)item->message->payload.len : 0;
+        if (o->failures_in_row >= FAILURES_MOST && !o->stopping) {
+            char why[240];
+            snprintf(why, sizeof why, "%d failed in a row: %.180s", FAILURES_MOST,
+                     item->reason ? item->reason : "");
+            stop(o, why);
+        }
+    }
+    return e;
+}
+
+/* The source has forgotten them. */
+static enum err write_done(struct operation *o, const struct batch *b, struct err_info *err)
+{
+    uint64_t first = 0, last = 0;
+    for (size_t i = 0; i < b->count; i++) {
+        const struct item *item = &b->items[i];
+        if (!item->remove)
+            continue;
+        first = first && first < item->sequence ? first : item->sequence;
+        last = last > item->sequence ? last : item->sequence;
+        o->counts.done++;
+        o->bytes += item->message ? (int64_t)item->message->payload.len : 0;
+    }
+    if (!first)
+        return ERR_OK;
+    o->written = true;
+    return journal_mark_range(o->journal, o->job.record.number, first, last, DELIVERY_ARRIVED, DELIVERY_DONE,
+                              err);
+}
+
+static enum err sync_journal(struct operation *o, struct err_info *err)
+{
+    bool written = o->written;
+    o->written = false;
+    return written ? journal_sync(o->journal, err) : ERR_OK;
+}
+
+/* ---- one turn ---- */
+
+static enum err take_settled(struct operation *o, bool *any, struct err_info *err)
+{
+    enum err e = ERR_OK;
+    for (struct batch *b; !e && (b = source_settled(o->source));) {
+        *any = true;
+        o->settling--;
+        e = write_done(o, b, err);
+        batch_free(&b);
+    }
+    return e ? e : source_failure(o->source, err);
+}
+
+static bool is_answered(const struct batch *b)
+{
+    for (size_t i = 0; i < b->count; i++)
+        if (b->items[i].state == DELIVERY_INTENDED)
+            return false;
+    return true;
+}
+
+static void count_kept(struct operation *o, const struct batch *b)
+{
+    for (size_t i = 0; i < b->count; i++)
+        o->kept += !b->items[i].remove;
+    if (!o->kept || !removes(o))
+        return;
+    if (!o->kept_since_ns)
+        o->kept_since_ns = clock_mono_ns();
+    if (o->kept > KEPT_MOST)
+        stop_taking(o, "more than 100,000 messages that are not selected are held: no more is taken");
+    else if (clock_mono_ns() - o->kept_since_ns > KEPT_NS)
+        stop_taking(o, "messages that are not selected were held for ten minutes: no more is taken");
+}
+
+/* To the source go those whose answers are journaled and synced. */
+static enum err take_answers(struct operation *o, struct lane *answered, struct err_info *err)
+{
+    enum err e = ERR_OK;
+    while (!e && o->flying.first && is_answered(o->flying.first)) {
+        struct batch *b = lane_pop(&o->flying);
+        e = write_answers(o, b, err);
+        lane_push(answered, b);
+    }
+    return e;
+}
+
+static void settle(struct operation *o, struct lane *answered)
+{
+    for (struct batch *b; (b = lane_pop(answered));) {
+        count_kept(o, b);
+        o->settling++;
+        source_settle(o->source, b);
+    }
+}
+
+static enum err judge_all(struct operation *o, struct batch *b, struct err_info *err)
+{
+    enum err e = ERR_OK;
+    for (size_t i = 0; !e && i < b->count; i++) {
+        e = execute_judge(o, &b->items[i], err);
+        o->early_count += !e && o->recovering && is_about(&b->items[i]);
+    }
+    return e;
+}
+
+/* Beyond the limit nothing is begun; what is recovered counts with it. */
+static void keep_to_limit(struct operation *o, struct batch *b)
+{
+    int64_t limit = o->job.plan.limit;
+    for (size_t i = 0; limit >= 0 && i < b->count; i++) {
+        struct item *item = &b->items[i];
+        if (!is_about(item) || item->journaled)
+            continue;
+        if (o->begun++ >= limit) {
+            free(item->reason);
+            item->reason = NULL;
+            item->state = DELIVERY_SKIPPED;
+            stop_taking(o, NULL);
+        }
+    }
+}
+
+static enum err intend(struct operation *o, struct batch *b, struct err_info *err)
+{
+    keep_to_limit(o, b);
+    enum err e = write_intents(o, b, err);
+    lane_push(&o->waiting, b);
+    return e;
+}
+
+/* All that the journal tells of, or all there is, has been seen. */
+static enum err end_recovery(struct operation *o, struct err_info *err)
+{
+    struct item **items = reallocarray(NULL, o->early_count + 1, sizeof(struct item *));
+    size_t count = 0;
+    if (!items)
+        return err_set(err, ERR_NOMEM, "no memory for what was on its way");
+    for (struct batch *b = o->early.first; b; b = b->next)
+        for (size_t i = 0; i < b->count; i++)
+            if (is_about(&b->items[i]))
+                items[count++] = &b->items[i];
+    recovery_match(&o->recovery, items, count);
+    free(items);
+    o->recovering = false;
+    enum err e = ERR_OK;
+    for (struct batch *b; !e && (b = lane_pop(&o->early));)
+        e = intend(o, b, err);
+    return e;
+}
+
+/* Where the order was not the old one, what the journal tells of may stand anywhere. */
+static void match_more(struct operation *o, struct batch *b)
+{
+    struct item *items[BATCH_MESSAGES];
+    size_t count = 0;
+    for (size_t i = 0; o->recovery.by_content && i < b->count; i++)
+        if (is_about(&b->items[i]))
+            items[count++] = &b->items[i];
+    recovery_match(&o->recovery, items, count);
+}
+
+static enum err take_batch(struct operation *o, bool *any, struct err_info *err)
+{
+    struct batch *b = NULL;
+    size_t waiting = o->waiting.first != NULL;
+    if (o->source_ended || waiting)
+        return ERR_OK;
+    enum err e = source_take(o->source, &b, err);
+    if (e == ERR_BUSY)
+        return ERR_OK;
+    *any = true;
+    if (e == ERR_END) {
+        o->source_ended = true;
+        return o->recovering ? end_recovery(o, err) : ERR_OK;
+    }
+    if (e)
+        return e;
+    e = judge_all(o, b, err);
+    if (o->recovering) {
+        lane_push(&o->early, b);
+        return e ? e : o->early_count >= o->recovery.count ? end_recovery(o, err) : ERR_OK;
+    }
+    if (e) {
+        batch_free(&b);
+        return e;
+    }
+    match_more(o, b);
+    return intend(o, b, err);
+}
+
+/* ---- sending ---- */
+
+/* Slowly at first: what goes wrong goes wrong with few. */
+static int64_t pace_ns(struct operation *o)
+{
+    int64_t rate = atomic_load(&o->rate), age = clock_mono_ns() - o->started_ns;
+    if (rate <= 0)
+        return 0;
+    int64_t slow = age < SLOW_START_NS ? 1 + 4 * (SLOW_START_NS - age) / SLOW_START_NS : 1;
+    return NS_PER_S / rate * slow;
+}
+
+static bool may_send(struct operation *o)
+{
+    int64_t now = clock_mono_ns(), pace = pace_ns(o);
+    if (atomic_load(&o->paused))
+        return false;
+    if (!pace)
+        return true;
+    if (o->tokens_ns > now)
+        return false;
+    o->tokens_ns = (o->tokens_ns > now - NS_PER_S / 10 ? o->tokens_ns : now) + pace;
+    return true;
+}
+
+static enum err send_one(struct operation *o, struct item *item, struct err_info *err)
+{
+    struct message changed;
+    enum err e = execute_rewrite(o, item, &changed, err);
+    return e ? e : destination_put(o->destination, item, &changed, err);
+}
+
+/* As many as may go now. Stopped, what was not sent yet is taken back: its intent is not followed. */
+static enum err send(struct operation *o, bool *any, struct err_info *err)
+{
+    struct batch *b = o->waiting.first;
+    if (!b)
+        return ERR_OK;
+    while (o->at < b->count) {
+        struct item *item = &b->items[o->at];
+        if (item->state == DELIVERY_INTENDED && o->stopping) {
+            enum err e = journal_forget(o->journal, o->job.record.number, item->sequence, err);
+            o->written = true;
+            if (e)
+                return e;
+            item->state = DELIVERY_SKIPPED;
+        } else if (item->state == DELIVERY_INTENDED) {
+            if (!may_send(o))
+                return ERR_OK;
+            enum err e = send_one(o, item, err);
+            if (e)
+                return e == ERR_BUSY ? ERR_OK : e;
+            *any = true;
+        }
+        o->at++;
+    }
+    o->at = 0;
+    lane_push(&o->flying, lane_pop(&o->waiting));
+    return ERR_OK;
+}
+
+static size_t flying(const struct operation *o)
+{
+    size_t n = 0;
+    for (const struct batch *b = o->flying.first; b; b = b->next)
+        n++;
+    return n;
+}
+
+/* ---- the loop ---- */
+
+static void wait_a_little(struct operation *o)
+{
+    int64_t now = clock_mono_ns();
+    int ms = STEP_MS;
+    if (o->waiting.first && o->tokens_ns > now && !atomic_load(&o->paused))
+        ms = (int)((o->tokens_ns - now) / NS_PER_MS) + 1;
+    struct pollfd p = {.fd = o->event_fd, .events = POLLIN};
+    poll(&p, 1, ms < STEP_MS ? ms : STEP_MS);
+}
+
+static enum err turn(struct operation *o, bool *any, struct err_info *err)
+{
+    struct lane answered = {NULL, NULL};
+    enum err e = take_settled(o, any, err);
+    if (!e)
+        e = take_answers(o, &answered, err);
+    if (answered.first)
+        *any = true;
+    if (!e && flying(o) < FLYING_MOST)
+        e = take_batch(o, any, err);
+    if (!e)
+        e = sync_journal(o, err);
+    if (e) {
+        lane_free(&answered);
+        return e;
+    }
+    settle(o, &answered);
+    e = send(o, any, err);
+    if (e)
+        return e;
+    bool idle = !*any;
+    e = destination_step(o->destination, idle && o->pending ? STEP_MS / 10 : 0, &o->pending, err);
+    if (idle && !o->pending)
+        wait_a_little(o);
+    return e;
+}
+
+static bool is_over(const struct operation *o)
+{
+    return o->source_ended && !o->early.first && !o->waiting.first && !o->flying.first && !o->settling;
+}
+
+static enum err go_through(struct operation *o, struct err_info *err)
+{
+    enum err e = ERR_OK;
+    bool told = false;
+    while (!e && !is_over(o)) {
+        bool any = false;
+        if (atomic_load(&o->broken_off))
+            return err_set(err, ERR_CANCELLED, "broken off");
+        if (atomic_load(&o->cancelled) && !o->recovering)
+            stop(o, NULL);
+        if (o->taken && !told) {
+            told = true;
+            source_stop(o->source);
+        }
+        (void)!read(o->event_fd, &(uint64_t){0}, sizeof(uint64_t));
+        e = turn(o, &any, err);
+        tell(o, false);
+    }
+    return e;
+}
+
+/* ---- connections ---- */
+
+static enum err open_destination(struct operation *o, struct err_info *err)
+{
+    const struct operation_end *to = &o->job.to;
+    struct destination_job job = {.ops = to->ops,
+                                  .endpoint = to->endpoint,
+                                  .claim = o->job.record.id,
+                                  .prepare = prepare,
+                                  .notice = on_notice,
+                                  .context = o};
+    struct destination *d = destination_open(&job, o->event_fd, err);
+    pthread_mutex_lock(&o->lock);
+    o->destination = d;
+    pthread_mutex_unlock(&o->lock);
+    uint32_t flags = PUBLISH_EXACT | (o->job.plan.create ? PUBLISH_CREATE : 0);
+    return d ? destination_add(d, &to->channel, flags, 0, err) : err->code;
+}
+
+static enum err open_source(struct operation *o, struct err_info *err)
+{
+    const struct operation_end *from = &o->job.from;
+    struct source_job job = {.ops = from->ops,
+                             .endpoint = from->endpoint,
+                             .from = from->channel,
+                             .lease = removes(o),
+                             .window = WINDOW,
+                             .most = -1,
+                             .start = {START_BEGINNING, 0},
+                             .partition = -1,
+                             .prepare = prepare,
+                             .notice = on_notice,
+                             .context = o};
+    struct source *s = source_start(&job, o->event_fd, err);
+    pthread_mutex_lock(&o->lock);
+    o->source = s;
+    pthread_mutex_unlock(&o->lock);
+    return s ? ERR_OK : err->code;
+}
+
+static void close_ends(struct operation *o, bool in_peace)
+{
+    struct source *s = o->source;
+    struct destination *d = o->destination;
+    int64_t returned = 0;
+    struct err_info err = {.code = ERR_OK};
+    if (s && !in_peace)
+        source_cancel(s);
+    pthread_mutex_lock(&o->lock);
+    o->source = NULL;
+    o->destination = NULL;
+    pthread_mutex_unlock(&o->lock);
+    if (s && source_join(&s, &returned, &err) && in_peace)
+        on_notice(o, err.text);
+    destination_close(&d);
+    lane_free(&o->early);
+    lane_free(&o->waiting);
+    lane_free(&o->flying);
+    recovery_free(&o->recovery);
+}
+
+static void begin_connection(struct operation *o)
+{
+    o->recovering = o->source_ended = false;
+    o->stopping = o->taken = false;
+    o->early_count = o->at = o->pending = o->settling = 0;
+    o->kept = 0;
+    o->kept_since_ns = 0;
+    o->unmatched = 0;
+}
+
+/* What the journal has counted, since a connection may have broken between two of its syncs. */
+static enum err count_again(struct operation *o, struct err_info *err)
+{
+    struct journal_totals totals;
+    enum err e = journal_count(o->journal, o->job.record.number, &totals, err);
+    if (e)
+        return e;
+    o->last = totals.last > o->last ? totals.last : o->last;
+    o->counts.done = totals.of[DELIVERY_DONE];
+    o->counts.in_doubt = o->counts.failed = o->counts.skipped =
+        0; /* they are met again, or accounted for at the end */
+    o->begun = 0;
+    for (int i = 0; i < DELIVERY_STATES; i++)
+        o->begun += totals.of[i];
+    return ERR_OK;
+}
+
+static enum err attempt(struct operation *o, struct err_info *err)
+{
+    begin_connection(o);
+    enum err e = count_again(o, err);
+    if (!e)
+        e = open_destination(o, err);
+    if (!e)
+        e = execute_recover(o, err);
+    if (!e)
+        e = open_source(o, err);
+    set_connected(o, !e);
+    if (!e)
+        e = go_through(o, err);
+    if (!e)
+        e = execute_account(o, err);
+    if (!e)
+        e = sync_journal(o, err);
+    close_ends(o, !e);
+    set_connected(o, false);
+    return e;
+}
+
+/* ---- from beginning to end ---- */
+
+static void wait_between(struct operation *o, int tries)
+{
+    int64_t pause = tries == 0 ? 0 : tries < 6 ? NS_PER_S / 4 << tries : 15 * NS_PER_S;
+    int64_t until = clock_mono_ns() + pause;
+    while (clock_mono_ns() < until && !atomic_load(&o->cancelled)) {
+        struct pollfd p = {.fd = o->event_fd, .events = POLLIN};
+        poll(&p, 1, clock_poll_ms(until));
+        (void)!read(o->event_fd, &(uint64_t){0}, sizeof(uint64_t));
+    }
+}
+
+/* A connection that breaks is made again, for as long as there is headway now and then. */
+static enum err attempt_all(struct operation *o, struct err_info *err)
+{
+    int64_t moved_ns = clock_mono_ns(), done = -1;
+    for (int tries = 0;; tries++) {
+        char why[240];
+        enum err e = attempt(o, err);
+        if (!e || err_policy(e) != ERR_POLICY_RETRY || atomic_load(&o->cancelled))
+            return e;
+        if (o->counts.done != done) {
+            moved_ns = clock_mono_ns();
+            tries = 0;
+        }
+        done = o->counts.done;
+        if (clock_mono_ns() - moved_ns > PATIENCE_NS)
+            return e;
+        say(o, err_format(err, why, sizeof why));
+        on_notice(o, why);
+        tell(o, true);
+        wait_between(o, tries);
+    }
+}
+
+static enum operation_state state_after(const struct operation *o, enum err e)
+{
+    const struct operation_counts *c = &o->counts;
+    bool any = c->done || c->in_doubt || o->last;
+    if (e && (err_policy(e) == ERR_POLICY_RETRY || any || e == ERR_CANCELLED))
+        return any ? OPERATION_INTERRUPTED : OPERATION_FAILED;
+    if (e)
+        return OPERATION_FAILED;
+    if (atomic_load(&o->cancelled))
+        return OPERATION_CANCELLED;
+    return c->failed || c->in_doubt || o->why[0] ? OPERATION_PARTIAL : OPERATION_DONE;
+}
+
+/* An interrupted one stays RUNNING in the journal: `resume` finds it. */
+static void end(struct operation *o, enum err e, const struct err_info *err)
+{
+    char why[240] = "";
+    struct journal_operation record = o->job.record;
+    enum operation_state state = state_after(o, e);
+    text_copy(why, sizeof why, e ? err->text : o->why);
+    if (o->journal && state != OPERATION_INTERRUPTED) {
+        record.state = state;
+        record.counts = o->counts;
+        record.note = why[0] ? why : NULL;
+        record.ended_ns = clock_wall_ns();
+        struct err_info failed = {.code = ERR_OK};
+        if (journal_update(o->journal, &record, &failed)) {
+            state = OPERATION_INTERRUPTED;
+            text_copy(why, sizeof why, failed.text);
+        }
+    }
+    pthread_mutex_lock(&o->lock);
+    o->progress.state = state;
+    o->progress.counts = o->counts;
+    text_copy(o->progress.note, sizeof o->progress.note, why);
+    pthread_mutex_unlock(&o->lock);
+    tell(o, true);
+}
+
+static enum err prepare_all(struct operation *o, struct err_info *err)
+{
+    const struct plan *p = &o->job.plan;
+    o->journal = journal_open(err);
+    if (!o->journal)
+        return err->code;
+    if (p->select && !(o->filter = filter_new(p->select, FILTER_MESSAGES, o->job.decoders, NULL, err)))
+        return err->code;
+    return ERR_OK;
+}
+
+static void *run(void *context)
+{
+    struct operation *o = context;
+    struct err_info err = {.code = ERR_OK};
+    o->started_ns = clock_mono_ns();
+    o->counts.planned = o->job.record.counts.planned;
+    enum err e = prepare_all(o, &err);
+    if (!e)
+        e = attempt_all(o, &err);
+    end(o, e, &err);
+    filter_free(&o->filter);
+    journal_close(&o->journal);
+    arena_free(&o->arena);
+    return NULL;
+}
+
+struct operation *operation_start(const struct operation_job *job, int done_fd, struct err_info *err)
+{
+    struct operation *o = calloc(1, sizeof *o);
+    if (!o) {
+        err_set(err, ERR_NOMEM, "no memory for an operation");
+        return NULL;
+    }
+    o->job = *job;
+    o->done_fd = done_fd;
+    o->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    arena_init(&o->arena, LIMIT_DECODE_ARENA);
+    pthread_mutex_init(&o->lock, NULL);
+    atomic_init(&o->rate, job->plan.rate);
+    o->progress = (struct operation_progress){.state = OPERATION_RUNNING, .began_ns = clock_mono_ns()};
+    if (o->event_fd >= 0 && thread_start(&o->thread, run, o))
+        return o;
+    err_set(err, ERR_FAILED, "no thread or descriptor for an operation");
+    if (o->event_fd >= 0)
+        close(o->event_fd);
+    pthread_mutex_destroy(&o->lock);
+    free(o);
+    return NULL;
+}
+
+void operation_progress(struct operation *o, struct operation_progress *into)
+{
+    pthread_mutex_lock(&o->lock);
+    *into = o->progress;
+    pthread_mutex_unlock(&o->lock);
+}
+
+static void wake(struct operation *o)
+{
+    (void)!write(o->event_fd, &(uint64_t){1}, sizeof(uint64_t));
+}
+
+void operation_pause(struct operation *o, bool pause)
+{
+    atomic_store(&o->paused, pause);
+    wake(o);
+}
+
+void operation_rate(struct operation *o, int64_t per_second)
+{
+    atomic_store(&o->rate, per_second);
+    wake(o);
+}
+
+void operation_cancel(struct operation *o)
+{
+    if (atomic_exchange(&o->cancelled, true)) {
+        atomic_store(&o->broken_off, true);
+        pthread_mutex_lock(&o->lock);
+        if (o->source)
+            source_cancel(o->source);
+        if (o->destination)
+            destination_interrupt(o->destination);
+        pthread_mutex_unlock(&o->lock);
+    }
+    wake(o);
+}
+
+void operation_join(struct operation **op, struct operation_progress *into)
+{
+    struct operation *o = *op;
+    *op = NULL;
+    pthread_join(o->thread, NULL);
+    *into = o->progress;
+    pthread_mutex_destroy(&o->lock);
+    close(o->event_fd);
+    free(o);
+}

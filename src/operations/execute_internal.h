@@ -1,0 +1,81 @@
+/* What the files of an operation under way share: all of it is its own thread's, but for what says otherwise. */
+#ifndef SIGNALBOX_OPERATIONS_EXECUTE_INTERNAL_H
+#define SIGNALBOX_OPERATIONS_EXECUTE_INTERNAL_H
+
+#include "engine/filter.h"
+#include "operations/destination.h"
+#include "operations/execute.h"
+#include "operations/recovery.h"
+#include "operations/source.h"
+
+#include <pthread.h>
+
+/* Batches in a row; the last one's next is NULL. */
+struct lane {
+    struct batch *first, *last;
+};
+void lane_push(struct lane *l, struct batch *b);
+struct batch *lane_pop(struct lane *l);
+void lane_free(struct lane *l);
+
+struct operation {
+    struct operation_job job;
+    int event_fd, done_fd;
+    pthread_t thread;
+    atomic_bool cancelled, broken_off, paused;
+    atomic_int_fast64_t rate;
+    pthread_mutex_t lock; /* of progress, and of both ends against an interrupt */
+    struct operation_progress progress;
+    struct source *source;
+    struct destination *destination;
+
+    /* the thread's own from here on */
+    struct journal *journal;
+    struct filter *filter;
+    struct arena arena; /* of the message that is sent */
+    struct operation_counts counts;
+    int64_t unmatched, bytes;
+    uint64_t last; /* sequence */
+    int64_t begun; /* messages that have a row */
+    bool written;  /* the journal has something that is not synced */
+
+    /* of one connection */
+    struct recovery recovery;
+    bool recovering;     /* messages gather until recovery_match can tell which they are */
+    struct lane early;   /* where they gather */
+    size_t early_count;  /* of them, those that the operation is about */
+    struct lane waiting; /* journaled, to be sent */
+    size_t at;           /* in the first of them */
+    struct lane flying;  /* sent; the first is settled first */
+    size_t pending;      /* messages without an answer */
+    bool source_ended;
+    bool taken;      /* no more messages are taken */
+    bool stopping;   /* nor sent */
+    size_t settling; /* batches that the source has not settled yet */
+    int kept;        /* messages that are held at the source */
+    int64_t kept_since_ns;
+    int failures_in_row;
+    char why[240]; /* it stops before its end */
+
+    /* rate */
+    int64_t tokens_ns; /* monotonic: when the next message may go */
+    int64_t started_ns;
+    int64_t told_ns, told_done;
+};
+
+/* ---- execute_judge.c: which messages it is about, and what is to become of them ---- */
+
+/* Fills an item of the source: its identity, and whether it is sent (INTENDED, without a sequence), or kept, with or without a row. */
+enum err execute_judge(struct operation *o, struct item *item, struct err_info *err) SB_MUST_USE;
+/* The message as it is sent: with its stamps, without what is taken off. In the arena. */
+enum err execute_rewrite(struct operation *o, const struct item *item, struct message *into,
+                         struct err_info *err) SB_MUST_USE;
+
+/* ---- execute_recover.c ---- */
+
+/* Loads what the journal tells of, and asks the destination for what was on its way. */
+enum err execute_recover(struct operation *o, struct err_info *err) SB_MUST_USE;
+/* At the end: rows that were not met at the source. */
+enum err execute_account(struct operation *o, struct err_info *err) SB_MUST_USE;
+
+#endif

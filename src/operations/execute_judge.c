@@ -1,0 +1,92 @@
+#include "operations/execute_internal.h"
+
+#include "operations/identity.h"
+#include "operations/stamp.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+/* What a broker or a framework writes of a death, and would be taken for one of this life. */
+static const char *const death_headers[] = {
+    "x-death",
+    "x-first-death-exchange",
+    "x-first-death-queue",
+    "x-first-death-reason",
+    "x-last-death-exchange",
+    "x-last-death-queue",
+    "x-last-death-reason",
+    NULL,
+};
+
+static bool is_own(const struct operation *o, const struct message *m)
+{
+    char id[OPERATION_ID_SIZE];
+    uint64_t sequence;
+    return stamp_operation(m, id, &sequence) && strcmp(id, o->job.record.id) == 0;
+}
+
+/* Kept, and not counted: it is not about this one. */
+static void leave(struct operation *o, struct item *item)
+{
+    item->state = DELIVERY_SKIPPED;
+    o->unmatched++;
+}
+
+/* As of when it began: what was selected then is selected after a crash. */
+static bool is_selected(const struct operation *o, struct item *item)
+{
+    if (!o->filter)
+        return true;
+    enum filter_answer answer = filter_message(o->filter, item->message, o->job.record.created_ns);
+    if (answer == FILTER_UNKNOWN)
+        item_say(item, DELIVERY_SKIPPED,
+                 "whether it is selected cannot be judged: damaged, or too large to unpack");
+    return answer == FILTER_YES;
+}
+
+enum err execute_judge(struct operation *o, struct item *item, struct err_info *err)
+{
+    const struct plan *p = &o->job.plan;
+    enum err e = identity_of(item->message, o->job.from.ops->counters, item->identity, err);
+    if (e)
+        return e;
+    if (o->taken) {
+        leave(o, item);
+    } else if (is_own(o, item->message)) {
+        /* What was sent has come round: all that stands behind it came later than the operation began. */
+        leave(o, item);
+        o->taken = true;
+    } else if (!is_selected(o, item)) {
+        if (!item->reason)
+            leave(o, item);
+    } else if ((int64_t)stamp_replays(item->message) >= p->replays_most && p->kind == OPERATION_REPLAY) {
+        item_say(item, DELIVERY_SKIPPED, "replayed %" PRIu64 " times before: it comes back for a reason",
+                 stamp_replays(item->message));
+    }
+    return ERR_OK;
+}
+
+enum err execute_rewrite(struct operation *o, const struct item *item, struct message *into,
+                         struct err_info *err)
+{
+    const struct plan *p = &o->job.plan;
+    const struct message *m = item->message;
+    struct stamp stamp = {.sequence = item->sequence, .replays = stamp_replays(m)};
+    char position[40], *source;
+    memcpy(stamp.operation, o->job.record.id, sizeof stamp.operation);
+    arena_reset(&o->arena);
+    if (p->kind == OPERATION_REPLAY || p->kind == OPERATION_RESEND)
+        stamp.replays++;
+    if (m->position.kind != POSITION_NONE) {
+        position_text(m->position, position, sizeof position);
+        size_t size =
+            strlen(o->job.from.endpoint->name) + strlen(o->job.from.channel.name) + sizeof position + 3;
+        source = arena_alloc(&o->arena, size);
+        if (!source)
+            return err_set(err, ERR_NOMEM, "no memory for a message's headers");
+        snprintf(source, size, "%s/%s/%s", o->job.from.endpoint->name, o->job.from.channel.name, position);
+        stamp.source = bytes_of_text(source);
+    }
+    bool drop = p->kind == OPERATION_REPLAY && !p->keep_death;
+    return stamp_put(m, drop ? death_headers : NULL, p->no_mark ? NULL : &stamp, &o->arena, into, err);
+}

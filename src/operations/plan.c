@@ -1,0 +1,114 @@
+#include "operations/plan.h"
+
+#include "base/json.h"
+
+void plan_write(const struct plan *p, struct buffer *json)
+{
+    struct json_writer w;
+    json_write(&w, json);
+    json_object(&w);
+    JSON_NAME(&w, "kind");
+    json_text(&w, operation_kind_name(p->kind));
+    JSON_NAME(&w, "from");
+    json_text(&w, p->from);
+    JSON_NAME(&w, "to");
+    json_text(&w, p->to);
+    JSON_NAME(&w, "select");
+    json_text(&w, p->select);
+    JSON_NAME(&w, "limit");
+    json_int(&w, p->limit);
+    JSON_NAME(&w, "rate");
+    json_int(&w, p->rate);
+    JSON_NAME(&w, "replays_most");
+    json_int(&w, p->replays_most);
+    JSON_NAME(&w, "no_mark");
+    json_bool(&w, p->no_mark);
+    JSON_NAME(&w, "keep_death");
+    json_bool(&w, p->keep_death);
+    JSON_NAME(&w, "create");
+    json_bool(&w, p->create);
+    json_object_end(&w);
+}
+
+static const char *take_text(const struct json_reader *r, struct arena *arena, struct err_info *err)
+{
+    struct buffer text;
+    buffer_init(&text, 1 << 20);
+    const char *copy = NULL;
+    if (json_unescape(r->raw, &text) && buffer_ok(&text))
+        copy = arena_strndup(arena, text.data ? text.data : (const uint8_t *)"", text.len);
+    buffer_free(&text);
+    if (!copy)
+        err_set(err, ERR_NOMEM, "no memory for a plan");
+    return copy;
+}
+
+static enum err take_kind(struct plan *p, const struct json_reader *r, struct arena *arena,
+                          struct err_info *err)
+{
+    const char *name = take_text(r, arena, err);
+    if (!name)
+        return ERR_NOMEM;
+    return operation_kind_parse(name, &p->kind)
+               ? ERR_OK
+               : err_set(err, ERR_FORMAT, "a plan of the unknown kind %s", name);
+}
+
+struct member {
+    const char *name;
+    const char **text;
+    int64_t *number;
+    bool *truth;
+};
+
+static enum err take_value(const struct member *m, const struct json_reader *r, enum json_event event,
+                           struct arena *arena, struct err_info *err)
+{
+    if (event == JSON_STRING && m->text)
+        return (*m->text = take_text(r, arena, err)) ? ERR_OK : ERR_NOMEM;
+    if (event == JSON_NUMBER && m->number && json_to_int64(r->raw, m->number))
+        return ERR_OK;
+    if ((event == JSON_TRUE || event == JSON_FALSE) && m->truth) {
+        *m->truth = event == JSON_TRUE;
+        return ERR_OK;
+    }
+    return event == JSON_NULL ? ERR_OK
+                              : err_set(err, ERR_FORMAT, "a plan whose `%s` is of another type", m->name);
+}
+
+/* What a later version has added it does not know how to do. */
+static enum err take_member(struct plan *p, struct json_reader *r, struct arena *arena, struct err_info *err)
+{
+    const struct member members[] = {
+        {"from", &p->from, NULL, NULL},       {"to", &p->to, NULL, NULL},
+        {"select", &p->select, NULL, NULL},   {"limit", NULL, &p->limit, NULL},
+        {"rate", NULL, &p->rate, NULL},       {"replays_most", NULL, &p->replays_most, NULL},
+        {"no_mark", NULL, NULL, &p->no_mark}, {"keep_death", NULL, NULL, &p->keep_death},
+        {"create", NULL, NULL, &p->create},
+    };
+    struct bytes name = r->raw;
+    enum json_event event = json_next(r);
+    if (bytes_equal_text(name, "kind") && event == JSON_STRING)
+        return take_kind(p, r, arena, err);
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++)
+        if (bytes_equal_text(name, members[i].name))
+            return take_value(&members[i], r, event, arena, err);
+    return err_set(err, ERR_FORMAT, "a plan of a later version: `%.*s` is not known", (int)name.len,
+                   (const char *)name.data);
+}
+
+enum err plan_read(struct plan *p, struct bytes json, struct arena *arena, struct err_info *err)
+{
+    struct json_reader r;
+    *p = (struct plan){.kind = OPERATION_KINDS, .limit = -1, .replays_most = PLAN_REPLAYS_MOST};
+    json_read(&r, json, 2);
+    enum json_event event = json_next(&r);
+    enum err e = event == JSON_OBJECT ? ERR_OK : err_set(err, ERR_FORMAT, "a plan that is no JSON object");
+    while (!e && (event = json_next(&r)) == JSON_NAME)
+        e = take_member(p, &r, arena, err);
+    if (!e && (event != JSON_OBJECT_END || json_next(&r) != JSON_END))
+        e = err_set(err, ERR_FORMAT, "a damaged plan: %s", r.error ? r.error : "no object");
+    if (!e && (p->kind == OPERATION_KINDS || !p->from))
+        e = err_set(err, ERR_FORMAT, "a plan without kind or source");
+    return e;
+}

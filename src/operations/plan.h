@@ -1,0 +1,28 @@
+/* A plan: what an operation is to do, as data. Floor 4. */
+#ifndef SIGNALBOX_OPERATIONS_PLAN_H
+#define SIGNALBOX_OPERATIONS_PLAN_H
+
+#include "base/arena.h"
+#include "base/buffer.h"
+#include "base/err.h"
+#include "operations/operation.h"
+
+#define PLAN_REPLAYS_MOST 3 /* what was replayed so often comes back for a reason */
+
+struct plan {
+    enum operation_kind kind;
+    const char *from, *to; /* addresses without secrets; to NULL: where each message came from, or nowhere */
+    const char *select;    /* a filter; NULL: all */
+    int64_t limit;         /* messages; -1: none */
+    int64_t rate;          /* messages a second; 0: as fast as it goes */
+    int64_t replays_most;  /* loop guard */
+    bool no_mark;          /* no stamps: what was in doubt cannot be found again */
+    bool keep_death;       /* what the broker wrote of earlier deaths stays */
+    bool create;           /* a missing destination is made */
+};
+
+void plan_write(const struct plan *p, struct buffer *json);
+/* Strings live in the arena. ERR_FORMAT. */
+enum err plan_read(struct plan *p, struct bytes json, struct arena *arena, struct err_info *err) SB_MUST_USE;
+
+#endif

@@ -1,0 +1,304 @@
+/* Operations on the memory broker, whose connections break wherever one wishes. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "brokers/memory/memory.h"
+#include "brokers/memory/memory_server.h"
+#include "operations/execute.h"
+
+static const struct decoder_ops *const decoders[] = {NULL};
+static const struct endpoint endpoint = {.name = "m"};
+static char home[64];
+static int done_fd;
+
+/* ---- connections that break ---- */
+
+static atomic_int calls_left; /* until it breaks; negative: never */
+static struct broker_ops breaking;
+
+static bool breaks(void)
+{
+    return atomic_load(&calls_left) >= 0 && atomic_fetch_sub(&calls_left, 1) == 0;
+}
+
+static enum err closed(struct err_info *err)
+{
+    return err_set(err, ERR_CLOSED, "the line was cut");
+}
+
+static enum err cut_publish(struct broker *b, size_t to, const struct message *m, uint64_t token,
+                            struct err_info *err)
+{
+    return breaks() ? closed(err) : memory_broker.publish(b, to, m, token, err);
+}
+
+/* The message has arrived, its confirmation has not. */
+static bool mute;
+
+static enum err cut_publish_mute(struct broker *b, size_t to, const struct message *m, uint64_t token,
+                                 struct err_info *err)
+{
+    if (!breaks())
+        return memory_broker.publish(b, to, m, token, err);
+    mute = true;
+    assert_int_equal(memory_publish("to", m, NULL, NULL), ERR_OK);
+    return closed(err);
+}
+
+static enum err cut_settle(struct broker *b, uint64_t handle, enum settle how, struct err_info *err)
+{
+    return breaks() ? closed(err) : memory_broker.settle(b, handle, how, err);
+}
+
+static enum err cut_sync(struct broker *b, struct err_info *err)
+{
+    return breaks() ? closed(err) : memory_broker.settle_sync(b, err);
+}
+
+static enum err cut_lease_step(struct broker *b, int timeout_ms, struct err_info *err)
+{
+    return breaks() ? closed(err) : memory_broker.lease_step(b, timeout_ms, err);
+}
+
+/* ---- rig ---- */
+
+static int setup(void **state)
+{
+    (void)state;
+    snprintf(home, sizeof home, "/tmp/signalbox-execute-XXXXXX");
+    if (!mkdtemp(home) || setenv("XDG_STATE_HOME", home, 1))
+        return -1;
+    breaking = memory_broker;
+    atomic_store(&calls_left, -1);
+    done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return memory_declare("from", CHANNEL_QUEUE, NULL, NULL) ||
+                   memory_declare("to", CHANNEL_QUEUE, NULL, NULL)
+               ? -1
+               : 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    char command[128];
+    memory_reset();
+    close(done_fd);
+    snprintf(command, sizeof command, "rm -rf '%s'", home);
+    return system(command);
+}
+
+static void publish(const char *queue, int first, int count)
+{
+    for (int i = first; i < first + count; i++) {
+        char body[40];
+        snprintf(body, sizeof body, "{\"n\":%d}", i);
+        struct message m = {.payload = bytes_of_text(body), .time_ns = 5};
+        assert_int_equal(memory_publish(queue, &m, NULL, NULL), ERR_OK);
+    }
+}
+
+static int64_t waiting(const char *queue)
+{
+    int64_t ready = 0, leased = 0;
+    assert_true(memory_count(queue, &ready, &leased));
+    assert_int_equal(leased, 0);
+    return ready;
+}
+
+/* Are these the numbers in that queue, in that order? */
+static void assert_holds(const char *queue, int first, int count, int step)
+{
+    int64_t at = 0;
+    for (int i = 0; i < count; i++, at++) {
+        char body[40];
+        struct message *m = memory_get(queue, &at, true);
+        assert_non_null(m);
+        snprintf(body, sizeof body, "{\"n\":%d}", first + i * step);
+        if (!bytes_equal_text(m->payload, body))
+            fail_msg("%s: message %d is %.*s, not %s", queue, i, (int)m->payload.len,
+                     (const char *)m->payload.data, body);
+        message_unref(&m);
+    }
+    assert_int_equal(waiting(queue), count);
+}
+
+static struct operation_job job_of(enum operation_kind kind)
+{
+    struct operation_job job = {
+        .plan = {.kind = kind, .from = "m/from", .to = "m/to", .limit = -1, .replays_most = 3},
+        .from = {&breaking, &endpoint, {CHANNEL_QUEUE, "from"}},
+        .to = {&breaking, &endpoint, {CHANNEL_QUEUE, "to"}},
+        .decoders = decoders,
+        .record = {.kind = kind,
+                   .state = OPERATION_RUNNING,
+                   .from = "m/from",
+                   .to = "m/to",
+                   .created_ns = clock_wall_ns(),
+                   .counts = {.planned = COUNT_UNKNOWN}},
+    };
+    operation_id_new(job.record.id);
+    struct journal *j = journal_open(NULL);
+    assert_non_null(j);
+    assert_int_equal(journal_create(j, &job.record, NULL), ERR_OK);
+    journal_close(&j);
+    return job;
+}
+
+static struct operation_progress run(const struct operation_job *job)
+{
+    struct operation_progress p = {.state = OPERATION_RUNNING};
+    struct operation *o = operation_start(job, done_fd, NULL);
+    assert_non_null(o);
+    int64_t end = clock_mono_ns() + 30 * NS_PER_S;
+    while (p.state == OPERATION_RUNNING && clock_mono_ns() < end) {
+        struct pollfd fd = {.fd = done_fd, .events = POLLIN};
+        poll(&fd, 1, 1000);
+        (void)!read(done_fd, &(uint64_t){0}, sizeof(uint64_t));
+        operation_progress(o, &p);
+    }
+    if (p.state == OPERATION_RUNNING)
+        fail_msg("it does not end: %s", p.note);
+    operation_join(&o, &p);
+    return p;
+}
+
+/* ---- what it does ---- */
+
+static void a_move_moves_all_in_order(void **state)
+{
+    (void)state;
+    struct operation_job job = job_of(OPERATION_MOVE);
+    publish("from", 0, 5000);
+    struct operation_progress p = run(&job);
+    assert_int_equal(p.state, OPERATION_DONE);
+    assert_int_equal(p.counts.done, 5000);
+    assert_holds("to", 0, 5000, 1);
+    assert_int_equal(waiting("from"), 0);
+}
+
+static void a_copy_leaves_the_source(void **state)
+{
+    (void)state;
+    struct operation_job job = job_of(OPERATION_COPY);
+    publish("from", 0, 2500);
+    struct operation_progress p = run(&job);
+    assert_int_equal(p.state, OPERATION_DONE);
+    assert_int_equal(p.counts.done, 2500);
+    assert_holds("to", 0, 2500, 1);
+    assert_holds("from", 0, 2500, 1);
+}
+
+static void what_does_not_match_stays_in_its_order(void **state)
+{
+    (void)state;
+    struct operation_job job = job_of(OPERATION_MOVE);
+    job.plan.select = "/[02468]}/";
+    publish("from", 0, 3000);
+    struct operation_progress p = run(&job);
+    assert_int_equal(p.state, OPERATION_DONE);
+    assert_int_equal(p.counts.done, 1500);
+    assert_int_equal(p.unmatched, 1500);
+    assert_holds("to", 0, 1500, 2);
+    assert_holds("from", 1, 1500, 2);
+}
+
+static void the_limit_is_kept_to(void **state)
+{
+    (void)state;
+    struct operation_job job = job_of(OPERATION_MOVE);
+    job.plan.limit = 1234;
+    publish("from", 0, 5000);
+    struct operation_progress p = run(&job);
+    assert_int_equal(p.state, OPERATION_DONE);
+    assert_int_equal(p.counts.done, 1234);
+    assert_holds("to", 0, 1234, 1);
+    assert_holds("from", 1234, 5000 - 1234, 1);
+}
+
+static void a_missing_destination_changes_nothing(void **state)
+{
+    (void)state;
+    struct operation_job job = job_of(OPERATION_MOVE);
+    job.to.channel.name = "nowhere";
+    publish("from", 0, 10);
+    struct operation_progress p = run(&job);
+    assert_int_equal(p.state, OPERATION_FAILED);
+    assert_non_null(strstr(p.note, "nowhere"));
+    assert_holds("from", 0, 10, 1);
+}
+
+/* Broken after each number of calls there is: nothing is lost, nothing doubled. */
+static void break_everywhere(enum operation_kind kind, int most)
+{
+    for (int at = 0; at < most; at += 1 + at / 40) {
+        publish("from", 0, 50);
+        struct operation_job job = job_of(kind);
+        atomic_store(&calls_left, at);
+        struct operation_progress p = run(&job);
+        if (p.state != OPERATION_DONE)
+            fail_msg("cut after %d calls: %s, %s", at, operation_state_name(p.state), p.note);
+        assert_int_equal(p.counts.done, 50);
+        assert_holds("to", 0, 50, 1);
+        if (kind == OPERATION_MOVE)
+            assert_int_equal(waiting("from"), 0);
+        memory_purge("to");
+        memory_purge("from");
+    }
+}
+
+static void a_line_that_is_cut_before_a_message_loses_none(void **state)
+{
+    (void)state;
+    breaking.publish = cut_publish;
+    break_everywhere(OPERATION_MOVE, 50);
+}
+
+static void a_message_whose_confirmation_is_lost_is_not_sent_again(void **state)
+{
+    (void)state;
+    breaking.publish = cut_publish_mute;
+    break_everywhere(OPERATION_MOVE, 50);
+    assert_true(mute);
+}
+
+static void a_line_that_is_cut_while_it_removes_doubles_none(void **state)
+{
+    (void)state;
+    breaking.settle = cut_settle;
+    break_everywhere(OPERATION_MOVE, 49); /* the last one is in doubt: see below */
+}
+
+static void a_line_that_is_cut_once_it_has_removed_loses_none(void **state)
+{
+    (void)state;
+    breaking.settle_sync = cut_sync;
+    breaking.lease_step = cut_lease_step;
+    break_everywhere(OPERATION_MOVE, 12);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(a_move_moves_all_in_order),
+        TEST(a_copy_leaves_the_source),
+        TEST(what_does_not_match_stays_in_its_order),
+        TEST(the_limit_is_kept_to),
+        TEST(a_missing_destination_changes_nothing),
+        TEST(a_line_that_is_cut_before_a_message_loses_none),
+        TEST(a_message_whose_confirmation_is_lost_is_not_sent_again),
+        TEST(a_line_that_is_cut_while_it_removes_doubles_none),
+        TEST(a_line_that_is_cut_once_it_has_removed_loses_none),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
