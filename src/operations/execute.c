@@ -689,6 +689,7 @@ static void end(struct operation *o, enum err e, const struct err_info *err)
     }
     pthread_mutex_lock(&o->lock);
     o->progress.state = state;
+    o->progress.error = e;
     o->progress.counts = o->counts;
     text_copy(o->progress.note, sizeof o->progress.note, why);
     pthread_mutex_unlock(&o->lock);

@@ -7,6 +7,7 @@
 #define SIGNALBOX_OPERATIONS_EXECUTE_H
 
 #include "engine/secret.h"
+#include "model/broker.h"
 #include "model/decoder.h"
 #include "operations/journal.h"
 #include "operations/plan.h"
@@ -43,6 +44,7 @@ struct operation_progress {
     double rate;       /* messages a second, of late */
     bool paused, connected;
     char note[240]; /* what it waits for, or why it ended so; "" nothing */
+    enum err error; /* of one that has failed or was interrupted */
 };
 
 /* done_fd (an eventfd) is written when it has ended, and at most ten times a second while it goes on. What the job points to must outlive

@@ -1,0 +1,93 @@
+#include "operations/operation_json.h"
+
+#include "base/utf8.h"
+
+#define TEXT(w, name, text) \
+ do {                       \
+  JSON_NAME((w), name);     \
+  json_text((w), (text));   \
+ } while (0)
+
+static void put_time(struct json_writer *w, int64_t ns)
+{
+    char text[40];
+    if (ns)
+        json_text(w, clock_rfc3339(ns, text, sizeof text));
+    else
+        json_null(w);
+}
+
+static void put_counts(struct json_writer *w, const struct operation_counts *c)
+{
+    json_object(w);
+    JSON_NAME(w, "planned");
+    if (c->planned >= 0)
+        json_int(w, c->planned);
+    else
+        json_null(w);
+    JSON_NAME(w, "done");
+    json_int(w, c->done);
+    JSON_NAME(w, "skipped");
+    json_int(w, c->skipped);
+    JSON_NAME(w, "failed");
+    json_int(w, c->failed);
+    JSON_NAME(w, "in_doubt");
+    json_int(w, c->in_doubt);
+    json_object_end(w);
+}
+
+void operation_to_json(const struct journal_operation *o, struct buffer *out)
+{
+    struct json_writer w;
+    json_write(&w, out);
+    json_object(&w);
+    TEXT(&w, "schema", "signalbox.operation/1");
+    TEXT(&w, "id", o->id);
+    TEXT(&w, "kind", operation_kind_name(o->kind));
+    TEXT(&w, "state", operation_state_name(o->state));
+    TEXT(&w, "from", o->from);
+    TEXT(&w, "to", o->to);
+    JSON_NAME(&w, "counts");
+    put_counts(&w, &o->counts);
+    TEXT(&w, "archive", o->archive);
+    TEXT(&w, "note", o->note);
+    TEXT(&w, "command", o->command);
+    TEXT(&w, "who", o->who);
+    TEXT(&w, "host", o->host);
+    JSON_NAME(&w, "began");
+    put_time(&w, o->created_ns);
+    JSON_NAME(&w, "ended");
+    put_time(&w, o->ended_ns);
+    json_object_end(&w);
+}
+
+static void put_position(struct json_writer *w, struct position p)
+{
+    char text[40];
+    if (p.kind == POSITION_NONE)
+        json_null(w);
+    else
+        json_text(w, position_text(p, text, sizeof text));
+}
+
+void delivery_to_json(const char *id, const struct journal_message *m, struct buffer *out)
+{
+    struct json_writer w;
+    json_write(&w, out);
+    json_object(&w);
+    TEXT(&w, "schema", "signalbox.delivery/1");
+    TEXT(&w, "operation", id);
+    JSON_NAME(&w, "sequence");
+    json_uint(&w, m->sequence);
+    TEXT(&w, "outcome", delivery_name(m->state));
+    TEXT(&w, "reason", m->reason);
+    JSON_NAME(&w, "from");
+    put_position(&w, m->from);
+    JSON_NAME(&w, "arrived");
+    put_position(&w, m->arrived);
+    JSON_NAME(&w, "label");
+    json_byte_string(&w, m->label);
+    JSON_NAME(&w, "size");
+    json_uint(&w, m->size);
+    json_object_end(&w);
+}

@@ -1,0 +1,12 @@
+/* An operation and its messages as JSON: schema signalbox.operation/1 and signalbox.delivery/1. Floor 4. */
+#ifndef SIGNALBOX_OPERATIONS_OPERATION_JSON_H
+#define SIGNALBOX_OPERATIONS_OPERATION_JSON_H
+
+#include "base/json.h"
+#include "operations/journal.h"
+
+/* One object, without an end of line. */
+void operation_to_json(const struct journal_operation *o, struct buffer *out);
+void delivery_to_json(const char *id, const struct journal_message *m, struct buffer *out);
+
+#endif
