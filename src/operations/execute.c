@@ -160,7 +160,7 @@ static enum err write_intents(struct operation *o, struct batch *b, struct err_i
     enum err e = ERR_OK;
     for (size_t i = 0; !e && i < b->count; i++) {
         struct item *item = &b->items[i];
-        if (!is_about(item) || item->state == DELIVERY_ARRIVED)
+        if (!is_about(item) || item->state == DELIVERY_ARRIVED || item->state == DELIVERY_DONE)
             continue;
         if (!item->sequence)
             item->sequence = ++o->last;
@@ -176,7 +176,7 @@ static enum err write_answers(struct operation *o, struct batch *b, struct err_i
     enum err e = ERR_OK;
     for (size_t i = 0; !e && i < b->count; i++) {
         struct item *item = &b->items[i];
-        if (!item->answered)
+        if (!item->answered && !(item->state == DELIVERY_ARRIVED && !removes(o)))
             continue;
         if (item->state == DELIVERY_ARRIVED && !removes(o))
             item->state = DELIVERY_DONE;
@@ -281,11 +281,22 @@ static void settle(struct operation *o, struct lane *answered)
     }
 }
 
+/* It was dealt with before. */
+static void leave_out(struct item *item)
+{
+    free(item->reason);
+    item->reason = NULL;
+    item->state = DELIVERY_SKIPPED;
+}
+
 static enum err judge_all(struct operation *o, struct batch *b, struct err_info *err)
 {
     enum err e = ERR_OK;
     for (size_t i = 0; !e && i < b->count; i++) {
         e = execute_judge(o, &b->items[i], err);
+        if (!e && !removes(o) && is_about(&b->items[i]) &&
+            recovery_match_position(&o->recovery, &b->items[i]))
+            leave_out(&b->items[i]);
         o->early_count += !e && o->recovering && is_about(&b->items[i]);
     }
     return e;
@@ -300,9 +311,7 @@ static void keep_to_limit(struct operation *o, struct batch *b)
         if (!is_about(item) || item->journaled)
             continue;
         if (o->begun++ >= limit) {
-            free(item->reason);
-            item->reason = NULL;
-            item->state = DELIVERY_SKIPPED;
+            leave_out(item);
             stop_taking(o, NULL);
         }
     }
@@ -543,6 +552,8 @@ static enum err open_source(struct operation *o, struct err_info *err)
                              .prepare = prepare,
                              .notice = on_notice,
                              .context = o};
+    if (!removes(o) && recovery_places(&o->recovery, &o->places))
+        job.places = &o->places;
     struct source *s = source_start(&job, o->event_fd, err);
     pthread_mutex_lock(&o->lock);
     o->source = s;
@@ -569,6 +580,8 @@ static void close_ends(struct operation *o, bool in_peace)
     lane_free(&o->waiting);
     lane_free(&o->flying);
     recovery_free(&o->recovery);
+    free(o->places.items);
+    o->places = (struct read_places){.count = 0};
 }
 
 static void begin_connection(struct operation *o)

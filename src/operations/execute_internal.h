@@ -41,13 +41,14 @@ struct operation {
 
     /* of one connection */
     struct recovery recovery;
-    bool recovering;     /* messages gather until recovery_match can tell which they are */
-    struct lane early;   /* where they gather */
-    size_t early_count;  /* of them, those that the operation is about */
-    struct lane waiting; /* journaled, to be sent */
-    size_t at;           /* in the first of them */
-    struct lane flying;  /* sent; the first is settled first */
-    size_t pending;      /* messages without an answer */
+    struct read_places places; /* where a source that is read goes on */
+    bool recovering;           /* messages gather until recovery_match can tell which they are */
+    struct lane early;         /* where they gather */
+    size_t early_count;        /* of them, those that the operation is about */
+    struct lane waiting;       /* journaled, to be sent */
+    size_t at;                 /* in the first of them */
+    struct lane flying;        /* sent; the first is settled first */
+    size_t pending;            /* messages without an answer */
     bool source_ended;
     bool taken;      /* no more messages are taken */
     bool stopping;   /* nor sent */

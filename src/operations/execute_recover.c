@@ -87,10 +87,11 @@ static enum err look(struct operation *o, struct look *l, struct err_info *err)
 
 enum err execute_recover(struct operation *o, struct err_info *err)
 {
-    enum err e = recovery_load(&o->recovery, o->journal, o->job.record.number, err);
+    bool removes = o->job.plan.kind == OPERATION_MOVE || o->job.plan.kind == OPERATION_REPLAY;
+    enum err e = recovery_load(&o->recovery, o->journal, o->job.record.number, removes, err);
     if (e || !o->recovery.count)
         return e;
-    o->recovering = true;
+    o->recovering = removes || !o->recovery.reached_count;
     if (!recovery_asks(&o->recovery))
         return ERR_OK;
     struct look l = {.o = o};
@@ -121,7 +122,8 @@ enum err execute_account(struct operation *o, struct err_info *err)
         if (row->met)
             continue;
         if (row->state != DELIVERY_ARRIVED && row->state != DELIVERY_INTENDED) {
-            count_again(o, row->state);
+            if (row->state != DELIVERY_DONE) /* that is counted */
+                count_again(o, row->state);
             continue;
         }
         bool arrived = row->state == DELIVERY_ARRIVED;

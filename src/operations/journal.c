@@ -30,6 +30,7 @@ enum statement {
     MARK_RANGE,
     FORGET,
     MESSAGES,
+    REACHED,
     COUNT,
     NOTE,
     EVENTS,
@@ -63,6 +64,9 @@ static const char *const texts[STATEMENTS] = {
     [MESSAGES] =
         "SELECT sequence, state, identity, partition, offset, to_partition, to_offset, size, label, reason"
         " FROM message WHERE operation=? AND (1 << state) & ? ORDER BY sequence",
+    [REACHED] =
+        "SELECT ifnull(partition, -1), max(offset) FROM message WHERE operation=? AND offset IS NOT NULL"
+        " GROUP BY partition",
     [COUNT] = "SELECT state, count(*), max(sequence) FROM message WHERE operation=? GROUP BY state",
     [NOTE] = "INSERT INTO event(at_ns, who, host, what, text) VALUES(?, ?, ?, ?, ?)",
     [EVENTS] = "SELECT at_ns, who, host, what, text FROM event ORDER BY at_ns DESC",
@@ -357,6 +361,19 @@ enum err journal_messages(struct journal *j, int64_t number, unsigned states, jo
         if (!visit(context, &m))
             break;
     }
+    db_again(s);
+    return e == ERR_END ? ERR_OK : e;
+}
+
+enum err journal_reached(struct journal *j, int64_t number, journal_visit_reached *visit, void *context,
+                         struct err_info *err)
+{
+    struct db_statement *s = j->statements[REACHED];
+    enum err e;
+    db_bind_int(s, 1, number);
+    while (!(e = db_step(s, err)))
+        if (!visit(context, (int32_t)db_int(s, 0), db_int(s, 1)))
+            break;
     db_again(s);
     return e == ERR_END ? ERR_OK : e;
 }

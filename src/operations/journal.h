@@ -80,6 +80,10 @@ enum err journal_sync(struct journal *j, struct err_info *err) SB_MUST_USE;
 typedef bool journal_visit_message(void *context, const struct journal_message *m);
 enum err journal_messages(struct journal *j, int64_t number, unsigned states, journal_visit_message *visit,
                           void *context, struct err_info *err) SB_MUST_USE;
+/* How far it is in each partition of a source that has positions (partition -1: it has none): the highest offset that has a row. */
+typedef bool journal_visit_reached(void *context, int32_t partition, int64_t offset);
+enum err journal_reached(struct journal *j, int64_t number, journal_visit_reached *visit, void *context,
+                         struct err_info *err) SB_MUST_USE;
 /* How many there are of each state, and the highest sequence. */
 struct journal_totals {
     int64_t of[DELIVERY_STATES];

@@ -7,6 +7,7 @@
 void recovery_free(struct recovery *r)
 {
     free(r->rows);
+    free(r->reached);
     *r = (struct recovery){.rows = NULL};
 }
 
@@ -17,27 +18,45 @@ static bool add_row(void *context, const struct journal_message *m)
         size_t cap = r->cap ? r->cap * 2 : 1024;
         struct remembered *rows = reallocarray(r->rows, cap, sizeof *rows);
         if (!rows) {
-            r->cap = 0; /* says so */
+            r->no_room = true;
             return false;
         }
         r->rows = rows;
         r->cap = cap;
     }
     struct remembered *row = &r->rows[r->count++];
-    *row = (struct remembered){
-        .sequence = m->sequence, .state = m->state, .removable = m->state == DELIVERY_ARRIVED};
+    *row = (struct remembered){.sequence = m->sequence,
+                               .state = m->state,
+                               .from = m->from,
+                               .removable = m->state == DELIVERY_ARRIVED};
     memcpy(row->identity, m->identity, IDENTITY_SIZE);
     return true;
 }
 
-enum err recovery_load(struct recovery *r, struct journal *j, int64_t number, struct err_info *err)
+static bool add_reached(void *context, int32_t partition, int64_t offset)
+{
+    struct recovery *r = context;
+    struct reached *all = reallocarray(r->reached, r->reached_count + 1, sizeof *all);
+    if (!all) {
+        r->no_room = true;
+        return false;
+    }
+    r->reached = all;
+    r->reached[r->reached_count++] = (struct reached){partition, offset};
+    return true;
+}
+
+enum err recovery_load(struct recovery *r, struct journal *j, int64_t number, bool removes,
+                       struct err_info *err)
 {
     unsigned states = 1U << DELIVERY_INTENDED | 1U << DELIVERY_ARRIVED | 1U << DELIVERY_FAILED |
                       1U << DELIVERY_SKIPPED | 1U << DELIVERY_IN_DOUBT;
-    enum err e = journal_messages(j, number, states, add_row, r, err);
-    return e                     ? e
-           : r->count && !r->cap ? err_set(err, ERR_NOMEM, "no memory for what the journal tells of")
-                                 : ERR_OK;
+    enum err e = journal_reached(j, number, add_reached, r, err);
+    if (!removes && !r->reached_count)
+        states |= 1U << DELIVERY_DONE;
+    if (!e)
+        e = journal_messages(j, number, states, add_row, r, err);
+    return e ? e : r->no_room ? err_set(err, ERR_NOMEM, "no memory for what the journal tells of") : ERR_OK;
 }
 
 bool recovery_asks(const struct recovery *r)
@@ -142,7 +161,7 @@ static void give(struct item *item, struct remembered *row)
         item_say(
             item, DELIVERY_IN_DOUBT,
             "it was on its way when the operation was interrupted, and the destination could not be searched for it");
-    else if (row->state == DELIVERY_ARRIVED || row->state == DELIVERY_INTENDED)
+    else if (row->state == DELIVERY_ARRIVED || row->state == DELIVERY_INTENDED || row->state == DELIVERY_DONE)
         item->state = row->state;
     item->remove = row->state == DELIVERY_ARRIVED;
 }
@@ -219,4 +238,53 @@ void recovery_match(struct recovery *r, struct item **items, size_t count)
         match_by_content(r, items, count);
     else if (removed >= 0)
         match_in_order(r, items, (size_t)removed);
+}
+
+/* ---- by position ---- */
+
+static bool is_open_row(const struct remembered *row)
+{
+    return row->state == DELIVERY_INTENDED || row->state == DELIVERY_ARRIVED;
+}
+
+static int32_t partition_of(struct position p)
+{
+    return p.kind == POSITION_PARTITION ? p.partition : -1;
+}
+
+bool recovery_places(const struct recovery *r, struct read_places *places)
+{
+    *places = (struct read_places){.count = 0};
+    if (!r->reached_count)
+        return false;
+    places->items = calloc(r->reached_count, sizeof *places->items);
+    for (size_t i = 0; places->items && i < r->reached_count; i++) {
+        struct read_place *p = &places->items[places->count++];
+        *p = (struct read_place){.partition = r->reached[i].partition < 0 ? 0 : r->reached[i].partition,
+                                 .next = r->reached[i].offset + 1};
+        for (size_t k = 0; k < r->count; k++)
+            if (is_open_row(&r->rows[k]) && partition_of(r->rows[k].from) == r->reached[i].partition &&
+                r->rows[k].from.offset < p->next)
+                p->next = r->rows[k].from.offset;
+    }
+    return places->items;
+}
+
+bool recovery_match_position(struct recovery *r, struct item *item)
+{
+    struct position p = item->message->position;
+    if (p.kind == POSITION_NONE)
+        return false;
+    for (size_t i = 0; i < r->count; i++) {
+        struct remembered *row = &r->rows[i];
+        if (!row->met && partition_of(row->from) == partition_of(p) && row->from.offset == p.offset &&
+            is_open_row(row)) {
+            give(item, row);
+            return false;
+        }
+    }
+    for (size_t i = 0; i < r->reached_count; i++)
+        if (r->reached[i].partition == partition_of(p) && p.offset <= r->reached[i].offset)
+            return true;
+    return false;
 }

@@ -9,25 +9,35 @@
 
 #define RECOVERY_MOST 20000 /* messages whose order is compared */
 
-/* A row of the journal that is not done. */
+/* A row of the journal whose message may be at the source. */
 struct remembered {
     uint64_t sequence;
     uint8_t identity[IDENTITY_SIZE];
     enum delivery state;
+    struct position from; /* NONE: its source has none */
     bool removable; /* the journal had it as ARRIVED: it may have been removed, and the journal not know */
     bool met;       /* at the source, since */
     bool doubtful;  /* INTENDED: the destination could not be asked */
 };
 
+/* How far a partition of the source has a journal. */
+struct reached {
+    int32_t partition; /* -1: the source has none */
+    int64_t offset;
+};
+
 struct recovery {
     struct remembered *rows; /* by sequence */
     size_t count, cap;
+    bool no_room;            /* for a row */
+    struct reached *reached; /* of a source with positions */
+    size_t reached_count;
     bool by_content; /* the order at the source was not the old one: more may be matched */
 };
 
 void recovery_free(struct recovery *r);
-/* Reads the journal. */
-enum err recovery_load(struct recovery *r, struct journal *j, int64_t number,
+/* Reads the journal. removes: what is done is not at the source any more; else it is, and is to be known there, unless it has positions. */
+enum err recovery_load(struct recovery *r, struct journal *j, int64_t number, bool removes,
                        struct err_info *err) SB_MUST_USE;
 /* What the destination has: an INTENDED row of that sequence has arrived. */
 void recovery_arrived(struct recovery *r, uint64_t sequence);
@@ -40,5 +50,13 @@ bool recovery_asks(
  * as rows, or all that there are. Each that is known gets its row's sequence (journaled) and state: ARRIVED with `remove`, INTENDED to be
  * sent, IN_DOUBT. The others are left as they are. */
 void recovery_match(struct recovery *r, struct item **items, size_t count);
+
+/* ---- of a source with positions, which is read and not taken off ---- */
+
+/* Where to go on: at the first message whose outcome is not known, else behind the last one that has a row. False: at the beginning. The
+ * caller frees places->items. */
+bool recovery_places(const struct recovery *r, struct read_places *places);
+/* One that has a row gets it, as above. True: it was dealt with before, or passed over: it is not about this one any more. */
+bool recovery_match_position(struct recovery *r, struct item *item);
 
 #endif

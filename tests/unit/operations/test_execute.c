@@ -286,6 +286,45 @@ static void a_line_that_is_cut_once_it_has_removed_loses_none(void **state)
     break_everywhere(OPERATION_MOVE, 12);
 }
 
+/* Its messages have positions: it goes on behind the last one. */
+static void a_copy_that_is_cut_doubles_none(void **state)
+{
+    (void)state;
+    breaking.publish = cut_publish;
+    break_everywhere(OPERATION_COPY, 50);
+    breaking.publish = cut_publish_mute;
+    break_everywhere(OPERATION_COPY, 50);
+}
+
+/* As RabbitMQ's queues, which number nothing. */
+static struct read_sink nameless_sink;
+
+static enum emit take_position(void *context, const struct message *borrowed)
+{
+    (void)context;
+    struct message m = *borrowed;
+    m.position = (struct position){.kind = POSITION_NONE};
+    return nameless_sink.message(nameless_sink.context, &m);
+}
+
+static enum err nameless_read_open(struct broker *b, const struct read_request *r,
+                                   const struct read_sink *sink, struct err_info *err)
+{
+    struct read_sink mine = {.message = take_position, .notice = sink->notice};
+    nameless_sink = *sink;
+    return memory_broker.read_open(b, r, &mine, err);
+}
+
+static void a_copy_of_what_has_no_positions_doubles_none(void **state)
+{
+    (void)state;
+    breaking.read_open = nameless_read_open;
+    breaking.publish = cut_publish;
+    break_everywhere(OPERATION_COPY, 50);
+    breaking.publish = cut_publish_mute;
+    break_everywhere(OPERATION_COPY, 50);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -298,6 +337,8 @@ int main(void)
         TEST(a_line_that_is_cut_before_a_message_loses_none),
         TEST(a_message_whose_confirmation_is_lost_is_not_sent_again),
         TEST(a_line_that_is_cut_while_it_removes_doubles_none),
+        TEST(a_copy_that_is_cut_doubles_none),
+        TEST(a_copy_of_what_has_no_positions_doubles_none),
         TEST(a_line_that_is_cut_once_it_has_removed_loses_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

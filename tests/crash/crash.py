@@ -1,0 +1,149 @@
+"""kill -9 in the middle of an operation, then `resume`, as often as one wishes; what is where is counted by the broker's own means.
+
+    crash.py BROKER KIND KILLS [MESSAGES]      BROKER: rabbitmq kafka; KIND: move copy
+
+Prints a line a kill and `N of KILLS kept` at the end; fails where a message was lost, or doubled and not reported in doubt."""
+import collections
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+
+PROGRAM = os.environ.get("SIGNALBOX", "build/signalbox")
+
+
+class Rabbit:
+    """A queue of its own at each end; read back by the management API."""
+
+    def __init__(self, queue_type):
+        self.user, self.password = os.environ["SB_RABBIT_USER"], os.environ["SB_RABBIT_PASSWORD"]
+        self.type = queue_type
+        name = "crash-%d-%d" % (os.getpid(), random.randrange(1 << 30))
+        self.names = [name + "-from", name + "-to"]
+        os.environ["SIGNALBOX_PASSWORD"] = self.password
+        for n in self.names:
+            self.call("PUT", "queues/%2f/" + n, {"durable": True, "arguments": {"x-queue-type": queue_type}})
+
+    def call(self, method, path, body=None):
+        url = "%s/api/%s" % (os.environ["SB_RABBIT_MGMT"], path)
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(url, method=method, data=data, headers={"content-type": "application/json"})
+        manager = urllib.request.HTTPPasswordMgrWithDefaultRealm()
+        manager.add_password(None, url, self.user, self.password)
+        opener = urllib.request.build_opener(urllib.request.HTTPBasicAuthHandler(manager))
+        with opener.open(request) as answer:
+            text = answer.read()
+        return json.loads(text) if text else None
+
+    def address(self, i):
+        return "rabbitmq://%s@%s/%%2f/%s" % (self.user, os.environ["SB_RABBIT"], self.names[i])
+
+    def drain(self, i):
+        """All that is there, in its order."""
+        bodies, end = [], time.monotonic() + 30
+        while time.monotonic() < end:
+            got = self.call("POST", "queues/%2f/" + self.names[i] + "/get",
+                            {"count": 20000, "ackmode": "ack_requeue_false", "encoding": "auto"})
+            bodies += [m["payload"] for m in got]
+            if not got and self.ready(i) == 0:
+                return bodies
+            if not got:
+                time.sleep(0.05)
+        raise SystemExit("the queue does not empty")
+
+    def ready(self, i):
+        out = subprocess.run([PROGRAM, "ls", self.address(i), "--json"], stdout=subprocess.PIPE, check=True).stdout
+        row = json.loads(out.splitlines()[0])
+        return row.get("depth", 0) + (row.get("unacked") or 0)
+
+    def end(self):
+        for n in self.names:
+            self.call("DELETE", "queues/%2f/" + n)
+
+
+def fill(broker, count, home):
+    path = os.path.join(home, "fill.jsonl")
+    with open(path, "w", encoding="utf-8") as f:
+        for n in range(count):
+            f.write(json.dumps({"payload": {"text": "message %06d %s" % (n, "x" * (n % 200))},
+                                "headers": [{"name": "n", "type": "int32", "value": n}],
+                                "properties": {"delivery_mode": 2}}) + "\n")
+    subprocess.run([PROGRAM, "import", path, broker.address(0), "--execute", "--quiet"], check=True)
+    return ["message %06d %s" % (n, "x" * (n % 200)) for n in range(count)]
+
+
+def start(broker, kind):
+    return subprocess.Popen([PROGRAM, kind, broker.address(0), "--to", broker.address(1), "--execute", "--quiet"],
+                            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+
+def resume():
+    """The operation's own account, as JSON; None: there was nothing to resume."""
+    done = subprocess.run([PROGRAM, "resume", "--json", "--quiet"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+    if done.returncode not in (0, 4, 6):
+        print("resume: exit code %d, %s" % (done.returncode, done.stderr.decode()))
+    lines = done.stdout.decode().splitlines()
+    return json.loads(lines[-1]) if lines else None
+
+
+def judge(kind, sent, source, destination, account):
+    """What is wrong; "" nothing."""
+    there, left = collections.Counter(destination), collections.Counter(source)
+    doubts = account["counts"]["in_doubt"] if account else 0
+    lost = [m for m in sent if not there[m] and not left[m]]
+    twice = sum(n - 1 for n in there.values() if n > 1)
+    if kind == "move":
+        twice += sum(1 for m in left if there[m])
+    strange = [m for m in there if m not in set(sent)] if len(there) > len(sent) else []
+    order = [m for m in destination if there[m] == 1]
+    wrong = []
+    if lost:
+        wrong.append("%d lost" % len(lost))
+    if twice > doubts:
+        wrong.append("%d doubled, %d reported in doubt" % (twice, doubts))
+    if strange:
+        wrong.append("%d that nobody sent" % len(strange))
+    if order != sorted(order):
+        wrong.append("another order")
+    if account and account["state"] not in ("done", "partial"):
+        wrong.append("it ended as %s: %s" % (account["state"], account["note"]))
+    if account and account["state"] == "done" and len(destination) != len(sent):
+        wrong.append("done with %d of %d" % (len(destination), len(sent)))
+    return ", ".join(wrong)
+
+
+def main():
+    what, kind, kills, count = sys.argv[1], sys.argv[2], int(sys.argv[3]), int((sys.argv[4:] or ["10000"])[0])
+    good = 0
+    with tempfile.TemporaryDirectory() as home:
+        os.environ["XDG_STATE_HOME"] = home
+        broker = Rabbit(what.partition("-")[2] or "classic")
+        sent, whole = fill(broker, count, home), time.monotonic()
+        start(broker, kind).wait()
+        whole = time.monotonic() - whole
+        broker.drain(0), broker.drain(1)
+        print("a whole %s of %d takes %.2f s" % (kind, count, whole))
+        for k in range(kills):
+            fill(broker, count, home)
+            p, after = start(broker, kind), random.uniform(0, whole * 1.05)
+            time.sleep(after)
+            p.send_signal(signal.SIGKILL)
+            p.wait()
+            account = resume()
+            destination, source = broker.drain(1), broker.drain(0)
+            wrong = judge(kind, sent, source, destination, account)
+            good += not wrong
+            print("kill %d after %.3f s: %s%d at the destination, %d at the source, %s" % (
+                k + 1, after, "WRONG: " + wrong + ": " if wrong else "", len(destination), len(source),
+                json.dumps(account["counts"]) if account else "it had not begun, or had ended"), flush=True)
+        broker.end()
+    print("%d of %d kept" % (good, kills))
+    return 0 if good == kills else 1
+
+
+sys.exit(main())
