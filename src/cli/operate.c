@@ -50,12 +50,28 @@ static int take_rate(struct operating *o)
     return cli_usage("--rate %s: write messages a second, as 20/s", text);
 }
 
+/* --to: an address, or of a replay `origin` (the default) and `exchange`, at the same endpoint. */
+static bool goes_home(struct operating *o, const char *to)
+{
+    struct plan *p = &o->job.plan;
+    bool exchange = to && strcmp(to, "exchange") == 0;
+    if (p->kind != OPERATION_REPLAY || (to && !exchange && strcmp(to, "origin") != 0))
+        return false;
+    p->exchange = exchange;
+    o->to = o->from;
+    o->to.channel = (struct channel_name){CHANNEL_ANY, NULL};
+    return true;
+}
+
 static int take_destination(struct operating *o)
 {
     struct err_info err = {.code = ERR_OK};
     const char *to = cli_text(o->cli, FLAG_TO);
+    if (goes_home(o, to))
+        return 0;
     if (!to)
         return cli_usage("where to? Add --to ADDRESS");
+    o->job.plan.to = to;
     if (config_address(&o->cli->config, to, o->cli->registry->brokers, &o->to, &err))
         return cli_error(&err);
     struct endpoint *e = &o->to.endpoint->endpoint;
@@ -152,27 +168,25 @@ static struct operation_end end_of(const struct address *a)
 static int make_plan(struct operating *o, enum operation_kind kind)
 {
     struct cli *c = o->cli;
-    int code = cli_address(c, 0, true, &o->from);
-    if (!code)
-        code = take_destination(o);
-    if (!code)
-        code = refuse_same(o);
-    if (!code)
-        code = cli_may_change(c, &o->to);
-    if (!code && kind != OPERATION_COPY)
-        code = cli_may_change(c, &o->from);
-    if (code)
-        return code;
     o->job.plan = (struct plan){.kind = kind,
                                 .from = c->args[0],
-                                .to = cli_text(c, FLAG_TO),
                                 .select = cli_text(c, FLAG_SELECT),
                                 .limit = cli_number(c, FLAG_LIMIT, -1),
                                 .replays_most = PLAN_REPLAYS_MOST,
                                 .no_mark = cli_flag(c, FLAG_NO_MARK),
                                 .keep_death = cli_flag(c, FLAG_KEEP_DEATH),
+                                .origin_header = cli_text(c, FLAG_ORIGIN_HEADER),
                                 .create = cli_flag(c, FLAG_CREATE)};
-    return take_rate(o);
+    int code = cli_address(c, 0, true, &o->from);
+    if (!code)
+        code = take_destination(o);
+    if (!code && o->job.plan.to)
+        code = refuse_same(o);
+    if (!code && o->job.plan.to)
+        code = cli_may_change(c, &o->to);
+    if (!code && (kind != OPERATION_COPY || !o->job.plan.to))
+        code = cli_may_change(c, &o->from);
+    return code ? code : take_rate(o);
 }
 
 static void fill_job(struct operating *o)
@@ -204,6 +218,14 @@ static int64_t planned(const struct operating *o, const struct preview *p)
     return limit >= 0 && (all < 0 || all > limit) ? limit : all;
 }
 
+static const char *to_text(const struct operating *o)
+{
+    const struct plan *p = &o->job.plan;
+    return p->to         ? p->to
+           : p->exchange ? "the exchange that each was published to"
+                         : "the channel that each died in";
+}
+
 static void say_preview(const struct operating *o, const struct preview *p)
 {
     char count[32], flags[600], bytes[40] = "", size[32], name[40];
@@ -220,8 +242,8 @@ static void say_preview(const struct operating *o, const struct preview *p)
                    p->ready, p->looked);
     snprintf(name, sizeof name, "%s", n < 0 ? "all" : count);
     cli_notice(o->cli, "would %s %s message%s%s from %s to %s; nothing was changed. Add %s to do it", kind,
-               name, n == 1 ? "" : "s", bytes, o->job.plan.from, o->job.plan.to,
-               cli_missing_flags(o->cli, &o->to, flags, sizeof flags));
+               name, n == 1 ? "" : "s", bytes, o->job.plan.from, to_text(o),
+               cli_missing_flags(o->cli, o->job.plan.to ? &o->to : &o->from, flags, sizeof flags));
 }
 
 static void print_record(const struct operating *o, const struct journal_operation *record)
@@ -439,8 +461,9 @@ static int find_ends(struct operating *o)
     struct err_info err = {.code = ERR_OK};
     struct config *config = &o->cli->config;
     broker_registry brokers = o->cli->registry->brokers;
-    if (config_address(config, o->job.plan.from, brokers, &o->from, &err) ||
-        config_address(config, o->job.plan.to, brokers, &o->to, &err) ||
+    const struct plan *p = &o->job.plan;
+    if (config_address(config, p->from, brokers, &o->from, &err) ||
+        config_address(config, p->to ? p->to : p->from, brokers, &o->to, &err) ||
         config_secret(config, o->from.endpoint, &err) || config_secret(config, o->to.endpoint, &err))
         return cli_error(&err);
     return 0;

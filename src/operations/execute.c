@@ -123,12 +123,16 @@ static bool removes(const struct operation *o)
 
 static enum err put_row(struct operation *o, struct item *item, struct err_info *err)
 {
-    struct journal_message row = {.sequence = item->sequence,
-                                  .state = item->state,
-                                  .from = item->message->position,
-                                  .size = item->message->payload.len,
-                                  .label = bytes_slice(message_label(item->message), 0, 200),
-                                  .reason = item->reason};
+    char destination[300];
+    bool elsewhere = !o->job.plan.to && item->state == DELIVERY_INTENDED;
+    struct journal_message row = {
+        .sequence = item->sequence,
+        .state = item->state,
+        .from = item->message->position,
+        .size = item->message->payload.len,
+        .label = bytes_slice(message_label(item->message), 0, 200),
+        .reason = item->reason,
+        .destination = elsewhere ? execute_target_text(o, item->to, destination, sizeof destination) : NULL};
     memcpy(row.identity, item->identity, sizeof row.identity);
     o->written = true;
     if (item->journaled)
@@ -151,7 +155,7 @@ static void count_end(struct operation *o, const struct item *item)
 
 static bool is_about(const struct item *item)
 {
-    return item->state != DELIVERY_SKIPPED || item->reason;
+    return item->state != DELIVERY_SKIPPED || item->reason || item->ended;
 }
 
 /* Of a batch that was judged: a sequence for each message that the operation is about. Those of earlier rows have theirs. */
@@ -162,6 +166,10 @@ static enum err write_intents(struct operation *o, struct batch *b, struct err_i
         struct item *item = &b->items[i];
         if (!is_about(item) || item->state == DELIVERY_ARRIVED || item->state == DELIVERY_DONE)
             continue;
+        if (item->ended) { /* in an earlier run */
+            count_end(o, item);
+            continue;
+        }
         if (!item->sequence)
             item->sequence = ++o->last;
         e = put_row(o, item, err);
@@ -413,8 +421,16 @@ static bool may_send(struct operation *o)
 static enum err send_one(struct operation *o, struct item *item, struct err_info *err)
 {
     struct message changed;
-    enum err e = execute_rewrite(o, item, &changed, err);
-    return e ? e : destination_put(o->destination, item, &changed, err);
+    const struct target *t = &o->targets[item->to];
+    enum err e = execute_target_open(o, item->to, err);
+    if (!e && t->why[0]) {
+        item_say(item, DELIVERY_FAILED, "%s: %s", t->channel.name, t->why);
+        item->answered = true;
+        return ERR_OK;
+    }
+    if (!e)
+        e = execute_rewrite(o, item, &changed, err);
+    return e ? e : destination_put(o->destination, item, t->number, &changed, err);
 }
 
 /* As many as may go now. Stopped, what was not sent yet is taken back: its intent is not followed. */
@@ -534,8 +550,12 @@ static enum err open_destination(struct operation *o, struct err_info *err)
     pthread_mutex_lock(&o->lock);
     o->destination = d;
     pthread_mutex_unlock(&o->lock);
-    uint32_t flags = PUBLISH_EXACT | (o->job.plan.create ? PUBLISH_CREATE : 0);
-    return d ? destination_add(d, &to->channel, flags, 0, err) : err->code;
+    for (size_t i = 0; i < o->target_count; i++) {
+        o->targets[i].open = false;
+        o->targets[i].why[0] = '\0';
+    }
+    o->opened = 0;
+    return !d ? err->code : o->job.plan.to ? execute_target_open(o, 0, err) : ERR_OK;
 }
 
 static enum err open_source(struct operation *o, struct err_info *err)
@@ -561,6 +581,34 @@ static enum err open_source(struct operation *o, struct err_info *err)
     return s ? ERR_OK : err->code;
 }
 
+/* What is known of a message is written down, whatever broke: what has not left is forgotten, what was answered is marked. The rest is a
+ * question to the destination. tried: it may have left. */
+static enum err write_known(struct operation *o, const struct item *item, bool tried, struct err_info *err)
+{
+    int64_t number = o->job.record.number;
+    if (!item->sequence || item->ended)
+        return ERR_OK;
+    if (item->state == DELIVERY_INTENDED)
+        return tried && !item->unsent ? ERR_OK : journal_forget(o->journal, number, item->sequence, err);
+    if (!item->answered)
+        return ERR_OK;
+    return journal_mark(o->journal, number, item->sequence, item->state, item->arrived, item->reason, err);
+}
+
+static void write_all_known(struct operation *o)
+{
+    struct err_info err;
+    enum err e = ERR_OK;
+    for (struct batch *b = o->flying.first; b && !e; b = b->next)
+        for (size_t i = 0; i < b->count && !e; i++)
+            e = write_known(o, &b->items[i], true, &err);
+    for (struct batch *b = o->waiting.first; b && !e; b = b->next)
+        for (size_t i = 0; i < b->count && !e; i++)
+            e = write_known(o, &b->items[i], b == o->waiting.first && i <= o->at, &err);
+    if (e || journal_sync(o->journal, &err))
+        on_notice(o, err.text);
+}
+
 static void close_ends(struct operation *o, bool in_peace)
 {
     struct source *s = o->source;
@@ -575,7 +623,9 @@ static void close_ends(struct operation *o, bool in_peace)
     pthread_mutex_unlock(&o->lock);
     if (s && source_join(&s, &returned, &err) && in_peace)
         on_notice(o, err.text);
-    destination_close(&d);
+    destination_close(&d); /* which tells of those that it has not sent */
+    if (!in_peace && o->journal)
+        write_all_known(o);
     lane_free(&o->early);
     lane_free(&o->waiting);
     lane_free(&o->flying);
@@ -717,6 +767,9 @@ static enum err prepare_all(struct operation *o, struct err_info *err)
         return err->code;
     if (p->select && !(o->filter = filter_new(p->select, FILTER_MESSAGES, o->job.decoders, NULL, err)))
         return err->code;
+    const struct channel_name *to = &o->job.to.channel;
+    if (p->to && execute_target(o, to->kind, bytes_of_text(to->name)) != 0)
+        return err_set(err, ERR_NOMEM, "no memory for an operation");
     return ERR_OK;
 }
 
@@ -732,6 +785,7 @@ static void *run(void *context)
     end(o, e, &err);
     filter_free(&o->filter);
     journal_close(&o->journal);
+    execute_targets_free(o);
     arena_free(&o->arena);
     return NULL;
 }

@@ -18,6 +18,14 @@ void lane_push(struct lane *l, struct batch *b);
 struct batch *lane_pop(struct lane *l);
 void lane_free(struct lane *l);
 
+/* A channel that messages go to. */
+struct target {
+    struct channel_name channel; /* name: malloc'ed */
+    bool open;                   /* on this connection, as that number */
+    size_t number;
+    char why[240]; /* it cannot be opened; "" */
+};
+
 struct operation {
     struct operation_job job;
     int event_fd, done_fd;
@@ -39,7 +47,11 @@ struct operation {
     int64_t begun; /* messages that have a row */
     bool written;  /* the journal has something that is not synced */
 
+    struct target *targets; /* the first is the plan's, where it names one */
+    size_t target_count;
+
     /* of one connection */
+    size_t opened; /* targets */
     struct recovery recovery;
     struct read_places places; /* where a source that is read goes on */
     bool recovering;           /* messages gather until recovery_match can tell which they are */
@@ -71,6 +83,18 @@ enum err execute_judge(struct operation *o, struct item *item, struct err_info *
 /* The message as it is sent: with its stamps, without what is taken off. In the arena. */
 enum err execute_rewrite(struct operation *o, const struct item *item, struct message *into,
                          struct err_info *err) SB_MUST_USE;
+
+/* ---- execute_target.c ---- */
+
+/* The number of that channel among the targets; SIZE_MAX: no memory. */
+size_t execute_target(struct operation *o, enum channel_kind kind, struct bytes name);
+size_t execute_target_named(struct operation *o, const char *text);                           /* KIND:NAME */
+char *execute_target_text(const struct operation *o, size_t target, char *into, size_t size); /* KIND:NAME */
+/* Opens it on this connection, once. ERR_OK also where it cannot be: then why is set. */
+enum err execute_target_open(struct operation *o, size_t target, struct err_info *err) SB_MUST_USE;
+void execute_targets_free(struct operation *o);
+/* Where a dead letter goes: fills item->to, or says why it goes nowhere. */
+void execute_find_origin(struct operation *o, struct item *item);
 
 /* ---- execute_recover.c ---- */
 

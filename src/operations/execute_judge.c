@@ -1,22 +1,11 @@
 #include "operations/execute_internal.h"
 
+#include "model/death.h"
 #include "operations/identity.h"
 #include "operations/stamp.h"
 
 #include <inttypes.h>
 #include <stdio.h>
-
-/* What a broker or a framework writes of a death, and would be taken for one of this life. */
-static const char *const death_headers[] = {
-    "x-death",
-    "x-first-death-exchange",
-    "x-first-death-queue",
-    "x-first-death-reason",
-    "x-last-death-exchange",
-    "x-last-death-queue",
-    "x-last-death-reason",
-    NULL,
-};
 
 static bool is_own(const struct operation *o, const struct message *m)
 {
@@ -62,6 +51,8 @@ enum err execute_judge(struct operation *o, struct item *item, struct err_info *
     } else if ((int64_t)stamp_replays(item->message) >= p->replays_most && p->kind == OPERATION_REPLAY) {
         item_say(item, DELIVERY_SKIPPED, "replayed %" PRIu64 " times before: it comes back for a reason",
                  stamp_replays(item->message));
+    } else if (!p->to && p->kind == OPERATION_REPLAY) {
+        execute_find_origin(o, item);
     }
     return ERR_OK;
 }

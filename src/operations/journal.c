@@ -14,7 +14,7 @@ static const char *const steps[] = {
     " done INTEGER NOT NULL, skipped INTEGER NOT NULL, failed INTEGER NOT NULL, in_doubt INTEGER NOT NULL);"
     "CREATE TABLE message(operation INTEGER NOT NULL REFERENCES operation(number), sequence INTEGER NOT NULL,"
     " state INTEGER NOT NULL, identity BLOB NOT NULL, partition INTEGER, offset INTEGER, to_partition INTEGER,"
-    " to_offset INTEGER, size INTEGER NOT NULL, label BLOB, reason TEXT, PRIMARY KEY(operation, sequence))"
+    " to_offset INTEGER, size INTEGER NOT NULL, label BLOB, reason TEXT, destination TEXT, PRIMARY KEY(operation, sequence))"
     " WITHOUT ROWID;"
     "CREATE TABLE event(at_ns INTEGER NOT NULL, who TEXT, host TEXT, what TEXT NOT NULL, text TEXT)",
     NULL};
@@ -62,7 +62,7 @@ static const char *const texts[STATEMENTS] = {
         "UPDATE message SET state=?5 WHERE operation=?1 AND sequence BETWEEN ?2 AND ?3 AND state=?4",
     [FORGET] = "DELETE FROM message WHERE operation=? AND sequence=?",
     [MESSAGES] =
-        "SELECT sequence, state, identity, partition, offset, to_partition, to_offset, size, label, reason"
+        "SELECT sequence, state, identity, partition, offset, to_partition, to_offset, size, label, reason, destination"
         " FROM message WHERE operation=? AND (1 << state) & ? ORDER BY sequence",
     [REACHED] =
         "SELECT ifnull(partition, -1), max(offset) FROM message WHERE operation=? AND offset IS NOT NULL"
@@ -294,6 +294,7 @@ enum err journal_put(struct journal *j, int64_t number, const struct journal_mes
     db_bind_int(s, 9, (int64_t)m->size);
     db_bind_bytes(s, 10, m->label);
     db_bind_text(s, 11, m->reason);
+    db_bind_text(s, 12, m->destination);
     return db_run(s, err);
 }
 
@@ -355,6 +356,7 @@ enum err journal_messages(struct journal *j, int64_t number, unsigned states, jo
             .size = (uint64_t)db_int(s, 7),
             .label = db_bytes(s, 8),
             .reason = db_text(s, 9),
+            .destination = db_text(s, 10),
         };
         struct bytes identity = db_bytes(s, 2);
         memcpy(m.identity, identity.data, identity.len < IDENTITY_SIZE ? identity.len : IDENTITY_SIZE);

@@ -57,9 +57,10 @@ struct journal_message {
     enum delivery state;
     uint8_t identity[IDENTITY_SIZE]; /* see identity.h */
     struct position from, arrived;
-    uint64_t size;      /* of its payload */
-    struct bytes label; /* what people know it by; null none */
-    const char *reason; /* NULL none */
+    uint64_t size;           /* of its payload */
+    struct bytes label;      /* what people know it by; null none */
+    const char *reason;      /* NULL none */
+    const char *destination; /* KIND:NAME, where it is not the operation's own; NULL */
 };
 
 /* Writes a new one. */

@@ -27,6 +27,10 @@ void plan_write(const struct plan *p, struct buffer *json)
     json_bool(&w, p->keep_death);
     JSON_NAME(&w, "create");
     json_bool(&w, p->create);
+    JSON_NAME(&w, "exchange");
+    json_bool(&w, p->exchange);
+    JSON_NAME(&w, "origin_header");
+    json_text(&w, p->origin_header);
     json_object_end(&w);
 }
 
@@ -80,11 +84,17 @@ static enum err take_value(const struct member *m, const struct json_reader *r, 
 static enum err take_member(struct plan *p, struct json_reader *r, struct arena *arena, struct err_info *err)
 {
     const struct member members[] = {
-        {"from", &p->from, NULL, NULL},       {"to", &p->to, NULL, NULL},
-        {"select", &p->select, NULL, NULL},   {"limit", NULL, &p->limit, NULL},
-        {"rate", NULL, &p->rate, NULL},       {"replays_most", NULL, &p->replays_most, NULL},
-        {"no_mark", NULL, NULL, &p->no_mark}, {"keep_death", NULL, NULL, &p->keep_death},
+        {"from", &p->from, NULL, NULL},
+        {"to", &p->to, NULL, NULL},
+        {"select", &p->select, NULL, NULL},
+        {"limit", NULL, &p->limit, NULL},
+        {"rate", NULL, &p->rate, NULL},
+        {"replays_most", NULL, &p->replays_most, NULL},
+        {"no_mark", NULL, NULL, &p->no_mark},
+        {"keep_death", NULL, NULL, &p->keep_death},
         {"create", NULL, NULL, &p->create},
+        {"exchange", NULL, NULL, &p->exchange},
+        {"origin_header", &p->origin_header, NULL, NULL},
     };
     struct bytes name = r->raw;
     enum json_event event = json_next(r);

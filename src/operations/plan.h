@@ -19,6 +19,10 @@ struct plan {
     bool no_mark;          /* no stamps: what was in doubt cannot be found again */
     bool keep_death;       /* what the broker wrote of earlier deaths stays */
     bool create;           /* a missing destination is made */
+    bool
+        exchange; /* to NULL: to the exchange it was published to, with its key; else to the queue it died in */
+    const char
+        *origin_header; /* a header that names where a dead letter came from; NULL: those that are known */
 };
 
 void plan_write(const struct plan *p, struct buffer *json);

@@ -139,7 +139,7 @@ enum err preview_make(const struct operation_job *job, const atomic_bool *cancel
     if (fd < 0)
         return err_set(err, ERR_FAILED, "no descriptor for a preview");
     enum err e = count_source(job, fd, p, err);
-    if (!e && job->to.ops)
+    if (!e && job->plan.to)
         e = check_destination(job, fd, p, err);
     if (!e && job->plan.select)
         e = select_messages(job, fd, cancelled, p, err);
