@@ -30,14 +30,14 @@ static void on_notice(void *context, const char *text)
 /* An answer that is none leaves the item as it is: the journal says INTENDED, and the destination is asked the next time. */
 static void on_outcome(void *context, const struct publish_outcome *o)
 {
-    (void)context;
+    const struct destination *d = context;
     struct item *item = (struct item *)(uintptr_t)o->token;
     item->unsent = o->outcome == OUTCOME_UNSENT;
     if (o->outcome == OUTCOME_UNKNOWN || o->outcome == OUTCOME_UNSENT)
         return;
     item->answered = true;
     if (o->outcome == OUTCOME_CONFIRMED) {
-        item->state = DELIVERY_ARRIVED;
+        item->state = d->job.transaction ? DELIVERY_INTENDED : DELIVERY_ARRIVED; /* until it is committed */
         item->arrived = o->position;
     } else {
         const char *why = o->outcome == OUTCOME_RETURNED ? "no queue takes it" : "the broker refused it";

@@ -437,7 +437,7 @@ static enum err send_one(struct operation *o, struct item *item, struct err_info
 static enum err send(struct operation *o, bool *any, struct err_info *err)
 {
     struct batch *b = o->waiting.first;
-    if (!b)
+    if (!b || execute_commit_is_due(o))
         return ERR_OK;
     while (o->at < b->count) {
         struct item *item = &b->items[o->at];
@@ -453,6 +453,7 @@ static enum err send(struct operation *o, bool *any, struct err_info *err)
             enum err e = send_one(o, item, err);
             if (e)
                 return e == ERR_BUSY ? ERR_OK : e;
+            execute_note_sent(o);
             *any = true;
         }
         o->at++;
@@ -504,6 +505,8 @@ static enum err turn(struct operation *o, bool *any, struct err_info *err)
         return e;
     bool idle = !*any;
     e = destination_step(o->destination, idle && o->pending ? STEP_MS / 10 : 0, &o->pending, err);
+    if (!e && !o->pending && execute_commit_is_due(o))
+        e = execute_commit(o, err);
     if (idle && !o->pending)
         wait_a_little(o);
     return e;
@@ -543,6 +546,7 @@ static enum err open_destination(struct operation *o, struct err_info *err)
     struct destination_job job = {.ops = to->ops,
                                   .endpoint = to->endpoint,
                                   .claim = o->job.record.id,
+                                  .transaction = execute_commits(o),
                                   .prepare = prepare,
                                   .notice = on_notice,
                                   .context = o};
@@ -637,6 +641,7 @@ static void close_ends(struct operation *o, bool in_peace)
 static void begin_connection(struct operation *o)
 {
     o->recovering = o->source_ended = false;
+    o->uncommitted = 0;
     o->stopping = o->taken = false;
     o->early_count = o->at = o->pending = o->settling = 0;
     o->kept = 0;

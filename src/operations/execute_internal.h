@@ -60,6 +60,8 @@ struct operation {
     struct lane waiting;       /* journaled, to be sent */
     size_t at;                 /* in the first of them */
     struct lane flying;        /* sent; the first is settled first */
+    size_t uncommitted;        /* messages that were sent within a transaction */
+    int64_t uncommitted_ns;    /* monotonic: since when */
     size_t pending;            /* messages without an answer */
     bool source_ended;
     bool taken;      /* no more messages are taken */
@@ -95,6 +97,17 @@ enum err execute_target_open(struct operation *o, size_t target, struct err_info
 void execute_targets_free(struct operation *o);
 /* Where a dead letter goes: fills item->to, or says why it goes nowhere. */
 void execute_find_origin(struct operation *o, struct item *item);
+
+/* ---- execute_commit.c ---- */
+
+bool execute_commits(const struct operation *o); /* has its destination transactions? */
+void execute_note_sent(struct operation *o);
+bool execute_commit_is_due(
+    const struct operation *o); /* nothing more is sent before it; it wants all answers */
+/* What was sent has ARRIVED then. */
+enum err execute_commit(struct operation *o, struct err_info *err) SB_MUST_USE;
+/* INTENDED rows that a commit carried have ARRIVED. */
+enum err execute_ask_commits(struct operation *o, struct err_info *err) SB_MUST_USE;
 
 /* ---- execute_recover.c ---- */
 

@@ -98,6 +98,16 @@ static enum err ask_target(struct operation *o, size_t target, struct err_info *
     return ERR_OK;
 }
 
+/* Once this run has the claim, no transaction of an earlier one can be committed any more. */
+static enum err ask_commits(struct operation *o, struct err_info *err)
+{
+    enum err e = ERR_OK;
+    for (size_t i = 0; !e && !o->opened && i < o->target_count; i++)
+        if (recovery_asks_of(&o->recovery, i))
+            e = execute_target_open(o, i, err);
+    return e ? e : execute_ask_commits(o, err);
+}
+
 static size_t target_of(void *context, const char *destination)
 {
     return execute_target_named(context, destination);
@@ -114,6 +124,8 @@ enum err execute_recover(struct operation *o, struct err_info *err)
     o->recovering = removes || !o->recovery.reached_count;
     if (!recovery_asks(&o->recovery))
         return ERR_OK;
+    if (execute_commits(o))
+        return ask_commits(o, err);
     for (size_t i = 0; !e && i < o->target_count; i++)
         e = ask_target(o, i, err);
     return e;

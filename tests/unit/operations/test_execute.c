@@ -356,7 +356,7 @@ static void what_comes_back_again_and_again_is_left(void **state)
 /* Broken after each number of calls there is: nothing is lost, nothing doubled. */
 static void break_everywhere(enum operation_kind kind, int most)
 {
-    for (int at = 0; at < most; at += 1 + at / 40) {
+    for (int at = 0; at < most; at += 1 + at / 8) {
         publish("from", 0, 50);
         struct operation_job job = job_of(kind);
         atomic_store(&calls_left, at);
@@ -441,6 +441,94 @@ static void a_copy_of_what_has_no_positions_doubles_none(void **state)
     break_everywhere(OPERATION_COPY, 50);
 }
 
+/* ---- a destination with transactions ---- */
+
+static struct message *staged[5000];
+static size_t staged_count;
+static char staged_note[64]; /* of the last commit */
+static struct publish_sink staged_sink;
+static bool cut_before; /* the commit that breaks had no effect */
+
+static enum err staged_open(struct broker *b, const struct publish_request *request,
+                            const struct publish_sink *sink, struct err_info *err)
+{
+    staged_sink = *sink;
+    return memory_broker.publish_open(b, request, sink, err);
+}
+
+static enum err staged_publish(struct broker *b, size_t to, const struct message *m, uint64_t token,
+                               struct err_info *err)
+{
+    (void)b, (void)to;
+    struct publish_outcome o = {.token = token, .outcome = OUTCOME_CONFIRMED};
+    if (breaks())
+        return closed(err);
+    struct message mine = *m;
+    mine.origin = origin_intern("m", "to", CHANNEL_QUEUE);
+    staged[staged_count++] = message_seal(&mine, err);
+    staged_sink.outcome(staged_sink.context, &o);
+    return ERR_OK;
+}
+
+static void drop_staged(void)
+{
+    while (staged_count)
+        message_unref(&staged[--staged_count]);
+}
+
+static void staged_close(struct broker *b)
+{
+    drop_staged();
+    memory_broker.publish_close(b);
+}
+
+static enum err staged_commit(struct broker *b, const struct commit *commit, struct err_info *err)
+{
+    (void)b;
+    bool broken = breaks();
+    if (broken && cut_before)
+        return closed(err);
+    for (size_t i = 0; i < staged_count; i++)
+        assert_int_equal(memory_publish("to", staged[i], NULL, NULL), ERR_OK);
+    drop_staged();
+    snprintf(staged_note, sizeof staged_note, "%s", commit->note);
+    return broken ? closed(err) : ERR_OK;
+}
+
+static enum err staged_committed(struct broker *b, const struct commit *of, struct read_place *places,
+                                 char *note, size_t size, struct err_info *err)
+{
+    (void)b, (void)of, (void)places, (void)err;
+    snprintf(note, size, "%s", staged_note);
+    return ERR_OK;
+}
+
+static void what_is_committed_is_never_in_doubt(void **state)
+{
+    (void)state;
+    breaking.publish_open = staged_open;
+    breaking.publish = staged_publish;
+    breaking.publish_close = staged_close;
+    breaking.commit = staged_commit;
+    breaking.committed = staged_committed;
+    for (int i = 0; i < 4; i++) {
+        cut_before = i & 1;
+        for (int at = 0; at < 53; at += 1 + at / 8) {
+            staged_note[0] = '\0';
+            publish("from", 0, 50);
+            struct operation_job job = job_of(i & 2 ? OPERATION_COPY : OPERATION_MOVE);
+            atomic_store(&calls_left, at);
+            struct operation_progress p = run(&job);
+            if (p.state != OPERATION_DONE)
+                fail_msg("cut after %d calls: %s, %s", at, operation_state_name(p.state), p.note);
+            assert_int_equal(p.counts.done, 50);
+            assert_holds("to", 0, 50, 1);
+            memory_purge("to");
+            memory_purge("from");
+        }
+    }
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -460,6 +548,7 @@ int main(void)
         TEST(a_line_that_is_cut_while_it_removes_doubles_none),
         TEST(a_copy_that_is_cut_doubles_none),
         TEST(a_copy_of_what_has_no_positions_doubles_none),
+        TEST(what_is_committed_is_never_in_doubt),
         TEST(a_line_that_is_cut_once_it_has_removed_loses_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
