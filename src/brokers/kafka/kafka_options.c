@@ -59,6 +59,7 @@ static const struct option producer_settings[] = {
     {"message.max.bytes", "268435456"},
     {"acks", "all"},
     {"enable.idempotence", "true"},
+    {"partitioner", "murmur2_random"}, /* a key goes where Java's producers put it */
     {"linger.ms", "2"},
     {"topic.metadata.propagation.max.ms", "5000"}, /* a topic that was there at publish_open and is gone */
     {"message.timeout.ms", "30000"},
