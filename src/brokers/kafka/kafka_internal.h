@@ -71,6 +71,8 @@ void kafka_queue_drop(rd_kafka_queue_t **queue);
 /* The next answer to what was asked with this queue: waits until the deadline, or a cancel. The caller destroys the event. */
 enum err kafka_answer(struct broker *b, rd_kafka_queue_t *queue, const char *what, rd_kafka_event_t **event,
                       struct err_info *err) SB_MUST_USE;
+/* Options of a question to the cluster, which ends by the deadline; the caller destroys them. */
+rd_kafka_AdminOptions_t *kafka_admin_options(struct broker *b, rd_kafka_admin_op_t op);
 /* Waits until the handle has had an answer, by the deadline; what its error events say ends it early. */
 enum err kafka_wait_up(struct broker *b, rd_kafka_t *rk, struct err_info *err) SB_MUST_USE;
 /* A handle's isolation decides where it sees a partition's end: at the last stable offset or at the high watermark. A

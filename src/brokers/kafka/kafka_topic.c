@@ -29,12 +29,10 @@ static int64_t answer_of(rd_kafka_event_t *event, const char *name)
 int64_t kafka_topic_number(struct broker *b, const char *topic, const char *name)
 {
     const struct kafka_state *s = b->state;
-    char text[200];
     if (s->mock)
         return -1;
     rd_kafka_ConfigResource_t *resource = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic);
-    rd_kafka_AdminOptions_t *options = rd_kafka_AdminOptions_new(s->rk, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS);
-    (void)rd_kafka_AdminOptions_set_request_timeout(options, kafka_left_ms(b), text, sizeof text);
+    rd_kafka_AdminOptions_t *options = kafka_admin_options(b, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS);
     rd_kafka_queue_t *queue = rd_kafka_queue_new(s->rk);
     rd_kafka_DescribeConfigs(s->rk, &resource, 1, options, queue);
     rd_kafka_event_t *event;
