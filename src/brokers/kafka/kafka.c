@@ -212,4 +212,7 @@ const struct broker_ops kafka_broker = {
     .publish = kafka_publish_message,
     .publish_step = kafka_publish_step,
     .publish_close = kafka_publish_close,
+    .commit = kafka_commit,
+    .committed = kafka_committed,
+    .forget = kafka_forget,
 };

@@ -30,8 +30,9 @@ struct kafka_state {
     bool certificate;    /* we show a client certificate */
     atomic_int event_fd; /* written by the library when a queue of ours gets something, and by interrupt */
     rd_kafka_t *rk;
-    int64_t batch_most; /* bytes, of a producer's batch; 0: as the library has it */
-    bool committed;     /* what rk reads, and what it calls a partition's end */
+    int64_t batch_most;         /* bytes, of a producer's batch; 0: as the library has it */
+    char transactional_id[256]; /* of the producer; "" none */
+    bool committed;             /* what rk reads, and what it calls a partition's end */
     rd_kafka_queue_t *events;
     struct kafka_trouble trouble;
     struct kafka_read *read;
@@ -136,6 +137,18 @@ enum err kafka_publish_step(struct broker *b, int timeout_ms, size_t *pending,
 void kafka_publish_close(struct broker *b);
 /* The library's delivery report: called inside rd_kafka_poll of the producing handle. */
 void kafka_publish_delivered(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque);
+
+/* ---- kafka_transaction.c, kafka_progress.c ---- */
+
+/* A claim is a transactional id, `signalbox-CLAIM`, and what was committed the offsets of a group of that name. With `transaction` the
+ * engine commits; without it the driver does, and outcomes are reported when that has happened. An earlier session of the claim is told
+ * ERR_REFUSED, which nobody tries again: two would take it from each other for ever. A commit has the session's deadline,
+ * and ten seconds at least. */
+enum err kafka_commit(struct broker *b, const struct commit *commit, struct err_info *err) SB_MUST_USE;
+/* ERR_BUSY: a transaction of that claim is still open, or ending; a new claim ends it. */
+enum err kafka_committed(struct broker *b, const struct commit *of, struct read_place *places, char *note,
+                         size_t size, struct err_info *err) SB_MUST_USE;
+enum err kafka_forget(struct broker *b, const char *claim, struct err_info *err) SB_MUST_USE;
 
 /* ---- kafka_groups.c ---- */
 

@@ -247,11 +247,13 @@ static enum err set_users(rd_kafka_conf_t *conf, const struct endpoint *e, rd_ka
 static void set_producer(const struct kafka_state *s, rd_kafka_conf_t *conf)
 {
     char bytes[24];
-    const struct option batch = {"batch.size", bytes};
+    const struct option batch = {"batch.size", bytes}, claim = {"transactional.id", s->transactional_id};
     set_all(conf, producer_settings, sizeof producer_settings / sizeof *producer_settings);
     snprintf(bytes, sizeof bytes, "%" PRId64, s->batch_most);
     if (s->batch_most > 0)
         set_all(conf, &batch, 1);
+    if (s->transactional_id[0])
+        set_all(conf, &claim, 1);
 }
 
 /* All but where to connect. */

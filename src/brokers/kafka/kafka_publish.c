@@ -65,23 +65,27 @@ void kafka_publish_delivered(rd_kafka_t *rk, const rd_kafka_message_t *m, void *
         err_set(&o.err, ERR_TIMEOUT, "%s: no broker took the message", d->topic);
     else
         err_set(&o.err, kafka_err(m->err), "%s: %s", d->topic, rd_kafka_err2str(m->err));
-    if (p->sink.outcome)
+    if (!kafka_transaction_outcome(p, &o) && p->sink.outcome)
         p->sink.outcome(p->sink.context, &o);
 }
 
 /* ---- opening ---- */
 
-static enum err connect_producer(struct broker *b, struct kafka_publish *p, struct err_info *err)
+static enum err connect_producer(struct broker *b, struct kafka_publish *p,
+                                 const struct publish_request *request, struct err_info *err)
 {
     struct kafka_state *s = b->state;
     int64_t most = p->destinations[0].message_most;
     s->batch_most = most > 0 && most < KAFKA_BATCH_DEFAULT ? most : 0;
+    enum err e = kafka_claim_name(b, p, request, err);
+    if (e)
+        return e;
     p->rk = kafka_handle_new(b, RD_KAFKA_PRODUCER, true, err);
     if (!p->rk)
         return err ? err->code : ERR_CONFIG;
     p->events = rd_kafka_queue_get_main(p->rk);
     kafka_queue_watch(s, p->events);
-    return ERR_OK;
+    return kafka_claim(b, p, err);
 }
 
 static enum err open_one(struct broker *b, struct kafka_publish *p, const struct publish_request *request,
@@ -90,7 +94,7 @@ static enum err open_one(struct broker *b, struct kafka_publish *p, const struct
     struct kafka_destination *d = &p->destinations[p->count];
     enum err e = kafka_destination_find(b, p, d, request, err);
     if (!e && !p->dry && !p->rk)
-        e = connect_producer(b, p, err);
+        e = connect_producer(b, p, request, err);
     if (!e && !p->dry)
         e = kafka_destination_bind(b, p, d, err);
     p->count += !e;
@@ -205,7 +209,9 @@ static enum err produce(struct broker *b, struct kafka_publish *p, struct kafka_
     rd_kafka_error_t *error = rd_kafka_produceva(p->rk, vus, headers ? 8 : 7);
     if (!error)
         return ERR_OK;
-    enum err e = kafka_fail(b, rd_kafka_error_code(error), d->topic, err);
+    rd_kafka_resp_err_t code = rd_kafka_error_code(error);
+    enum err e = p->transaction.claimed ? kafka_transaction_refused(b, p, code, err)
+                                        : kafka_fail(b, code, d->topic, err);
     rd_kafka_error_destroy(error);
     if (headers)
         rd_kafka_headers_destroy(headers);
@@ -218,6 +224,7 @@ static void count_in(struct kafka_publish *p, struct kafka_destination *d, const
 {
     struct kafka_destination *reported = rd_kafka_topic_opaque(d->handle);
     p->pending++;
+    p->transaction.count++;
     p->pending_bytes += m->key.len + m->payload.len;
     reported->pending++;
     reported->weight += weight_of(m, size);
@@ -236,6 +243,11 @@ static enum err send_one(struct broker *b, struct kafka_publish *p, struct kafka
     if (!e && p->dry && headers)
         rd_kafka_headers_destroy(headers);
     if (e || p->dry)
+        return e;
+    e = kafka_transaction_begin(b, p, err);
+    if (e && headers)
+        rd_kafka_headers_destroy(headers);
+    if (e)
         return e;
     e = produce(b, p, d, m, token, headers, err);
     if (!e)
@@ -271,10 +283,11 @@ enum err kafka_publish_step(struct broker *b, int timeout_ms, size_t *pending, s
         kafka_wait(b, timeout_ms);
         rd_kafka_poll(p->rk, 0);
     }
-    *pending = p->pending;
-    if (p->pending && s->trouble.code && s->trouble.decisive)
+    enum err e = kafka_transaction_serve(b, p, err);
+    *pending = p->pending + p->transaction.kept_count;
+    if (!e && p->pending && s->trouble.code && s->trouble.decisive)
         return kafka_trouble_fail(b, err);
-    return ERR_OK;
+    return e;
 }
 
 static void say_misplaced(const struct kafka_publish *p)
@@ -293,6 +306,7 @@ void kafka_publish_close(struct broker *b)
     struct kafka_publish *p = s->publish;
     if (!p)
         return;
+    kafka_transaction_close(b, p);
     if (p->rk && p->pending) {
         /* Reports of what is in flight come out of the purge as "possibly persisted": OUTCOME_UNKNOWN. */
         rd_kafka_purge(p->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
