@@ -248,7 +248,7 @@ static enum err committed(struct broker *b, struct kafka_publish *p, rd_kafka_er
     enum err e = error ? fail_with(b, p, error, "committing", err) : ERR_OK;
     if (abort)
         abort_open(b, p);
-    else if (e && e != ERR_REFUSED && err && !err->next[0])
+    else if (e && e != ERR_REFUSED)
         err_next(err, "whether it was committed is seen when the operation goes on");
     t->open = t->open && e;
     if (abort && t->failed.code && err)
