@@ -114,13 +114,6 @@ static enum err uncounted(const struct broker *b, const struct kafka_destination
     return ERR_NOTFOUND;
 }
 
-/* Those whose messages its brokers refuse. */
-static bool is_kafkas_own(const char *topic)
-{
-    return strcmp(topic, "__consumer_offsets") == 0 || strcmp(topic, "__transaction_state") == 0 ||
-           strcmp(topic, "__share_group_state") == 0;
-}
-
 static enum err kafkas_own(const struct broker *b, const struct kafka_destination *d, struct err_info *err)
 {
     err_set(err, ERR_UNSUPPORTED, "topic %s is Kafka's own and takes no messages", d->topic);
@@ -132,7 +125,7 @@ static enum err find_or_make(struct broker *b, const struct kafka_publish *p, st
                              int32_t partitions, struct err_info *err)
 {
     const struct rd_kafka_metadata *md = NULL;
-    if (is_kafkas_own(d->topic))
+    if (kafka_topic_is_kafkas(d->topic))
         return kafkas_own(b, d, err);
     enum err e = kafka_topic_metadata(b, d->topic, &md, err);
     if (e == ERR_NOTFOUND && (d->flags & PUBLISH_CREATE))

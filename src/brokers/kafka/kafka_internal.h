@@ -113,8 +113,25 @@ enum err kafka_headers_of(const struct message *m, rd_kafka_headers_t **out,
 
 /* ---- kafka_topic.c ---- */
 
-/* A number among the topic's settings; -1: not told (it may be denied). Waits for the cluster as kafka_answer does. */
-int64_t kafka_topic_number(struct broker *b, const char *topic, const char *name);
+/* One of the topic's settings; false: not told (it may be denied). Waits for the cluster as kafka_answer does. */
+bool kafka_topic_setting(struct broker *b, const char *topic, const char *name, char *into, size_t size);
+int64_t kafka_topic_number(struct broker *b, const char *topic, const char *name); /* -1: not told */
+bool kafka_topic_is_kafkas(const char *topic); /* of those whose messages the brokers write alone */
+
+/* ---- kafka_truncate.c ---- */
+
+#define KAFKA_COMPACTED \
+ "the topic is compacted: Kafka removes no prefix of it, only keys, with a null payload (a tombstone) for each"
+#define KAFKA_NO_REMOVE "Kafka removes no single message, only a prefix of each partition"
+
+/* An upper bound: markers of transactions, and what compaction took, count. unacked: COUNT_UNKNOWN. Not while the session reads or
+ * publishes: what an open transaction holds back does not count then. */
+enum err kafka_count(struct broker *b, const struct channel_name *channel, int64_t *ready, int64_t *unacked,
+                     struct err_info *err) SB_MUST_USE;
+/* Up to the places, each partition for itself; NULL: all that is there, open transactions included. *removed is an upper bound as
+ * above, and also right of what went where an error says that something stayed. */
+enum err kafka_truncate(struct broker *b, const struct channel_name *channel, const struct read_places *up_to,
+                        int64_t *removed, struct err_info *err) SB_MUST_USE;
 
 /* ---- kafka_read.c, kafka_start.c ---- */
 
