@@ -232,6 +232,64 @@ static void sessions_without_a_claim_have_no_commit(void **state)
     session_end(s);
 }
 
+/* ---- what is not decided yet ---- */
+
+/* A session that died between its last offset and its commit: offsets that this group commits for the first time. */
+static rd_kafka_t *half_committed(const char *metadata)
+{
+    char error[256], name[128];
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    snprintf(name, sizeof name, "signalbox-%s", claim);
+    rd_kafka_conf_set(conf, "bootstrap.servers", lab_need("SB_KAFKA"), error, sizeof error);
+    rd_kafka_conf_set(conf, "transactional.id", name, error, sizeof error);
+    rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, error, sizeof error);
+    rd_kafka_topic_partition_list_t *rows = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_t *row = rd_kafka_topic_partition_list_add(rows, topic, 0);
+    row->offset = 1;
+    row->metadata = strdup(metadata);
+    row->metadata_size = strlen(metadata);
+    rd_kafka_consumer_group_metadata_t *group = rd_kafka_consumer_group_metadata_new(name);
+    assert_null(rd_kafka_init_transactions(rk, 10000));
+    assert_null(rd_kafka_begin_transaction(rk));
+    assert_null(rd_kafka_send_offsets_to_transaction(rk, rows, group, 10000));
+    rd_kafka_consumer_group_metadata_destroy(group);
+    rd_kafka_topic_partition_list_destroy(rows);
+    return rk;
+}
+
+static enum err ask_within(int ms, struct read_place *place, char note[64])
+{
+    const struct channel_name from = {CHANNEL_TOPIC, topic};
+    const struct commit of = {
+        .claim = claim, .places = place, .channels = &from, .place_count = place ? 1 : 0};
+    struct session_of_test *s = opened();
+    session_deadline(s, ms);
+    enum err e = kafka_broker.committed(&s->broker, &of, place, note, 64, &s->err);
+    if (e)
+        print_message("%s [%s] next: %s\n", s->err.text, err_name(e), s->err.next);
+    session_end(s);
+    return e;
+}
+
+static void an_undecided_commit_is_not_taken_for_none(void **state)
+{
+    (void)state;
+    struct read_place place = {.next = 99};
+    char note[64] = "?";
+    fresh("undecided");
+    rd_kafka_t *rk = half_committed("half");
+    assert_int_equal(ask_within(500, &place, note), ERR_BUSY);
+    assert_int_equal(ask_within(500, NULL, note), ERR_BUSY);
+    assert_int_equal(place.next, 99);
+    struct session_of_test *s = claiming(topic, claim, true);
+    assert_int_equal(ask_within(5000, &place, note), ERR_OK);
+    assert_int_equal(place.next, -1);
+    assert_int_equal(ask_within(5000, NULL, note), ERR_OK);
+    assert_string_equal(note, "");
+    session_end(s);
+    rd_kafka_destroy(rk);
+}
+
 /* ---- what goes wrong ---- */
 
 /* The coordinator says of a partition that is gone what it says of one that is too new: the library asks until the message is too old. */
@@ -330,6 +388,7 @@ int main(void)
         cmocka_unit_test(a_claim_alone_takes_many),
         cmocka_unit_test(what_a_claim_alone_has_not_ended_is_told_once),
         cmocka_unit_test(sessions_without_a_claim_have_no_commit),
+        cmocka_unit_test(an_undecided_commit_is_not_taken_for_none),
         cmocka_unit_test(a_topic_that_is_deleted_meanwhile_aborts),
         cmocka_unit_test(a_source_that_is_gone_aborts),
         cmocka_unit_test(a_transaction_that_stands_open_is_ended_by_the_cluster),

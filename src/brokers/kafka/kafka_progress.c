@@ -78,27 +78,34 @@ static bool may_ask_again(const struct broker *b, rd_kafka_resp_err_t said)
     return true;
 }
 
+static enum err still_open(const struct broker *b, const char *group, struct err_info *err)
+{
+    err_set(err, ERR_BUSY, "a transaction of %s is still open", group);
+    err_where(err, "%s", b->endpoint->name);
+    err_next(err, "another signalbox is at it; what a killed one has left open ends within a minute");
+    return ERR_BUSY;
+}
+
 /* Each row is asked for by its name: a list of what a group has committed leaves out what it commits for the first time, in a
  * transaction that is not decided yet. *rows is the caller's to destroy; a row may have an error of its own. */
 static enum err ask(struct broker *b, const char *group, const rd_kafka_topic_partition_list_t *asked,
                     rd_kafka_topic_partition_list_t **rows, struct err_info *err)
 {
     rd_kafka_resp_err_t said = RD_KAFKA_RESP_ERR_NO_ERROR;
+    bool open = false;
     enum err e;
     do {
         if (*rows)
             rd_kafka_topic_partition_list_destroy(*rows);
         *rows = NULL;
         e = ask_once(b, group, asked, rows, &said, err);
+        open |= !e && said == RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT;
     } while (!e && may_ask_again(b, said));
-    if (e || !said)
-        return e;
-    if (said != RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT)
-        return kafka_fail(b, said, group, err);
-    err_set(err, ERR_BUSY, "a transaction of %s is still open", group);
-    err_where(err, "%s", b->endpoint->name);
-    err_next(err, "another signalbox is at it; what a killed one has left open ends within a minute");
-    return ERR_BUSY;
+    if (!e && !said)
+        return ERR_OK;
+    if (!e)
+        e = kafka_fail(b, said, group, err);
+    return open && (e == ERR_TIMEOUT || e == ERR_BUSY) ? still_open(b, group, err) : e;
 }
 
 /* ---- notes ---- */
