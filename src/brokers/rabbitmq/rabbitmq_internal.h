@@ -224,6 +224,15 @@ void rabbit_routes_free(struct rabbit_routes **r);
 void rabbit_routes_take(struct rabbit_routes *r, struct bytes key);
 void rabbit_routes_say(const struct rabbit_routes *r, const char *exchange, const struct publish_sink *sink);
 
+/* ---- what a message may not have (rabbitmq_checks.c) ---- */
+
+/* Any error is the message's own; the session goes on. */
+enum err rabbit_check_message(const struct broker *b, const struct message *m, bool to_stream,
+                              struct err_info *err) SB_MUST_USE;
+/* Its properties must fit into one frame; they are borrowed. */
+enum err rabbit_check_room(const struct broker *b, struct arena *arena, amqp_basic_properties_t *properties,
+                           struct err_info *err) SB_MUST_USE;
+
 /* ---- reading and publishing ---- */
 
 /* Switches off what a killed process has left on, and says so. After each connect. */
