@@ -43,6 +43,7 @@ struct rabbit {
     char api_why[200]; /* why, in one sentence */
     struct rabbit_reader *reader;
     struct rabbit_writer *writer;
+    amqp_channel_t channels; /* the highest that was opened, beyond those above; 0: none */
 };
 
 /* ---- AMQP (rabbitmq_amqp.c) ---- */
@@ -60,6 +61,9 @@ enum err rabbit_keep_socket(struct broker *b, int fd, struct err_info *err) SB_M
  * closed it. ERR_OK for a normal reply. */
 enum err rabbit_reply(struct broker *b, amqp_rpc_reply_t reply, const char *what, struct err_info *err);
 enum err rabbit_last_reply(struct broker *b, const char *what, struct err_info *err);
+/* The same of another channel. */
+enum err rabbit_reply_on(struct broker *b, amqp_channel_t channel, amqp_rpc_reply_t reply, const char *what,
+                         struct err_info *err);
 enum err rabbit_status(struct broker *b, int status, struct err_info *err); /* amqp_status_enum */
 /* Says that the broker gives no sign of life, with which the connection is lost. ERR_TIMEOUT. */
 enum err rabbit_unanswered(struct broker *b, struct err_info *err);
@@ -94,6 +98,7 @@ enum err rabbit_certificate_refused(struct broker *b, struct err_info *err);
 
 /* Borrows from the connection until its buffers are released (amqp_maybe_release_buffers), but for what is owned. */
 struct rabbit_delivery {
+    amqp_channel_t channel;
     uint64_t tag;
     bool redelivered;
     amqp_bytes_t consumer, exchange, routing_key; /* consumer: its tag */
@@ -223,6 +228,26 @@ void rabbit_routes_free(struct rabbit_routes **r);
 /* A message with that key would be sent; what is certain not to arrive is counted, and said at the end. r may be NULL. */
 void rabbit_routes_take(struct rabbit_routes *r, struct bytes key);
 void rabbit_routes_say(const struct rabbit_routes *r, const char *exchange, const struct publish_sink *sink);
+
+/* ---- what is on its way (rabbitmq_claim.c, rabbitmq_barrier.c) ---- */
+
+#define RABBIT_CLAIM "signalbox.claim." /* of the queues that claims make */
+/* Waits until no other session has that claim; then it is that channel's until it ends. ERR_BUSY: not by the deadline. */
+enum err rabbit_claim(struct broker *b, amqp_channel_t channel, const char *claim,
+                      const struct publish_sink *sink, struct err_info *err) SB_MUST_USE;
+/* What that channel, or one that has ended, has sent to a quorum queue is dealt with when this returns. rounds: 2 where more than 32 of
+ * its acknowledgements may be under way, else 1. */
+enum err rabbit_barrier(struct broker *b, amqp_channel_t channel, const char *queue, int rounds,
+                        struct err_info *err) SB_MUST_USE;
+
+/* ---- what a message may not have (rabbitmq_checks.c) ---- */
+
+/* Any error is the message's own; the session goes on. */
+enum err rabbit_check_message(const struct broker *b, const struct message *m, bool to_stream,
+                              struct err_info *err) SB_MUST_USE;
+/* Its properties must fit into one frame; they are borrowed. */
+enum err rabbit_check_room(const struct broker *b, struct arena *arena, amqp_basic_properties_t *properties,
+                           struct err_info *err) SB_MUST_USE;
 
 /* ---- reading and publishing ---- */
 

@@ -62,7 +62,8 @@ static void take_queue(struct channel_list *list, const struct rabbit_answer *a,
     c->in_total = rabbit_number(a, stats, "publish");
     c->out_total = rabbit_number(a, stats, "deliver_get");
     c->dead_letters = looks_dead(name);
-    c->internal = rabbit_truth(a, rabbit_member(a, q, "arguments"), RABBIT_TAP_ARGUMENT); /* somebody looks */
+    c->internal = text_starts(name, RABBIT_CLAIM) || /* somebody works, or looks */
+                  rabbit_truth(a, rabbit_member(a, q, "arguments"), RABBIT_TAP_ARGUMENT);
     queue_capabilities(c, a, q);
 }
 

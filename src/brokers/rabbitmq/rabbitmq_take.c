@@ -153,7 +153,8 @@ static enum err get_one(struct broker *b, struct rabbit_delivery *d, bool *taken
     if (!got)
         return e;
     const amqp_basic_get_ok_t *ok = reply.reply.decoded;
-    *d = (struct rabbit_delivery){.tag = ok->delivery_tag,
+    *d = (struct rabbit_delivery){.channel = RABBIT_CHANNEL,
+                                  .tag = ok->delivery_tag,
                                   .redelivered = ok->redelivered,
                                   .exchange = ok->exchange,
                                   .routing_key = ok->routing_key};
