@@ -141,8 +141,11 @@ enum err execute_ask_commits(struct operation *o, struct err_info *err)
         return err_set(err, ERR_NOMEM, "no memory for an operation's places");
     for (size_t i = 0; i < count; i++)
         places[i] = (struct read_place){.partition = o->recovery.reached[i].partition, .next = -1};
-    struct commit of = {
-        .claim = o->job.record.id, .channels = &o->job.from.channel, .place_count = count, .note = ""};
+    struct commit of = {.claim = o->job.record.id,
+                        .places = places,
+                        .channels = &o->job.from.channel,
+                        .place_count = count,
+                        .note = ""};
     enum err e =
         o->job.to.ops->committed(destination_broker(o->destination), &of, places, note, sizeof note, err);
     if (!e && count)
