@@ -308,12 +308,12 @@ enum err kafka_transaction_serve(struct broker *b, struct kafka_publish *p, stru
 void kafka_transaction_close(struct broker *b, struct kafka_publish *p)
 {
     struct kafka_transaction *t = &p->transaction;
-    if (!t->claimed || !p->rk)
-        return;
     t->dropped = true;
     if (t->open)
         abort_open(b, p);
     tell_kept(p, t->ending ? OUTCOME_UNKNOWN : OUTCOME_UNSENT);
+    free(t->kept);
+    t->kept = NULL;
 }
 
 /* ---- those that the engine ends ---- */
