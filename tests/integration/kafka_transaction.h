@@ -78,7 +78,8 @@ static inline void expect_note(const char *claim, const char *note)
     session_end(s);
 }
 
-/* As who reads committed messages sees it; what an open transaction holds back is not there. */
+/* As who reads committed messages sees it; what an open transaction holds back is not there. One that was committed is for a moment
+ * still open: see decided. */
 static inline size_t stored(const char *topic)
 {
     struct session_of_test *s =
@@ -106,6 +107,12 @@ static inline void await_decided(const char *topic)
             rd_kafka_destroy(rk);
         }
     } while (high[0] != high[1]);
+}
+
+static inline size_t decided(const char *topic)
+{
+    await_decided(topic);
+    return stored(topic);
 }
 
 #endif

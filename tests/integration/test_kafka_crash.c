@@ -73,6 +73,7 @@ static enum err operate(struct session_of_test *s, int total, void (*each)(int a
 static void expect_each_once(int total)
 {
     char payload[16];
+    await_decided(topic);
     struct session_of_test *s =
         session_browse(lab_need("SB_KAFKA"), topic, (struct start){.kind = START_BEGINNING}, 0);
     assert_int_equal(s->count, total);

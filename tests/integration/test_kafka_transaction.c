@@ -23,11 +23,11 @@ static void nothing_is_seen_before_its_commit(void **state)
     publish_some(s, 0, 3);
     assert_int_equal(stored(topic), 0);
     commit_note(s, claim, "one");
-    assert_int_equal(stored(topic), 3);
+    assert_int_equal(decided(topic), 3);
     publish_some(s, 0, 2);
     kafka_broker.publish_close(&s->broker);
     session_end(s);
-    assert_int_equal(stored(topic), 3);
+    assert_int_equal(decided(topic), 3);
     expect_note(claim, "one");
 }
 
@@ -41,7 +41,7 @@ static void an_aborted_transaction_moves_no_note(void **state)
     publish_some(s, 0, 2);
     session_end(s);
     expect_note(claim, "progress alone");
-    assert_int_equal(stored(topic), 0);
+    assert_int_equal(decided(topic), 0);
 }
 
 static void places_are_committed_with_what_was_published(void **state)
@@ -122,11 +122,11 @@ static void a_note_that_is_too_long_is_said(void **state)
     session_deadline(s, 10000);
     assert_int_equal(kafka_broker.commit(&s->broker, &commit, &s->err), ERR_LIMIT);
     print_message("%s; %s\n", s->err.text, s->err.next);
-    assert_int_equal(stored(topic), 0);
+    assert_int_equal(decided(topic), 0);
     publish_some(s, 0, 1); /* the session goes on */
     commit_note(s, claim, "short");
     session_end(s);
-    assert_int_equal(stored(topic), 1);
+    assert_int_equal(decided(topic), 1);
 }
 
 /* ---- two of one claim ---- */
@@ -149,7 +149,7 @@ static void the_later_session_cuts_the_earlier_one_off(void **state)
     commit_note(late, claim, "late");
     session_end(early);
     session_end(late);
-    assert_int_equal(stored(topic), 2);
+    assert_int_equal(decided(topic), 2);
     expect_note(claim, "late");
 }
 
@@ -170,7 +170,7 @@ static void it_is_told_at_its_next_message(void **state)
     assert_non_null(strstr(early->err.text, "another signalbox has taken over"));
     session_end(early);
     session_end(late);
-    assert_int_equal(stored(topic), 0);
+    assert_int_equal(decided(topic), 0);
 }
 
 /* Without transactions of the engine's: the same, and an outcome is told when the message can be seen. */
@@ -180,7 +180,7 @@ static void a_claim_alone_fences_too(void **state)
     fresh("claim");
     struct session_of_test *early = claiming(topic, claim, false);
     publish_some(early, 0, 3);
-    assert_int_equal(stored(topic), 3);
+    assert_int_equal(decided(topic), 3);
     struct session_of_test *late = claiming(topic, claim, false);
     struct message m = session_message("k", "early");
     size_t pending;
@@ -190,7 +190,7 @@ static void a_claim_alone_fences_too(void **state)
     assert_int_equal(e, ERR_REFUSED);
     publish_some(late, 0, 1);
     session_end(early);
-    assert_int_equal(stored(topic), 4);
+    assert_int_equal(decided(topic), 4);
     session_end(late);
 }
 
@@ -203,7 +203,7 @@ static void a_claim_alone_takes_many(void **state)
     publish_some(s, 0, MANY);
     assert_int_equal(s->outcome_count, MANY);
     session_end(s);
-    assert_int_equal(stored(topic), MANY);
+    assert_int_equal(decided(topic), MANY);
 }
 
 static void what_a_claim_alone_has_not_ended_is_told_once(void **state)
@@ -219,7 +219,7 @@ static void what_a_claim_alone_has_not_ended_is_told_once(void **state)
     for (size_t i = 0; i < 5; i++)
         assert_int_equal(s->outcomes[i].outcome, OUTCOME_UNSENT);
     session_end(s);
-    assert_int_equal(stored(topic), 0);
+    assert_int_equal(decided(topic), 0);
 }
 
 static void sessions_without_a_claim_have_no_commit(void **state)
@@ -315,11 +315,11 @@ static void a_topic_that_is_deleted_meanwhile_aborts(void **state)
     session_deadline(s, 10000);
     assert_int_equal(kafka_broker.commit(&s->broker, &commit, &s->err), ERR_TIMEOUT);
     assert_non_null(strstr(s->err.text, gone));
-    assert_int_equal(stored(topic), 0);
+    assert_int_equal(decided(topic), 0);
     publish_some(s, 0, 2); /* those that can be sent are sent again */
     commit_note(s, claim, "n");
     session_end(s);
-    assert_int_equal(stored(topic), 2);
+    assert_int_equal(decided(topic), 2);
 }
 
 static void a_source_that_is_gone_aborts(void **state)
@@ -335,7 +335,7 @@ static void a_source_that_is_gone_aborts(void **state)
     assert_int_equal(kafka_broker.commit(&s->broker, &commit, &s->err), ERR_NOTFOUND);
     print_message("%s; %s\n", s->err.text, s->err.next);
     session_end(s);
-    assert_int_equal(stored(topic), 0);
+    assert_int_equal(decided(topic), 0);
 }
 
 /* The cluster's clock, not ours: a transaction that nobody ends holds back what follows it. */
@@ -356,7 +356,7 @@ static void a_transaction_that_stands_open_is_ended_by_the_cluster(void **state)
     assert_int_equal(e, ERR_REFUSED);
     assert_non_null(strstr(s->err.text, "stood open for"));
     session_end(s);
-    assert_int_equal(stored(topic), 0);
+    assert_int_equal(decided(topic), 0);
     expect_note(claim, "");
 }
 

@@ -242,18 +242,18 @@ static enum err committed(struct broker *b, struct kafka_publish *p, rd_kafka_er
                           struct err_info *err)
 {
     struct kafka_transaction *t = &p->transaction;
-    bool abort = error && rd_kafka_error_txn_requires_abort(error);
-    if (!error || abort)
+    bool over = error && rd_kafka_error_txn_requires_abort(error);
+    if (!error || over)
         t->ending = false;
     enum err e = error ? fail_with(b, p, error, "committing", err) : ERR_OK;
-    if (abort)
+    if (over)
         abort_open(b, p);
     else if (e && e != ERR_REFUSED)
         err_next(err, "whether it was committed is seen when the operation goes on");
     t->open = t->open && e;
-    if (abort && t->failed.code && err)
+    if (over && t->failed.code && err)
         *err = t->failed;
-    return abort && t->failed.code ? t->failed.code : e;
+    return over && t->failed.code ? t->failed.code : e;
 }
 
 enum err kafka_transaction_refused(struct broker *b, struct kafka_publish *p, rd_kafka_resp_err_t e,
@@ -265,6 +265,7 @@ enum err kafka_transaction_refused(struct broker *b, struct kafka_publish *p, rd
         return fail(b, p, e, "publishing", err);
     enum err code = fail(b, p, fatal ? fatal : e, "publishing", err);
     abort_open(b, p);
+    tell_kept(p, OUTCOME_UNSENT);
     if (fatal || !t->failed.code)
         return code;
     if (err)
@@ -307,12 +308,12 @@ enum err kafka_transaction_serve(struct broker *b, struct kafka_publish *p, stru
 void kafka_transaction_close(struct broker *b, struct kafka_publish *p)
 {
     struct kafka_transaction *t = &p->transaction;
-    if (!t->claimed || !p->rk)
-        return;
     t->dropped = true;
     if (t->open)
         abort_open(b, p);
     tell_kept(p, t->ending ? OUTCOME_UNKNOWN : OUTCOME_UNSENT);
+    free(t->kept);
+    t->kept = NULL;
 }
 
 /* ---- those that the engine ends ---- */
