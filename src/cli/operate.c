@@ -419,6 +419,7 @@ static int execute(struct operating *o)
     filter_free(&f);
     if (!select)
         o->job.record.counts.planned = planned(o, &p);
+    o->job.plan.partitions = p.partitions;
     /* As it stood: what comes later is not part of it. */
     if (!select && o->job.plan.limit < 0 && !p.upper)
         o->job.plan.limit = p.ready;

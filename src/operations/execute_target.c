@@ -40,11 +40,12 @@ char *execute_target_text(const struct operation *o, size_t target, char *into, 
 enum err execute_target_open(struct operation *o, size_t target, struct err_info *err)
 {
     struct target *t = &o->targets[target];
-    uint32_t flags = PUBLISH_EXACT | (o->job.plan.create ? PUBLISH_CREATE : 0);
+    const struct plan *p = &o->job.plan;
+    uint32_t flags = PUBLISH_EXACT | (p->create ? PUBLISH_CREATE : 0) | (p->partitions ? PUBLISH_ALIKE : 0);
     if (t->open || t->why[0])
         return ERR_OK;
     struct err_info why = {.code = ERR_OK};
-    enum err e = destination_add(o->destination, &t->channel, flags, 0, &why);
+    enum err e = destination_add(o->destination, &t->channel, flags, (int32_t)p->partitions, &why);
     if (!e) {
         t->open = true;
         t->number = o->opened++;

@@ -21,6 +21,8 @@ void plan_write(const struct plan *p, struct buffer *json)
     json_int(&w, p->rate);
     JSON_NAME(&w, "replays_most");
     json_int(&w, p->replays_most);
+    JSON_NAME(&w, "partitions");
+    json_int(&w, p->partitions);
     JSON_NAME(&w, "no_mark");
     json_bool(&w, p->no_mark);
     JSON_NAME(&w, "keep_death");
@@ -90,6 +92,7 @@ static enum err take_member(struct plan *p, struct json_reader *r, struct arena 
         {"limit", NULL, &p->limit, NULL},
         {"rate", NULL, &p->rate, NULL},
         {"replays_most", NULL, &p->replays_most, NULL},
+        {"partitions", NULL, &p->partitions, NULL},
         {"no_mark", NULL, NULL, &p->no_mark},
         {"keep_death", NULL, NULL, &p->keep_death},
         {"create", NULL, NULL, &p->create},

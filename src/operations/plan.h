@@ -16,6 +16,7 @@ struct plan {
     int64_t limit;         /* messages; -1: none */
     int64_t rate;          /* messages a second; 0: as fast as it goes */
     int64_t replays_most;  /* loop guard */
+    int64_t partitions;    /* of the source; 0: it has none, or they are not known */
     bool no_mark;          /* no stamps: what was in doubt cannot be found again */
     bool keep_death;       /* what the broker wrote of earlier deaths stays */
     bool create;           /* a missing destination is made */

@@ -35,6 +35,19 @@ static struct destination *open_end(const struct operation_job *job, const struc
     return destination_open(&d, fd, err);
 }
 
+/* Whatever cannot be listed has none that are known. */
+static void count_partitions(struct broker *b, const char *name, struct preview *p)
+{
+    struct channel_list *list = channel_list_new();
+    struct err_info err;
+    if (list && !b->ops->list(b, name, 0, list, &err))
+        for (size_t i = 0; i < list->count; i++)
+            if (strcmp(list->items[i].name, name) == 0)
+                p->partitions = list->items[i].partitions;
+    if (list)
+        channel_list_free(&list);
+}
+
 static enum err count_source(const struct operation_job *job, int fd, struct preview *p, struct err_info *err)
 {
     struct destination *d = open_end(job, &job->from, fd, err);
@@ -44,6 +57,8 @@ static enum err count_source(const struct operation_job *job, int fd, struct pre
     enum err e = job->from.ops->count
                      ? job->from.ops->count(b, &job->from.channel, &p->ready, &p->unacked, err)
                      : ERR_OK;
+    if (!e)
+        count_partitions(b, job->from.channel.name, p);
     destination_close(&d);
     return e;
 }
@@ -51,11 +66,12 @@ static enum err count_source(const struct operation_job *job, int fd, struct pre
 static enum err check_destination(const struct operation_job *job, int fd, struct preview *p,
                                   struct err_info *err)
 {
-    uint32_t flags = PUBLISH_EXACT | PUBLISH_DRY | (job->plan.create ? PUBLISH_CREATE : 0);
+    uint32_t flags = PUBLISH_EXACT | PUBLISH_DRY | (job->plan.create ? PUBLISH_CREATE : 0) |
+                     (p->partitions ? PUBLISH_ALIKE : 0);
     struct destination *d = open_end(job, &job->to, fd, err);
     if (!d)
         return err->code;
-    enum err e = destination_add(d, &job->to.channel, flags, 0, err);
+    enum err e = destination_add(d, &job->to.channel, flags, p->partitions, err);
     p->carries = destination_broker(d)->carries;
     destination_close(&d);
     return e;

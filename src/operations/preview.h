@@ -8,9 +8,10 @@ struct preview {
     int64_t ready, unacked; /* at the source; COUNT_UNKNOWN */
     bool upper;             /* ready is an upper bound */
     int64_t looked, matched, unknown,
-        bytes;        /* of a selection: what was looked at, and what of it is selected */
-    bool whole;       /* all that is there was looked at, or there is no selection */
-    unsigned carries; /* enum carry, of the destination */
+        bytes;          /* of a selection: what was looked at, and what of it is selected */
+    bool whole;         /* all that is there was looked at, or there is no selection */
+    int32_t partitions; /* of the source; 0 none */
+    unsigned carries;   /* enum carry, of the destination */
 };
 
 /* Counts at the source, checks the destination, and where the plan selects looks at each message. *cancelled ends it early. job->notice hears
