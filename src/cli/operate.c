@@ -258,6 +258,20 @@ static void print_record(const struct operating *o, const struct journal_operati
     buffer_free(&out);
 }
 
+/* What a source cannot do is refused before anything has begun. */
+static int take_source(struct operating *o, const struct preview *p)
+{
+    struct err_info err;
+    o->job.plan.partitions = p->partitions;
+    o->job.plan.keeps = p->keeps[0];
+    if (!p->keeps[0] || o->job.plan.kind != OPERATION_MOVE)
+        return 0;
+    err_set(&err, ERR_REFUSED, "nothing can be moved off it: %s", p->keeps);
+    err_where(&err, "%s", o->job.plan.from);
+    err_next(&err, "`signalbox copy` sends the same and leaves the source as it is");
+    return cli_error(&err);
+}
+
 static int preview(struct operating *o, struct preview *p)
 {
     struct err_info err = {.code = ERR_OK};
@@ -269,7 +283,7 @@ static int preview(struct operating *o, struct preview *p)
     enum err e = preview_make(&o->job, &o->cancelled, p, &err);
     if (e == ERR_USAGE && o->job.plan.select)
         return cli_filter_error(o->job.plan.select, &err);
-    return e ? cli_error(&err) : 0;
+    return e ? cli_error(&err) : take_source(o, p);
 }
 
 static int rehearse(struct operating *o)
@@ -408,18 +422,19 @@ static int execute(struct operating *o)
     struct preview p;
     struct err_info err = {.code = ERR_OK};
     const char *select = o->job.plan.select;
-    o->job.plan.select = NULL; /* it is judged as the messages come */
-    enum err e = preview_make(&o->job, &o->cancelled, &p, &err);
-    o->job.plan.select = select;
-    if (e)
-        return cli_error(&err);
+    struct operation_job quiet = o->job; /* what a dry run would say the run itself says */
+    quiet.plan.select = NULL;            /* it is judged as the messages come */
+    quiet.notice = NULL;
+    enum err e = preview_make(&quiet, &o->cancelled, &p, &err);
+    int code = e ? cli_error(&err) : take_source(o, &p);
+    if (code)
+        return code;
     struct filter *f = select ? filter_new(select, FILTER_MESSAGES, o->job.decoders, NULL, &err) : NULL;
     if (select && !f)
         return cli_filter_error(select, &err);
     filter_free(&f);
     if (!select)
         o->job.record.counts.planned = planned(o, &p);
-    o->job.plan.partitions = p.partitions;
     /* As it stood: what comes later is not part of it. */
     if (!select && o->job.plan.limit < 0 && !p.upper)
         o->job.plan.limit = p.ready;

@@ -160,6 +160,9 @@ enum err destination_put(struct destination *d, struct item *item, size_t to, co
 
 enum err destination_step(struct destination *d, int timeout_ms, size_t *pending, struct err_info *err)
 {
+    *pending = 0;
+    if (!d->publishing) /* nothing was opened yet */
+        return ERR_OK;
     enum err e = d->job.ops->publish_step(&d->broker, timeout_ms, &d->pending, err);
     *pending = d->pending;
     return e;

@@ -116,11 +116,6 @@ static void stop(struct operation *o, const char *why)
 
 /* ---- into the journal ---- */
 
-static bool removes(const struct operation *o)
-{
-    return o->job.plan.kind == OPERATION_MOVE || o->job.plan.kind == OPERATION_REPLAY;
-}
-
 static enum err put_row(struct operation *o, struct item *item, struct err_info *err)
 {
     char destination[300];
@@ -184,9 +179,9 @@ static enum err write_answers(struct operation *o, struct batch *b, struct err_i
     enum err e = ERR_OK;
     for (size_t i = 0; !e && i < b->count; i++) {
         struct item *item = &b->items[i];
-        if (!item->answered && !(item->state == DELIVERY_ARRIVED && !removes(o)))
+        if (!item->answered && !(item->state == DELIVERY_ARRIVED && !execute_removes(o)))
             continue;
-        if (item->state == DELIVERY_ARRIVED && !removes(o))
+        if (item->state == DELIVERY_ARRIVED && !execute_removes(o))
             item->state = DELIVERY_DONE;
         item->remove = item->state == DELIVERY_ARRIVED;
         o->failures_in_row = item->state == DELIVERY_FAILED ? o->failures_in_row + 1 : 0;
@@ -258,7 +253,7 @@ static void count_kept(struct operation *o, const struct batch *b)
 {
     for (size_t i = 0; i < b->count; i++)
         o->kept += !b->items[i].remove;
-    if (!o->kept || !removes(o))
+    if (!o->kept || !execute_removes(o))
         return;
     if (!o->kept_since_ns)
         o->kept_since_ns = clock_mono_ns();
@@ -302,7 +297,7 @@ static enum err judge_all(struct operation *o, struct batch *b, struct err_info 
     enum err e = ERR_OK;
     for (size_t i = 0; !e && i < b->count; i++) {
         e = execute_judge(o, &b->items[i], err);
-        if (!e && !removes(o) && is_about(&b->items[i]) &&
+        if (!e && !execute_removes(o) && is_about(&b->items[i]) &&
             recovery_match_position(&o->recovery, &b->items[i]))
             leave_out(&b->items[i]);
         o->early_count += !e && o->recovering && is_about(&b->items[i]);
@@ -568,7 +563,7 @@ static enum err open_source(struct operation *o, struct err_info *err)
     struct source_job job = {.ops = from->ops,
                              .endpoint = from->endpoint,
                              .from = from->channel,
-                             .lease = removes(o),
+                             .lease = execute_removes(o),
                              .window = WINDOW,
                              .most = -1,
                              .start = {START_BEGINNING, 0},
@@ -576,7 +571,7 @@ static enum err open_source(struct operation *o, struct err_info *err)
                              .prepare = prepare,
                              .notice = on_notice,
                              .context = o};
-    if (!removes(o) && recovery_places(&o->recovery, &o->places))
+    if (!execute_removes(o) && recovery_places(&o->recovery, &o->places))
         job.places = &o->places;
     struct source *s = source_start(&job, o->event_fd, err);
     pthread_mutex_lock(&o->lock);

@@ -78,6 +78,13 @@ struct operation {
     int64_t told_ns, told_done;
 };
 
+/* Are messages taken off the source? Else they are read. */
+static inline bool execute_removes(const struct operation *o)
+{
+    const struct plan *p = &o->job.plan;
+    return !p->keeps && (p->kind == OPERATION_MOVE || p->kind == OPERATION_REPLAY);
+}
+
 /* ---- execute_judge.c: which messages it is about, and what is to become of them ---- */
 
 /* Fills an item of the source: its identity, and whether it is sent (INTENDED, without a sequence), or kept, with or without a row. */

@@ -117,7 +117,7 @@ enum err execute_recover(struct operation *o, struct err_info *err)
 {
     o->recovery.target = target_of;
     o->recovery.context = o;
-    bool removes = o->job.plan.kind == OPERATION_MOVE || o->job.plan.kind == OPERATION_REPLAY;
+    bool removes = execute_removes(o);
     enum err e = recovery_load(&o->recovery, o->journal, o->job.record.number, removes, err);
     if (e || !o->recovery.count)
         return e;

@@ -1,5 +1,6 @@
 #include "operations/preview.h"
 
+#include "base/text.h"
 #include "engine/filter.h"
 #include "operations/destination.h"
 #include "operations/source.h"
@@ -35,15 +36,23 @@ static struct destination *open_end(const struct operation_job *job, const struc
     return destination_open(&d, fd, err);
 }
 
-/* Whatever cannot be listed has none that are known. */
-static void count_partitions(struct broker *b, const char *name, struct preview *p)
+/* What cannot be listed is taken for what its driver is. */
+static void describe_source(struct broker *b, const struct operation_end *from, struct preview *p)
 {
     struct channel_list *list = channel_list_new();
     struct err_info err;
-    if (list && !b->ops->list(b, name, 0, list, &err))
-        for (size_t i = 0; i < list->count; i++)
-            if (strcmp(list->items[i].name, name) == 0)
-                p->partitions = list->items[i].partitions;
+    if (!from->ops->lease_open)
+        text_copy(p->keeps, sizeof p->keeps, "nothing is taken off it one by one");
+    if (list && !b->ops->list(b, from->channel.name, 0, list, &err))
+        for (size_t i = 0; i < list->count; i++) {
+            const struct channel *c = &list->items[i];
+            bool kind = from->channel.kind == CHANNEL_ANY || from->channel.kind == c->kind;
+            if (strcmp(c->name, from->channel.name) != 0 || !kind)
+                continue;
+            p->partitions = c->partitions;
+            if (c->why_not[CAN_REMOVE])
+                text_copy(p->keeps, sizeof p->keeps, c->why_not[CAN_REMOVE]);
+        }
     if (list)
         channel_list_free(&list);
 }
@@ -58,7 +67,7 @@ static enum err count_source(const struct operation_job *job, int fd, struct pre
                      ? job->from.ops->count(b, &job->from.channel, &p->ready, &p->unacked, err)
                      : ERR_OK;
     if (!e)
-        count_partitions(b, job->from.channel.name, p);
+        describe_source(b, &job->from, p);
     destination_close(&d);
     return e;
 }

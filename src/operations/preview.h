@@ -11,6 +11,7 @@ struct preview {
         bytes;          /* of a selection: what was looked at, and what of it is selected */
     bool whole;         /* all that is there was looked at, or there is no selection */
     int32_t partitions; /* of the source; 0 none */
+    char keeps[160];    /* why it removes no single message; "" it does */
     unsigned carries;   /* enum carry, of the destination */
 };
 
