@@ -176,6 +176,7 @@ static int make_plan(struct operating *o, enum operation_kind kind)
                                 .no_mark = cli_flag(c, FLAG_NO_MARK),
                                 .keep_death = cli_flag(c, FLAG_KEEP_DEATH),
                                 .origin_header = cli_text(c, FLAG_ORIGIN_HEADER),
+                                .again = cli_flag(c, FLAG_AGAIN),
                                 .create = cli_flag(c, FLAG_CREATE)};
     int code = cli_address(c, 0, true, &o->from);
     if (!code)
@@ -187,6 +188,19 @@ static int make_plan(struct operating *o, enum operation_kind kind)
     if (!code && (kind != OPERATION_COPY || !o->job.plan.to))
         code = cli_may_change(c, &o->from);
     return code ? code : take_rate(o);
+}
+
+/* As `ls` writes it, however it was typed. */
+static const char *canonical(const struct address *a, struct arena *arena)
+{
+    struct buffer text;
+    const char *kind = channel_kind_name(a->channel.kind);
+    buffer_init(&text, 64 * KIB);
+    buffer_printf(&text, "%s/%s%s", a->endpoint->endpoint.name, kind, *kind ? ":" : "");
+    url_encode(&text, a->channel.name);
+    const char *copy = buffer_ok(&text) ? arena_strndup(arena, text.data, text.len) : NULL;
+    buffer_free(&text);
+    return copy ? copy : a->channel.name;
 }
 
 static void fill_job(struct operating *o)
@@ -201,8 +215,8 @@ static void fill_job(struct operating *o)
     o->job.notice_context = o;
     o->job.record = (struct journal_operation){.kind = p->kind,
                                                .state = OPERATION_RUNNING,
-                                               .from = p->from,
-                                               .to = p->to,
+                                               .from = canonical(&o->from, &o->arena),
+                                               .to = p->to ? canonical(&o->to, &o->arena) : NULL,
                                                .who = o->who,
                                                .host = o->host,
                                                .command = command_of(o),

@@ -767,6 +767,8 @@ static enum err prepare_all(struct operation *o, struct err_info *err)
         return err->code;
     if (p->select && !(o->filter = filter_new(p->select, FILTER_MESSAGES, o->job.decoders, NULL, err)))
         return err->code;
+    if (execute_load_sent(o, err))
+        return err->code;
     const struct channel_name *to = &o->job.to.channel;
     if (p->to && execute_target(o, to->kind, bytes_of_text(to->name)) != 0)
         return err_set(err, ERR_NOMEM, "no memory for an operation");
@@ -786,6 +788,7 @@ static void *run(void *context)
     filter_free(&o->filter);
     journal_close(&o->journal);
     execute_targets_free(o);
+    free(o->sent);
     arena_free(&o->arena);
     return NULL;
 }

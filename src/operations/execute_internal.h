@@ -26,6 +26,13 @@ struct target {
     char why[240]; /* it cannot be opened; "" */
 };
 
+/* A message that an earlier replay has sent: from where, and a hash of where to. */
+struct sent {
+    uint64_t to;
+    int64_t offset;
+    int32_t partition;
+};
+
 struct operation {
     struct operation_job job;
     int event_fd, done_fd;
@@ -49,6 +56,9 @@ struct operation {
 
     struct target *targets; /* the first is the plan's, where it names one */
     size_t target_count;
+
+    struct sent *sent; /* sorted */
+    size_t sent_count, sent_cap;
 
     /* of one connection */
     size_t opened; /* targets */
@@ -104,6 +114,11 @@ enum err execute_target_open(struct operation *o, size_t target, struct err_info
 void execute_targets_free(struct operation *o);
 /* Where a dead letter goes: fills item->to, or says why it goes nowhere. */
 void execute_find_origin(struct operation *o, struct item *item);
+
+/* ---- execute_sent.c ---- */
+
+enum err execute_load_sent(struct operation *o, struct err_info *err) SB_MUST_USE;
+bool execute_was_sent(const struct operation *o, const struct item *item);
 
 /* ---- execute_commit.c ---- */
 

@@ -54,6 +54,8 @@ enum err execute_judge(struct operation *o, struct item *item, struct err_info *
     } else if (!p->to && p->kind == OPERATION_REPLAY) {
         execute_find_origin(o, item);
     }
+    if (item->state == DELIVERY_INTENDED && !o->job.plan.again && execute_was_sent(o, item))
+        item_say(item, DELIVERY_SKIPPED, "an earlier replay has sent it there");
     return ERR_OK;
 }
 

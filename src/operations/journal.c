@@ -31,6 +31,7 @@ enum statement {
     FORGET,
     MESSAGES,
     REACHED,
+    SENT,
     COUNT,
     NOTE,
     EVENTS,
@@ -54,7 +55,7 @@ static const char *const texts[STATEMENTS] = {
     [LIST] = "SELECT " OPERATION_COLUMNS " FROM operation ORDER BY number DESC",
     [PUT] =
         "INSERT INTO message(operation, sequence, state, identity, partition, offset, to_partition, to_offset,"
-        " size, label, reason) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " size, label, reason, destination) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     [MARK] = "UPDATE message SET state=?3, reason=?4 WHERE operation=?1 AND sequence=?2",
     [MARK_ARRIVED] = "UPDATE message SET state=?3, reason=?4, to_partition=?5, to_offset=?6"
                      " WHERE operation=?1 AND sequence=?2",
@@ -64,6 +65,10 @@ static const char *const texts[STATEMENTS] = {
     [MESSAGES] =
         "SELECT sequence, state, identity, partition, offset, to_partition, to_offset, size, label, reason, destination"
         " FROM message WHERE operation=? AND (1 << state) & ? ORDER BY sequence",
+    [SENT] =
+        "SELECT m.partition, m.offset, ifnull(m.destination, o.destination) FROM message m, operation o"
+        " WHERE o.kind=? AND o.source=? AND o.number<>? AND m.operation=o.number AND m.offset IS NOT NULL"
+        " AND m.state IN (?, ?)",
     [REACHED] =
         "SELECT ifnull(partition, -1), max(offset) FROM message WHERE operation=? AND offset IS NOT NULL"
         " GROUP BY partition",
@@ -363,6 +368,23 @@ enum err journal_messages(struct journal *j, int64_t number, unsigned states, jo
         if (!visit(context, &m))
             break;
     }
+    db_again(s);
+    return e == ERR_END ? ERR_OK : e;
+}
+
+enum err journal_sent(struct journal *j, enum operation_kind kind, const char *source, int64_t but,
+                      journal_visit_sent *visit, void *context, struct err_info *err)
+{
+    struct db_statement *s = j->statements[SENT];
+    enum err e;
+    db_bind_text(s, 1, operation_kind_name(kind));
+    db_bind_text(s, 2, source);
+    db_bind_int(s, 3, but);
+    db_bind_int(s, 4, DELIVERY_DONE);
+    db_bind_int(s, 5, DELIVERY_ARRIVED);
+    while (!(e = db_step(s, err)))
+        if (!visit(context, take_position(s, 0), db_text(s, 2)))
+            break;
     db_again(s);
     return e == ERR_END ? ERR_OK : e;
 }

@@ -27,6 +27,8 @@ void plan_write(const struct plan *p, struct buffer *json)
     json_bool(&w, p->no_mark);
     JSON_NAME(&w, "keep_death");
     json_bool(&w, p->keep_death);
+    JSON_NAME(&w, "again");
+    json_bool(&w, p->again);
     JSON_NAME(&w, "keeps");
     json_bool(&w, p->keeps);
     JSON_NAME(&w, "create");
@@ -99,6 +101,7 @@ static enum err take_member(struct plan *p, struct json_reader *r, struct arena 
         {"keep_death", NULL, NULL, &p->keep_death},
         {"create", NULL, NULL, &p->create},
         {"keeps", NULL, NULL, &p->keeps},
+        {"again", NULL, NULL, &p->again},
         {"exchange", NULL, NULL, &p->exchange},
         {"origin_header", &p->origin_header, NULL, NULL},
     };

@@ -19,6 +19,7 @@ struct plan {
     int64_t partitions;    /* of the source; 0: it has none, or they are not known */
     bool no_mark;          /* no stamps: what was in doubt cannot be found again */
     bool keep_death;       /* what the broker wrote of earlier deaths stays */
+    bool again;            /* what an earlier one has sent there is sent once more */
     bool keeps;            /* the source removes no single message: what was sent stays there, too */
     bool create;           /* a missing destination is made */
     bool

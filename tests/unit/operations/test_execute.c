@@ -338,6 +338,25 @@ static void what_was_on_its_way_to_consumers_is_in_doubt(void **state)
     assert_int_equal(waiting("dead"), 1);
 }
 
+/* A source that keeps its messages: each is replayed once. */
+static void what_was_replayed_before_is_not_sent_again(void **state)
+{
+    (void)state;
+    static const char *const queues[] = {"orders", "payments", NULL};
+    for (int i = 0; i < 3; i++) {
+        kill_messages(queues, 10);
+        struct operation_job job = replay_job();
+        job.plan.keeps = true;
+        struct operation_progress p = run(&job);
+        assert_int_equal(p.state, OPERATION_DONE);
+        assert_int_equal(p.counts.done, 20);
+        assert_int_equal(p.counts.skipped, 20 * i);
+    }
+    struct operation_job job = replay_job();
+    job.plan.keeps = job.plan.again = true;
+    assert_int_equal(run(&job).counts.done, 60);
+}
+
 static void what_comes_back_again_and_again_is_left(void **state)
 {
     (void)state;
@@ -542,6 +561,7 @@ int main(void)
         TEST(what_tells_no_origin_stays_and_is_said),
         TEST(a_replay_that_is_cut_goes_on_to_all_of_them),
         TEST(what_was_on_its_way_to_consumers_is_in_doubt),
+        TEST(what_was_replayed_before_is_not_sent_again),
         TEST(what_comes_back_again_and_again_is_left),
         TEST(a_line_that_is_cut_before_a_message_loses_none),
         TEST(a_message_whose_confirmation_is_lost_is_not_sent_again),

@@ -61,7 +61,8 @@ static void put(int64_t number, uint64_t sequence, enum delivery state)
                                 .identity = {1, 2, 3},
                                 .from = {POSITION_PARTITION, 2, (int64_t)sequence * 10},
                                 .size = 7,
-                                .label = BYTES_LITERAL("o-1")};
+                                .label = BYTES_LITERAL("o-1"),
+                                .destination = "queue:orders"};
     assert_int_equal(journal_put(journal, number, &m, NULL), ERR_OK);
 }
 
@@ -161,6 +162,9 @@ static bool see(void *context, const struct journal_message *m)
     seen->count++;
     seen->last = *m;
     snprintf(seen->reason, sizeof seen->reason, "%s", m->reason ? m->reason : "");
+    assert_string_equal(m->destination, "queue:orders");
+    assert_true(bytes_equal_text(m->label, "o-1"));
+    assert_int_equal(m->size, 7);
     return true;
 }
 
