@@ -2,6 +2,7 @@
 
 #include "base/limits.h"
 #include "base/text.h"
+#include "cli/input.h"
 #include "cli/listing.h"
 #include "cli/losses.h"
 #include "cli/signals.h"
@@ -23,7 +24,7 @@ struct operating {
     struct operation_job job;
     struct arena arena;
     char who[64], host[256];
-    struct buffer plan, command;
+    struct buffer plan, command, edited;
     atomic_bool cancelled;
 };
 
@@ -165,6 +166,19 @@ static struct operation_end end_of(const struct address *a)
     return (struct operation_end){a->endpoint->broker, &a->endpoint->endpoint, a->channel};
 }
 
+/* A payload in the place of one message's own. */
+static int take_edit(struct operating *o)
+{
+    struct err_info err = {.code = ERR_OK};
+    const char *file = cli_text(o->cli, FLAG_EDIT);
+    if (!file)
+        return 0;
+    if (input_whole(file, &o->edited, &err))
+        return cli_error(&err);
+    o->job.plan.payload = bytes_of(o->edited.data ? o->edited.data : (const uint8_t *)"", o->edited.len);
+    return 0;
+}
+
 static int make_plan(struct operating *o, enum operation_kind kind)
 {
     struct cli *c = o->cli;
@@ -178,14 +192,18 @@ static int make_plan(struct operating *o, enum operation_kind kind)
                                 .origin_header = cli_text(c, FLAG_ORIGIN_HEADER),
                                 .again = cli_flag(c, FLAG_AGAIN),
                                 .create = cli_flag(c, FLAG_CREATE)};
-    int code = cli_address(c, 0, true, &o->from);
+    int code = kind == OPERATION_RESEND && !o->job.plan.select
+                   ? cli_usage("which messages? Add --select EXPR (`copy` takes all)")
+                   : cli_address(c, 0, true, &o->from);
+    if (!code)
+        code = take_edit(o);
     if (!code)
         code = take_destination(o);
     if (!code && o->job.plan.to)
         code = refuse_same(o);
     if (!code && o->job.plan.to)
         code = cli_may_change(c, &o->to);
-    if (!code && (kind != OPERATION_COPY || !o->job.plan.to))
+    if (!code && (kind == OPERATION_MOVE || kind == OPERATION_REPLAY || !o->job.plan.to))
         code = cli_may_change(c, &o->from);
     return code ? code : take_rate(o);
 }
@@ -306,6 +324,8 @@ static int rehearse(struct operating *o)
     int code = preview(o, &p);
     if (code)
         return code;
+    if (o->job.plan.payload.data && p.matched > 1)
+        return cli_usage("%" PRId64 " messages are selected, and an edited payload is for one", p.matched);
     say_preview(o, &p);
     o->job.record.counts.planned = planned(o, &p);
     print_record(o, &o->job.record);
@@ -458,9 +478,10 @@ static int execute(struct operating *o)
 static void init(struct operating *o, struct cli *c)
 {
     *o = (struct operating){.cli = c};
-    arena_init(&o->arena, 4 * MIB);
-    buffer_init(&o->plan, 4 * MIB);
+    arena_init(&o->arena, 4 * PLAN_PAYLOAD_MOST);
+    buffer_init(&o->plan, 2 * PLAN_PAYLOAD_MOST);
     buffer_init(&o->command, 4 * MIB);
+    buffer_init(&o->edited, PLAN_PAYLOAD_MOST);
     take_person(o);
 }
 
@@ -469,6 +490,7 @@ static void release(struct operating *o)
     arena_free(&o->arena);
     buffer_free(&o->plan);
     buffer_free(&o->command);
+    buffer_free(&o->edited);
 }
 
 int operate(struct cli *c, enum operation_kind kind)

@@ -637,6 +637,7 @@ static void begin_connection(struct operation *o)
 {
     o->recovering = o->source_ended = false;
     o->uncommitted = 0;
+    o->edited = false;
     o->stopping = o->taken = false;
     o->early_count = o->at = o->pending = o->settling = 0;
     o->kept = 0;

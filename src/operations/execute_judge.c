@@ -1,5 +1,7 @@
 #include "operations/execute_internal.h"
 
+#include "base/json.h"
+#include "base/limits.h"
 #include "model/death.h"
 #include "operations/identity.h"
 #include "operations/stamp.h"
@@ -19,6 +21,31 @@ static void leave(struct operation *o, struct item *item)
 {
     item->state = DELIVERY_SKIPPED;
     o->unmatched++;
+}
+
+static bool is_json(struct bytes payload)
+{
+    struct json_reader r;
+    enum json_event event;
+    json_read(&r, payload, LIMIT_DECODE_DEPTH);
+    do
+        event = json_next(&r);
+    while (event != JSON_ERROR && event != JSON_END);
+    return event == JSON_END;
+}
+
+/* One message alone gets it, and what was JSON stays JSON. */
+static void check_edit(struct operation *o, struct item *item)
+{
+    struct bytes edited = o->job.plan.payload;
+    if (!edited.data)
+        return;
+    if (o->edited)
+        item_say(item, DELIVERY_SKIPPED,
+                 "the edited payload has taken the place of another one: select one message");
+    else if (is_json(item->message->payload) && !is_json(edited))
+        item_say(item, DELIVERY_FAILED, "its payload is JSON, and the edited one is not");
+    o->edited = true;
 }
 
 /* As of when it began: what was selected then is selected after a crash. */
@@ -56,6 +83,8 @@ enum err execute_judge(struct operation *o, struct item *item, struct err_info *
     }
     if (item->state == DELIVERY_INTENDED && !o->job.plan.again && execute_was_sent(o, item))
         item_say(item, DELIVERY_SKIPPED, "an earlier replay has sent it there");
+    if (item->state == DELIVERY_INTENDED)
+        check_edit(o, item);
     return ERR_OK;
 }
 
@@ -64,7 +93,7 @@ enum err execute_rewrite(struct operation *o, const struct item *item, struct me
 {
     const struct plan *p = &o->job.plan;
     const struct message *m = item->message;
-    struct stamp stamp = {.sequence = item->sequence, .replays = stamp_replays(m)};
+    struct stamp stamp = {.sequence = item->sequence, .replays = stamp_replays(m), .edited = p->payload.data};
     char position[40], *source;
     memcpy(stamp.operation, o->job.record.id, sizeof stamp.operation);
     arena_reset(&o->arena);
@@ -81,5 +110,8 @@ enum err execute_rewrite(struct operation *o, const struct item *item, struct me
         stamp.source = bytes_of_text(source);
     }
     bool drop = p->kind == OPERATION_REPLAY && !p->keep_death;
-    return stamp_put(m, drop ? death_headers : NULL, p->no_mark ? NULL : &stamp, &o->arena, into, err);
+    enum err e = stamp_put(m, drop ? death_headers : NULL, p->no_mark ? NULL : &stamp, &o->arena, into, err);
+    if (p->payload.data)
+        into->payload = p->payload;
+    return e;
 }

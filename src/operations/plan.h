@@ -9,6 +9,8 @@
 
 #define PLAN_REPLAYS_MOST 3 /* what was replayed so often comes back for a reason */
 
+#define PLAN_PAYLOAD_MOST ((size_t)16 << 20) /* an edited one, which is part of the plan */
+
 struct plan {
     enum operation_kind kind;
     const char *from, *to; /* addresses without secrets; to NULL: where each message came from, or nowhere */
@@ -24,6 +26,7 @@ struct plan {
     bool create;           /* a missing destination is made */
     bool
         exchange; /* to NULL: to the exchange it was published to, with its key; else to the queue it died in */
+    struct bytes payload; /* of a resend: what is sent in the place of the one message's own; null: that */
     const char
         *origin_header; /* a header that names where a dead letter came from; NULL: those that are known */
 };
