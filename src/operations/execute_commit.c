@@ -1,5 +1,5 @@
-/* Destinations with transactions: what was published becomes visible together with how far the operation is, so that nothing of it is ever in
- * doubt. A transaction closes with its batch, after a second, or at a pause, whichever comes first. */
+/* Destinations with transactions: what was published becomes visible together with how far the operation is, so that nothing of it is
+ * ever in doubt. A transaction closes with its batch, after a second, or at a pause, whichever comes first. */
 #include "operations/execute_internal.h"
 
 #include "base/text.h"
