@@ -157,6 +157,15 @@ enum err rabbit_last_reply(struct broker *b, const char *what, struct err_info *
     return rabbit_reply(b, amqp_get_rpc_reply(r->connection), what, err);
 }
 
+amqp_channel_t rabbit_new_channel(struct broker *b, struct err_info *err)
+{
+    struct rabbit *r = b->state;
+    if (!r->channels)
+        r->channels = RABBIT_PROBE_CHANNEL;
+    amqp_channel_open(r->connection, ++r->channels);
+    return rabbit_last_reply(b, "opening a channel", err) ? 0 : r->channels;
+}
+
 enum err rabbit_probe_end(struct broker *b, amqp_rpc_reply_t reply, char *said, size_t size)
 {
     struct rabbit *r = b->state;

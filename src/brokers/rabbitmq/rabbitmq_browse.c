@@ -15,9 +15,14 @@
 static enum err refuse(const struct broker *b, enum err code, const char *name, const char *why,
                        struct err_info *err)
 {
+    const struct rabbit *rabbit = b->state;
     err_set(err, code, "%s %s", name, why);
     err_where(err, "%s", b->endpoint->name);
-    err_next(err, "tail it instead: a tap disturbs nobody");
+    err_next(
+        err,
+        rabbit->lease
+            ? "leave it to its consumers, or to a shovel: what is taken and left goes back, as with a look"
+            : "tail it instead: a tap disturbs nobody");
     return code;
 }
 
@@ -186,6 +191,26 @@ static void set_total(struct rabbit_reader *r, const struct rabbit_channel *now)
     r->progress.total = now->depth < 0 ? COUNT_UNKNOWN : now->depth + (now->unacked > 0 ? now->unacked : 0);
 }
 
+enum err rabbit_look_begin(struct broker *b, const char *name, struct rabbit_channel *found,
+                           struct err_info *err)
+{
+    const struct rabbit *rabbit = b->state;
+    struct rabbit_reader *r = rabbit->reader;
+    enum err e = check_kind(b, name, found, err);
+    if (e)
+        return e;
+    r->quorum = strcmp(found->type, "quorum") == 0;
+    r->delivery_limit = effective_limit(rabbit, found);
+    e = check_certain(b, name, found, err);
+    if (!e && r->delivery_limit >= 0 && found->depth != 0) /* said before a wait */
+        e = rabbit_looks_check(b, err);
+    if (!e)
+        e = await_quiet(b, name, found, err);
+    set_total(r, found);
+    text_copy(r->queue, sizeof r->queue, name);
+    return e ? e : check_limit(b, name, found, err);
+}
+
 enum err rabbit_browse_open(struct broker *b, const struct channel_name *name,
                             const struct rabbit_channel *found, const struct read_request *request,
                             struct err_info *err)
@@ -195,35 +220,16 @@ enum err rabbit_browse_open(struct broker *b, const struct channel_name *name,
     struct rabbit_channel now = *found;
     if (request->channel_count > 1)
         return err_set(err, ERR_USAGE, "one queue at a time can be looked into");
-    enum err e = check_kind(b, name->name, found, err);
-    if (e)
-        return e;
-    r->quorum = strcmp(found->type, "quorum") == 0;
-    r->delivery_limit = effective_limit(rabbit, found);
-    e = check_certain(b, name->name, found, err);
-    if (!e && r->delivery_limit >= 0 && found->depth != 0) /* said before a wait */
-        e = rabbit_looks_check(b, err);
-    if (!e)
-        e = await_quiet(b, name->name, &now, err);
-    set_total(r, &now);
-    if (!e)
-        e = check_limit(b, name->name, &now, err);
+    enum err e = rabbit_look_begin(b, name->name, &now, err);
     if (e)
         return e;
     r->mode = RABBIT_LOOK;
     r->progress.most = RABBIT_HOLD_MOST;
-    text_copy(r->queue, sizeof r->queue, name->name);
     if (!rabbit_source_add(b, name->name, CHANNEL_QUEUE))
         return err_set(err, ERR_LIMIT, "too many channels for one session");
     r->give_back_ns = clock_mono_ns() + HOLD_NS;
     say_who_is_there(r, &now);
     return ERR_OK;
-}
-
-static int64_t delivery_count(const struct message *m)
-{
-    const struct value *v = headers_find(m->headers, BYTES_LITERAL("x-delivery-count"));
-    return !v ? 0 : v->type == VALUE_INT64 || v->type == VALUE_INT32 ? v->i : (int64_t)v->u;
 }
 
 /* What was seen and what has become of it. */
@@ -300,7 +306,7 @@ static enum err look_at(struct broker *b, struct rabbit_reader *r, struct rabbit
     arena_reset(&r->arena);
     rabbit_message(&m, d, &r->arena);
     r->progress.scanned++;
-    bool near = r->quorum && rabbit_looks_saw(r, delivery_count(&m), d->redelivered);
+    bool near = r->quorum && rabbit_looks_saw(r, &m);
     rabbit_emit(r, &m);
     rabbit_delivery_free(d);
     return near ? break_off(b, "a message is close to its delivery limit", err) : count_again(b, r, err);

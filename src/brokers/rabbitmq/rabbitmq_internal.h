@@ -16,6 +16,7 @@
 #define RABBIT_MOST_CHANNELS 32
 
 struct http_client;
+struct rabbit_lease;
 struct rabbit_reader;
 struct rabbit_writer;
 
@@ -43,7 +44,8 @@ struct rabbit {
     char api_why[200]; /* why, in one sentence */
     struct rabbit_reader *reader;
     struct rabbit_writer *writer;
-    amqp_channel_t channels; /* the highest that was opened, beyond those above; 0: none */
+    struct rabbit_lease *lease; /* then the reader is what it knows of its queue */
+    amqp_channel_t channels;    /* the highest that was opened, beyond those above; 0: none */
 };
 
 /* ---- AMQP (rabbitmq_amqp.c) ---- */
@@ -192,7 +194,7 @@ struct rabbit_channel {
         delivery_limit; /* -1: none, or not known: the smallest of argument, effective definition and policies */
     bool limit_unknown;  /* policies that may set one could not be read */
     int64_t redelivered; /* deliveries of returned messages, ever, over all of them; COUNT_UNKNOWN */
-    bool exclusive, single_active;
+    bool exclusive, single_active, auto_delete;
     bool by_amqp; /* the management API did not tell */
 };
 /* ERR_NOTFOUND with the nearest name where the management API knows names; ERR_USAGE: a queue and an exchange are called so, and
@@ -268,5 +270,21 @@ enum err rabbit_publish(struct broker *b, size_t to, const struct message *m, ui
 enum err rabbit_publish_step(struct broker *b, int timeout_ms, size_t *pending,
                              struct err_info *err) SB_MUST_USE;
 void rabbit_publish_close(struct broker *b);
+
+/* ---- leasing (rabbitmq_lease.c, rabbitmq_settle.c), counting and purging (rabbitmq_count.c) ---- */
+
+enum err rabbit_lease_open(struct broker *b, const struct lease_request *request,
+                           const struct lease_sink *sink, struct err_info *err) SB_MUST_USE;
+enum err rabbit_lease_step(struct broker *b, int timeout_ms, struct err_info *err) SB_MUST_USE;
+void rabbit_lease_pause(struct broker *b, bool pause);
+enum err rabbit_settle(struct broker *b, uint64_t handle, enum settle how, struct err_info *err) SB_MUST_USE;
+enum err rabbit_settle_sync(struct broker *b, struct err_info *err) SB_MUST_USE;
+enum err rabbit_lease_close(struct broker *b, int64_t *returned, struct err_info *err) SB_MUST_USE;
+enum err rabbit_count(struct broker *b, const struct channel_name *channel, int64_t *ready, int64_t *unacked,
+                      struct err_info *err) SB_MUST_USE;
+enum err rabbit_truncate(struct broker *b, const struct channel_name *channel,
+                         const struct read_places *up_to, int64_t *removed, struct err_info *err) SB_MUST_USE;
+/* The next channel of the connection that nothing else uses. 0: it could not be opened. */
+amqp_channel_t rabbit_new_channel(struct broker *b, struct err_info *err);
 
 #endif

@@ -142,13 +142,10 @@ static enum err open_channel(struct broker *b, struct rabbit_writer *w, const ch
                              struct err_info *err)
 {
     struct rabbit *rabbit = b->state;
-    if (!rabbit->channels)
-        rabbit->channels = RABBIT_PROBE_CHANNEL;
-    w->channel = ++rabbit->channels;
-    amqp_channel_open(rabbit->connection, w->channel);
-    enum err e = rabbit_last_reply(b, "opening a channel", err);
-    if (!e && claim)
-        e = rabbit_claim(b, w->channel, claim, &w->sink, err);
+    w->channel = rabbit_new_channel(b, err);
+    if (!w->channel)
+        return err->code;
+    enum err e = claim ? rabbit_claim(b, w->channel, claim, &w->sink, err) : ERR_OK;
     if (e)
         return e;
     w->claimed = claim != NULL;
