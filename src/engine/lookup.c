@@ -8,7 +8,8 @@ struct bytes lookup_needle(const struct field_path *path)
 {
     struct bytes needle = BYTES_NULL;
     for (size_t i = 0; i < path->count; i++)
-        if (path->steps[i].name.data && path->steps[i].name.len > 0)
+        /* A number of a JSON Pointer may be an index, which stands nowhere. */
+        if (path->steps[i].name.data && path->steps[i].name.len > 0 && path->steps[i].index < 0)
             needle = path->steps[i].name;
     return needle;
 }
