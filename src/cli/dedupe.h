@@ -4,8 +4,8 @@
 
 #include "operations/dedupe.h"
 
-/* "31 ms", "5.0 s", "1h01m"; "-": no time is known. Returns into. */
-char *dedupe_spread(char *into, size_t size, const struct dedupe_group *g);
+/* "31 ms", "5.0 s", "1h01m"; "-" of TIME_NONE. Returns into. */
+char *dedupe_spread_text(char *into, size_t size, int64_t ns);
 /* What was found by one rule, and its groups; at most 80 columns. */
 void dedupe_put_groups(struct buffer *out, const struct dedupe *d, const struct dedupe_rule *rule);
 /* One line a rule, below a heading. */

@@ -8,10 +8,9 @@
 
 #define VALUE_CELLS 20
 
-char *dedupe_spread(char *into, size_t size, const struct dedupe_group *g)
+char *dedupe_spread_text(char *into, size_t size, int64_t ns)
 {
-    int64_t ns = g->last_ns - g->first_ns;
-    if (g->first_ns == TIME_NONE)
+    if (ns == TIME_NONE)
         snprintf(into, size, "-");
     else if (ns < NS_PER_S)
         snprintf(into, size, "%" PRId64 " ms", ns / NS_PER_MS);
@@ -70,7 +69,8 @@ static void put_group(struct buffer *out, const struct dedupe_group *g, const st
         clock_rfc3339_seconds(g->first_ns, first, sizeof first);
     buffer_printf(out, "%7s  ", text_count(copies, sizeof copies, g->copies));
     put_value(out, g, rule);
-    buffer_printf(out, "  %-20s  %7s  %-10s %s\n", first, dedupe_spread(spread, sizeof spread, g),
+    buffer_printf(out, "  %-20s  %7s  %-10s %s\n", first,
+                  dedupe_spread_text(spread, sizeof spread, dedupe_spread(g)),
                   place_of(&g->kept, place, sizeof place), g->bodies_differ ? "DIFFER" : "same");
 }
 

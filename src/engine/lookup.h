@@ -1,4 +1,4 @@
-/* What stands at a path of a message's body: one look-up for the filter language and for whatever else names a field. Floor 4. Any thread. */
+/* What stands at a path of a message's body: one look-up for filters and for whatever else names a field. Floor 4. Any thread. */
 #ifndef SIGNALBOX_ENGINE_LOOKUP_H
 #define SIGNALBOX_ENGINE_LOOKUP_H
 

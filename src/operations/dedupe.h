@@ -1,8 +1,9 @@
 /* Duplicates: messages that a rule gives the same value. Floor 4. One thread at a time.
  *
- * Messages are added once, each leaves a record of some ten bytes beside its value, and the records are sorted by hash and value (sorter.h):
- * what is the same stands together, whatever the number of messages, in bounded memory. No hash decides: short values are sorted whole;
- * long ones (above DEDUPE_INLINE) are spilled, and where hash and length are the same they are read again and compared byte by byte. */
+ * Messages are added once, each leaves a record of a hundred bytes with its value, and the records are sorted by hash and value
+ * (sorter.h): what is the same stands together, however many there are, in bounded memory. No hash decides: short values are sorted whole;
+ * long ones (above DEDUPE_INLINE) are spilled, and where hash and length are the same they are read again and compared byte by byte.
+ */
 #ifndef SIGNALBOX_OPERATIONS_DEDUPE_H
 #define SIGNALBOX_OPERATIONS_DEDUPE_H
 
@@ -56,6 +57,9 @@ struct dedupe_group {
     struct dedupe_copy *listed; /* in their order */
     size_t listed_count;
 };
+
+/* From the first to the last copy, ns; TIME_NONE: no time is known. */
+int64_t dedupe_spread(const struct dedupe_group *g);
 
 struct dedupe_totals {
     uint64_t messages;

@@ -72,6 +72,14 @@ enum err groups_add(struct groups *g, const struct record *r, struct err_info *e
     return ERR_OK;
 }
 
+int64_t dedupe_spread(const struct dedupe_group *g)
+{
+    int64_t spread;
+    if (g->first_ns == TIME_NONE)
+        return TIME_NONE;
+    return __builtin_sub_overflow(g->last_ns, g->first_ns, &spread) ? INT64_MAX : spread;
+}
+
 /* ---- the biggest ---- */
 
 static bool is_earlier(const struct dedupe_group *a, const struct dedupe_group *b)

@@ -102,7 +102,7 @@ static void put_group(struct json_writer *w, const struct dedupe_group *g, const
     if (g->first_ns == TIME_NONE)
         json_null(w);
     else
-        json_int(w, g->last_ns - g->first_ns);
+        json_int(w, dedupe_spread(g));
     json_name(w, "kept");
     json_object(w);
     put_place(w, &g->kept);

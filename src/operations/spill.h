@@ -1,7 +1,8 @@
 /* Room on the disk for what has none in memory: a file without a name, gone with the process however that ends. Floor 4. One thread at a
  * time.
  *
- * It stands in $TMPDIR, where that is set, else in the state directory: /tmp is memory on many hosts. It is written and read, not mapped. */
+ * It stands in $TMPDIR, where that is set, else in the state directory: /tmp is memory on many hosts. It is written and read, not
+ * mapped. */
 #ifndef SIGNALBOX_OPERATIONS_SPILL_H
 #define SIGNALBOX_OPERATIONS_SPILL_H
 

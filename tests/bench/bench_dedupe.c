@@ -1,5 +1,5 @@
-/* Duplicates among 10,000,000 keys, exact, against `sort | uniq -d` on the same keys in the same run; each in a process of its own, with its
- * peak memory. The keys are a UUID's length; one in twenty stands there twice, some many times. */
+/* Duplicates among 10,000,000 keys, exact, against `sort | uniq -d` on the same keys in the same run; each in a process of its own, with
+ * its peak memory. The keys are a UUID's length; one in twenty stands there twice, some many times. */
 #include "base/clock.h"
 #include "operations/dedupe.h"
 #include "registry.h"
@@ -79,6 +79,11 @@ static void write_keys(const char *path)
     }
 }
 
+static double seconds(const struct timeval *t)
+{
+    return (double)t->tv_sec + (double)t->tv_usec / 1e6;
+}
+
 /* Seconds; the child's own peak, or that of its largest child. */
 static double measure(const char *name, const char *command)
 {
@@ -97,7 +102,8 @@ static double measure(const char *name, const char *command)
     }
     wait4(pid, &status, 0, &usage);
     double s = (double)(clock_mono_ns() - start) / NS_PER_S;
-    printf("%s%6.2f s, peak %.0f MiB\n", command ? "" : ", ", s, (double)usage.ru_maxrss / 1024);
+    printf("%s%6.2f s (%.1f s of processors), peak %.0f MiB\n", command ? "" : ", ", s,
+           seconds(&usage.ru_utime) + seconds(&usage.ru_stime), (double)usage.ru_maxrss / 1024);
     if (status)
         exit(1);
     return s;

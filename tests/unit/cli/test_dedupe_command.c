@@ -210,17 +210,19 @@ static void what_is_hidden_is_compared_and_not_shown(void **state)
 static void spreads_are_short(void **state)
 {
     (void)state;
+    static const struct {
+        int64_t ns;
+        const char *text;
+    } spreads[] = {{31 * NS_PER_MS, "31 ms"},
+                   {5 * NS_PER_S, "5.0 s"},
+                   {60 * NS_PER_S - 1, "59.9 s"},
+                   {61 * 60 * NS_PER_S, "1h01m"},
+                   {TIME_NONE, "-"}};
     char text[32];
-    struct dedupe_group g = {.first_ns = 0, .last_ns = 31 * NS_PER_MS};
-    assert_string_equal(dedupe_spread(text, sizeof text, &g), "31 ms");
-    g.last_ns = 5 * NS_PER_S;
-    assert_string_equal(dedupe_spread(text, sizeof text, &g), "5.0 s");
-    g.last_ns = 60 * NS_PER_S - 1;
-    assert_string_equal(dedupe_spread(text, sizeof text, &g), "59.9 s");
-    g.last_ns = 61 * 60 * NS_PER_S;
-    assert_string_equal(dedupe_spread(text, sizeof text, &g), "1h01m");
-    g.first_ns = TIME_NONE;
-    assert_string_equal(dedupe_spread(text, sizeof text, &g), "-");
+    for (size_t i = 0; i < sizeof spreads / sizeof *spreads; i++)
+        assert_string_equal(dedupe_spread_text(text, sizeof text, spreads[i].ns), spreads[i].text);
+    struct dedupe_group g = {.first_ns = INT64_MIN + 1, .last_ns = INT64_MAX};
+    assert_int_equal(dedupe_spread(&g), INT64_MAX);
 }
 
 int main(void)
