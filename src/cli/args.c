@@ -15,8 +15,9 @@ struct parse {
 /* A flag that the documentation knows and this version doesn't: a misspelt one would be another matter. */
 static bool is_later(const struct command *command, const char *flag)
 {
-    static const char *const later[][2] = {
-        {"tail", "record"}, {"tail", "watch"}, {"decode", "schema"}, {"decode", "type"}};
+    static const char *const later[][2] = {{"tail", "record"},  {"tail", "watch"},     {"decode", "schema"},
+                                           {"decode", "type"},  {"dedupe", "execute"}, {"dedupe", "to"},
+                                           {"dedupe", "write"}, {"dedupe", "confirm"}};
     for (size_t i = 0; command && i < sizeof later / sizeof *later; i++)
         if (strcmp(command->name, later[i][0]) == 0 && strcmp(flag, later[i][1]) == 0)
             return true;
@@ -160,7 +161,7 @@ static int check_count(const struct cli *c)
 /* Commands that the documentation knows and this version doesn't: better said than taken for an address. */
 static int check_later(const struct cli *c)
 {
-    static const char *const later[] = {"open",    "encode", "call",     "dedupe", "purge",
+    static const char *const later[] = {"open",    "encode", "call",     "purge",
                                         "restore", "flow",   "capacity", NULL};
     for (size_t i = 0; !c->command && c->arg_count && later[i]; i++)
         if (strcmp(c->args[0], later[i]) == 0)

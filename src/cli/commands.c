@@ -12,7 +12,8 @@
  X(export)          \
  X(import)          \
  X(resend)          \
- X(replay) X(move) X(copy) X(journal) X(resume) X(doctor) X(config) X(init) X(completion) X(help) X(version)
+ X(replay)          \
+ X(move) X(copy) X(dedupe) X(journal) X(resume) X(doctor) X(config) X(init) X(completion) X(help) X(version)
 
 #define X(name) extern const struct command command_##name;
 COMMANDS(X)

@@ -68,6 +68,14 @@ static bool take_one(struct run *r, bool *last)
     return before >= 1;
 }
 
+/* Nothing more is wanted of any source. */
+static enum emit stop_all(struct run *r)
+{
+    atomic_store(&r->stop, true);
+    tell_main(r);
+    return EMIT_STOP;
+}
+
 static void note_begin(struct run *r)
 {
     int_fast64_t never = 0;
@@ -90,14 +98,15 @@ static enum emit on_message(void *context, const struct message *m)
         return EMIT_OK;
     if (!take_one(r, &last))
         return EMIT_STOP;
-    r->reading->encode(r->reading->context, output_line(s->lane), m);
+    enum emit e = EMIT_OK;
+    if (r->reading->take) {
+        e = r->reading->take(r->reading->context, m) ? EMIT_OK : EMIT_STOP;
+    } else {
+        r->reading->encode(r->reading->context, output_line(s->lane), m);
+        e = output_line_end(s->lane);
+    }
     atomic_fetch_add_explicit(&r->written, 1, memory_order_relaxed);
-    enum emit e = output_line_end(s->lane);
-    if (!last && e != EMIT_STOP)
-        return e;
-    atomic_store(&r->stop, true);
-    tell_main(r);
-    return EMIT_STOP;
+    return !last && e != EMIT_STOP ? e : stop_all(r);
 }
 
 static bool on_idle(void *context)

@@ -20,6 +20,8 @@ struct reading {
     bool bare;  /* what is written has no place for headers */
     /* Appends one message; on a worker, several at once, unless there is one address alone. */
     void (*encode)(void *context, struct buffer *out, const struct message *m);
+    /* Instead of it, of one address: takes the message, and nothing is written. False: no more, please; the caller knows why. */
+    bool (*take)(void *context, const struct message *m);
     void *context;
 };
 
