@@ -1,4 +1,5 @@
-/* Leasing: what becomes of the messages. Removals are acknowledged in runs; once one below them is kept, on their channel, they go one by one. */
+/* Leasing: what becomes of the messages. Removals are acknowledged in runs; once one below them is kept, on their channel, they go one
+ * by one. */
 #include "brokers/rabbitmq/rabbitmq_lease.h"
 
 #include <assert.h>
