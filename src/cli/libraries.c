@@ -24,6 +24,7 @@ static const struct {
     {"zlib", "zlibVersion", WORD},
     {"zstd", "ZSTD_versionString", WORD},
     {"PCRE2", "pcre2_config_8", PCRE2},
+    {"SQLite", "sqlite3_libversion", WORD},
     {"ncurses", "curses_version", WORD},
 };
 

@@ -8,7 +8,7 @@ static int run(struct cli *c)
 const struct command command_replay = {
     .name = "replay",
     .args = "ADDRESS [--to ADDRESS|origin|exchange]",
-    .purpose = "send dead letters back to where they came from; a dry run until --execute",
+    .purpose = "send dead letters back; a dry run until --execute",
     .detail =
         "Each dead letter goes back to the queue or topic that it died in, as its headers tell (RabbitMQ's x-death, those of "
         "Spring Kafka, Kafka Connect and others; --origin-header names another one); what tells nothing is skipped, and said: "

@@ -7,7 +7,7 @@ static int run(struct cli *c)
 
 const struct command command_resend = {
     .name = "resend",
-    .args = "ADDRESS --select EXPR --to ADDRESS [--edit FILE]",
+    .args = "ADDRESS --select EXPR --to ADDRESS",
     .purpose = "send chosen messages once more; a dry run until --execute",
     .detail =
         "What --select takes is sent to another channel, which may be another broker's; the source keeps it. Key, payload, properties "
@@ -19,10 +19,9 @@ const struct command command_resend = {
     .max_args = 1,
     .missing = "an address",
     .argument = ARGUMENT_ADDRESS,
-    .examples = {{"signalbox resend k/orders --select key=o-17 --to k/orders.retry", "what would be sent"},
-                 {"signalbox resend k/a --select key=o-17 --to k/b --execute", "send it"},
-                 {"signalbox resend r/dlq --select id=7 --to r/a --edit a.json --execute",
-                  "with another payload"}},
+    .examples = {{"signalbox resend k/a --select key=7 --to k/b", "what would be sent"},
+                 {"signalbox resend k/a --select key=7 --to k/b --execute", "send it"},
+                 {"signalbox resend r/a --select id=7 --to r/b --edit f", "another payload"}},
     .exits = "0 1 2 4 5 6 7 8 130",
     .run = run,
 };

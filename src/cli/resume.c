@@ -74,7 +74,7 @@ static int run(struct cli *c)
 const struct command command_resume = {
     .name = "resume",
     .args = "[ID]",
-    .purpose = "finish what a crash or a lost connection has interrupted",
+    .purpose = "finish what a crash has interrupted",
     .detail =
         "Without ID every interrupted operation, oldest first. The journal says what was on its way: that is looked for at the "
         "destination; what had arrived is not sent again, what had not is. What cannot be told stays at the source and is reported "
@@ -83,7 +83,7 @@ const struct command command_resume = {
     .max_args = 1,
     .argument = ARGUMENT_WORD,
     .examples = {{"signalbox resume", "all of them"},
-                 {"signalbox resume 7k2m", "one, by the beginning of its id"},
+                 {"signalbox resume 7k2m", "one of them"},
                  {"signalbox journal", "which there are"}},
     .exits = "0 1 2 4 5 6 7 130",
     .run = run,

@@ -82,6 +82,7 @@ enum err identity_of(const struct message *m, const char *const *counters, uint8
     struct digest d = {.sha = sha256_new(), .counters = counters};
     if (!d.sha)
         return err_set(err, ERR_NOMEM, "no memory for a digest");
+    add_bytes(&d, m->id);
     add_bytes(&d, m->key);
     add_bytes(&d, m->payload);
     add_headers(&d, m->properties);

@@ -37,6 +37,10 @@ static void all_that_the_sender_sent_counts(void **state)
     other = m;
     other.key = BYTES_NULL;
     assert_false(same(&m, &other));
+    other = m;
+    other.id = BYTES_LITERAL("7");
+    assert_false(same(&m, &other));
+    other = m;
     other.key = BYTES_LITERAL("");
     struct message nothing = other;
     nothing.key = BYTES_NULL;
