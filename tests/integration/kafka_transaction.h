@@ -38,6 +38,16 @@ static inline void also(struct session_of_test *s, const char *topic)
         fail_msg("%s", s->err.text);
 }
 
+/* A lab that keeps the groups of many runs is listed slowly. */
+static inline void forget(const char *claim)
+{
+    struct session_of_test *s = opened();
+    session_deadline(s, 10000);
+    if (kafka_broker.forget(&s->broker, claim, &s->err))
+        fail_msg("%s", s->err.text);
+    session_end(s);
+}
+
 /* Publishes so many, and waits until all are confirmed. */
 static inline void publish_some(struct session_of_test *s, size_t to, size_t count)
 {

@@ -6,8 +6,17 @@
 
 static char topic[64], claim[64];
 
+static int forget_last(void **state)
+{
+    (void)state;
+    if (claim[0])
+        forget(claim);
+    return 0;
+}
+
 static void fresh(const char *prefix)
 {
+    forget_last(NULL);
     lab_unique(prefix, topic, sizeof topic);
     lab_unique(prefix, claim, sizeof claim);
     make_topic(topic, 1);
@@ -394,5 +403,5 @@ int main(void)
         cmocka_unit_test(a_transaction_that_stands_open_is_ended_by_the_cluster),
         cmocka_unit_test(a_claim_that_is_too_long_is_refused),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, NULL, forget_last);
 }

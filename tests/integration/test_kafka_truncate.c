@@ -179,6 +179,7 @@ static void open_transactions_count_and_go(void **state)
     assert_int_equal(removed, 5);
     commit_note(s, topic, "n");
     session_end(s);
+    forget(topic);
     assert_int_equal(decided(topic), 0);
 }
 

@@ -86,7 +86,9 @@ enum err kafka_transaction_refused(struct broker *b, struct kafka_publish *p, rd
                                    struct err_info *err);
 /* Ends one that the driver is to end; finds out that another session has the claim. */
 enum err kafka_transaction_serve(struct broker *b, struct kafka_publish *p, struct err_info *err) SB_MUST_USE;
-void kafka_transaction_close(struct broker *b, struct kafka_publish *p);
+/* The session ends: aborts what is open. Reports may come until close. */
+void kafka_transaction_drop(struct broker *b, struct kafka_publish *p);
+void kafka_transaction_close(struct kafka_publish *p); /* tells what was kept, after the last report */
 
 /* ---- kafka_progress.c ---- */
 /* The rows that a commit sends along, the caller's to destroy; none where it says nothing. */

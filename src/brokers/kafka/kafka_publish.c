@@ -306,12 +306,13 @@ void kafka_publish_close(struct broker *b)
     struct kafka_publish *p = s->publish;
     if (!p)
         return;
-    kafka_transaction_close(b, p);
+    kafka_transaction_drop(b, p);
     if (p->rk && p->pending) {
         /* Reports of what is in flight come out of the purge as "possibly persisted": OUTCOME_UNKNOWN. */
         rd_kafka_purge(p->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
         rd_kafka_flush(p->rk, CLOSE_FLUSH_MS);
     }
+    kafka_transaction_close(p);
     say_misplaced(p);
     kafka_queue_drop(&p->events);
     for (size_t i = 0; i < p->count; i++)

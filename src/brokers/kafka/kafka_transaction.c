@@ -213,9 +213,10 @@ bool kafka_transaction_outcome(struct kafka_publish *p, struct publish_outcome *
         if (!o->err.code)
             err_set(&o->err, ERR_CLOSED, "its transaction was given up");
     }
-    if (t->automatic)
-        t->kept[t->kept_count++] = (struct kafka_kept){o->token, o->outcome, o->position};
-    return t->automatic;
+    if (!t->automatic || t->kept_count == AUTOMATIC)
+        return false;
+    t->kept[t->kept_count++] = (struct kafka_kept){o->token, o->outcome, o->position};
+    return true;
 }
 
 /* Those that arrived are told as `arrived`. */
@@ -305,12 +306,17 @@ enum err kafka_transaction_serve(struct broker *b, struct kafka_publish *p, stru
     return t->automatic && t->open && p->pending == 0 ? end_automatic(b, p, err) : ERR_OK;
 }
 
-void kafka_transaction_close(struct broker *b, struct kafka_publish *p)
+void kafka_transaction_drop(struct broker *b, struct kafka_publish *p)
 {
     struct kafka_transaction *t = &p->transaction;
     t->dropped = true;
     if (t->open)
         abort_open(b, p);
+}
+
+void kafka_transaction_close(struct kafka_publish *p)
+{
+    struct kafka_transaction *t = &p->transaction;
     tell_kept(p, t->ending ? OUTCOME_UNKNOWN : OUTCOME_UNSENT);
     free(t->kept);
     t->kept = NULL;
