@@ -187,7 +187,7 @@ struct publish_request {
      * that has partitions is not made, ERR_NOTFOUND. */
     int32_t partitions;
     /* Whose messages these are, of the first destination of a session: the name of an operation. Of two sessions that claim one name
-     * one alone goes on: the later one cuts the earlier one off (ERR_CLOSED at that one's next answer), or waits for its end until the
+     * one alone goes on: the later one cuts the earlier one off (ERR_REFUSED at that one's next answer), or waits for its end until the
      * deadline (ERR_BUSY). Once it is open nothing of the earlier one is on its way any more. NULL: nobody's. */
     const char *claim;
     /* With a claim, where the broker can (broker_ops.commit): what is published becomes visible with `commit` alone. */

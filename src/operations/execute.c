@@ -679,6 +679,8 @@ static enum err attempt(struct operation *o, struct err_info *err)
         e = execute_account(o, err);
     if (!e)
         e = sync_journal(o, err);
+    if (!e)
+        execute_forget_commits(o);
     close_ends(o, !e);
     set_connected(o, false);
     return e;

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #define OPEN_NS NS_PER_S
+#define ASK_NS  (10 * NS_PER_S)
 
 bool execute_commits(const struct operation *o)
 {
@@ -89,6 +90,19 @@ static void each_sent(struct operation *o, struct extent *e)
         e ? extend(e, o, o->waiting.first, o->at) : set_arrived(o->waiting.first, o->at);
 }
 
+/* One that was refused aborts all of them: it has failed, and the others are sent again. */
+static bool any_refused(const struct operation *o)
+{
+    for (const struct batch *b = o->flying.first; b; b = b->next)
+        for (size_t i = 0; i < b->count; i++)
+            if (b->items[i].answered && b->items[i].state == DELIVERY_FAILED)
+                return true;
+    for (size_t i = 0; o->waiting.first && i < o->at; i++)
+        if (o->waiting.first->items[i].answered && o->waiting.first->items[i].state == DELIVERY_FAILED)
+            return true;
+    return false;
+}
+
 enum err execute_commit(struct operation *o, struct err_info *err)
 {
     struct extent extent = {.sequence = 0};
@@ -103,11 +117,23 @@ enum err execute_commit(struct operation *o, struct err_info *err)
     enum err e = extent.no_room ? err_set(err, ERR_NOMEM, "no memory for an operation's places")
                                 : destination_commit(o->destination, &commit, err);
     free(extent.places);
+    if (e && err_policy(e) != ERR_POLICY_RETRY && any_refused(o))
+        return err_set(err, ERR_CLOSED,
+                       "a message was refused, and the others of its transaction are sent again");
     if (e)
         return e;
     each_sent(o, NULL);
     o->uncommitted = 0;
     return ERR_OK;
+}
+
+void execute_forget_commits(struct operation *o)
+{
+    struct err_info err = {.code = ERR_OK};
+    struct broker *b = destination_broker(o->destination);
+    b->deadline_ns = clock_mono_ns() + ASK_NS;
+    if (execute_commits(o) && o->opened && o->job.to.ops->forget(b, o->job.record.id, &err) && o->job.notice)
+        o->job.notice(o->job.notice_context, err.text);
 }
 
 /* ---- after a crash ---- */

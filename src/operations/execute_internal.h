@@ -129,6 +129,8 @@ bool execute_commit_is_due(
     const struct operation *o); /* nothing more is sent before it; it wants all answers */
 /* What was sent has ARRIVED then. */
 enum err execute_commit(struct operation *o, struct err_info *err) SB_MUST_USE;
+/* The operation has ended: what its commits have left at the broker goes. */
+void execute_forget_commits(struct operation *o);
 /* INTENDED rows that a commit carried have ARRIVED. */
 enum err execute_ask_commits(struct operation *o, struct err_info *err) SB_MUST_USE;
 
