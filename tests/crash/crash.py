@@ -41,7 +41,8 @@ class Rabbit:
         return json.loads(text) if text else None
 
     def address(self, i):
-        return "rabbitmq://%s@%s/%%2f/%s" % (self.user, os.environ["SB_RABBIT"], self.names[i])
+        return "rabbitmq://%s@%s/%%2f/%s?management=%s" % (self.user, os.environ["SB_RABBIT"], self.names[i],
+                                                           os.environ["SB_RABBIT_MGMT"])
 
     def drain(self, i):
         """All that is there, in its order."""
