@@ -171,20 +171,25 @@ static enum err no_partition(const struct broker *b, const struct kafka_publish 
 {
     err_set(err, ERR_NOTFOUND, "topic %s has no partition %d", p->topic, partition);
     err_where(err, "%s", b->endpoint->name);
-    err_next(err, "its partitions are 0 to %d; add some, or let --create make another topic with all of them",
-             p->partitions - 1);
+    err_next(err,
+             "its partitions are 0 to %d; add some, or let --create make another topic with all of them%s",
+             p->partitions - 1, p->flags & PUBLISH_UNCOUNTED ? ", of messages in a file" : "");
     return ERR_NOTFOUND;
 }
 
-/* Of messages that are counted as they come: too late for the making. */
+/* Of messages that are counted as they come: too late for the making. err: that of the look-up. */
 static enum err uncounted(const struct broker *b, const struct kafka_publish *p, struct err_info *err)
 {
-    err_set(
-        err, ERR_NOTFOUND,
-        "topic %s is missing, and how many partitions the messages of a pipe name is not known before it is made",
-        p->topic);
+    char near[sizeof err->next];
+    text_copy(near, sizeof near, err->next);
+    if (p->flags & PUBLISH_CREATE)
+        err_set(
+            err, ERR_NOTFOUND,
+            "topic %s is missing, and how many partitions the messages of a pipe name is not known before it is made",
+            p->topic);
     err_where(err, "%s", b->endpoint->name);
-    err_next(err, "make the topic first, or put the messages in a file, which --create can count");
+    err_next(err, "%s%smake the topic first, or put the messages in a file, which --create can count", near,
+             *near ? "; " : "");
     return ERR_NOTFOUND;
 }
 
@@ -209,8 +214,10 @@ static enum err find_or_make(struct broker *b, struct kafka_publish *p, int32_t 
     if (is_kafkas_own(p->topic))
         return kafkas_own(b, p, err);
     enum err e = kafka_topic_metadata(b, p->topic, &md, err);
+    if (e == ERR_NOTFOUND && (p->flags & PUBLISH_UNCOUNTED))
+        return uncounted(b, p, err);
     if (e == ERR_NOTFOUND && (p->flags & PUBLISH_CREATE))
-        return partitions < 0 ? uncounted(b, p, err) : make(b, p, partitions, err);
+        return make(b, p, partitions, err);
     if (e)
         return e;
     p->partitions = md->topics[0].partition_cnt;
