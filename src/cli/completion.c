@@ -51,13 +51,43 @@ static void argument_words(struct buffer *out, const struct command *c)
         buffer_printf(out, " %s", c->words[i]);
 }
 
+/* Bash cuts words at : = @, too, unless they are quoted, and completes what stands behind the last one: the word is joined here, and
+ * what stands before (kept) is taken off the candidates again. Of several it writes what they have in common, which may be less than
+ * what was typed: a blank has nothing in common with any. */
+static const char bash_words[] =
+    "_signalbox() {\n"
+    "    local cur=${COMP_WORDS[COMP_CWORD]} kept= word others= all\n"
+    "    [[ $cur == [\\\"\\']* ]] && cur=${cur:1} || _signalbox_join\n"
+    "    COMPREPLY=()\n"
+    "    _signalbox_candidates\n"
+    "    all=(\"${COMPREPLY[@]}\")\n"
+    "    COMPREPLY=()\n"
+    "    for word in \"${all[@]}\"; do\n"
+    "        [[ $word == \"$kept\"* ]] || continue\n"
+    "        COMPREPLY+=(\"${word#\"$kept\"}\")\n"
+    "        [[ $word == \"$cur\"* ]] || others=1\n"
+    "    done\n"
+    "    [[ $others && ${#COMPREPLY[@]} -gt 1 ]] && COMPREPLY+=(' ')\n"
+    "    return 0\n"
+    "}\n"
+    "_signalbox_join() {\n"
+    "    local line=${COMP_LINE:0:COMP_POINT} breaks=${COMP_WORDBREAKS//[^:=@]} plain tail\n"
+    "    plain=${line//\\\\?/xx}\n"
+    "    plain=${plain##*[[:blank:]<>;|&(]}\n"
+    "    cur=${line:${#line}-${#plain}}\n"
+    "    tail=$plain\n"
+    "    [[ $breaks ]] && tail=${plain##*[$breaks]}\n"
+    "    kept=${cur:0:${#cur}-${#tail}}\n"
+    "    kept=${kept//\\\\} cur=${cur//\\\\}\n"
+    "}\n";
+
 static void bash(const struct cli *c, struct buffer *out)
 {
-    buffer_text(out, "# bash completion for signalbox; made by `signalbox completion bash`\n"
-                     "_signalbox() {\n"
-                     "    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}\n"
+    buffer_printf(out, "# bash completion for signalbox; made by `signalbox completion bash`\n%s",
+                  bash_words);
+    buffer_text(out, "_signalbox_candidates() {\n"
+                     "    local prev=${COMP_WORDS[COMP_CWORD-1]}\n"
                      "    local word before= command= words= address= files=1 config=()\n"
-                     "    COMPREPLY=()\n"
                      "    case $prev in\n"
                      "    --config|-c) COMPREPLY=($(compgen -f -- \"$cur\")); return ;;\n");
     bash_flag_words(c, out);
@@ -87,8 +117,7 @@ static void bash(const struct cli *c, struct buffer *out)
              " addresses \"${config[@]}\" -- \"$cur\" 2>/dev/null)\n"
              "        [[ ${COMPREPLY[*]} == */ ]] && compopt -o nospace 2>/dev/null\n"
              "    fi\n"
-             "    [[ $files ]] || return 0\n"
-             "    mapfile -t -O ${#COMPREPLY[@]} COMPREPLY < <(compgen -f -- \"$cur\")\n"
+             "    [[ $files ]] && mapfile -t -O ${#COMPREPLY[@]} COMPREPLY < <(compgen -f -- \"$cur\")\n"
              "}\ncomplete -o filenames -F _signalbox signalbox\n");
 }
 
@@ -155,11 +184,15 @@ static void zsh(const struct cli *c, struct buffer *out)
         out,
         "#compdef signalbox\n# made by `signalbox completion zsh`\n"
         "_signalbox_addresses() {\n"
-        "    local -a found config\n"
+        "    local -a found other config\n"
+        "    local typed=${(Q)PREFIX}\n"
         "    [[ -n ${opt_args[--config]} ]] && config=(--config ${~opt_args[--config]})\n"
-        "    found=(${(f)\"$(_call_program addresses signalbox completion addresses $config -- ${(q)${(Q)PREFIX}} 2>/dev/null)\"})\n"
+        "    found=(${(f)\"$(_call_program addresses signalbox completion addresses $config -- ${(q)typed} 2>/dev/null)\"})\n"
         "    compadd -S '' -- ${(M)found:#*/}\n"
-        "    compadd -- ${found:#*/}\n"
+        "    compadd -- ${(M)${found:#*/}:#$typed*}\n"
+        "    other=(${${found:#*/}:#$typed*})\n" /* with a kind before it: in place of what was typed, where it is one */
+        "    compadd -U -- $other\n"
+        "    (( $#other > 1 )) && compstate[insert]= compstate[list]=list\n"
         "    _files\n"
         "}\n"
         "_signalbox() {\n    local -a commands\n    local -A opt_args\n"

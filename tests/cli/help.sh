@@ -123,7 +123,7 @@ check "fish's quotes are balanced" test -z "$(odd_quotes)"
 run "$SIGNALBOX" completion bash
 check "bash can read it" bash -n "$out"
 complete_bash() { # words before the cursor, the last one unfinished
-    bash -c '. "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _signalbox; echo "${COMPREPLY[*]}"' _ "$out" "$@"
+    bash -c '. "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMP_LINE=$*; COMP_POINT=${#COMP_LINE}; _signalbox; echo "${COMPREPLY[*]}"' _ "$out" "$@"
 }
 cp "$out" "$T/completion"
 check "a command" test "$(complete_bash signalbox bro)" = browse
