@@ -157,7 +157,7 @@ static enum err open_string(struct field_tree *tree, uint32_t node)
         return ERR_OK;
     }
     enum err e = open_in_string(tree, node);
-    if (!e || tree->count == tree->cap)
+    if (!e || tree->count == LIMIT_DECODE_NODES)
         return e;
     tree->count = node + 1;
     tree->nodes[node] = before;

@@ -59,6 +59,19 @@ static struct bytes base64(struct bytes in)
     return buffer_view(&b64);
 }
 
+/* gzip of an array of it, so many bytes long. */
+static struct bytes zip_strings(struct bytes one, size_t len)
+{
+    base64(one);
+    buffer_clear(&text);
+    while (text.len < len)
+        buffer_printf(&text, "%c\"%s\"", text.len ? ',' : '[', buffer_cstr(&b64));
+    buffer_byte(&text, ']');
+    return zip(buffer_view(&text));
+}
+
+#define BAD_ZSTD BYTES_LITERAL("\x28\xB5\x2F\xFD\x20\x10\x81\x5A\x61 no blocks")
+
 /* {"items":[...],"end":"GZ-END"} of so many bytes or a few more, without much to compress. */
 static struct bytes items(size_t len)
 {
@@ -154,6 +167,17 @@ static void zstd_says_what_it_becomes_too(void **state)
     m.payload = base64(in);
     decoded_make(&d, registry.decoders, &m, NULL);
     assert_string_equal(d.tree.error, "unpacked 4.3 MiB of 6.0 MiB; there is no room for the rest");
+    decoded_free(&d);
+}
+
+/* Also where it is the last one that the nodes had room for: the document around it is whole. */
+static void a_damaged_string_stays_one_wherever_it_is(void **state)
+{
+    (void)state;
+    struct decoded d = {.choice = {.decoder = NULL}};
+    struct message m = {.payload = zip_strings(BAD_ZSTD, 100 * KIB)};
+    decoded_make(&d, registry.decoders, &m, NULL);
+    assert_true(d.tree.complete && !d.tree.unopened && d.tree.count > 2000);
     decoded_free(&d);
 }
 
@@ -378,6 +402,7 @@ int main(void)
         TEST(a_look_up_reaches_to_the_end),
         TEST(what_a_look_up_does_not_see_is_said),
         TEST(a_row_shows_what_is_innermost),
+        TEST(a_damaged_string_stays_one_wherever_it_is),
         TEST(strings_that_hold_nothing_take_no_place),
         TEST(a_look_up_has_an_end),
         TEST(frames_of_zstd_follow_each_other),
