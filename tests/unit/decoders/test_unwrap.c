@@ -181,6 +181,24 @@ static void a_damaged_string_stays_one_wherever_it_is(void **state)
     decoded_free(&d);
 }
 
+/* A few kilobytes with a thousand strings, of each of which two megabytes come off before it proves to be damaged. */
+static void what_a_tree_tries_has_an_end(void **state)
+{
+    (void)state;
+    struct arena arena;
+    struct field_tree tree;
+    buffer_reserve(&text, 2 * MIB);
+    memset(text.data, 'x', 2 * MIB);
+    struct bytes one = zip(bytes_of(text.data, 2 * MIB));
+    one.len -= 4;
+    struct bytes in = zip_strings(one, 3 * MIB);
+    arena_init(&arena, LIMIT_DECODE_ARENA);
+    field_tree_init(&tree, &arena, in);
+    assert_int_equal(unwrap_decoder.decode(in, NULL, &tree), ERR_OK);
+    assert_true(tree.complete && tree.unopened && tree.count > 500);
+    arena_free(&arena);
+}
+
 /* ---- looking up ---- */
 
 struct found {
@@ -354,6 +372,62 @@ static void a_look_up_has_an_end(void **state)
     assert_string_equal(f.text, "");
 }
 
+/* Forty kilobytes with half a million streams, of each of which nothing comes off: trying has its price. */
+static void strings_that_yield_nothing_end_a_look_up_too(void **state)
+{
+    (void)state;
+    struct found f = {.text = ""};
+    static const char *const one[] = {"{}", "[\\\"", "[1]"};
+    assert_int_equal(look_up(zip_strings(BAD_ZSTD, 16 * MIB), "[*].x", &f), ERR_LIMIT);
+    assert_string_equal(f.text, "");
+    assert_int_equal(look_up(zip_strings(BAD_ZSTD, MIB), "[*].x", &f), ERR_OK);
+    for (size_t i = 0; i < sizeof one / sizeof *one; i++) {
+        buffer_clear(&text);
+        while (text.len < 16 * MIB)
+            buffer_printf(&text, "%c\"%s\"", text.len ? ',' : '[', one[i]);
+        buffer_byte(&text, ']');
+        assert_int_equal(look_up(zip(buffer_view(&text)), "[*].x", &f), ERR_LIMIT);
+    }
+    buffer_clear(&text);
+    while (text.len < 16 * MIB)
+        buffer_text(&text, "[]\n");
+    assert_int_equal(look_up(zip(buffer_view(&text)), "[*].x", &f), ERR_LIMIT);
+}
+
+#define WORDS (8 * MIB - 1)
+
+static bool count_words(void *context, enum field_kind kind, struct bytes value, struct bytes raw)
+{
+    (void)raw;
+    assert_int_equal(kind, FIELD_STRING);
+    assert_int_equal(value.len, WORDS);
+    ++*(int *)context;
+    return true;
+}
+
+/* What ends it ends within a string, of which nothing is said then: its beginning is another text, and so are the bytes that wrap it. */
+static void a_string_is_seen_whole_or_not_at_all(void **state)
+{
+    (void)state;
+    struct arena arena;
+    struct field_path path;
+    int count = 0;
+    buffer_clear(&text);
+    while (text.len < WORDS)
+        buffer_text(&text, "words, words. ");
+    struct bytes in = zip(bytes_of(text.data, WORDS));
+    base64(in);
+    buffer_clear(&text);
+    for (int i = 0; i < 9; i++)
+        buffer_printf(&text, "%c\"%s\"", i ? ',' : '[', buffer_cstr(&b64));
+    buffer_byte(&text, ']');
+    arena_init(&arena, MIB);
+    assert_int_equal(field_path_parse(&path, BYTES_LITERAL("[*]"), &arena, NULL), ERR_OK);
+    assert_int_equal(unwrap_decoder.find(zip(buffer_view(&text)), &path, count_words, &count), ERR_LIMIT);
+    assert_in_range(count, 1, 8);
+    arena_free(&arena);
+}
+
 static void frames_of_zstd_follow_each_other(void **state)
 {
     (void)state;
@@ -403,8 +477,11 @@ int main(void)
         TEST(what_a_look_up_does_not_see_is_said),
         TEST(a_row_shows_what_is_innermost),
         TEST(a_damaged_string_stays_one_wherever_it_is),
+        TEST(what_a_tree_tries_has_an_end),
         TEST(strings_that_hold_nothing_take_no_place),
         TEST(a_look_up_has_an_end),
+        TEST(strings_that_yield_nothing_end_a_look_up_too),
+        TEST(a_string_is_seen_whole_or_not_at_all),
         TEST(frames_of_zstd_follow_each_other),
         TEST(a_visitor_that_has_had_enough_is_left_alone),
     };
