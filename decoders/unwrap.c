@@ -245,39 +245,42 @@ static int unwrap_sniff(struct bytes in, const struct decode_hint *hint, const c
 }
 
 #define GIST_ROOM (16 * KIB)
-#define GIST_BLOCK \
- (160 * KIB) /* zstd gives nothing before it has a whole block: RFC 8878 section 3.1.1.2.4, 128 KiB at most */
+/* zstd gives nothing before it has a whole block (RFC 8878 section 3.1.1.2.4: 128 KiB at most), which may be in base64 twice. */
+#define GIST_MOST (256 * KIB)
 
-/* The beginning of what comes off. */
-static struct bytes take_some(enum wrapping w, struct bytes in, uint8_t *room)
+/* The beginning of what is innermost; no layer takes more than room. known: nothing hides in it. */
+static struct bytes innermost(struct bytes in, enum wrapping w, uint8_t *rooms, size_t room, bool *known)
 {
-    struct buffer out = {.data = room, .cap = GIST_ROOM, .max = GIST_ROOM};
     struct effort effort = {.left = SIZE_MAX};
-    (void)wrapping_take_off(w, in, &out, &effort);
-    if (out.len == GIST_ROOM && wrapping_of(buffer_view(&out), false) == WRAP_ZSTD) {
-        out = (struct buffer){.data = room, .cap = GIST_BLOCK, .max = GIST_BLOCK};
-        (void)wrapping_take_off(w, in, &out, &effort);
+    *known = true;
+    for (int i = 0; w != WRAP_NONE && i < LIMIT_UNWRAP_LAYERS; i++) {
+        struct buffer out = {.data = rooms + i % 2 * GIST_MOST, .cap = room, .max = room};
+        const char *fault = wrapping_take_off(w, bytes_slice(in, 0, room + room / 2), &out, &effort).fault;
+        *known = !fault || out.len;
+        if (!*known)
+            break; /* what it is wrapped in says more than nothing */
+        in = buffer_view(&out);
+        w = wrapping_of(in, fault);
     }
     effort_end(&effort);
-    return buffer_view(&out);
+    return in;
 }
 
 /* The beginning of what is inside, behind the name of the outermost wrapping: for a row, which is drawn again and again, so that no
- * more comes off than it takes. The layers of strings within it stay as they are. */
+ * more is read or comes off than it takes. The layers of strings within it stay as they are. */
 static void unwrap_gist(struct bytes in, struct buffer *line)
 {
-    uint8_t *rooms = malloc(2 * GIST_BLOCK);
+    uint8_t *rooms = malloc(2 * GIST_MOST);
     enum wrapping w = wrapping_of(in, false);
-    bool json = wrapping_begins_like_json(in) || (in.len && in.data[0] == '"');
-    if (w == WRAP_NONE && !json && wrapping_reads_as_base64(in))
+    bool json = wrapping_begins_like_json(in) || (in.len && in.data[0] == '"'), known = false;
+    struct bytes inside = BYTES_NULL;
+    if (w == WRAP_NONE && !json && wrapping_reads_as_base64(bytes_slice(in, 0, GIST_ROOM)))
         w = WRAP_BASE64;
     if (w != WRAP_NONE || json)
         buffer_printf(line, "%s: ", w == WRAP_NONE ? "json" : wrapping_names[w]);
-    for (int i = 0; rooms && w != WRAP_NONE && i < LIMIT_UNWRAP_LAYERS; i++) {
-        in = take_some(w, in, rooms + i % 2 * GIST_BLOCK);
-        w = wrapping_of(in, false);
-    }
-    utf8_scrub(line, bytes_slice(in, 0, rooms ? 1024 : 0), SCRUB_SCREEN);
+    for (size_t room = GIST_ROOM; rooms && !known && room <= GIST_MOST; room *= 4)
+        inside = innermost(in, w, rooms, room, &known);
+    utf8_scrub(line, bytes_slice(inside, 0, 1024), SCRUB_SCREEN);
     free(rooms);
 }
 

@@ -129,14 +129,15 @@ static struct unwrapped inflate_all(struct bytes in, struct buffer *out)
     return (struct unwrapped){.fault = "the gzip stream is damaged or cut off"};
 }
 
-/* What of it could be read, in a window of 8 MiB, which RFC 8878 section 3.1.1.1.2 asks of every decoder. */
+/* What of it could be read. A window is taken as it is filled: one above the 8 MiB that RFC 8878 section 3.1.1.1.2 asks of every
+ * decoder only where no more than that comes off. */
 static struct unwrapped unzstd_part(ZSTD_DCtx *context, struct bytes in, struct buffer *out)
 {
     ZSTD_inBuffer source = {in.data, in.len, 0};
     ZSTD_outBuffer target = {out->data, out->max, 0};
     size_t left = 1, before = SIZE_MAX;
     ZSTD_DCtx_reset(context, ZSTD_reset_session_only);
-    ZSTD_DCtx_setParameter(context, ZSTD_d_windowLogMax, 23);
+    ZSTD_DCtx_setParameter(context, ZSTD_d_windowLogMax, out->max <= 8 * MIB ? 27 : 23);
     /* RFC 8878 section 3: frames may follow each other. */
     while ((left || source.pos < source.size) && !ZSTD_isError(left) && target.pos < target.size &&
            before != source.pos + target.pos) {

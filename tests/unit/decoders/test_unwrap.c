@@ -441,25 +441,65 @@ static void frames_of_zstd_follow_each_other(void **state)
     assert_int_equal(look_up(bytes_of(to, one + two), "nothing", &f), ERR_LIMIT);
 }
 
+static struct bytes squeeze(struct bytes in, int level, struct buffer *to)
+{
+    size_t most = ZSTD_compressBound(in.len);
+    buffer_clear(to);
+    uint8_t *p = buffer_reserve(to, most);
+    to->len = ZSTD_compress(p, most, in.data, in.len, level);
+    return buffer_view(to);
+}
+
+static void check_row(struct bytes in, const char *begin)
+{
+    struct buffer line;
+    buffer_init(&line, 64 * KIB);
+    unwrap_decoder.gist(in, &line);
+    if (!text_starts(buffer_cstr(&line), begin))
+        fail_msg("%.60s, not %s", buffer_cstr(&line), begin);
+    buffer_free(&line);
+}
+
 /* A row takes the beginning off; zstd has none before its first block is whole. */
 static void a_row_shows_what_is_innermost(void **state)
 {
     (void)state;
-    struct bytes in = items(400 * KIB);
-    struct buffer line;
-    size_t most = ZSTD_compressBound(in.len);
-    uint8_t *to = buffer_reserve(&gz, most);
-    buffer_init(&line, 64 * KIB);
-    struct bytes zstd = bytes_of(to, ZSTD_compress(to, most, in.data, in.len, 3));
-    unwrap_decoder.gist(base64(zstd), &line);
-    assert_true(zstd.len > 64 * KIB && text_starts(buffer_cstr(&line), "base64: {\"items\":[{\"id\":"));
-    buffer_clear(&line);
-    unwrap_decoder.gist(base64(zip(in)), &line);
-    assert_true(text_starts(buffer_cstr(&line), "base64: {\"items\":[{\"id\":"));
-    buffer_clear(&line);
-    unwrap_decoder.gist(BYTES_LITERAL("hello there!"), &line);
-    assert_string_equal(buffer_cstr(&line), "hello there!");
-    buffer_free(&line);
+    struct bytes in = items(400 * KIB), zstd;
+    struct buffer other;
+    buffer_init(&other, 64 * MIB);
+    zstd = squeeze(in, 3, &other);
+    assert_true(zstd.len > 64 * KIB);
+    check_row(base64(zstd), "base64: {\"items\":[{\"id\":");
+    check_row(base64(zip(zstd)), "base64: {\"items\":[{\"id\":");
+    base64(zstd);
+    buffer_clear(&other);
+    buffer_base64(&other, buffer_view(&b64));
+    check_row(buffer_view(&other), "base64: {\"items\":[{\"id\":");
+    check_row(base64(zip(in)), "base64: {\"items\":[{\"id\":");
+    check_row(zip(base64(in)), "gzip: {\"items\":[{\"id\":");
+    check_row(squeeze(items(9 * MIB), 22, &other), "zstd: {\"items\":[{\"id\":"); /* a window of 9 MiB */
+    check_row(BYTES_LITERAL("hello there!"), "hello there!");
+    buffer_free(&other);
+}
+
+static void a_row_of_what_is_damaged_shows_its_bytes(void **state)
+{
+    (void)state;
+    struct bytes in = BYTES_LITERAL("\x1F\x8B\x08garbage, garbage, garbage");
+    check_row(in, "gzip: ␟\\x8b␈garbage, garbage");
+    check_row(base64(in), "base64: ␟\\x8b␈garbage, garbage");
+    check_row(BAD_ZSTD, "zstd: (\\xb5/");
+}
+
+/* A row is drawn again and again: what stands behind its beginning is not read. */
+static void a_row_does_not_look_further(void **state)
+{
+    (void)state;
+    const char *why;
+    base64(items(MIB));
+    memset(b64.data + 100 * KIB, '!', 1000);
+    check_row(buffer_view(&b64), "base64: {\"items\":[{\"id\":");
+    assert_int_equal(unwrap_decoder.sniff(buffer_view(&b64), NULL, &why), 65);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -476,6 +516,8 @@ int main(void)
         TEST(a_look_up_reaches_to_the_end),
         TEST(what_a_look_up_does_not_see_is_said),
         TEST(a_row_shows_what_is_innermost),
+        TEST(a_row_of_what_is_damaged_shows_its_bytes),
+        TEST(a_row_does_not_look_further),
         TEST(a_damaged_string_stays_one_wherever_it_is),
         TEST(what_a_tree_tries_has_an_end),
         TEST(strings_that_hold_nothing_take_no_place),
