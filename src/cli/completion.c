@@ -51,34 +51,47 @@ static void argument_words(struct buffer *out, const struct command *c)
         buffer_printf(out, " %s", c->words[i]);
 }
 
-/* Bash cuts words at : = @, too, unless they are quoted, and completes what stands behind the last one: the word is joined here, and
- * what stands before (kept) is taken off the candidates again. Of several it writes what they have in common, which may be less than
- * what was typed: a blank has nothing in common with any. */
+/* Bash cuts words at : = @, too, and completes what stands behind the last one, or behind a quote that is still open: the line is read
+ * here, and what of the word stands before that (kept) is taken off the candidates again. Behind --flag= its value is completed. Of
+ * several it writes what they have in common, which may be less than what was typed: a blank has nothing in common with any. */
 static const char bash_words[] =
     "_signalbox() {\n"
-    "    local cur=${COMP_WORDS[COMP_CWORD]} kept= word others= all\n"
-    "    [[ $cur == [\\\"\\']* ]] && cur=${cur:1} || _signalbox_join\n"
+    "    local cur= kept= prev flag= typed=() word others= all\n"
+    "    _signalbox_read\n"
+    "    prev=${typed[-1]}\n"
+    "    [[ $cur == --*=* ]] && prev=${cur%%=*} flag=${cur%%=*}= cur=${cur#*=}\n"
     "    COMPREPLY=()\n"
     "    _signalbox_candidates\n"
     "    all=(\"${COMPREPLY[@]}\")\n"
     "    COMPREPLY=()\n"
     "    for word in \"${all[@]}\"; do\n"
+    "        word=$flag$word\n"
     "        [[ $word == \"$kept\"* ]] || continue\n"
     "        COMPREPLY+=(\"${word#\"$kept\"}\")\n"
-    "        [[ $word == \"$cur\"* ]] || others=1\n"
+    "        [[ $word == \"$flag$cur\"* ]] || others=1\n"
     "    done\n"
     "    [[ $others && ${#COMPREPLY[@]} -gt 1 ]] && COMPREPLY+=(' ')\n"
     "    return 0\n"
     "}\n"
-    "_signalbox_join() {\n"
-    "    local line=${COMP_LINE:0:COMP_POINT} breaks=${COMP_WORDBREAKS//[^:=@]} plain tail\n"
-    "    plain=${line//\\\\?/xx}\n"
-    "    plain=${plain##*[[:blank:]<>;|&(]}\n"
-    "    cur=${line:${#line}-${#plain}}\n"
-    "    tail=$plain\n"
-    "    [[ $breaks ]] && tail=${plain##*[$breaks]}\n"
-    "    kept=${cur:0:${#cur}-${#tail}}\n"
-    "    kept=${kept//\\\\} cur=${cur//\\\\}\n"
+    "_signalbox_read() {\n"
+    "    local line=${COMP_LINE:0:COMP_POINT} breaks=${COMP_WORDBREAKS//[^:=@]} quote= opened= i c\n"
+    "    for ((i = 0; i < ${#line}; i++)); do\n"
+    "        c=${line:i:1}\n"
+    "        if [[ $c == \"$quote\" ]]; then\n"
+    "            quote=\n"
+    "        elif [[ $c == \\\\ && ( ! $quote || $quote${line:i+1:1} == \\\"[\\\"\\\\\\$\\`] ) ]]; then\n"
+    "            cur+=${line:(++i):1}\n"
+    "        elif [[ ! $quote && $c == [\\\"\\'] ]]; then\n"
+    "            quote=$c opened=$cur\n"
+    "        elif [[ ! $quote && $c == [[:space:]\\<\\>\\;\\|\\&\\(] ]]; then\n"
+    "            [[ $cur ]] && typed+=(\"$cur\")\n"
+    "            cur= kept=\n"
+    "        else\n"
+    "            cur+=$c\n"
+    "            [[ ! $quote && $breaks == *\"$c\"* ]] && kept=$cur\n"
+    "        fi\n"
+    "    done\n"
+    "    [[ $quote ]] && kept=$opened\n"
     "}\n";
 
 static void bash(const struct cli *c, struct buffer *out)
@@ -86,14 +99,14 @@ static void bash(const struct cli *c, struct buffer *out)
     buffer_printf(out, "# bash completion for signalbox; made by `signalbox completion bash`\n%s",
                   bash_words);
     buffer_text(out, "_signalbox_candidates() {\n"
-                     "    local prev=${COMP_WORDS[COMP_CWORD-1]}\n"
                      "    local word before= command= words= address= files=1 config=()\n"
                      "    case $prev in\n"
-                     "    --config|-c) COMPREPLY=($(compgen -f -- \"$cur\")); return ;;\n");
+                     "    --config|-c) mapfile -t COMPREPLY < <(compgen -f -- \"$cur\"); return ;;\n");
     bash_flag_words(c, out);
     buffer_text(out, "    esac\n"
-                     "    for word in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n"
+                     "    for word in \"${typed[@]:1}\"; do\n"
                      "        case $before in --config|-c) config=(--config \"${word/#\\~/$HOME}\") ;; esac\n"
+                     "        [[ $word == --config=* ]] && config=(\"$word\")\n"
                      "        before=$word\n"
                      "        [[ $command ]] || case $word in\n        ");
     for (size_t i = 0; commands[i]; i++)
@@ -110,7 +123,8 @@ static void bash(const struct cli *c, struct buffer *out)
     command_names(out);
     words_of_flags(out, FLAGS_GLOBAL | F(DEMO) | F(VERSION));
     buffer_text(
-        out, "' ;;\n    esac\n    COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
+        out, "' ;;\n    esac\n    [[ $flag ]] && words=\n"
+             "    COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
              "    [[ $cur == -* ]] && return\n"
              "    if [[ $address ]]; then\n"
              "        mapfile -t -O ${#COMPREPLY[@]} COMPREPLY < <(\"${COMP_WORDS[0]/#\\~/$HOME}\" completion"

@@ -132,6 +132,7 @@ check "a word" test "$(complete_bash signalbox config che)" = check
 touch "$T/json-file" "$T/check-file" "$T/bash-file"
 words_alone() { (cd "$T" && complete_bash "$@"); }
 check "a format, and no file" test "$(words_alone signalbox decode --as json)" = "jsonl json"
+check "a format behind =, and no file" test "$(words_alone signalbox decode --as=json)" = "jsonl json"
 check "config's own word, and no file" test "$(words_alone signalbox config check)" = check
 check "a shell, and no file" test "$(words_alone signalbox completion bash)" = bash
 check "a file where one stands" test "$(words_alone signalbox decode json)" = json-file

@@ -1,4 +1,5 @@
-# Tab in real shells: an address with colons, which bash cuts into words, and a name that becomes one with its kind before it.
+# Tab in real shells: an address with colons, which bash cuts into words, a value behind --flag=, a quote within a word, and a name that
+# becomes one with its kind before it.
 . "$(dirname "$0")/../lib.sh"
 . "$(dirname "$0")/lib.sh"
 
@@ -17,18 +18,19 @@ r/two) echo 'r/two words' ;;
 esac
 EOF
 chmod +x "$T/bin/signalbox"
-touch "$T/a:file"
+mkdir "$T/dir"
+touch "$T/a:file" "$T/wonder" "$T/dir/wfile.yaml" "$T/dir/b c.yaml"
 cd "$T" || exit 1
 
-becomes() { # becomes TYPED LINE [TABS]: the line after Tab
-    local i
-    tui_type "signalbox browse $1"
-    for ((i = 0; i < ${3:-1}; i++)); do tui_keys Tab; done
+line_becomes() { # line_becomes TYPED LINE: behind the program's name, after Tab
+    tui_type "signalbox $1"
+    tui_keys Tab
     tui_type '#' # where the cursor is
-    tui_wait "signalbox browse $2#"
+    tui_wait "signalbox $2#"
     tui_keys C-u C-l
-    tui_gone 'signalbox browse'
+    tui_gone signalbox
 }
+becomes() { line_becomes "browse $1" "browse $2"; }
 
 name "bash"
 tui_shell 100 20
@@ -50,6 +52,41 @@ becomes '>a' '>a\\:file '
 tui_type 'signalbox browse r/queue:'
 tui_keys Tab Tab
 tui_wait '^solo +twin'
+tui_keys C-u C-l
+tui_gone signalbox
+
+name "bash, behind --flag="
+line_becomes 'decode --config=dir/wf' 'decode --config=dir/wfile.yaml '
+line_becomes 'ls --config=di' 'ls --config=dir/'
+line_becomes 'ls --config=dir/b' 'ls --config=dir/b\\ c.yaml '
+line_becomes 'ls --config="dir/b' 'ls --config="dir/b c.yaml" '
+line_becomes 'ls "--config=dir/w' 'ls "--config=dir/wfile.yaml" '
+line_becomes 'decode --color=al' 'decode --color=always '
+line_becomes 'decode --as=un' 'decode --as=unwrap '
+line_becomes 'send --confirm=r/exchange:tw' 'send --confirm=r/exchange:twin '
+line_becomes 'send --confirm=r/two' 'send --confirm=r/two\\ words '
+line_becomes '--config=dir/wfile.yaml browse r/two' '--config=dir/wfile.yaml browse r/two\\ words '
+tui_type 'signalbox decode --color='
+tui_keys Tab Tab
+tui_wait '^always +auto +never'
+tui_keys C-u C-l
+tui_gone signalbox
+
+name "bash, a quote within a word"
+line_becomes 'decode r/"two w' 'decode r/"two w' # nothing begins so
+becomes 'r/"two w' 'r/"two words" '
+becomes "r/'two w" "r/'two words' "
+becomes 'r/"two "w' 'r/two\\ words '
+becomes 'r/"exchange:tw' 'r/"exchange:twin" '
+becomes '"r/exchange":tw' '"r/exchange":twin '
+becomes 'r/queue:"so' 'r/queue:"solo" '
+tui_type 'COMP_WORDBREAKS=${COMP_WORDBREAKS//[:=]}; clear'
+tui_keys Enter
+tui_gone COMP
+
+name "bash that cuts at no = and :"
+line_becomes 'decode --config=dir/wf' 'decode --config=dir/wfile.yaml '
+line_becomes 'send --confirm=r/exchange:tw' 'send --confirm=r/exchange:twin '
 tui_stop
 
 name "zsh"
