@@ -1,63 +1,11 @@
 /* What is wrapped and large: how far a tree of it reaches, and that a look-up reaches to its end. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
+#include "unwrap_rig.h"
 
-#include "base/buffer.h"
-#include "base/json.h"
-#include "base/limits.h"
 #include "base/text.h"
-#include "decoders/unwrap.h"
 #include "engine/decode.h"
 #include "registry.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <zlib.h>
-#include <zstd.h>
-
-static struct buffer text, gz, b64;
-
-static int setup(void **state)
-{
-    (void)state;
-    buffer_init(&text, 64 * MIB);
-    buffer_init(&gz, 64 * MIB);
-    buffer_init(&b64, 64 * MIB);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    buffer_free(&text);
-    buffer_free(&gz);
-    buffer_free(&b64);
-    return 0;
-}
-
-static struct bytes zip(struct bytes in)
-{
-    z_stream z = {.next_in = (Bytef *)(uintptr_t)in.data, .avail_in = (uInt)in.len};
-    buffer_clear(&gz);
-    deflateInit2(&z, 6, Z_DEFLATED, 15 + 16, 9, Z_DEFAULT_STRATEGY);
-    z.avail_out = (uInt)deflateBound(&z, in.len);
-    z.next_out = buffer_reserve(&gz, z.avail_out);
-    deflate(&z, Z_FINISH);
-    gz.len = z.total_out;
-    deflateEnd(&z);
-    return buffer_view(&gz);
-}
-
-static struct bytes base64(struct bytes in)
-{
-    buffer_clear(&b64);
-    buffer_base64(&b64, in);
-    return buffer_view(&b64);
-}
 
 /* gzip of an array of it, so many bytes long. */
 static struct bytes zip_strings(struct bytes one, size_t len)
@@ -68,25 +16,6 @@ static struct bytes zip_strings(struct bytes one, size_t len)
         buffer_printf(&text, "%c\"%s\"", text.len ? ',' : '[', buffer_cstr(&b64));
     buffer_byte(&text, ']');
     return zip(buffer_view(&text));
-}
-
-#define BAD_ZSTD BYTES_LITERAL("\x28\xB5\x2F\xFD\x20\x10\x81\x5A\x61 no blocks")
-
-/* {"items":[...],"end":"GZ-END"} of so many bytes or a few more, without much to compress. */
-static struct bytes items(size_t len)
-{
-    uint32_t random = 1;
-    buffer_clear(&text);
-    buffer_text(&text, "{\"items\":[");
-    while (text.len < len) {
-        random = random * 1103515245 + 12345;
-        buffer_printf(&text, "%s{\"id\":%u,\"name\":\"", text.len > 10 ? "," : "", random % 99991);
-        for (int i = 0; i < 8; i++)
-            buffer_printf(&text, "%08x", random >> i);
-        buffer_text(&text, "\"}");
-    }
-    buffer_text(&text, "],\"end\":\"GZ-END\"}");
-    return buffer_view(&text);
 }
 
 /* ---- trees ---- */
@@ -441,69 +370,6 @@ static void frames_of_zstd_follow_each_other(void **state)
     assert_int_equal(look_up(bytes_of(to, one + two), "nothing", &f), ERR_LIMIT);
 }
 
-static struct bytes squeeze(struct bytes in, int level, struct buffer *to)
-{
-    size_t most = ZSTD_compressBound(in.len);
-    buffer_clear(to);
-    uint8_t *p = buffer_reserve(to, most);
-    to->len = ZSTD_compress(p, most, in.data, in.len, level);
-    return buffer_view(to);
-}
-
-static void check_row(struct bytes in, const char *begin)
-{
-    struct buffer line;
-    buffer_init(&line, 64 * KIB);
-    unwrap_decoder.gist(in, &line);
-    if (!text_starts(buffer_cstr(&line), begin))
-        fail_msg("%.60s, not %s", buffer_cstr(&line), begin);
-    buffer_free(&line);
-}
-
-/* A row takes the beginning off; zstd has none before its first block is whole. */
-static void a_row_shows_what_is_innermost(void **state)
-{
-    (void)state;
-    struct bytes in = items(400 * KIB), zstd;
-    struct buffer other;
-    buffer_init(&other, 64 * MIB);
-    zstd = squeeze(in, 3, &other);
-    assert_true(zstd.len > 64 * KIB);
-    check_row(base64(zstd), "base64: {\"items\":[{\"id\":");
-    check_row(base64(zip(zstd)), "base64: {\"items\":[{\"id\":");
-    base64(zstd);
-    buffer_clear(&other);
-    buffer_base64(&other, buffer_view(&b64));
-    check_row(buffer_view(&other), "base64: {\"items\":[{\"id\":");
-    check_row(base64(zip(in)), "base64: {\"items\":[{\"id\":");
-    check_row(zip(base64(in)), "gzip: {\"items\":[{\"id\":");
-    check_row(squeeze(items(9 * MIB), 22, &other), "zstd: {\"items\":[{\"id\":"); /* a window of 9 MiB */
-    check_row(BYTES_LITERAL("hello there!"), "hello there!");
-    buffer_free(&other);
-}
-
-static void a_row_of_what_is_damaged_shows_its_bytes(void **state)
-{
-    (void)state;
-    struct bytes in = BYTES_LITERAL("\x1F\x8B\x08garbage, garbage, garbage");
-    check_row(in, "gzip: ␟\\x8b␈garbage, garbage");
-    check_row(base64(in), "base64: ␟\\x8b␈garbage, garbage");
-    check_row(BAD_ZSTD, "zstd: (\\xb5/");
-}
-
-/* A row is drawn again and again: what stands behind its beginning is not read. */
-static void a_row_does_not_look_further(void **state)
-{
-    (void)state;
-    const char *why;
-    base64(items(MIB));
-    memset(b64.data + 100 * KIB, '!', 1000);
-    check_row(buffer_view(&b64), "base64: {\"items\":[{\"id\":");
-    assert_int_equal(unwrap_decoder.sniff(buffer_view(&b64), NULL, &why), 65);
-}
-
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -515,9 +381,6 @@ int main(void)
         TEST(look_up_and_tree_agree),
         TEST(a_look_up_reaches_to_the_end),
         TEST(what_a_look_up_does_not_see_is_said),
-        TEST(a_row_shows_what_is_innermost),
-        TEST(a_row_of_what_is_damaged_shows_its_bytes),
-        TEST(a_row_does_not_look_further),
         TEST(a_damaged_string_stays_one_wherever_it_is),
         TEST(what_a_tree_tries_has_an_end),
         TEST(strings_that_hold_nothing_take_no_place),
