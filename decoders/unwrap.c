@@ -271,7 +271,7 @@ static struct bytes innermost(struct bytes in, enum wrapping w, uint8_t *rooms, 
 static void unwrap_gist(struct bytes in, struct buffer *line)
 {
     uint8_t *rooms = malloc(2 * GIST_MOST);
-    enum wrapping w = wrapping_of(in, false);
+    enum wrapping w = wrapping_of(bytes_slice(in, 0, GIST_MOST), in.len > GIST_MOST);
     bool json = wrapping_begins_like_json(in) || (in.len && in.data[0] == '"'), known = false;
     struct bytes inside = BYTES_NULL;
     if (w == WRAP_NONE && !json && wrapping_reads_as_base64(bytes_slice(in, 0, GIST_ROOM)))

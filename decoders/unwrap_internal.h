@@ -7,7 +7,7 @@
 
 enum wrapping { WRAP_NONE, WRAP_GZIP, WRAP_ZSTD, WRAP_BASE64, WRAPPINGS };
 
-/* By the first 64 KiB. cut: there would be more of it. */
+/* Reads base64 to its end: what only begins so is a text. cut: there would be more of it. */
 enum wrapping wrapping_of(struct bytes in, bool cut);
 /* Nobody guesses here: whoever asks for it has short ones too, and ones without capitals. */
 bool wrapping_reads_as_base64(struct bytes in);

@@ -370,6 +370,50 @@ static void frames_of_zstd_follow_each_other(void **state)
     assert_int_equal(look_up(bytes_of(to, one + two), "nothing", &f), ERR_LIMIT);
 }
 
+/* ---- telling ---- */
+
+/* Base64 for more than the first 64 KiB, and something else behind it: a text. */
+static void what_only_begins_as_base64_is_text(void **state)
+{
+    (void)state;
+    const char *why;
+    struct found f = {.text = ""};
+    base64(items(60 * KIB));
+    buffer_text(&b64, "\n-- signature: {\"order\":\"o-77\"}\n");
+    struct message m = {.payload = buffer_view(&b64)};
+    assert_int_equal(unwrap_decoder.sniff(m.payload, NULL, &why), 0);
+    assert_string_equal(decode_choose(registry.decoders, &m, NULL).decoder->name, "text");
+    struct bytes in = zip(m.payload);
+    struct decoded d = {.choice = {.decoder = NULL}};
+    struct message wrapped = {.payload = in};
+    decoded_make(&d, registry.decoders, &wrapped, NULL);
+    assert_true(d.tree.complete && d.tree.count == 2 && d.tree.nodes[1].kind == FIELD_STRING);
+    decoded_free(&d);
+    assert_int_equal(look_up(in, "", &f), ERR_OK);
+    assert_true(text_starts(f.text, "string:eyJpdGVtcyI6"));
+    base64(in);
+    buffer_clear(&text);
+    buffer_printf(&text, "{\"a\":\"%s\"}", buffer_cstr(&b64));
+    assert_int_equal(look_up(buffer_view(&text), "[*]", &f), ERR_OK);
+    assert_true(text_starts(f.text, "string:eyJpdGVtcyI6"));
+}
+
+static void base64_is_told_by_its_lines_and_its_length(void **state)
+{
+    (void)state;
+    const char *why;
+    static const char *const ends[] = {"\r\n", "\n", "=\n", "==", "AA=\n=", "!"};
+    for (size_t width = 60; width < 68; width++)
+        for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+            buffer_clear(&text);
+            for (size_t n = 0; n < 12 * width; n++)
+                buffer_printf(&text, "%c%s", "aB3/"[n % 4], n % width == width - 1 ? "\r\n" : "");
+            text.len -= 2;
+            buffer_text(&text, ends[i]);
+            assert_int_equal(unwrap_decoder.sniff(buffer_view(&text), NULL, &why), i < 2 ? 65 : 0);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -389,6 +433,8 @@ int main(void)
         TEST(a_string_is_seen_whole_or_not_at_all),
         TEST(frames_of_zstd_follow_each_other),
         TEST(a_visitor_that_has_had_enough_is_left_alone),
+        TEST(what_only_begins_as_base64_is_text),
+        TEST(base64_is_told_by_its_lines_and_its_length),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -60,11 +60,9 @@ static void a_row_of_what_is_damaged_shows_its_bytes(void **state)
 static void a_row_does_not_look_further(void **state)
 {
     (void)state;
-    const char *why;
     base64(items(MIB));
-    memset(b64.data + 100 * KIB, '!', 1000);
+    memset(b64.data + 300 * KIB, '!', 1000);
     check_row(buffer_view(&b64), "base64: {\"items\":[{\"id\":");
-    assert_int_equal(unwrap_decoder.sniff(buffer_view(&b64), NULL, &why), 65);
 }
 
 int main(void)
