@@ -118,16 +118,17 @@ static enum err unwrap_layer(struct opening *o, enum wrapping w, struct bytes in
     return open_layer(o, node, w, in);
 }
 
-/* Is there a JSON object or array in this base64? */
+/* Is there a JSON object or array in this base64? It stays closed where finding out is too much. */
 static bool holds_json(struct opening *o, struct bytes in)
 {
     struct buffer out;
     struct arena *arena = o->tree->arena;
     struct arena_mark mark = arena_mark(arena);
-    if (!reserve(o->tree, WRAP_BASE64, in, &out))
-        return false;
-    bool good =
-        !wrapping_take_off(WRAP_BASE64, in, &out, &o->effort).fault && json_reads_as_list(buffer_view(&out));
+    struct unwrapped u = {.fault = "no room", .over = true};
+    if (reserve(o->tree, WRAP_BASE64, in, &out))
+        u = wrapping_take_off(WRAP_BASE64, in, &out, &o->effort);
+    bool good = !u.fault && json_reads_as_list(buffer_view(&out));
+    o->tree->unopened |= u.over;
     arena_release(arena, mark);
     return good;
 }
@@ -172,7 +173,7 @@ static enum err open_string(void *context, uint32_t node)
     enum err e = open_in_string(o, node);
     if (!e || tree->count == LIMIT_DECODE_NODES)
         return e;
-    tree->unopened |= !o->effort.left;
+    tree->unopened |= e == ERR_LIMIT;
     tree->count = node + 1;
     tree->nodes[node] = before;
     tree->layer_count = was.layer_count;

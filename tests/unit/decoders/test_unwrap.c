@@ -128,6 +128,47 @@ static void what_a_tree_tries_has_an_end(void **state)
     arena_free(&arena);
 }
 
+/* The effort ends while it is told whether there is something to open in the fourth. */
+static void strings_that_are_too_much_to_try_are_said(void **state)
+{
+    (void)state;
+    struct arena arena;
+    struct field_tree tree;
+    buffer_text(&text, "{\"a\":\"");
+    while (text.len < 9 * MIB + 512 * KIB)
+        buffer_text(&text, "words and words ");
+    buffer_text(&text, "\"}");
+    base64(buffer_view(&text));
+    buffer_clear(&text);
+    for (int i = 0; i < 4; i++)
+        buffer_printf(&text, "%c\"%s\"", i ? ',' : '[', buffer_cstr(&b64));
+    buffer_byte(&text, ']');
+    arena_init(&arena, LIMIT_DECODE_ARENA);
+    field_tree_init(&tree, &arena, buffer_view(&text));
+    assert_int_equal(unwrap_decoder.decode(buffer_view(&text), NULL, &tree), ERR_OK);
+    assert_true(tree.complete && tree.layer_count == 3 && tree.unopened);
+    arena_free(&arena);
+}
+
+static void check_closed(struct bytes one)
+{
+    struct decoded d = {.choice = {.decoder = NULL}};
+    base64(one);
+    buffer_clear(&text);
+    buffer_printf(&text, "{\"a\":\"%s\"}", buffer_cstr(&b64));
+    struct message m = {.payload = buffer_view(&text)};
+    decoded_make(&d, registry.decoders, &m, "unwrap");
+    assert_true(d.tree.complete && d.tree.count == 2 && d.tree.unopened);
+    decoded_free(&d);
+}
+
+static void strings_that_there_is_no_room_for_are_said(void **state)
+{
+    (void)state;
+    check_closed(items(5 * MIB));
+    check_closed(zip(items(5 * MIB)));
+}
+
 /* ---- looking up ---- */
 
 struct found {
@@ -427,6 +468,8 @@ int main(void)
         TEST(what_a_look_up_does_not_see_is_said),
         TEST(a_damaged_string_stays_one_wherever_it_is),
         TEST(what_a_tree_tries_has_an_end),
+        TEST(strings_that_are_too_much_to_try_are_said),
+        TEST(strings_that_there_is_no_room_for_are_said),
         TEST(strings_that_hold_nothing_take_no_place),
         TEST(a_look_up_has_an_end),
         TEST(strings_that_yield_nothing_end_a_look_up_too),
