@@ -254,5 +254,7 @@ struct unwrapped wrapping_take_off(enum wrapping w, struct bytes in, struct buff
     out->max = out->max < effort->left ? out->max : effort->left;
     struct unwrapped u = take_off(w, in, out, effort);
     effort->left -= out->len;
+    if (w == WRAP_ZSTD && u.fault && !u.over)
+        (void)effort_spend(effort, EFFORT_DAMAGED_ZSTD + in.len + out->len);
     return u;
 }

@@ -3,6 +3,7 @@
 #define SIGNALBOX_DECODERS_UNWRAP_INTERNAL_H
 
 #include "base/buffer.h"
+#include "base/limits.h"
 #include "model/decoder.h"
 
 enum wrapping { WRAP_NONE, WRAP_GZIP, WRAP_ZSTD, WRAP_BASE64, WRAPPINGS };
@@ -34,6 +35,8 @@ struct effort {
         *zstd; /* made when it is needed; making one takes longer than reading a short stream */
 };
 #define EFFORT_ATTEMPT ((size_t)64) /* what trying takes beside the bytes */
+#define EFFORT_DAMAGED_ZSTD \
+ (3 * KIB) /* beside reading it again, which is how it is told: tables of blocks are made twice */
 /* False: there is less left than that, and then there is nothing left. */
 bool effort_spend(struct effort *effort, size_t bytes);
 void effort_end(struct effort *effort);
