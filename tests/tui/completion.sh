@@ -73,6 +73,7 @@ tui_keys C-u C-l
 tui_gone signalbox
 
 name "bash, a quote within a word"
+line_becomes 'decode --as "" won' 'decode --as "" wonder ' # an empty word is one
 line_becomes 'decode r/"two w' 'decode r/"two w' # nothing begins so
 becomes 'r/"two w' 'r/"two words" '
 becomes "r/'two w" "r/'two words' "

@@ -146,7 +146,7 @@ static void inspect(struct view *v)
             v->screen, SEVERITY_WARN,
             tail_row_count(v)
                 ? "The message that you were on was evicted: newer ones took its place. This is the oldest"
-                : "The message that you were on was evicted, and none is held now");
+                : "The message that you were on was evicted, and none that is shown is held now");
         return;
     }
     uint64_t id = tail_row_count(v) ? tail_row_id(v, row) : 0;
