@@ -17,6 +17,7 @@ struct build {
     uint32_t parent;
     uint8_t layer;
     json_open_string *open;
+    void *context;
 };
 
 /* Without escapes, which is never longer: the source's own bytes where it has none, else where the node takes it over. */
@@ -150,7 +151,7 @@ static bool take_event(struct build *b, enum json_event e)
         return true;
     default:
         node = add_value(b, kinds[e]);
-        return node != UINT32_MAX && (e != JSON_STRING || !b->open || !b->open(b->tree, node));
+        return node != UINT32_MAX && (e != JSON_STRING || !b->open || !b->open(b->context, node));
     }
 }
 
@@ -193,9 +194,10 @@ static bool fits(struct bytes in, struct field_tree *tree)
 }
 
 enum err json_decode_under(struct bytes in, uint8_t layer, uint32_t parent, json_open_string *open,
-                           struct field_tree *tree)
+                           void *context, struct field_tree *tree)
 {
-    struct build b = {.tree = tree, .name = BYTES_NULL, .parent = parent, .layer = layer, .open = open};
+    struct build b = {
+        .tree = tree, .name = BYTES_NULL, .parent = parent, .layer = layer, .open = open, .context = context};
     if (!fits(in, tree))
         return ERR_LIMIT;
     json_read(&b.reader, in, LIMIT_DECODE_DEPTH);
@@ -203,9 +205,9 @@ enum err json_decode_under(struct bytes in, uint8_t layer, uint32_t parent, json
 }
 
 enum err json_decode_lines_under(struct bytes in, uint8_t layer, uint32_t parent, json_open_string *open,
-                                 struct field_tree *tree)
+                                 void *context, struct field_tree *tree)
 {
-    struct build b = {.tree = tree, .name = BYTES_NULL, .layer = layer, .open = open};
+    struct build b = {.tree = tree, .name = BYTES_NULL, .layer = layer, .open = open, .context = context};
     enum err e = ERR_OK;
     if (!fits(in, tree))
         return ERR_LIMIT;
@@ -231,7 +233,7 @@ static enum err json_decode(struct bytes in, const struct decode_hint *hint, str
 {
     (void)hint;
     tree->format = "json";
-    return json_decode_under(in, 0, UINT32_MAX, NULL, tree);
+    return json_decode_under(in, 0, UINT32_MAX, NULL, NULL, tree);
 }
 
 /* ---- as JSON, without a tree ---- */

@@ -7,14 +7,14 @@
 extern const struct decoder_ops json_decoder;
 
 /* Called for each string, which is the tree's newest node: may make a layer of it, with children. */
-typedef enum err json_open_string(struct field_tree *tree, uint32_t node);
+typedef enum err json_open_string(void *context, uint32_t node);
 
 /* Pure entry for other decoders: adds the value in layer bytes `in` (layer number `layer`) under parent. open may be NULL. */
 enum err json_decode_under(struct bytes in, uint8_t layer, uint32_t parent, json_open_string *open,
-                           struct field_tree *tree);
+                           void *context, struct field_tree *tree);
 /* The same of several values, one a line: they become the elements of an array. */
 enum err json_decode_lines_under(struct bytes in, uint8_t layer, uint32_t parent, json_open_string *open,
-                                 struct field_tree *tree);
+                                 void *context, struct field_tree *tree);
 /* Called for each string that the path leads to or through; rest is what of the path lies behind it. text is what it means. False: it is
  * that string and no more; else whatever is in it was visited in its place. */
 typedef bool json_find_string(void *context, struct bytes text, const struct field_path *rest);

@@ -14,8 +14,14 @@ static const char *const wrapping_names[WRAPPINGS] = {"", "gzip", "zstd", "base6
 
 /* ---- the tree ---- */
 
-static enum err content(struct bytes in, uint8_t layer, uint32_t parent, struct field_tree *tree);
-static enum err open_string(struct field_tree *tree, uint32_t node);
+/* The effort is for what strings hold: there may be many, and what cannot be opened leaves no trace. */
+struct opening {
+    struct field_tree *tree;
+    struct effort effort;
+};
+
+static enum err content(struct opening *o, struct bytes in, uint8_t layer, uint32_t parent);
+static enum err open_string(void *context, uint32_t node);
 
 static enum err leaf(struct bytes in, uint8_t layer, uint32_t parent, struct field_tree *tree)
 {
@@ -74,8 +80,9 @@ static enum err fail_layer(struct field_tree *tree, uint32_t node, const char *w
 }
 
 /* Takes the wrapping off what a layer's node covers; what is inside becomes its child. */
-static enum err open_layer(struct field_tree *tree, uint32_t node, enum wrapping w, struct bytes in)
+static enum err open_layer(struct opening *o, uint32_t node, enum wrapping w, struct bytes in)
 {
+    struct field_tree *tree = o->tree;
     struct field *f = &tree->nodes[node];
     struct buffer out;
     f->kind = FIELD_LAYER;
@@ -85,12 +92,12 @@ static enum err open_layer(struct field_tree *tree, uint32_t node, enum wrapping
     if (tree->layer_count == LIMIT_UNWRAP_LAYERS || !reserve(tree, w, in, &out)) {
         field_fail(tree, 0, "more layers than the limits allow");
     } else {
-        struct unwrapped u = wrapping_take_off(w, in, &out);
+        struct unwrapped u = wrapping_take_off(w, in, &out, &o->effort);
         arena_trim(tree->arena, out.data, out.len);
         struct bytes inside = buffer_view(&out);
         uint8_t layer = ++tree->layer_count;
         tree->layers[layer - 1] = inside;
-        e = content(inside, layer, node, tree);
+        e = content(o, inside, layer, node);
         if (u.fault)
             e = u.over ? fail_over(tree, &u, out.len, layer) : fail_layer(tree, node, u.fault);
     }
@@ -99,66 +106,74 @@ static enum err open_layer(struct field_tree *tree, uint32_t node, enum wrapping
 }
 
 /* A node for the wrapping that covers `in` in its layer. */
-static enum err unwrap_layer(enum wrapping w, struct bytes in, uint8_t layer, uint32_t parent,
-                             struct field_tree *tree)
+static enum err unwrap_layer(struct opening *o, enum wrapping w, struct bytes in, uint8_t layer,
+                             uint32_t parent)
 {
+    struct field_tree *tree = o->tree;
     uint32_t node = field_add(tree, parent, FIELD_LAYER);
     if (node == UINT32_MAX)
         return ERR_LIMIT;
     tree->nodes[node].layer = layer;
     tree->nodes[node].length = (uint32_t)in.len;
-    return open_layer(tree, node, w, in);
+    return open_layer(o, node, w, in);
 }
 
-/* Is there a JSON object or array in this base64? */
-static bool holds_json(struct field_tree *tree, struct bytes in)
+/* Is there a JSON object or array in this base64? It stays closed where finding out is too much. */
+static bool holds_json(struct opening *o, struct bytes in)
 {
     struct buffer out;
-    struct arena_mark mark = arena_mark(tree->arena);
-    if (!reserve(tree, WRAP_BASE64, in, &out))
-        return false;
-    bool good = !wrapping_take_off(WRAP_BASE64, in, &out).fault && json_reads_as_list(buffer_view(&out));
-    arena_release(tree->arena, mark);
+    struct arena *arena = o->tree->arena;
+    struct arena_mark mark = arena_mark(arena);
+    struct unwrapped u = {.fault = "no room", .over = true};
+    if (reserve(o->tree, WRAP_BASE64, in, &out))
+        u = wrapping_take_off(WRAP_BASE64, in, &out, &o->effort);
+    bool good = !u.fault && json_reads_as_list(buffer_view(&out));
+    o->tree->unopened |= u.over;
+    arena_release(arena, mark);
     return good;
 }
 
-static bool holds_something(struct field_tree *tree, struct bytes in)
+static bool holds_something(struct opening *o, struct bytes in)
 {
     enum held held = wrapping_holds(in);
-    return held == HOLDS_STREAM ? wrapping_reads_as_base64(in) : held == HOLDS_LIST && holds_json(tree, in);
+    return held == HOLDS_STREAM ? wrapping_reads_as_base64(in) : held == HOLDS_LIST && holds_json(o, in);
 }
 
-static enum err open_in_string(struct field_tree *tree, uint32_t node)
+static enum err open_in_string(struct opening *o, uint32_t node)
 {
+    struct field_tree *tree = o->tree;
     struct field *f = &tree->nodes[node];
     struct bytes text = field_text(tree, f);
-    if (holds_something(tree, text))
-        return open_layer(tree, node, WRAP_BASE64, text);
+    if (holds_something(o, text))
+        return open_layer(o, node, WRAP_BASE64, text);
     if (!json_reads_as_list(text))
         return ERR_OK;
     f->kind = FIELD_LAYER;
     f->children = 0;
     field_set_type(tree, node, "json string");
     tree->layers[tree->layer_count++] = text;
-    enum err e = json_decode_under(text, tree->layer_count, node, open_string, tree);
+    enum err e = json_decode_under(text, tree->layer_count, node, open_string, o, tree);
     field_end(tree, node);
     return e;
 }
 
 /* What cannot be opened to its end stays the string that it is, and the document around it whole. */
-static enum err open_string(struct field_tree *tree, uint32_t node)
+static enum err open_string(void *context, uint32_t node)
 {
+    struct opening *o = context;
+    struct field_tree *tree = o->tree;
     struct field_tree was = *tree;
     struct field before = tree->nodes[node];
     struct arena_mark mark = arena_mark(tree->arena);
-    if (was.layer_count == LIMIT_UNWRAP_LAYERS) {
+    if (was.layer_count == LIMIT_UNWRAP_LAYERS || !o->effort.left) {
         struct bytes text = field_text(tree, &before);
-        tree->unopened |= holds_something(tree, text) || json_reads_as_list(text);
+        tree->unopened |= holds_something(o, text) || json_reads_as_list(text);
         return ERR_OK;
     }
-    enum err e = open_in_string(tree, node);
-    if (!e || tree->count == tree->cap)
+    enum err e = open_in_string(o, node);
+    if (!e || tree->count == LIMIT_DECODE_NODES)
         return e;
+    tree->unopened |= e == ERR_LIMIT;
     tree->count = node + 1;
     tree->nodes[node] = before;
     tree->layer_count = was.layer_count;
@@ -170,26 +185,33 @@ static enum err open_string(struct field_tree *tree, uint32_t node)
     return ERR_OK;
 }
 
-static enum err content(struct bytes in, uint8_t layer, uint32_t parent, struct field_tree *tree)
+/* What wraps the whole comes off once, and the arena bounds it. */
+static void limit_strings(struct opening *o)
 {
-    enum wrapping w = wrapping_of(in);
-    if (w != WRAP_NONE)
-        return unwrap_layer(w, in, layer, parent, tree);
-    if (!wrapping_begins_like_json(in))
-        return leaf(in, layer, parent, tree);
-    return json_reads_as_lines(in) ? json_decode_lines_under(in, layer, parent, open_string, tree)
-                                   : json_decode_under(in, layer, parent, open_string, tree);
+    if (o->effort.left > LIMIT_UNWRAP_WORK)
+        o->effort.left = LIMIT_UNWRAP_WORK;
 }
 
-/* JSON is looked into, string by string; where nothing is wrapped it is what it is. */
-static enum err unwrap_decode(struct bytes in, const struct decode_hint *hint, struct field_tree *tree)
+static enum err content(struct opening *o, struct bytes in, uint8_t layer, uint32_t parent)
 {
-    (void)hint;
-    tree->format = "unwrap";
-    enum wrapping w = wrapping_of(in);
+    enum wrapping w = wrapping_of(in, false);
+    if (w != WRAP_NONE)
+        return unwrap_layer(o, w, in, layer, parent);
+    if (!wrapping_begins_like_json(in))
+        return leaf(in, layer, parent, o->tree);
+    limit_strings(o);
+    return json_reads_as_lines(in) ? json_decode_lines_under(in, layer, parent, open_string, o, o->tree)
+                                   : json_decode_under(in, layer, parent, open_string, o, o->tree);
+}
+
+static enum err unwrap_whole(struct opening *o, struct bytes in)
+{
+    struct field_tree *tree = o->tree;
+    enum wrapping w = wrapping_of(in, false);
     if (w == WRAP_NONE && (wrapping_begins_like_json(in) || (in.len && in.data[0] == '"'))) {
         tree->type = "json";
-        return json_decode_under(in, 0, UINT32_MAX, open_string, tree);
+        limit_strings(o);
+        return json_decode_under(in, 0, UINT32_MAX, open_string, o, tree);
     }
     if (w == WRAP_NONE && wrapping_reads_as_base64(in))
         w = WRAP_BASE64;
@@ -198,13 +220,24 @@ static enum err unwrap_decode(struct bytes in, const struct decode_hint *hint, s
         return ERR_FORMAT;
     }
     tree->type = wrapping_names[w];
-    return unwrap_layer(w, in, 0, UINT32_MAX, tree);
+    return unwrap_layer(o, w, in, 0, UINT32_MAX);
+}
+
+/* JSON is looked into, string by string; where nothing is wrapped it is what it is. */
+static enum err unwrap_decode(struct bytes in, const struct decode_hint *hint, struct field_tree *tree)
+{
+    struct opening o = {.tree = tree, .effort.left = SIZE_MAX};
+    (void)hint;
+    tree->format = "unwrap";
+    enum err e = unwrap_whole(&o, in);
+    effort_end(&o.effort);
+    return e;
 }
 
 static int unwrap_sniff(struct bytes in, const struct decode_hint *hint, const char **why)
 {
     (void)hint;
-    switch (wrapping_of(in)) {
+    switch (wrapping_of(in, false)) {
     case WRAP_GZIP: *why = "begins with the magic of gzip"; return 97;
     case WRAP_ZSTD: *why = "begins with the magic of zstd"; return 97;
     case WRAP_BASE64: *why = "long, whole base64 of mixed case"; return 65;
@@ -213,37 +246,42 @@ static int unwrap_sniff(struct bytes in, const struct decode_hint *hint, const c
 }
 
 #define GIST_ROOM (16 * KIB)
-#define GIST_BLOCK \
- (160 * KIB) /* zstd gives nothing before it has a whole block: RFC 8878 section 3.1.1.2.4, 128 KiB at most */
+/* zstd gives nothing before it has a whole block (RFC 8878 section 3.1.1.2.4: 128 KiB at most), which may be in base64 twice. */
+#define GIST_MOST (256 * KIB)
 
-/* The beginning of what comes off. */
-static struct bytes take_some(enum wrapping w, struct bytes in, uint8_t *room)
+/* The beginning of what is innermost; no layer takes more than room. known: nothing hides in it. */
+static struct bytes innermost(struct bytes in, enum wrapping w, uint8_t *rooms, size_t room, bool *known)
 {
-    struct buffer out = {.data = room, .cap = GIST_ROOM, .max = GIST_ROOM};
-    (void)wrapping_take_off(w, in, &out);
-    if (out.len == GIST_ROOM && wrapping_of(buffer_view(&out)) == WRAP_ZSTD) {
-        out = (struct buffer){.data = room, .cap = GIST_BLOCK, .max = GIST_BLOCK};
-        (void)wrapping_take_off(w, in, &out);
+    struct effort effort = {.left = SIZE_MAX};
+    *known = true;
+    for (int i = 0; w != WRAP_NONE && i < LIMIT_UNWRAP_LAYERS; i++) {
+        struct buffer out = {.data = rooms + i % 2 * GIST_MOST, .cap = room, .max = room};
+        const char *fault = wrapping_take_off(w, bytes_slice(in, 0, room + room / 2), &out, &effort).fault;
+        *known = !fault || out.len;
+        if (!*known)
+            break; /* what it is wrapped in says more than nothing */
+        in = buffer_view(&out);
+        w = wrapping_of(in, fault);
     }
-    return buffer_view(&out);
+    effort_end(&effort);
+    return in;
 }
 
 /* The beginning of what is inside, behind the name of the outermost wrapping: for a row, which is drawn again and again, so that no
- * more comes off than it takes. The layers of strings within it stay as they are. */
+ * more is read or comes off than it takes. The layers of strings within it stay as they are. */
 static void unwrap_gist(struct bytes in, struct buffer *line)
 {
-    uint8_t *rooms = malloc(2 * GIST_BLOCK);
-    enum wrapping w = wrapping_of(in);
-    bool json = wrapping_begins_like_json(in) || (in.len && in.data[0] == '"');
-    if (w == WRAP_NONE && !json && wrapping_reads_as_base64(in))
+    uint8_t *rooms = malloc(2 * GIST_MOST);
+    enum wrapping w = wrapping_of(bytes_slice(in, 0, GIST_MOST), in.len > GIST_MOST);
+    bool json = wrapping_begins_like_json(in) || (in.len && in.data[0] == '"'), known = false;
+    struct bytes inside = BYTES_NULL;
+    if (w == WRAP_NONE && !json && wrapping_reads_as_base64(bytes_slice(in, 0, GIST_ROOM)))
         w = WRAP_BASE64;
     if (w != WRAP_NONE || json)
         buffer_printf(line, "%s: ", w == WRAP_NONE ? "json" : wrapping_names[w]);
-    for (int i = 0; rooms && w != WRAP_NONE && i < LIMIT_UNWRAP_LAYERS; i++) {
-        in = take_some(w, in, rooms + i % 2 * GIST_BLOCK);
-        w = wrapping_of(in);
-    }
-    utf8_scrub(line, bytes_slice(in, 0, rooms ? 1024 : 0), SCRUB_SCREEN);
+    for (size_t room = GIST_ROOM; rooms && !known && room <= GIST_MOST; room *= 4)
+        inside = innermost(in, w, rooms, room, &known);
+    utf8_scrub(line, bytes_slice(inside, 0, 1024), SCRUB_SCREEN);
     free(rooms);
 }
 

@@ -3,11 +3,13 @@
 #define SIGNALBOX_DECODERS_UNWRAP_INTERNAL_H
 
 #include "base/buffer.h"
+#include "base/limits.h"
 #include "model/decoder.h"
 
 enum wrapping { WRAP_NONE, WRAP_GZIP, WRAP_ZSTD, WRAP_BASE64, WRAPPINGS };
 
-enum wrapping wrapping_of(struct bytes in);
+/* Reads base64 to its end: what only begins so is a text. cut: there would be more of it. */
+enum wrapping wrapping_of(struct bytes in, bool cut);
 /* Nobody guesses here: whoever asks for it has short ones too, and ones without capitals. */
 bool wrapping_reads_as_base64(struct bytes in);
 /* Ids look like base64: in a string it is one only where it holds something that can be told. Says what that begins like. */
@@ -24,8 +26,24 @@ struct unwrapped {
     bool bomb;         /* and it is what no data grows to */
     size_t whole;      /* what it says that it becomes, where it is over; 0: it does not say */
 };
-/* Into out, all of whose memory is there already. What could be taken off stays in it. */
-struct unwrapped wrapping_take_off(enum wrapping w, struct bytes in, struct buffer *out);
+
+/* What looking into a message may cost, counted in bytes that are read and that come off, so that the answer is the same wherever it is
+ * given. A message of a few kilobytes may hold a million strings, each of which is to be tried. Of one thread. */
+struct effort {
+    size_t left;
+    struct ZSTD_DCtx_s
+        *zstd; /* made when it is needed; making one takes longer than reading a short stream */
+};
+#define EFFORT_ATTEMPT ((size_t)64) /* what trying takes beside the bytes */
+#define EFFORT_DAMAGED_ZSTD \
+ (3 * KIB) /* beside reading it again, which is how it is told: tables of blocks are made twice */
+/* False: there is less left than that, and then there is nothing left. */
+bool effort_spend(struct effort *effort, size_t bytes);
+void effort_end(struct effort *effort);
+
+/* Into out, all of whose memory is there already. What could be taken off stays in it. Over, too, where no effort is left. */
+struct unwrapped wrapping_take_off(enum wrapping w, struct bytes in, struct buffer *out,
+                                   struct effort *effort);
 
 /* See decoder_ops. What wraps the whole is taken off within LIMIT_UNWRAP_FIND; beyond it ERR_LIMIT, where it is damaged ERR_FORMAT,
  * after what could be seen was visited. What is inside and no JSON to its end was seen all the same. */

@@ -279,8 +279,8 @@ const char *decode_reason(const struct field_tree *t, char *into, size_t size)
     int used = t->complete ? 0 : tell_fault(t, into, size);
     if (t->unopened && used >= 0 && (size_t)used < size)
         snprintf(into + used, size - (size_t)used,
-                 "%smore than %d layers: what the innermost strings wrap stays closed", used ? "; " : "▲ ",
-                 LIMIT_UNWRAP_LAYERS);
+                 "%smore than %d layers, or too much: what some strings wrap stays closed",
+                 used ? "; " : "▲ ", LIMIT_UNWRAP_LAYERS);
     return into;
 }
 

@@ -23,7 +23,7 @@
 #define LIMIT_UNWRAP_FIND \
  (24 * MIB) /* what is open at once of a message that a filter looks into, in shell and console */
 #define LIMIT_UNWRAP_WORK \
- (3 * LIMIT_UNWRAP_FIND) /* what is taken off in all for one look: strings may hold as much each */
+ (6 * LIMIT_UNWRAP_FIND) /* what one look reads and takes off in all: JSON of 24 MiB in base64 takes 104 */
 #define LIMIT_UNWRAP_RATIO \
  1000 /* how many times its size a layer may become beyond 1 MiB: what grows more is a bomb */
 #define LIMIT_UNWRAP_LAYERS 8

@@ -40,35 +40,59 @@ static bool is_plain(const char *name)
     return true;
 }
 
-/* A kind that is begun: `exch` may become `exchange:q`, whatever the names begin with. */
-static bool begins_kind(const char *prefix)
+/* Is it a kind that is begun: may `exch` become `exchange:q`? */
+static bool begins_kind(enum channel_kind kind, const char *typed)
 {
-    for (int kind = CHANNEL_ANY + 1; kind < CHANNEL_KINDS; kind++)
-        if (text_starts(channel_kind_name((enum channel_kind)kind), prefix))
-            return true;
-    return false;
+    return kind != CHANNEL_ANY && *typed && text_starts(channel_kind_name(kind), typed);
 }
 
-/* As `ls` writes it, or with the kind that was typed. typed: all of the prefix. */
+static void put_kinded(struct buffer *out, const struct config_endpoint *e, const struct channel *c)
+{
+    buffer_printf(out, "%s/%s:%s\n", e->endpoint.name, channel_kind_name(c->kind), c->name);
+}
+
+/* By its name as `ls` writes it, whether or not that has a kind before it; behind a kind with that kind. typed: behind the slash. */
 static void put_candidate(struct buffer *out, const struct config_endpoint *e,
                           const struct channel_list *list, const struct channel *c, const char *typed)
 {
-    struct buffer address;
-    const char *begun, *channel = strchr(typed, '/') + 1;
-    enum channel_kind kind = channel_kind_parse(channel, &begun);
-    buffer_init(&address, 4096);
-    listing_address(&address, e, list, c);
-    if (text_starts(buffer_cstr(&address), typed))
-        buffer_printf(out, "%s\n", buffer_cstr(&address));
-    else if (kind != CHANNEL_ANY && kind == c->kind && text_starts(c->name, begun))
-        buffer_printf(out, "%s/%s:%s\n", e->endpoint.name, channel_kind_name(kind), c->name);
-    buffer_free(&address);
+    const char *begun;
+    enum channel_kind kind = channel_kind_parse(typed, &begun);
+    if (kind != CHANNEL_ANY && kind == c->kind && text_starts(c->name, begun)) {
+        put_kinded(out, e, c);
+    } else if (text_starts(c->name, typed)) {
+        listing_address(out, e, list, c);
+        buffer_byte(out, '\n');
+    }
+}
+
+/* Where no name begins so it may be a kind. */
+static void put_candidates(struct buffer *out, const struct config_endpoint *e,
+                           const struct channel_list *list, const char *typed)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (is_plain(list->items[i].name))
+            put_candidate(out, e, list, &list->items[i], typed);
+    for (size_t i = 0, none = !out->len; none && i < list->count; i++)
+        if (begins_kind(list->items[i].kind, typed) && is_plain(list->items[i].name))
+            put_kinded(out, e, &list->items[i]);
+}
+
+/* Of all names that what was typed can become. NULL: any, since it is, or begins, a kind; or has what a pattern takes for itself. */
+static const char *pattern_of(const char *typed, char *into, size_t size)
+{
+    const char *begun;
+    bool kinded = channel_kind_parse(typed, &begun) != CHANNEL_ANY;
+    for (int kind = CHANNEL_ANY + 1; kind < CHANNEL_KINDS; kind++)
+        kinded |= begins_kind((enum channel_kind)kind, typed);
+    if (kinded || strpbrk(typed, "*?"))
+        return NULL;
+    snprintf(into, size, "%s*", typed);
+    return into;
 }
 
 static int channel_names(struct cli *c, struct config_endpoint *e, const char *typed, struct buffer *out)
 {
     char pattern[600];
-    const char *begun, *channel = strchr(typed, '/') + 1;
     struct listing l;
     struct err_info err;
     if (config_secret(&c->config, e, &err))
@@ -77,14 +101,10 @@ static int channel_names(struct cli *c, struct config_endpoint *e, const char *t
         c->flags.set |= F(TIMEOUT);
         c->flags.number[FLAG_TIMEOUT] = PATIENCE_NS;
     }
-    (void)channel_kind_parse(channel, &begun);
-    snprintf(pattern, sizeof pattern, "%s*", begun);
-    listing_get(c, e, begins_kind(channel) || strpbrk(begun, "*?") ? NULL : pattern, 0, false, &l);
+    listing_get(c, e, pattern_of(typed, pattern, sizeof pattern), 0, false, &l);
     if (!l.list)
         return l.signal ? 128 + l.signal : cli_error(&l.err);
-    for (size_t i = 0; i < l.list->count; i++)
-        if (is_plain(l.list->items[i].name))
-            put_candidate(out, e, l.list, &l.list->items[i], typed);
+    put_candidates(out, e, l.list, typed);
     channel_list_free(&l.list);
     return 0;
 }
@@ -102,7 +122,7 @@ int addresses_print(struct cli *c, const char *prefix)
     if (!slash)
         endpoint_names(c, prefix, &out);
     else if (e)
-        code = channel_names(c, e, prefix, &out);
+        code = channel_names(c, e, slash + 1, &out);
     if (!code)
         code = cli_print(&out);
     buffer_free(&out);

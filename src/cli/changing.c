@@ -51,11 +51,15 @@ static bool start_again(struct changing *ch)
     return true;
 }
 
-/* A stream's messages are counted when they have gone: too late for a destination that is made for them. */
-static void forget_partitions(struct changing *ch)
+/* A stream's messages are counted when they have gone: too late for a destination that is made for them. What a dry run has
+ * counted is checked in one that is there. */
+static void take_as_stream(struct changing *ch)
 {
-    if (ch->flags & PUBLISH_PARTITION)
-        ch->partitions = ch->told ? ch->told : -1;
+    bool counts = (ch->flags & PUBLISH_PARTITION) && !ch->told;
+    if (counts)
+        ch->flags |= PUBLISH_UNCOUNTED;
+    else
+        ch->partitions = ch->told;
 }
 
 static enum err nothing(void *context, struct message *m, struct err_info *err)
@@ -227,6 +231,15 @@ static int wait_publisher(const struct changing *ch, struct publisher *p, int fd
     return signal;
 }
 
+/* What is not made for a stream is not missed by one without a message. It is not waited for. */
+static bool misses_nothing(const struct changing *ch, uint32_t flags, const struct err_info *err)
+{
+    struct message m;
+    struct err_info bad;
+    bool not_made = err->code == ERR_NOTFOUND && flags & PUBLISH_CREATE && flags & PUBLISH_UNCOUNTED;
+    return not_made && !ch->count && ch->next(ch->context, &m, &bad) == ERR_END;
+}
+
 /* Runs the publisher to its end. 0; a code after a message where it could not begin; 128 + signal. */
 static int publish(const struct changing *ch, const struct publish_job *job, struct publish_result *result)
 {
@@ -249,6 +262,8 @@ static int publish(const struct changing *ch, const struct publish_job *job, str
     int signal = wait_publisher(ch, p, fd, job->request.flags & PUBLISH_DRY);
     publisher_join(&p, result);
     close(fd);
+    if (misses_nothing(ch, job->request.flags, &result->err))
+        result->err.code = ERR_OK;
     return signal ? 128 + signal : 0;
 }
 
@@ -314,7 +329,7 @@ int changing_rehearse(struct changing *ch)
     int code = read_all(ch, ch->show);
     bool again = !code && start_again(ch);
     if (!again)
-        forget_partitions(ch);
+        take_as_stream(ch);
     if (!code)
         code = check(ch, true, again, &carries);
     ch->sum = (struct change_sum){.messages = ch->count, .unsent = ch->count};
@@ -336,7 +351,7 @@ static int check_before(struct changing *ch)
 {
     ch->total = -1;
     if (!start_again(ch)) {
-        forget_partitions(ch);
+        take_as_stream(ch);
         cli_notice(ch->cli, "the input is a stream and is sent as it is read: what cannot be sent of it is "
                             "found on the way");
         return 0;

@@ -51,19 +51,62 @@ static void argument_words(struct buffer *out, const struct command *c)
         buffer_printf(out, " %s", c->words[i]);
 }
 
+/* Bash cuts words at : = @, too, and completes what stands behind the last one, or behind a quote that is still open: the line is read
+ * here, and what of the word stands before that (kept) is taken off the candidates again. Behind --flag= its value is completed. Of
+ * several it writes what they have in common, which may be less than what was typed: a blank has nothing in common with any. */
+static const char bash_words[] =
+    "_signalbox() {\n"
+    "    local cur= kept= prev flag= typed=() word others= all\n"
+    "    _signalbox_read\n"
+    "    prev=${typed[-1]}\n"
+    "    [[ $cur == --*=* ]] && prev=${cur%%=*} flag=${cur%%=*}= cur=${cur#*=}\n"
+    "    COMPREPLY=()\n"
+    "    _signalbox_candidates\n"
+    "    all=(\"${COMPREPLY[@]}\")\n"
+    "    COMPREPLY=()\n"
+    "    for word in \"${all[@]}\"; do\n"
+    "        word=$flag$word\n"
+    "        [[ $word == \"$kept\"* ]] || continue\n"
+    "        COMPREPLY+=(\"${word#\"$kept\"}\")\n"
+    "        [[ $word == \"$flag$cur\"* ]] || others=1\n"
+    "    done\n"
+    "    [[ $others && ${#COMPREPLY[@]} -gt 1 ]] && COMPREPLY+=(' ')\n"
+    "    return 0\n"
+    "}\n"
+    "_signalbox_read() {\n"
+    "    local line=${COMP_LINE:0:COMP_POINT} breaks=${COMP_WORDBREAKS//[^:=@]} quote= opened= begun= i c\n"
+    "    for ((i = 0; i < ${#line}; i++)); do\n"
+    "        c=${line:i:1}\n"
+    "        if [[ $c == \"$quote\" ]]; then\n"
+    "            quote=\n"
+    "        elif [[ $c == \\\\ && ( ! $quote || $quote${line:i+1:1} == \\\"[\\\"\\\\\\$\\`] ) ]]; then\n"
+    "            cur+=${line:(++i):1} begun=1\n"
+    "        elif [[ ! $quote && $c == [\\\"\\'] ]]; then\n"
+    "            quote=$c opened=$cur begun=1\n"
+    "        elif [[ ! $quote && $c == [[:space:]\\<\\>\\;\\|\\&\\(] ]]; then\n"
+    "            [[ $begun ]] && typed+=(\"$cur\")\n"
+    "            cur= kept= begun=\n"
+    "        else\n"
+    "            cur+=$c begun=1\n"
+    "            [[ ! $quote && $breaks == *\"$c\"* ]] && kept=$cur\n"
+    "        fi\n"
+    "    done\n"
+    "    [[ $quote ]] && kept=$opened\n"
+    "}\n";
+
 static void bash(const struct cli *c, struct buffer *out)
 {
-    buffer_text(out, "# bash completion for signalbox; made by `signalbox completion bash`\n"
-                     "_signalbox() {\n"
-                     "    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}\n"
+    buffer_printf(out, "# bash completion for signalbox; made by `signalbox completion bash`\n%s",
+                  bash_words);
+    buffer_text(out, "_signalbox_candidates() {\n"
                      "    local word before= command= words= address= files=1 config=()\n"
-                     "    COMPREPLY=()\n"
                      "    case $prev in\n"
-                     "    --config|-c) COMPREPLY=($(compgen -f -- \"$cur\")); return ;;\n");
+                     "    --config|-c) mapfile -t COMPREPLY < <(compgen -f -- \"$cur\"); return ;;\n");
     bash_flag_words(c, out);
     buffer_text(out, "    esac\n"
-                     "    for word in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n"
+                     "    for word in \"${typed[@]:1}\"; do\n"
                      "        case $before in --config|-c) config=(--config \"${word/#\\~/$HOME}\") ;; esac\n"
+                     "        [[ $word == --config=* ]] && config=(\"$word\")\n"
                      "        before=$word\n"
                      "        [[ $command ]] || case $word in\n        ");
     for (size_t i = 0; commands[i]; i++)
@@ -80,15 +123,15 @@ static void bash(const struct cli *c, struct buffer *out)
     command_names(out);
     words_of_flags(out, FLAGS_GLOBAL | F(DEMO) | F(VERSION));
     buffer_text(
-        out, "' ;;\n    esac\n    COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
+        out, "' ;;\n    esac\n    [[ $flag ]] && words=\n"
+             "    COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
              "    [[ $cur == -* ]] && return\n"
              "    if [[ $address ]]; then\n"
              "        mapfile -t -O ${#COMPREPLY[@]} COMPREPLY < <(\"${COMP_WORDS[0]/#\\~/$HOME}\" completion"
              " addresses \"${config[@]}\" -- \"$cur\" 2>/dev/null)\n"
              "        [[ ${COMPREPLY[*]} == */ ]] && compopt -o nospace 2>/dev/null\n"
              "    fi\n"
-             "    [[ $files ]] || return 0\n"
-             "    mapfile -t -O ${#COMPREPLY[@]} COMPREPLY < <(compgen -f -- \"$cur\")\n"
+             "    [[ $files ]] && mapfile -t -O ${#COMPREPLY[@]} COMPREPLY < <(compgen -f -- \"$cur\")\n"
              "}\ncomplete -o filenames -F _signalbox signalbox\n");
 }
 
@@ -155,11 +198,15 @@ static void zsh(const struct cli *c, struct buffer *out)
         out,
         "#compdef signalbox\n# made by `signalbox completion zsh`\n"
         "_signalbox_addresses() {\n"
-        "    local -a found config\n"
+        "    local -a found other config\n"
+        "    local typed=${(Q)PREFIX}\n"
         "    [[ -n ${opt_args[--config]} ]] && config=(--config ${~opt_args[--config]})\n"
-        "    found=(${(f)\"$(_call_program addresses signalbox completion addresses $config -- ${(q)${(Q)PREFIX}} 2>/dev/null)\"})\n"
+        "    found=(${(f)\"$(_call_program addresses signalbox completion addresses $config -- ${(q)typed} 2>/dev/null)\"})\n"
         "    compadd -S '' -- ${(M)found:#*/}\n"
-        "    compadd -- ${found:#*/}\n"
+        "    compadd -- ${(M)${found:#*/}:#$typed*}\n"
+        "    other=(${${found:#*/}:#$typed*})\n" /* with a kind before it: in place of what was typed, where it is one */
+        "    compadd -U -- $other\n"
+        "    (( $#other > 1 )) && compstate[insert]= compstate[list]=list\n"
         "    _files\n"
         "}\n"
         "_signalbox() {\n    local -a commands\n    local -A opt_args\n"

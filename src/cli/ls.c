@@ -311,11 +311,21 @@ static void put_list(struct ls *ls, const struct address *a, const struct channe
     }
 }
 
-/* --rates take a second list, which did not come. */
-static int say_unmeasured(const struct err_info *why)
+static bool has_rates(const struct channel_list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (list->items[i].in_rate >= 0 || list->items[i].out_rate >= 0)
+            return true;
+    return false;
+}
+
+/* --rates take a second list, which did not come. The first one has what the broker measures by itself. */
+static int say_unmeasured(const struct channel_list *list, const struct err_info *why)
 {
     struct err_info err = *why;
-    snprintf(err.text, sizeof err.text, "rates are not known: %.200s", why->text);
+    snprintf(err.text, sizeof err.text, "%s: %.200s",
+             has_rates(list) ? "rates are the broker's own, not measured now" : "rates are not known",
+             why->text);
     return cli_error(&err);
 }
 
@@ -406,7 +416,7 @@ static int list_one(struct ls *ls, const struct address *a, const char *written)
     put_list(ls, a, l.list);
     int code = l.list->count == 0 ? err_exit_code(l.list->error) : 0; /* nothing at all is no list */
     if (!code && l.err.code)
-        code = say_unmeasured(&l.err);
+        code = say_unmeasured(l.list, &l.err);
     const char *where = l.list->error && err_policy(l.list->error) == ERR_POLICY_RETRY
                             ? ", or say where the API is: ?management=URL"
                             : "";
@@ -503,7 +513,8 @@ const struct command command_ls = {
         "Without arguments all configured endpoints. Depth with <= is an upper bound (Kafka counts offsets); a lag with + leaves out "
         "partitions in which a group has committed nothing. BROWSE is what looking at the stored messages does to them: NONE, MARKS or "
         "CONSUMES. A number that is not known matches nothing but != and !; how many channels --where leaves out for that is said. "
-        "--rates lists twice, a second apart; where only the first list comes it is printed without rates, and the exit code says why. "
+        "--rates lists twice, a second apart; where only the first list comes it is printed with what rates the broker tells by "
+        "itself (RabbitMQ), and the exit code says why. "
         "A Kafka topic that is named, without * and ?, has its partitions and consumer groups below it. --json is one object a "
         "channel; what a broker can't do says why. --plain has these marks, too, before and behind bare numbers (<=200000, "
         "43693+); --json has depth_upper and lag_partial. Exit code 6: some endpoints or names are listed, others failed or are not there.",

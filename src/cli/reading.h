@@ -38,8 +38,8 @@ struct reading_result {
     char stopped[160]; /* why it ended */
 };
 
-/* The line that says how far it is, `spent_ns` after the first message: what it took to come is no measure of the rest. `what`
- * becomes of those that are written: matched, taken. Returns into. */
+/* The line that says how far it is, `spent_ns` after the first message: what it took to come is no measure of the rest. 0: it
+ * has not come. `what` becomes of those that are written: matched, taken. Returns into. */
 char *reading_progress_text(char *into, size_t size, const struct reading_result *now, int64_t spent_ns,
                             const char *what);
 void reading_run(const struct reading *reading, struct reading_result *result);

@@ -366,7 +366,7 @@ enum filter_answer filter_message(const struct filter *f, const struct message *
 char *filter_unknown_text(char *into, size_t size, uint64_t count)
 {
     char number[32], most[32];
-    snprintf(into, size, "%s could not be judged (damaged, or unpacked larger than %s)",
+    snprintf(into, size, "%s could not be judged (damaged, or too much to unpack: %s at most)",
              text_count(number, sizeof number, count), text_bytes(most, sizeof most, LIMIT_UNWRAP_FIND));
     return into;
 }

@@ -22,10 +22,11 @@ void filter_free(struct filter **f);
 /* What is allowed and perhaps not meant: "`abc` is no number: > compares as text"; "" nothing. */
 const char *filter_remark(const struct filter *f);
 
-/* Unknown: it hangs on what is wrapped and cannot be seen, being damaged or larger than LIMIT_UNWRAP_FIND. */
+/* Unknown: it hangs on what is wrapped and cannot be seen, being damaged, larger than LIMIT_UNWRAP_FIND,
+ * or more to look through than LIMIT_UNWRAP_WORK. Each test has these limits for itself. */
 enum filter_answer { FILTER_NO, FILTER_YES, FILTER_UNKNOWN };
 enum filter_answer filter_message(const struct filter *f, const struct message *m, int64_t now_ns);
-/* "3 could not be judged (damaged, or unpacked larger than 24 MiB)"; returns into. */
+/* "3 could not be judged (damaged, or too much to unpack: 24.0 MiB at most)"; returns into. */
 char *filter_unknown_text(char *into, size_t size, uint64_t count);
 
 #define ROW_HAS_NONE (-2) /* of a number: rows of this sort never have one */

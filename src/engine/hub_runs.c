@@ -159,7 +159,7 @@ static void give_up(struct hub *h, struct tail_run **run)
 /* Both together keep to the budget: the tail that nobody sees goes without what a large message above it takes. */
 void hub_runs_share(struct hub *h)
 {
-    if (!h->beneath)
+    if (!h->beneath || !hub_run_is_browse(h->tail)) /* another tail that begins will have all of it */
         return;
     size_t all = store_budget(h->nothing), half = all / 2;
     store_limit(h->tail->store, half, false);

@@ -175,16 +175,17 @@ enum publish_flag {
      * known here, but for its partition: the request's count stands for all of them. Nothing is made, nothing is
      * sent, no outcome is reported. */
     PUBLISH_DRY = 1 << 3,
+    /* How many partitions they name is known when they have gone: a destination that has some is not made for them. */
+    PUBLISH_UNCOUNTED = 1 << 4,
     /* Keep the message's partition only where the destination has just as many as the request says; else it goes by its key. */
-    PUBLISH_ALIKE = 1 << 4,
+    PUBLISH_ALIKE = 1 << 5,
 };
 
 struct publish_request {
     struct channel_name to;
     uint32_t flags; /* enum publish_flag */
     /* The highest partition that the messages name, plus one; 0: none, or it does not matter. A destination that is made gets so
-     * many. With PUBLISH_PARTITION one that is there and has fewer is ERR_NOTFOUND, before anything is sent. -1: not known yet: one
-     * that has partitions is not made, ERR_NOTFOUND. */
+     * many. With PUBLISH_PARTITION one that is there and has fewer is ERR_NOTFOUND, before anything is sent. */
     int32_t partitions;
     /* Whose messages these are, of the first destination of a session: the name of an operation. Of two sessions that claim one name
      * one alone goes on: the later one cuts the earlier one off (ERR_REFUSED at that one's next answer), or waits for its end until the

@@ -26,7 +26,7 @@ struct decoder_ops {
     const char *hidden;
     bool wraps; /* takes a wrapping off: the bytes show nothing of what is inside */
     /* How well the bytes look like this format, 0 (cannot be) to 100 (certainly), with the reason in one static sentence
-     * that the inspector shows. Looks at no more than the first 64 KiB. */
+     * that the inspector shows. Looks at no more than the first 64 KiB, but where only the end tells. */
     int (*sniff)(struct bytes in, const struct decode_hint *hint, const char **why);
     /* Fills the tree (initialised by the caller). A failed decode still gives the partial tree: complete is false, error and
      * error_at are set, and ERR_FORMAT or ERR_LIMIT comes back. */

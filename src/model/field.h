@@ -74,7 +74,7 @@ struct field_tree {
     const char *type;   /* root's type, "" none */
     bool complete;      /* the whole payload was read and was right */
     bool limited;  /* not complete because it has too many fields: nothing is wrong with the payload so far */
-    bool unopened; /* there are more layers than are opened: what holds them stays a leaf */
+    bool unopened; /* more layers, or more in them, than is opened: what holds it stays a leaf */
     bool raw;      /* some fields are FIELD_RAW */
     uint32_t error_at;   /* where it failed, when not complete */
     uint8_t error_layer; /* and in which layer, as of a field */

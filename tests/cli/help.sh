@@ -124,7 +124,7 @@ check "fish's quotes are balanced" test -z "$(odd_quotes)"
 run "$SIGNALBOX" completion bash
 check "bash can read it" bash -n "$out"
 complete_bash() { # words before the cursor, the last one unfinished
-    bash -c '. "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _signalbox; echo "${COMPREPLY[*]}"' _ "$out" "$@"
+    bash -c '. "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMP_LINE=$*; COMP_POINT=${#COMP_LINE}; _signalbox; echo "${COMPREPLY[*]}"' _ "$out" "$@"
 }
 cp "$out" "$T/completion"
 check "a command" test "$(complete_bash signalbox bro)" = browse
@@ -133,6 +133,7 @@ check "a word" test "$(complete_bash signalbox config che)" = check
 touch "$T/json-file" "$T/check-file" "$T/bash-file"
 words_alone() { (cd "$T" && complete_bash "$@"); }
 check "a format, and no file" test "$(words_alone signalbox decode --as json)" = "jsonl json"
+check "a format behind =, and no file" test "$(words_alone signalbox decode --as=json)" = "jsonl json"
 check "config's own word, and no file" test "$(words_alone signalbox config check)" = check
 check "a shell, and no file" test "$(words_alone signalbox completion bash)" = bash
 check "a file where one stands" test "$(words_alone signalbox decode json)" = json-file

@@ -139,6 +139,22 @@ for how in "" --execute; do
     expect_err 'make the topic first, or put the messages in a file'
     run "$SIGNALBOX" ls "$kafka/$topic-pipe" # nothing was made
     expect_status 4
+    run sh -c "cat '$T/four.jsonl' | '$SIGNALBOX' import - '$kafka/$topic-pipe' $how"
+    expect_status 1
+    expect_err "no topic $topic-pipe\..* Next: .*; make the topic first, or put the messages in a file, which --create can count\$"
+    run sh -c ": | '$SIGNALBOX' import - '$kafka/$topic-pipe' --create $how"
+    expect_status 4
+    expect_err 'the input has no message: nothing to send'
+    expect_no_err 'missing'
+done
+run sh -c "cat '$T/four.jsonl' | '$SIGNALBOX' import - '$kafka/$topic-four'"
+expect_status 0
+expect_err 'would send 100 messages'
+for how in "" --create; do # a dry run has counted them
+    run sh -c "cat '$T/four.jsonl' | '$SIGNALBOX' import - '$kafka/$topic-one' $how"
+    expect_status 1
+    expect_err 'no partition 3\. Next: its partitions are 0 to 0; .* of messages in a file'
+    expect_no_err 'would send'
 done
 run sh -c "cat '$T/four.jsonl' | '$SIGNALBOX' send '$kafka/$topic-pipe' - --json -p 2 --create --execute" # told, not counted
 expect_status 0

@@ -41,7 +41,7 @@ for file in cut huge; do
     run "$SIGNALBOX" send "$kafka/$topic" "$T/$file" --key $file -p 0 --execute
     expect_status 0
 done
-said='^signalbox: 2 could not be judged \(damaged, or unpacked larger than 24.0 MiB\)$'
+said='^signalbox: 2 could not be judged \(damaged, or too much to unpack: 24.0 MiB at most\)$'
 for expression in body.end=other '!(body.end!=other)'; do
     run "$SIGNALBOX" search "$kafka/$topic" "$expression" --format '%{key}'
     expect_status 0

@@ -90,4 +90,7 @@ for typed in exch "exchange:$queue" queue:not- "queue:$queue"; do
     check "$typed: once" test "$(grep -c "^r/.*$queue\$" "$out")" = 1
     expect_out "^r/$kind:$queue\$"
 done
+run "$SIGNALBOX" completion addresses "r/$queue" --config "$T/two.yaml"
+expect_out "^r/queue:$queue\$"
+expect_out "^r/exchange:$queue\$"
 finish

@@ -142,8 +142,11 @@ static void inspect(struct view *v)
     size_t row = tail_cursor(v);
     if (tail_cursor_evicted(v)) { /* another one stands there, which nobody has chosen */
         tail_pause_at(v, row);
-        screen_say(v->screen, SEVERITY_WARN,
-                   "The message that you were on was evicted: newer ones took its place. This is the oldest");
+        screen_say(
+            v->screen, SEVERITY_WARN,
+            tail_row_count(v)
+                ? "The message that you were on was evicted: newer ones took its place. This is the oldest"
+                : "The message that you were on was evicted, and none that is shown is held now");
         return;
     }
     uint64_t id = tail_row_count(v) ? tail_row_id(v, row) : 0;

@@ -97,20 +97,25 @@ enum err kafka_destination_no_partition(const struct broker *b, const struct kaf
 {
     err_set(err, ERR_NOTFOUND, "topic %s has no partition %d", d->topic, partition);
     err_where(err, "%s", b->endpoint->name);
-    err_next(err, "its partitions are 0 to %d; add some, or let --create make another topic with all of them",
-             d->partitions - 1);
+    err_next(err,
+             "its partitions are 0 to %d; add some, or let --create make another topic with all of them%s",
+             d->partitions - 1, d->flags & PUBLISH_UNCOUNTED ? ", of messages in a file" : "");
     return ERR_NOTFOUND;
 }
 
-/* Of messages that are counted as they come: too late for the making. */
+/* Of messages that are counted as they come: too late for the making. err: that of the look-up. */
 static enum err uncounted(const struct broker *b, const struct kafka_destination *d, struct err_info *err)
 {
-    err_set(
-        err, ERR_NOTFOUND,
-        "topic %s is missing, and how many partitions the messages of a pipe name is not known before it is made",
-        d->topic);
+    char near[sizeof err->next];
+    text_copy(near, sizeof near, err->next);
+    if (d->flags & PUBLISH_CREATE)
+        err_set(
+            err, ERR_NOTFOUND,
+            "topic %s is missing, and how many partitions the messages of a pipe name is not known before it is made",
+            d->topic);
     err_where(err, "%s", b->endpoint->name);
-    err_next(err, "make the topic first, or put the messages in a file, which --create can count");
+    err_next(err, "%s%smake the topic first, or put the messages in a file, which --create can count", near,
+             *near ? "; " : "");
     return ERR_NOTFOUND;
 }
 
@@ -128,8 +133,10 @@ static enum err find_or_make(struct broker *b, const struct kafka_publish *p, st
     if (kafka_topic_is_kafkas(d->topic))
         return kafkas_own(b, d, err);
     enum err e = kafka_topic_metadata(b, d->topic, &md, err);
+    if (e == ERR_NOTFOUND && (d->flags & PUBLISH_UNCOUNTED))
+        return uncounted(b, d, err);
     if (e == ERR_NOTFOUND && (d->flags & PUBLISH_CREATE))
-        return partitions < 0 ? uncounted(b, d, err) : make(b, p, d, partitions, err);
+        return make(b, p, d, partitions, err);
     if (e)
         return e;
     d->partitions = md->topics[0].partition_cnt;

@@ -522,7 +522,13 @@ static void test_addresses(void **state)
     } rows[] = {{"q", "m/qq\nm/queue:queue:x\n"},
                 {"queue:", "m/queue:ordn\xc3\xbcng\nm/queue:qq\nm/queue:queue:x\n"},
                 {"queue:qu", "m/queue:queue:x\n"},
-                {"exch", "m/exchange:stream:y\n"}};
+                {"que", "m/queue:queue:x\n"},
+                {"exch", "m/exchange:stream:y\nm/exchange:xx\n"},
+                {"stream:", "m/exchange:stream:y\n"},
+                {"stream:y", "m/exchange:stream:y\n"},
+                {"top", "m/topic:copy\nm/topic:orders\n"},
+                {"strea", "m/exchange:stream:y\n"}};
+    assert_int_equal(memory_declare("xx", CHANNEL_EXCHANGE, NULL, &err), ERR_OK);
     assert_int_equal(memory_declare("stream:y", CHANNEL_EXCHANGE, NULL, &err), ERR_OK);
     assert_int_equal(memory_declare("qq", CHANNEL_QUEUE, NULL, &err), ERR_OK);
     assert_int_equal(memory_declare("queue:x", CHANNEL_QUEUE, NULL, &err), ERR_OK);

@@ -32,6 +32,9 @@ static void nothing_is_foretold_of_what_is_not_known(void **state)
                         "scanned 7, 0 matched");
     now = (struct reading_result){.total = 9, .goal = 9};
     assert_string_equal(reading_progress_text(text, sizeof text, &now, 0, "taken"), "scanned 0, 0 taken");
+    now = (struct reading_result){.scanned = 700, .total = 900, .goal = 900}; /* passed over */
+    assert_string_equal(reading_progress_text(text, sizeof text, &now, 0, "taken"),
+                        "scanned 700 of 900 (77 %), 0 taken");
 }
 
 int main(void)

@@ -15,7 +15,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum second { COMES, FAILS, IS_LATE, IS_KILLED };
+enum second { COMES, FAILS, FAILS_BEHIND_RATES, IS_LATE, IS_KILLED };
 
 static enum second second;
 static unsigned asked;
@@ -24,9 +24,13 @@ static char printed[4096], said[4096];
 static enum err list(struct broker *b, const char *pattern, uint32_t flags, struct channel_list *into,
                      struct err_info *err)
 {
-    if (++asked != 2 || second == COMES)
-        return memory_broker.list(b, pattern, flags, into, err);
-    if (second == FAILS)
+    if (++asked != 2 || second == COMES) {
+        enum err e = memory_broker.list(b, pattern, flags, into, err);
+        if (!e && second == FAILS_BEHIND_RATES)
+            into->items[0].in_rate = 2;
+        return e;
+    }
+    if (second == FAILS || second == FAILS_BEHIND_RATES)
         return err_set(err, ERR_DENIED, "no more");
     if (second == IS_KILLED)
         kill(getpid(), SIGTERM);
@@ -93,6 +97,9 @@ static void rates_that_were_not_measured_are_said(void **state)
     assert_int_equal(ls(FAILS), 5);
     assert_non_null(strstr(said, "memory:: rates are not known: no more"));
     assert_non_null(strstr(printed, "\torders\ttopic\t0\t\t"));
+    assert_int_equal(ls(FAILS_BEHIND_RATES), 5);
+    assert_non_null(strstr(said, "memory:: rates are the broker's own, not measured now: no more"));
+    assert_non_null(strstr(printed, "\torders\ttopic\t0\t2.000\t"));
     assert_int_equal(ls(IS_LATE), 8);
     assert_non_null(strstr(said, "memory:: rates are not known: no answer within 2.3 s"));
     assert_non_null(strstr(printed, "\torders\ttopic\t0\t\t"));

@@ -1,79 +1,21 @@
 /* What is wrapped and large: how far a tree of it reaches, and that a look-up reaches to its end. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
+#include "unwrap_rig.h"
 
-#include "base/buffer.h"
-#include "base/json.h"
-#include "base/limits.h"
 #include "base/text.h"
-#include "decoders/unwrap.h"
 #include "engine/decode.h"
 #include "registry.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <zlib.h>
-#include <zstd.h>
 
-static struct buffer text, gz, b64;
-
-static int setup(void **state)
+/* gzip of an array of it, so many bytes long. */
+static struct bytes zip_strings(struct bytes one, size_t len)
 {
-    (void)state;
-    buffer_init(&text, 64 * MIB);
-    buffer_init(&gz, 64 * MIB);
-    buffer_init(&b64, 64 * MIB);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    buffer_free(&text);
-    buffer_free(&gz);
-    buffer_free(&b64);
-    return 0;
-}
-
-static struct bytes zip(struct bytes in)
-{
-    z_stream z = {.next_in = (Bytef *)(uintptr_t)in.data, .avail_in = (uInt)in.len};
-    buffer_clear(&gz);
-    deflateInit2(&z, 6, Z_DEFLATED, 15 + 16, 9, Z_DEFAULT_STRATEGY);
-    z.avail_out = (uInt)deflateBound(&z, in.len);
-    z.next_out = buffer_reserve(&gz, z.avail_out);
-    deflate(&z, Z_FINISH);
-    gz.len = z.total_out;
-    deflateEnd(&z);
-    return buffer_view(&gz);
-}
-
-static struct bytes base64(struct bytes in)
-{
-    buffer_clear(&b64);
-    buffer_base64(&b64, in);
-    return buffer_view(&b64);
-}
-
-/* {"items":[...],"end":"GZ-END"} of so many bytes or a few more, without much to compress. */
-static struct bytes items(size_t len)
-{
-    uint32_t random = 1;
+    base64(one);
     buffer_clear(&text);
-    buffer_text(&text, "{\"items\":[");
-    while (text.len < len) {
-        random = random * 1103515245 + 12345;
-        buffer_printf(&text, "%s{\"id\":%u,\"name\":\"", text.len > 10 ? "," : "", random % 99991);
-        for (int i = 0; i < 8; i++)
-            buffer_printf(&text, "%08x", random >> i);
-        buffer_text(&text, "\"}");
-    }
-    buffer_text(&text, "],\"end\":\"GZ-END\"}");
-    return buffer_view(&text);
+    while (text.len < len)
+        buffer_printf(&text, "%c\"%s\"", text.len ? ',' : '[', buffer_cstr(&b64));
+    buffer_byte(&text, ']');
+    return zip(buffer_view(&text));
 }
 
 /* ---- trees ---- */
@@ -155,6 +97,76 @@ static void zstd_says_what_it_becomes_too(void **state)
     decoded_make(&d, registry.decoders, &m, NULL);
     assert_string_equal(d.tree.error, "unpacked 4.3 MiB of 6.0 MiB; there is no room for the rest");
     decoded_free(&d);
+}
+
+/* Also where it is the last one that the nodes had room for: the document around it is whole. */
+static void a_damaged_string_stays_one_wherever_it_is(void **state)
+{
+    (void)state;
+    struct decoded d = {.choice = {.decoder = NULL}};
+    struct message m = {.payload = zip_strings(BAD_ZSTD, 100 * KIB)};
+    decoded_make(&d, registry.decoders, &m, NULL);
+    assert_true(d.tree.complete && !d.tree.unopened && d.tree.count > 2000);
+    decoded_free(&d);
+}
+
+/* A few kilobytes with a thousand strings, of each of which two megabytes come off before it proves to be damaged. */
+static void what_a_tree_tries_has_an_end(void **state)
+{
+    (void)state;
+    struct arena arena;
+    struct field_tree tree;
+    buffer_reserve(&text, 2 * MIB);
+    memset(text.data, 'x', 2 * MIB);
+    struct bytes one = zip(bytes_of(text.data, 2 * MIB));
+    one.len -= 4;
+    struct bytes in = zip_strings(one, 3 * MIB);
+    arena_init(&arena, LIMIT_DECODE_ARENA);
+    field_tree_init(&tree, &arena, in);
+    assert_int_equal(unwrap_decoder.decode(in, NULL, &tree), ERR_OK);
+    assert_true(tree.complete && tree.unopened && tree.count > 500);
+    arena_free(&arena);
+}
+
+/* The effort ends while it is told whether there is something to open in the fourth. */
+static void strings_that_are_too_much_to_try_are_said(void **state)
+{
+    (void)state;
+    struct arena arena;
+    struct field_tree tree;
+    buffer_text(&text, "{\"a\":\"");
+    while (text.len < 9 * MIB + 512 * KIB)
+        buffer_text(&text, "words and words ");
+    buffer_text(&text, "\"}");
+    base64(buffer_view(&text));
+    buffer_clear(&text);
+    for (int i = 0; i < 4; i++)
+        buffer_printf(&text, "%c\"%s\"", i ? ',' : '[', buffer_cstr(&b64));
+    buffer_byte(&text, ']');
+    arena_init(&arena, LIMIT_DECODE_ARENA);
+    field_tree_init(&tree, &arena, buffer_view(&text));
+    assert_int_equal(unwrap_decoder.decode(buffer_view(&text), NULL, &tree), ERR_OK);
+    assert_true(tree.complete && tree.layer_count == 3 && tree.unopened);
+    arena_free(&arena);
+}
+
+static void check_closed(struct bytes one)
+{
+    struct decoded d = {.choice = {.decoder = NULL}};
+    base64(one);
+    buffer_clear(&text);
+    buffer_printf(&text, "{\"a\":\"%s\"}", buffer_cstr(&b64));
+    struct message m = {.payload = buffer_view(&text)};
+    decoded_make(&d, registry.decoders, &m, "unwrap");
+    assert_true(d.tree.complete && d.tree.count == 2 && d.tree.unopened);
+    decoded_free(&d);
+}
+
+static void strings_that_there_is_no_room_for_are_said(void **state)
+{
+    (void)state;
+    check_closed(items(5 * MIB));
+    check_closed(zip(items(5 * MIB)));
 }
 
 /* ---- looking up ---- */
@@ -330,6 +342,62 @@ static void a_look_up_has_an_end(void **state)
     assert_string_equal(f.text, "");
 }
 
+/* A few kilobytes with sixty thousand streams, of each of which nothing comes off: trying has its price. */
+static void strings_that_yield_nothing_end_a_look_up_too(void **state)
+{
+    (void)state;
+    struct found f = {.text = ""};
+    static const char *const one[] = {"{}", "[\\\"", "[1]"};
+    assert_int_equal(look_up(zip_strings(BAD_ZSTD, 2 * MIB), "[*].x", &f), ERR_LIMIT);
+    assert_string_equal(f.text, "");
+    assert_int_equal(look_up(zip_strings(BAD_ZSTD, MIB), "[*].x", &f), ERR_OK);
+    for (size_t i = 0; i < sizeof one / sizeof *one; i++) {
+        buffer_clear(&text);
+        while (text.len < 16 * MIB)
+            buffer_printf(&text, "%c\"%s\"", text.len ? ',' : '[', one[i]);
+        buffer_byte(&text, ']');
+        assert_int_equal(look_up(zip(buffer_view(&text)), "[*].x", &f), ERR_LIMIT);
+    }
+    buffer_clear(&text);
+    while (text.len < 16 * MIB)
+        buffer_text(&text, "[]\n");
+    assert_int_equal(look_up(zip(buffer_view(&text)), "[*].x", &f), ERR_LIMIT);
+}
+
+#define WORDS (8 * MIB - 1)
+
+static bool count_words(void *context, enum field_kind kind, struct bytes value, struct bytes raw)
+{
+    (void)raw;
+    assert_int_equal(kind, FIELD_STRING);
+    assert_int_equal(value.len, WORDS);
+    ++*(int *)context;
+    return true;
+}
+
+/* What ends it ends within a string, of which nothing is said then: its beginning is another text, and so are the bytes that wrap it. */
+static void a_string_is_seen_whole_or_not_at_all(void **state)
+{
+    (void)state;
+    struct arena arena;
+    struct field_path path;
+    int count = 0;
+    buffer_clear(&text);
+    while (text.len < WORDS)
+        buffer_text(&text, "words, words. ");
+    struct bytes in = zip(bytes_of(text.data, WORDS));
+    base64(in);
+    buffer_clear(&text);
+    for (int i = 0; i < 9; i++)
+        buffer_printf(&text, "%c\"%s\"", i ? ',' : '[', buffer_cstr(&b64));
+    buffer_byte(&text, ']');
+    arena_init(&arena, MIB);
+    assert_int_equal(field_path_parse(&path, BYTES_LITERAL("[*]"), &arena, NULL), ERR_OK);
+    assert_int_equal(unwrap_decoder.find(zip(buffer_view(&text)), &path, count_words, &count), ERR_LIMIT);
+    assert_in_range(count, 1, 8);
+    arena_free(&arena);
+}
+
 static void frames_of_zstd_follow_each_other(void **state)
 {
     (void)state;
@@ -343,28 +411,49 @@ static void frames_of_zstd_follow_each_other(void **state)
     assert_int_equal(look_up(bytes_of(to, one + two), "nothing", &f), ERR_LIMIT);
 }
 
-/* A row takes the beginning off; zstd has none before its first block is whole. */
-static void a_row_shows_what_is_innermost(void **state)
+/* ---- telling ---- */
+
+/* Base64 for more than the first 64 KiB, and something else behind it: a text. */
+static void what_only_begins_as_base64_is_text(void **state)
 {
     (void)state;
-    struct bytes in = items(400 * KIB);
-    struct buffer line;
-    size_t most = ZSTD_compressBound(in.len);
-    uint8_t *to = buffer_reserve(&gz, most);
-    buffer_init(&line, 64 * KIB);
-    struct bytes zstd = bytes_of(to, ZSTD_compress(to, most, in.data, in.len, 3));
-    unwrap_decoder.gist(base64(zstd), &line);
-    assert_true(zstd.len > 64 * KIB && text_starts(buffer_cstr(&line), "base64: {\"items\":[{\"id\":"));
-    buffer_clear(&line);
-    unwrap_decoder.gist(base64(zip(in)), &line);
-    assert_true(text_starts(buffer_cstr(&line), "base64: {\"items\":[{\"id\":"));
-    buffer_clear(&line);
-    unwrap_decoder.gist(BYTES_LITERAL("hello there!"), &line);
-    assert_string_equal(buffer_cstr(&line), "hello there!");
-    buffer_free(&line);
+    const char *why;
+    struct found f = {.text = ""};
+    base64(items(60 * KIB));
+    buffer_text(&b64, "\n-- signature: {\"order\":\"o-77\"}\n");
+    struct message m = {.payload = buffer_view(&b64)};
+    assert_int_equal(unwrap_decoder.sniff(m.payload, NULL, &why), 0);
+    assert_string_equal(decode_choose(registry.decoders, &m, NULL).decoder->name, "text");
+    struct bytes in = zip(m.payload);
+    struct decoded d = {.choice = {.decoder = NULL}};
+    struct message wrapped = {.payload = in};
+    decoded_make(&d, registry.decoders, &wrapped, NULL);
+    assert_true(d.tree.complete && d.tree.count == 2 && d.tree.nodes[1].kind == FIELD_STRING);
+    decoded_free(&d);
+    assert_int_equal(look_up(in, "", &f), ERR_OK);
+    assert_true(text_starts(f.text, "string:eyJpdGVtcyI6"));
+    base64(in);
+    buffer_clear(&text);
+    buffer_printf(&text, "{\"a\":\"%s\"}", buffer_cstr(&b64));
+    assert_int_equal(look_up(buffer_view(&text), "[*]", &f), ERR_OK);
+    assert_true(text_starts(f.text, "string:eyJpdGVtcyI6"));
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+static void base64_is_told_by_its_lines_and_its_length(void **state)
+{
+    (void)state;
+    const char *why;
+    static const char *const ends[] = {"\r\n", "\n", "=\n", "==", "AA=\n=", "!"};
+    for (size_t width = 60; width < 68; width++)
+        for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+            buffer_clear(&text);
+            for (size_t n = 0; n < 12 * width; n++)
+                buffer_printf(&text, "%c%s", "aB3/"[n % 4], n % width == width - 1 ? "\r\n" : "");
+            text.len -= 2;
+            buffer_text(&text, ends[i]);
+            assert_int_equal(unwrap_decoder.sniff(buffer_view(&text), NULL, &why), i < 2 ? 65 : 0);
+        }
+}
 
 int main(void)
 {
@@ -377,11 +466,18 @@ int main(void)
         TEST(look_up_and_tree_agree),
         TEST(a_look_up_reaches_to_the_end),
         TEST(what_a_look_up_does_not_see_is_said),
-        TEST(a_row_shows_what_is_innermost),
+        TEST(a_damaged_string_stays_one_wherever_it_is),
+        TEST(what_a_tree_tries_has_an_end),
+        TEST(strings_that_are_too_much_to_try_are_said),
+        TEST(strings_that_there_is_no_room_for_are_said),
         TEST(strings_that_hold_nothing_take_no_place),
         TEST(a_look_up_has_an_end),
+        TEST(strings_that_yield_nothing_end_a_look_up_too),
+        TEST(a_string_is_seen_whole_or_not_at_all),
         TEST(frames_of_zstd_follow_each_other),
         TEST(a_visitor_that_has_had_enough_is_left_alone),
+        TEST(what_only_begins_as_base64_is_text),
+        TEST(base64_is_told_by_its_lines_and_its_length),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -505,7 +505,7 @@ static void what_cannot_be_seen_is_not_judged(void **state)
             fail_msg("%s", cases[i].text);
     char text[120];
     assert_string_equal(filter_unknown_text(text, sizeof text, 3),
-                        "3 could not be judged (damaged, or unpacked larger than 24.0 MiB)");
+                        "3 could not be judged (damaged, or too much to unpack: 24.0 MiB at most)");
     buffer_free(&json);
     buffer_free(&large);
     buffer_free(&cut);

@@ -3,6 +3,7 @@
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "engine/hub_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -486,6 +487,45 @@ static void a_large_message_above_a_tail_takes_its_room(void **state)
     assert_non_null(store_get(hub_store(hub), 2));
 }
 
+static atomic_bool may_open;
+
+static enum err slow_read_open(struct broker *b, const struct read_request *r, const struct read_sink *sink,
+                               struct err_info *err)
+{
+    while (strcmp(r->channels[0].name, "orders.dlq") == 0 && !atomic_load(&may_open))
+        poll(NULL, 0, 1);
+    return memory_broker.read_open(b, r, sink, err);
+}
+
+static bool beneath_has_two(void)
+{
+    return hub->beneath && hub->beneath->tail.received == 2;
+}
+
+/* What comes to the tail that it will replace, while it opens, takes nothing from it. */
+static void a_tail_that_follows_a_browse_has_the_whole_store(void **state)
+{
+    (void)state;
+    static struct broker_ops slow;
+    slow = memory_broker;
+    slow.read_open = slow_read_open;
+    config.endpoints[0].broker = &slow;
+    struct address a = address_of("orders"), other = address_of("orders.dlq");
+    assert_int_equal(hub_tail_open(hub, &a, 1, &tap, NULL), ERR_OK);
+    assert_true(pump_until(tailing));
+    publish("orders", 1);
+    assert_true(pump_until(has_one));
+    assert_int_equal(hub_tail_open(hub, &a, 1, &browse, NULL), ERR_OK);
+    assert_true(pump_until(ended));
+    assert_int_equal(hub_tail_open(hub, &other, 1, &tap, NULL), ERR_OK);
+    publish("orders", 1);
+    assert_true(pump_until(beneath_has_two));
+    atomic_store(&may_open, true);
+    assert_true(pump_until(tailing));
+    assert_int_equal(store_budget(hub_store(hub)), 64 * MIB);
+    config.endpoints[0].broker = &memory_broker;
+}
+
 /* What was read first stays: one that pushed it out would show the end of what was asked for, and say nothing of the rest. */
 static void a_browse_ends_where_the_store_is_full(void **state)
 {
@@ -567,6 +607,7 @@ int main(void)
         TEST(the_limit_of_a_browse_counts_what_its_filter_takes),
         TEST(a_tail_goes_on_beneath_a_browse),
         TEST(a_large_message_above_a_tail_takes_its_room),
+        TEST(a_tail_that_follows_a_browse_has_the_whole_store),
         TEST(a_browse_ends_where_the_store_is_full),
         TEST(what_has_no_room_beside_the_open_message_is_said),
     };
