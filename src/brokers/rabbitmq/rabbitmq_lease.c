@@ -165,7 +165,7 @@ static enum err hand_over(struct broker *b, const struct rabbit_delivery *d, str
     l->handed++;
     l->out++;
     l->left--;
-    bool near = r->quorum && rabbit_looks_saw(r, &m);
+    bool near = r->quorum && rabbit_looks_saw(r, rabbit_delivery_count(&m), d->redelivered);
     enum emit said = l->sink.message(l->sink.context, &m, l->handed);
     l->paused |= said == EMIT_PAUSE;
     l->stopped |= said == EMIT_STOP;
