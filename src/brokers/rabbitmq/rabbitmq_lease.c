@@ -73,6 +73,7 @@ static enum err begin(struct broker *b, const struct lease_request *request, str
     l->by_get = !quorum && (found.by_amqp || found.auto_delete || found.single_active);
     l->left = request->most >= 0 && request->most < found.depth ? request->most : found.depth;
     l->origin = endpoint_origin(b->endpoint, name, CHANNEL_QUEUE);
+    l->others = found.consumers > 0;
     say_who_is_there(l, &found);
     return l->left > 0 ? rabbit_lease_part(b, err) : ERR_OK;
 }

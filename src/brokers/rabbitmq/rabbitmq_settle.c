@@ -163,7 +163,7 @@ static enum err give_back(struct broker *b, bool *back, struct err_info *err)
     for (int wait_ms = 0; !e && !*back; wait_ms = ASK_EVERY_MS) { /* a broker that is quick has them by now */
         poll(NULL, 0, wait_ms);
         e = rabbit_ready(b, r->queue, &ready, &consumers, err);
-        *back = ready >= before + held || consumers > 0;
+        *back = ready >= before + held || l->others; /* who may have them by now */
         if (clock_mono_ns() >= until)
             break;
     }
