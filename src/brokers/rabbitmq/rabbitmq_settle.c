@@ -72,8 +72,8 @@ static enum err sync_part(struct broker *b, struct rabbit_part *part, struct err
     return e;
 }
 
-/* Of a classic queue: its process has them before it hears of our end. Of a quorum queue they are in its log and applied. A broker that
- * is killed may forget those of a classic queue all the same, which writes them down later. */
+/* Of a classic queue: its process has them before it hears of our end. Of a quorum queue: they are in its log and applied. A broker that
+ * is killed forgets those of a classic queue all the same that came since this was last idle for a second or so. */
 enum err rabbit_settle_sync(struct broker *b, struct err_info *err)
 {
     struct rabbit *rabbit = b->state;
