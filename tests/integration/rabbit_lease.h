@@ -73,33 +73,39 @@ static inline struct leasing *leasing_of(const char *queue, size_t window, int64
     return l;
 }
 
-enum choice { REMOVE, HOLD, LEAVE };
+enum choice { REMOVE, HOLD };
 
-/* Steps to the end, or until nothing more comes; what choose says of a number is done to it. */
+/* Steps to the end; what choose says of a number is done to it. */
 static inline void leasing_run(struct leasing *l, enum choice (*choose)(int number))
 {
-    int64_t deadline = clock_mono_ns() + 60 * NS_PER_S, news_ns = clock_mono_ns();
+    int64_t deadline = clock_mono_ns() + 60 * NS_PER_S;
     enum err e = ERR_OK;
     while (!e) {
-        size_t before = l->count;
         if (clock_mono_ns() > deadline)
             fail_msg("only %zu came", l->count);
         e = rabbitmq_broker.lease_step(&l->s->broker, 200, &l->s->err);
-        for (; l->settled < l->count; l->settled++) {
-            enum choice choice = choose(l->taken[l->settled].number);
-            if (choice == LEAVE)
-                break;
-            if (rabbitmq_broker.settle(&l->s->broker, l->taken[l->settled].handle,
-                                       choice == HOLD ? SETTLE_KEEP : SETTLE_REMOVE, &l->s->err))
+        for (; l->settled < l->count; l->settled++)
+            if (rabbitmq_broker.settle(
+                    &l->s->broker, l->taken[l->settled].handle,
+                    choose(l->taken[l->settled].number) == HOLD ? SETTLE_KEEP : SETTLE_REMOVE, &l->s->err))
                 fail_msg("%s", l->s->err.text);
-        }
-        if (l->count > before)
-            news_ns = clock_mono_ns();
-        if (l->settled < l->count && clock_mono_ns() - news_ns > 300 * NS_PER_MS)
-            break; /* the window is full of what is left */
     }
-    if (e && e != ERR_END)
+    if (e != ERR_END)
         fail_msg("%s", l->s->err.text);
+}
+
+/* So many come while nothing is settled, and no more. */
+static inline void leasing_leave(struct leasing *l, size_t count)
+{
+    int64_t deadline = clock_mono_ns() + 15 * NS_PER_S;
+    while (l->count < count) {
+        enum err e = rabbitmq_broker.lease_step(&l->s->broker, 200, &l->s->err);
+        if ((e && e != ERR_END) || clock_mono_ns() > deadline)
+            fail_msg("%zu came: %s", l->count, l->s->err.text);
+    }
+    enum err e = rabbitmq_broker.lease_step(&l->s->broker, 200, &l->s->err);
+    assert_true(e == ERR_OK || e == ERR_END);
+    assert_int_equal(l->count, count);
 }
 
 static inline void leasing_sync(struct leasing *l)

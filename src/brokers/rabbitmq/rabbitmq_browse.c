@@ -306,7 +306,7 @@ static enum err look_at(struct broker *b, struct rabbit_reader *r, struct rabbit
     arena_reset(&r->arena);
     rabbit_message(&m, d, &r->arena);
     r->progress.scanned++;
-    bool near = r->quorum && rabbit_looks_saw(r, &m);
+    bool near = r->quorum && rabbit_looks_saw(r, rabbit_delivery_count(&m), d->redelivered);
     rabbit_emit(r, &m);
     rabbit_delivery_free(d);
     return near ? break_off(b, "a message is close to its delivery limit", err) : count_again(b, r, err);

@@ -73,6 +73,7 @@ static enum err begin(struct broker *b, const struct lease_request *request, str
     l->by_get = !quorum && (found.by_amqp || found.auto_delete || found.single_active);
     l->left = request->most >= 0 && request->most < found.depth ? request->most : found.depth;
     l->origin = endpoint_origin(b->endpoint, name, CHANNEL_QUEUE);
+    l->others = found.consumers > 0;
     say_who_is_there(l, &found);
     return l->left > 0 ? rabbit_lease_part(b, err) : ERR_OK;
 }
@@ -165,7 +166,7 @@ static enum err hand_over(struct broker *b, const struct rabbit_delivery *d, str
     l->handed++;
     l->out++;
     l->left--;
-    bool near = r->quorum && rabbit_looks_saw(r, &m);
+    bool near = r->quorum && rabbit_looks_saw(r, rabbit_delivery_count(&m), d->redelivered);
     enum emit said = l->sink.message(l->sink.context, &m, l->handed);
     l->paused |= said == EMIT_PAUSE;
     l->stopped |= said == EMIT_STOP;

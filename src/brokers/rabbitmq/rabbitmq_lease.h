@@ -33,8 +33,9 @@ struct rabbit_lease {
     size_t window;
     int64_t left; /* to be handed over */
     bool by_get, paused, stopped;
-    bool empty; /* nothing is left there */
-    bool ended; /* nothing more is handed over */
+    bool others; /* the queue had consumers when it began */
+    bool empty;  /* nothing is left there */
+    bool ended;  /* nothing more is handed over */
     struct rabbit_part *parts;
     size_t part_count;                                /* only the last one gets messages */
     uint64_t received, handed, kept, removed, wanted; /* handed: to the sink, the first of those received */

@@ -159,7 +159,8 @@ enum err rabbit_looks_check(const struct broker *b, struct err_info *err) SB_MUS
  * this process is killed. ERR_IO: it cannot be. */
 enum err rabbit_looks_begin(struct broker *b, const char *queue, const struct rabbit_channel *found,
                             struct err_info *err) SB_MUST_USE;
-bool rabbit_looks_saw(struct rabbit_reader *r, const struct message *m); /* true: look no further */
+bool rabbit_looks_saw(struct rabbit_reader *r, int64_t count, bool redelivered); /* true: look no further */
+int64_t rabbit_delivery_count(const struct message *m); /* how often it was returned, as far as it says so */
 /* all: every message was got. back: the broker has taken all back. */
 void rabbit_looks_end(struct broker *b, bool all, bool back);
 /* Our last look into the queue did not end, or ended with messages still on their way back. */

@@ -72,8 +72,8 @@ static enum err sync_part(struct broker *b, struct rabbit_part *part, struct err
     return e;
 }
 
-/* Of a classic queue: its process has them before it hears of our end. Of a quorum queue they are in its log and applied. A broker that
- * is killed may forget those of a classic queue all the same, which writes them down later. */
+/* Of a classic queue: its process has them before it hears of our end. Of a quorum queue: they are in its log and applied. A broker that
+ * is killed forgets those of a classic queue all the same that came since this was last idle for a second or so. */
 enum err rabbit_settle_sync(struct broker *b, struct err_info *err)
 {
     struct rabbit *rabbit = b->state;
@@ -163,7 +163,7 @@ static enum err give_back(struct broker *b, bool *back, struct err_info *err)
     for (int wait_ms = 0; !e && !*back; wait_ms = ASK_EVERY_MS) { /* a broker that is quick has them by now */
         poll(NULL, 0, wait_ms);
         e = rabbit_ready(b, r->queue, &ready, &consumers, err);
-        *back = ready >= before + held || consumers > 0;
+        *back = ready >= before + held || l->others; /* who may have them by now */
         if (clock_mono_ns() >= until)
             break;
     }
