@@ -129,9 +129,7 @@ static void look(struct broker *b, struct bytes raw, int64_t redelivered, int64_
         return;
     require(rabbit_looks_cut_off(b, "q"));
     require(rabbit->reader->looks.bound >= 0 && (limit < 0 || rabbit->reader->looks.bound < limit));
-    struct header count = {BYTES_LITERAL("x-delivery-count"), {.type = VALUE_INT64, .i = 1}};
-    struct message returned = {.flags = MESSAGE_REDELIVERED, .headers = {&count, 1}};
-    (void)rabbit_looks_saw(rabbit->reader, &returned);
+    (void)rabbit_looks_saw(rabbit->reader, 1, true);
     rabbit_looks_end(b, true, true);
     require(!rabbit_looks_cut_off(b, "q"));
 }
