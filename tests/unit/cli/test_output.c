@@ -77,7 +77,7 @@ static void a_source_that_ends_while_it_is_paused_loses_nothing(void **state)
     assert_int_equal(last, EMIT_PAUSE);
     assert_int_equal(atomic_load(&resumed), 0);
     atomic_store(&r.go, true);
-    assert_int_equal(output_end(&o, 30 * NS_PER_S, &err), ERR_OK);
+    assert_int_equal(output_end(&o, 120 * NS_PER_S, &err), ERR_OK);
     close(ends[1]);
     pthread_join(thread, NULL);
     close(ends[0]);
@@ -107,7 +107,7 @@ static void a_block_that_cannot_be_had_stops_nothing(void **state)
     assert_int_equal(put_line(lane), EMIT_OK); /* and now there is one */
     assert_int_equal(put_line(lane), EMIT_OK);
     alloc_fail(1);
-    assert_int_equal(output_end(&o, 30 * NS_PER_S, &err), ERR_OK);
+    assert_int_equal(output_end(&o, 120 * NS_PER_S, &err), ERR_OK);
     alloc_failed();
     close(ends[1]);
     pthread_join(thread, NULL);
@@ -165,7 +165,7 @@ static void long_lines_go_in_parts_and_nothing_comes_between(void **state)
         put_line(third);
     }
     pthread_join(writing, NULL);
-    assert_int_equal(output_end(&o, 30 * NS_PER_S, &err), ERR_OK);
+    assert_int_equal(output_end(&o, 120 * NS_PER_S, &err), ERR_OK);
     close(ends[1]);
     pthread_join(reading, NULL);
     close(ends[0]);
@@ -189,7 +189,7 @@ static void a_reader_that_rests_within_a_long_line_loses_nothing(void **state)
     assert_int_equal(put_long(lane, 16 * LONG), EMIT_PAUSE);
     assert_true(clock_mono_ns() - began < 20 * NS_PER_S);
     atomic_store(&r.go, true);
-    assert_int_equal(output_end(&o, 30 * NS_PER_S, &err), ERR_OK);
+    assert_int_equal(output_end(&o, 120 * NS_PER_S, &err), ERR_OK);
     close(ends[1]);
     pthread_join(reading, NULL);
     close(ends[0]);
