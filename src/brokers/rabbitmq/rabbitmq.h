@@ -5,8 +5,8 @@
  * routing key is a property.
  *
  * Publishing and removing are never one step: AMQP's transactions (tx) are of one channel, are atomic within one queue at most, and
- * quorum queues have none, so there is no commit. What is removed from a classic queue comes
- * back where the broker itself is killed before that queue was idle for a second or so (seen: 1,341 of 1,341); from a quorum queue never. */
+ * quorum queues have none, so there is no commit. What is removed from a classic queue comes back where the broker itself is killed
+ * before that queue was idle for a second or so (seen: 1,341 of 1,341); from a quorum queue it does not. */
 #ifndef SIGNALBOX_BROKERS_RABBITMQ_H
 #define SIGNALBOX_BROKERS_RABBITMQ_H
 
