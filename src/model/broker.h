@@ -245,6 +245,8 @@ struct broker_ops {
         counters; /* headers that it counts itself, and that are not sent to it; NULL-terminated, NULL: none */
     bool path_is_channel; /* the URL's path is CHANNEL; false: VHOST/CHANNEL */
     bool
+        tells_redelivered; /* what was handed out before comes with MESSAGE_REDELIVERED, so that what has none was not */
+    bool
         browse_is_free; /* looking at any channel leaves no trace; false: each channel's browse_effect says */
 
     /* Every fault of the endpoint's options, as `open` would find them one by one, without connecting and without a password. No

@@ -168,6 +168,7 @@ static enum err write_intents(struct operation *o, struct batch *b, struct err_i
         if (!item->sequence)
             item->sequence = ++o->last;
         e = put_row(o, item, err);
+        o->counts.done -= !e && item->undone;
         if (!e)
             count_end(o, item);
     }
@@ -206,7 +207,7 @@ static enum err write_done(struct operation *o, const struct batch *b, struct er
     uint64_t first = 0, last = 0;
     for (size_t i = 0; i < b->count; i++) {
         const struct item *item = &b->items[i];
-        if (!item->remove)
+        if (!item->remove || item->ended)
             continue;
         first = first && first < item->sequence ? first : item->sequence;
         last = last > item->sequence ? last : item->sequence;
@@ -300,6 +301,8 @@ static enum err judge_all(struct operation *o, struct batch *b, struct err_info 
         if (!e && !execute_removes(o) && is_about(&b->items[i]) &&
             recovery_match_position(&o->recovery, &b->items[i]))
             leave_out(&b->items[i]);
+        if (!e && o->look_done && is_about(&b->items[i]))
+            e = execute_look_done(o, &b->items[i], err);
         o->early_count += !e && o->recovering && is_about(&b->items[i]);
     }
     return e;

@@ -65,6 +65,7 @@ struct operation {
     size_t opened; /* targets */
     struct recovery recovery;
     struct read_places places; /* where a source that is read goes on */
+    bool look_done;            /* execute_look_done is due */
     bool recovering;           /* messages gather until recovery_match can tell which they are */
     struct lane early;         /* where they gather */
     size_t early_count;        /* of them, those that the operation is about */
@@ -138,6 +139,8 @@ enum err execute_ask_commits(struct operation *o, struct err_info *err) SB_MUST_
 
 /* Loads what the journal tells of, and asks the destination for what was on its way. */
 enum err execute_recover(struct operation *o, struct err_info *err) SB_MUST_USE;
+/* Once, of the first message that the operation is about: have removals come back? */
+enum err execute_look_done(struct operation *o, const struct item *item, struct err_info *err) SB_MUST_USE;
 /* At the end: rows that were not met at the source. */
 enum err execute_account(struct operation *o, struct err_info *err) SB_MUST_USE;
 

@@ -117,6 +117,8 @@ enum err execute_recover(struct operation *o, struct err_info *err)
 {
     o->recovery.target = target_of;
     o->recovery.context = o;
+    o->recovery.tells_redelivered = o->job.from.ops->tells_redelivered;
+    o->look_done = execute_removes(o) && o->counts.done;
     bool removes = execute_removes(o);
     enum err e = recovery_load(&o->recovery, o->journal, o->job.record.number, removes, err);
     if (e || !o->recovery.count)
@@ -128,6 +130,21 @@ enum err execute_recover(struct operation *o, struct err_info *err)
         return ask_commits(o, err);
     for (size_t i = 0; !e && i < o->target_count; i++)
         e = ask_target(o, i, err);
+    return e;
+}
+
+/* The first message that it is about says whether removals have come back: they would stand at the head, the last ones of them last. */
+enum err execute_look_done(struct operation *o, const struct item *item, struct err_info *err)
+{
+    uint64_t from = 0;
+    o->look_done = false;
+    if (o->recovery.tells_redelivered && !(item->message->flags & MESSAGE_REDELIVERED))
+        return ERR_OK;
+    enum err e = journal_done(o->journal, o->job.record.number, item->identity, &from, err);
+    if (e || !from)
+        return e;
+    e = recovery_load_done(&o->recovery, o->journal, o->job.record.number, from, err);
+    o->recovering |= !e && !o->recovery.by_content;
     return e;
 }
 

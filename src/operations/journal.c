@@ -30,6 +30,7 @@ enum statement {
     MARK_RANGE,
     FORGET,
     MESSAGES,
+    DONE_ONE,
     REACHED,
     SENT,
     COUNT,
@@ -69,6 +70,7 @@ static const char *const texts[STATEMENTS] = {
         "SELECT m.partition, m.offset, ifnull(m.destination, o.destination) FROM message m, operation o"
         " WHERE o.kind=? AND o.source=? AND o.number<>? AND m.operation=o.number AND m.offset IS NOT NULL"
         " AND m.state IN (?, ?)",
+    [DONE_ONE] = "SELECT ifnull(min(sequence), 0) FROM message WHERE operation=? AND identity=? AND state=?",
     [REACHED] =
         "SELECT ifnull(partition, -1), max(offset) FROM message WHERE operation=? AND offset IS NOT NULL"
         " GROUP BY partition",
@@ -385,6 +387,19 @@ enum err journal_sent(struct journal *j, enum operation_kind kind, const char *s
     while (!(e = db_step(s, err)))
         if (!visit(context, take_position(s, 0), db_text(s, 2)))
             break;
+    db_again(s);
+    return e == ERR_END ? ERR_OK : e;
+}
+
+enum err journal_done(struct journal *j, int64_t number, const uint8_t identity[IDENTITY_SIZE],
+                      uint64_t *sequence, struct err_info *err)
+{
+    struct db_statement *s = j->statements[DONE_ONE];
+    db_bind_int(s, 1, number);
+    db_bind_bytes(s, 2, bytes_of(identity, IDENTITY_SIZE));
+    db_bind_int(s, 3, DELIVERY_DONE);
+    enum err e = db_step(s, err);
+    *sequence = e ? 0 : (uint64_t)db_int(s, 0);
     db_again(s);
     return e == ERR_END ? ERR_OK : e;
 }

@@ -90,6 +90,9 @@ enum err journal_reached(struct journal *j, int64_t number, journal_visit_reache
 typedef bool journal_visit_sent(void *context, struct position from, const char *to);
 enum err journal_sent(struct journal *j, enum operation_kind kind, const char *source, int64_t but,
                       journal_visit_sent *visit, void *context, struct err_info *err) SB_MUST_USE;
+/* The lowest sequence among the messages with that identity that are DONE; 0: none is. */
+enum err journal_done(struct journal *j, int64_t number, const uint8_t identity[IDENTITY_SIZE],
+                      uint64_t *sequence, struct err_info *err) SB_MUST_USE;
 /* How many there are of each state, and the highest sequence. */
 struct journal_totals {
     int64_t of[DELIVERY_STATES];

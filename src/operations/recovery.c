@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#define DONE_MOST 1000000 /* rows of removals that may have come back */
+
 void recovery_free(struct recovery *r)
 {
     free(r->rows);
@@ -61,6 +63,48 @@ enum err recovery_load(struct recovery *r, struct journal *j, int64_t number, bo
     return e ? e : r->no_room ? err_set(err, ERR_NOMEM, "no memory for what the journal tells of") : ERR_OK;
 }
 
+struct done_rows {
+    struct recovery *recovery;
+    uint64_t from;
+};
+
+static bool add_done(void *context, const struct journal_message *m)
+{
+    const struct done_rows *d = context;
+    struct recovery *r = d->recovery;
+    if (m->sequence < d->from)
+        return true;
+    if (!add_row(r, m))
+        return false;
+    r->rows[r->count - 1].removable = true;
+    return r->count <= DONE_MOST;
+}
+
+static int by_sequence(const void *a, const void *b)
+{
+    const struct remembered *x = a, *y = b;
+    return x->sequence < y->sequence ? -1 : x->sequence > y->sequence;
+}
+
+enum err recovery_load_done(struct recovery *r, struct journal *j, int64_t number, uint64_t from,
+                            struct err_info *err)
+{
+    struct done_rows d = {r, from};
+    enum err e = journal_messages(j, number, 1U << DELIVERY_DONE, add_done, &d, err);
+    if (e)
+        return e;
+    if (r->no_room)
+        return err_set(err, ERR_NOMEM, "no memory for what the journal tells of");
+    if (r->count > DONE_MOST)
+        return err_set(err, ERR_LIMIT,
+                       "more than %d messages that were removed have come back: they cannot be told apart",
+                       DONE_MOST);
+    if (r->count)
+        qsort(r->rows, r->count, sizeof *r->rows, by_sequence);
+    r->by_content = r->count > RECOVERY_MOST;
+    return ERR_OK;
+}
+
 bool recovery_asks_of(const struct recovery *r, size_t target)
 {
     for (size_t i = 0; i < r->count; i++)
@@ -99,6 +143,13 @@ void recovery_doubt(struct recovery *r, size_t target)
 
 /* ---- by order ---- */
 
+static bool may_be(const struct recovery *r, const struct remembered *row, const struct item *item)
+{
+    if (memcmp(item->identity, row->identity, IDENTITY_SIZE) != 0)
+        return false;
+    return !row->removable || !r->tells_redelivered || (item->message->flags & MESSAGE_REDELIVERED);
+}
+
 /* Removals are made in the order of the source: of what had arrived a beginning is gone. Does the rest of the rows stand there if that
  * were the first `removed`? */
 static bool fits(const struct recovery *r, struct item *const *items, size_t count, size_t removed)
@@ -109,7 +160,7 @@ static bool fits(const struct recovery *r, struct item *const *items, size_t cou
             gone++;
             continue;
         }
-        if (at == count || memcmp(items[at]->identity, r->rows[i].identity, IDENTITY_SIZE) != 0)
+        if (at == count || !may_be(r, &r->rows[i], items[at]))
             return false;
         at++;
     }
@@ -171,7 +222,7 @@ static void give(struct item *item, struct remembered *row)
         item_say(
             item, DELIVERY_IN_DOUBT,
             "it was on its way when the operation was interrupted, and the destination could not be searched for it");
-    item->remove = row->state == DELIVERY_ARRIVED;
+    item->remove = row->state == DELIVERY_ARRIVED || (row->state == DELIVERY_DONE && row->removable);
 }
 
 static void match_in_order(struct recovery *r, struct item **items, size_t removed)
@@ -227,11 +278,14 @@ static void match_by_content(struct recovery *r, struct item **items, size_t cou
         if (!row || row == sorted + r->count ||
             memcmp((*row)->identity, items[i]->identity, IDENTITY_SIZE) != 0)
             continue;
+        if (!may_be(r, *row, items[i]))
+            continue;
         bool arrived = (*row)->removable;
         give(items[i], *row);
         if (!arrived)
             continue;
-        items[i]->remove = false;
+        items[i]->remove = items[i]->ended = false;
+        items[i]->undone = (*row)->state == DELIVERY_DONE;
         item_say(items[i], DELIVERY_IN_DOUBT,
                  "it has arrived already, or is the same to the last byte as one that has");
     }

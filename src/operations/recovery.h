@@ -30,7 +30,8 @@ struct reached {
 struct recovery {
     struct remembered *rows; /* by sequence */
     size_t count, cap;
-    bool no_room; /* for a row */
+    bool no_room;           /* for a row */
+    bool tells_redelivered; /* see struct broker_ops: what was never handed out before is none of these */
     size_t (*target)(void *context,
                      const char *destination); /* of a row that names one; NULL: all go to number 0 */
     void *context;
@@ -43,6 +44,10 @@ void recovery_free(struct recovery *r);
 /* Reads the journal. removes: what is done is not at the source any more; else it is, and is to be known there, unless it has positions. */
 enum err recovery_load(struct recovery *r, struct journal *j, int64_t number, bool removes,
                        struct err_info *err) SB_MUST_USE;
+/* Removals that the broker had taken may come back with its crash: rows that are DONE, from that sequence on, may be at the source. ERR_LIMIT:
+ * too many to be told apart. */
+enum err recovery_load_done(struct recovery *r, struct journal *j, int64_t number, uint64_t from,
+                            struct err_info *err) SB_MUST_USE;
 /* What the destination has: an INTENDED row of that sequence has arrived. */
 void recovery_arrived(struct recovery *r, uint64_t sequence);
 /* That target could not be asked: its INTENDED rows are doubtful. */

@@ -36,6 +36,7 @@ static const char *const rabbit_schemes[] = {"rabbitmq", "rabbitmqs", NULL};
 
 const struct broker_ops rabbitmq_broker = {
     .name = "rabbitmq",
+    .tells_redelivered = true,
     .title = "RabbitMQ",
     .schemes = rabbit_schemes,
     .default_port = 5672,

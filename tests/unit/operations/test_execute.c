@@ -413,6 +413,32 @@ static void a_line_that_is_cut_while_it_removes_doubles_none(void **state)
     break_everywhere(OPERATION_MOVE, 49); /* the last one is in doubt: see below */
 }
 
+/* As a RabbitMQ classic queue whose broker is killed: removals that it had taken come back. */
+static enum err forgetful_settle(struct broker *b, uint64_t handle, enum settle how, struct err_info *err)
+{
+    return atomic_load(&calls_left) >= 0 ? ERR_OK : memory_broker.settle(b, handle, how, err);
+}
+
+static void removals_that_come_back_are_made_again(void **state)
+{
+    (void)state;
+    breaking.publish = cut_publish;
+    breaking.settle = forgetful_settle;
+    for (int at = 1500; at < 2500; at += 499) {
+        publish("from", 0, 2500);
+        struct operation_job job = job_of(OPERATION_MOVE);
+        atomic_store(&calls_left, at);
+        struct operation_progress p = run(&job);
+        if (p.state != OPERATION_DONE)
+            fail_msg("cut after %d calls: %s, %d done, %d in doubt, %s", at, operation_state_name(p.state),
+                     (int)p.counts.done, (int)p.counts.in_doubt, p.note);
+        assert_int_equal(p.counts.done, 2500);
+        assert_holds("to", 0, 2500, 1);
+        assert_int_equal(waiting("from"), 0);
+        memory_purge("to");
+    }
+}
+
 static void a_line_that_is_cut_once_it_has_removed_loses_none(void **state)
 {
     (void)state;
@@ -577,6 +603,7 @@ int main(void)
         TEST(a_copy_that_is_cut_doubles_none),
         TEST(a_copy_of_what_has_no_positions_doubles_none),
         TEST(what_is_committed_is_never_in_doubt),
+        TEST(removals_that_come_back_are_made_again),
         TEST(a_line_that_is_cut_once_it_has_removed_loses_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
