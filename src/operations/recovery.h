@@ -44,8 +44,8 @@ void recovery_free(struct recovery *r);
 /* Reads the journal. removes: what is done is not at the source any more; else it is, and is to be known there, unless it has positions. */
 enum err recovery_load(struct recovery *r, struct journal *j, int64_t number, bool removes,
                        struct err_info *err) SB_MUST_USE;
-/* Removals that the broker had taken may come back with its crash: rows that are DONE, from that sequence on, may be at the source. ERR_LIMIT:
- * too many to be told apart. */
+/* Removals that the broker had taken may come back with its crash: rows that are DONE, from that sequence on, may be at the source.
+ * ERR_LIMIT: too many to be told apart. */
 enum err recovery_load_done(struct recovery *r, struct journal *j, int64_t number, uint64_t from,
                             struct err_info *err) SB_MUST_USE;
 /* What the destination has: an INTENDED row of that sequence has arrived. */
