@@ -73,7 +73,7 @@ expect_status 0
 check "all have come back" test "$(kcat -C -b "$SB_KAFKA" -t "back-$id" -e -q -f '%s\n' | sort | uniq | wc -l)" = 300
 
 name "a move takes what is selected, and leaves the rest in its order"
-run "$SIGNALBOX" move "$R/q-$id$M" --to "$R/odd-$id$M" --select '/m..[13579]/' --create --execute
+run "$SIGNALBOX" move "$R/q-$id$M" --to "$R/odd-$id$M" --select 'hdr.n~/[13579]$/' --create --execute
 expect_status 0
 expect_err 'move [0-9a-z]{16}: done: 150 done'
 run "$SIGNALBOX" browse "$R/odd-$id$M" --limit 1000 --format '%{body}'
