@@ -10,11 +10,17 @@ enum wrapping { WRAP_NONE, WRAP_GZIP, WRAP_ZSTD, WRAP_BASE64, WRAPPINGS };
 
 /* Reads base64 to its end: what only begins so is a text. cut: there would be more of it. */
 enum wrapping wrapping_of(struct bytes in, bool cut);
-/* Nobody guesses here: whoever asks for it has short ones too, and ones without capitals. */
+/* For what is drawn again and again: of what is long no more than its beginning and its end are read. */
+enum wrapping wrapping_glance(struct bytes in);
+/* To its end, exactly what wrapping_take_off takes. Nobody guesses here: whoever asks for it has short ones too, and ones without
+ * capitals. */
 bool wrapping_reads_as_base64(struct bytes in);
 /* Ids look like base64: in a string it is one only where it holds something that can be told. Says what that begins like. */
 enum held { HOLDS_NOTHING, HOLDS_STREAM /* gzip, zstd */, HOLDS_LIST /* perhaps: JSON */ };
 enum held wrapping_holds(struct bytes text);
+/* What can come off, whether it would be guessed or not, and what begins as base64 of a payload and cannot be read. */
+bool wrapping_may_hide(struct bytes in);
+/* A list or an object with something in it that JSON may have there. */
 bool wrapping_begins_like_json(struct bytes in);
 /* As much as it may become that is no bomb, for whoever has room for that. Never 0. */
 size_t wrapping_most(enum wrapping w, struct bytes in);
