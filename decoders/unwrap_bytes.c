@@ -44,33 +44,42 @@ struct base64 {
     uint8_t last; /* digit */
 };
 
-/* By 64, without a branch within, a compiler does many at once: 9 MiB take 2 ms. False: something else stands in it. */
+enum { BLOCK = 64 };
+
+/* Of so many characters at once, without a branch within, which a compiler does in parallel: 9 MiB take 3 ms, of lines of any length. */
+static bool base64_scan_block(const uint8_t *p, struct base64 *b)
+{
+    uint8_t some = 0, all = 1, ends = 0, lines = 0;
+    for (size_t i = 0; i < BLOCK; i++) {
+        uint8_t sort = sort_of(p[i]);
+        some |= sort;
+        all &= sort != 0;
+        ends += sort == LINE_END;
+        lines += p[i] == '\n';
+    }
+    b->sorts |= some;
+    b->lines += lines;
+    b->digits += (size_t)(BLOCK - ends);
+    return all;
+}
+
+/* False: something else stands in it. */
 static bool base64_scan(struct bytes in, struct base64 *b)
 {
-    size_t ends = 0, at = 0;
-    *b = (struct base64){.last = 'A'};
+    uint8_t rest[BLOCK];
+    size_t at = 0;
+    *b = (struct base64){.digits = 0};
     for (; in.len && (is_line_end(in.data[in.len - 1]) || (in.data[in.len - 1] == '=' && b->padding < 2));
          in.len--)
         b->padding += in.data[in.len - 1] == '=';
-    for (bool good = true; good && at < in.len;) {
-        size_t n = in.len - at < 64 ? in.len - at : 64;
-        uint8_t some = 0, all = 1, some_ends = 0, lines = 0;
-        for (size_t i = 0; i < n; i++) {
-            uint8_t sort = sort_of(in.data[at + i]);
-            some |= sort;
-            all &= sort != 0;
-            some_ends += sort == LINE_END;
-            lines += in.data[at + i] == '\n';
-        }
-        good = all;
-        b->sorts |= some;
-        ends += some_ends;
-        b->lines += lines;
-        at += good ? n : 0;
-    }
-    b->digits = in.len - ends;
+    for (; in.len - at >= BLOCK; at += BLOCK)
+        if (!base64_scan_block(in.data + at, b))
+            return false;
+    memset(rest, '\r', sizeof rest);
+    if (in.len > at)
+        memcpy(rest, in.data + at, in.len - at);
     b->last = in.len ? in.data[in.len - 1] : 'A';
-    return at == in.len;
+    return base64_scan_block(rest, b);
 }
 
 /* RFC 4648 section 3.5: the bits behind the last byte are zero. Section 3.2: the padding may be left out. */
