@@ -234,12 +234,64 @@ static struct unwrapped inflate_all(struct bytes in, struct buffer *out)
     return (struct unwrapped){.fault = "the gzip stream is damaged or cut off"};
 }
 
+static uint32_t little_endian(const uint8_t *p, size_t bytes)
+{
+    uint32_t v = 0;
+    while (bytes--)
+        v = v << 8 | p[bytes];
+    return v;
+}
+
+/* What a stream may write before it proves to be damaged, however little comes off then, and how many tables it may have made. */
+struct zstd_most {
+    size_t written, blocks;
+};
+
+/* The most that the blocks of a frame become, and where they end (RFC 8878 section 3.1.1.2): a compressed one 128 KiB. */
+static size_t unzstd_blocks_most(struct bytes in, size_t *at, size_t *blocks)
+{
+    enum { RLE = 1, COMPRESSED = 2, HEADER = 3 };
+    size_t most = 0;
+    for (bool last = false; !last && *at + HEADER <= in.len;) {
+        uint32_t header = little_endian(in.data + *at, HEADER), type = header >> 1 & 3, size = header >> 3;
+        last = header & 1;
+        *blocks += type == COMPRESSED;
+        most += type == COMPRESSED ? 128 * KIB : size;
+        *at += HEADER + (type == RLE ? 1 : size);
+    }
+    return most;
+}
+
+static struct zstd_most unzstd_most(struct bytes in)
+{
+    static const uint8_t dictionary[] = {0, 1, 2, 4}, content[] = {0, 2, 4, 8};
+    struct zstd_most most = {0};
+    for (size_t at = 0; at + 8 <= in.len;) {
+        const uint8_t *p = in.data + at;
+        uint32_t magic = little_endian(p, 4), flags = p[4];
+        if ((magic & ~0xFU) == 0x184D2A50) { /* section 3.1.2: to be skipped */
+            at += 8 + (size_t)little_endian(p + 4, 4);
+            continue;
+        }
+        if (magic != ZSTD_MAGICNUMBER)
+            break;
+        bool single = flags & 0x20;
+        unsigned long long whole = ZSTD_getFrameContentSize(p, in.len - at);
+        at += 5 + !single + dictionary[flags & 3] + content[flags >> 6] + (single && flags < 0x40);
+        size_t blocks = unzstd_blocks_most(in, &at, &most.blocks);
+        most.written += blocks < whole ? blocks : (size_t)whole;
+        at += flags & 4 ? 4 : 0; /* the checksum */
+    }
+    return most;
+}
+
 /* What of it could be read. A window is taken as it is filled: one above the 8 MiB that RFC 8878 section 3.1.1.1.2 asks of every
  * decoder only where no more than that comes off. */
-static struct unwrapped unzstd_part(ZSTD_DCtx *context, struct bytes in, struct buffer *out)
+static struct unwrapped unzstd_part(ZSTD_DCtx *context, struct bytes in, struct zstd_most most,
+                                    struct buffer *out)
 {
     ZSTD_inBuffer source = {in.data, in.len, 0};
-    ZSTD_outBuffer target = {out->data, out->max, 0};
+    ZSTD_outBuffer target = {out->data, most.written, 0};
     size_t left = 1, before = SIZE_MAX;
     ZSTD_DCtx_reset(context, ZSTD_reset_session_only);
     ZSTD_DCtx_setParameter(context, ZSTD_d_windowLogMax, out->max <= 8 * MIB ? 27 : 23);
@@ -251,9 +303,11 @@ static struct unwrapped unzstd_part(ZSTD_DCtx *context, struct bytes in, struct 
     }
     out->len = target.pos;
     unsigned long long whole = ZSTD_getFrameContentSize(in.data, in.len);
-    if (target.pos == target.size)
+    if (target.pos == out->max)
         return over(out, source.pos, whole < ZSTD_CONTENTSIZE_ERROR ? whole : 0);
-    return (struct unwrapped){.fault = "the zstd stream is damaged or cut off"};
+    size_t tables = EFFORT_ZSTD_TABLES * (most.blocks ? most.blocks : 1);
+    return (struct unwrapped){.fault = "the zstd stream is damaged or cut off",
+                              .wasted = tables + in.len + 2 * most.written - out->len};
 }
 
 /* Straight to where it stays: a stream's window would be as much memory again. */
@@ -263,9 +317,11 @@ static struct unwrapped unzstd_all(struct effort *effort, struct bytes in, struc
         effort->zstd = ZSTD_createDCtx();
     if (!effort->zstd)
         return (struct unwrapped){.fault = "no memory"};
-    size_t len = ZSTD_decompressDCtx(effort->zstd, out->data, out->max, in.data, in.len);
+    struct zstd_most most = unzstd_most(in);
+    most.written = most.written < out->max ? most.written : out->max;
+    size_t len = ZSTD_decompressDCtx(effort->zstd, out->data, most.written, in.data, in.len);
     if (ZSTD_isError(len))
-        return unzstd_part(effort->zstd, in, out);
+        return unzstd_part(effort->zstd, in, most, out);
     out->len = len;
     return (struct unwrapped){.fault = NULL};
 }
@@ -324,7 +380,7 @@ struct unwrapped wrapping_take_off(enum wrapping w, struct bytes in, struct buff
     out->max = out->max < effort->left ? out->max : effort->left;
     struct unwrapped u = take_off(w, in, out, effort);
     effort->left -= out->len;
-    if (w == WRAP_ZSTD && u.fault && !u.over)
-        (void)effort_spend(effort, EFFORT_DAMAGED_ZSTD + in.len + out->len);
+    if (u.wasted)
+        (void)effort_spend(effort, u.wasted);
     return u;
 }

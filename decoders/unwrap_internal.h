@@ -31,6 +31,7 @@ struct unwrapped {
     bool over;         /* there was no room for the rest */
     bool bomb;         /* and it is what no data grows to */
     size_t whole;      /* what it says that it becomes, where it is over; 0: it does not say */
+    size_t wasted;     /* effort that a fault took beside what was read and came off */
 };
 
 /* What looking into a message may cost, counted in bytes that are read and that come off, so that the answer is the same wherever it is
@@ -40,9 +41,8 @@ struct effort {
     struct ZSTD_DCtx_s
         *zstd; /* made when it is needed; making one takes longer than reading a short stream */
 };
-#define EFFORT_ATTEMPT ((size_t)64) /* what trying takes beside the bytes */
-#define EFFORT_DAMAGED_ZSTD \
- (3 * KIB) /* beside reading it again, which is how it is told: tables of blocks are made twice */
+#define EFFORT_ATTEMPT     ((size_t)64) /* what trying takes beside the bytes */
+#define EFFORT_ZSTD_TABLES (3 * KIB)    /* those of a block of damaged zstd, which is read twice to tell */
 /* False: there is less left than that, and then there is nothing left. */
 bool effort_spend(struct effort *effort, size_t bytes);
 void effort_end(struct effort *effort);

@@ -351,6 +351,12 @@ static void strings_that_yield_nothing_end_a_look_up_too(void **state)
     assert_int_equal(look_up(zip_strings(BAD_ZSTD, 2 * MIB), "[*].x", &f), ERR_LIMIT);
     assert_string_equal(f.text, "");
     assert_int_equal(look_up(zip_strings(BAD_ZSTD, MIB), "[*].x", &f), ERR_OK);
+    /* its block writes 128 KiB before it proves to be damaged */
+    static const uint8_t late[] =
+        "\x28\xb5\x2f\xfd\xa0\x00\x00\x02\x00\x95\x00\x00\x50\x61\x62\x63\x64\x65\x66\x67"
+        "\x68\x69\x6a\x01\x00\xf3\xf7\xcd\x0b\x12";
+    assert_int_equal(look_up(zip_strings(bytes_of(late, 30), 100 * KIB), "[*].x", &f), ERR_LIMIT);
+    assert_int_equal(look_up(zip_strings(bytes_of(late, 30), 10 * KIB), "[*].x", &f), ERR_OK);
     for (size_t i = 0; i < sizeof one / sizeof *one; i++) {
         buffer_clear(&text);
         while (text.len < 16 * MIB)
