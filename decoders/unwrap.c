@@ -136,7 +136,7 @@ static bool holds_json(struct opening *o, struct bytes in)
 static bool holds_something(struct opening *o, struct bytes in)
 {
     enum held held = wrapping_holds(in);
-    return held == HOLDS_STREAM ? wrapping_reads_as_base64(in) : held == HOLDS_LIST && holds_json(o, in);
+    return held == HOLDS_STREAM || (held == HOLDS_LIST && holds_json(o, in));
 }
 
 static enum err open_in_string(struct opening *o, uint32_t node)
@@ -236,8 +236,7 @@ static enum err unwrap_decode(struct bytes in, const struct decode_hint *hint, s
 
 static int unwrap_sniff(struct bytes in, const struct decode_hint *hint, const char **why)
 {
-    (void)hint;
-    switch (wrapping_of(in, false)) {
+    switch (hint && hint->glance ? wrapping_glance(in) : wrapping_of(in, false)) {
     case WRAP_GZIP: *why = "begins with the magic of gzip"; return 97;
     case WRAP_ZSTD: *why = "begins with the magic of zstd"; return 97;
     case WRAP_BASE64: *why = "long, whole base64 of mixed case"; return 65;
@@ -272,7 +271,7 @@ static struct bytes innermost(struct bytes in, enum wrapping w, uint8_t *rooms, 
 static void unwrap_gist(struct bytes in, struct buffer *line)
 {
     uint8_t *rooms = malloc(2 * GIST_MOST);
-    enum wrapping w = wrapping_of(bytes_slice(in, 0, GIST_MOST), in.len > GIST_MOST);
+    enum wrapping w = wrapping_glance(in);
     bool json = wrapping_begins_like_json(in) || (in.len && in.data[0] == '"'), known = false;
     struct bytes inside = BYTES_NULL;
     if (w == WRAP_NONE && !json && wrapping_reads_as_base64(bytes_slice(in, 0, GIST_ROOM)))
@@ -289,6 +288,7 @@ const struct decoder_ops unwrap_decoder = {
     .name = "unwrap",
     .hidden = "\"[redacted]\"", /* only JSON has fields outside of what is wrapped */
     .wraps = true,
+    .may_hide = wrapping_may_hide,
     .sniff = unwrap_sniff,
     .decode = unwrap_decode,
     .find = unwrap_find,

@@ -18,58 +18,125 @@ static bool is_zstd(struct bytes in) /* RFC 8878 section 3.1.1 */
     return in.len >= 6 && memcmp(in.data, "\x28\xB5\x2F\xFD", 4) == 0;
 }
 
-enum { UPPER = 1, LOWER = 2, OTHER = 4 };
+/* ---- base64 ---- */
 
-static uint8_t sort_of_digit(uint8_t c) /* 0: it is none */
+#define HEAD_DIGITS 256 /* base64 of base64 … of as many layers as are opened begins in them */
+
+enum { UPPER = 1, LOWER = 2, OTHER = 4, LINE_END = 8 };
+
+static uint8_t sort_of(uint8_t c) /* 0: it stands in no base64 */
 {
     uint8_t upper = (uint8_t)(c - 'A') < 26, lower = (uint8_t)(c - 'a') < 26;
     uint8_t other = ((uint8_t)(c - '0') < 10) | (c == '+') | (c == '/');
-    return (uint8_t)(upper * UPPER | lower * LOWER | other * OTHER);
+    return (uint8_t)(upper * UPPER | lower * LOWER | other * OTHER | ((c == '\n') | (c == '\r')) * LINE_END);
 }
 
-/* How many of them begin it. By 64, without a branch within, a compiler does many at once: 9 MiB take 2 ms, and a row asks at
- * each draw. */
-static size_t digits_at(const uint8_t *p, size_t len, uint8_t *sorts)
+static bool is_line_end(uint8_t c)
 {
-    size_t n = 0;
-    for (bool all = true; all && n + 64 <= len; n += all ? 64 : 0) {
-        uint8_t some = 0, digits = 1;
-        for (size_t i = 0; i < 64; i++) {
-            uint8_t sort = sort_of_digit(p[n + i]);
-            digits &= sort != 0;
-            some |= sort;
-        }
-        all = digits;
-        *sorts |= all ? some : 0;
-    }
-    for (uint8_t sort; n < len && (sort = sort_of_digit(p[n])) != 0; n++)
-        *sorts |= sort;
-    return n;
+    return c == '\n' || c == '\r';
 }
 
-/* RFC 4648 section 4; lines as MIME and `base64` break them: of one length, the last one shorter. Words look like base64 too: it
- * must be long and of mixed case, and, unless it is cut, whole with its padding. */
+/* Digits and line ends wherever they are, padding at the end. */
+struct base64 {
+    size_t digits, padding;
+    size_t lines; /* that something follows */
+    uint8_t sorts;
+    uint8_t last; /* digit */
+};
+
+enum { BLOCK = 64 };
+
+/* Of so many characters at once, without a branch within, which a compiler does in parallel: 9 MiB take 3 ms, of lines of any length. */
+static bool base64_scan_block(const uint8_t *p, struct base64 *b)
+{
+    uint8_t some = 0, all = 1, ends = 0, lines = 0;
+    for (size_t i = 0; i < BLOCK; i++) {
+        uint8_t sort = sort_of(p[i]);
+        some |= sort;
+        all &= sort != 0;
+        ends += sort == LINE_END;
+        lines += p[i] == '\n';
+    }
+    b->sorts |= some;
+    b->lines += lines;
+    b->digits += (size_t)(BLOCK - ends);
+    return all;
+}
+
+/* False: something else stands in it. */
+static bool base64_scan(struct bytes in, struct base64 *b)
+{
+    uint8_t rest[BLOCK];
+    size_t at = 0;
+    *b = (struct base64){.digits = 0};
+    for (; in.len && (is_line_end(in.data[in.len - 1]) || (in.data[in.len - 1] == '=' && b->padding < 2));
+         in.len--)
+        b->padding += in.data[in.len - 1] == '=';
+    for (; in.len - at >= BLOCK; at += BLOCK)
+        if (!base64_scan_block(in.data + at, b))
+            return false;
+    memset(rest, '\r', sizeof rest);
+    if (in.len > at)
+        memcpy(rest, in.data + at, in.len - at);
+    b->last = in.len ? in.data[in.len - 1] : 'A';
+    return base64_scan_block(rest, b);
+}
+
+/* RFC 4648 section 3.5: the bits behind the last byte are zero. Section 3.2: the padding may be left out. */
+static bool base64_ends_well(const struct base64 *b)
+{
+    static const char after_one[] = "AQgw", after_two[] = "AEIMQUYcgkosw048"; /* bytes of the last group */
+    switch (b->digits % 4) {
+    case 0: return !b->padding;
+    case 2: return strchr(after_one, b->last) != NULL;
+    case 3: return b->padding < 2 && strchr(after_two, b->last);
+    default: return false;
+    }
+}
+
+bool wrapping_reads_as_base64(struct bytes in)
+{
+    struct base64 b;
+    return base64_scan(in, &b) && b.digits && base64_ends_well(&b);
+}
+
+/* What its first digits become: room for as many. */
+static struct bytes base64_head(struct bytes in, uint8_t *head, size_t most)
+{
+    uint8_t digits[HEAD_DIGITS];
+    struct buffer out = {.data = head, .cap = most, .max = most};
+    size_t n = 0;
+    for (size_t at = 0; at < in.len && n < most / 3 * 4 && sort_of(in.data[at]); at++)
+        if (!is_line_end(in.data[at]))
+            digits[n++] = in.data[at];
+    return buffer_unbase64(&out, bytes_of(digits, n - n % 4)) ? buffer_view(&out) : BYTES_NULL;
+}
+
+static enum held held_by(struct bytes head)
+{
+    if (is_gzip(head) || is_zstd(head))
+        return HOLDS_STREAM;
+    return wrapping_begins_like_json(head) ? HOLDS_LIST : HOLDS_NOTHING;
+}
+
+static enum held begins_to_hold(struct bytes text)
+{
+    uint8_t head[18];
+    return held_by(base64_head(text, head, sizeof head));
+}
+
+/* Words and ids look like base64 too: it must be long and of mixed case; and where its lines are short, or its padding is left out,
+ * hold something that can be told or be longer than a word. */
 static bool looks_like_base64(struct bytes in, bool cut)
 {
-    uint8_t sorts = 0;
-    size_t digits = 0, padding = 0, width = 0;
-    for (size_t at = 0; at < in.len;) {
-        size_t begin = at;
-        at += digits_at(in.data + at, in.len - at, &sorts);
-        digits += at - begin;
-        for (; at < in.len && in.data[at] == '=' && padding < 2; at++)
-            padding++;
-        size_t line = at - begin;
-        if (at < in.len && in.data[at] == '\r' && (at + 1 < in.len ? in.data[at + 1] == '\n' : cut))
-            at++;
-        if (at < in.len && in.data[at++] != '\n')
-            return false;
-        width = width ? width : line;
-        if (at < in.len && (line != width || line < 60 || padding))
-            return false;
-    }
-    bool mixed = sorts & UPPER && sorts & LOWER && (sorts & OTHER || padding);
-    return digits >= 14 && mixed && (cut || (digits + padding) % 4 == 0);
+    enum { LINE = 60 }; /* of MIME, PEM and `base64`: 64 or 76 */
+    struct base64 b;
+    if (!base64_scan(in, &b) || !(cut || base64_ends_well(&b)))
+        return false;
+    bool mixed = b.sorts & UPPER && b.sorts & LOWER && (b.sorts & OTHER || b.padding);
+    bool bare = !cut && (b.digits + b.padding) % 4;
+    bool usual = b.digits >= LINE * (b.lines + bare);
+    return b.digits >= 14 && mixed && (usual || begins_to_hold(in) != HOLDS_NOTHING);
 }
 
 enum wrapping wrapping_of(struct bytes in, bool cut)
@@ -81,29 +148,46 @@ enum wrapping wrapping_of(struct bytes in, bool cut)
     return looks_like_base64(in, cut) ? WRAP_BASE64 : WRAP_NONE;
 }
 
+enum wrapping wrapping_glance(struct bytes in)
+{
+    const size_t most = 64 * KIB;
+    struct base64 b;
+    if (in.len <= 2 * most)
+        return wrapping_of(in, false);
+    enum wrapping w = wrapping_of(bytes_slice(in, 0, most), true);
+    return w != WRAP_BASE64 || base64_scan(bytes_slice(in, in.len - most, most), &b) ? w : WRAP_NONE;
+}
+
 enum held wrapping_holds(struct bytes text)
 {
-    uint8_t head[18] = {0};
-    enum held held = HOLDS_NOTHING;
-    struct buffer begin = {.data = head, .cap = sizeof head, .max = sizeof head};
-    if (!buffer_unbase64(&begin, bytes_slice(text, 0, sizeof head / 3 * 4)))
-        return HOLDS_NOTHING;
-    if (is_gzip(buffer_view(&begin)) || is_zstd(buffer_view(&begin)))
-        held = HOLDS_STREAM;
-    else if (head[0] == '{' || head[0] == '[')
-        held = HOLDS_LIST;
+    enum held held = begins_to_hold(text);
     return held != HOLDS_NOTHING && looks_like_base64(text, false) ? held : HOLDS_NOTHING;
 }
 
+bool wrapping_may_hide(struct bytes in)
+{
+    uint8_t rooms[2][HEAD_DIGITS / 4 * 3];
+    if (is_gzip(in) || is_zstd(in) || wrapping_reads_as_base64(in))
+        return true;
+    enum held held = HOLDS_NOTHING;
+    for (int i = 0; in.len && held == HOLDS_NOTHING; i++) {
+        in = base64_head(in, rooms[i % 2], sizeof *rooms);
+        held = held_by(in);
+    }
+    return held != HOLDS_NOTHING;
+}
+
+/* Of what has no end yet, the beginning is enough. */
 bool wrapping_begins_like_json(struct bytes in)
 {
     size_t at = 0;
     while (at < in.len && memchr(" \t\r\n", in.data[at], 4))
         at++;
-    return at < in.len && (in.data[at] == '{' || in.data[at] == '[');
+    if (at == in.len || (in.data[at] != '{' && in.data[at] != '['))
+        return false;
+    const char *next = in.data[at] == '{' ? " \t\r\n\"}" : " \t\r\n\"]{[-0123456789tfn";
+    return ++at == in.len || (in.data[at] && strchr(next, in.data[at]));
 }
-
-/* ---- taking it off ---- */
 
 size_t wrapping_most(enum wrapping w, struct bytes in)
 {
@@ -150,12 +234,64 @@ static struct unwrapped inflate_all(struct bytes in, struct buffer *out)
     return (struct unwrapped){.fault = "the gzip stream is damaged or cut off"};
 }
 
+static uint32_t little_endian(const uint8_t *p, size_t bytes)
+{
+    uint32_t v = 0;
+    while (bytes--)
+        v = v << 8 | p[bytes];
+    return v;
+}
+
+/* What a stream may write before it proves to be damaged, however little comes off then, and how many tables it may have made. */
+struct zstd_most {
+    size_t written, blocks;
+};
+
+/* The most that the blocks of a frame become, and where they end (RFC 8878 section 3.1.1.2): a compressed one 128 KiB. */
+static size_t unzstd_blocks_most(struct bytes in, size_t *at, size_t *blocks)
+{
+    enum { RLE = 1, COMPRESSED = 2, HEADER = 3 };
+    size_t most = 0;
+    for (bool last = false; !last && *at + HEADER <= in.len;) {
+        uint32_t header = little_endian(in.data + *at, HEADER), type = header >> 1 & 3, size = header >> 3;
+        last = header & 1;
+        *blocks += type == COMPRESSED;
+        most += type == COMPRESSED ? 128 * KIB : size;
+        *at += HEADER + (type == RLE ? 1 : size);
+    }
+    return most;
+}
+
+static struct zstd_most unzstd_most(struct bytes in)
+{
+    static const uint8_t dictionary[] = {0, 1, 2, 4}, content[] = {0, 2, 4, 8};
+    struct zstd_most most = {0};
+    for (size_t at = 0; at + 8 <= in.len;) {
+        const uint8_t *p = in.data + at;
+        uint32_t magic = little_endian(p, 4), flags = p[4];
+        if ((magic & ~0xFU) == 0x184D2A50) { /* section 3.1.2: to be skipped */
+            at += 8 + (size_t)little_endian(p + 4, 4);
+            continue;
+        }
+        if (magic != ZSTD_MAGICNUMBER)
+            break;
+        bool single = flags & 0x20;
+        unsigned long long whole = ZSTD_getFrameContentSize(p, in.len - at);
+        at += 5 + !single + dictionary[flags & 3] + content[flags >> 6] + (single && flags < 0x40);
+        size_t blocks = unzstd_blocks_most(in, &at, &most.blocks);
+        most.written += blocks < whole ? blocks : (size_t)whole;
+        at += flags & 4 ? 4 : 0; /* the checksum */
+    }
+    return most;
+}
+
 /* What of it could be read. A window is taken as it is filled: one above the 8 MiB that RFC 8878 section 3.1.1.1.2 asks of every
  * decoder only where no more than that comes off. */
-static struct unwrapped unzstd_part(ZSTD_DCtx *context, struct bytes in, struct buffer *out)
+static struct unwrapped unzstd_part(ZSTD_DCtx *context, struct bytes in, struct zstd_most most,
+                                    struct buffer *out)
 {
     ZSTD_inBuffer source = {in.data, in.len, 0};
-    ZSTD_outBuffer target = {out->data, out->max, 0};
+    ZSTD_outBuffer target = {out->data, most.written, 0};
     size_t left = 1, before = SIZE_MAX;
     ZSTD_DCtx_reset(context, ZSTD_reset_session_only);
     ZSTD_DCtx_setParameter(context, ZSTD_d_windowLogMax, out->max <= 8 * MIB ? 27 : 23);
@@ -167,9 +303,11 @@ static struct unwrapped unzstd_part(ZSTD_DCtx *context, struct bytes in, struct 
     }
     out->len = target.pos;
     unsigned long long whole = ZSTD_getFrameContentSize(in.data, in.len);
-    if (target.pos == target.size)
+    if (target.pos == out->max)
         return over(out, source.pos, whole < ZSTD_CONTENTSIZE_ERROR ? whole : 0);
-    return (struct unwrapped){.fault = "the zstd stream is damaged or cut off"};
+    size_t tables = EFFORT_ZSTD_TABLES * (most.blocks ? most.blocks : 1);
+    return (struct unwrapped){.fault = "the zstd stream is damaged or cut off",
+                              .wasted = tables + in.len + 2 * most.written - out->len};
 }
 
 /* Straight to where it stays: a stream's window would be as much memory again. */
@@ -179,9 +317,11 @@ static struct unwrapped unzstd_all(struct effort *effort, struct bytes in, struc
         effort->zstd = ZSTD_createDCtx();
     if (!effort->zstd)
         return (struct unwrapped){.fault = "no memory"};
-    size_t len = ZSTD_decompressDCtx(effort->zstd, out->data, out->max, in.data, in.len);
+    struct zstd_most most = unzstd_most(in);
+    most.written = most.written < out->max ? most.written : out->max;
+    size_t len = ZSTD_decompressDCtx(effort->zstd, out->data, most.written, in.data, in.len);
     if (ZSTD_isError(len))
-        return unzstd_part(effort->zstd, in, out);
+        return unzstd_part(effort->zstd, in, most, out);
     out->len = len;
     return (struct unwrapped){.fault = NULL};
 }
@@ -198,11 +338,6 @@ bool effort_spend(struct effort *effort, size_t bytes)
     bool enough = effort->left > price;
     effort->left = enough ? effort->left - price : 0;
     return enough;
-}
-
-static bool is_line_end(uint8_t c)
-{
-    return c == '\n' || c == '\r';
 }
 
 /* Also without the padding, which RFC 4648 section 3.2 lets some leave out. out NULL: is it base64? */
@@ -222,18 +357,9 @@ static struct unwrapped unbase64_all(struct bytes in, struct buffer *out)
         if (ends_early || !buffer_unbase64(&part, bytes_of(digits, n)))
             return (struct unwrapped){.fault = "this is no base64"};
         whole += part.len;
-        if (out)
-            buffer_bytes(out, bytes_slice(buffer_view(&part), 0, out->max - out->len));
+        buffer_bytes(out, bytes_slice(buffer_view(&part), 0, out->max - out->len));
     }
-    return out && whole > out->len ? over(out, in.len, whole) : (struct unwrapped){.fault = NULL};
-}
-
-bool wrapping_reads_as_base64(struct bytes in)
-{
-    bool some = false;
-    for (size_t i = 0; i < in.len && !some; i++)
-        some = in.data[i] != '\n' && in.data[i] != '\r';
-    return some && !unbase64_all(in, NULL).fault;
+    return whole > out->len ? over(out, in.len, whole) : (struct unwrapped){.fault = NULL};
 }
 
 static struct unwrapped take_off(enum wrapping w, struct bytes in, struct buffer *out, struct effort *effort)
@@ -254,7 +380,7 @@ struct unwrapped wrapping_take_off(enum wrapping w, struct bytes in, struct buff
     out->max = out->max < effort->left ? out->max : effort->left;
     struct unwrapped u = take_off(w, in, out, effort);
     effort->left -= out->len;
-    if (w == WRAP_ZSTD && u.fault && !u.over)
-        (void)effort_spend(effort, EFFORT_DAMAGED_ZSTD + in.len + out->len);
+    if (u.wasted)
+        (void)effort_spend(effort, u.wasted);
     return u;
 }

@@ -10,11 +10,17 @@ enum wrapping { WRAP_NONE, WRAP_GZIP, WRAP_ZSTD, WRAP_BASE64, WRAPPINGS };
 
 /* Reads base64 to its end: what only begins so is a text. cut: there would be more of it. */
 enum wrapping wrapping_of(struct bytes in, bool cut);
-/* Nobody guesses here: whoever asks for it has short ones too, and ones without capitals. */
+/* For what is drawn again and again: of what is long no more than its beginning and its end are read. */
+enum wrapping wrapping_glance(struct bytes in);
+/* To its end, exactly what wrapping_take_off takes. Nobody guesses here: whoever asks for it has short ones too, and ones without
+ * capitals. */
 bool wrapping_reads_as_base64(struct bytes in);
 /* Ids look like base64: in a string it is one only where it holds something that can be told. Says what that begins like. */
 enum held { HOLDS_NOTHING, HOLDS_STREAM /* gzip, zstd */, HOLDS_LIST /* perhaps: JSON */ };
 enum held wrapping_holds(struct bytes text);
+/* What can come off, whether it would be guessed or not, and what begins as base64 of a payload and cannot be read. */
+bool wrapping_may_hide(struct bytes in);
+/* A list or an object with something in it that JSON may have there. */
 bool wrapping_begins_like_json(struct bytes in);
 /* As much as it may become that is no bomb, for whoever has room for that. Never 0. */
 size_t wrapping_most(enum wrapping w, struct bytes in);
@@ -25,6 +31,7 @@ struct unwrapped {
     bool over;         /* there was no room for the rest */
     bool bomb;         /* and it is what no data grows to */
     size_t whole;      /* what it says that it becomes, where it is over; 0: it does not say */
+    size_t wasted;     /* effort that a fault took beside what was read and came off */
 };
 
 /* What looking into a message may cost, counted in bytes that are read and that come off, so that the answer is the same wherever it is
@@ -34,9 +41,8 @@ struct effort {
     struct ZSTD_DCtx_s
         *zstd; /* made when it is needed; making one takes longer than reading a short stream */
 };
-#define EFFORT_ATTEMPT ((size_t)64) /* what trying takes beside the bytes */
-#define EFFORT_DAMAGED_ZSTD \
- (3 * KIB) /* beside reading it again, which is how it is told: tables of blocks are made twice */
+#define EFFORT_ATTEMPT     ((size_t)64) /* what trying takes beside the bytes */
+#define EFFORT_ZSTD_TABLES (3 * KIB)    /* those of a block of damaged zstd, which is read twice to tell */
 /* False: there is less left than that, and then there is nothing left. */
 bool effort_spend(struct effort *effort, size_t bytes);
 void effort_end(struct effort *effort);

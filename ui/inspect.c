@@ -278,8 +278,7 @@ const char *decode_reason(const struct field_tree *t, char *into, size_t size)
 {
     int used = t->complete ? 0 : tell_fault(t, into, size);
     if (t->unopened && used >= 0 && (size_t)used < size)
-        snprintf(into + used, size - (size_t)used,
-                 "%smore than %d layers, or too much: what some strings wrap stays closed",
+        snprintf(into + used, size - (size_t)used, "%snot all was opened: more than %d layers, or too large",
                  used ? "; " : "▲ ", LIMIT_UNWRAP_LAYERS);
     return into;
 }

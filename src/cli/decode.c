@@ -171,8 +171,7 @@ static int decode_one(struct decoding *d, struct bytes payload, const char *form
     if (!good && !code)
         code = say_fault(d, choice.decoder, &tree, e, payload, base);
     if (tree.unopened)
-        cli_note("%s: more than %d layers, or too much: what some strings wrap stays closed", d->where,
-                 LIMIT_UNWRAP_LAYERS);
+        cli_note("%s: not all was opened: more than %d layers, or too large", d->where, LIMIT_UNWRAP_LAYERS);
     arena_free(&arena);
     return code;
 }

@@ -48,10 +48,12 @@ struct decode_hint decode_hint_of(const struct message *m, struct decode_hint_te
     };
 }
 
-struct decode_choice decode_choose(decoder_registry decoders, const struct message *m, const char *wanted)
+static struct decode_choice choose(decoder_registry decoders, const struct message *m, const char *wanted,
+                                   bool glance)
 {
     struct decode_hint_text text;
     struct decode_hint hint = decode_hint_of(m, &text);
+    hint.glance = glance;
     struct bytes payload = m->payload.data ? m->payload : BYTES_LITERAL("");
     const char *rule = m->origin ? m->origin->decode : NULL;
     const struct decoder_ops *named = wanted ? decoder_find(decoders, wanted) : NULL;
@@ -68,6 +70,11 @@ struct decode_choice decode_choose(decoder_registry decoders, const struct messa
             best = (struct decode_choice){*decoders, score, why};
     }
     return best;
+}
+
+struct decode_choice decode_choose(decoder_registry decoders, const struct message *m, const char *wanted)
+{
+    return choose(decoders, m, wanted, false);
 }
 
 const char *decode_format(decoder_registry decoders, const struct message *m)
@@ -114,6 +121,8 @@ void decoded_free(struct decoded *d)
 /* Whole characters up to so many cells; an ellipsis takes the last one where more follows. */
 static void append_cells(struct buffer *into, struct bytes text, size_t cells)
 {
+    if (!cells)
+        return;
     size_t used = 0, cut = 0; /* cut: behind the last character that leaves room for the ellipsis */
     for (size_t at = 0; at < text.len && used <= cells;) {
         uint32_t cp = utf8_next(text, &at);
@@ -130,21 +139,23 @@ static void append_cells(struct buffer *into, struct bytes text, size_t cells)
     buffer_text(into, "…");
 }
 
-void decode_summary(decoder_registry decoders, const struct message *m, size_t cells, struct buffer *into)
+const char *decode_summary(decoder_registry decoders, const struct message *m, size_t cells,
+                           struct buffer *into)
 {
     struct buffer line;
-    if (cells == 0)
-        return;
-    if (!m->payload.data || m->payload.len == 0) {
-        append_cells(into, bytes_of_text(m->payload.data ? "(empty)" : "(null)"), cells);
-        return;
+    if (!m->payload.data) {
+        append_cells(into, BYTES_LITERAL("(null)"), cells);
+        return NULL;
     }
-    struct decode_choice choice = decode_choose(decoders, m, NULL);
+    struct decode_choice choice = choose(decoders, m, NULL, true);
     buffer_init(&line, 64 * KIB);
-    if (choice.decoder->gist)
+    if (m->payload.len == 0)
+        buffer_text(&line, "(empty)");
+    else if (cells && choice.decoder->gist)
         choice.decoder->gist(m->payload, &line);
     else
         utf8_scrub(&line, bytes_slice(m->payload, 0, 4 * cells + 64), SCRUB_SCREEN);
     append_cells(into, buffer_view(&line), cells);
     buffer_free(&line);
+    return choice.decoder->name;
 }

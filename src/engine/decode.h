@@ -43,8 +43,10 @@ void decoded_make(struct decoded *d, decoder_registry decoders, const struct mes
 void decoded_move(struct decoded *to, struct decoded *from); /* what `to` had is freed, `from` is zeroed */
 void decoded_free(struct decoded *d);                        /* and zeroed */
 
-/* One line for lists: the payload's gist, scrubbed, at most cells wide. */
+/* One line for lists: the payload's gist, scrubbed, at most cells wide. Returns the format, as decode_format, but by a glance: a row is
+ * drawn again and again, and a large payload that only looks like base64 at its beginning and its end is one here. */
 struct buffer;
-void decode_summary(decoder_registry decoders, const struct message *m, size_t cells, struct buffer *into);
+const char *decode_summary(decoder_registry decoders, const struct message *m, size_t cells,
+                           struct buffer *into);
 
 #endif

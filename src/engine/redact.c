@@ -307,21 +307,44 @@ static bool leaf_matches(const struct walk *w, const struct field *f)
            matches(w->r, field_text(w->tree, f));
 }
 
-static bool is_payload(const struct redactor *r, struct bytes in)
+/* Not whether the screen would choose it: whoever asks for a format gets it. */
+static bool may_show_fields(const struct decoder_ops *decoder, struct bytes in)
 {
     const char *why;
     const struct decode_hint hint = {.content_type = NULL};
+    if (!decoder->hidden)
+        return false;
+    return decoder->may_hide ? decoder->may_hide(in) : decoder->sniff(in, &hint, &why) > 0;
+}
+
+static bool is_payload(const struct redactor *r, struct bytes in)
+{
     for (decoder_registry d = r->rules->decoders; *d; d++)
-        if ((*d)->hidden && (*d)->sniff(in, &hint, &why) > 0)
+        if (may_show_fields(*d, in))
             return true;
+    return false;
+}
+
+/* Do such a field's name or escapes stand in it? */
+static bool may_name_field(const struct redactor *r, struct bytes in)
+{
+    bool escapes = memmem(in.data, in.len, "\\u", 2) != NULL;
+    for (size_t i = 0; i < r->rules->count; i++) {
+        const struct rule *rule = &r->rules->rules[i];
+        if (rule->kind == REDACT_FIELD &&
+            (escapes || !rule->needle.len || memmem(in.data, in.len, rule->needle.data, rule->needle.len)))
+            return true;
+    }
     return false;
 }
 
 /* A payload inside the payload: JSON in a string, base64 of JSON. One that lies deeper than is opened goes unread. */
 static bool holds_hidden(const struct walk *w, const struct field *f)
 {
-    struct bytes text = f->kind == FIELD_STRING ? field_text(w->tree, f) : BYTES_NULL;
-    if (!text.len)
+    struct bytes text = field_text(w->tree, f);
+    bool damaged =
+        f->kind == FIELD_BYTES && text.len && may_name_field(w->r, text); /* JSON that is no text */
+    if (!text.len || (f->kind != FIELD_STRING && !damaged))
         return false;
     if (w->depth >= LIMIT_UNWRAP_LAYERS)
         return is_payload(w->r, text);
@@ -367,7 +390,7 @@ static const bool is_digit[256] = {
     ['+'] = true,         ['='] = true,         ['\\'] = true,
 };
 
-/* Does this base64 hold a payload, or more base64? By how it begins, which is before the first line's end. */
+/* Does this base64 hold a payload, or more base64? By how it begins. */
 static bool begins_payload(const struct redactor *r, struct bytes digits)
 {
     uint8_t first[48], head[36] = {0};
@@ -376,6 +399,8 @@ static bool begins_payload(const struct redactor *r, struct bytes digits)
     for (size_t i = 0; i < digits.len && n < sizeof first; i++)
         if (digits.data[i] != '\\')
             first[n++] = digits.data[i];
+        else if (i + 1 < digits.len && digits.data[i + 1] != '/')
+            i++; /* a line's end */
     if (!buffer_unbase64(&out, bytes_of(first, n - n % 4)))
         return false;
     while (more < out.len && (is_digit[head[more]] || memchr(" \t\r\n", head[more], 4)))
@@ -386,18 +411,18 @@ static bool begins_payload(const struct redactor *r, struct bytes digits)
 /* Strings of base64, whose fields the bytes don't show. A probe at every so many bytes meets each that is long enough. */
 static bool may_have_base64(const struct redactor *r, struct bytes in)
 {
-    enum { LEAST = 12 }; /* {"a":1}, padded */
+    enum { LEAST = 10 }; /* {"a":1} */
     for (size_t from = 0, at; (at = from + LEAST - 1) < in.len;) {
         size_t start = at, end = at;
         while (end < in.len && is_digit[in.data[end]])
             end++;
         from = end + 1;
-        if (end == at || end == in.len || in.data[end] != '"')
+        if (end == at)
             continue;
         while (start && is_digit[in.data[start - 1]])
             start--;
-        bool whole = start && in.data[start - 1] == '"' && end - start >= LEAST;
-        if (whole && begins_payload(r, bytes_slice(in, start, end - start)))
+        bool begins = start && in.data[start - 1] == '"' && end - start >= LEAST;
+        if (begins && begins_payload(r, bytes_slice(in, start, end - start)))
             return true;
     }
     return false;
@@ -407,17 +432,12 @@ static bool may_have_base64(const struct redactor *r, struct bytes in)
 static bool may_have_fields(const struct redactor *r, struct bytes in)
 {
     bool any = false;
-    bool escapes = memmem(in.data, in.len, "\\u", 2) != NULL;
     for (size_t i = 0; i < r->rules->count; i++) {
-        const struct rule *rule = &r->rules->rules[i];
-        if (rule->kind == REDACT_REGEX)
+        if (r->rules->rules[i].kind == REDACT_REGEX)
             return true;
-        any |= rule->kind == REDACT_FIELD;
-        if (rule->kind == REDACT_FIELD &&
-            (escapes || !rule->needle.len || memmem(in.data, in.len, rule->needle.data, rule->needle.len)))
-            return true;
+        any |= r->rules->rules[i].kind == REDACT_FIELD;
     }
-    return any && may_have_base64(r, in);
+    return any && (may_name_field(r, in) || may_have_base64(r, in));
 }
 
 static struct bytes hide_decoded(struct redactor *r, const struct decoder_ops *decoder, struct bytes in,
@@ -444,14 +464,20 @@ static struct bytes hide_decoded(struct redactor *r, const struct decoder_ops *d
     return out;
 }
 
+static bool has_body_rules(const struct redactor *r)
+{
+    bool some = false;
+    for (size_t i = 0; i < r->rules->count; i++)
+        some |= r->rules->rules[i].kind != REDACT_HEADER;
+    return some;
+}
+
 /* Every decoder that gives fields and doesn't rule the bytes out has its turn, whatever the screen would choose. The same
  * bytes come back where nothing is hidden. */
 static struct bytes hide_fields(struct redactor *r, struct bytes in, unsigned depth)
 {
-    const char *why;
-    const struct decode_hint hint = {.content_type = NULL};
-    for (decoder_registry d = r->rules->decoders; in.len && *d; d++)
-        if ((*d)->hidden && (*d)->sniff(in, &hint, &why) > 0 && ((*d)->wraps || may_have_fields(r, in)))
+    for (decoder_registry d = r->rules->decoders; in.len && has_body_rules(r) && *d; d++)
+        if (may_show_fields(*d, in) && ((*d)->wraps || may_have_fields(r, in)))
             in = hide_decoded(r, *d, in, depth);
     return in;
 }

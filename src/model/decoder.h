@@ -10,6 +10,7 @@ struct decode_hint {
     const char *content_type;
     const char *content_encoding;
     const char *type; /* wanted type name */
+    bool glance;      /* for a row, which is drawn again and again: sniff reads no more than a bounded part */
 };
 
 struct decode_fault {
@@ -25,6 +26,9 @@ struct decoder_ops {
     /* What takes the place of a value that is to be hidden, in the format's own words; NULL: it gives no fields. */
     const char *hidden;
     bool wraps; /* takes a wrapping off: the bytes show nothing of what is inside */
+    /* For whoever hides: may decode show something of these bytes, however little they look like the format, or are they the
+     * beginning of what it would show? NULL: where sniff gives more than 0. */
+    bool (*may_hide)(struct bytes in);
     /* How well the bytes look like this format, 0 (cannot be) to 100 (certainly), with the reason in one static sentence
      * that the inspector shows. Looks at no more than the first 64 KiB, but where only the end tells. */
     int (*sniff)(struct bytes in, const struct decode_hint *hint, const char **why);

@@ -78,7 +78,18 @@ expect_no_err 'layers'
 printf '["%s"]' "$(sed 's/[\\"]/\\&/g' "$T/deep")" >"$T/deeper"
 run "$SIGNALBOX" decode "$T/deeper" --as unwrap
 expect_status 0
-expect_err 'more than 8 layers, or too much: what some strings wrap stays closed'
+expect_err 'not all was opened: more than 8 layers, or too large'
+printf '{"a":"%s"}' "$(head -c 30000000 /dev/zero | gzip | base64 -w0)" >"$T/bomb"
+run "$SIGNALBOX" decode "$T/bomb" --as unwrap
+expect_status 0
+expect_err 'not all was opened: more than 8 layers, or too large'
+
+name "redact asks what can be shown, not what the format is guessed to be"
+printf 'redact: [{field: card}]\n' >"$T/redact.yaml"
+printf 'eyJjYXJkIjo0MTExLCJuIjoxfQ==\n\n' >"$T/card"
+run "$SIGNALBOX" decode --config "$T/redact.yaml" "$T/card" --as unwrap
+expect_out 'redacted'
+expect_no_out '4111'
 
 name "more than a tree holds"
 { printf '{"a":[1'; yes ,1 | head -n 250000 | tr -d '\n'; printf '],"needle":1}'; } >"$T/many"

@@ -54,10 +54,10 @@ static void draw_payload(struct view *v, struct frame *f, int y, const struct sl
                          const struct message *m)
 {
     decoder_registry decoders = hub_registry(v->hub)->decoders;
-    const char *format = decode_format(decoders, m);
     struct buffer summary;
     buffer_init(&summary, 4096);
-    decode_summary(decoders, m, (size_t)(slots[T_SUMMARY].w > 0 ? slots[T_SUMMARY].w : 0), &summary);
+    const char *format =
+        decode_summary(decoders, m, (size_t)(slots[T_SUMMARY].w > 0 ? slots[T_SUMMARY].w : 0), &summary);
     canvas_text(f->canvas, slots[T_FORMAT].x, y, slots[T_FORMAT].w, ROLE_FORMAT,
                 format ? format : FORMAT_OF_NULL);
     canvas_bytes(f->canvas, slots[T_SUMMARY].x, y, slots[T_SUMMARY].w, ROLE_TEXT, buffer_view(&summary));

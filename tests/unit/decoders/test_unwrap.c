@@ -309,7 +309,7 @@ static void strings_that_hold_nothing_take_no_place(void **state)
     buffer_clear(&text);
     buffer_byte(&text, '[');
     for (int len = 40000; len < 58000; len += 100) {
-        buffer_text(&text, "\"e3hZN"); /* {xY7 */
+        buffer_text(&text, "\"eyJZN"); /* {"Y7 */
         for (int i = 0; i < len / 4; i++)
             buffer_text(&text, "3hZN");
         buffer_text(&text, "3hZ\",");
@@ -351,6 +351,12 @@ static void strings_that_yield_nothing_end_a_look_up_too(void **state)
     assert_int_equal(look_up(zip_strings(BAD_ZSTD, 2 * MIB), "[*].x", &f), ERR_LIMIT);
     assert_string_equal(f.text, "");
     assert_int_equal(look_up(zip_strings(BAD_ZSTD, MIB), "[*].x", &f), ERR_OK);
+    /* its block writes 128 KiB before it proves to be damaged */
+    static const uint8_t late[] =
+        "\x28\xb5\x2f\xfd\xa0\x00\x00\x02\x00\x95\x00\x00\x50\x61\x62\x63\x64\x65\x66\x67"
+        "\x68\x69\x6a\x01\x00\xf3\xf7\xcd\x0b\x12";
+    assert_int_equal(look_up(zip_strings(bytes_of(late, 30), 100 * KIB), "[*].x", &f), ERR_LIMIT);
+    assert_int_equal(look_up(zip_strings(bytes_of(late, 30), 10 * KIB), "[*].x", &f), ERR_OK);
     for (size_t i = 0; i < sizeof one / sizeof *one; i++) {
         buffer_clear(&text);
         while (text.len < 16 * MIB)
@@ -443,7 +449,7 @@ static void base64_is_told_by_its_lines_and_its_length(void **state)
 {
     (void)state;
     const char *why;
-    static const char *const ends[] = {"\r\n", "\n", "=\n", "==", "AA=\n=", "!"};
+    static const char *const ends[] = {"\r\n", "\n", "AA=\n=", "AA\n\r\n", "=\n", "==", "AB==", "A", "!"};
     for (size_t width = 60; width < 68; width++)
         for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
             buffer_clear(&text);
@@ -451,8 +457,59 @@ static void base64_is_told_by_its_lines_and_its_length(void **state)
                 buffer_printf(&text, "%c%s", "aB3/"[n % 4], n % width == width - 1 ? "\r\n" : "");
             text.len -= 2;
             buffer_text(&text, ends[i]);
-            assert_int_equal(unwrap_decoder.sniff(buffer_view(&text), NULL, &why), i < 2 ? 65 : 0);
+            assert_int_equal(unwrap_decoder.sniff(buffer_view(&text), NULL, &why), i < 4 ? 65 : 0);
         }
+}
+
+/* So many characters a line, and one less in every other one. */
+static void break_lines(size_t width, const char *end)
+{
+    buffer_clear(&gz);
+    for (size_t at = 0, i = 0, n; at < b64.len; at += n, i++) {
+        n = width - i % 2;
+        buffer_bytes(&gz, bytes_slice(buffer_view(&b64), at, n));
+        buffer_text(&gz, end);
+    }
+}
+
+/* What the decoder reads to its end is found wherever it stands: unpadded, with an empty line behind it, in uneven lines. */
+static void base64_is_found_however_it_is_written(void **state)
+{
+    (void)state;
+    static const char *const ends[] = {"", "\n", "\r\n", "\r\n\r\n"};
+    const char *why;
+    for (size_t width = 3; width < 90; width += 29)
+        for (size_t i = 0; i < 2 * (sizeof ends / sizeof *ends); i++) {
+            struct found f = {.text = ""};
+            struct buffer outer;
+            buffer_init(&outer, MIB);
+            base64(items(2 * KIB));
+            while (i % 2 && b64.data[b64.len - 1] == '=')
+                b64.len--;
+            break_lines(width, ends[i / 2]);
+            assert_true(unwrap_decoder.sniff(buffer_view(&gz), NULL, &why) == 65);
+            assert_int_equal(look_up(buffer_view(&gz), "end", &f), ERR_OK);
+            assert_string_equal(f.text, "string:GZ-END ");
+            buffer_printf(&outer, "{\"a\":\"");
+            for (size_t at = 0; at < gz.len; at++)
+                buffer_printf(&outer, gz.data[at] < ' ' ? "\\u%04x" : "%c", gz.data[at]);
+            buffer_text(&outer, "\"}");
+            assert_int_equal(look_up(buffer_view(&outer), "a.end", &f), ERR_OK);
+            assert_string_equal(f.text, "string:GZ-END ");
+            check_agree(buffer_view(&outer));
+            check_agree(zip(buffer_view(&outer)));
+            buffer_free(&outer);
+        }
+}
+
+static void ids_and_words_are_none(void **state)
+{
+    (void)state;
+    const char *why;
+    static const char *const texts[] = {"HelloWorld12\nHelloWorld34\n", "5xQm3nZc0VwB7yTg2LrUAA",
+                                        "Abcdefghijk0123A"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        assert_int_equal(unwrap_decoder.sniff(bytes_of_text(texts[i]), NULL, &why), i < 2 ? 0 : 65);
 }
 
 int main(void)
@@ -477,6 +534,8 @@ int main(void)
         TEST(frames_of_zstd_follow_each_other),
         TEST(a_visitor_that_has_had_enough_is_left_alone),
         TEST(what_only_begins_as_base64_is_text),
+        TEST(base64_is_found_however_it_is_written),
+        TEST(ids_and_words_are_none),
         TEST(base64_is_told_by_its_lines_and_its_length),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

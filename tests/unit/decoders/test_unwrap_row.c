@@ -2,6 +2,8 @@
 #include "unwrap_rig.h"
 
 #include "base/text.h"
+#include "engine/decode.h"
+#include "registry.h"
 
 static struct bytes squeeze(struct bytes in, int window_log, struct buffer *to)
 {
@@ -65,12 +67,37 @@ static void a_row_does_not_look_further(void **state)
     check_row(buffer_view(&b64), "base64: {\"items\":[{\"id\":");
 }
 
+static const char *format_in_row(struct bytes in)
+{
+    struct message m = {.payload = in};
+    buffer_clear(&text);
+    return decode_summary(registry.decoders, &m, 60, &text);
+}
+
+/* Its format, too; what stands behind the base64 is seen at the end. The inspector and the shell read it all. */
+static void a_row_has_its_format_from_both_ends(void **state)
+{
+    (void)state;
+    struct message m = {.payload = base64(items(MIB))};
+    assert_string_equal(format_in_row(m.payload), "unwrap");
+    assert_true(text_starts(buffer_cstr(&text), "base64: {\"items\":[{\"id\":"));
+    memset(b64.data + 300 * KIB, '!', 1000);
+    assert_string_equal(format_in_row(m.payload), "unwrap");
+    assert_string_equal(decode_format(registry.decoders, &m), "text");
+    base64(items(MIB));
+    buffer_text(&b64, "\nand words\n");
+    assert_string_equal(format_in_row(buffer_view(&b64)), "text");
+    assert_null(format_in_row(BYTES_NULL));
+    assert_string_equal(format_in_row(BYTES_LITERAL("")), "text");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_row_shows_what_is_innermost),
         TEST(a_row_of_what_is_damaged_shows_its_bytes),
         TEST(a_row_does_not_look_further),
+        TEST(a_row_has_its_format_from_both_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

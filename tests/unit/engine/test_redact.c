@@ -136,6 +136,48 @@ static void nor_is_base64_in_a_string(void **state)
     expect("[\"iVBORw0KGgoAAAANSUhEUgAAAAUA\"", "[\"iVBORw0KGgoAAAANSUhEUgAAAAUA\""); /* an image */
 }
 
+/* However it stands there, `unwrap` would show what it reads; and nobody knows what a part of the rest shows. {"card":4111,"n":1} */
+static void nor_is_base64_that_nobody_would_guess(void **state)
+{
+    (void)state;
+    hide(REDACT_FIELD, "card");
+    static const char *const read[] = {"eyJjYXJkIjo0MTExLCJuIjoxfQ", "eyJjYXJkIjo0MTExLCJuIjoxfQ==\n\r\n",
+                                       "\neyJj\nYXJkIjo\r\n0MTExLCJuIjoxfQ", "eyJjYXJkIjo0fQ",
+                                       "ZXlKallYSmtJam8wZlE" /* twice */};
+    static const char *const unread[] = {
+        "eyJjYXJkIjo0MTExLCJuIjoxfQ== ", "eyJjYXJkIjo0MTExLCJuIjoxfQ==\nwords.",
+        "eyJj\nYXJkIjo0MTExLCJuIjox.", "eyJjYXJkIjo0MTExLCJuIjox", "ZXlKallYSmtJam8wZlE\nand words"};
+    for (size_t i = 0; i < sizeof read / sizeof *read; i++)
+        expect(read[i], "[redacted]");
+    for (size_t i = 0; i < sizeof unread / sizeof *unread; i++)
+        expect(unread[i], UNREAD);
+    expect("{\"a\":\"eyJjYXJkIjo0MTExLCJuIjoxfQ\"}", "{\"a\":\"[redacted]\"}");
+    expect("{\"a\":\"\\neyJj\\nYXJkIjo0MTExLCJuIjoxfQ==\\r\\n\"}", "{\"a\":\"[redacted]\"}");
+    expect("{\"a\":\"eyJjYXJkIjo0fQ\",\"b\":1}", "{\"a\":\"[redacted]\",\"b\":1}");
+    expect("[\"eyJjYXJkIjo0MTExLCJuIjoxfQ== \",2]", "[\"[redacted]\",2]");
+    expect("[\"eyJjYXJkIjo0MTExLCJuIjoxfQ==\\nand words\"]", "[\"[redacted]\"]");
+    expect("e/8iY2FyZCI6IjQxMTEifQ==", "[redacted]"); /* {, no text, "card":"4111"} */
+}
+
+static void words_and_hashes_that_read_as_base64_stay(void **state)
+{
+    (void)state;
+    hide(REDACT_FIELD, "card");
+    static const char *const texts[] = {
+        "exit", "exam", "eyes and ears", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+        "{\"a\":\"exit\",\"b\":\"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\",\"card2\":1}"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        expect(texts[i], texts[i]);
+}
+
+/* Only a header is to be hidden: nobody looks into what is damaged. */
+static void a_rule_for_headers_hides_no_payload(void **state)
+{
+    (void)state;
+    hide(REDACT_HEADER, "Author*");
+    expect("eyJjYXJkIjo0MTExLCJuIjox", "eyJjYXJkIjo0MTExLCJuIjox");
+}
+
 static void patterns_are_hidden_everywhere(void **state)
 {
     (void)state;
@@ -213,6 +255,9 @@ int main(void)
         TEST(layers_beyond_those_that_are_opened_are_none_either),
         TEST(layers_are_no_way_around),
         TEST(nor_is_base64_in_a_string),
+        TEST(nor_is_base64_that_nobody_would_guess),
+        TEST(words_and_hashes_that_read_as_base64_stay),
+        TEST(a_rule_for_headers_hides_no_payload),
         TEST(patterns_are_hidden_everywhere),
         TEST(headers_are_hidden_by_name),
         TEST(an_unsure_pattern_hides_everything),
