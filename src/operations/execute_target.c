@@ -15,9 +15,10 @@ size_t execute_target(struct operation *o, enum channel_kind kind, struct bytes 
     struct target *all = reallocarray(o->targets, o->target_count + 1, sizeof *all);
     if (all)
         o->targets = all;
-    char *copy = all ? strndup((const char *)name.data, name.len) : NULL;
+    char *copy = all ? malloc(name.len + 1) : NULL;
     if (!copy)
         return SIZE_MAX;
+    text_copy_bytes(copy, name.len + 1, name);
     o->targets[o->target_count] = (struct target){.channel = {kind, copy}};
     return o->target_count++;
 }
