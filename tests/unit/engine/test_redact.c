@@ -170,6 +170,38 @@ static void words_and_hashes_that_read_as_base64_stay(void **state)
         expect(texts[i], texts[i]);
 }
 
+/* They begin like base64 of {}, [], {" or [f, and go on as no JSON does. */
+static void ids_that_begin_like_base64_of_json_stay(void **state)
+{
+    (void)state;
+    hide(REDACT_FIELD, "card");
+    static const char *const texts[] = {
+        "e31f2a4b-1c2d-4e5f-8a9b-0123456789ab",
+        "e31f2a4b1c2d4e5f8a9b0123456789ab",
+        "e30",
+        "e30-7",
+        "W1012345",
+        "W2Yorkshire",
+        "W2Yorkshires",
+        "W2Y",
+        "W3s",
+        "W3s-1234",
+        "W3sandals",
+        "eyI",
+        "eyLondon01",
+        "eyLondon",
+        "eyJ",
+        "eyJohnson-17",
+        "W1",
+        "{\"id\":\"W1012345\",\"card2\":\"e31f2a4b1c2d4e5f8a9b0123456789ab\"}"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        expect(texts[i], texts[i]);
+    struct message m = {.key = bytes_of_text(texts[0]), .payload = BYTES_LITERAL("{\"n\":1}")};
+    assert_ptr_equal(redactor_apply(redactor, &m), &m);
+    expect("e31bImNhcmQiOjQxMTFd.", UNREAD);   /* {}["card":4111] */
+    expect("eyAiY2FyZCIgOiA0MTExfQ.", UNREAD); /* a blank before the colon */
+}
+
 /* Only a header is to be hidden: nobody looks into what is damaged. */
 static void a_rule_for_headers_hides_no_payload(void **state)
 {
@@ -257,6 +289,7 @@ int main(void)
         TEST(nor_is_base64_in_a_string),
         TEST(nor_is_base64_that_nobody_would_guess),
         TEST(words_and_hashes_that_read_as_base64_stay),
+        TEST(ids_that_begin_like_base64_of_json_stay),
         TEST(a_rule_for_headers_hides_no_payload),
         TEST(patterns_are_hidden_everywhere),
         TEST(headers_are_hidden_by_name),
