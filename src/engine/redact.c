@@ -328,7 +328,7 @@ static bool is_payload(const struct redactor *r, struct bytes in)
 /* Do such a field's name or escapes stand in it? */
 static bool may_name_field(const struct redactor *r, struct bytes in)
 {
-    bool escapes = memmem(in.data, in.len, "\\u", 2) != NULL;
+    bool escapes = in.len && memchr(in.data, '\\', in.len);
     for (size_t i = 0; i < r->rules->count; i++) {
         const struct rule *rule = &r->rules->rules[i];
         if (rule->kind == REDACT_FIELD &&

@@ -57,6 +57,16 @@ static void fields_are_hidden_at_any_depth(void **state)
     expect("no card.n here", "no card.n here");
 }
 
+/* RFC 8259 section 7: \u is not the only one. PHP writes \/. */
+static void escaped_names_are_names(void **state)
+{
+    (void)state;
+    hide(REDACT_FIELD, "card/number");
+    expect("{\"card\\/number\":4111,\"n\":1}", "{\"card\\/number\":\"[redacted]\",\"n\":1}");
+    expect("{\"a\":\"{\\\"card\\\\/number\\\":4111}\"}", "{\"a\":\"[redacted]\"}");
+    expect("{\"a\":\"x\\ny\",\"n\":1}", "{\"a\":\"x\\ny\",\"n\":1}");
+}
+
 /* A poison message is no way around a rule. */
 static void what_cannot_be_read_is_hidden_whole(void **state)
 {
@@ -283,6 +293,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(fields_are_hidden_at_any_depth),
+        TEST(escaped_names_are_names),
         TEST(what_cannot_be_read_is_hidden_whole),
         TEST(layers_beyond_those_that_are_opened_are_none_either),
         TEST(layers_are_no_way_around),
