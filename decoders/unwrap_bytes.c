@@ -155,14 +155,43 @@ enum wrapping wrapping_of(struct bytes in, bool cut)
     return looks_like_base64(in, cut) ? WRAP_BASE64 : WRAP_NONE;
 }
 
+enum { GLANCE = 64 * KIB }; /* at its beginning, and at its end */
+
+static bool ends_like_base64(struct bytes in)
+{
+    struct base64 b;
+    return base64_scan(bytes_slice(in, in.len - GLANCE, GLANCE), &b);
+}
+
+static bool begins_like_base64(struct bytes in)
+{
+    struct base64 b;
+    return base64_scan(bytes_slice(in, 0, GLANCE), &b) && b.digits;
+}
+
 enum wrapping wrapping_glance(struct bytes in)
 {
-    const size_t most = 64 * KIB;
-    struct base64 b;
-    if (in.len <= 2 * most)
+    if (in.len <= 2 * GLANCE)
         return wrapping_of(in, false);
-    enum wrapping w = wrapping_of(bytes_slice(in, 0, most), true);
-    return w != WRAP_BASE64 || base64_scan(bytes_slice(in, in.len - most, most), &b) ? w : WRAP_NONE;
+    enum wrapping w = wrapping_of(bytes_slice(in, 0, GLANCE), true);
+    return w != WRAP_BASE64 || ends_like_base64(in) ? w : WRAP_NONE;
+}
+
+enum wrapping wrapping_in_row(struct bytes in)
+{
+    enum wrapping w = wrapping_glance(in);
+    if (w != WRAP_NONE || wrapping_begins_like_json(in) || (in.len && in.data[0] == '"'))
+        return w;
+    bool base64 =
+        in.len <= 2 * GLANCE ? wrapping_reads_as_base64(in) : begins_like_base64(in) && ends_like_base64(in);
+    return base64 ? WRAP_BASE64 : WRAP_NONE;
+}
+
+/* A row reads the beginning of each layer, and takes for whole what goes on like that. */
+static bool row_may_open(struct bytes in)
+{
+    return wrapping_in_row(in) != WRAP_NONE ||
+           (in.len > ROW_ROOM && wrapping_of(bytes_slice(in, 0, ROW_ROOM), true) != WRAP_NONE);
 }
 
 enum held wrapping_holds(struct bytes text)
@@ -228,10 +257,10 @@ static bool whole_may_hide(struct bytes in, struct bytes head)
 bool wrapping_may_hide(struct bytes in)
 {
     uint8_t rooms[2][HEAD_DIGITS / 4 * 3];
-    if (is_gzip(in) || is_zstd(in))
-        return true;
     if (wrapping_reads_as_base64(in))
         return whole_may_hide(in, base64_head(in, *rooms, sizeof *rooms));
+    if (row_may_open(in))
+        return true;
     bool found = false;
     for (int i = 0; in.len && !found; i++) {
         in = base64_head(in, rooms[i % 2], sizeof *rooms);

@@ -6,6 +6,8 @@
 #include <cmocka.h>
 
 #include "base/buffer.h"
+#include "base/limits.h"
+#include "engine/decode.h"
 #include "engine/redact.h"
 #include "registry.h"
 
@@ -212,6 +214,53 @@ static void ids_that_begin_like_base64_of_json_stay(void **state)
     expect("eyAiY2FyZCIgOiA0MTExfQ.", UNREAD); /* a blank before the colon */
 }
 
+static const struct origin asked = {.decode = "unwrap"};
+
+/* Once guessed, once asked for. */
+static void expect_no_card_in_row(struct bytes payload)
+{
+    for (int i = 0; i < 2; i++) {
+        struct message m = {.payload = payload, .origin = i ? &asked : NULL};
+        struct buffer line;
+        buffer_init(&line, 64 * KIB);
+        decode_summary(registry.decoders, redactor_apply(redactor, &m), 200, &line);
+        assert_null(strstr(buffer_cstr(&line), "4111"));
+        buffer_free(&line);
+    }
+}
+
+/* It reads the beginning and the end of what is no base64 to its end. */
+static void nor_does_a_row_show_more(void **state)
+{
+    (void)state;
+    static const size_t sizes[] = {600, 20 * KIB, 200 * KIB};
+    struct buffer text, once, twice;
+    buffer_init(&text, MIB);
+    buffer_init(&once, MIB);
+    buffer_init(&twice, MIB);
+    hide(REDACT_REGEX, "[0-9]{16}");
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        buffer_clear(&text);
+        buffer_clear(&once);
+        while (text.len < sizes[i])
+            buffer_text(&text, "Customer Jane Doe paid with card 4111111111111111 on 3 May.\n");
+        buffer_base64(&once, buffer_view(&text));
+        expect_no_card_in_row(buffer_view(&once));
+        once.data[once.len / 2] = ';';
+        expect_no_card_in_row(buffer_view(&once));
+        buffer_clear(&twice);
+        buffer_base64(&twice, buffer_view(&once));
+        expect_no_card_in_row(buffer_view(&twice));
+        buffer_clear(&once);
+        buffer_base64(&once, buffer_view(&text));
+        buffer_text(&once, "; end");
+        expect_no_card_in_row(buffer_view(&once));
+    }
+    buffer_free(&text);
+    buffer_free(&once);
+    buffer_free(&twice);
+}
+
 /* Only a header is to be hidden: nobody looks into what is damaged. */
 static void a_rule_for_headers_hides_no_payload(void **state)
 {
@@ -301,6 +350,7 @@ int main(void)
         TEST(nor_is_base64_that_nobody_would_guess),
         TEST(words_and_hashes_that_read_as_base64_stay),
         TEST(ids_that_begin_like_base64_of_json_stay),
+        TEST(nor_does_a_row_show_more),
         TEST(a_rule_for_headers_hides_no_payload),
         TEST(patterns_are_hidden_everywhere),
         TEST(headers_are_hidden_by_name),
