@@ -226,10 +226,12 @@ static enum err unwrap_whole(struct opening *o, struct bytes in)
 /* JSON is looked into, string by string; where nothing is wrapped it is what it is. */
 static enum err unwrap_decode(struct bytes in, const struct decode_hint *hint, struct field_tree *tree)
 {
-    struct opening o = {.tree = tree, .effort.left = SIZE_MAX};
-    (void)hint;
+    size_t *work = hint ? hint->work : NULL;
+    struct opening o = {.tree = tree, .effort.left = work ? *work : SIZE_MAX};
     tree->format = "unwrap";
     enum err e = unwrap_whole(&o, in);
+    if (work)
+        *work = o.effort.left;
     effort_end(&o.effort);
     return e;
 }

@@ -214,6 +214,36 @@ static void ids_that_begin_like_base64_of_json_stay(void **state)
     expect("eyAiY2FyZCIgOiA0MTExfQ.", UNREAD); /* a blank before the colon */
 }
 
+/* 256 strings of 1 MiB each: as many as one look may unpack are read, and the others are hidden unread. */
+static void strings_cost_no_more_than_one_look(void **state)
+{
+    (void)state;
+    uint8_t frame[6 + 8 * 4] = {0x28, 0xB5, 0x2F,
+                                0xFD, 0,    0x38}; /* zstd, RFC 8878: blocks of one byte again and again */
+    for (uint32_t i = 0, header = 128 * KIB << 3 | 1 << 1; i < 8; i++)
+        memcpy(
+            frame + 6 + 4 * i,
+            (uint8_t[]){(uint8_t)(header | (i == 7)), (uint8_t)(header >> 8), (uint8_t)(header >> 16), 'A'},
+            4);
+    struct buffer in;
+    buffer_init(&in, MIB);
+    for (int i = 0; i < 256; i++) {
+        buffer_text(&in, i ? ",\"" : "[\"");
+        buffer_base64(&in, bytes_of(frame, sizeof frame));
+        buffer_text(&in, "\"");
+    }
+    buffer_text(&in, "]");
+    hide(REDACT_FIELD, "card");
+    for (int again = 0; again < 2; again++) { /* each message has its own */
+        struct message m = {.payload = buffer_view(&in)};
+        const struct message *out = redactor_apply(redactor, &m);
+        assert_memory_equal(out->payload.data, "[\"KLUv", 6);
+        assert_true(out->payload.len > 100 * sizeof frame);
+        assert_memory_equal(out->payload.data + out->payload.len - 13, "\"[redacted]\"]", 13);
+    }
+    buffer_free(&in);
+}
+
 static const struct origin asked = {.decode = "unwrap"};
 
 /* Once guessed, once asked for. */
@@ -351,6 +381,7 @@ int main(void)
         TEST(words_and_hashes_that_read_as_base64_stay),
         TEST(ids_that_begin_like_base64_of_json_stay),
         TEST(nor_does_a_row_show_more),
+        TEST(strings_cost_no_more_than_one_look),
         TEST(a_rule_for_headers_hides_no_payload),
         TEST(patterns_are_hidden_everywhere),
         TEST(headers_are_hidden_by_name),
