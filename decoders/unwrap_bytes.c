@@ -221,8 +221,10 @@ static size_t skip_space(struct bytes in, size_t at)
 
 static bool has_member(struct bytes in)
 {
+    size_t quotes = 0;
     for (size_t at = 0; at < in.len; at++) {
-        size_t colon = in.data[at] == '"' ? skip_space(in, at + 1) : in.len;
+        quotes += in.data[at] == '"';
+        size_t colon = in.data[at] == '"' && quotes > 1 ? skip_space(in, at + 1) : in.len;
         if (colon < in.len && in.data[colon] == ':')
             return true;
     }

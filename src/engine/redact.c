@@ -329,11 +329,13 @@ static bool is_payload(const struct redactor *r, struct bytes in)
 /* Do such a field's name or escapes stand in it? */
 static bool may_name_field(const struct redactor *r, struct bytes in)
 {
-    bool escapes = in.len && memchr(in.data, '\\', in.len);
+    bool any = memmem(in.data, in.len, "\\u", 2) != NULL; /* RFC 8259 section 7 */
+    bool some = memmem(in.data, in.len, "\\", 1) != NULL;
     for (size_t i = 0; i < r->rules->count; i++) {
         const struct rule *rule = &r->rules->rules[i];
+        bool escaped = any || (some && strpbrk(rule->text, "/\"\\\b\f\n\r\t"));
         if (rule->kind == REDACT_FIELD &&
-            (escapes || !rule->needle.len || memmem(in.data, in.len, rule->needle.data, rule->needle.len)))
+            (escaped || !rule->needle.len || memmem(in.data, in.len, rule->needle.data, rule->needle.len)))
             return true;
     }
     return false;

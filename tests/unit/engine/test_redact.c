@@ -69,6 +69,15 @@ static void escaped_names_are_names(void **state)
     expect("{\"a\":\"x\\ny\",\"n\":1}", "{\"a\":\"x\\ny\",\"n\":1}");
 }
 
+/* Only \u stands for a letter. */
+static void a_backslash_alone_names_no_letters(void **state)
+{
+    (void)state;
+    hide(REDACT_FIELD, "card");
+    expect("[1] C:\\temp", "[1] C:\\temp");
+    expect("[1] C:\\users", UNREAD);
+}
+
 /* A poison message is no way around a rule. */
 static void what_cannot_be_read_is_hidden_whole(void **state)
 {
@@ -205,6 +214,8 @@ static void ids_that_begin_like_base64_of_json_stay(void **state)
         "eyJ",
         "eyJohnson-17",
         "W1",
+        "W1wd0srkIw0zlvM",
+        "eyI6TMcj9AYwTMSpcqx5",
         "{\"id\":\"W1012345\",\"card2\":\"e31f2a4b1c2d4e5f8a9b0123456789ab\"}"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         expect(texts[i], texts[i]);
@@ -373,6 +384,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(fields_are_hidden_at_any_depth),
         TEST(escaped_names_are_names),
+        TEST(a_backslash_alone_names_no_letters),
         TEST(what_cannot_be_read_is_hidden_whole),
         TEST(layers_beyond_those_that_are_opened_are_none_either),
         TEST(layers_are_no_way_around),
