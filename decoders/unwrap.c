@@ -226,10 +226,12 @@ static enum err unwrap_whole(struct opening *o, struct bytes in)
 /* JSON is looked into, string by string; where nothing is wrapped it is what it is. */
 static enum err unwrap_decode(struct bytes in, const struct decode_hint *hint, struct field_tree *tree)
 {
-    struct opening o = {.tree = tree, .effort.left = SIZE_MAX};
-    (void)hint;
+    size_t *work = hint ? hint->work : NULL;
+    struct opening o = {.tree = tree, .effort.left = work ? *work : SIZE_MAX};
     tree->format = "unwrap";
     enum err e = unwrap_whole(&o, in);
+    if (work)
+        *work = o.effort.left;
     effort_end(&o.effort);
     return e;
 }
@@ -244,7 +246,6 @@ static int unwrap_sniff(struct bytes in, const struct decode_hint *hint, const c
     }
 }
 
-#define GIST_ROOM (16 * KIB)
 /* zstd gives nothing before it has a whole block (RFC 8878 section 3.1.1.2.4: 128 KiB at most), which may be in base64 twice. */
 #define GIST_MOST (256 * KIB)
 
@@ -271,14 +272,12 @@ static struct bytes innermost(struct bytes in, enum wrapping w, uint8_t *rooms, 
 static void unwrap_gist(struct bytes in, struct buffer *line)
 {
     uint8_t *rooms = malloc(2 * GIST_MOST);
-    enum wrapping w = wrapping_glance(in);
+    enum wrapping w = wrapping_in_row(in);
     bool json = wrapping_begins_like_json(in) || (in.len && in.data[0] == '"'), known = false;
     struct bytes inside = BYTES_NULL;
-    if (w == WRAP_NONE && !json && wrapping_reads_as_base64(bytes_slice(in, 0, GIST_ROOM)))
-        w = WRAP_BASE64;
     if (w != WRAP_NONE || json)
         buffer_printf(line, "%s: ", w == WRAP_NONE ? "json" : wrapping_names[w]);
-    for (size_t room = GIST_ROOM; rooms && !known && room <= GIST_MOST; room *= 4)
+    for (size_t room = ROW_ROOM; rooms && !known && room <= GIST_MOST; room *= 4)
         inside = innermost(in, w, rooms, room, &known);
     utf8_scrub(line, bytes_slice(inside, 0, 1024), SCRUB_SCREEN);
     free(rooms);

@@ -1,6 +1,8 @@
 #include "decoders/unwrap_internal.h"
 
 #include "base/limits.h"
+#include "base/utf8.h"
+#include "decoders/json.h"
 
 #include <zlib.h>
 #include <zstd.h>
@@ -109,7 +111,12 @@ static struct bytes base64_head(struct bytes in, uint8_t *head, size_t most)
     for (size_t at = 0; at < in.len && n < most / 3 * 4 && sort_of(in.data[at]); at++)
         if (!is_line_end(in.data[at]))
             digits[n++] = in.data[at];
-    return buffer_unbase64(&out, bytes_of(digits, n - n % 4)) ? buffer_view(&out) : BYTES_NULL;
+    if (!buffer_unbase64(&out, bytes_of(digits, n - n % 4)))
+        return BYTES_NULL;
+    uint8_t last[4] = {'A', 'A', '=', '='}, *rest = digits + n - n % 4;
+    if (n % 4 > 1 && out.cap - out.len >= 3)
+        (void)buffer_unbase64(&out, bytes_of(memcpy(last, rest, n % 4), 4));
+    return buffer_view(&out);
 }
 
 static enum held held_by(struct bytes head)
@@ -148,14 +155,43 @@ enum wrapping wrapping_of(struct bytes in, bool cut)
     return looks_like_base64(in, cut) ? WRAP_BASE64 : WRAP_NONE;
 }
 
+enum { GLANCE = 64 * KIB }; /* at its beginning, and at its end */
+
+static bool ends_like_base64(struct bytes in)
+{
+    struct base64 b;
+    return base64_scan(bytes_slice(in, in.len - GLANCE, GLANCE), &b);
+}
+
+static bool begins_like_base64(struct bytes in)
+{
+    struct base64 b;
+    return base64_scan(bytes_slice(in, 0, GLANCE), &b) && b.digits;
+}
+
 enum wrapping wrapping_glance(struct bytes in)
 {
-    const size_t most = 64 * KIB;
-    struct base64 b;
-    if (in.len <= 2 * most)
+    if (in.len <= 2 * GLANCE)
         return wrapping_of(in, false);
-    enum wrapping w = wrapping_of(bytes_slice(in, 0, most), true);
-    return w != WRAP_BASE64 || base64_scan(bytes_slice(in, in.len - most, most), &b) ? w : WRAP_NONE;
+    enum wrapping w = wrapping_of(bytes_slice(in, 0, GLANCE), true);
+    return w != WRAP_BASE64 || ends_like_base64(in) ? w : WRAP_NONE;
+}
+
+enum wrapping wrapping_in_row(struct bytes in)
+{
+    enum wrapping w = wrapping_glance(in);
+    if (w != WRAP_NONE || wrapping_begins_like_json(in) || (in.len && in.data[0] == '"'))
+        return w;
+    bool base64 =
+        in.len <= 2 * GLANCE ? wrapping_reads_as_base64(in) : begins_like_base64(in) && ends_like_base64(in);
+    return base64 ? WRAP_BASE64 : WRAP_NONE;
+}
+
+/* A row reads the beginning of each layer, and takes for whole what goes on like that. */
+static bool row_may_open(struct bytes in)
+{
+    return wrapping_in_row(in) != WRAP_NONE ||
+           (in.len > ROW_ROOM && wrapping_of(bytes_slice(in, 0, ROW_ROOM), true) != WRAP_NONE);
 }
 
 enum held wrapping_holds(struct bytes text)
@@ -164,17 +200,75 @@ enum held wrapping_holds(struct bytes text)
     return held != HOLDS_NOTHING && looks_like_base64(text, false) ? held : HOLDS_NOTHING;
 }
 
+/* Bytes at the beginning that are text. */
+static size_t text_length(struct bytes in)
+{
+    size_t text = 0;
+    for (size_t at = 0; at < in.len; text = at) {
+        uint32_t c = utf8_next(in, &at);
+        if (c == UTF8_INVALID || (c < ' ' && c != '\t' && c != '\n' && c != '\r'))
+            break;
+    }
+    return text;
+}
+
+static size_t skip_space(struct bytes in, size_t at)
+{
+    while (at < in.len && memchr(" \t\r\n", in.data[at], 4))
+        at++;
+    return at;
+}
+
+static bool has_member(struct bytes in)
+{
+    size_t quotes = 0;
+    for (size_t at = 0; at < in.len; at++) {
+        quotes += in.data[at] == '"';
+        size_t colon = in.data[at] == '"' && quotes > 1 ? skip_space(in, at + 1) : in.len;
+        if (colon < in.len && in.data[colon] == ':')
+            return true;
+    }
+    return false;
+}
+
+/* {} or [], and then what begins no other document. */
+static bool is_empty_list_and_more(struct bytes in)
+{
+    size_t at = skip_space(in, skip_space(in, 0) + 1);
+    if (at >= in.len || (in.data[at] != '}' && in.data[at] != ']'))
+        return false;
+    at = skip_space(in, at + 1);
+    return at < in.len && in.data[at] != '{' && in.data[at] != '[';
+}
+
+/* Many an id begins like base64 of JSON (e30, W10, eyL): this has a member in it, or is text for longer than ids are by chance. */
+static bool begins_with_content(struct bytes head)
+{
+    enum { LEAST = 12 };
+    return wrapping_begins_like_json(head) &&
+           (has_member(head) || (text_length(head) >= LEAST && !is_empty_list_and_more(head)));
+}
+
+/* It reads as base64: also what is no id for its length, or is JSON to its end. */
+static bool whole_may_hide(struct bytes in, struct bytes head)
+{
+    return in.len > HEAD_DIGITS || !wrapping_begins_like_json(head) || begins_with_content(head) ||
+           json_reads_as_list(head);
+}
+
 bool wrapping_may_hide(struct bytes in)
 {
     uint8_t rooms[2][HEAD_DIGITS / 4 * 3];
-    if (is_gzip(in) || is_zstd(in) || wrapping_reads_as_base64(in))
+    if (wrapping_reads_as_base64(in))
+        return whole_may_hide(in, base64_head(in, *rooms, sizeof *rooms));
+    if (row_may_open(in))
         return true;
-    enum held held = HOLDS_NOTHING;
-    for (int i = 0; in.len && held == HOLDS_NOTHING; i++) {
+    bool found = false;
+    for (int i = 0; in.len && !found; i++) {
         in = base64_head(in, rooms[i % 2], sizeof *rooms);
-        held = held_by(in);
+        found = is_gzip(in) || is_zstd(in) || begins_with_content(in);
     }
-    return held != HOLDS_NOTHING;
+    return found;
 }
 
 /* Of what has no end yet, the beginning is enough. */

@@ -12,13 +12,16 @@ enum wrapping { WRAP_NONE, WRAP_GZIP, WRAP_ZSTD, WRAP_BASE64, WRAPPINGS };
 enum wrapping wrapping_of(struct bytes in, bool cut);
 /* For what is drawn again and again: of what is long no more than its beginning and its end are read. */
 enum wrapping wrapping_glance(struct bytes in);
+/* A row that was asked to unwrap: base64 also where nobody would guess it. wrapping_may_hide says yes to all that a row opens. */
+enum wrapping wrapping_in_row(struct bytes in);
+#define ROW_ROOM (16 * KIB) /* what a row takes off first of each layer */
 /* To its end, exactly what wrapping_take_off takes. Nobody guesses here: whoever asks for it has short ones too, and ones without
  * capitals. */
 bool wrapping_reads_as_base64(struct bytes in);
 /* Ids look like base64: in a string it is one only where it holds something that can be told. Says what that begins like. */
 enum held { HOLDS_NOTHING, HOLDS_STREAM /* gzip, zstd */, HOLDS_LIST /* perhaps: JSON */ };
 enum held wrapping_holds(struct bytes text);
-/* What can come off, whether it would be guessed or not, and what begins as base64 of a payload and cannot be read. */
+/* What can come off, whether it would be guessed or not, what a row would open, and what only begins as base64 of a payload. */
 bool wrapping_may_hide(struct bytes in);
 /* A list or an object with something in it that JSON may have there. */
 bool wrapping_begins_like_json(struct bytes in);

@@ -32,6 +32,7 @@ struct redactor {
     const struct redaction *rules;
     struct arena arena; /* what was hidden of one message */
     struct message out;
+    size_t work; /* so much more may be unpacked of what its strings hold */
     bool changed, failed;
 };
 
@@ -328,11 +329,13 @@ static bool is_payload(const struct redactor *r, struct bytes in)
 /* Do such a field's name or escapes stand in it? */
 static bool may_name_field(const struct redactor *r, struct bytes in)
 {
-    bool escapes = memmem(in.data, in.len, "\\u", 2) != NULL;
+    bool any = memmem(in.data, in.len, "\\u", 2) != NULL; /* RFC 8259 section 7 */
+    bool some = memmem(in.data, in.len, "\\", 1) != NULL;
     for (size_t i = 0; i < r->rules->count; i++) {
         const struct rule *rule = &r->rules->rules[i];
+        bool escaped = any || (some && strpbrk(rule->text, "/\"\\\b\f\n\r\t"));
         if (rule->kind == REDACT_FIELD &&
-            (escapes || !rule->needle.len || memmem(in.data, in.len, rule->needle.data, rule->needle.len)))
+            (escaped || !rule->needle.len || memmem(in.data, in.len, rule->needle.data, rule->needle.len)))
             return true;
     }
     return false;
@@ -447,9 +450,10 @@ static struct bytes hide_decoded(struct redactor *r, const struct decoder_ops *d
     struct field_tree tree;
     struct walk w = {.r = r, .tree = &tree, .depth = depth};
     struct bytes out = in;
+    const struct decode_hint hint = {.work = depth ? &r->work : NULL}; /* the whole is read but once */
     arena_init(&arena, LIMIT_DECODE_ARENA);
     field_tree_init(&tree, &arena, in);
-    (void)decoder->decode(in, NULL, &tree);
+    (void)decoder->decode(in, &hint, &tree);
     bool whole = tree.complete && !tree.unopened && !tree.raw;
     if (whole)
         walk_fields(&w);
@@ -490,6 +494,7 @@ static struct bytes hide_payload(struct redactor *r, struct bytes payload)
 const struct message *redactor_apply(struct redactor *r, const struct message *m)
 {
     arena_reset(&r->arena);
+    r->work = LIMIT_UNWRAP_WORK;
     r->changed = r->failed = false;
     r->out = *m;
     r->out.key = hide_payload(r, m->key);

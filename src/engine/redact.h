@@ -4,7 +4,8 @@
  * the hidden form alike and nobody can forget it. Only archives (.sba), which must bring back every byte, ask for none.
  *
  * A hidden value of a payload becomes "[redacted]"; where the bytes around it can't be kept right (what is compressed), or
- * where a payload cannot be read to its end so that its fields can't be told apart, the whole payload does. */
+ * where a payload cannot be read to its end so that its fields can't be told apart, the whole payload does. What a payload's
+ * strings hold is unpacked up to LIMIT_UNWRAP_WORK for each message; those behind it that may hold something are hidden unread. */
 #ifndef SIGNALBOX_ENGINE_REDACT_H
 #define SIGNALBOX_ENGINE_REDACT_H
 

@@ -8,8 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define OPEN_NS NS_PER_S
-#define ASK_NS  (10 * NS_PER_S)
+#define OPEN_NS      NS_PER_S
+#define ASK_NS       (10 * NS_PER_S)
+#define FORGOTTEN_NS (6 * 24 * 3600 * NS_PER_S)
 
 bool execute_commits(const struct operation *o)
 {
@@ -158,6 +159,23 @@ static void take_note(struct operation *o, const char *note)
             o->recovery.rows[i].state = DELIVERY_ARRIVED;
 }
 
+static bool is_nothing(const struct read_place *places, size_t count, const char *note)
+{
+    for (size_t i = 0; i < count; i++)
+        if (places[i].next >= 0)
+            return false;
+    return !*note;
+}
+
+/* Brokers forget how far somebody was who has not asked for long (Kafka: seven days). */
+static bool has_committed(const struct operation *o)
+{
+    bool any = o->counts.done || clock_wall_ns() - o->job.record.created_ns > FORGOTTEN_NS;
+    for (size_t i = 0; !any && i < o->recovery.count; i++)
+        any = o->recovery.rows[i].removable;
+    return any;
+}
+
 enum err execute_ask_commits(struct operation *o, struct err_info *err)
 {
     size_t count = is_at_home(o) ? o->recovery.reached_count : 0;
@@ -178,6 +196,9 @@ enum err execute_ask_commits(struct operation *o, struct err_info *err)
         take_places(o, places, count);
     else if (!e)
         take_note(o, note);
+    if (!e && is_nothing(places, count, note) && has_committed(o))
+        for (size_t i = 0; i < o->target_count; i++)
+            recovery_doubt(&o->recovery, i);
     free(places);
     return e;
 }

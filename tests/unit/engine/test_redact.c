@@ -6,6 +6,8 @@
 #include <cmocka.h>
 
 #include "base/buffer.h"
+#include "base/limits.h"
+#include "engine/decode.h"
 #include "engine/redact.h"
 #include "registry.h"
 
@@ -55,6 +57,25 @@ static void fields_are_hidden_at_any_depth(void **state)
     expect("{\"c\\u0061rd\":{\"n\":1}}", "{\"c\\u0061rd\":{\"n\":\"[redacted]\"}}");
     expect("{\"card\":\"visa\",\"discard\":{\"n\":1}}", "{\"card\":\"visa\",\"discard\":{\"n\":1}}");
     expect("no card.n here", "no card.n here");
+}
+
+/* RFC 8259 section 7: \u is not the only one. PHP writes \/. */
+static void escaped_names_are_names(void **state)
+{
+    (void)state;
+    hide(REDACT_FIELD, "card/number");
+    expect("{\"card\\/number\":4111,\"n\":1}", "{\"card\\/number\":\"[redacted]\",\"n\":1}");
+    expect("{\"a\":\"{\\\"card\\\\/number\\\":4111}\"}", "{\"a\":\"[redacted]\"}");
+    expect("{\"a\":\"x\\ny\",\"n\":1}", "{\"a\":\"x\\ny\",\"n\":1}");
+}
+
+/* Only \u stands for a letter. */
+static void a_backslash_alone_names_no_letters(void **state)
+{
+    (void)state;
+    hide(REDACT_FIELD, "card");
+    expect("[1] C:\\temp", "[1] C:\\temp");
+    expect("[1] C:\\users", UNREAD);
 }
 
 /* A poison message is no way around a rule. */
@@ -170,6 +191,117 @@ static void words_and_hashes_that_read_as_base64_stay(void **state)
         expect(texts[i], texts[i]);
 }
 
+/* They begin like base64 of {}, [], {" or [f, and go on as no JSON does. */
+static void ids_that_begin_like_base64_of_json_stay(void **state)
+{
+    (void)state;
+    hide(REDACT_FIELD, "card");
+    static const char *const texts[] = {
+        "e31f2a4b-1c2d-4e5f-8a9b-0123456789ab",
+        "e31f2a4b1c2d4e5f8a9b0123456789ab",
+        "e30",
+        "e30-7",
+        "W1012345",
+        "W2Yorkshire",
+        "W2Yorkshires",
+        "W2Y",
+        "W3s",
+        "W3s-1234",
+        "W3sandals",
+        "eyI",
+        "eyLondon01",
+        "eyLondon",
+        "eyJ",
+        "eyJohnson-17",
+        "W1",
+        "W1wd0srkIw0zlvM",
+        "eyI6TMcj9AYwTMSpcqx5",
+        "{\"id\":\"W1012345\",\"card2\":\"e31f2a4b1c2d4e5f8a9b0123456789ab\"}"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        expect(texts[i], texts[i]);
+    struct message m = {.key = bytes_of_text(texts[0]), .payload = BYTES_LITERAL("{\"n\":1}")};
+    assert_ptr_equal(redactor_apply(redactor, &m), &m);
+    expect("e31bImNhcmQiOjQxMTFd.", UNREAD);   /* {}["card":4111] */
+    expect("eyAiY2FyZCIgOiA0MTExfQ.", UNREAD); /* a blank before the colon */
+}
+
+/* 256 strings of 1 MiB each: as many as one look may unpack are read, and the others are hidden unread. */
+static void strings_cost_no_more_than_one_look(void **state)
+{
+    (void)state;
+    uint8_t frame[6 + 8 * 4] = {0x28, 0xB5, 0x2F,
+                                0xFD, 0,    0x38}; /* zstd, RFC 8878: blocks of one byte again and again */
+    for (uint32_t i = 0, header = 128 * KIB << 3 | 1 << 1; i < 8; i++)
+        memcpy(
+            frame + 6 + 4 * i,
+            (uint8_t[]){(uint8_t)(header | (i == 7)), (uint8_t)(header >> 8), (uint8_t)(header >> 16), 'A'},
+            4);
+    struct buffer in;
+    buffer_init(&in, MIB);
+    for (int i = 0; i < 256; i++) {
+        buffer_text(&in, i ? ",\"" : "[\"");
+        buffer_base64(&in, bytes_of(frame, sizeof frame));
+        buffer_text(&in, "\"");
+    }
+    buffer_text(&in, "]");
+    hide(REDACT_FIELD, "card");
+    for (int again = 0; again < 2; again++) { /* each message has its own */
+        struct message m = {.payload = buffer_view(&in)};
+        const struct message *out = redactor_apply(redactor, &m);
+        assert_memory_equal(out->payload.data, "[\"KLUv", 6);
+        assert_true(out->payload.len > 100 * sizeof frame);
+        assert_memory_equal(out->payload.data + out->payload.len - 13, "\"[redacted]\"]", 13);
+    }
+    buffer_free(&in);
+}
+
+static const struct origin asked = {.decode = "unwrap"};
+
+/* Once guessed, once asked for. */
+static void expect_no_card_in_row(struct bytes payload)
+{
+    for (int i = 0; i < 2; i++) {
+        struct message m = {.payload = payload, .origin = i ? &asked : NULL};
+        struct buffer line;
+        buffer_init(&line, 64 * KIB);
+        decode_summary(registry.decoders, redactor_apply(redactor, &m), 200, &line);
+        assert_null(strstr(buffer_cstr(&line), "4111"));
+        buffer_free(&line);
+    }
+}
+
+/* It reads the beginning and the end of what is no base64 to its end. */
+static void nor_does_a_row_show_more(void **state)
+{
+    (void)state;
+    static const size_t sizes[] = {600, 20 * KIB, 200 * KIB};
+    struct buffer text, once, twice;
+    buffer_init(&text, MIB);
+    buffer_init(&once, MIB);
+    buffer_init(&twice, MIB);
+    hide(REDACT_REGEX, "[0-9]{16}");
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        buffer_clear(&text);
+        buffer_clear(&once);
+        while (text.len < sizes[i])
+            buffer_text(&text, "Customer Jane Doe paid with card 4111111111111111 on 3 May.\n");
+        buffer_base64(&once, buffer_view(&text));
+        expect_no_card_in_row(buffer_view(&once));
+        once.data[once.len / 2] = ';';
+        expect_no_card_in_row(buffer_view(&once));
+        buffer_clear(&twice);
+        buffer_base64(&twice, buffer_view(&once));
+        expect_no_card_in_row(buffer_view(&twice));
+        buffer_clear(&once);
+        buffer_base64(&once, buffer_view(&text));
+        buffer_text(&once, "; end");
+        expect_no_card_in_row(buffer_view(&once));
+    }
+    buffer_free(&text);
+    buffer_free(&once);
+    buffer_free(&twice);
+}
+
 /* Only a header is to be hidden: nobody looks into what is damaged. */
 static void a_rule_for_headers_hides_no_payload(void **state)
 {
@@ -251,12 +383,17 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(fields_are_hidden_at_any_depth),
+        TEST(escaped_names_are_names),
+        TEST(a_backslash_alone_names_no_letters),
         TEST(what_cannot_be_read_is_hidden_whole),
         TEST(layers_beyond_those_that_are_opened_are_none_either),
         TEST(layers_are_no_way_around),
         TEST(nor_is_base64_in_a_string),
         TEST(nor_is_base64_that_nobody_would_guess),
         TEST(words_and_hashes_that_read_as_base64_stay),
+        TEST(ids_that_begin_like_base64_of_json_stay),
+        TEST(nor_does_a_row_show_more),
+        TEST(strings_cost_no_more_than_one_look),
         TEST(a_rule_for_headers_hides_no_payload),
         TEST(patterns_are_hidden_everywhere),
         TEST(headers_are_hidden_by_name),

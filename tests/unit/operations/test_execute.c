@@ -582,6 +582,36 @@ static void what_is_committed_is_never_in_doubt(void **state)
     }
 }
 
+static enum err forgotten_committed(struct broker *b, const struct commit *of, struct read_place *places,
+                                    char *note, size_t size, struct err_info *err)
+{
+    (void)b, (void)of, (void)places, (void)err;
+    snprintf(note, size, "%s", "");
+    return ERR_OK;
+}
+
+/* It is resumed after so long that the broker no longer knows how far it was. */
+static void what_the_broker_has_forgotten_is_in_doubt(void **state)
+{
+    (void)state;
+    breaking.publish_open = staged_open;
+    breaking.publish = staged_publish;
+    breaking.publish_close = staged_close;
+    breaking.commit = staged_commit;
+    breaking.committed = forgotten_committed;
+    breaking.forget = staged_forget;
+    cut_before = false;
+    publish("from", 0, 1800);
+    struct operation_job job = job_of(OPERATION_MOVE);
+    atomic_store(&calls_left, 1801); /* the second commit, whose answer is lost */
+    struct operation_progress p = run(&job);
+    assert_int_equal(p.state, OPERATION_PARTIAL);
+    assert_int_equal(p.counts.done, 1000);
+    assert_int_equal(p.counts.in_doubt, 800);
+    assert_holds("to", 0, 1800, 1);
+    assert_holds("from", 1000, 800, 1);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -603,6 +633,7 @@ int main(void)
         TEST(a_copy_that_is_cut_doubles_none),
         TEST(a_copy_of_what_has_no_positions_doubles_none),
         TEST(what_is_committed_is_never_in_doubt),
+        TEST(what_the_broker_has_forgotten_is_in_doubt),
         TEST(removals_that_come_back_are_made_again),
         TEST(a_line_that_is_cut_once_it_has_removed_loses_none),
     };
