@@ -200,6 +200,13 @@ enum held wrapping_holds(struct bytes text)
     return held != HOLDS_NOTHING && looks_like_base64(text, false) ? held : HOLDS_NOTHING;
 }
 
+static size_t skip_space(struct bytes in, size_t at)
+{
+    while (at < in.len && memchr(" \t\r\n", in.data[at], 4))
+        at++;
+    return at;
+}
+
 /* Bytes at the beginning that are text. */
 static size_t text_length(struct bytes in)
 {
@@ -210,13 +217,6 @@ static size_t text_length(struct bytes in)
             break;
     }
     return text;
-}
-
-static size_t skip_space(struct bytes in, size_t at)
-{
-    while (at < in.len && memchr(" \t\r\n", in.data[at], 4))
-        at++;
-    return at;
 }
 
 static bool has_member(struct bytes in)
@@ -274,9 +274,7 @@ bool wrapping_may_hide(struct bytes in)
 /* Of what has no end yet, the beginning is enough. */
 bool wrapping_begins_like_json(struct bytes in)
 {
-    size_t at = 0;
-    while (at < in.len && memchr(" \t\r\n", in.data[at], 4))
-        at++;
+    size_t at = skip_space(in, 0);
     if (at == in.len || (in.data[at] != '{' && in.data[at] != '['))
         return false;
     const char *next = in.data[at] == '{' ? " \t\r\n\"}" : " \t\r\n\"]{[-0123456789tfn";

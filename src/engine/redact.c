@@ -470,10 +470,10 @@ static struct bytes hide_decoded(struct redactor *r, const struct decoder_ops *d
 
 static bool has_body_rules(const struct redactor *r)
 {
-    bool some = false;
     for (size_t i = 0; i < r->rules->count; i++)
-        some |= r->rules->rules[i].kind != REDACT_HEADER;
-    return some;
+        if (r->rules->rules[i].kind != REDACT_HEADER)
+            return true;
+    return false;
 }
 
 /* Every decoder that gives fields and doesn't rule the bytes out has its turn, whatever the screen would choose. The same

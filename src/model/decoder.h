@@ -11,8 +11,8 @@ struct decode_hint {
     const char *content_encoding;
     const char *type; /* wanted type name */
     bool glance;      /* for a row, which is drawn again and again: sniff reads no more than a bounded part */
-    size_t *
-        work; /* decode takes what it unpacks off it, in bytes, and fails where it is used up; NULL: its own limits */
+    /* decode takes what it unpacks off it, in bytes, and fails where it is used up; NULL: its own limits. */
+    size_t *work;
 };
 
 struct decode_fault {

@@ -71,18 +71,6 @@ static bool pump_until(condition *holds)
     return holds();
 }
 
-/* ---- a connection that breaks between two listings ---- */
-
-static atomic_bool cut;
-
-static struct broker_ops breaking; /* the memory broker behind a line that can be cut */
-
-static enum err breaking_open(struct broker *b, struct err_info *err)
-{
-    enum err e = memory_broker.open(b, err); /* its state is whole in any case: it is closed, too */
-    return atomic_load(&cut) ? err_set(err, ERR_UNREACHABLE, "connection refused") : e;
-}
-
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 #endif

@@ -1,5 +1,5 @@
 /* The hub: what the console would see of endpoints, without a screen. */
-#include "hub_rig.h"
+#include "hub_cut.h"
 
 #include "base/log.h"
 #include "engine/hub_internal.h"
