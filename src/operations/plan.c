@@ -2,6 +2,26 @@
 
 #include "base/json.h"
 
+static void write_purge(const struct plan *p, struct json_writer *w)
+{
+    JSON_NAME(w, "no_archive");
+    json_bool(w, p->no_archive);
+    JSON_NAME(w, "by_place");
+    json_bool(w, p->by_place);
+}
+
+static void write_restore(const struct plan *p, struct json_writer *w)
+{
+    JSON_NAME(w, "sum");
+    json_text(w, p->sum);
+    JSON_NAME(w, "partitions");
+    json_int(w, p->partitions);
+    JSON_NAME(w, "same_partitions");
+    json_bool(w, p->same_partitions);
+    JSON_NAME(w, "empty");
+    json_bool(w, p->empty);
+}
+
 void plan_write(const struct plan *p, struct buffer *json)
 {
     struct json_writer w;
@@ -27,6 +47,10 @@ void plan_write(const struct plan *p, struct buffer *json)
     json_bool(&w, p->keep_death);
     JSON_NAME(&w, "create");
     json_bool(&w, p->create);
+    if (p->kind == OPERATION_PURGE)
+        write_purge(p, &w);
+    if (p->kind == OPERATION_RESTORE)
+        write_restore(p, &w);
     json_object_end(&w);
 }
 
@@ -80,11 +104,21 @@ static enum err take_value(const struct member *m, const struct json_reader *r, 
 static enum err take_member(struct plan *p, struct json_reader *r, struct arena *arena, struct err_info *err)
 {
     const struct member members[] = {
-        {"from", &p->from, NULL, NULL},       {"to", &p->to, NULL, NULL},
-        {"select", &p->select, NULL, NULL},   {"limit", NULL, &p->limit, NULL},
-        {"rate", NULL, &p->rate, NULL},       {"replays_most", NULL, &p->replays_most, NULL},
-        {"no_mark", NULL, NULL, &p->no_mark}, {"keep_death", NULL, NULL, &p->keep_death},
+        {"from", &p->from, NULL, NULL},
+        {"to", &p->to, NULL, NULL},
+        {"select", &p->select, NULL, NULL},
+        {"limit", NULL, &p->limit, NULL},
+        {"rate", NULL, &p->rate, NULL},
+        {"replays_most", NULL, &p->replays_most, NULL},
+        {"no_mark", NULL, NULL, &p->no_mark},
+        {"keep_death", NULL, NULL, &p->keep_death},
         {"create", NULL, NULL, &p->create},
+        {"no_archive", NULL, NULL, &p->no_archive},
+        {"by_place", NULL, NULL, &p->by_place},
+        {"sum", &p->sum, NULL, NULL},
+        {"partitions", NULL, &p->partitions, NULL},
+        {"same_partitions", NULL, NULL, &p->same_partitions},
+        {"empty", NULL, NULL, &p->empty},
     };
     struct bytes name = r->raw;
     enum json_event event = json_next(r);

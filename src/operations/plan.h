@@ -19,6 +19,12 @@ struct plan {
     bool no_mark;          /* no stamps: what was in doubt cannot be found again */
     bool keep_death;       /* what the broker wrote of earlier deaths stays */
     bool create;           /* a missing destination is made */
+    bool no_archive;       /* purge: by the broker itself, and nothing of it can be had back */
+    bool by_place;      /* purge: all up to a place in each partition; nothing there is removed one by one */
+    const char *sum;    /* restore: SHA-256 of the archive, in hex */
+    int64_t partitions; /* restore: the highest that its messages name, plus one */
+    bool same_partitions; /* restore: those, or nothing is sent; else by key where there are not as many */
+    bool empty;           /* restore: there was no message at the destination when it began */
 };
 
 void plan_write(const struct plan *p, struct buffer *json);
