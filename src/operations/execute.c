@@ -62,6 +62,7 @@ static void tell(struct operation *o, bool now)
     p->counts = o->counts;
     p->unmatched = o->unmatched;
     p->bytes = o->bytes;
+    p->archived = o->archiver ? (int64_t)archiver_count(o->archiver) : 0;
     p->paused = atomic_load(&o->paused);
     pthread_mutex_unlock(&o->lock);
     o->told_ns = mono;
@@ -116,13 +117,12 @@ static void stop(struct operation *o, const char *why)
 
 /* ---- into the journal ---- */
 
-static bool removes(const struct operation *o)
-{
-    return o->job.plan.kind == OPERATION_MOVE || o->job.plan.kind == OPERATION_REPLAY;
-}
-
 static enum err put_row(struct operation *o, struct item *item, struct err_info *err)
 {
+    o->written = true;
+    if (item->journaled)
+        return journal_mark(o->journal, o->job.record.number, item->sequence, item->state,
+                            (struct position){.kind = POSITION_NONE}, item->reason, err);
     struct journal_message row = {.sequence = item->sequence,
                                   .state = item->state,
                                   .from = item->message->position,
@@ -130,10 +130,8 @@ static enum err put_row(struct operation *o, struct item *item, struct err_info 
                                   .label = bytes_slice(message_label(item->message), 0, 200),
                                   .reason = item->reason};
     memcpy(row.identity, item->identity, sizeof row.identity);
-    o->written = true;
-    if (item->journaled)
-        return journal_mark(o->journal, o->job.record.number, item->sequence, item->state,
-                            (struct position){.kind = POSITION_NONE}, item->reason, err);
+    if (execute_is_restore(o)) /* where it was is the archive's to know */
+        row.from = (struct position){.kind = POSITION_NONE};
     item->journaled = true;
     return journal_put(o->journal, o->job.record.number, &row, err);
 }
@@ -176,9 +174,9 @@ static enum err write_answers(struct operation *o, struct batch *b, struct err_i
     enum err e = ERR_OK;
     for (size_t i = 0; !e && i < b->count; i++) {
         struct item *item = &b->items[i];
-        if (!item->answered && !(item->state == DELIVERY_ARRIVED && !removes(o)))
+        if (!item->answered && !(item->state == DELIVERY_ARRIVED && !execute_removes(o)))
             continue;
-        if (item->state == DELIVERY_ARRIVED && !removes(o))
+        if (item->state == DELIVERY_ARRIVED && !execute_removes(o))
             item->state = DELIVERY_DONE;
         item->remove = item->state == DELIVERY_ARRIVED;
         o->failures_in_row = item->state == DELIVERY_FAILED ? o->failures_in_row + 1 : 0;
@@ -250,7 +248,7 @@ static void count_kept(struct operation *o, const struct batch *b)
 {
     for (size_t i = 0; i < b->count; i++)
         o->kept += !b->items[i].remove;
-    if (!o->kept || !removes(o))
+    if (!o->kept || !execute_removes(o))
         return;
     if (!o->kept_since_ns)
         o->kept_since_ns = clock_mono_ns();
@@ -277,6 +275,7 @@ static void settle(struct operation *o, struct lane *answered)
     for (struct batch *b; (b = lane_pop(answered));) {
         count_kept(o, b);
         o->settling++;
+        o->held -= b->count;
         source_settle(o->source, b);
     }
 }
@@ -289,14 +288,24 @@ static void leave_out(struct item *item)
     item->state = DELIVERY_SKIPPED;
 }
 
+/* What is to be removed alone is known by its identity. */
+static enum err judge(struct operation *o, struct item *item, struct err_info *err)
+{
+    if (execute_is_restore(o))
+        return execute_restore_judge(o, item, err);
+    enum err e = execute_judge(o, item, err);
+    if (!e && !execute_removes(o) && is_about(item) && recovery_match_position(&o->recovery, item))
+        leave_out(item);
+    if (o->removing)
+        message_unref(&item->message);
+    return e;
+}
+
 static enum err judge_all(struct operation *o, struct batch *b, struct err_info *err)
 {
     enum err e = ERR_OK;
     for (size_t i = 0; !e && i < b->count; i++) {
-        e = execute_judge(o, &b->items[i], err);
-        if (!e && !removes(o) && is_about(&b->items[i]) &&
-            recovery_match_position(&o->recovery, &b->items[i]))
-            leave_out(&b->items[i]);
+        e = judge(o, &b->items[i], err);
         o->early_count += !e && o->recovering && is_about(&b->items[i]);
     }
     return e;
@@ -306,13 +315,14 @@ static enum err judge_all(struct operation *o, struct batch *b, struct err_info 
 static void keep_to_limit(struct operation *o, struct batch *b)
 {
     int64_t limit = o->job.plan.limit;
-    for (size_t i = 0; limit >= 0 && i < b->count; i++) {
+    for (size_t i = 0; (limit >= 0 || o->removing) && i < b->count; i++) {
         struct item *item = &b->items[i];
         if (!is_about(item) || item->journaled)
             continue;
-        if (o->begun++ >= limit) {
+        if (o->removing || o->begun++ >= limit) {
             leave_out(item);
-            stop_taking(o, NULL);
+            if (!o->recovery.by_content) /* what the journal tells of may stand behind it */
+                stop_taking(o, NULL);
         }
     }
 }
@@ -321,6 +331,8 @@ static enum err intend(struct operation *o, struct batch *b, struct err_info *er
 {
     keep_to_limit(o, b);
     enum err e = write_intents(o, b, err);
+    if (!e && execute_is_purge(o))
+        e = execute_purge_intend(o, b, err);
     lane_push(&o->waiting, b);
     return e;
 }
@@ -356,6 +368,12 @@ static void match_more(struct operation *o, struct batch *b)
     recovery_match(&o->recovery, items, count);
 }
 
+/* A purge holds all that an archive is to have until that stands. */
+static size_t window_of(const struct operation *o)
+{
+    return execute_is_purge(o) ? EXECUTE_HELD_MOST : WINDOW;
+}
+
 static enum err take_batch(struct operation *o, bool *any, struct err_info *err)
 {
     struct batch *b = NULL;
@@ -373,9 +391,12 @@ static enum err take_batch(struct operation *o, bool *any, struct err_info *err)
     if (e)
         return e;
     e = judge_all(o, b, err);
+    o->held += b->count;
     if (o->recovering) {
         lane_push(&o->early, b);
-        return e ? e : o->early_count >= o->recovery.count ? end_recovery(o, err) : ERR_OK;
+        o->early_total += b->count;
+        bool all = o->early_count >= o->recovery.count || o->early_total >= window_of(o);
+        return !e && all ? end_recovery(o, err) : e;
     }
     if (e) {
         batch_free(&b);
@@ -413,6 +434,8 @@ static bool may_send(struct operation *o)
 static enum err send_one(struct operation *o, struct item *item, struct err_info *err)
 {
     struct message changed;
+    if (execute_is_purge(o))
+        return execute_purge_put(o, item, err);
     enum err e = execute_rewrite(o, item, &changed, err);
     return e ? e : destination_put(o->destination, item, &changed, err);
 }
@@ -466,6 +489,11 @@ static void wait_a_little(struct operation *o)
     poll(&p, 1, ms < STEP_MS ? ms : STEP_MS);
 }
 
+static bool has_room(const struct operation *o)
+{
+    return execute_is_purge(o) ? execute_purge_has_room(o) : flying(o) < FLYING_MOST;
+}
+
 static enum err turn(struct operation *o, bool *any, struct err_info *err)
 {
     struct lane answered = {NULL, NULL};
@@ -474,7 +502,7 @@ static enum err turn(struct operation *o, bool *any, struct err_info *err)
         e = take_answers(o, &answered, err);
     if (answered.first)
         *any = true;
-    if (!e && flying(o) < FLYING_MOST)
+    if (!e && has_room(o))
         e = take_batch(o, any, err);
     if (!e)
         e = sync_journal(o, err);
@@ -484,10 +512,13 @@ static enum err turn(struct operation *o, bool *any, struct err_info *err)
     }
     settle(o, &answered);
     e = send(o, any, err);
+    if (!e && execute_is_purge(o))
+        e = execute_purge_step(o, any, err);
     if (e)
         return e;
     bool idle = !*any;
-    e = destination_step(o->destination, idle && o->pending ? STEP_MS / 10 : 0, &o->pending, err);
+    if (o->destination)
+        e = destination_step(o->destination, idle && o->pending ? STEP_MS / 10 : 0, &o->pending, err);
     if (idle && !o->pending)
         wait_a_little(o);
     return e;
@@ -534,8 +565,9 @@ static enum err open_destination(struct operation *o, struct err_info *err)
     pthread_mutex_lock(&o->lock);
     o->destination = d;
     pthread_mutex_unlock(&o->lock);
-    uint32_t flags = PUBLISH_EXACT | (o->job.plan.create ? PUBLISH_CREATE : 0);
-    return d ? destination_add(d, &to->channel, flags, 0, err) : err->code;
+    uint32_t flags = PUBLISH_EXACT | (o->job.plan.create ? PUBLISH_CREATE : 0) | execute_restore_flags(o);
+    int32_t partitions = (int32_t)o->job.plan.partitions;
+    return d ? destination_add(d, &to->channel, flags, partitions, err) : err->code;
 }
 
 static enum err open_source(struct operation *o, struct err_info *err)
@@ -544,15 +576,15 @@ static enum err open_source(struct operation *o, struct err_info *err)
     struct source_job job = {.ops = from->ops,
                              .endpoint = from->endpoint,
                              .from = from->channel,
-                             .lease = removes(o),
-                             .window = WINDOW,
+                             .lease = execute_removes(o),
+                             .window = window_of(o),
                              .most = -1,
                              .start = {START_BEGINNING, 0},
                              .partition = -1,
                              .prepare = prepare,
                              .notice = on_notice,
                              .context = o};
-    if (!removes(o) && recovery_places(&o->recovery, &o->places))
+    if (!execute_removes(o) && recovery_places(&o->recovery, &o->places))
         job.places = &o->places;
     struct source *s = source_start(&job, o->event_fd, err);
     pthread_mutex_lock(&o->lock);
@@ -588,7 +620,7 @@ static void begin_connection(struct operation *o)
 {
     o->recovering = o->source_ended = false;
     o->stopping = o->taken = false;
-    o->early_count = o->at = o->pending = o->settling = 0;
+    o->early_count = o->early_total = o->at = o->pending = o->settling = o->held = 0;
     o->kept = 0;
     o->kept_since_ns = 0;
     o->unmatched = 0;
@@ -611,24 +643,49 @@ static enum err count_again(struct operation *o, struct err_info *err)
     return ERR_OK;
 }
 
+static enum err open_ends(struct operation *o, struct err_info *err)
+{
+    enum err e = execute_is_purge(o) ? execute_purge_prepare(o, err) : ERR_OK;
+    if (!e)
+        e = count_again(o, err);
+    if (!e && o->job.to.ops)
+        e = open_destination(o, err);
+    if (!e && !execute_purge_is_at_once(o))
+        e = execute_recover(o, err);
+    return e || execute_purge_is_at_once(o) ? e : open_source(o, err);
+}
+
+/* Nothing that is sent says which message it is: an answer that came must not be forgotten with the connection. */
+static void keep_answers(struct operation *o)
+{
+    struct batch *b = o->flying.first;
+    enum err e = ERR_OK;
+    for (; !e && b; b = b->next)
+        e = write_answers(o, b, NULL);
+    if (!e && o->waiting.first)
+        e = write_answers(o, o->waiting.first, NULL);
+    if (!e)
+        (void)!sync_journal(o, NULL); /* else they are looked for */
+}
+
 static enum err attempt(struct operation *o, struct err_info *err)
 {
     begin_connection(o);
-    enum err e = count_again(o, err);
-    if (!e)
-        e = open_destination(o, err);
-    if (!e)
-        e = execute_recover(o, err);
-    if (!e)
-        e = open_source(o, err);
+    enum err e = open_ends(o, err);
     set_connected(o, !e);
     if (!e)
-        e = go_through(o, err);
+        e = execute_purge_is_at_once(o) ? execute_purge_at_once(o, err) : go_through(o, err);
+    if (!e)
+        e = execute_purge_end(o, err);
     if (!e)
         e = execute_account(o, err);
     if (!e)
         e = sync_journal(o, err);
+    if (e && execute_is_restore(o))
+        keep_answers(o);
     close_ends(o, !e);
+    if (e)
+        execute_purge_undo(o);
     set_connected(o, false);
     return e;
 }
@@ -653,6 +710,8 @@ static enum err attempt_all(struct operation *o, struct err_info *err)
     for (int tries = 0;; tries++) {
         char why[240];
         enum err e = attempt(o, err);
+        if (!e && execute_purge_goes_on(o))
+            continue;
         if (!e || err_policy(e) != ERR_POLICY_RETRY || atomic_load(&o->cancelled))
             return e;
         if (o->counts.done != done) {
@@ -688,7 +747,7 @@ static void end(struct operation *o, enum err e, const struct err_info *err)
     char why[240] = "";
     struct journal_operation record = o->job.record;
     enum operation_state state = state_after(o, e);
-    text_copy(why, sizeof why, e ? err->text : o->why);
+    text_copy(why, sizeof why, e ? err->text : o->why[0] ? o->why : o->remark);
     if (o->journal && state != OPERATION_INTERRUPTED) {
         record.state = state;
         record.counts = o->counts;
@@ -733,6 +792,7 @@ static void *run(void *context)
     filter_free(&o->filter);
     journal_close(&o->journal);
     arena_free(&o->arena);
+    buffer_free(&o->archives);
     return NULL;
 }
 
@@ -747,6 +807,8 @@ struct operation *operation_start(const struct operation_job *job, int done_fd, 
     o->done_fd = done_fd;
     o->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     arena_init(&o->arena, LIMIT_DECODE_ARENA);
+    buffer_init(&o->archives, 4 * MIB);
+    buffer_text(&o->archives, job->record.archive ? job->record.archive : "");
     pthread_mutex_init(&o->lock, NULL);
     atomic_init(&o->rate, job->plan.rate);
     o->progress = (struct operation_progress){.state = OPERATION_RUNNING, .began_ns = clock_mono_ns()};

@@ -9,23 +9,17 @@
 
 struct look {
     struct operation *o;
+    execute_visit *visit;
+    void *context;
     int64_t seen;
     bool too_many;
 };
 
-static enum emit look_at(struct look *l, const struct message *m)
-{
-    char id[OPERATION_ID_SIZE];
-    uint64_t sequence;
-    if (stamp_operation(m, id, &sequence) && strcmp(id, l->o->job.record.id) == 0)
-        recovery_arrived(&l->o->recovery, sequence);
-    l->too_many = ++l->seen > LOOK_MOST;
-    return l->too_many ? EMIT_STOP : EMIT_OK;
-}
-
 static enum emit on_browsed(void *context, const struct message *borrowed)
 {
-    return look_at(context, borrowed);
+    struct look *l = context;
+    l->too_many = ++l->seen > LOOK_MOST || !l->visit(l->o, borrowed, l->context);
+    return l->too_many ? EMIT_STOP : EMIT_OK;
 }
 
 static void on_notice(void *context, const char *text)
@@ -85,21 +79,41 @@ static enum err look(struct operation *o, struct look *l, struct err_info *err)
     return e;
 }
 
+enum err execute_look(struct operation *o, execute_visit *visit, void *context, bool *whole,
+                      struct err_info *err)
+{
+    struct look l = {.o = o, .visit = visit, .context = context};
+    enum err e = look(o, &l, err);
+    *whole = !e && !l.too_many;
+    return e;
+}
+
+static bool find_stamp(struct operation *o, const struct message *m, void *context)
+{
+    (void)context;
+    char id[OPERATION_ID_SIZE];
+    uint64_t sequence;
+    if (stamp_operation(m, id, &sequence) && strcmp(id, o->job.record.id) == 0)
+        recovery_arrived(&o->recovery, sequence);
+    return true;
+}
+
 enum err execute_recover(struct operation *o, struct err_info *err)
 {
-    bool removes = o->job.plan.kind == OPERATION_MOVE || o->job.plan.kind == OPERATION_REPLAY;
+    if (execute_is_restore(o))
+        return execute_restore_recover(o, err);
+    bool removes = execute_removes(o), whole = false;
     enum err e = recovery_load(&o->recovery, o->journal, o->job.record.number, removes, err);
     if (e || !o->recovery.count)
         return e;
     o->recovering = removes || !o->recovery.reached_count;
     if (!recovery_asks(&o->recovery))
         return ERR_OK;
-    struct look l = {.o = o};
     if (!o->job.plan.no_mark)
-        e = look(o, &l, err);
+        e = execute_look(o, find_stamp, NULL, &whole, err);
     if (e && err_policy(e) == ERR_POLICY_RETRY)
         return e;
-    if (e || l.too_many || o->job.plan.no_mark)
+    if (!whole)
         recovery_doubt(&o->recovery);
     return ERR_OK;
 }
@@ -114,11 +128,32 @@ static void count_again(struct operation *o, enum delivery state)
     o->counts.in_doubt += state == DELIVERY_IN_DOUBT;
 }
 
+/* It was not met. What had arrived is gone, and so has been removed, unless the run ended before it came to where that might stand. */
+static enum delivery account_for(const struct operation *o, const struct remembered *row, const char **reason)
+{
+    bool unseen = o->why[0] || atomic_load(&o->cancelled);
+    *reason = NULL;
+    if (row->state == DELIVERY_ARRIVED && o->recovery.by_content && unseen)
+        *reason = "it has arrived, and may still be at the source: not all of that was looked at";
+    else if (row->state == DELIVERY_ARRIVED)
+        return DELIVERY_DONE;
+    else if (row->doubtful)
+        *reason = "it was on its way when the operation was interrupted, and is not at the source any more";
+    if (*reason)
+        return DELIVERY_IN_DOUBT;
+    *reason =
+        execute_is_restore(o)
+            ? "it was not sent"
+            : "it was not sent, and is not at the source any more: somebody else took it, or it expired";
+    return DELIVERY_FAILED;
+}
+
 enum err execute_account(struct operation *o, struct err_info *err)
 {
     enum err e = ERR_OK;
     for (size_t i = 0; !e && i < o->recovery.count; i++) {
         const struct remembered *row = &o->recovery.rows[i];
+        const char *reason;
         if (row->met)
             continue;
         if (row->state != DELIVERY_ARRIVED && row->state != DELIVERY_INTENDED) {
@@ -126,13 +161,7 @@ enum err execute_account(struct operation *o, struct err_info *err)
                 count_again(o, row->state);
             continue;
         }
-        bool arrived = row->state == DELIVERY_ARRIVED;
-        enum delivery state = arrived ? DELIVERY_DONE : row->doubtful ? DELIVERY_IN_DOUBT : DELIVERY_FAILED;
-        const char *reason =
-            arrived ? NULL
-            : row->doubtful
-                ? "it was on its way when the operation was interrupted, and is not at the source any more"
-                : "it was not sent, and is not at the source any more: somebody else took it, or it expired";
+        enum delivery state = account_for(o, row, &reason);
         e = journal_mark(o->journal, o->job.record.number, row->sequence, state,
                          (struct position){.kind = POSITION_NONE}, reason, err);
         o->written = true;

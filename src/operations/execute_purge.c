@@ -1,0 +1,481 @@
+/* A purge: what is taken goes into an archive; once that stands, on the disk and in the journal, it is removed. */
+#include "operations/execute_internal.h"
+
+#include "base/limits.h"
+#include "base/state.h"
+#include "base/text.h"
+#include "operations/identity.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define TRUNCATE_NS (60 * NS_PER_S)
+
+/* ---- the archives of the record ---- */
+
+static void set_record(struct operation *o)
+{
+    o->job.record.archive = o->archives.len ? buffer_cstr(&o->archives) : NULL;
+}
+
+static const char *last_archive(struct operation *o)
+{
+    const char *all = buffer_cstr(&o->archives), *line = strrchr(all, '\n');
+    return line ? line + 1 : all;
+}
+
+static void add_archive(struct operation *o, const char *path)
+{
+    if (o->archives.len)
+        buffer_byte(&o->archives, '\n');
+    buffer_text(&o->archives, path);
+    set_record(o);
+}
+
+static void drop_archive(struct operation *o)
+{
+    const char *all = buffer_cstr(&o->archives), *line = strrchr(all, '\n');
+    o->archives.len = line ? (size_t)(line - all) : 0;
+    set_record(o);
+}
+
+/* On the disk, with all that was put and marked before. */
+static enum err update_record(struct operation *o, struct err_info *err)
+{
+    struct journal_operation record = o->job.record;
+    record.counts = o->counts;
+    o->written = false;
+    return journal_update(o->journal, &record, err);
+}
+
+/* ---- beginning, giving up ---- */
+
+static unsigned count_archives(struct operation *o)
+{
+    unsigned n = o->archives.len != 0;
+    for (const char *c = buffer_cstr(&o->archives); (c = strchr(c, '\n')); c++)
+        n++;
+    return n;
+}
+
+/* The first name that nobody has. */
+static enum err choose_path(struct operation *o, char *path, size_t size, struct err_info *err)
+{
+    char part[STATE_PATH_SIZE + 8];
+    unsigned number = count_archives(o);
+    do {
+        if (!archive_path(o->job.record.created_ns, o->job.from.endpoint->name, o->job.from.channel.name,
+                          ++number, path, size))
+            return state_missing(err);
+        snprintf(part, sizeof part, "%s.part", path);
+    } while (access(path, F_OK) == 0 || access(part, F_OK) == 0);
+    return ERR_OK;
+}
+
+/* Its name is in the journal together with the first rows, and before the file: rows that no finished archive holds are the last one's. */
+static enum err begin_archive(struct operation *o, struct err_info *err)
+{
+    char path[STATE_PATH_SIZE];
+    const struct operation_end *from = &o->job.from;
+    struct archive_header header = {.endpoint = from->endpoint->name,
+                                    .url = from->endpoint->text,
+                                    .channel = from->channel.name,
+                                    .kind = from->channel.kind,
+                                    .created_ns = clock_wall_ns()};
+    struct buffer plan;
+    enum err e = choose_path(o, path, sizeof path, err);
+    if (e)
+        return e;
+    buffer_init(&plan, MIB);
+    plan_write(&o->job.plan, &plan);
+    header.plan = buffer_view(&plan);
+    o->archiving = true;
+    o->archived_bytes = 0;
+    add_archive(o, path);
+    e = update_record(o, err);
+    if (!e && !(o->archiver = archiver_open(path, &header, err)))
+        e = err->code;
+    buffer_free(&plan);
+    return e;
+}
+
+/* The rows of an archive that will not stand, and its name. */
+static enum err forget_archive(struct operation *o, struct err_info *err)
+{
+    enum err e = journal_forget_all(o->journal, o->job.record.number, DELIVERY_INTENDED, err);
+    drop_archive(o);
+    return e ? e : update_record(o, err);
+}
+
+static void leave_all(const struct lane *l)
+{
+    for (struct batch *b = l->first; b; b = b->next)
+        for (size_t i = 0; i < b->count; i++)
+            if (b->items[i].state == DELIVERY_INTENDED)
+                b->items[i].state = DELIVERY_SKIPPED;
+}
+
+static enum err give_up(struct operation *o, struct err_info *err)
+{
+    archiver_give_up(&o->archiver);
+    o->archiving = false;
+    leave_all(&o->waiting);
+    leave_all(&o->flying);
+    return forget_archive(o, err);
+}
+
+void execute_purge_undo(struct operation *o)
+{
+    struct journal_totals totals;
+    if (!o->archiving)
+        return;
+    if (!give_up(o, NULL) && !journal_count(o->journal, o->job.record.number, &totals, NULL))
+        o->last = totals.last;
+}
+
+/* ---- after a crash ---- */
+
+struct comparing {
+    struct operation *o;
+    struct archive_file file;
+    bool same;
+};
+
+static bool compare_row(void *context, const struct journal_message *row)
+{
+    struct comparing *c = context;
+    struct message m;
+    uint8_t identity[IDENTITY_SIZE];
+    c->same = !archive_next(&c->file.archive, &m, NULL) &&
+              !identity_of(&m, c->o->job.from.ops->counters, identity, NULL) &&
+              memcmp(identity, row->identity, IDENTITY_SIZE) == 0;
+    return c->same;
+}
+
+/* Is the last archive finished? It is then to the message what the rows say, in their order: nothing else would be removed for it. */
+static enum err is_finished(struct operation *o, bool *finished, struct err_info *err)
+{
+    struct comparing c = {.o = o, .same = true};
+    struct message m;
+    enum err e = archive_file_open(&c.file, last_archive(o), err);
+    *finished = false;
+    if (!e) {
+        e = journal_messages(o->journal, o->job.record.number, 1U << DELIVERY_INTENDED, compare_row, &c, err);
+        *finished = !e && c.same && archive_next(&c.file.archive, &m, NULL) == ERR_END;
+    }
+    archive_file_close(&c.file);
+    return e == ERR_NOTFOUND || e == ERR_FORMAT ? ERR_OK : e;
+}
+
+static enum err mark_archived(struct operation *o, struct err_info *err)
+{
+    o->written = true;
+    return journal_mark_range(o->journal, o->job.record.number, 0, INT64_MAX, DELIVERY_INTENDED,
+                              DELIVERY_ARRIVED, err);
+}
+
+static enum err look_at_last(struct operation *o, struct err_info *err)
+{
+    bool finished;
+    enum err e = is_finished(o, &finished, err);
+    if (e)
+        return e;
+    if (finished)
+        return mark_archived(o, err);
+    archiver_clean(last_archive(o));
+    return forget_archive(o, err);
+}
+
+/* An archive that somebody has taken away cannot be had back: what it held stays where it is. */
+static enum err check_archives(struct operation *o, struct err_info *err)
+{
+    char path[STATE_PATH_SIZE];
+    for (const char *at = buffer_cstr(&o->archives); *at;) {
+        size_t len = strcspn(at, "\n");
+        text_copy_bytes(path, sizeof path, bytes_of(at, len));
+        if (access(path, F_OK) != 0) {
+            err_set(err, ERR_NOTFOUND, "an archive is not there any more: nothing of it is removed");
+            err_where(err, "%s", path);
+            err_next(err, "put it back, then `signalbox resume %s`", o->job.record.id);
+            return ERR_NOTFOUND;
+        }
+        at += len + (at[len] == '\n');
+    }
+    return ERR_OK;
+}
+
+enum err execute_purge_prepare(struct operation *o, struct err_info *err)
+{
+    struct journal_totals totals;
+    o->removing = false;
+    if (o->job.plan.no_archive)
+        return ERR_OK;
+    enum err e = journal_count(o->journal, o->job.record.number, &totals, err);
+    if (!e && totals.of[DELIVERY_INTENDED]) {
+        e = look_at_last(o, err);
+        if (!e)
+            e = journal_count(o->journal, o->job.record.number, &totals, err);
+    }
+    if (e)
+        return e;
+    o->last = totals.last;
+    o->removing = totals.of[DELIVERY_ARRIVED] > 0;
+    if (!o->removing)
+        return ERR_OK;
+    return check_archives(o, err);
+}
+
+bool execute_purge_goes_on(const struct operation *o)
+{
+    const struct operation_counts *c = &o->counts;
+    bool all = c->planned >= 0 && c->done + c->skipped + c->failed + c->in_doubt >= c->planned;
+    return execute_is_purge(o) && o->removing && !o->job.plan.by_place && !all && !o->why[0] &&
+           !atomic_load(&o->cancelled);
+}
+
+/* ---- archiving ---- */
+
+bool execute_purge_has_room(const struct operation *o)
+{
+    return o->held < EXECUTE_HELD_MOST;
+}
+
+enum err execute_purge_intend(struct operation *o, struct batch *b, struct err_info *err)
+{
+    bool any = false;
+    for (size_t i = 0; i < b->count; i++) {
+        any |= b->items[i].state == DELIVERY_INTENDED;
+        if (b->items[i].state != DELIVERY_INTENDED)
+            message_unref(&b->items[i].message);
+    }
+    return any && !o->archiving ? begin_archive(o, err) : ERR_OK;
+}
+
+/* By places it would go with the others. */
+static enum err refuse_message(struct operation *o, struct item *item, const struct err_info *why,
+                               struct err_info *err)
+{
+    if (o->job.plan.by_place)
+        return err_set(err, ERR_REFUSED, "a message cannot be archived as it is, so that none is removed: %s",
+                       why->text);
+    item_say(item, DELIVERY_FAILED, "it cannot be archived as it is: %s", why->text);
+    item->answered = true;
+    o->written = true;
+    return journal_mark(o->journal, o->job.record.number, item->sequence, item->state,
+                        (struct position){.kind = POSITION_NONE}, item->reason, err);
+}
+
+enum err execute_purge_put(struct operation *o, struct item *item, struct err_info *err)
+{
+    struct err_info why = {.code = ERR_OK};
+    if (message_check_whole(item->message, &why))
+        return refuse_message(o, item, &why, err);
+    enum err e = archiver_put(o->archiver, item->message, err);
+    o->archived_bytes += (int64_t)item->message->payload.len;
+    message_unref(&item->message);
+    if (o->job.plan.by_place) /* its row says the rest */
+        item->state = DELIVERY_SKIPPED;
+    return e;
+}
+
+static void remove_all(const struct lane *l)
+{
+    for (struct batch *b = l->first; b; b = b->next)
+        for (size_t i = 0; i < b->count; i++)
+            if (b->items[i].state == DELIVERY_INTENDED) {
+                b->items[i].state = DELIVERY_ARRIVED;
+                b->items[i].remove = true;
+            }
+}
+
+/* Rows, file, name, and only then, in one transaction: it stands. With the last one it is known how many there are in all. */
+static enum err finish_archive(struct operation *o, struct err_info *err)
+{
+    struct journal_totals totals;
+    enum err e = journal_sync(o->journal, err);
+    if (!e && !archiver_count(o->archiver))
+        return give_up(o, err);
+    if (!e)
+        e = archiver_finish(&o->archiver, err);
+    if (e)
+        return e;
+    o->archiving = false;
+    e = mark_archived(o, err);
+    if (!e)
+        e = journal_count(o->journal, o->job.record.number, &totals, err);
+    if (e)
+        return e;
+    if (o->source_ended) {
+        o->counts.planned = 0;
+        for (int i = 0; i < DELIVERY_STATES; i++)
+            o->counts.planned += totals.of[i];
+    }
+    o->bytes += o->archived_bytes;
+    remove_all(&o->flying);
+    return update_record(o, err);
+}
+
+enum err execute_purge_step(struct operation *o, bool *any, struct err_info *err)
+{
+    if (!o->archiving)
+        return ERR_OK;
+    if (o->stopping) {
+        *any = true;
+        return give_up(o, err);
+    }
+    bool full = o->source_ended || !execute_purge_has_room(o);
+    if (o->job.plan.by_place || !full || o->waiting.first || o->settling)
+        return ERR_OK;
+    *any = true;
+    return finish_archive(o, err);
+}
+
+/* ---- by places, or by the broker itself ---- */
+
+static enum err truncate_source(struct operation *o, const struct read_places *places, int64_t *removed,
+                                struct err_info *err)
+{
+    const struct operation_end *from = &o->job.from;
+    struct destination_job job = {
+        .ops = from->ops, .endpoint = from->endpoint, .prepare = o->job.prepare, .context = o->job.context};
+    struct destination *d = destination_open(&job, o->event_fd, err);
+    if (!d)
+        return err->code;
+    struct broker *b = destination_broker(d);
+    b->deadline_ns = clock_mono_ns() + TRUNCATE_NS;
+    enum err e = from->ops->truncate(b, &from->channel, places, removed, err);
+    destination_close(&d);
+    return e;
+}
+
+static bool add_place(struct read_places *all, int32_t partition, int64_t next)
+{
+    struct read_place *more = reallocarray(all->items, all->count + 1, sizeof *more);
+    if (!more)
+        return false;
+    all->items = more;
+    all->items[all->count++] = (struct read_place){.partition = partition < 0 ? 0 : partition, .next = next};
+    return true;
+}
+
+struct placing {
+    struct read_places places;
+    bool no_room;
+};
+
+static bool add_reached(void *context, int32_t partition, int64_t offset)
+{
+    struct placing *p = context;
+    p->no_room = !add_place(&p->places, partition, offset + 1);
+    return !p->no_room;
+}
+
+static enum err remove_by_places(struct operation *o, struct err_info *err)
+{
+    struct placing p = {.no_room = false};
+    struct journal_totals totals;
+    int64_t number = o->job.record.number, removed;
+    enum err e = journal_reached(o->journal, number, add_reached, &p, err);
+    if (!e && p.no_room)
+        e = err_set(err, ERR_NOMEM, "no memory for the places of a purge");
+    if (!e)
+        e = truncate_source(o, &p.places, &removed, err);
+    free(p.places.items);
+    if (!e)
+        e = journal_mark_range(o->journal, number, 0, INT64_MAX, DELIVERY_ARRIVED, DELIVERY_DONE, err);
+    if (!e)
+        e = journal_sync(o->journal, err);
+    if (!e)
+        e = journal_count(o->journal, number, &totals, err);
+    if (!e)
+        o->counts.done = totals.of[DELIVERY_DONE];
+    return e;
+}
+
+enum err execute_purge_end(struct operation *o, struct err_info *err)
+{
+    if (!o->archiving)
+        return ERR_OK;
+    if (o->stopping || atomic_load(&o->cancelled))
+        return give_up(o, err);
+    enum err e = finish_archive(o, err);
+    return e ? e : remove_by_places(o, err);
+}
+
+/* The places where the partitions end now; none where the broker has no such thing. */
+static enum err find_ends(struct operation *o, struct read_places *places, struct err_info *err)
+{
+    const struct operation_end *from = &o->job.from;
+    struct destination_job job = {
+        .ops = from->ops, .endpoint = from->endpoint, .prepare = o->job.prepare, .context = o->job.context};
+    struct destination *d = destination_open(&job, o->event_fd, err);
+    if (!d)
+        return err->code;
+    struct channel_list *list = channel_list_new();
+    enum err e = list ? from->ops->list(destination_broker(d), from->channel.name, 0, list, err)
+                      : err_set(err, ERR_NOMEM, "no memory for the places of a purge");
+    for (size_t i = 0; !e && i < list->partition_count; i++)
+        if (!add_place(places, list->partitions[i].id, list->partitions[i].high))
+            e = err_set(err, ERR_NOMEM, "no memory for the places of a purge");
+    if (list)
+        channel_list_free(&list);
+    destination_close(&d);
+    return e;
+}
+
+static enum err mark_first(struct operation *o, enum delivery state, const char *reason, struct err_info *err)
+{
+    enum err e = journal_mark(o->journal, o->job.record.number, 1, state,
+                              (struct position){.kind = POSITION_NONE}, reason, err);
+    return e ? e : journal_sync(o->journal, err);
+}
+
+static enum err be_in_doubt(struct operation *o, struct err_info *err)
+{
+    static const char doubt[] = "whether the broker has purged it is not known: look, and purge once more";
+    o->counts.in_doubt = 1;
+    text_copy(o->why, sizeof o->why, doubt);
+    return mark_first(o, DELIVERY_IN_DOUBT, doubt, err);
+}
+
+/* One row stands for all of it. It is there: an earlier try has gone, and a second one could take what came since. */
+static enum err purge_at_once(struct operation *o, struct err_info *err)
+{
+    struct journal_message row = {.sequence = 1,
+                                  .state = DELIVERY_INTENDED,
+                                  .label = BYTES_LITERAL("all of it, by the broker's own purge")};
+    struct read_places places = {.count = 0};
+    int64_t removed = COUNT_UNKNOWN;
+    if (o->last)
+        return be_in_doubt(o, err);
+    enum err e = o->job.plan.by_place ? find_ends(o, &places, err) : ERR_OK;
+    if (!e)
+        e = journal_put(o->journal, o->job.record.number, &row, err);
+    if (!e)
+        e = journal_sync(o->journal, err);
+    o->last = !e;
+    if (!e)
+        e = truncate_source(o, places.count ? &places : NULL, &removed, err);
+    free(places.items);
+    if (e && o->last && err_policy(e) == ERR_POLICY_USER && e != ERR_CANCELLED &&
+        !journal_forget(o->journal, o->job.record.number, 1, NULL) && !journal_sync(o->journal, NULL))
+        o->last = 0; /* it was refused: nothing has changed */
+    if (e)
+        return e;
+    o->counts.done = removed >= 0 ? removed : o->counts.planned > 0 ? o->counts.planned : 1;
+    text_copy(o->remark, sizeof o->remark, "by the broker's own purge: nothing of it can be restored");
+    return mark_first(o, DELIVERY_DONE, "not archived: it cannot be restored", err);
+}
+
+bool execute_purge_is_at_once(const struct operation *o)
+{
+    return execute_is_purge(o) && (o->job.plan.no_archive || (o->job.plan.by_place && o->removing));
+}
+
+enum err execute_purge_at_once(struct operation *o, struct err_info *err)
+{
+    if (atomic_load(&o->cancelled) && !o->last)
+        return ERR_OK;
+    return o->job.plan.no_archive ? purge_at_once(o, err) : remove_by_places(o, err);
+}
