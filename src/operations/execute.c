@@ -371,7 +371,7 @@ static void match_more(struct operation *o, struct batch *b)
 /* A purge holds all that an archive is to have until that stands. */
 static size_t window_of(const struct operation *o)
 {
-    return execute_is_purge(o) ? EXECUTE_HELD_MOST : WINDOW;
+    return execute_is_purge(o) ? execute_purge_window(o) : WINDOW;
 }
 
 static enum err take_batch(struct operation *o, bool *any, struct err_info *err)
@@ -491,7 +491,7 @@ static void wait_a_little(struct operation *o)
 
 static bool has_room(const struct operation *o)
 {
-    return execute_is_purge(o) ? execute_purge_has_room(o) : flying(o) < FLYING_MOST;
+    return execute_is_purge(o) ? o->held < execute_purge_window(o) : flying(o) < FLYING_MOST;
 }
 
 static enum err turn(struct operation *o, bool *any, struct err_info *err)

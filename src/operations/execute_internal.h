@@ -13,7 +13,7 @@
 
 /* Messages that a purge holds at the source until their archive stands; what comes behind them goes into a further archive. As many as
  * AMQP's prefetch can say. */
-#define EXECUTE_HELD_MOST 50000
+#define HELD_MOST 50000
 
 /* Batches in a row; the last one's next is NULL. */
 struct lane {
@@ -118,8 +118,7 @@ static inline bool execute_is_purge(const struct operation *o)
 /* Before a connection: what the journal and the disk tell of archives. An unfinished one goes, with its rows; a finished one is removed
  * from the source (o->removing). */
 enum err execute_purge_prepare(struct operation *o, struct err_info *err) SB_MUST_USE;
-/* Is there room for one more batch of messages that are held? */
-bool execute_purge_has_room(const struct operation *o);
+size_t execute_purge_window(const struct operation *o);
 /* The rows of this batch are put: an archive is begun for them where there is none. Bodies of what stays are let go. */
 enum err execute_purge_intend(struct operation *o, struct batch *b, struct err_info *err) SB_MUST_USE;
 /* Into the archive. */

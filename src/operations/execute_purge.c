@@ -236,9 +236,9 @@ bool execute_purge_goes_on(const struct operation *o)
 
 /* ---- archiving ---- */
 
-bool execute_purge_has_room(const struct operation *o)
+size_t execute_purge_window(const struct operation *o)
 {
-    return o->held < EXECUTE_HELD_MOST;
+    return o->job.hold ? o->job.hold : HELD_MOST;
 }
 
 enum err execute_purge_intend(struct operation *o, struct batch *b, struct err_info *err)
@@ -324,7 +324,7 @@ enum err execute_purge_step(struct operation *o, bool *any, struct err_info *err
         *any = true;
         return give_up(o, err);
     }
-    bool full = o->source_ended || !execute_purge_has_room(o);
+    bool full = o->source_ended || o->held >= execute_purge_window(o);
     if (o->job.plan.by_place || !full || o->waiting.first || o->settling)
         return ERR_OK;
     *any = true;

@@ -57,7 +57,7 @@ static struct operation_job purge_of(const char *select, int64_t limit)
     return job;
 }
 
-/* The archives of an operation hold these numbers, in that order, and nothing else. */
+/* The archives of an operation (-1: however many) hold these numbers, in that order, and nothing else. */
 static void assert_archived(const struct operation_job *job, int archives, int first, int count, int step)
 {
     struct arena arena;
@@ -65,7 +65,7 @@ static void assert_archived(const struct operation_job *job, int archives, int f
     arena_init(&arena, 1 << 20);
     const char *at = rig_record(job, &arena).archive;
     int have = 0;
-    for (; archives; archives--) {
+    for (; archives < 0 ? at != NULL : archives; archives--) {
         struct archive_file f;
         struct message m;
         assert_non_null(at);
@@ -149,6 +149,22 @@ static void the_first_ones_go_and_no_more(void **state)
     assert_archived(&job, 1, 0, 1234, 1);
 }
 
+/* More than are held at once: an archive each, and what of it is removed was archived before. */
+static void many_go_into_several_archives(void **state)
+{
+    (void)state;
+    for (int selected = 0; selected < 2; selected++) {
+        rig_publish("from", 0, 3000);
+        struct operation_job job = purge_of(selected ? "/[02468]}/" : NULL, -1);
+        job.hold = 700;
+        struct operation_progress p = rig_run(&job);
+        assert_int_equal(p.state, OPERATION_DONE);
+        assert_int_equal(p.counts.done, selected ? 1500 : 3000);
+        assert_int_equal(rig_waiting("from"), selected ? 1500 : 0);
+        assert_archived(&job, 5, 0, selected ? 1500 : 3000, 1 + selected);
+    }
+}
+
 static void of_nothing_there_is_no_archive(void **state)
 {
     (void)state;
@@ -194,18 +210,19 @@ static void what_cannot_be_archived_whole_stays(void **state)
 
 /* ---- lines that are cut ---- */
 
-static void break_everywhere(int most)
+static void break_everywhere(int most, size_t hold)
 {
     for (int at = 0; at < most; at += 1 + at / 20) {
         rig_publish("from", 0, 50);
         struct operation_job job = purge_of(NULL, 50);
+        job.hold = hold;
         atomic_store(&calls_left, at);
         struct operation_progress p = rig_run(&job);
         if (p.state != OPERATION_DONE)
             fail_msg("cut after %d calls: %s, %s", at, operation_state_name(p.state), p.note);
         assert_int_equal(p.counts.done, 50);
         assert_int_equal(rig_waiting("from"), 0);
-        assert_archived(&job, 1, 0, 50, 1);
+        assert_archived(&job, hold ? -1 : 1, 0, 50, 1);
     }
 }
 
@@ -213,7 +230,8 @@ static void a_line_that_is_cut_while_it_removes_loses_none(void **state)
 {
     (void)state;
     rig_broker.settle = cut_settle;
-    break_everywhere(51);
+    break_everywhere(51, 0);
+    break_everywhere(51, 13);
 }
 
 static void a_line_that_is_cut_between_loses_none(void **state)
@@ -221,7 +239,8 @@ static void a_line_that_is_cut_between_loses_none(void **state)
     (void)state;
     rig_broker.settle_sync = cut_sync;
     rig_broker.lease_step = cut_lease_step;
-    break_everywhere(6);
+    break_everywhere(6, 0);
+    break_everywhere(12, 13);
 }
 
 /* ---- crashes ---- */
@@ -609,6 +628,7 @@ int main(void)
         TEST(all_is_archived_and_removed),
         TEST(what_does_not_match_stays_and_is_not_archived),
         TEST(the_first_ones_go_and_no_more),
+        TEST(many_go_into_several_archives),
         TEST(of_nothing_there_is_no_archive),
         TEST(what_cannot_be_archived_whole_stays),
         TEST(a_line_that_is_cut_while_it_removes_loses_none),
