@@ -93,6 +93,15 @@ static bool list_message(void *context, const struct journal_message *m)
     return more;
 }
 
+static void put_archives(struct buffer *out, const char *archives)
+{
+    for (const char *at = archives ? archives : ""; *at;) {
+        int len = (int)strcspn(at, "\n");
+        buffer_printf(out, "archive %.*s\n", len, at);
+        at += len + (at[len] == '\n');
+    }
+}
+
 static int list_operation(struct listing_journal *l, struct journal *j, const char *id)
 {
     struct err_info err = {.code = ERR_OK};
@@ -107,6 +116,7 @@ static int list_operation(struct listing_journal *l, struct journal *j, const ch
             put_line(&l->out, &o);
             if (o.command)
                 buffer_printf(&l->out, "%s\n", o.command);
+            put_archives(&l->out, o.archive);
             if (o.note)
                 buffer_printf(&l->out, "%s\n", o.note);
             cli_print(&l->out);
@@ -141,7 +151,7 @@ static int run(struct cli *c)
 const struct command command_journal = {
     .name = "journal",
     .args = "[ID]",
-    .purpose = "what was moved, copied, replayed: every operation, or each message of one",
+    .purpose = "what was moved, copied, purged: every operation, or each message of one",
     .detail =
         "Without ID every operation, newest first: who, when, what, how many, and how it ended. With ID (its beginning is enough) "
         "each of its messages with its outcome: done, skipped, failed or in doubt, and why. --json gives one object a line.",

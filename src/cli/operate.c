@@ -1,4 +1,4 @@
-#include "cli/operate.h"
+#include "cli/operate_internal.h"
 
 #include "base/limits.h"
 #include "base/text.h"
@@ -8,7 +8,6 @@
 #include "engine/filter.h"
 #include "operations/lock.h"
 #include "operations/operation_json.h"
-#include "operations/preview.h"
 
 #include <inttypes.h>
 #include <pwd.h>
@@ -16,16 +15,6 @@
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
-
-struct operating {
-    struct cli *cli;
-    struct address from, to;
-    struct operation_job job;
-    struct arena arena;
-    char who[64], host[256];
-    struct buffer plan, command;
-    atomic_bool cancelled;
-};
 
 static void on_notice(void *context, const char *text)
 {
@@ -53,7 +42,7 @@ static int take_rate(struct operating *o)
 static int take_destination(struct operating *o)
 {
     struct err_info err = {.code = ERR_OK};
-    const char *to = cli_text(o->cli, FLAG_TO);
+    const char *to = o->to_text;
     if (!to)
         return cli_usage("where to? Add --to ADDRESS");
     if (config_address(&o->cli->config, to, o->cli->registry->brokers, &o->to, &err))
@@ -149,37 +138,53 @@ static struct operation_end end_of(const struct address *a)
     return (struct operation_end){a->endpoint->broker, &a->endpoint->endpoint, a->channel};
 }
 
+static int find_both_ends(struct operating *o, enum operation_kind kind)
+{
+    struct cli *c = o->cli;
+    bool restores = kind == OPERATION_RESTORE, purges = kind == OPERATION_PURGE;
+    o->to_text = cli_text(c, FLAG_TO);
+    int code = restores ? operate_restore_find(o) : cli_address(c, 0, true, &o->from);
+    if (!code && !purges)
+        code = take_destination(o);
+    if (!code && !purges && !restores)
+        code = refuse_same(o);
+    if (!code && !purges)
+        code = cli_may_change(c, &o->to);
+    if (!code && !restores && kind != OPERATION_COPY)
+        code = cli_may_change(c, &o->from);
+    return code;
+}
+
 static int make_plan(struct operating *o, enum operation_kind kind)
 {
     struct cli *c = o->cli;
-    int code = cli_address(c, 0, true, &o->from);
-    if (!code)
-        code = take_destination(o);
-    if (!code)
-        code = refuse_same(o);
-    if (!code)
-        code = cli_may_change(c, &o->to);
-    if (!code && kind != OPERATION_COPY)
-        code = cli_may_change(c, &o->from);
+    int code = find_both_ends(o, kind);
     if (code)
         return code;
     o->job.plan = (struct plan){.kind = kind,
                                 .from = c->args[0],
-                                .to = cli_text(c, FLAG_TO),
+                                .to = o->to_text,
                                 .select = cli_text(c, FLAG_SELECT),
                                 .limit = cli_number(c, FLAG_LIMIT, -1),
                                 .replays_most = PLAN_REPLAYS_MOST,
                                 .no_mark = cli_flag(c, FLAG_NO_MARK),
                                 .keep_death = cli_flag(c, FLAG_KEEP_DEATH),
-                                .create = cli_flag(c, FLAG_CREATE)};
-    return take_rate(o);
+                                .create = cli_flag(c, FLAG_CREATE),
+                                .no_archive = cli_flag(c, FLAG_NO_ARCHIVE)};
+    code = take_rate(o);
+    if (!code && kind == OPERATION_PURGE)
+        code = operate_purge_plan(o);
+    if (!code && kind == OPERATION_RESTORE)
+        code = operate_restore_plan(o);
+    return code;
 }
 
 static void fill_job(struct operating *o)
 {
     const struct plan *p = &o->job.plan;
-    o->job.from = end_of(&o->from);
-    o->job.to = end_of(&o->to);
+    o->job.from = p->kind == OPERATION_RESTORE ? archive_source(p->from, &o->archive) : end_of(&o->from);
+    if (p->kind != OPERATION_PURGE)
+        o->job.to = end_of(&o->to);
     o->job.decoders = o->cli->registry->decoders;
     o->job.prepare = config_prepare;
     o->job.context = &o->cli->config;
@@ -192,6 +197,7 @@ static void fill_job(struct operating *o)
                                                .who = o->who,
                                                .host = o->host,
                                                .command = command_of(o),
+                                               .archive = p->kind == OPERATION_RESTORE ? p->from : NULL,
                                                .created_ns = clock_wall_ns(),
                                                .counts = {.planned = COUNT_UNKNOWN}};
 }
@@ -208,20 +214,27 @@ static void say_preview(const struct operating *o, const struct preview *p)
 {
     char count[32], flags[600], bytes[40] = "", size[32], name[40];
     int64_t n = planned(o, p);
-    const char *kind = operation_kind_name(o->job.plan.kind);
+    enum operation_kind kind = o->job.plan.kind;
     text_count(count, sizeof count, (uint64_t)(n > 0 ? n : 0));
-    if (o->job.plan.select)
-        snprintf(bytes, sizeof bytes, " (%s)", text_bytes(size, sizeof size, (uint64_t)p->bytes));
+    bool all = kind == OPERATION_PURGE && o->job.plan.limit < 0 && n > 0 && p->stored >= 0;
+    if (o->job.plan.select || all)
+        snprintf(bytes, sizeof bytes, " (%s)",
+                 text_bytes(size, sizeof size, (uint64_t)(o->job.plan.select ? p->bytes : p->stored)));
     if (p->unacked > 0)
         cli_notice(o->cli, "%" PRId64 " messages are with consumers: they are not touched", p->unacked);
     if (!p->whole)
         cli_notice(o->cli,
                    "of %" PRId64 " messages %" PRId64 " were looked at: there may be more that are selected",
                    p->ready, p->looked);
+    if (kind == OPERATION_PURGE)
+        operate_purge_say(o, p, n);
+    if (kind == OPERATION_RESTORE)
+        operate_restore_say(o, p);
     snprintf(name, sizeof name, "%s", n < 0 ? "all" : count);
-    cli_notice(o->cli, "would %s %s message%s%s from %s to %s; nothing was changed. Add %s to do it", kind,
-               name, n == 1 ? "" : "s", bytes, o->job.plan.from, o->job.plan.to,
-               cli_missing_flags(o->cli, &o->to, flags, sizeof flags));
+    cli_notice(o->cli, "would %s %s message%s%s from %s%s%s; nothing was changed. Add %s to do it",
+               operation_kind_name(kind), name, n == 1 ? "" : "s", bytes, o->job.plan.from,
+               o->job.plan.to ? " to " : "", o->job.plan.to ? o->job.plan.to : "",
+               cli_missing_flags(o->cli, kind == OPERATION_PURGE ? &o->from : &o->to, flags, sizeof flags));
 }
 
 static void print_record(const struct operating *o, const struct journal_operation *record)
@@ -266,7 +279,7 @@ static int rehearse(struct operating *o)
 
 static void show_progress(const struct operating *o, const struct operation_progress *p)
 {
-    char done[32], planned_text[32], text[160], left[32] = "";
+    char done[32], planned_text[32], text[200], left[32] = "", archived[60] = "";
     text_count(done, sizeof done, (uint64_t)p->counts.done);
     if (!cli_progress(o->cli))
         return;
@@ -276,9 +289,11 @@ static void show_progress(const struct operating *o, const struct operation_prog
         if (p->rate > 0 && rest > 0)
             text_age(left, sizeof left, (int64_t)((double)rest / p->rate * NS_PER_S));
     }
-    snprintf(text, sizeof text, "%s%s%s done, %.0f/s%s%s%s", done, p->counts.planned > 0 ? " of " : "",
-             p->counts.planned > 0 ? planned_text : "", p->rate, *left ? ", " : "", left,
-             *left ? " left" : "");
+    if (p->archived)
+        snprintf(archived, sizeof archived, "%" PRId64 " archived, ", p->archived);
+    snprintf(text, sizeof text, "%s%s%s%s done, %.0f/s%s%s%s", archived, done,
+             p->counts.planned > 0 ? " of " : "", p->counts.planned > 0 ? planned_text : "", p->rate,
+             *left ? ", " : "", left, *left ? " left" : "");
     cli_progress_line(text);
 }
 
@@ -356,6 +371,8 @@ static int run_job(struct operating *o)
     operation_join(&operation, &p);
     close(fd);
     report(o, &p);
+    if (record->kind == OPERATION_PURGE)
+        operate_purge_report(o, &p);
     record->state = p.state;
     record->counts = p.counts;
     record->note = p.note[0] ? p.note : NULL;
@@ -374,7 +391,9 @@ static int begin_and_run(struct operating *o)
     record->plan = buffer_view(&o->plan);
     int lock = operation_lock(record->id, &err);
     struct journal *j = lock >= 0 ? journal_open(&err) : NULL;
-    enum err e = j ? journal_create(j, record, &err) : err.code;
+    enum err e = !j                                  ? err.code
+                 : record->kind == OPERATION_RESTORE ? operate_restore_create(o, j, &err)
+                                                     : journal_create(j, record, &err);
     journal_close(&j);
     int code = e ? cli_error(&err) : run_job(o);
     operation_unlock(record->id, lock, e || record->state != OPERATION_INTERRUPTED);
@@ -389,8 +408,13 @@ static int execute(struct operating *o)
     o->job.plan.select = NULL; /* it is judged as the messages come */
     enum err e = preview_make(&o->job, &o->cancelled, &p, &err);
     o->job.plan.select = select;
+    if (!e && p.by_place && !o->job.plan.no_archive)
+        e = preview_check_selection(&o->job, &err);
     if (e)
         return cli_error(&err);
+    o->before = p;
+    o->job.plan.by_place = p.by_place;
+    o->job.plan.empty = p.there == 0;
     struct filter *f = select ? filter_new(select, FILTER_MESSAGES, o->job.decoders, NULL, &err) : NULL;
     if (select && !f)
         return cli_filter_error(select, &err);
@@ -398,7 +422,8 @@ static int execute(struct operating *o)
     if (!select)
         o->job.record.counts.planned = planned(o, &p);
     /* As it stood: what comes later is not part of it. */
-    if (!select && o->job.plan.limit < 0 && !p.upper)
+    bool counted = !p.upper && !p.by_place && o->job.plan.kind != OPERATION_RESTORE;
+    if (!select && o->job.plan.limit < 0 && counted)
         o->job.plan.limit = p.ready;
     return begin_and_run(o);
 }
@@ -439,11 +464,17 @@ static int find_ends(struct operating *o)
     struct err_info err = {.code = ERR_OK};
     struct config *config = &o->cli->config;
     broker_registry brokers = o->cli->registry->brokers;
-    if (config_address(config, o->job.plan.from, brokers, &o->from, &err) ||
-        config_address(config, o->job.plan.to, brokers, &o->to, &err) ||
-        config_secret(config, o->from.endpoint, &err) || config_secret(config, o->to.endpoint, &err))
-        return cli_error(&err);
-    return 0;
+    const struct plan *p = &o->job.plan;
+    enum err e = ERR_OK;
+    if (p->kind != OPERATION_RESTORE) {
+        e = config_address(config, p->from, brokers, &o->from, &err);
+        e = e ? e : config_secret(config, o->from.endpoint, &err);
+    }
+    if (!e && p->to) {
+        e = config_address(config, p->to, brokers, &o->to, &err);
+        e = e ? e : config_secret(config, o->to.endpoint, &err);
+    }
+    return e ? cli_error(&err) : 0;
 }
 
 int operate_resume(struct cli *c, const struct journal_operation *record)
@@ -457,6 +488,8 @@ int operate_resume(struct cli *c, const struct journal_operation *record)
         code = cli_error(&err);
     if (!code)
         code = find_ends(&o);
+    if (!code && record->kind == OPERATION_RESTORE)
+        code = operate_restore_check(&o);
     if (!code) {
         fill_job(&o);
         o.job.record = *record;

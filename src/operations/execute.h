@@ -23,7 +23,7 @@ struct operation_job {
     struct plan plan;
     struct operation_end from, to; /* to: zeroed for a purge; from: of a restore, archive_source.h */
     decoder_registry decoders;     /* for its selection */
-    size_t hold; /* messages that a purge holds for one archive; 0: as many as is good */
+    size_t hold;                   /* messages that a purge holds for one archive; 0: as many as is good */
     /* Its row, which is in the journal already (journal_create). */
     struct journal_operation record;
     /* As of a session; see engine/session.h. May be NULL. */

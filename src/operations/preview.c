@@ -44,6 +44,8 @@ static enum err count_source(const struct operation_job *job, int fd, struct pre
     enum err e = job->from.ops->count
                      ? job->from.ops->count(b, &job->from.channel, &p->ready, &p->unacked, err)
                      : ERR_OK;
+    if (!e && job->plan.kind == OPERATION_PURGE)
+        e = preview_purge(b, job, p, err);
     destination_close(&d);
     return e;
 }
@@ -52,11 +54,19 @@ static enum err check_destination(const struct operation_job *job, int fd, struc
                                   struct err_info *err)
 {
     uint32_t flags = PUBLISH_EXACT | PUBLISH_DRY | (job->plan.create ? PUBLISH_CREATE : 0);
+    int64_t unacked = 0;
+    if (job->plan.kind == OPERATION_RESTORE)
+        flags |= job->plan.same_partitions ? PUBLISH_PARTITION : PUBLISH_ALIKE;
     struct destination *d = open_end(job, &job->to, fd, err);
     if (!d)
         return err->code;
-    enum err e = destination_add(d, &job->to.channel, flags, 0, err);
+    enum err e = destination_add(d, &job->to.channel, flags, (int32_t)job->plan.partitions, err);
     p->carries = destination_broker(d)->carries;
+    if (!e && job->plan.kind == OPERATION_RESTORE && job->to.ops->count &&
+        job->to.ops->count(destination_broker(d), &job->to.channel, &p->there, &unacked, NULL))
+        p->there = COUNT_UNKNOWN;
+    if (unacked > 0)
+        p->there += unacked;
     destination_close(&d);
     return e;
 }
@@ -131,10 +141,30 @@ static enum err select_messages(const struct operation_job *job, int fd, const a
     return e;
 }
 
+enum err preview_count(const struct operation_job *job, int64_t *ready, int64_t *unacked,
+                       struct err_info *err)
+{
+    *ready = *unacked = COUNT_UNKNOWN;
+    int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    struct destination *d = fd >= 0 ? open_end(job, &job->from, fd, err) : NULL;
+    enum err e = d ? ERR_OK : fd < 0 ? err_set(err, ERR_FAILED, "no descriptor for a count") : err->code;
+    if (d && job->from.ops->count)
+        e = job->from.ops->count(destination_broker(d), &job->from.channel, ready, unacked, err);
+    destination_close(&d);
+    if (fd >= 0)
+        close(fd);
+    return e;
+}
+
 enum err preview_make(const struct operation_job *job, const atomic_bool *cancelled, struct preview *p,
                       struct err_info *err)
 {
-    *p = (struct preview){.ready = COUNT_UNKNOWN, .unacked = COUNT_UNKNOWN, .whole = true};
+    *p = (struct preview){.ready = COUNT_UNKNOWN,
+                          .unacked = COUNT_UNKNOWN,
+                          .whole = true,
+                          .stored = COUNT_UNKNOWN,
+                          .room = -1,
+                          .there = COUNT_UNKNOWN};
     int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (fd < 0)
         return err_set(err, ERR_FAILED, "no descriptor for a preview");
