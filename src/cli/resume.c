@@ -83,7 +83,7 @@ const struct command command_resume = {
     .max_args = 1,
     .argument = ARGUMENT_WORD,
     .examples = {{"signalbox resume", "all of them"},
-                 {"signalbox resume 7k2m", "one, by the beginning of its id"},
+                 {"signalbox resume 7k2m", "one: its id's beginning"},
                  {"signalbox journal", "which there are"}},
     .exits = "0 1 2 4 5 6 7 130",
     .run = run,

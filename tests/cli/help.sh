@@ -80,6 +80,7 @@ for library in $linked; do
     ssl | crypto) word=OpenSSL ;;
     z) word=zlib ;;
     pcre2-8) word=PCRE2 ;;
+    sqlite3) word=SQLite ;;
     ncursesw | tinfo) word=ncurses ;;
     rdkafka) word=librdkafka ;;
     *) word=$library ;;
@@ -152,7 +153,7 @@ rm "$XDG_CONFIG_HOME/signalbox/config.yaml"
 run "$SIGNALBOX" completion tcsh
 expect_status 2
 name "commands of later versions are said to be such, with --help too"
-for command in resend replay purge journal; do
+for command in flow capacity; do
     run "$SIGNALBOX" $command --help
     expect_status 2
     expect_err 'not in this version'

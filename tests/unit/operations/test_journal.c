@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "base/limits.h"
+#include "base/text.h"
 #include "operations/journal.h"
 
 static char home[64];
@@ -113,7 +114,7 @@ static void an_id_is_found_by_its_beginning(void **state)
 
 static bool take_id(void *context, const struct journal_operation *o)
 {
-    strcat(context, o->id);
+    text_copy((char *)context + strlen(context), OPERATION_ID_SIZE, o->id);
     return o->id[0] != 'b';
 }
 
