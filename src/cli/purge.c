@@ -25,7 +25,7 @@ const struct command command_purge = {
     .max_args = 1,
     .missing = "an address",
     .argument = ARGUMENT_ADDRESS,
-    .examples = {{"signalbox purge r/orders.parked", "what would go, and what its archive needs"},
+    .examples = {{"signalbox purge r/orders.parked", "what would go"},
                  {"signalbox purge r/a --select 'age>7d' --execute", "what is old"},
                  {"signalbox restore r-a.sba --execute", "bring an archive back"}},
     .exits = "0 1 2 4 5 6 7 8 130",

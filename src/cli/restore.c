@@ -21,7 +21,7 @@ const struct command command_restore = {
     .max_args = 1,
     .missing = "an archive",
     .argument = ARGUMENT_FILE,
-    .examples = {{"signalbox restore orders.sba", "what would be sent, and to where"},
+    .examples = {{"signalbox restore orders.sba", "what would be sent"},
                  {"signalbox restore orders.sba --execute", "back to where it was"},
                  {"signalbox restore orders.sba --to test/orders --execute", "elsewhere"}},
     .exits = "0 1 2 4 5 6 7 8 130",

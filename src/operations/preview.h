@@ -19,8 +19,8 @@ struct preview {
     int64_t there; /* messages at the destination; COUNT_UNKNOWN */
 };
 
-/* Counts at the source, checks the destination, and where the plan selects looks at each message. *cancelled ends it early. job->notice hears
- * what both brokers have to say. */
+/* Counts at the source, checks the destination, and where the plan selects looks at each message. *cancelled ends it early.
+ * job->notice hears what both brokers have to say. */
 enum err preview_make(const struct operation_job *job, const atomic_bool *cancelled, struct preview *p,
                       struct err_info *err) SB_MUST_USE;
 /* What is at the source now. */

@@ -39,7 +39,7 @@ static void give_back(int fd, FILE *from, int old, char *into, size_t size)
 static struct broker_ops ops;
 
 /* "purge memory:/a --execute": words without blanks in them. The exit code. */
-static int type(const char *format, ...)
+static SB_PRINTF(1, 2) int type(const char *format, ...)
 {
     const struct broker_ops *brokers[] = {&ops, NULL};
     struct registry mine = registry;
@@ -138,7 +138,7 @@ static void a_dry_run_says_what_would_go_and_changes_nothing(void **state)
     (void)state;
     publish(30);
     assert_int_equal(type("purge memory:/a"), 0);
-    assert_said("would purge 30 messages from memory:/a");
+    assert_said("would purge 30 messages (");
     assert_said("archived first, about ");
     assert_said(" free)");
     assert_said("what comes after it has begun stays");

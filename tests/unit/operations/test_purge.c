@@ -270,9 +270,10 @@ static void pretend(struct operation_job *job, int count, enum delivery rows, bo
     if (finished) {
         assert_int_equal(archiver_finish(&a, NULL), ERR_OK);
     } else {
+        char name[4200];
         archiver_give_up(&a);
-        strcat(path, ".part");
-        FILE *part = fopen(path, "w");
+        snprintf(name, sizeof name, "%s.part", path);
+        FILE *part = fopen(name, "w");
         assert_non_null(part);
         fclose(part);
     }
