@@ -793,6 +793,7 @@ static void *run(void *context)
     journal_close(&o->journal);
     arena_free(&o->arena);
     buffer_free(&o->archives);
+    free(o->done);
     return NULL;
 }
 

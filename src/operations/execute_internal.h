@@ -75,6 +75,7 @@ struct operation {
 
     /* of a restore */
     uint64_t known; /* the highest sequence that had a row when this connection began */
+    uint8_t *done;  /* a bit for each sequence up to there: it has arrived; NULL: none */
 
     /* rate */
     int64_t tokens_ns; /* monotonic: when the next message may go */

@@ -61,7 +61,7 @@ static void merge(struct payloads *p)
 }
 
 /* Goes over all of the archive that has rows. */
-typedef enum err visit_archived(struct operation *o, struct remembered *row, const struct message *m,
+typedef enum err visit_archived(struct operation *o, uint64_t sequence, const struct message *m,
                                 struct payloads *p, struct err_info *err);
 
 static enum err visit_all(struct operation *o, visit_archived *visit, struct payloads *p,
@@ -73,22 +73,28 @@ static enum err visit_all(struct operation *o, visit_archived *visit, struct pay
     for (uint64_t sequence = 1; !e && sequence <= o->known; sequence++) {
         e = archive_next(&f.archive, &m, err);
         if (!e)
-            e = visit(o, recovery_find(&o->recovery, sequence), &m, p, err);
+            e = visit(o, sequence, &m, p, err);
     }
     archive_file_close(&f);
     return e == ERR_END ? ERR_OK : e;
 }
 
-static bool was_on_its_way(const struct remembered *row)
+static bool is_done(const struct operation *o, uint64_t sequence)
 {
-    return row && row->state == DELIVERY_INTENDED;
+    return o->done && sequence <= o->known && o->done[sequence / 8] >> sequence % 8 & 1;
 }
 
-static enum err gather(struct operation *o, struct remembered *row, const struct message *m,
-                       struct payloads *p, struct err_info *err)
+/* Its row; NULL: it was not. */
+static struct remembered *was_on_its_way(const struct operation *o, uint64_t sequence)
 {
-    (void)o;
-    if (!was_on_its_way(row))
+    struct remembered *row = recovery_find(&o->recovery, sequence);
+    return row && row->state == DELIVERY_INTENDED ? row : NULL;
+}
+
+static enum err gather(struct operation *o, uint64_t sequence, const struct message *m, struct payloads *p,
+                       struct err_info *err)
+{
+    if (!was_on_its_way(o, sequence))
         return ERR_OK;
     struct payload *all = reallocarray(p->all, p->count + 1, sizeof *all);
     if (!all)
@@ -99,12 +105,12 @@ static enum err gather(struct operation *o, struct remembered *row, const struct
                                                    : err_set(err, ERR_NOMEM, "no memory for a digest");
 }
 
-static enum err count_done(struct operation *o, struct remembered *row, const struct message *m,
+static enum err count_done(struct operation *o, uint64_t sequence, const struct message *m,
                            struct payloads *p, struct err_info *err)
 {
-    (void)o, (void)err;
+    (void)err;
     uint8_t digest[SHA256_SIZE];
-    struct payload *same = !row && digest_of(m, digest) ? find(p, digest) : NULL;
+    struct payload *same = is_done(o, sequence) && digest_of(m, digest) ? find(p, digest) : NULL;
     if (same)
         same->done++;
     return ERR_OK;
@@ -124,11 +130,12 @@ static bool count_found(struct operation *o, const struct message *m, void *cont
 
 /* Fewer at the destination than have arrived before, or as many: none of these is among them. All of them more: they are these, if there
  * was nothing before; a message with the payload of one of them may else have been there always. */
-static enum err judge_row(struct operation *o, struct remembered *row, const struct message *m,
-                          struct payloads *p, struct err_info *err)
+static enum err judge_row(struct operation *o, uint64_t sequence, const struct message *m, struct payloads *p,
+                          struct err_info *err)
 {
     uint8_t digest[SHA256_SIZE];
-    if (!was_on_its_way(row))
+    struct remembered *row = was_on_its_way(o, sequence);
+    if (!row)
         return ERR_OK;
     if (!digest_of(m, digest))
         return err_set(err, ERR_NOMEM, "no memory for a digest");
@@ -163,16 +170,36 @@ static enum err look_for(struct operation *o, struct err_info *err)
     return e;
 }
 
-enum err execute_restore_recover(struct operation *o, struct err_info *err)
+static bool set_done(void *context, const struct journal_message *m)
+{
+    struct operation *o = context;
+    if (m->sequence <= o->known)
+        o->done[m->sequence / 8] |= (uint8_t)(1U << m->sequence % 8);
+    return true;
+}
+
+/* A bit each, since an archive may have millions. */
+static enum err load_done(struct operation *o, struct err_info *err)
 {
     struct journal_totals totals;
+    enum err e = journal_count(o->journal, o->job.record.number, &totals, err);
+    free(o->done);
+    o->done = NULL;
+    o->known = e ? 0 : totals.last;
+    if (e || !o->known)
+        return e;
+    o->done = calloc(o->known / 8 + 1, 1);
+    if (!o->done)
+        return err_set(err, ERR_NOMEM, "no memory for what has arrived");
+    return journal_messages(o->journal, o->job.record.number, 1U << DELIVERY_DONE, set_done, o, err);
+}
+
+enum err execute_restore_recover(struct operation *o, struct err_info *err)
+{
     enum err e = recovery_load(&o->recovery, o->journal, o->job.record.number, true, err);
     if (!e)
-        e = journal_count(o->journal, o->job.record.number, &totals, err);
-    if (e)
-        return e;
-    o->known = totals.last;
-    return recovery_asks(&o->recovery) ? look_for(o, err) : ERR_OK;
+        e = load_done(o, err);
+    return !e && recovery_asks(&o->recovery) ? look_for(o, err) : e;
 }
 
 /* ---- judging ---- */
@@ -197,12 +224,12 @@ enum err execute_restore_judge(struct operation *o, struct item *item, struct er
     item->sequence = item->handle + 1;
     if (item->sequence > o->last)
         o->last = item->sequence;
-    if (item->sequence > o->known)
-        return identity_of(item->message, NULL, item->identity, err);
     struct remembered *row = recovery_find(&o->recovery, item->sequence);
-    if (row)
+    if (is_done(o, item->sequence))
+        item->state = DELIVERY_SKIPPED;
+    else if (row)
         take_row(item, row);
     else
-        item->state = DELIVERY_SKIPPED; /* it has arrived */
+        return identity_of(item->message, NULL, item->identity, err);
     return ERR_OK;
 }

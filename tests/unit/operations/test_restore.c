@@ -184,6 +184,8 @@ static void a_crash_is_gone_on_from(void **state)
     struct operation_job job = restore(true);
     struct journal *j = journal_open(NULL);
     for (uint64_t i = 1; i <= 15; i++) {
+        if (i == 13) /* it never left, and was forgotten */
+            continue;
         struct journal_message row = {.sequence = i, .state = i <= 10 ? DELIVERY_DONE : DELIVERY_INTENDED};
         assert_int_equal(journal_put(j, job.record.number, &row, NULL), ERR_OK);
     }
