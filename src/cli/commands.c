@@ -11,8 +11,8 @@
  X(send)            \
  X(export)          \
  X(import)          \
- X(move)            \
- X(copy) X(purge) X(restore) X(journal) X(resume) X(doctor) X(config) X(init) X(completion) X(help) X(version)
+ X(resend)          \
+ X(replay) X(move) X(copy) X(purge) X(restore) X(journal) X(resume) X(doctor) X(config) X(init) X(completion) X(help) X(version)
 
 #define X(name) extern const struct command command_##name;
 COMMANDS(X)

@@ -2,6 +2,7 @@
 
 #include "base/limits.h"
 #include "base/text.h"
+#include "cli/input.h"
 #include "cli/listing.h"
 #include "cli/losses.h"
 #include "cli/signals.h"
@@ -39,12 +40,28 @@ static int take_rate(struct operating *o)
     return cli_usage("--rate %s: write messages a second, as 20/s", text);
 }
 
+/* --to: an address, or of a replay `origin` (the default) and `exchange`, at the same endpoint. */
+static bool goes_home(struct operating *o, const char *to)
+{
+    struct plan *p = &o->job.plan;
+    bool exchange = to && strcmp(to, "exchange") == 0;
+    if (p->kind != OPERATION_REPLAY || (to && !exchange && strcmp(to, "origin") != 0))
+        return false;
+    p->exchange = exchange;
+    o->to = o->from;
+    o->to.channel = (struct channel_name){CHANNEL_ANY, NULL};
+    return true;
+}
+
 static int take_destination(struct operating *o)
 {
     struct err_info err = {.code = ERR_OK};
     const char *to = o->to_text;
+    if (goes_home(o, to))
+        return 0;
     if (!to)
         return cli_usage("where to? Add --to ADDRESS");
+    o->job.plan.to = to;
     if (config_address(&o->cli->config, to, o->cli->registry->brokers, &o->to, &err))
         return cli_error(&err);
     struct endpoint *e = &o->to.endpoint->endpoint;
@@ -138,19 +155,35 @@ static struct operation_end end_of(const struct address *a)
     return (struct operation_end){a->endpoint->broker, &a->endpoint->endpoint, a->channel};
 }
 
-static int find_both_ends(struct operating *o, enum operation_kind kind)
+/* A payload in the place of one message's own. */
+static int take_edit(struct operating *o)
+{
+    struct err_info err = {.code = ERR_OK};
+    const char *file = cli_text(o->cli, FLAG_EDIT);
+    if (!file)
+        return 0;
+    if (input_whole(file, &o->edited, &err))
+        return cli_error(&err);
+    o->job.plan.payload = bytes_of(o->edited.data ? o->edited.data : (const uint8_t *)"", o->edited.len);
+    return 0;
+}
+
+static int find_both_ends(struct operating *o)
 {
     struct cli *c = o->cli;
-    bool restores = kind == OPERATION_RESTORE, purges = kind == OPERATION_PURGE;
+    const struct plan *p = &o->job.plan;
+    bool restores = p->kind == OPERATION_RESTORE, purges = p->kind == OPERATION_PURGE;
+    if (p->kind == OPERATION_RESEND && !p->select)
+        return cli_usage("which messages? Add --select EXPR (`copy` takes all)");
     o->to_text = cli_text(c, FLAG_TO);
     int code = restores ? operate_restore_find(o) : cli_address(c, 0, true, &o->from);
     if (!code && !purges)
         code = take_destination(o);
-    if (!code && !purges && !restores)
+    if (!code && p->to && !restores)
         code = refuse_same(o);
-    if (!code && !purges)
+    if (!code && p->to)
         code = cli_may_change(c, &o->to);
-    if (!code && !restores && kind != OPERATION_COPY)
+    if (!code && (p->kind == OPERATION_MOVE || p->kind == OPERATION_REPLAY || !p->to))
         code = cli_may_change(c, &o->from);
     return code;
 }
@@ -158,25 +191,40 @@ static int find_both_ends(struct operating *o, enum operation_kind kind)
 static int make_plan(struct operating *o, enum operation_kind kind)
 {
     struct cli *c = o->cli;
-    int code = find_both_ends(o, kind);
-    if (code)
-        return code;
     o->job.plan = (struct plan){.kind = kind,
                                 .from = c->args[0],
-                                .to = o->to_text,
                                 .select = cli_text(c, FLAG_SELECT),
                                 .limit = cli_number(c, FLAG_LIMIT, -1),
                                 .replays_most = PLAN_REPLAYS_MOST,
                                 .no_mark = cli_flag(c, FLAG_NO_MARK),
                                 .keep_death = cli_flag(c, FLAG_KEEP_DEATH),
+                                .origin_header = cli_text(c, FLAG_ORIGIN_HEADER),
+                                .again = cli_flag(c, FLAG_AGAIN),
                                 .create = cli_flag(c, FLAG_CREATE),
                                 .no_archive = cli_flag(c, FLAG_NO_ARCHIVE)};
-    code = take_rate(o);
+    int code = find_both_ends(o);
+    if (!code)
+        code = take_edit(o);
+    if (!code)
+        code = take_rate(o);
     if (!code && kind == OPERATION_PURGE)
         code = operate_purge_plan(o);
     if (!code && kind == OPERATION_RESTORE)
         code = operate_restore_plan(o);
     return code;
+}
+
+/* As `ls` writes it, however it was typed. */
+static const char *canonical(const struct address *a, struct arena *arena)
+{
+    struct buffer text;
+    const char *kind = channel_kind_name(a->channel.kind);
+    buffer_init(&text, 64 * KIB);
+    buffer_printf(&text, "%s/%s%s", a->endpoint->endpoint.name, kind, *kind ? ":" : "");
+    url_encode(&text, a->channel.name);
+    const char *copy = buffer_ok(&text) ? arena_strndup(arena, text.data, text.len) : NULL;
+    buffer_free(&text);
+    return copy ? copy : a->channel.name;
 }
 
 static void fill_job(struct operating *o)
@@ -190,16 +238,17 @@ static void fill_job(struct operating *o)
     o->job.context = &o->cli->config;
     o->job.notice = on_notice;
     o->job.notice_context = o;
-    o->job.record = (struct journal_operation){.kind = p->kind,
-                                               .state = OPERATION_RUNNING,
-                                               .from = p->from,
-                                               .to = p->to,
-                                               .who = o->who,
-                                               .host = o->host,
-                                               .command = command_of(o),
-                                               .archive = p->kind == OPERATION_RESTORE ? p->from : NULL,
-                                               .created_ns = clock_wall_ns(),
-                                               .counts = {.planned = COUNT_UNKNOWN}};
+    o->job.record = (struct journal_operation){
+        .kind = p->kind,
+        .state = OPERATION_RUNNING,
+        .from = p->kind == OPERATION_RESTORE ? p->from : canonical(&o->from, &o->arena),
+        .to = p->to ? canonical(&o->to, &o->arena) : NULL,
+        .who = o->who,
+        .host = o->host,
+        .command = command_of(o),
+        .archive = p->kind == OPERATION_RESTORE ? p->from : NULL,
+        .created_ns = clock_wall_ns(),
+        .counts = {.planned = COUNT_UNKNOWN}};
 }
 
 /* ---- the dry run ---- */
@@ -208,6 +257,14 @@ static int64_t planned(const struct operating *o, const struct preview *p)
 {
     int64_t all = o->job.plan.select ? p->matched : p->ready, limit = o->job.plan.limit;
     return limit >= 0 && (all < 0 || all > limit) ? limit : all;
+}
+
+static const char *to_text(const struct operating *o)
+{
+    const struct plan *p = &o->job.plan;
+    return p->to         ? p->to
+           : p->exchange ? "the exchange that each was published to"
+                         : "the channel that each died in";
 }
 
 static void say_preview(const struct operating *o, const struct preview *p)
@@ -231,10 +288,11 @@ static void say_preview(const struct operating *o, const struct preview *p)
     if (kind == OPERATION_RESTORE)
         operate_restore_say(o, p);
     snprintf(name, sizeof name, "%s", n < 0 ? "all" : count);
+    bool purges = kind == OPERATION_PURGE;
     cli_notice(o->cli, "would %s %s message%s%s from %s%s%s; nothing was changed. Add %s to do it",
                operation_kind_name(kind), name, n == 1 ? "" : "s", bytes, o->job.plan.from,
-               o->job.plan.to ? " to " : "", o->job.plan.to ? o->job.plan.to : "",
-               cli_missing_flags(o->cli, kind == OPERATION_PURGE ? &o->from : &o->to, flags, sizeof flags));
+               purges ? "" : " to ", purges ? "" : to_text(o),
+               cli_missing_flags(o->cli, o->job.plan.to ? &o->to : &o->from, flags, sizeof flags));
 }
 
 static void print_record(const struct operating *o, const struct journal_operation *record)
@@ -249,6 +307,21 @@ static void print_record(const struct operating *o, const struct journal_operati
     buffer_free(&out);
 }
 
+/* What a source cannot do is refused before anything has begun. */
+static int take_source(struct operating *o, const struct preview *p)
+{
+    struct err_info err;
+    if (o->job.plan.kind != OPERATION_RESTORE)
+        o->job.plan.partitions = p->partitions;
+    o->job.plan.keeps = p->keeps[0];
+    if (!p->keeps[0] || o->job.plan.kind != OPERATION_MOVE)
+        return 0;
+    err_set(&err, ERR_REFUSED, "nothing can be moved off it: %s", p->keeps);
+    err_where(&err, "%s", o->job.plan.from);
+    err_next(&err, "`signalbox copy` sends the same and leaves the source as it is");
+    return cli_error(&err);
+}
+
 static int preview(struct operating *o, struct preview *p)
 {
     struct err_info err = {.code = ERR_OK};
@@ -260,7 +333,7 @@ static int preview(struct operating *o, struct preview *p)
     enum err e = preview_make(&o->job, &o->cancelled, p, &err);
     if (e == ERR_USAGE && o->job.plan.select)
         return cli_filter_error(o->job.plan.select, &err);
-    return e ? cli_error(&err) : 0;
+    return e ? cli_error(&err) : take_source(o, p);
 }
 
 static int rehearse(struct operating *o)
@@ -269,6 +342,8 @@ static int rehearse(struct operating *o)
     int code = preview(o, &p);
     if (code)
         return code;
+    if (o->job.plan.payload.data && p.matched > 1)
+        return cli_usage("%" PRId64 " messages are selected, and an edited payload is for one", p.matched);
     say_preview(o, &p);
     o->job.record.counts.planned = planned(o, &p);
     print_record(o, &o->job.record);
@@ -405,13 +480,15 @@ static int execute(struct operating *o)
     struct preview p;
     struct err_info err = {.code = ERR_OK};
     const char *select = o->job.plan.select;
-    o->job.plan.select = NULL; /* it is judged as the messages come */
-    enum err e = preview_make(&o->job, &o->cancelled, &p, &err);
-    o->job.plan.select = select;
+    struct operation_job quiet = o->job; /* what a dry run would say the run itself says */
+    quiet.plan.select = NULL;            /* it is judged as the messages come */
+    quiet.notice = NULL;
+    enum err e = preview_make(&quiet, &o->cancelled, &p, &err);
     if (!e && p.by_place && !o->job.plan.no_archive)
         e = preview_check_selection(&o->job, &err);
-    if (e)
-        return cli_error(&err);
+    int code = e ? cli_error(&err) : take_source(o, &p);
+    if (code)
+        return code;
     o->before = p;
     o->job.plan.by_place = p.by_place;
     o->job.plan.empty = p.there == 0;
@@ -431,9 +508,10 @@ static int execute(struct operating *o)
 static void init(struct operating *o, struct cli *c)
 {
     *o = (struct operating){.cli = c};
-    arena_init(&o->arena, 4 * MIB);
-    buffer_init(&o->plan, 4 * MIB);
+    arena_init(&o->arena, 4 * PLAN_PAYLOAD_MOST);
+    buffer_init(&o->plan, 2 * PLAN_PAYLOAD_MOST);
     buffer_init(&o->command, 4 * MIB);
+    buffer_init(&o->edited, PLAN_PAYLOAD_MOST);
     take_person(o);
 }
 
@@ -442,6 +520,7 @@ static void release(struct operating *o)
     arena_free(&o->arena);
     buffer_free(&o->plan);
     buffer_free(&o->command);
+    buffer_free(&o->edited);
 }
 
 int operate(struct cli *c, enum operation_kind kind)
@@ -470,8 +549,8 @@ static int find_ends(struct operating *o)
         e = config_address(config, p->from, brokers, &o->from, &err);
         e = e ? e : config_secret(config, o->from.endpoint, &err);
     }
-    if (!e && p->to) {
-        e = config_address(config, p->to, brokers, &o->to, &err);
+    if (!e && p->kind != OPERATION_PURGE) {
+        e = config_address(config, p->to ? p->to : p->from, brokers, &o->to, &err);
         e = e ? e : config_secret(config, o->to.endpoint, &err);
     }
     return e ? cli_error(&err) : 0;

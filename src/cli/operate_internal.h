@@ -14,7 +14,7 @@ struct operating {
     struct operation_job job;
     struct arena arena;
     char who[64], host[256];
-    struct buffer plan, command;
+    struct buffer plan, command, edited;
     atomic_bool cancelled;
     struct preview before; /* of a run: what was there when it began */
     /* of a restore */

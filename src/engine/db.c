@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sqlite3.h>
@@ -191,22 +192,27 @@ void db_finish(struct db_statement **s)
     *s = NULL;
 }
 
+/* A parameter that is not there is a wrong use of ours. */
+static void check(int code)
+{
+    assert(code == SQLITE_OK);
+    (void)code;
+}
+
 void db_bind_int(struct db_statement *s, int at, int64_t value)
 {
-    sqlite3_bind_int64(s->handle, at, value);
+    check(sqlite3_bind_int64(s->handle, at, value));
 }
 
 void db_bind_text(struct db_statement *s, int at, const char *text)
 {
-    sqlite3_bind_text(s->handle, at, text, -1, SQLITE_STATIC);
+    check(sqlite3_bind_text(s->handle, at, text, -1, SQLITE_STATIC));
 }
 
 void db_bind_bytes(struct db_statement *s, int at, struct bytes value)
 {
-    if (!value.data)
-        sqlite3_bind_null(s->handle, at);
-    else
-        sqlite3_bind_blob64(s->handle, at, value.data, value.len, SQLITE_STATIC);
+    check(value.data ? sqlite3_bind_blob64(s->handle, at, value.data, value.len, SQLITE_STATIC)
+                     : sqlite3_bind_null(s->handle, at));
 }
 
 enum err db_step(struct db_statement *s, struct err_info *err)

@@ -10,10 +10,10 @@
  * a slow listing never delays a tail's heartbeats.
  *
  * Order of calls: open, then any of list/groups/ping, read_open .. read_step* .. read_close, lease_open .. lease_step*, settle* ..
- * lease_close, publish_open* .. publish*, publish_step*, commit* .. publish_close, then close. Leasing and publishing are two sessions.
- * After an error with policy RETRY the engine closes the session, waits (back-off with jitter) and opens a new one with the next
- * generation. close is called also after a failed open and must leave nothing behind: no queue, no consumer, no group, no committed
- * offset, no tracing flag. */
+ * lease_close, publish_open* .. publish*, publish_step*, commit* .. publish_close, then close. Leasing and publishing are two
+ * sessions. After an error with policy RETRY the engine closes the session, waits
+ * (back-off with jitter) and opens a new one with the next generation. close is called also after a failed open and must
+ * leave nothing behind: no queue, no consumer, no group, no committed offset, no tracing flag. */
 #ifndef SIGNALBOX_MODEL_BROKER_H
 #define SIGNALBOX_MODEL_BROKER_H
 

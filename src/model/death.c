@@ -92,3 +92,69 @@ char *death_tell(struct headers headers, char *into, size_t size)
                  (const char *)reason.data);
     return into;
 }
+
+const char *const death_headers[] = {
+    "x-death",
+    "x-first-death-exchange",
+    "x-first-death-queue",
+    "x-first-death-reason",
+    "x-last-death-exchange",
+    "x-last-death-queue",
+    "x-last-death-reason",
+    NULL,
+};
+
+/* Spring Kafka (KafkaHeaders.DLT_ORIGINAL_TOPIC), Kafka Connect (errors.deadletterqueue.context.headers.enable), and what others write. */
+static const char *const topic_headers[] = {
+    "kafka_dlt-original-topic", "__connect.errors.topic", "x-original-topic", "dlt-original-topic", NULL,
+};
+static const char *const queue_headers[] = {"x-death-queue", NULL}; /* the memory broker */
+
+static bool find_channel(struct headers headers, const char *const *names_of, enum channel_kind kind,
+                         struct death_origin *origin)
+{
+    for (size_t i = 0; names_of && names_of[i]; i++) {
+        struct bytes name = text_in(headers, names_of[i]);
+        if (!name.len)
+            continue;
+        origin->channel = name;
+        origin->kind = kind;
+        return true;
+    }
+    return false;
+}
+
+static bool origin_of_entry(struct headers entry, struct death_origin *origin)
+{
+    const struct value *keys = headers_find(entry, BYTES_LITERAL("routing-keys"));
+    origin->channel = text_in(entry, "queue");
+    origin->exchange = text_in(entry, "exchange");
+    origin->kind = CHANNEL_QUEUE;
+    if (keys && keys->type == VALUE_ARRAY && keys->list.count) {
+        const struct value *key = &keys->list.items[0].value;
+        origin->routing_key = key->type == VALUE_STRING || key->type == VALUE_BYTES ? key->bytes : BYTES_NULL;
+    }
+    return origin->channel.len > 0;
+}
+
+/* Spring writes it as four bytes, the highest first. */
+static int32_t partition_in(struct headers headers)
+{
+    struct bytes b = text_in(headers, "kafka_dlt-original-partition");
+    return b.len == 4 ? (int32_t)((uint32_t)b.data[0] << 24 | (uint32_t)b.data[1] << 16 |
+                                  (uint32_t)b.data[2] << 8 | b.data[3])
+                      : -1;
+}
+
+bool death_origin(struct headers headers, const char *const *also, struct death_origin *origin)
+{
+    const struct value *death = x_death(headers);
+    *origin = (struct death_origin){.partition = -1};
+    if (find_channel(headers, also, CHANNEL_ANY, origin))
+        return true;
+    if (death && death->list.count && origin_of_entry(entry_of(death, 0), origin))
+        return true;
+    origin->partition = partition_in(headers);
+    return find_channel(headers, topic_headers, CHANNEL_TOPIC, origin) ||
+           find_channel(headers, queue_headers, CHANNEL_QUEUE, origin);
+}

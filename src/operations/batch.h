@@ -14,11 +14,13 @@ struct item {
     uint64_t handle;         /* at the source */
     uint64_t sequence;       /* in the journal; 0: it has no row there */
     uint8_t identity[IDENTITY_SIZE];
-    size_t to;           /* number of its destination */
+    size_t to;           /* number of its target */
     enum delivery state; /* INTENDED: it goes to the destination */
     bool journaled;      /* its row is there already, from before a crash */
+    bool ended;          /* and says how it ended */
     bool remove;         /* from the source, once it is settled; else it is kept */
     bool answered;       /* the destination has said something to it */
+    bool unsent;         /* it never left, as the destination knows */
     struct position arrived;
     char *reason; /* why it was skipped or failed; malloc'ed, NULL none */
 };

@@ -30,13 +30,14 @@ static void on_notice(void *context, const char *text)
 /* An answer that is none leaves the item as it is: the journal says INTENDED, and the destination is asked the next time. */
 static void on_outcome(void *context, const struct publish_outcome *o)
 {
-    (void)context;
+    const struct destination *d = context;
     struct item *item = (struct item *)(uintptr_t)o->token;
+    item->unsent = o->outcome == OUTCOME_UNSENT;
     if (o->outcome == OUTCOME_UNKNOWN || o->outcome == OUTCOME_UNSENT)
         return;
     item->answered = true;
     if (o->outcome == OUTCOME_CONFIRMED) {
-        item->state = DELIVERY_ARRIVED;
+        item->state = d->job.transaction ? DELIVERY_INTENDED : DELIVERY_ARRIVED; /* until it is committed */
         item->arrived = o->position;
     } else {
         const char *why = o->outcome == OUTCOME_RETURNED ? "no queue takes it" : "the broker refused it";
@@ -136,14 +137,14 @@ enum err destination_add(struct destination *d, const struct channel_name *to, u
     return d->job.ops->publish_open(&d->broker, &request, &sink, err);
 }
 
-enum err destination_put(struct destination *d, struct item *item, const struct message *changed,
+enum err destination_put(struct destination *d, struct item *item, size_t to, const struct message *changed,
                          struct err_info *err)
 {
     const struct message *m = changed ? changed : item->message;
     struct err_info why = {.code = ERR_OK};
     enum err e = message_check_whole(m, &why);
     if (!e)
-        e = d->job.ops->publish(&d->broker, item->to, m, (uint64_t)(uintptr_t)item, &why);
+        e = d->job.ops->publish(&d->broker, to, m, (uint64_t)(uintptr_t)item, &why);
     if (!e)
         return ERR_OK;
     /* Not of the connection: it is this message that cannot be sent. */
@@ -159,6 +160,9 @@ enum err destination_put(struct destination *d, struct item *item, const struct 
 
 enum err destination_step(struct destination *d, int timeout_ms, size_t *pending, struct err_info *err)
 {
+    *pending = 0;
+    if (!d->publishing) /* nothing was opened yet */
+        return ERR_OK;
     enum err e = d->job.ops->publish_step(&d->broker, timeout_ms, &d->pending, err);
     *pending = d->pending;
     return e;

@@ -28,9 +28,10 @@ void destination_interrupt(
 /* One more channel; its number counts from 0. */
 enum err destination_add(struct destination *d, const struct channel_name *to, uint32_t flags,
                          int32_t partitions, struct err_info *err) SB_MUST_USE;
-/* Sends an item's message, or `changed` in its place (NULL: as it is). The item must live until it was answered: its state is ARRIVED then,
+/* Sends an item's message to the channel of that number, or `changed` in its place (NULL: as it is). The item must live until it was
+ * answered: its state is ARRIVED then,
  * or FAILED with the reason. ERR_BUSY: no room, step first. Refused before it was sent: ERR_OK, and answered. */
-enum err destination_put(struct destination *d, struct item *item, const struct message *changed,
+enum err destination_put(struct destination *d, struct item *item, size_t to, const struct message *changed,
                          struct err_info *err) SB_MUST_USE;
 /* Serves the connection; *pending: how many have no answer yet. */
 enum err destination_step(struct destination *d, int timeout_ms, size_t *pending,

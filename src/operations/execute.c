@@ -119,16 +119,20 @@ static void stop(struct operation *o, const char *why)
 
 static enum err put_row(struct operation *o, struct item *item, struct err_info *err)
 {
+    char destination[300];
+    bool elsewhere = !o->job.plan.to && item->state == DELIVERY_INTENDED && !execute_is_purge(o);
     o->written = true;
     if (item->journaled)
         return journal_mark(o->journal, o->job.record.number, item->sequence, item->state,
                             (struct position){.kind = POSITION_NONE}, item->reason, err);
-    struct journal_message row = {.sequence = item->sequence,
-                                  .state = item->state,
-                                  .from = item->message->position,
-                                  .size = item->message->payload.len,
-                                  .label = bytes_slice(message_label(item->message), 0, 200),
-                                  .reason = item->reason};
+    struct journal_message row = {
+        .sequence = item->sequence,
+        .state = item->state,
+        .from = item->message->position,
+        .size = item->message->payload.len,
+        .label = bytes_slice(message_label(item->message), 0, 200),
+        .reason = item->reason,
+        .destination = elsewhere ? execute_target_text(o, item->to, destination, sizeof destination) : NULL};
     memcpy(row.identity, item->identity, sizeof row.identity);
     if (execute_is_restore(o)) /* where it was is the archive's to know */
         row.from = (struct position){.kind = POSITION_NONE};
@@ -149,7 +153,7 @@ static void count_end(struct operation *o, const struct item *item)
 
 static bool is_about(const struct item *item)
 {
-    return item->state != DELIVERY_SKIPPED || item->reason;
+    return item->state != DELIVERY_SKIPPED || item->reason || item->ended;
 }
 
 /* Of a batch that was judged: a sequence for each message that the operation is about. Those of earlier rows have theirs. */
@@ -160,6 +164,10 @@ static enum err write_intents(struct operation *o, struct batch *b, struct err_i
         struct item *item = &b->items[i];
         if (!is_about(item) || item->state == DELIVERY_ARRIVED || item->state == DELIVERY_DONE)
             continue;
+        if (item->ended) { /* in an earlier run */
+            count_end(o, item);
+            continue;
+        }
         if (!item->sequence)
             item->sequence = ++o->last;
         e = put_row(o, item, err);
@@ -436,15 +444,23 @@ static enum err send_one(struct operation *o, struct item *item, struct err_info
     struct message changed;
     if (execute_is_purge(o))
         return execute_purge_put(o, item, err);
-    enum err e = execute_rewrite(o, item, &changed, err);
-    return e ? e : destination_put(o->destination, item, &changed, err);
+    const struct target *t = &o->targets[item->to];
+    enum err e = execute_target_open(o, item->to, err);
+    if (!e && t->why[0]) {
+        item_say(item, DELIVERY_FAILED, "%s: %s", t->channel.name, t->why);
+        item->answered = true;
+        return ERR_OK;
+    }
+    if (!e)
+        e = execute_rewrite(o, item, &changed, err);
+    return e ? e : destination_put(o->destination, item, t->number, &changed, err);
 }
 
 /* As many as may go now. Stopped, what was not sent yet is taken back: its intent is not followed. */
 static enum err send(struct operation *o, bool *any, struct err_info *err)
 {
     struct batch *b = o->waiting.first;
-    if (!b)
+    if (!b || execute_commit_is_due(o))
         return ERR_OK;
     while (o->at < b->count) {
         struct item *item = &b->items[o->at];
@@ -460,6 +476,7 @@ static enum err send(struct operation *o, bool *any, struct err_info *err)
             enum err e = send_one(o, item, err);
             if (e)
                 return e == ERR_BUSY ? ERR_OK : e;
+            execute_note_sent(o);
             *any = true;
         }
         o->at++;
@@ -519,6 +536,8 @@ static enum err turn(struct operation *o, bool *any, struct err_info *err)
     bool idle = !*any;
     if (o->destination)
         e = destination_step(o->destination, idle && o->pending ? STEP_MS / 10 : 0, &o->pending, err);
+    if (!e && !o->pending && execute_commit_is_due(o))
+        e = execute_commit(o, err);
     if (idle && !o->pending)
         wait_a_little(o);
     return e;
@@ -558,6 +577,7 @@ static enum err open_destination(struct operation *o, struct err_info *err)
     struct destination_job job = {.ops = to->ops,
                                   .endpoint = to->endpoint,
                                   .claim = o->job.record.id,
+                                  .transaction = execute_commits(o),
                                   .prepare = prepare,
                                   .notice = on_notice,
                                   .context = o};
@@ -565,9 +585,12 @@ static enum err open_destination(struct operation *o, struct err_info *err)
     pthread_mutex_lock(&o->lock);
     o->destination = d;
     pthread_mutex_unlock(&o->lock);
-    uint32_t flags = PUBLISH_EXACT | (o->job.plan.create ? PUBLISH_CREATE : 0) | execute_restore_flags(o);
-    int32_t partitions = (int32_t)o->job.plan.partitions;
-    return d ? destination_add(d, &to->channel, flags, partitions, err) : err->code;
+    for (size_t i = 0; i < o->target_count; i++) {
+        o->targets[i].open = false;
+        o->targets[i].why[0] = '\0';
+    }
+    o->opened = 0;
+    return !d ? err->code : o->job.plan.to ? execute_target_open(o, 0, err) : ERR_OK;
 }
 
 static enum err open_source(struct operation *o, struct err_info *err)
@@ -593,6 +616,34 @@ static enum err open_source(struct operation *o, struct err_info *err)
     return s ? ERR_OK : err->code;
 }
 
+/* What is known of a message is written down, whatever broke: what has not left is forgotten, what was answered is marked. The rest is a
+ * question to the destination. tried: it may have left. */
+static enum err write_known(struct operation *o, const struct item *item, bool tried, struct err_info *err)
+{
+    int64_t number = o->job.record.number;
+    if (!item->sequence || item->ended)
+        return ERR_OK;
+    if (item->state == DELIVERY_INTENDED)
+        return tried && !item->unsent ? ERR_OK : journal_forget(o->journal, number, item->sequence, err);
+    if (!item->answered)
+        return ERR_OK;
+    return journal_mark(o->journal, number, item->sequence, item->state, item->arrived, item->reason, err);
+}
+
+static void write_all_known(struct operation *o)
+{
+    struct err_info err;
+    enum err e = ERR_OK;
+    for (struct batch *b = o->flying.first; b && !e; b = b->next)
+        for (size_t i = 0; i < b->count && !e; i++)
+            e = write_known(o, &b->items[i], true, &err);
+    for (struct batch *b = o->waiting.first; b && !e; b = b->next)
+        for (size_t i = 0; i < b->count && !e; i++)
+            e = write_known(o, &b->items[i], b == o->waiting.first && i <= o->at, &err);
+    if (e || journal_sync(o->journal, &err))
+        on_notice(o, err.text);
+}
+
 static void close_ends(struct operation *o, bool in_peace)
 {
     struct source *s = o->source;
@@ -607,7 +658,9 @@ static void close_ends(struct operation *o, bool in_peace)
     pthread_mutex_unlock(&o->lock);
     if (s && source_join(&s, &returned, &err) && in_peace)
         on_notice(o, err.text);
-    destination_close(&d);
+    destination_close(&d); /* which tells of those that it has not sent */
+    if (!in_peace && o->journal)
+        write_all_known(o);
     lane_free(&o->early);
     lane_free(&o->waiting);
     lane_free(&o->flying);
@@ -619,6 +672,8 @@ static void close_ends(struct operation *o, bool in_peace)
 static void begin_connection(struct operation *o)
 {
     o->recovering = o->source_ended = false;
+    o->uncommitted = 0;
+    o->edited = false;
     o->stopping = o->taken = false;
     o->early_count = o->early_total = o->at = o->pending = o->settling = o->held = 0;
     o->kept = 0;
@@ -655,19 +710,6 @@ static enum err open_ends(struct operation *o, struct err_info *err)
     return e || execute_purge_is_at_once(o) ? e : open_source(o, err);
 }
 
-/* Nothing that is sent says which message it is: an answer that came must not be forgotten with the connection. */
-static void keep_answers(struct operation *o)
-{
-    struct batch *b = o->flying.first;
-    enum err e = ERR_OK;
-    for (; !e && b; b = b->next)
-        e = write_answers(o, b, NULL);
-    if (!e && o->waiting.first)
-        e = write_answers(o, o->waiting.first, NULL);
-    if (!e)
-        (void)!sync_journal(o, NULL); /* else they are looked for */
-}
-
 static enum err attempt(struct operation *o, struct err_info *err)
 {
     begin_connection(o);
@@ -681,8 +723,6 @@ static enum err attempt(struct operation *o, struct err_info *err)
         e = execute_account(o, err);
     if (!e)
         e = sync_journal(o, err);
-    if (e && execute_is_restore(o))
-        keep_answers(o);
     close_ends(o, !e);
     if (e)
         execute_purge_undo(o);
@@ -776,6 +816,11 @@ static enum err prepare_all(struct operation *o, struct err_info *err)
         return err->code;
     if (p->select && !(o->filter = filter_new(p->select, FILTER_MESSAGES, o->job.decoders, NULL, err)))
         return err->code;
+    if (execute_load_sent(o, err))
+        return err->code;
+    const struct channel_name *to = &o->job.to.channel;
+    if (p->to && execute_target(o, to->kind, bytes_of_text(to->name)) != 0)
+        return err_set(err, ERR_NOMEM, "no memory for an operation");
     return ERR_OK;
 }
 
@@ -791,6 +836,8 @@ static void *run(void *context)
     end(o, e, &err);
     filter_free(&o->filter);
     journal_close(&o->journal);
+    execute_targets_free(o);
+    free(o->sent);
     arena_free(&o->arena);
     buffer_free(&o->archives);
     free(o->done);

@@ -23,6 +23,21 @@ void lane_push(struct lane *l, struct batch *b);
 struct batch *lane_pop(struct lane *l);
 void lane_free(struct lane *l);
 
+/* A channel that messages go to. */
+struct target {
+    struct channel_name channel; /* name: malloc'ed */
+    bool open;                   /* on this connection, as that number */
+    size_t number;
+    char why[240]; /* it cannot be opened; "" */
+};
+
+/* A message that an earlier replay has sent: from where, and a hash of where to. */
+struct sent {
+    uint64_t to;
+    int64_t offset;
+    int32_t partition;
+};
+
 struct operation {
     struct operation_job job;
     int event_fd, done_fd;
@@ -42,9 +57,17 @@ struct operation {
     int64_t unmatched, bytes;
     uint64_t last; /* sequence */
     int64_t begun; /* messages that have a row */
+    bool edited;   /* the one message that the plan's payload is for has come */
     bool written;  /* the journal has something that is not synced */
 
+    struct target *targets; /* the first is the plan's, where it names one */
+    size_t target_count;
+
+    struct sent *sent; /* sorted */
+    size_t sent_count, sent_cap;
+
     /* of one connection */
+    size_t opened; /* targets */
     struct recovery recovery;
     struct read_places places; /* where a source that is read goes on */
     bool recovering;           /* messages gather until recovery_match can tell which they are */
@@ -53,6 +76,8 @@ struct operation {
     struct lane waiting;       /* journaled, to be sent */
     size_t at;                 /* in the first of them */
     struct lane flying;        /* sent; the first is settled first */
+    size_t uncommitted;        /* messages that were sent within a transaction */
+    int64_t uncommitted_ns;    /* monotonic: since when */
     size_t pending;            /* messages without an answer */
     bool source_ended;
     bool taken;      /* no more messages are taken */
@@ -83,11 +108,12 @@ struct operation {
     int64_t told_ns, told_done;
 };
 
+/* Are messages taken off the source? Else they are read. */
 static inline bool execute_removes(const struct operation *o)
 {
-    enum operation_kind kind = o->job.plan.kind;
-    return kind == OPERATION_MOVE || kind == OPERATION_REPLAY ||
-           (kind == OPERATION_PURGE && !o->job.plan.by_place);
+    const struct plan *p = &o->job.plan;
+    return (!p->keeps && (p->kind == OPERATION_MOVE || p->kind == OPERATION_REPLAY)) ||
+           (p->kind == OPERATION_PURGE && !p->by_place);
 }
 
 /* ---- execute_judge.c: which messages it is about, and what is to become of them ---- */
@@ -98,6 +124,34 @@ enum err execute_judge(struct operation *o, struct item *item, struct err_info *
 enum err execute_rewrite(struct operation *o, const struct item *item, struct message *into,
                          struct err_info *err) SB_MUST_USE;
 
+/* ---- execute_target.c ---- */
+
+/* The number of that channel among the targets; SIZE_MAX: no memory. */
+size_t execute_target(struct operation *o, enum channel_kind kind, struct bytes name);
+size_t execute_target_named(struct operation *o, const char *text);                           /* KIND:NAME */
+char *execute_target_text(const struct operation *o, size_t target, char *into, size_t size); /* KIND:NAME */
+/* Opens it on this connection, once. ERR_OK also where it cannot be: then why is set. */
+enum err execute_target_open(struct operation *o, size_t target, struct err_info *err) SB_MUST_USE;
+void execute_targets_free(struct operation *o);
+/* Where a dead letter goes: fills item->to, or says why it goes nowhere. */
+void execute_find_origin(struct operation *o, struct item *item);
+
+/* ---- execute_sent.c ---- */
+
+enum err execute_load_sent(struct operation *o, struct err_info *err) SB_MUST_USE;
+bool execute_was_sent(const struct operation *o, const struct item *item);
+
+/* ---- execute_commit.c ---- */
+
+bool execute_commits(const struct operation *o); /* has its destination transactions? */
+void execute_note_sent(struct operation *o);
+bool execute_commit_is_due(
+    const struct operation *o); /* nothing more is sent before it; it wants all answers */
+/* What was sent has ARRIVED then. */
+enum err execute_commit(struct operation *o, struct err_info *err) SB_MUST_USE;
+/* INTENDED rows that a commit carried have ARRIVED. */
+enum err execute_ask_commits(struct operation *o, struct err_info *err) SB_MUST_USE;
+
 /* ---- execute_recover.c ---- */
 
 /* Loads what the journal tells of, and asks the destination for what was on its way. */
@@ -106,8 +160,8 @@ enum err execute_recover(struct operation *o, struct err_info *err) SB_MUST_USE;
 enum err execute_account(struct operation *o, struct err_info *err) SB_MUST_USE;
 /* Every message of the destination goes to visit, until that returns false. *whole: all of them could be had, and nobody takes any. */
 typedef bool execute_visit(struct operation *o, const struct message *m, void *context);
-enum err execute_look(struct operation *o, execute_visit *visit, void *context, bool *whole,
-                      struct err_info *err) SB_MUST_USE;
+enum err execute_look(struct operation *o, const struct channel_name *to, execute_visit *visit, void *context,
+                      bool *whole, struct err_info *err) SB_MUST_USE;
 
 /* ---- execute_purge.c: the archive stands in a destination's place ---- */
 
@@ -143,10 +197,11 @@ static inline bool execute_is_restore(const struct operation *o)
     return o->job.plan.kind == OPERATION_RESTORE;
 }
 
-/* Loads what the journal tells of; what was on its way is looked for at the destination by its payload. */
+/* Loads what the journal tells of. */
 enum err execute_restore_recover(struct operation *o, struct err_info *err) SB_MUST_USE;
+/* What was on its way is looked for at the destination by its payload. */
+enum err execute_restore_look(struct operation *o, struct err_info *err) SB_MUST_USE;
 /* As execute_judge: its sequence is its number in the archive, by which its row is known. */
 enum err execute_restore_judge(struct operation *o, struct item *item, struct err_info *err) SB_MUST_USE;
-uint32_t execute_restore_flags(const struct operation *o); /* enum publish_flag */
 
 #endif

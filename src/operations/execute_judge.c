@@ -1,22 +1,13 @@
 #include "operations/execute_internal.h"
 
+#include "base/json.h"
+#include "base/limits.h"
+#include "model/death.h"
 #include "operations/identity.h"
 #include "operations/stamp.h"
 
 #include <inttypes.h>
 #include <stdio.h>
-
-/* What a broker or a framework writes of a death, and would be taken for one of this life. */
-static const char *const death_headers[] = {
-    "x-death",
-    "x-first-death-exchange",
-    "x-first-death-queue",
-    "x-first-death-reason",
-    "x-last-death-exchange",
-    "x-last-death-queue",
-    "x-last-death-reason",
-    NULL,
-};
 
 static bool is_own(const struct operation *o, const struct message *m)
 {
@@ -30,6 +21,31 @@ static void leave(struct operation *o, struct item *item)
 {
     item->state = DELIVERY_SKIPPED;
     o->unmatched++;
+}
+
+static bool is_json(struct bytes payload)
+{
+    struct json_reader r;
+    enum json_event event;
+    json_read(&r, payload, LIMIT_DECODE_DEPTH);
+    do
+        event = json_next(&r);
+    while (event != JSON_ERROR && event != JSON_END);
+    return event == JSON_END;
+}
+
+/* One message alone gets it, and what was JSON stays JSON. */
+static void check_edit(struct operation *o, struct item *item)
+{
+    struct bytes edited = o->job.plan.payload;
+    if (!edited.data)
+        return;
+    if (o->edited)
+        item_say(item, DELIVERY_SKIPPED,
+                 "the edited payload has taken the place of another one: select one message");
+    else if (is_json(item->message->payload) && !is_json(edited))
+        item_say(item, DELIVERY_FAILED, "its payload is JSON, and the edited one is not");
+    o->edited = true;
 }
 
 /* As of when it began: what was selected then is selected after a crash. */
@@ -62,7 +78,13 @@ enum err execute_judge(struct operation *o, struct item *item, struct err_info *
     } else if ((int64_t)stamp_replays(item->message) >= p->replays_most && p->kind == OPERATION_REPLAY) {
         item_say(item, DELIVERY_SKIPPED, "replayed %" PRIu64 " times before: it comes back for a reason",
                  stamp_replays(item->message));
+    } else if (!p->to && p->kind == OPERATION_REPLAY) {
+        execute_find_origin(o, item);
     }
+    if (item->state == DELIVERY_INTENDED && !o->job.plan.again && execute_was_sent(o, item))
+        item_say(item, DELIVERY_SKIPPED, "an earlier replay has sent it there");
+    if (item->state == DELIVERY_INTENDED)
+        check_edit(o, item);
     return ERR_OK;
 }
 
@@ -71,7 +93,7 @@ enum err execute_rewrite(struct operation *o, const struct item *item, struct me
 {
     const struct plan *p = &o->job.plan;
     const struct message *m = item->message;
-    struct stamp stamp = {.sequence = item->sequence, .replays = stamp_replays(m)};
+    struct stamp stamp = {.sequence = item->sequence, .replays = stamp_replays(m), .edited = p->payload.data};
     char position[40], *source;
     memcpy(stamp.operation, o->job.record.id, sizeof stamp.operation);
     arena_reset(&o->arena);
@@ -88,5 +110,8 @@ enum err execute_rewrite(struct operation *o, const struct item *item, struct me
         stamp.source = bytes_of_text(source);
     }
     bool drop = p->kind == OPERATION_REPLAY && !p->keep_death;
-    return stamp_put(m, drop ? death_headers : NULL, p->no_mark ? NULL : &stamp, &o->arena, into, err);
+    enum err e = stamp_put(m, drop ? death_headers : NULL, p->no_mark ? NULL : &stamp, &o->arena, into, err);
+    if (p->payload.data)
+        into->payload = p->payload;
+    return e;
 }

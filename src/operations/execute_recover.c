@@ -28,14 +28,14 @@ static void on_notice(void *context, const char *text)
 }
 
 /* A queue with consumers has perhaps given it away already. */
-static bool can_look(struct operation *o, struct broker *b)
+static bool can_look(struct broker *b, const struct channel_name *to)
 {
     struct channel_list *list = channel_list_new();
     struct err_info err;
     bool can = false;
     if (!list)
         return false;
-    if (!b->ops->list(b, o->job.to.channel.name, 0, list, &err) && list->count == 1) {
+    if (!b->ops->list(b, to->name, 0, list, &err) && list->count == 1) {
         const struct channel *c = &list->items[0];
         bool keeps = c->kind == CHANNEL_TOPIC || c->kind == CHANNEL_STREAM;
         can =
@@ -46,7 +46,7 @@ static bool can_look(struct operation *o, struct broker *b)
 }
 
 /* On a session of its own: the publishing one holds the claim, so that nothing more of the earlier run arrives meanwhile. */
-static enum err look(struct operation *o, struct look *l, struct err_info *err)
+static enum err look(struct operation *o, const struct channel_name *to, struct look *l, struct err_info *err)
 {
     struct destination_job job = {.ops = o->job.to.ops,
                                   .endpoint = o->job.to.endpoint,
@@ -57,13 +57,10 @@ static enum err look(struct operation *o, struct look *l, struct err_info *err)
         return err->code;
     struct broker *b = destination_broker(d);
     struct read_sink sink = {.context = l, .message = on_browsed, .notice = on_notice};
-    struct read_request request = {.mode = READ_BROWSE,
-                                   .channels = &o->job.to.channel,
-                                   .channel_count = 1,
-                                   .partition = -1,
-                                   .limit = -1};
+    struct read_request request = {
+        .mode = READ_BROWSE, .channels = to, .channel_count = 1, .partition = -1, .limit = -1};
     enum err e = ERR_OK;
-    l->too_many = !can_look(o, b);
+    l->too_many = !can_look(b, to);
     if (!l->too_many) {
         e = b->ops->read_open(b, &request, &sink, err);
         while (!e && !atomic_load(&o->broken_off))
@@ -79,11 +76,11 @@ static enum err look(struct operation *o, struct look *l, struct err_info *err)
     return e;
 }
 
-enum err execute_look(struct operation *o, execute_visit *visit, void *context, bool *whole,
-                      struct err_info *err)
+enum err execute_look(struct operation *o, const struct channel_name *to, execute_visit *visit, void *context,
+                      bool *whole, struct err_info *err)
 {
     struct look l = {.o = o, .visit = visit, .context = context};
-    enum err e = look(o, &l, err);
+    enum err e = look(o, to, &l, err);
     *whole = !e && !l.too_many;
     return e;
 }
@@ -98,24 +95,56 @@ static bool find_stamp(struct operation *o, const struct message *m, void *conte
     return true;
 }
 
-enum err execute_recover(struct operation *o, struct err_info *err)
+/* What was on its way there. */
+static enum err ask_target(struct operation *o, size_t target, struct err_info *err)
 {
-    if (execute_is_restore(o))
-        return execute_restore_recover(o, err);
-    bool removes = execute_removes(o), whole = false;
-    enum err e = recovery_load(&o->recovery, o->journal, o->job.record.number, removes, err);
-    if (e || !o->recovery.count)
-        return e;
-    o->recovering = removes || !o->recovery.reached_count;
-    if (!recovery_asks(&o->recovery))
+    bool whole = false;
+    enum err e = ERR_OK;
+    if (!recovery_asks_of(&o->recovery, target))
         return ERR_OK;
     if (!o->job.plan.no_mark)
-        e = execute_look(o, find_stamp, NULL, &whole, err);
+        e = execute_look(o, &o->targets[target].channel, find_stamp, NULL, &whole, err);
     if (e && err_policy(e) == ERR_POLICY_RETRY)
         return e;
     if (!whole)
-        recovery_doubt(&o->recovery);
+        recovery_doubt(&o->recovery, target);
     return ERR_OK;
+}
+
+/* Once this run has the claim, no transaction of an earlier one can be committed any more. */
+static enum err ask_commits(struct operation *o, struct err_info *err)
+{
+    enum err e = ERR_OK;
+    for (size_t i = 0; !e && !o->opened && i < o->target_count; i++)
+        if (recovery_asks_of(&o->recovery, i))
+            e = execute_target_open(o, i, err);
+    return e ? e : execute_ask_commits(o, err);
+}
+
+static size_t target_of(void *context, const char *destination)
+{
+    return execute_target_named(context, destination);
+}
+
+enum err execute_recover(struct operation *o, struct err_info *err)
+{
+    o->recovery.target = target_of;
+    o->recovery.context = o;
+    bool removes = execute_removes(o), restores = execute_is_restore(o);
+    enum err e = restores ? execute_restore_recover(o, err)
+                          : recovery_load(&o->recovery, o->journal, o->job.record.number, removes, err);
+    if (e || !o->recovery.count)
+        return e;
+    o->recovering = !restores && (removes || !o->recovery.reached_count);
+    if (!recovery_asks(&o->recovery))
+        return ERR_OK;
+    if (execute_commits(o))
+        return ask_commits(o, err);
+    if (restores)
+        return execute_restore_look(o, err);
+    for (size_t i = 0; !e && i < o->target_count; i++)
+        e = ask_target(o, i, err);
+    return e;
 }
 
 /* ---- what is not at the source any more ---- */

@@ -18,13 +18,6 @@ struct payloads {
     size_t count;
 };
 
-uint32_t execute_restore_flags(const struct operation *o)
-{
-    if (!execute_is_restore(o))
-        return 0;
-    return o->job.plan.same_partitions ? PUBLISH_PARTITION : PUBLISH_ALIKE;
-}
-
 /* ---- by payload ---- */
 
 static bool digest_of(const struct message *m, uint8_t digest[SHA256_SIZE])
@@ -148,7 +141,7 @@ static enum err judge_row(struct operation *o, uint64_t sequence, const struct m
     return ERR_OK;
 }
 
-static enum err look_for(struct operation *o, struct err_info *err)
+enum err execute_restore_look(struct operation *o, struct err_info *err)
 {
     struct payloads p = {.count = 0};
     bool whole = false;
@@ -158,14 +151,14 @@ static enum err look_for(struct operation *o, struct err_info *err)
     if (!e)
         e = visit_all(o, count_done, &p, err);
     if (!e) {
-        e = execute_look(o, count_found, &p, &whole, err);
+        e = execute_look(o, &o->job.to.channel, count_found, &p, &whole, err);
         if (e && err_policy(e) != ERR_POLICY_RETRY)
             e = ERR_OK; /* it could not be looked for */
     }
     if (!e && whole)
         e = visit_all(o, judge_row, &p, err);
     else if (!e)
-        recovery_doubt(&o->recovery);
+        recovery_doubt(&o->recovery, 0);
     free(p.all);
     return e;
 }
@@ -199,7 +192,7 @@ enum err execute_restore_recover(struct operation *o, struct err_info *err)
     enum err e = recovery_load(&o->recovery, o->journal, o->job.record.number, true, err);
     if (!e)
         e = load_done(o, err);
-    return !e && recovery_asks(&o->recovery) ? look_for(o, err) : e;
+    return e;
 }
 
 /* ---- judging ---- */

@@ -14,7 +14,7 @@ static const char *const steps[] = {
     " done INTEGER NOT NULL, skipped INTEGER NOT NULL, failed INTEGER NOT NULL, in_doubt INTEGER NOT NULL);"
     "CREATE TABLE message(operation INTEGER NOT NULL REFERENCES operation(number), sequence INTEGER NOT NULL,"
     " state INTEGER NOT NULL, identity BLOB NOT NULL, partition INTEGER, offset INTEGER, to_partition INTEGER,"
-    " to_offset INTEGER, size INTEGER NOT NULL, label BLOB, reason TEXT, PRIMARY KEY(operation, sequence))"
+    " to_offset INTEGER, size INTEGER NOT NULL, label BLOB, reason TEXT, destination TEXT, PRIMARY KEY(operation, sequence))"
     " WITHOUT ROWID;"
     "CREATE TABLE event(at_ns INTEGER NOT NULL, who TEXT, host TEXT, what TEXT NOT NULL, text TEXT)",
     NULL};
@@ -32,6 +32,7 @@ enum statement {
     FORGET_ALL,
     MESSAGES,
     REACHED,
+    SENT,
     COUNT,
     NOTE,
     EVENTS,
@@ -55,7 +56,7 @@ static const char *const texts[STATEMENTS] = {
     [LIST] = "SELECT " OPERATION_COLUMNS " FROM operation ORDER BY number DESC",
     [PUT] =
         "INSERT INTO message(operation, sequence, state, identity, partition, offset, to_partition, to_offset,"
-        " size, label, reason) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " size, label, reason, destination) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     [MARK] = "UPDATE message SET state=?3, reason=?4 WHERE operation=?1 AND sequence=?2",
     [MARK_ARRIVED] = "UPDATE message SET state=?3, reason=?4, to_partition=?5, to_offset=?6"
                      " WHERE operation=?1 AND sequence=?2",
@@ -64,8 +65,12 @@ static const char *const texts[STATEMENTS] = {
     [FORGET] = "DELETE FROM message WHERE operation=? AND sequence=?",
     [FORGET_ALL] = "DELETE FROM message WHERE operation=? AND state=?",
     [MESSAGES] =
-        "SELECT sequence, state, identity, partition, offset, to_partition, to_offset, size, label, reason"
+        "SELECT sequence, state, identity, partition, offset, to_partition, to_offset, size, label, reason, destination"
         " FROM message WHERE operation=? AND (1 << state) & ? ORDER BY sequence",
+    [SENT] =
+        "SELECT m.partition, m.offset, ifnull(m.destination, o.destination) FROM message m, operation o"
+        " WHERE o.kind=? AND o.source=? AND o.number<>? AND m.operation=o.number AND m.offset IS NOT NULL"
+        " AND m.state IN (?, ?)",
     [REACHED] =
         "SELECT ifnull(partition, -1), max(offset) FROM message WHERE operation=? AND offset IS NOT NULL"
         " GROUP BY partition",
@@ -296,6 +301,7 @@ enum err journal_put(struct journal *j, int64_t number, const struct journal_mes
     db_bind_int(s, 9, (int64_t)m->size);
     db_bind_bytes(s, 10, m->label);
     db_bind_text(s, 11, m->reason);
+    db_bind_text(s, 12, m->destination);
     return db_run(s, err);
 }
 
@@ -368,12 +374,30 @@ enum err journal_messages(struct journal *j, int64_t number, unsigned states, jo
             .size = (uint64_t)db_int(s, 7),
             .label = db_bytes(s, 8),
             .reason = db_text(s, 9),
+            .destination = db_text(s, 10),
         };
         struct bytes identity = db_bytes(s, 2);
         memcpy(m.identity, identity.data, identity.len < IDENTITY_SIZE ? identity.len : IDENTITY_SIZE);
         if (!visit(context, &m))
             break;
     }
+    db_again(s);
+    return e == ERR_END ? ERR_OK : e;
+}
+
+enum err journal_sent(struct journal *j, enum operation_kind kind, const char *source, int64_t but,
+                      journal_visit_sent *visit, void *context, struct err_info *err)
+{
+    struct db_statement *s = j->statements[SENT];
+    enum err e;
+    db_bind_text(s, 1, operation_kind_name(kind));
+    db_bind_text(s, 2, source);
+    db_bind_int(s, 3, but);
+    db_bind_int(s, 4, DELIVERY_DONE);
+    db_bind_int(s, 5, DELIVERY_ARRIVED);
+    while (!(e = db_step(s, err)))
+        if (!visit(context, take_position(s, 0), db_text(s, 2)))
+            break;
     db_again(s);
     return e == ERR_END ? ERR_OK : e;
 }

@@ -57,9 +57,10 @@ struct journal_message {
     enum delivery state;
     uint8_t identity[IDENTITY_SIZE]; /* see identity.h */
     struct position from, arrived;
-    uint64_t size;      /* of its payload */
-    struct bytes label; /* what people know it by; null none */
-    const char *reason; /* NULL none */
+    uint64_t size;           /* of its payload */
+    struct bytes label;      /* what people know it by; null none */
+    const char *reason;      /* NULL none */
+    const char *destination; /* KIND:NAME, where it is not the operation's own; NULL */
 };
 
 /* Writes a new one. */
@@ -87,6 +88,11 @@ enum err journal_messages(struct journal *j, int64_t number, unsigned states, jo
 typedef bool journal_visit_reached(void *context, int32_t partition, int64_t offset);
 enum err journal_reached(struct journal *j, int64_t number, journal_visit_reached *visit, void *context,
                          struct err_info *err) SB_MUST_USE;
+/* Positions of that source whose messages earlier operations of that kind have sent, and where to: the row's destination, else the
+ * operation's. `but`: the number of the one that asks. */
+typedef bool journal_visit_sent(void *context, struct position from, const char *to);
+enum err journal_sent(struct journal *j, enum operation_kind kind, const char *source, int64_t but,
+                      journal_visit_sent *visit, void *context, struct err_info *err) SB_MUST_USE;
 /* How many there are of each state, and the highest sequence. */
 struct journal_totals {
     int64_t of[DELIVERY_STATES];

@@ -14,8 +14,6 @@ static void write_restore(const struct plan *p, struct json_writer *w)
 {
     JSON_NAME(w, "sum");
     json_text(w, p->sum);
-    JSON_NAME(w, "partitions");
-    json_int(w, p->partitions);
     JSON_NAME(w, "same_partitions");
     json_bool(w, p->same_partitions);
     JSON_NAME(w, "empty");
@@ -41,12 +39,24 @@ void plan_write(const struct plan *p, struct buffer *json)
     json_int(&w, p->rate);
     JSON_NAME(&w, "replays_most");
     json_int(&w, p->replays_most);
+    JSON_NAME(&w, "partitions");
+    json_int(&w, p->partitions);
     JSON_NAME(&w, "no_mark");
     json_bool(&w, p->no_mark);
     JSON_NAME(&w, "keep_death");
     json_bool(&w, p->keep_death);
+    JSON_NAME(&w, "again");
+    json_bool(&w, p->again);
+    JSON_NAME(&w, "keeps");
+    json_bool(&w, p->keeps);
     JSON_NAME(&w, "create");
     json_bool(&w, p->create);
+    JSON_NAME(&w, "exchange");
+    json_bool(&w, p->exchange);
+    JSON_NAME(&w, "payload");
+    json_byte_string(&w, p->payload);
+    JSON_NAME(&w, "origin_header");
+    json_text(&w, p->origin_header);
     if (p->kind == OPERATION_PURGE)
         write_purge(p, &w);
     if (p->kind == OPERATION_RESTORE)
@@ -76,6 +86,24 @@ static enum err take_kind(struct plan *p, const struct json_reader *r, struct ar
     return operation_kind_parse(name, &p->kind)
                ? ERR_OK
                : err_set(err, ERR_FORMAT, "a plan of the unknown kind %s", name);
+}
+
+/* {"text":...} or {"base64":...}, as it was written. */
+static enum err take_bytes(struct bytes *into, struct json_reader *r, struct arena *arena,
+                           struct err_info *err)
+{
+    bool text = json_next(r) == JSON_NAME && bytes_equal_text(r->raw, "text");
+    struct buffer b;
+    buffer_init(&b, PLAN_PAYLOAD_MOST);
+    bool ok = json_next(r) == JSON_STRING && (text ? json_unescape(r->raw, &b) : buffer_unbase64(&b, r->raw));
+    struct bytes copy = buffer_ok(&b)
+                            ? arena_copy(arena, bytes_of(b.data ? b.data : (const uint8_t *)"", b.len))
+                            : BYTES_NULL;
+    buffer_free(&b);
+    *into = copy;
+    return ok && copy.data && json_next(r) == JSON_OBJECT_END
+               ? ERR_OK
+               : err_set(err, ERR_FORMAT, "a plan with a damaged payload");
 }
 
 struct member {
@@ -110,13 +138,17 @@ static enum err take_member(struct plan *p, struct json_reader *r, struct arena 
         {"limit", NULL, &p->limit, NULL},
         {"rate", NULL, &p->rate, NULL},
         {"replays_most", NULL, &p->replays_most, NULL},
+        {"partitions", NULL, &p->partitions, NULL},
         {"no_mark", NULL, NULL, &p->no_mark},
         {"keep_death", NULL, NULL, &p->keep_death},
         {"create", NULL, NULL, &p->create},
+        {"keeps", NULL, NULL, &p->keeps},
+        {"again", NULL, NULL, &p->again},
+        {"exchange", NULL, NULL, &p->exchange},
+        {"origin_header", &p->origin_header, NULL, NULL},
         {"no_archive", NULL, NULL, &p->no_archive},
         {"by_place", NULL, NULL, &p->by_place},
         {"sum", &p->sum, NULL, NULL},
-        {"partitions", NULL, &p->partitions, NULL},
         {"same_partitions", NULL, NULL, &p->same_partitions},
         {"empty", NULL, NULL, &p->empty},
     };
@@ -124,6 +156,10 @@ static enum err take_member(struct plan *p, struct json_reader *r, struct arena 
     enum json_event event = json_next(r);
     if (bytes_equal_text(name, "kind") && event == JSON_STRING)
         return take_kind(p, r, arena, err);
+    if (bytes_equal_text(name, "payload") && event == JSON_OBJECT)
+        return take_bytes(&p->payload, r, arena, err);
+    if (bytes_equal_text(name, "payload") && event == JSON_NULL)
+        return ERR_OK;
     for (size_t i = 0; i < sizeof members / sizeof *members; i++)
         if (bytes_equal_text(name, members[i].name))
             return take_value(&members[i], r, event, arena, err);
@@ -135,7 +171,7 @@ enum err plan_read(struct plan *p, struct bytes json, struct arena *arena, struc
 {
     struct json_reader r;
     *p = (struct plan){.kind = OPERATION_KINDS, .limit = -1, .replays_most = PLAN_REPLAYS_MOST};
-    json_read(&r, json, 2);
+    json_read(&r, json, 3);
     enum json_event event = json_next(&r);
     enum err e = event == JSON_OBJECT ? ERR_OK : err_set(err, ERR_FORMAT, "a plan that is no JSON object");
     while (!e && (event = json_next(&r)) == JSON_NAME)

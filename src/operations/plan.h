@@ -9,6 +9,8 @@
 
 #define PLAN_REPLAYS_MOST 3 /* what was replayed so often comes back for a reason */
 
+#define PLAN_PAYLOAD_MOST ((size_t)16 << 20) /* an edited one, which is part of the plan */
+
 struct plan {
     enum operation_kind kind;
     const char *from, *to; /* addresses without secrets; to NULL: where each message came from, or nowhere */
@@ -16,15 +18,22 @@ struct plan {
     int64_t limit;         /* messages; -1: none */
     int64_t rate;          /* messages a second; 0: as fast as it goes */
     int64_t replays_most;  /* loop guard */
+    int64_t partitions;    /* of the source; 0: it has none, or they are not known */
     bool no_mark;          /* no stamps: what was in doubt cannot be found again */
     bool keep_death;       /* what the broker wrote of earlier deaths stays */
+    bool again;            /* what an earlier one has sent there is sent once more */
+    bool keeps;            /* the source removes no single message: what was sent stays there, too */
     bool create;           /* a missing destination is made */
     bool no_archive;       /* purge: by the broker itself, and nothing of it can be had back */
-    bool by_place;      /* purge: all up to a place in each partition; nothing there is removed one by one */
-    const char *sum;    /* restore: SHA-256 of the archive, in hex */
-    int64_t partitions; /* restore: the highest that its messages name, plus one */
+    bool by_place;   /* purge: all up to a place in each partition; nothing there is removed one by one */
+    const char *sum; /* restore: SHA-256 of the archive, in hex */
     bool same_partitions; /* restore: those, or nothing is sent; else by key where there are not as many */
     bool empty;           /* restore: there was no message at the destination when it began */
+    bool
+        exchange; /* to NULL: to the exchange it was published to, with its key; else to the queue it died in */
+    struct bytes payload; /* of a resend: what is sent in the place of the one message's own; null: that */
+    const char
+        *origin_header; /* a header that names where a dead letter came from; NULL: those that are known */
 };
 
 void plan_write(const struct plan *p, struct buffer *json);

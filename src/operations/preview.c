@@ -1,5 +1,6 @@
 #include "operations/preview.h"
 
+#include "base/text.h"
 #include "engine/filter.h"
 #include "operations/destination.h"
 #include "operations/source.h"
@@ -35,15 +36,39 @@ static struct destination *open_end(const struct operation_job *job, const struc
     return destination_open(&d, fd, err);
 }
 
+/* What cannot be listed is taken for what its driver is. */
+static void describe_source(struct broker *b, const struct operation_end *from, struct preview *p)
+{
+    struct channel_list *list = channel_list_new();
+    struct err_info err;
+    if (!from->ops->lease_open)
+        text_copy(p->keeps, sizeof p->keeps, "nothing is taken off it one by one");
+    if (list && !b->ops->list(b, from->channel.name, 0, list, &err))
+        for (size_t i = 0; i < list->count; i++) {
+            const struct channel *c = &list->items[i];
+            bool kind = from->channel.kind == CHANNEL_ANY || from->channel.kind == c->kind;
+            if (strcmp(c->name, from->channel.name) != 0 || !kind)
+                continue;
+            p->partitions = c->partitions;
+            if (c->why_not[CAN_REMOVE])
+                text_copy(p->keeps, sizeof p->keeps, c->why_not[CAN_REMOVE]);
+        }
+    if (list)
+        channel_list_free(&list);
+}
+
 static enum err count_source(const struct operation_job *job, int fd, struct preview *p, struct err_info *err)
 {
-    struct destination *d = open_end(job, &job->from, fd, err);
+    const struct operation_end *from = &job->from;
+    struct destination *d = open_end(job, from, fd, err);
     if (!d)
         return err->code;
     struct broker *b = destination_broker(d);
     enum err e = job->from.ops->count
                      ? job->from.ops->count(b, &job->from.channel, &p->ready, &p->unacked, err)
                      : ERR_OK;
+    if (!e && from->ops->list)
+        describe_source(b, from, p);
     if (!e && job->plan.kind == OPERATION_PURGE)
         e = preview_purge(b, job, p, err);
     destination_close(&d);
@@ -53,14 +78,17 @@ static enum err count_source(const struct operation_job *job, int fd, struct pre
 static enum err check_destination(const struct operation_job *job, int fd, struct preview *p,
                                   struct err_info *err)
 {
-    uint32_t flags = PUBLISH_EXACT | PUBLISH_DRY | (job->plan.create ? PUBLISH_CREATE : 0);
+    bool restores = job->plan.kind == OPERATION_RESTORE;
     int64_t unacked = 0;
-    if (job->plan.kind == OPERATION_RESTORE)
-        flags |= job->plan.same_partitions ? PUBLISH_PARTITION : PUBLISH_ALIKE;
+    int32_t partitions = restores ? (int32_t)job->plan.partitions : p->partitions;
+    uint32_t flags = PUBLISH_EXACT | PUBLISH_DRY | (job->plan.create ? PUBLISH_CREATE : 0) |
+                     (restores && job->plan.same_partitions ? PUBLISH_PARTITION
+                      : partitions                          ? PUBLISH_ALIKE
+                                                            : 0);
     struct destination *d = open_end(job, &job->to, fd, err);
     if (!d)
         return err->code;
-    enum err e = destination_add(d, &job->to.channel, flags, (int32_t)job->plan.partitions, err);
+    enum err e = destination_add(d, &job->to.channel, flags, partitions, err);
     p->carries = destination_broker(d)->carries;
     if (!e && job->plan.kind == OPERATION_RESTORE && job->to.ops->count &&
         job->to.ops->count(destination_broker(d), &job->to.channel, &p->there, &unacked, NULL))
@@ -169,7 +197,7 @@ enum err preview_make(const struct operation_job *job, const atomic_bool *cancel
     if (fd < 0)
         return err_set(err, ERR_FAILED, "no descriptor for a preview");
     enum err e = count_source(job, fd, p, err);
-    if (!e && job->to.ops)
+    if (!e && job->plan.to)
         e = check_destination(job, fd, p, err);
     if (!e && job->plan.select)
         e = select_messages(job, fd, cancelled, p, err);

@@ -8,9 +8,11 @@ struct preview {
     int64_t ready, unacked; /* at the source; COUNT_UNKNOWN */
     bool upper;             /* ready is an upper bound */
     int64_t looked, matched, unknown,
-        bytes;        /* of a selection: what was looked at, and what of it is selected */
-    bool whole;       /* all that is there was looked at, or there is no selection */
-    unsigned carries; /* enum carry, of the destination */
+        bytes;          /* of a selection: what was looked at, and what of it is selected */
+    bool whole;         /* all that is there was looked at, or there is no selection */
+    int32_t partitions; /* of the source; 0 none */
+    char keeps[160];    /* why it removes no single message; "" it does */
+    unsigned carries;   /* enum carry, of the destination */
     /* of a purge */
     bool by_place;  /* see struct plan */
     int64_t stored; /* bytes at the source; COUNT_UNKNOWN */

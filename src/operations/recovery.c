@@ -29,6 +29,8 @@ static bool add_row(void *context, const struct journal_message *m)
                                .state = m->state,
                                .from = m->from,
                                .removable = m->state == DELIVERY_ARRIVED};
+    if (r->target && m->destination)
+        row->to = r->target(r->context, m->destination);
     memcpy(row->identity, m->identity, IDENTITY_SIZE);
     return true;
 }
@@ -59,6 +61,14 @@ enum err recovery_load(struct recovery *r, struct journal *j, int64_t number, bo
     return e ? e : r->no_room ? err_set(err, ERR_NOMEM, "no memory for what the journal tells of") : ERR_OK;
 }
 
+bool recovery_asks_of(const struct recovery *r, size_t target)
+{
+    for (size_t i = 0; i < r->count; i++)
+        if (r->rows[i].state == DELIVERY_INTENDED && r->rows[i].to == target)
+            return true;
+    return false;
+}
+
 bool recovery_asks(const struct recovery *r)
 {
     for (size_t i = 0; i < r->count; i++)
@@ -87,10 +97,10 @@ void recovery_arrived(struct recovery *r, uint64_t sequence)
         row->state = DELIVERY_ARRIVED;
 }
 
-void recovery_doubt(struct recovery *r)
+void recovery_doubt(struct recovery *r, size_t target)
 {
     for (size_t i = 0; i < r->count; i++)
-        r->rows[i].doubtful = r->rows[i].state == DELIVERY_INTENDED;
+        r->rows[i].doubtful |= r->rows[i].state == DELIVERY_INTENDED && r->rows[i].to == target;
 }
 
 /* ---- by order ---- */
@@ -158,20 +168,18 @@ static int64_t find_removed(const struct recovery *r, struct item *const *items,
     return found;
 }
 
-/* What was skipped or has failed stays as it was judged just now. */
+/* What had ended stays as it ended, with its reason in the journal. */
 static void give(struct item *item, struct remembered *row)
 {
     row->met = true;
     item->sequence = row->sequence;
     item->journaled = true;
-    if (row->state == DELIVERY_IN_DOUBT)
-        item_say(item, DELIVERY_IN_DOUBT, "in doubt since an earlier run of this operation");
-    else if (row->doubtful)
+    item->ended = row->state != DELIVERY_INTENDED && row->state != DELIVERY_ARRIVED;
+    item->state = row->state;
+    if (row->doubtful)
         item_say(
             item, DELIVERY_IN_DOUBT,
             "it was on its way when the operation was interrupted, and the destination could not be searched for it");
-    else if (row->state == DELIVERY_ARRIVED || row->state == DELIVERY_INTENDED || row->state == DELIVERY_DONE)
-        item->state = row->state;
     item->remove = row->state == DELIVERY_ARRIVED;
 }
 

@@ -15,6 +15,7 @@ struct remembered {
     uint8_t identity[IDENTITY_SIZE];
     enum delivery state;
     struct position from; /* NONE: its source has none */
+    size_t to;            /* its target; see execute_internal.h */
     bool removable; /* the journal had it as ARRIVED: it may have been removed, and the journal not know */
     bool met;       /* at the source, since */
     bool doubtful;  /* INTENDED: the destination could not be asked */
@@ -29,7 +30,10 @@ struct reached {
 struct recovery {
     struct remembered *rows; /* by sequence */
     size_t count, cap;
-    bool no_room;            /* for a row */
+    bool no_room; /* for a row */
+    size_t (*target)(void *context,
+                     const char *destination); /* of a row that names one; NULL: all go to number 0 */
+    void *context;
     struct reached *reached; /* of a source with positions */
     size_t reached_count;
     bool by_content; /* the order at the source was not the old one: more may be matched */
@@ -41,8 +45,9 @@ enum err recovery_load(struct recovery *r, struct journal *j, int64_t number, bo
                        struct err_info *err) SB_MUST_USE;
 /* What the destination has: an INTENDED row of that sequence has arrived. */
 void recovery_arrived(struct recovery *r, uint64_t sequence);
-/* The destination could not be asked: INTENDED rows are doubtful. */
-void recovery_doubt(struct recovery *r);
+/* That target could not be asked: its INTENDED rows are doubtful. */
+void recovery_doubt(struct recovery *r, size_t target);
+bool recovery_asks_of(const struct recovery *r, size_t target);
 bool recovery_asks(
     const struct recovery *r); /* are there INTENDED rows, of which the destination should be asked? */
 

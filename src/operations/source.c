@@ -137,18 +137,18 @@ static enum err settle_items(struct source *s, const struct batch *b, struct err
 static enum err settle_all(struct source *s, struct err_info *err)
 {
     pthread_mutex_lock(&s->lock);
-    struct list due = s->to_settle;
+    struct list given = s->to_settle;
     s->to_settle = (struct list){0};
     pthread_mutex_unlock(&s->lock);
-    if (!due.first)
+    if (!given.first)
         return ERR_OK;
     enum err e = ERR_OK;
-    for (const struct batch *b = due.first; s->job.lease && !e && b; b = b->next)
+    for (const struct batch *b = given.first; s->job.lease && !e && b; b = b->next)
         e = settle_items(s, b, err);
     if (!e && s->job.lease)
         e = s->job.ops->settle_sync(&s->broker, err);
     pthread_mutex_lock(&s->lock);
-    for (struct batch *b; (b = pop(&due));) {
+    for (struct batch *b; (b = pop(&given));) {
         if (e) {
             batch_free(&b);
             continue;

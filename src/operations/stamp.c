@@ -6,7 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-static const char *const stamps[] = {STAMP_OPERATION, STAMP_REPLAYS, STAMP_SOURCE, NULL};
+static const char *const stamps[] = {STAMP_OPERATION, STAMP_REPLAYS, STAMP_EDITED, STAMP_SOURCE, NULL};
 
 static struct bytes text_of(const struct message *m, const char *name)
 {
@@ -77,6 +77,8 @@ static enum err add_stamps(const struct stamp *s, struct header *list, uint32_t 
     add(list, count, STAMP_OPERATION, operation);
     if (s->replays)
         add(list, count, STAMP_REPLAYS, replays);
+    if (s->edited)
+        add(list, count, STAMP_EDITED, BYTES_LITERAL("true"));
     if (s->source.data)
         add(list, count, STAMP_SOURCE, s->source);
     return ERR_OK;
@@ -96,9 +98,9 @@ enum err stamp_put(const struct message *m, const char *const *drop, const struc
                              .payload = m->payload,
                              .headers = m->headers,
                              .properties = m->properties};
-    if (before + 3 > LIMIT_HEADERS)
+    if (before + 4 > LIMIT_HEADERS)
         return err_set(err, ERR_LIMIT, "more headers than the %d that a message may have", LIMIT_HEADERS);
-    struct header *list = arena_alloc(arena, (before + 3) * sizeof *list);
+    struct header *list = arena_alloc(arena, (before + 4) * sizeof *list);
     if (!list)
         return err_set(err, ERR_NOMEM, "no memory for a message's headers");
     for (uint32_t i = 0; i < before; i++) {

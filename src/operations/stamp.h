@@ -2,6 +2,7 @@
  *
  *   x-signalbox-operation   ID/SEQUENCE: which message of which operation it is
  *   x-signalbox-replays     how often it was replayed: a guard against going round in circles
+ *   x-signalbox-edited      its payload is another one than its sender's
  *   x-signalbox-source      CLUSTER/CHANNEL/POSITION it had, where its source has positions
  *
  * They stand behind all other headers. Those of an earlier operation make way, so that headers do not grow with each replay. */
@@ -14,12 +15,14 @@
 
 #define STAMP_OPERATION "x-signalbox-operation"
 #define STAMP_REPLAYS   "x-signalbox-replays"
+#define STAMP_EDITED    "x-signalbox-edited"
 #define STAMP_SOURCE    "x-signalbox-source"
 
 struct stamp {
     char operation[OPERATION_ID_SIZE];
     uint64_t sequence;
     uint64_t replays;
+    bool edited;
     struct bytes source; /* null: its source has no positions */
 };
 

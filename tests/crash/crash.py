@@ -66,14 +66,50 @@ class Rabbit:
             self.call("DELETE", "queues/%2f/" + n)
 
 
+class Kafka:
+    """A source that is filled once, a destination for each run; read back by kcat, committed messages alone."""
+
+    def __init__(self, _):
+        self.name = "crash-%d-%d" % (os.getpid(), random.randrange(1 << 30))
+        self.run, self.filled = 0, False
+        self.topic(self.name)
+        self.next()
+
+    def topic(self, name):
+        subprocess.run([os.environ.get("SB_LAB", "tests/lab/lab"), "topic", name, "3"], check=True, stdout=subprocess.DEVNULL)
+
+    def next(self):
+        self.run += 1
+        self.to = "%s-%d" % (self.name, self.run)
+        self.topic(self.to)
+
+    def address(self, i):
+        return "kafka://%s/%s" % (os.environ["SB_KAFKA"], self.to if i else self.name)
+
+    def drain(self, i):
+        out = subprocess.run(["kcat", "-C", "-b", os.environ["SB_KAFKA"], "-t", self.to if i else self.name, "-e", "-q", "-X",
+                              "isolation.level=read_committed", "-f", "%p %s\\n"], stdout=subprocess.PIPE, check=True).stdout
+        rows = [line.split(" ", 1) for line in out.decode().splitlines()]
+        if i:
+            self.next()
+        # Within a partition the order counts.
+        return [body for _, body in sorted(rows, key=lambda row: int(row[0]))]
+
+    def end(self):
+        pass
+
+
 def fill(broker, count, home):
     path = os.path.join(home, "fill.jsonl")
     with open(path, "w", encoding="utf-8") as f:
         for n in range(count):
             f.write(json.dumps({"payload": {"text": "message %06d %s" % (n, "x" * (n % 200))},
                                 "headers": [{"name": "n", "type": "int32", "value": n}],
-                                "properties": {"delivery_mode": 2}}) + "\n")
-    subprocess.run([PROGRAM, "import", path, broker.address(0), "--execute", "--quiet"], check=True)
+                                "properties": {"delivery_mode": 2, "partition": n * 3 // count},
+                            "position": "%d/%d" % (n * 3 // count, n)}) + "\n")
+    if not getattr(broker, "filled", False):
+        subprocess.run([PROGRAM, "import", path, broker.address(0), "--execute", "--quiet"], check=True)
+    broker.filled = isinstance(broker, Kafka)
     return ["message %06d %s" % (n, "x" * (n % 200)) for n in range(count)]
 
 
@@ -86,7 +122,7 @@ def resume():
     """The operation's own account, as JSON; None: there was nothing to resume."""
     done = subprocess.run([PROGRAM, "resume", "--json", "--quiet"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
     if done.returncode not in (0, 4, 6):
-        print("resume: exit code %d, %s" % (done.returncode, done.stderr.decode()))
+        raise SystemExit("resume: exit code %d, %s" % (done.returncode, done.stderr.decode()))
     lines = done.stdout.decode().splitlines()
     return json.loads(lines[-1]) if lines else None
 
@@ -122,7 +158,7 @@ def main():
     good = 0
     with tempfile.TemporaryDirectory() as home:
         os.environ["XDG_STATE_HOME"] = home
-        broker = Rabbit(what.partition("-")[2] or "classic")
+        broker = {"rabbitmq": Rabbit, "kafka": Kafka}[what.partition("-")[0]](what.partition("-")[2] or "classic")
         sent, whole = fill(broker, count, home), time.monotonic()
         start(broker, kind).wait()
         whole = time.monotonic() - whole

@@ -154,10 +154,17 @@ enum err rabbit_looks_begin(struct broker *b, const char *queue, const struct ra
     return e;
 }
 
-bool rabbit_looks_saw(struct rabbit_reader *r, int64_t count, bool redelivered)
+static int64_t delivery_count(const struct message *m)
 {
+    const struct value *v = headers_find(m->headers, BYTES_LITERAL("x-delivery-count"));
+    return !v ? 0 : v->type == VALUE_INT64 || v->type == VALUE_INT32 ? v->i : (int64_t)v->u;
+}
+
+bool rabbit_looks_saw(struct rabbit_reader *r, const struct message *m)
+{
+    int64_t count = delivery_count(m);
     r->looks.worst = count > r->looks.worst ? count : r->looks.worst;
-    r->looks.redelivered += redelivered;
+    r->looks.redelivered += (m->flags & MESSAGE_REDELIVERED) != 0;
     return r->delivery_limit >= 0 && count + 2 > r->delivery_limit;
 }
 

@@ -70,6 +70,16 @@ static enum err cut_lease_step(struct broker *b, int timeout_ms, struct err_info
     return breaks() ? closed(err) : memory_broker.lease_step(b, timeout_ms, err);
 }
 
+/* In memory whoever has taken something counts as a consumer for ever. */
+static enum err list_without_consumers(struct broker *b, const char *pattern, uint32_t flags,
+                                       struct channel_list *list, struct err_info *err)
+{
+    enum err e = memory_broker.list(b, pattern, flags, list, err);
+    for (size_t i = 0; i < list->count; i++)
+        list->items[i].consumers = 0;
+    return e;
+}
+
 /* ---- rig ---- */
 
 static int setup(void **state)
@@ -237,10 +247,135 @@ static void a_missing_destination_changes_nothing(void **state)
     assert_holds("from", 0, 10, 1);
 }
 
+/* ---- dead letters ---- */
+
+static struct operation_job replay_job(void)
+{
+    struct operation_job job = job_of(OPERATION_REPLAY);
+    job.plan.to = NULL;
+    job.from.channel.name = "dead";
+    job.to.channel = (struct channel_name){CHANNEL_ANY, NULL};
+    return job;
+}
+
+/* n of each queue die. */
+static void kill_messages(const char *const *queues, int n)
+{
+    assert_int_equal(memory_declare("dead", CHANNEL_QUEUE, NULL, NULL), ERR_OK);
+    for (; *queues; queues++) {
+        assert_int_equal(memory_declare(*queues, CHANNEL_QUEUE, "dead", NULL), ERR_OK);
+        publish(*queues, 0, n);
+        for (int i = 0; i < n; i++)
+            assert_true(memory_reject(*queues, "rejected"));
+    }
+}
+
+static void dead_letters_go_back_to_where_they_died(void **state)
+{
+    (void)state;
+    static const char *const queues[] = {"orders", "payments", NULL};
+    kill_messages(queues, 30);
+    struct operation_job job = replay_job();
+    struct operation_progress p = run(&job);
+    assert_int_equal(p.state, OPERATION_DONE);
+    assert_int_equal(p.counts.done, 60);
+    assert_holds("orders", 0, 30, 1);
+    assert_holds("payments", 0, 30, 1);
+    assert_int_equal(waiting("dead"), 0);
+}
+
+static void what_tells_no_origin_stays_and_is_said(void **state)
+{
+    (void)state;
+    static const char *const queues[] = {"orders", NULL};
+    kill_messages(queues, 3);
+    publish("dead", 100, 2);
+    struct operation_job job = replay_job();
+    struct operation_progress p = run(&job);
+    assert_int_equal(p.state, OPERATION_DONE);
+    assert_int_equal(p.counts.done, 3);
+    assert_int_equal(p.counts.skipped, 2);
+    assert_holds("orders", 0, 3, 1);
+    assert_holds("dead", 100, 2, 1);
+}
+
+static void a_replay_that_is_cut_goes_on_to_all_of_them(void **state)
+{
+    (void)state;
+    static const char *const queues[] = {"orders", "payments", NULL};
+    breaking.publish = cut_publish;
+    breaking.list = list_without_consumers;
+    for (int at = 0; at < 60; at += 7) {
+        kill_messages(queues, 30);
+        struct operation_job job = replay_job();
+        atomic_store(&calls_left, at);
+        struct operation_progress p = run(&job);
+        if (p.state != OPERATION_DONE)
+            fail_msg("cut after %d calls: %s, %d done, %d failed, %d in doubt, %s", at,
+                     operation_state_name(p.state), (int)p.counts.done, (int)p.counts.failed,
+                     (int)p.counts.in_doubt, p.note);
+        assert_int_equal(p.counts.done, 60);
+        assert_holds("orders", 0, 30, 1);
+        assert_holds("payments", 0, 30, 1);
+        memory_purge("orders");
+        memory_purge("payments");
+    }
+}
+
+/* Where the destination cannot be asked, since it has perhaps given it away, what was on its way is in doubt, and nothing else. */
+static void what_was_on_its_way_to_consumers_is_in_doubt(void **state)
+{
+    (void)state;
+    static const char *const queues[] = {"orders", NULL};
+    kill_messages(queues, 30);
+    breaking.publish = cut_publish_mute;
+    struct operation_job job = replay_job();
+    atomic_store(&calls_left, 10);
+    struct operation_progress p = run(&job);
+    assert_int_equal(p.state, OPERATION_PARTIAL);
+    assert_int_equal(p.counts.in_doubt, 1);
+    assert_int_equal(p.counts.done, 29);
+    assert_int_equal(waiting("dead"), 1);
+}
+
+/* A source that keeps its messages: each is replayed once. */
+static void what_was_replayed_before_is_not_sent_again(void **state)
+{
+    (void)state;
+    static const char *const queues[] = {"orders", "payments", NULL};
+    for (int i = 0; i < 3; i++) {
+        kill_messages(queues, 10);
+        struct operation_job job = replay_job();
+        job.plan.keeps = true;
+        struct operation_progress p = run(&job);
+        assert_int_equal(p.state, OPERATION_DONE);
+        assert_int_equal(p.counts.done, 20);
+        assert_int_equal(p.counts.skipped, 20 * i);
+    }
+    struct operation_job job = replay_job();
+    job.plan.keeps = job.plan.again = true;
+    assert_int_equal(run(&job).counts.done, 60);
+}
+
+static void what_comes_back_again_and_again_is_left(void **state)
+{
+    (void)state;
+    static const char *const queues[] = {"orders", NULL};
+    kill_messages(queues, 1);
+    for (int i = 0; i < 5; i++) {
+        struct operation_job job = replay_job();
+        struct operation_progress p = run(&job);
+        assert_int_equal(p.counts.done, i < 3);
+        assert_int_equal(p.counts.skipped, i >= 3);
+        memory_reject("orders", "rejected");
+    }
+    assert_int_equal(waiting("dead"), 1);
+}
+
 /* Broken after each number of calls there is: nothing is lost, nothing doubled. */
 static void break_everywhere(enum operation_kind kind, int most)
 {
-    for (int at = 0; at < most; at += 1 + at / 40) {
+    for (int at = 0; at < most; at += at < 3 || at > 46 ? 1 : 11) {
         publish("from", 0, 50);
         struct operation_job job = job_of(kind);
         atomic_store(&calls_left, at);
@@ -325,6 +460,94 @@ static void a_copy_of_what_has_no_positions_doubles_none(void **state)
     break_everywhere(OPERATION_COPY, 50);
 }
 
+/* ---- a destination with transactions ---- */
+
+static struct message *staged[5000];
+static size_t staged_count;
+static char staged_note[64]; /* of the last commit */
+static struct publish_sink staged_sink;
+static bool cut_before; /* the commit that breaks had no effect */
+
+static enum err staged_open(struct broker *b, const struct publish_request *request,
+                            const struct publish_sink *sink, struct err_info *err)
+{
+    staged_sink = *sink;
+    return memory_broker.publish_open(b, request, sink, err);
+}
+
+static enum err staged_publish(struct broker *b, size_t to, const struct message *m, uint64_t token,
+                               struct err_info *err)
+{
+    (void)b, (void)to;
+    struct publish_outcome o = {.token = token, .outcome = OUTCOME_CONFIRMED};
+    if (breaks())
+        return closed(err);
+    struct message mine = *m;
+    mine.origin = origin_intern("m", "to", CHANNEL_QUEUE);
+    staged[staged_count++] = message_seal(&mine, err);
+    staged_sink.outcome(staged_sink.context, &o);
+    return ERR_OK;
+}
+
+static void drop_staged(void)
+{
+    while (staged_count)
+        message_unref(&staged[--staged_count]);
+}
+
+static void staged_close(struct broker *b)
+{
+    drop_staged();
+    memory_broker.publish_close(b);
+}
+
+static enum err staged_commit(struct broker *b, const struct commit *commit, struct err_info *err)
+{
+    (void)b;
+    bool broken = breaks();
+    if (broken && cut_before)
+        return closed(err);
+    for (size_t i = 0; i < staged_count; i++)
+        assert_int_equal(memory_publish("to", staged[i], NULL, NULL), ERR_OK);
+    drop_staged();
+    snprintf(staged_note, sizeof staged_note, "%s", commit->note);
+    return broken ? closed(err) : ERR_OK;
+}
+
+static enum err staged_committed(struct broker *b, const struct commit *of, struct read_place *places,
+                                 char *note, size_t size, struct err_info *err)
+{
+    (void)b, (void)of, (void)places, (void)err;
+    snprintf(note, size, "%s", staged_note);
+    return ERR_OK;
+}
+
+static void what_is_committed_is_never_in_doubt(void **state)
+{
+    (void)state;
+    breaking.publish_open = staged_open;
+    breaking.publish = staged_publish;
+    breaking.publish_close = staged_close;
+    breaking.commit = staged_commit;
+    breaking.committed = staged_committed;
+    for (int i = 0; i < 4; i++) {
+        cut_before = i & 1;
+        for (int at = 0; at < 53; at += at < 3 || at > 46 ? 1 : 11) {
+            staged_note[0] = '\0';
+            publish("from", 0, 50);
+            struct operation_job job = job_of(i & 2 ? OPERATION_COPY : OPERATION_MOVE);
+            atomic_store(&calls_left, at);
+            struct operation_progress p = run(&job);
+            if (p.state != OPERATION_DONE)
+                fail_msg("cut after %d calls: %s, %s", at, operation_state_name(p.state), p.note);
+            assert_int_equal(p.counts.done, 50);
+            assert_holds("to", 0, 50, 1);
+            memory_purge("to");
+            memory_purge("from");
+        }
+    }
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -334,11 +557,18 @@ int main(void)
         TEST(what_does_not_match_stays_in_its_order),
         TEST(the_limit_is_kept_to),
         TEST(a_missing_destination_changes_nothing),
+        TEST(dead_letters_go_back_to_where_they_died),
+        TEST(what_tells_no_origin_stays_and_is_said),
+        TEST(a_replay_that_is_cut_goes_on_to_all_of_them),
+        TEST(what_was_on_its_way_to_consumers_is_in_doubt),
+        TEST(what_was_replayed_before_is_not_sent_again),
+        TEST(what_comes_back_again_and_again_is_left),
         TEST(a_line_that_is_cut_before_a_message_loses_none),
         TEST(a_message_whose_confirmation_is_lost_is_not_sent_again),
         TEST(a_line_that_is_cut_while_it_removes_doubles_none),
         TEST(a_copy_that_is_cut_doubles_none),
         TEST(a_copy_of_what_has_no_positions_doubles_none),
+        TEST(what_is_committed_is_never_in_doubt),
         TEST(a_line_that_is_cut_once_it_has_removed_loses_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

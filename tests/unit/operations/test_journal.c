@@ -62,7 +62,8 @@ static void put(int64_t number, uint64_t sequence, enum delivery state)
                                 .identity = {1, 2, 3},
                                 .from = {POSITION_PARTITION, 2, (int64_t)sequence * 10},
                                 .size = 7,
-                                .label = BYTES_LITERAL("o-1")};
+                                .label = BYTES_LITERAL("o-1"),
+                                .destination = "queue:orders"};
     assert_int_equal(journal_put(journal, number, &m, NULL), ERR_OK);
 }
 
@@ -114,7 +115,8 @@ static void an_id_is_found_by_its_beginning(void **state)
 
 static bool take_id(void *context, const struct journal_operation *o)
 {
-    text_copy((char *)context + strlen(context), OPERATION_ID_SIZE, o->id);
+    size_t used = strlen(context);
+    snprintf((char *)context + used, 64 - used, "%s", o->id);
     return o->id[0] != 'b';
 }
 
@@ -162,6 +164,9 @@ static bool see(void *context, const struct journal_message *m)
     seen->count++;
     seen->last = *m;
     snprintf(seen->reason, sizeof seen->reason, "%s", m->reason ? m->reason : "");
+    assert_string_equal(m->destination, "queue:orders");
+    assert_true(bytes_equal_text(m->label, "o-1"));
+    assert_int_equal(m->size, 7);
     return true;
 }
 

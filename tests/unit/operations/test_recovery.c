@@ -100,7 +100,7 @@ static void what_the_destination_has_was_sent(void **state)
     recovery_arrived(&r, 90);
     assert_int_equal(rows[1].state, DELIVERY_INTENDED);
     assert_int_equal(rows[2].state, DELIVERY_ARRIVED);
-    recovery_doubt(&r);
+    recovery_doubt(&r, 0);
     assert_true(rows[1].doubtful);
     assert_false(rows[2].doubtful);
     recovery_arrived(&r, 5);
