@@ -157,11 +157,14 @@ static bool look_for(void *context, const struct journal_operation *o)
 static enum err refuse_again(const struct journal_operation *found, struct err_info *err)
 {
     char when[40];
-    bool runs = found->state == OPERATION_RUNNING;
+    bool runs = found->state == OPERATION_RUNNING, interrupted = runs && !operation_is_locked(found->id);
     clock_rfc3339_seconds(found->created_ns, when, sizeof when);
-    err_set(err, ERR_REFUSED, "this archive %s restored on %s, by operation %s", runs ? "is being" : "was",
-            when, found->id);
-    if (runs && !operation_is_locked(found->id))
+    err_set(err, ERR_REFUSED, "this archive %s by operation %s of %s",
+            interrupted ? "was restored in part"
+            : runs      ? "is being restored"
+                        : "was restored",
+            found->id, when);
+    if (interrupted)
         err_next(err, "`signalbox resume %s` finishes it", found->id);
     else
         err_next(err, "--again restores it once more: what is there already is there twice then");

@@ -42,7 +42,7 @@ bool archive_path(int64_t created_ns, const char *endpoint, const char *channel,
     put_word(e, sizeof e, endpoint);
     put_word(c, sizeof c, channel);
     if (number > 1)
-        snprintf(further, sizeof further, "-%u", number);
+        snprintf(further, sizeof further, "_%03u", number);
     snprintf(name, sizeof name, FOLDER "%s.%03dZ-%s-%s%s.sba", when, (int)(created_ns % NS_PER_S / NS_PER_MS),
              e, c, further);
     return state_path(name, into, size);

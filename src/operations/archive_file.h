@@ -6,7 +6,7 @@
 #include "engine/archive.h"
 
 /* Where an operation's archives are, in the state directory: archives/<UTC>-<endpoint>-<channel>.sba, from its second one on with
- * -NUMBER. created_ns: of the operation. False: there is no HOME, or the path is too long. */
+ * _002 and so on, which sorts behind the first. created_ns: of the operation. False: there is no HOME, or the path is too long. */
 bool archive_path(int64_t created_ns, const char *endpoint, const char *channel, unsigned number, char *into,
                   size_t size);
 /* "NAME", with or without .sba, in that folder. */

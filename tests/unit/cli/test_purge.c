@@ -171,7 +171,7 @@ static void what_was_purged_is_restored_once(void **state)
     assert_int_equal(type("restore %s --to memory:/b --execute", archive), 0);
     assert_int_equal(waiting("b"), 20);
     assert_int_equal(type("restore %s --execute", archive), 7);
-    assert_said("was restored on ");
+    assert_said("was restored by operation ");
     assert_said("--again");
     assert_int_equal(waiting("a"), 10);
     assert_int_equal(type("restore %s/signalbox/archives/%s --again --execute", home, archive), 0);
