@@ -719,7 +719,7 @@ static enum err attempt(struct operation *o, struct err_info *err)
         e = execute_purge_is_at_once(o) ? execute_purge_at_once(o, err) : go_through(o, err);
     if (!e)
         e = execute_purge_end(o, err);
-    if (!e)
+    if (!e && !execute_purge_looks_again(o))
         e = execute_account(o, err);
     if (!e)
         e = sync_journal(o, err);

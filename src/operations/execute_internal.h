@@ -94,6 +94,9 @@ struct operation {
     bool archiving;            /* there are INTENDED rows that no finished archive holds */
     bool removing;             /* what finished archives hold is removed, and nothing else is begun */
     struct buffer archives;    /* their paths, a line each: the record's */
+    size_t missed;             /* of those that are to be removed, how many a look did not meet */
+    bool looks_again;          /* they may not be back yet */
+    bool others_hold;          /* there are messages with consumers, or on their way back */
     size_t held;               /* messages that are taken, and not given back to be settled */
     size_t early_total;        /* of those that gather for recovery, all */
     int64_t archived_bytes;    /* payloads in the archive that is being written */
@@ -180,15 +183,21 @@ enum err execute_purge_intend(struct operation *o, struct batch *b, struct err_i
 enum err execute_purge_put(struct operation *o, struct item *item, struct err_info *err) SB_MUST_USE;
 /* Finishes the archive where it is time to: what it holds is ARRIVED then, on the disk and in the journal, and is to be removed. */
 enum err execute_purge_step(struct operation *o, bool *any, struct err_info *err) SB_MUST_USE;
-/* Without a source: by a place, or by the broker itself. False: messages are to be taken, or read. */
-bool execute_purge_is_at_once(const struct operation *o);
-enum err execute_purge_at_once(struct operation *o, struct err_info *err) SB_MUST_USE;
 /* The source has been read: what was archived of it is removed by places. */
 enum err execute_purge_end(struct operation *o, struct err_info *err) SB_MUST_USE;
+/* What is not met at the source is taken for removed only where a second look, later, does not meet it either. */
+bool execute_purge_looks_again(struct operation *o);
 /* After a connection that has failed: an unfinished archive goes, with its rows, as far as that is possible. */
 void execute_purge_undo(struct operation *o);
 /* What an interrupted run had archived is removed: there is more to be done. */
 bool execute_purge_goes_on(const struct operation *o);
+
+/* ---- execute_truncate.c ---- */
+
+/* Without a source: by a place, or by the broker itself. False: messages are to be taken, or read. */
+bool execute_purge_is_at_once(const struct operation *o);
+enum err execute_purge_at_once(struct operation *o, struct err_info *err) SB_MUST_USE;
+enum err execute_remove_by_places(struct operation *o, struct err_info *err) SB_MUST_USE;
 
 /* ---- execute_restore.c ---- */
 

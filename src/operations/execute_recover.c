@@ -164,6 +164,9 @@ static enum delivery account_for(const struct operation *o, const struct remembe
     *reason = NULL;
     if (row->state == DELIVERY_ARRIVED && o->recovery.by_content && unseen)
         *reason = "it has arrived, and may still be at the source: not all of that was looked at";
+    else if (row->state == DELIVERY_ARRIVED && execute_is_purge(o) && o->others_hold)
+        *reason =
+            "it is archived, and not at the source; it may be with a consumer, or on its way back from one";
     else if (row->state == DELIVERY_ARRIVED)
         return DELIVERY_DONE;
     else if (row->doubtful)

@@ -51,6 +51,7 @@ static struct operation_job purge_of(const char *select, int64_t limit)
         .plan = {.kind = OPERATION_PURGE, .from = "m/from", .select = select, .limit = limit},
         .from = {&rig_broker, &rig_endpoint, {CHANNEL_QUEUE, "from"}},
         .decoders = rig_decoders,
+        .look_again_ns = 1,
         .record = {.state = OPERATION_RUNNING, .from = "m/from", .counts = {.planned = COUNT_UNKNOWN}},
     };
     rig_begin(&job);
@@ -336,6 +337,57 @@ static void a_crash_while_it_removes_removes_the_rest(void **state)
         rig_assert_holds("from", 20, 5, 1);
         memory_purge("from");
     }
+}
+
+/* The broker has not seen yet that the client has gone: what that had out comes back later. */
+static int leases;
+
+static enum err lease_once_it_is_back(struct broker *b, const struct lease_request *r,
+                                      const struct lease_sink *sink, struct err_info *err)
+{
+    if (++leases == 2)
+        for (int64_t at = 8; at < 20; at++)
+            memory_settle("from", at, false);
+    return memory_broker.lease_open(b, r, sink, err);
+}
+
+static void hold(int64_t first, int64_t end)
+{
+    for (int64_t at = first; at < end; at++) {
+        struct message *m = memory_lease("from", &at);
+        message_unref(&m);
+    }
+}
+
+static void what_comes_back_late_is_removed_too(void **state)
+{
+    (void)state;
+    rig_broker.lease_open = lease_once_it_is_back;
+    leases = 0;
+    rig_publish("from", 0, 20);
+    struct operation_job job = purge_of(NULL, 20);
+    pretend(&job, 20, DELIVERY_ARRIVED, true);
+    for (int i = 0; i < 3; i++)
+        assert_true(memory_consume("from"));
+    hold(8, 20);
+    struct operation_progress p = rig_resume(&job);
+    assert_int_equal(p.state, OPERATION_DONE);
+    assert_int_equal(p.counts.done, 20);
+    assert_int_equal(rig_waiting("from"), 0);
+}
+
+/* Whether it comes back nobody knows. */
+static void what_is_with_a_consumer_is_in_doubt(void **state)
+{
+    (void)state;
+    rig_publish("from", 0, 20);
+    struct operation_job job = purge_of(NULL, 20);
+    pretend(&job, 20, DELIVERY_ARRIVED, true);
+    hold(0, 1);
+    struct operation_progress p = rig_resume(&job);
+    assert_int_equal(p.state, OPERATION_PARTIAL);
+    assert_int_equal(p.counts.done, 19);
+    assert_int_equal(p.counts.in_doubt, 1);
 }
 
 /* An archive of the same name that holds something else is not taken for it. */
@@ -637,6 +689,8 @@ int main(void)
         TEST(a_crash_while_it_archives_removes_nothing),
         TEST(a_crash_behind_the_archive_removes_what_it_holds),
         TEST(a_crash_while_it_removes_removes_the_rest),
+        TEST(what_comes_back_late_is_removed_too),
+        TEST(what_is_with_a_consumer_is_in_doubt),
         TEST(an_archive_that_is_not_its_own_removes_nothing),
         TEST(without_its_archive_nothing_more_is_removed),
         TEST(a_crash_between_two_archives_goes_on),
