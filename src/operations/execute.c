@@ -400,6 +400,7 @@ static enum err take_batch(struct operation *o, bool *any, struct err_info *err)
         return e;
     e = judge_all(o, b, err);
     o->held += b->count;
+    o->batch_ns = clock_mono_ns();
     if (o->recovering) {
         lane_push(&o->early, b);
         o->early_total += b->count;

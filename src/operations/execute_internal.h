@@ -94,6 +94,7 @@ struct operation {
     bool archiving;            /* there are INTENDED rows that no finished archive holds */
     bool removing;             /* what finished archives hold is removed, and nothing else is begun */
     struct buffer archives;    /* their paths, a line each: the record's */
+    int64_t batch_ns;          /* monotonic: when the last messages were taken */
     size_t missed;             /* of those that are to be removed, how many a look did not meet */
     bool looks_again;          /* they may not be back yet */
     bool others_hold;          /* there are messages with consumers, or on their way back */

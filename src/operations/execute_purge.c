@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#define STUCK_NS      (3 * NS_PER_S) /* a broker that wants back some first, before it gives more */
 #define LOOK_AGAIN_NS (6 * NS_PER_S) /* statistics of RabbitMQ are five seconds late */
 
 /* ---- the archives of the record ---- */
@@ -206,8 +207,33 @@ static enum err check_archives(struct operation *o, struct err_info *err)
     return ERR_OK;
 }
 
-/* Has anybody messages out? Statistics tell it late, and not everybody. */
-static bool is_held(struct operation *o)
+static int64_t pause_ns(const struct operation *o)
+{
+    return o->job.look_again_ns ? o->job.look_again_ns : LOOK_AGAIN_NS;
+}
+
+static void wait_until(struct operation *o, int64_t until)
+{
+    while (clock_mono_ns() < until && !atomic_load(&o->cancelled)) {
+        struct pollfd p = {.fd = o->event_fd, .events = POLLIN};
+        poll(&p, 1, clock_poll_ms(until));
+        (void)!read(o->event_fd, &(uint64_t){0}, sizeof(uint64_t));
+    }
+}
+
+/* What this run has kept goes back, and is nobody's then. False: that is not known. */
+static bool end_source(struct operation *o)
+{
+    struct source *s = o->source;
+    struct err_info err;
+    int64_t returned;
+    pthread_mutex_lock(&o->lock);
+    o->source = NULL;
+    pthread_mutex_unlock(&o->lock);
+    return !s || !source_join(&s, &returned, &err);
+}
+
+static int64_t count_unacked(struct operation *o)
 {
     const struct operation_end *from = &o->job.from;
     struct destination_job job = {
@@ -218,6 +244,17 @@ static bool is_held(struct operation *o)
     if (d && from->ops->count(destination_broker(d), &from->channel, &ready, &unacked, &err))
         unacked = COUNT_UNKNOWN;
     destination_close(&d);
+    return unacked;
+}
+
+/* Has anybody messages out? Statistics tell it late, and not everybody. */
+static bool is_held(struct operation *o)
+{
+    int64_t until = clock_mono_ns() + pause_ns(o), unacked;
+    if (!end_source(o))
+        return true;
+    while ((unacked = count_unacked(o)) > 0 && clock_mono_ns() < until && !atomic_load(&o->cancelled))
+        wait_until(o, clock_mono_ns() + pause_ns(o) / 10);
     return unacked != 0;
 }
 
@@ -235,17 +272,6 @@ bool execute_purge_looks_again(struct operation *o)
     return o->looks_again;
 }
 
-static void wait_for_the_rest(struct operation *o)
-{
-    int64_t pause = o->job.look_again_ns ? o->job.look_again_ns : LOOK_AGAIN_NS;
-    int64_t until = clock_mono_ns() + pause;
-    while (clock_mono_ns() < until && !atomic_load(&o->cancelled)) {
-        struct pollfd p = {.fd = o->event_fd, .events = POLLIN};
-        poll(&p, 1, clock_poll_ms(until));
-        (void)!read(o->event_fd, &(uint64_t){0}, sizeof(uint64_t));
-    }
-}
-
 enum err execute_purge_prepare(struct operation *o, struct err_info *err)
 {
     struct journal_totals totals;
@@ -253,7 +279,7 @@ enum err execute_purge_prepare(struct operation *o, struct err_info *err)
     if (o->job.plan.no_archive)
         return ERR_OK;
     if (o->looks_again)
-        wait_for_the_rest(o);
+        wait_until(o, clock_mono_ns() + pause_ns(o));
     enum err e = journal_count(o->journal, o->job.record.number, &totals, err);
     if (!e && totals.of[DELIVERY_INTENDED]) {
         e = look_at_last(o, err);
@@ -369,7 +395,8 @@ enum err execute_purge_step(struct operation *o, bool *any, struct err_info *err
         *any = true;
         return give_up(o, err);
     }
-    bool full = o->source_ended || o->held >= execute_purge_window(o);
+    bool stuck = clock_mono_ns() - o->batch_ns > STUCK_NS && !atomic_load(&o->paused);
+    bool full = stuck || o->source_ended || o->held >= execute_purge_window(o);
     if (o->job.plan.by_place || !full || o->waiting.first || o->settling)
         return ERR_OK;
     *any = true;

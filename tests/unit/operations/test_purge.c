@@ -166,6 +166,27 @@ static void many_go_into_several_archives(void **state)
     }
 }
 
+/* It gives fewer than it was asked for, and no more until some of those are settled. */
+static enum err lease_few(struct broker *b, const struct lease_request *r, const struct lease_sink *sink,
+                          struct err_info *err)
+{
+    struct lease_request few = *r;
+    few.window = 60;
+    return memory_broker.lease_open(b, &few, sink, err);
+}
+
+static void a_broker_that_gives_few_at_a_time_ends_nothing(void **state)
+{
+    (void)state;
+    rig_broker.lease_open = lease_few;
+    rig_publish("from", 0, 100);
+    struct operation_job job = purge_of(NULL, -1);
+    struct operation_progress p = rig_run(&job);
+    assert_int_equal(p.state, OPERATION_DONE);
+    assert_int_equal(p.counts.done, 100);
+    assert_archived(&job, 2, 0, 100, 1);
+}
+
 static void of_nothing_there_is_no_archive(void **state)
 {
     (void)state;
@@ -682,6 +703,7 @@ int main(void)
         TEST(what_does_not_match_stays_and_is_not_archived),
         TEST(the_first_ones_go_and_no_more),
         TEST(many_go_into_several_archives),
+        TEST(a_broker_that_gives_few_at_a_time_ends_nothing),
         TEST(of_nothing_there_is_no_archive),
         TEST(what_cannot_be_archived_whole_stays),
         TEST(a_line_that_is_cut_while_it_removes_loses_none),
