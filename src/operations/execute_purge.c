@@ -253,7 +253,7 @@ static bool is_held(struct operation *o)
     int64_t until = clock_mono_ns() + pause_ns(o), unacked;
     if (!end_source(o))
         return true;
-    while ((unacked = count_unacked(o)) > 0 && clock_mono_ns() < until && !atomic_load(&o->cancelled))
+    while ((unacked = count_unacked(o)) != 0 && clock_mono_ns() < until && !atomic_load(&o->cancelled))
         wait_until(o, clock_mono_ns() + pause_ns(o) / 10);
     return unacked != 0;
 }
