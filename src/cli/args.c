@@ -161,8 +161,7 @@ static int check_count(const struct cli *c)
 /* Commands that the documentation knows and this version doesn't: better said than taken for an address. */
 static int check_later(const struct cli *c)
 {
-    static const char *const later[] = {"open",    "encode", "call",     "purge",
-                                        "restore", "flow",   "capacity", NULL};
+    static const char *const later[] = {"open", "encode", "call", "flow", "capacity", NULL};
     for (size_t i = 0; !c->command && c->arg_count && later[i]; i++)
         if (strcmp(c->args[0], later[i]) == 0)
             return cli_usage("`signalbox %s` is not in this version; `signalbox help` lists what is",

@@ -93,6 +93,15 @@ static bool list_message(void *context, const struct journal_message *m)
     return more;
 }
 
+static void put_archives(struct buffer *out, const char *archives)
+{
+    for (const char *at = archives ? archives : ""; *at;) {
+        int len = (int)strcspn(at, "\n");
+        buffer_printf(out, "archive %.*s\n", len, at);
+        at += len + (at[len] == '\n');
+    }
+}
+
 static int list_operation(struct listing_journal *l, struct journal *j, const char *id)
 {
     struct err_info err = {.code = ERR_OK};
@@ -107,6 +116,7 @@ static int list_operation(struct listing_journal *l, struct journal *j, const ch
             put_line(&l->out, &o);
             if (o.command)
                 buffer_printf(&l->out, "%s\n", o.command);
+            put_archives(&l->out, o.archive);
             if (o.note)
                 buffer_printf(&l->out, "%s\n", o.note);
             cli_print(&l->out);

@@ -1,4 +1,4 @@
-#include "cli/operate.h"
+#include "cli/operate_internal.h"
 
 #include "base/limits.h"
 #include "base/text.h"
@@ -9,7 +9,6 @@
 #include "engine/filter.h"
 #include "operations/lock.h"
 #include "operations/operation_json.h"
-#include "operations/preview.h"
 
 #include <inttypes.h>
 #include <pwd.h>
@@ -17,16 +16,6 @@
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
-
-struct operating {
-    struct cli *cli;
-    struct address from, to;
-    struct operation_job job;
-    struct arena arena;
-    char who[64], host[256];
-    struct buffer plan, command, edited;
-    atomic_bool cancelled;
-};
 
 static void on_notice(void *context, const char *text)
 {
@@ -67,7 +56,7 @@ static bool goes_home(struct operating *o, const char *to)
 static int take_destination(struct operating *o)
 {
     struct err_info err = {.code = ERR_OK};
-    const char *to = cli_text(o->cli, FLAG_TO);
+    const char *to = o->to_text;
     if (goes_home(o, to))
         return 0;
     if (!to)
@@ -179,6 +168,26 @@ static int take_edit(struct operating *o)
     return 0;
 }
 
+static int find_both_ends(struct operating *o)
+{
+    struct cli *c = o->cli;
+    const struct plan *p = &o->job.plan;
+    bool restores = p->kind == OPERATION_RESTORE, purges = p->kind == OPERATION_PURGE;
+    if (p->kind == OPERATION_RESEND && !p->select)
+        return cli_usage("which messages? Add --select EXPR (`copy` takes all)");
+    o->to_text = cli_text(c, FLAG_TO);
+    int code = restores ? operate_restore_find(o) : cli_address(c, 0, true, &o->from);
+    if (!code && !purges)
+        code = take_destination(o);
+    if (!code && p->to && !restores)
+        code = refuse_same(o);
+    if (!code && p->to)
+        code = cli_may_change(c, &o->to);
+    if (!code && (p->kind == OPERATION_MOVE || p->kind == OPERATION_REPLAY || !p->to))
+        code = cli_may_change(c, &o->from);
+    return code;
+}
+
 static int make_plan(struct operating *o, enum operation_kind kind)
 {
     struct cli *c = o->cli;
@@ -191,21 +200,18 @@ static int make_plan(struct operating *o, enum operation_kind kind)
                                 .keep_death = cli_flag(c, FLAG_KEEP_DEATH),
                                 .origin_header = cli_text(c, FLAG_ORIGIN_HEADER),
                                 .again = cli_flag(c, FLAG_AGAIN),
-                                .create = cli_flag(c, FLAG_CREATE)};
-    int code = kind == OPERATION_RESEND && !o->job.plan.select
-                   ? cli_usage("which messages? Add --select EXPR (`copy` takes all)")
-                   : cli_address(c, 0, true, &o->from);
+                                .create = cli_flag(c, FLAG_CREATE),
+                                .no_archive = cli_flag(c, FLAG_NO_ARCHIVE)};
+    int code = find_both_ends(o);
     if (!code)
         code = take_edit(o);
     if (!code)
-        code = take_destination(o);
-    if (!code && o->job.plan.to)
-        code = refuse_same(o);
-    if (!code && o->job.plan.to)
-        code = cli_may_change(c, &o->to);
-    if (!code && (kind == OPERATION_MOVE || kind == OPERATION_REPLAY || !o->job.plan.to))
-        code = cli_may_change(c, &o->from);
-    return code ? code : take_rate(o);
+        code = take_rate(o);
+    if (!code && kind == OPERATION_PURGE)
+        code = operate_purge_plan(o);
+    if (!code && kind == OPERATION_RESTORE)
+        code = operate_restore_plan(o);
+    return code;
 }
 
 /* As `ls` writes it, however it was typed. */
@@ -224,22 +230,25 @@ static const char *canonical(const struct address *a, struct arena *arena)
 static void fill_job(struct operating *o)
 {
     const struct plan *p = &o->job.plan;
-    o->job.from = end_of(&o->from);
-    o->job.to = end_of(&o->to);
+    o->job.from = p->kind == OPERATION_RESTORE ? archive_source(p->from, &o->archive) : end_of(&o->from);
+    if (p->kind != OPERATION_PURGE)
+        o->job.to = end_of(&o->to);
     o->job.decoders = o->cli->registry->decoders;
     o->job.prepare = config_prepare;
     o->job.context = &o->cli->config;
     o->job.notice = on_notice;
     o->job.notice_context = o;
-    o->job.record = (struct journal_operation){.kind = p->kind,
-                                               .state = OPERATION_RUNNING,
-                                               .from = canonical(&o->from, &o->arena),
-                                               .to = p->to ? canonical(&o->to, &o->arena) : NULL,
-                                               .who = o->who,
-                                               .host = o->host,
-                                               .command = command_of(o),
-                                               .created_ns = clock_wall_ns(),
-                                               .counts = {.planned = COUNT_UNKNOWN}};
+    o->job.record = (struct journal_operation){
+        .kind = p->kind,
+        .state = OPERATION_RUNNING,
+        .from = p->kind == OPERATION_RESTORE ? p->from : canonical(&o->from, &o->arena),
+        .to = p->to ? canonical(&o->to, &o->arena) : NULL,
+        .who = o->who,
+        .host = o->host,
+        .command = command_of(o),
+        .archive = p->kind == OPERATION_RESTORE ? p->from : NULL,
+        .created_ns = clock_wall_ns(),
+        .counts = {.planned = COUNT_UNKNOWN}};
 }
 
 /* ---- the dry run ---- */
@@ -262,19 +271,27 @@ static void say_preview(const struct operating *o, const struct preview *p)
 {
     char count[32], flags[600], bytes[40] = "", size[32], name[40];
     int64_t n = planned(o, p);
-    const char *kind = operation_kind_name(o->job.plan.kind);
+    enum operation_kind kind = o->job.plan.kind;
     text_count(count, sizeof count, (uint64_t)(n > 0 ? n : 0));
-    if (o->job.plan.select)
-        snprintf(bytes, sizeof bytes, " (%s)", text_bytes(size, sizeof size, (uint64_t)p->bytes));
+    bool all = kind == OPERATION_PURGE && o->job.plan.limit < 0 && n > 0 && p->stored >= 0;
+    if (o->job.plan.select || all)
+        snprintf(bytes, sizeof bytes, " (%s)",
+                 text_bytes(size, sizeof size, (uint64_t)(o->job.plan.select ? p->bytes : p->stored)));
     if (p->unacked > 0)
         cli_notice(o->cli, "%" PRId64 " messages are with consumers: they are not touched", p->unacked);
     if (!p->whole)
         cli_notice(o->cli,
                    "of %" PRId64 " messages %" PRId64 " were looked at: there may be more that are selected",
                    p->ready, p->looked);
+    if (kind == OPERATION_PURGE)
+        operate_purge_say(o, p, n);
+    if (kind == OPERATION_RESTORE)
+        operate_restore_say(o, p);
     snprintf(name, sizeof name, "%s", n < 0 ? "all" : count);
-    cli_notice(o->cli, "would %s %s message%s%s from %s to %s; nothing was changed. Add %s to do it", kind,
-               name, n == 1 ? "" : "s", bytes, o->job.plan.from, to_text(o),
+    bool purges = kind == OPERATION_PURGE;
+    cli_notice(o->cli, "would %s %s message%s%s from %s%s%s; nothing was changed. Add %s to do it",
+               operation_kind_name(kind), name, n == 1 ? "" : "s", bytes, o->job.plan.from,
+               purges ? "" : " to ", purges ? "" : to_text(o),
                cli_missing_flags(o->cli, o->job.plan.to ? &o->to : &o->from, flags, sizeof flags));
 }
 
@@ -294,7 +311,8 @@ static void print_record(const struct operating *o, const struct journal_operati
 static int take_source(struct operating *o, const struct preview *p)
 {
     struct err_info err;
-    o->job.plan.partitions = p->partitions;
+    if (o->job.plan.kind != OPERATION_RESTORE)
+        o->job.plan.partitions = p->partitions;
     o->job.plan.keeps = p->keeps[0];
     if (!p->keeps[0] || o->job.plan.kind != OPERATION_MOVE)
         return 0;
@@ -336,7 +354,7 @@ static int rehearse(struct operating *o)
 
 static void show_progress(const struct operating *o, const struct operation_progress *p)
 {
-    char done[32], planned_text[32], text[160], left[32] = "";
+    char done[32], planned_text[32], text[200], left[32] = "", archived[60] = "";
     text_count(done, sizeof done, (uint64_t)p->counts.done);
     if (!cli_progress(o->cli))
         return;
@@ -346,9 +364,11 @@ static void show_progress(const struct operating *o, const struct operation_prog
         if (p->rate > 0 && rest > 0)
             text_age(left, sizeof left, (int64_t)((double)rest / p->rate * NS_PER_S));
     }
-    snprintf(text, sizeof text, "%s%s%s done, %.0f/s%s%s%s", done, p->counts.planned > 0 ? " of " : "",
-             p->counts.planned > 0 ? planned_text : "", p->rate, *left ? ", " : "", left,
-             *left ? " left" : "");
+    if (p->archived)
+        snprintf(archived, sizeof archived, "%" PRId64 " archived, ", p->archived);
+    snprintf(text, sizeof text, "%s%s%s%s done, %.0f/s%s%s%s", archived, done,
+             p->counts.planned > 0 ? " of " : "", p->counts.planned > 0 ? planned_text : "", p->rate,
+             *left ? ", " : "", left, *left ? " left" : "");
     cli_progress_line(text);
 }
 
@@ -426,6 +446,8 @@ static int run_job(struct operating *o)
     operation_join(&operation, &p);
     close(fd);
     report(o, &p);
+    if (record->kind == OPERATION_PURGE)
+        operate_purge_report(o, &p);
     record->state = p.state;
     record->counts = p.counts;
     record->note = p.note[0] ? p.note : NULL;
@@ -444,7 +466,9 @@ static int begin_and_run(struct operating *o)
     record->plan = buffer_view(&o->plan);
     int lock = operation_lock(record->id, &err);
     struct journal *j = lock >= 0 ? journal_open(&err) : NULL;
-    enum err e = j ? journal_create(j, record, &err) : err.code;
+    enum err e = !j                                  ? err.code
+                 : record->kind == OPERATION_RESTORE ? operate_restore_create(o, j, &err)
+                                                     : journal_create(j, record, &err);
     journal_close(&j);
     int code = e ? cli_error(&err) : run_job(o);
     operation_unlock(record->id, lock, e || record->state != OPERATION_INTERRUPTED);
@@ -460,9 +484,14 @@ static int execute(struct operating *o)
     quiet.plan.select = NULL;            /* it is judged as the messages come */
     quiet.notice = NULL;
     enum err e = preview_make(&quiet, &o->cancelled, &p, &err);
+    if (!e && p.by_place && !o->job.plan.no_archive)
+        e = preview_check_selection(&o->job, &err);
     int code = e ? cli_error(&err) : take_source(o, &p);
     if (code)
         return code;
+    o->before = p;
+    o->job.plan.by_place = p.by_place;
+    o->job.plan.empty = p.there == 0;
     struct filter *f = select ? filter_new(select, FILTER_MESSAGES, o->job.decoders, NULL, &err) : NULL;
     if (select && !f)
         return cli_filter_error(select, &err);
@@ -470,7 +499,8 @@ static int execute(struct operating *o)
     if (!select)
         o->job.record.counts.planned = planned(o, &p);
     /* As it stood: what comes later is not part of it. */
-    if (!select && o->job.plan.limit < 0 && !p.upper)
+    bool counted = !p.upper && !p.by_place && o->job.plan.kind != OPERATION_RESTORE;
+    if (!select && o->job.plan.limit < 0 && counted)
         o->job.plan.limit = p.ready;
     return begin_and_run(o);
 }
@@ -514,11 +544,16 @@ static int find_ends(struct operating *o)
     struct config *config = &o->cli->config;
     broker_registry brokers = o->cli->registry->brokers;
     const struct plan *p = &o->job.plan;
-    if (config_address(config, p->from, brokers, &o->from, &err) ||
-        config_address(config, p->to ? p->to : p->from, brokers, &o->to, &err) ||
-        config_secret(config, o->from.endpoint, &err) || config_secret(config, o->to.endpoint, &err))
-        return cli_error(&err);
-    return 0;
+    enum err e = ERR_OK;
+    if (p->kind != OPERATION_RESTORE) {
+        e = config_address(config, p->from, brokers, &o->from, &err);
+        e = e ? e : config_secret(config, o->from.endpoint, &err);
+    }
+    if (!e && p->kind != OPERATION_PURGE) {
+        e = config_address(config, p->to ? p->to : p->from, brokers, &o->to, &err);
+        e = e ? e : config_secret(config, o->to.endpoint, &err);
+    }
+    return e ? cli_error(&err) : 0;
 }
 
 int operate_resume(struct cli *c, const struct journal_operation *record)
@@ -532,6 +567,8 @@ int operate_resume(struct cli *c, const struct journal_operation *record)
         code = cli_error(&err);
     if (!code)
         code = find_ends(&o);
+    if (!code && record->kind == OPERATION_RESTORE)
+        code = operate_restore_check(&o);
     if (!code) {
         fill_job(&o);
         o.job.record = *record;

@@ -19,6 +19,7 @@ struct item {
     bool journaled;      /* its row is there already, from before a crash */
     bool ended;          /* and says how it ended */
     bool undone;         /* it said DONE, which is in doubt now */
+    bool redelivered;    /* the source has handed it out before */
     bool remove;         /* from the source, once it is settled; else it is kept */
     bool answered;       /* the destination has said something to it */
     bool unsent;         /* it never left, as the destination knows */

@@ -62,6 +62,7 @@ static void tell(struct operation *o, bool now)
     p->counts = o->counts;
     p->unmatched = o->unmatched;
     p->bytes = o->bytes;
+    p->archived = o->archiver ? (int64_t)archiver_count(o->archiver) : 0;
     p->paused = atomic_load(&o->paused);
     pthread_mutex_unlock(&o->lock);
     o->told_ns = mono;
@@ -119,7 +120,11 @@ static void stop(struct operation *o, const char *why)
 static enum err put_row(struct operation *o, struct item *item, struct err_info *err)
 {
     char destination[300];
-    bool elsewhere = !o->job.plan.to && item->state == DELIVERY_INTENDED;
+    bool elsewhere = !o->job.plan.to && item->state == DELIVERY_INTENDED && !execute_is_purge(o);
+    o->written = true;
+    if (item->journaled)
+        return journal_mark(o->journal, o->job.record.number, item->sequence, item->state,
+                            (struct position){.kind = POSITION_NONE}, item->reason, err);
     struct journal_message row = {
         .sequence = item->sequence,
         .state = item->state,
@@ -129,10 +134,8 @@ static enum err put_row(struct operation *o, struct item *item, struct err_info 
         .reason = item->reason,
         .destination = elsewhere ? execute_target_text(o, item->to, destination, sizeof destination) : NULL};
     memcpy(row.identity, item->identity, sizeof row.identity);
-    o->written = true;
-    if (item->journaled)
-        return journal_mark(o->journal, o->job.record.number, item->sequence, item->state,
-                            (struct position){.kind = POSITION_NONE}, item->reason, err);
+    if (execute_is_restore(o)) /* where it was is the archive's to know */
+        row.from = (struct position){.kind = POSITION_NONE};
     item->journaled = true;
     return journal_put(o->journal, o->job.record.number, &row, err);
 }
@@ -281,6 +284,7 @@ static void settle(struct operation *o, struct lane *answered)
     for (struct batch *b; (b = lane_pop(answered));) {
         count_kept(o, b);
         o->settling++;
+        o->held -= b->count;
         source_settle(o->source, b);
     }
 }
@@ -293,16 +297,26 @@ static void leave_out(struct item *item)
     item->state = DELIVERY_SKIPPED;
 }
 
+/* What is to be removed alone is known by its identity. */
+static enum err judge(struct operation *o, struct item *item, struct err_info *err)
+{
+    if (execute_is_restore(o))
+        return execute_restore_judge(o, item, err);
+    enum err e = execute_judge(o, item, err);
+    if (!e && !execute_removes(o) && is_about(item) && recovery_match_position(&o->recovery, item))
+        leave_out(item);
+    if (!e && o->look_done && is_about(item))
+        e = execute_look_done(o, item, err);
+    if (o->removing)
+        message_unref(&item->message);
+    return e;
+}
+
 static enum err judge_all(struct operation *o, struct batch *b, struct err_info *err)
 {
     enum err e = ERR_OK;
     for (size_t i = 0; !e && i < b->count; i++) {
-        e = execute_judge(o, &b->items[i], err);
-        if (!e && !execute_removes(o) && is_about(&b->items[i]) &&
-            recovery_match_position(&o->recovery, &b->items[i]))
-            leave_out(&b->items[i]);
-        if (!e && o->look_done && is_about(&b->items[i]))
-            e = execute_look_done(o, &b->items[i], err);
+        e = judge(o, &b->items[i], err);
         o->early_count += !e && o->recovering && is_about(&b->items[i]);
     }
     return e;
@@ -312,13 +326,14 @@ static enum err judge_all(struct operation *o, struct batch *b, struct err_info 
 static void keep_to_limit(struct operation *o, struct batch *b)
 {
     int64_t limit = o->job.plan.limit;
-    for (size_t i = 0; limit >= 0 && i < b->count; i++) {
+    for (size_t i = 0; (limit >= 0 || o->removing) && i < b->count; i++) {
         struct item *item = &b->items[i];
         if (!is_about(item) || item->journaled)
             continue;
-        if (o->begun++ >= limit) {
+        if (o->removing || o->begun++ >= limit) {
             leave_out(item);
-            stop_taking(o, NULL);
+            if (!o->recovery.by_content) /* what the journal tells of may stand behind it */
+                stop_taking(o, NULL);
         }
     }
 }
@@ -327,6 +342,8 @@ static enum err intend(struct operation *o, struct batch *b, struct err_info *er
 {
     keep_to_limit(o, b);
     enum err e = write_intents(o, b, err);
+    if (!e && execute_is_purge(o))
+        e = execute_purge_intend(o, b, err);
     lane_push(&o->waiting, b);
     return e;
 }
@@ -362,6 +379,12 @@ static void match_more(struct operation *o, struct batch *b)
     recovery_match(&o->recovery, items, count);
 }
 
+/* A purge holds all that an archive is to have until that stands. */
+static size_t window_of(const struct operation *o)
+{
+    return execute_is_purge(o) ? execute_purge_window(o) : WINDOW;
+}
+
 static enum err take_batch(struct operation *o, bool *any, struct err_info *err)
 {
     struct batch *b = NULL;
@@ -379,9 +402,13 @@ static enum err take_batch(struct operation *o, bool *any, struct err_info *err)
     if (e)
         return e;
     e = judge_all(o, b, err);
+    o->held += b->count;
+    o->batch_ns = clock_mono_ns();
     if (o->recovering) {
         lane_push(&o->early, b);
-        return e ? e : o->early_count >= o->recovery.count ? end_recovery(o, err) : ERR_OK;
+        o->early_total += b->count;
+        bool all = o->early_count >= o->recovery.count || o->early_total >= window_of(o);
+        return !e && all ? end_recovery(o, err) : e;
     }
     if (e) {
         batch_free(&b);
@@ -419,6 +446,8 @@ static bool may_send(struct operation *o)
 static enum err send_one(struct operation *o, struct item *item, struct err_info *err)
 {
     struct message changed;
+    if (execute_is_purge(o))
+        return execute_purge_put(o, item, err);
     const struct target *t = &o->targets[item->to];
     enum err e = execute_target_open(o, item->to, err);
     if (!e && t->why[0]) {
@@ -481,6 +510,11 @@ static void wait_a_little(struct operation *o)
     poll(&p, 1, ms < STEP_MS ? ms : STEP_MS);
 }
 
+static bool has_room(const struct operation *o)
+{
+    return execute_is_purge(o) ? o->held < execute_purge_window(o) : flying(o) < FLYING_MOST;
+}
+
 static enum err turn(struct operation *o, bool *any, struct err_info *err)
 {
     struct lane answered = {NULL, NULL};
@@ -489,7 +523,7 @@ static enum err turn(struct operation *o, bool *any, struct err_info *err)
         e = take_answers(o, &answered, err);
     if (answered.first)
         *any = true;
-    if (!e && flying(o) < FLYING_MOST)
+    if (!e && has_room(o))
         e = take_batch(o, any, err);
     if (!e)
         e = sync_journal(o, err);
@@ -499,10 +533,13 @@ static enum err turn(struct operation *o, bool *any, struct err_info *err)
     }
     settle(o, &answered);
     e = send(o, any, err);
+    if (!e && execute_is_purge(o))
+        e = execute_purge_step(o, any, err);
     if (e)
         return e;
     bool idle = !*any;
-    e = destination_step(o->destination, idle && o->pending ? STEP_MS / 10 : 0, &o->pending, err);
+    if (o->destination)
+        e = destination_step(o->destination, idle && o->pending ? STEP_MS / 10 : 0, &o->pending, err);
     if (!e && !o->pending && execute_commit_is_due(o))
         e = execute_commit(o, err);
     if (idle && !o->pending)
@@ -567,7 +604,7 @@ static enum err open_source(struct operation *o, struct err_info *err)
                              .endpoint = from->endpoint,
                              .from = from->channel,
                              .lease = execute_removes(o),
-                             .window = WINDOW,
+                             .window = window_of(o),
                              .most = -1,
                              .start = {START_BEGINNING, 0},
                              .partition = -1,
@@ -642,7 +679,7 @@ static void begin_connection(struct operation *o)
     o->uncommitted = 0;
     o->edited = false;
     o->stopping = o->taken = false;
-    o->early_count = o->at = o->pending = o->settling = 0;
+    o->early_count = o->early_total = o->at = o->pending = o->settling = o->held = 0;
     o->kept = 0;
     o->kept_since_ns = 0;
     o->unmatched = 0;
@@ -665,26 +702,36 @@ static enum err count_again(struct operation *o, struct err_info *err)
     return ERR_OK;
 }
 
+static enum err open_ends(struct operation *o, struct err_info *err)
+{
+    enum err e = execute_is_purge(o) ? execute_purge_prepare(o, err) : ERR_OK;
+    if (!e)
+        e = count_again(o, err);
+    if (!e && o->job.to.ops)
+        e = open_destination(o, err);
+    if (!e && !execute_purge_is_at_once(o))
+        e = execute_recover(o, err);
+    return e || execute_purge_is_at_once(o) ? e : open_source(o, err);
+}
+
 static enum err attempt(struct operation *o, struct err_info *err)
 {
     begin_connection(o);
-    enum err e = count_again(o, err);
-    if (!e)
-        e = open_destination(o, err);
-    if (!e)
-        e = execute_recover(o, err);
-    if (!e)
-        e = open_source(o, err);
+    enum err e = open_ends(o, err);
     set_connected(o, !e);
     if (!e)
-        e = go_through(o, err);
+        e = execute_purge_is_at_once(o) ? execute_purge_at_once(o, err) : go_through(o, err);
     if (!e)
+        e = execute_purge_end(o, err);
+    if (!e && !execute_purge_looks_again(o))
         e = execute_account(o, err);
     if (!e)
         e = sync_journal(o, err);
     if (!e)
         execute_forget_commits(o);
     close_ends(o, !e);
+    if (e)
+        execute_purge_undo(o);
     set_connected(o, false);
     return e;
 }
@@ -709,6 +756,8 @@ static enum err attempt_all(struct operation *o, struct err_info *err)
     for (int tries = 0;; tries++) {
         char why[240];
         enum err e = attempt(o, err);
+        if (!e && execute_purge_goes_on(o))
+            continue;
         if (!e || err_policy(e) != ERR_POLICY_RETRY || atomic_load(&o->cancelled))
             return e;
         if (o->counts.done != done) {
@@ -744,7 +793,7 @@ static void end(struct operation *o, enum err e, const struct err_info *err)
     char why[240] = "";
     struct journal_operation record = o->job.record;
     enum operation_state state = state_after(o, e);
-    text_copy(why, sizeof why, e ? err->text : o->why);
+    text_copy(why, sizeof why, e ? err->text : o->why[0] ? o->why : o->remark);
     if (o->journal && state != OPERATION_INTERRUPTED) {
         record.state = state;
         record.counts = o->counts;
@@ -796,6 +845,8 @@ static void *run(void *context)
     execute_targets_free(o);
     free(o->sent);
     arena_free(&o->arena);
+    buffer_free(&o->archives);
+    free(o->done);
     return NULL;
 }
 
@@ -810,6 +861,8 @@ struct operation *operation_start(const struct operation_job *job, int done_fd, 
     o->done_fd = done_fd;
     o->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     arena_init(&o->arena, LIMIT_DECODE_ARENA);
+    buffer_init(&o->archives, 4 * MIB);
+    buffer_text(&o->archives, job->record.archive ? job->record.archive : "");
     pthread_mutex_init(&o->lock, NULL);
     atomic_init(&o->rate, job->plan.rate);
     o->progress = (struct operation_progress){.state = OPERATION_RUNNING, .began_ns = clock_mono_ns()};

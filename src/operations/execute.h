@@ -21,8 +21,12 @@ struct operation_end {
 
 struct operation_job {
     struct plan plan;
-    struct operation_end from, to;
-    decoder_registry decoders; /* for its selection */
+    struct operation_end from, to; /* to: zeroed for a purge; from: of a restore, archive_source.h */
+    decoder_registry decoders;     /* for its selection */
+    size_t hold;                   /* messages that a purge holds for one archive; 0: as many as is good */
+    /* After a lost connection the broker may not have back yet what was out: how long until a purge looks once more for what it misses.
+     * 0: as long as is good. */
+    int64_t look_again_ns;
     /* Its row, which is in the journal already (journal_create). */
     struct journal_operation record;
     /* As of a session; see engine/session.h. May be NULL. */
@@ -40,6 +44,7 @@ struct operation_progress {
     struct operation_counts counts;
     int64_t unmatched; /* looked at, and not selected */
     int64_t bytes;     /* of the payloads that are done */
+    int64_t archived;  /* messages in the archive that is being written */
     int64_t began_ns;  /* monotonic */
     double rate;       /* messages a second, of late */
     bool paused, connected;

@@ -14,7 +14,7 @@
 
 bool execute_commits(const struct operation *o)
 {
-    return o->job.to.ops->commit != NULL;
+    return o->job.to.ops && o->job.to.ops->commit;
 }
 
 void execute_note_sent(struct operation *o)

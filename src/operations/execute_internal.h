@@ -3,12 +3,17 @@
 #define SIGNALBOX_OPERATIONS_EXECUTE_INTERNAL_H
 
 #include "engine/filter.h"
+#include "operations/archive_file.h"
 #include "operations/destination.h"
 #include "operations/execute.h"
 #include "operations/recovery.h"
 #include "operations/source.h"
 
 #include <pthread.h>
+
+/* Messages that a purge holds at the source until their archive stands; what comes behind them goes into a further archive. As many as
+ * AMQP's prefetch can say. */
+#define HELD_MOST 50000
 
 /* Batches in a row; the last one's next is NULL. */
 struct lane {
@@ -82,7 +87,25 @@ struct operation {
     int kept;        /* messages that are held at the source */
     int64_t kept_since_ns;
     int failures_in_row;
-    char why[240]; /* it stops before its end */
+    char why[240];    /* it stops before its end */
+    char remark[240]; /* what else is to be known of it once it has ended */
+
+    /* of a purge */
+    struct archiver *archiver; /* the archive that is being written */
+    bool archiving;            /* there are INTENDED rows that no finished archive holds */
+    bool removing;             /* what finished archives hold is removed, and nothing else is begun */
+    struct buffer archives;    /* their paths, a line each: the record's */
+    int64_t batch_ns;          /* monotonic: when the last messages were taken */
+    size_t missed;             /* of those that are to be removed, how many a look did not meet */
+    bool looks_again;          /* they may not be back yet */
+    bool others_hold;          /* there are messages with consumers, or on their way back */
+    size_t held;               /* messages that are taken, and not given back to be settled */
+    size_t early_total;        /* of those that gather for recovery, all */
+    int64_t archived_bytes;    /* payloads in the archive that is being written */
+
+    /* of a restore */
+    uint64_t known; /* the highest sequence that had a row when this connection began */
+    uint8_t *done;  /* a bit for each sequence up to there: it has arrived; NULL: none */
 
     /* rate */
     int64_t tokens_ns; /* monotonic: when the next message may go */
@@ -94,7 +117,8 @@ struct operation {
 static inline bool execute_removes(const struct operation *o)
 {
     const struct plan *p = &o->job.plan;
-    return !p->keeps && (p->kind == OPERATION_MOVE || p->kind == OPERATION_REPLAY);
+    return (!p->keeps && (p->kind == OPERATION_MOVE || p->kind == OPERATION_REPLAY)) ||
+           (p->kind == OPERATION_PURGE && !p->by_place);
 }
 
 /* ---- execute_judge.c: which messages it is about, and what is to become of them ---- */
@@ -143,5 +167,56 @@ enum err execute_recover(struct operation *o, struct err_info *err) SB_MUST_USE;
 enum err execute_look_done(struct operation *o, const struct item *item, struct err_info *err) SB_MUST_USE;
 /* At the end: rows that were not met at the source. */
 enum err execute_account(struct operation *o, struct err_info *err) SB_MUST_USE;
+/* Every message of the destination goes to visit, until that returns false. *whole: all of them could be had, and nobody takes any. */
+typedef bool execute_visit(struct operation *o, const struct message *m, void *context);
+enum err execute_look(struct operation *o, const struct channel_name *to, execute_visit *visit, void *context,
+                      bool *whole, struct err_info *err) SB_MUST_USE;
+
+/* ---- execute_purge.c: the archive stands in a destination's place ---- */
+
+static inline bool execute_is_purge(const struct operation *o)
+{
+    return o->job.plan.kind == OPERATION_PURGE;
+}
+
+/* Before a connection: what the journal and the disk tell of archives. An unfinished one goes, with its rows; a finished one is removed
+ * from the source (o->removing). */
+enum err execute_purge_prepare(struct operation *o, struct err_info *err) SB_MUST_USE;
+size_t execute_purge_window(const struct operation *o);
+/* The rows of this batch are put: an archive is begun for them where there is none. Bodies of what stays are let go. */
+enum err execute_purge_intend(struct operation *o, struct batch *b, struct err_info *err) SB_MUST_USE;
+/* Into the archive. */
+enum err execute_purge_put(struct operation *o, struct item *item, struct err_info *err) SB_MUST_USE;
+/* Finishes the archive where it is time to: what it holds is ARRIVED then, on the disk and in the journal, and is to be removed. */
+enum err execute_purge_step(struct operation *o, bool *any, struct err_info *err) SB_MUST_USE;
+/* The source has been read: what was archived of it is removed by places. */
+enum err execute_purge_end(struct operation *o, struct err_info *err) SB_MUST_USE;
+/* What is not met at the source is taken for removed only where a second look, later, does not meet it either. */
+bool execute_purge_looks_again(struct operation *o);
+/* After a connection that has failed: an unfinished archive goes, with its rows, as far as that is possible. */
+void execute_purge_undo(struct operation *o);
+/* What an interrupted run had archived is removed: there is more to be done. */
+bool execute_purge_goes_on(const struct operation *o);
+
+/* ---- execute_truncate.c ---- */
+
+/* Without a source: by a place, or by the broker itself. False: messages are to be taken, or read. */
+bool execute_purge_is_at_once(const struct operation *o);
+enum err execute_purge_at_once(struct operation *o, struct err_info *err) SB_MUST_USE;
+enum err execute_remove_by_places(struct operation *o, struct err_info *err) SB_MUST_USE;
+
+/* ---- execute_restore.c ---- */
+
+static inline bool execute_is_restore(const struct operation *o)
+{
+    return o->job.plan.kind == OPERATION_RESTORE;
+}
+
+/* Loads what the journal tells of. */
+enum err execute_restore_recover(struct operation *o, struct err_info *err) SB_MUST_USE;
+/* What was on its way is looked for at the destination by its payload. */
+enum err execute_restore_look(struct operation *o, struct err_info *err) SB_MUST_USE;
+/* As execute_judge: its sequence is its number in the archive, by which its row is known. */
+enum err execute_restore_judge(struct operation *o, struct item *item, struct err_info *err) SB_MUST_USE;
 
 #endif

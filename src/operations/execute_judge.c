@@ -63,6 +63,7 @@ static bool is_selected(const struct operation *o, struct item *item)
 enum err execute_judge(struct operation *o, struct item *item, struct err_info *err)
 {
     const struct plan *p = &o->job.plan;
+    item->redelivered = item->message->flags & MESSAGE_REDELIVERED;
     enum err e = identity_of(item->message, o->job.from.ops->counters, item->identity, err);
     if (e)
         return e;

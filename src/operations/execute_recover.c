@@ -9,23 +9,17 @@
 
 struct look {
     struct operation *o;
+    execute_visit *visit;
+    void *context;
     int64_t seen;
     bool too_many;
 };
 
-static enum emit look_at(struct look *l, const struct message *m)
-{
-    char id[OPERATION_ID_SIZE];
-    uint64_t sequence;
-    if (stamp_operation(m, id, &sequence) && strcmp(id, l->o->job.record.id) == 0)
-        recovery_arrived(&l->o->recovery, sequence);
-    l->too_many = ++l->seen > LOOK_MOST;
-    return l->too_many ? EMIT_STOP : EMIT_OK;
-}
-
 static enum emit on_browsed(void *context, const struct message *borrowed)
 {
-    return look_at(context, borrowed);
+    struct look *l = context;
+    l->too_many = ++l->seen > LOOK_MOST || !l->visit(l->o, borrowed, l->context);
+    return l->too_many ? EMIT_STOP : EMIT_OK;
 }
 
 static void on_notice(void *context, const char *text)
@@ -82,18 +76,37 @@ static enum err look(struct operation *o, const struct channel_name *to, struct 
     return e;
 }
 
+enum err execute_look(struct operation *o, const struct channel_name *to, execute_visit *visit, void *context,
+                      bool *whole, struct err_info *err)
+{
+    struct look l = {.o = o, .visit = visit, .context = context};
+    enum err e = look(o, to, &l, err);
+    *whole = !e && !l.too_many;
+    return e;
+}
+
+static bool find_stamp(struct operation *o, const struct message *m, void *context)
+{
+    (void)context;
+    char id[OPERATION_ID_SIZE];
+    uint64_t sequence;
+    if (stamp_operation(m, id, &sequence) && strcmp(id, o->job.record.id) == 0)
+        recovery_arrived(&o->recovery, sequence);
+    return true;
+}
+
 /* What was on its way there. */
 static enum err ask_target(struct operation *o, size_t target, struct err_info *err)
 {
-    struct look l = {.o = o};
+    bool whole = false;
     enum err e = ERR_OK;
     if (!recovery_asks_of(&o->recovery, target))
         return ERR_OK;
     if (!o->job.plan.no_mark)
-        e = look(o, &o->targets[target].channel, &l, err);
+        e = execute_look(o, &o->targets[target].channel, find_stamp, NULL, &whole, err);
     if (e && err_policy(e) == ERR_POLICY_RETRY)
         return e;
-    if (e || l.too_many || o->job.plan.no_mark)
+    if (!whole)
         recovery_doubt(&o->recovery, target);
     return ERR_OK;
 }
@@ -117,17 +130,20 @@ enum err execute_recover(struct operation *o, struct err_info *err)
 {
     o->recovery.target = target_of;
     o->recovery.context = o;
+    bool removes = execute_removes(o), restores = execute_is_restore(o);
     o->recovery.tells_redelivered = o->job.from.ops->tells_redelivered;
-    o->look_done = execute_removes(o) && o->counts.done;
-    bool removes = execute_removes(o);
-    enum err e = recovery_load(&o->recovery, o->journal, o->job.record.number, removes, err);
+    o->look_done = removes && o->counts.done;
+    enum err e = restores ? execute_restore_recover(o, err)
+                          : recovery_load(&o->recovery, o->journal, o->job.record.number, removes, err);
     if (e || !o->recovery.count)
         return e;
-    o->recovering = removes || !o->recovery.reached_count;
+    o->recovering = !restores && (removes || !o->recovery.reached_count);
     if (!recovery_asks(&o->recovery))
         return ERR_OK;
     if (execute_commits(o))
         return ask_commits(o, err);
+    if (restores)
+        return execute_restore_look(o, err);
     for (size_t i = 0; !e && i < o->target_count; i++)
         e = ask_target(o, i, err);
     return e;
@@ -138,13 +154,13 @@ enum err execute_look_done(struct operation *o, const struct item *item, struct 
 {
     uint64_t from = 0;
     o->look_done = false;
-    if (o->recovery.tells_redelivered && !(item->message->flags & MESSAGE_REDELIVERED))
+    if (o->recovery.tells_redelivered && !item->redelivered)
         return ERR_OK;
     enum err e = journal_done(o->journal, o->job.record.number, item->identity, &from, err);
     if (e || !from)
         return e;
     e = recovery_load_done(&o->recovery, o->journal, o->job.record.number, from, err);
-    o->recovering |= !e && !o->recovery.by_content;
+    o->recovering |= !e;
     return e;
 }
 
@@ -158,11 +174,35 @@ static void count_again(struct operation *o, enum delivery state)
     o->counts.in_doubt += state == DELIVERY_IN_DOUBT;
 }
 
+/* It was not met. What had arrived is gone, and so has been removed, unless the run ended before it came to where that might stand. */
+static enum delivery account_for(const struct operation *o, const struct remembered *row, const char **reason)
+{
+    bool unseen = o->why[0] || atomic_load(&o->cancelled);
+    *reason = NULL;
+    if (row->state == DELIVERY_ARRIVED && o->recovery.by_content && unseen)
+        *reason = "it has arrived, and may still be at the source: not all of that was looked at";
+    else if (row->state == DELIVERY_ARRIVED && execute_is_purge(o) && o->others_hold)
+        *reason =
+            "it is archived, and not at the source; it may be with a consumer, or on its way back from one";
+    else if (row->state == DELIVERY_ARRIVED)
+        return DELIVERY_DONE;
+    else if (row->doubtful)
+        *reason = "it was on its way when the operation was interrupted, and is not at the source any more";
+    if (*reason)
+        return DELIVERY_IN_DOUBT;
+    *reason =
+        execute_is_restore(o)
+            ? "it was not sent"
+            : "it was not sent, and is not at the source any more: somebody else took it, or it expired";
+    return DELIVERY_FAILED;
+}
+
 enum err execute_account(struct operation *o, struct err_info *err)
 {
     enum err e = ERR_OK;
     for (size_t i = 0; !e && i < o->recovery.count; i++) {
         const struct remembered *row = &o->recovery.rows[i];
+        const char *reason;
         if (row->met)
             continue;
         if (row->state != DELIVERY_ARRIVED && row->state != DELIVERY_INTENDED) {
@@ -170,13 +210,7 @@ enum err execute_account(struct operation *o, struct err_info *err)
                 count_again(o, row->state);
             continue;
         }
-        bool arrived = row->state == DELIVERY_ARRIVED;
-        enum delivery state = arrived ? DELIVERY_DONE : row->doubtful ? DELIVERY_IN_DOUBT : DELIVERY_FAILED;
-        const char *reason =
-            arrived ? NULL
-            : row->doubtful
-                ? "it was on its way when the operation was interrupted, and is not at the source any more"
-                : "it was not sent, and is not at the source any more: somebody else took it, or it expired";
+        enum delivery state = account_for(o, row, &reason);
         e = journal_mark(o->journal, o->job.record.number, row->sequence, state,
                          (struct position){.kind = POSITION_NONE}, reason, err);
         o->written = true;

@@ -42,7 +42,10 @@ enum err execute_target_open(struct operation *o, size_t target, struct err_info
 {
     struct target *t = &o->targets[target];
     const struct plan *p = &o->job.plan;
-    uint32_t flags = PUBLISH_EXACT | (p->create ? PUBLISH_CREATE : 0) | (p->partitions ? PUBLISH_ALIKE : 0);
+    uint32_t flags = PUBLISH_EXACT | (p->create ? PUBLISH_CREATE : 0) |
+                     (p->same_partitions ? PUBLISH_PARTITION
+                      : p->partitions    ? PUBLISH_ALIKE
+                                         : 0);
     if (t->open || t->why[0])
         return ERR_OK;
     struct err_info why = {.code = ERR_OK};

@@ -29,6 +29,7 @@ enum statement {
     MARK_ARRIVED,
     MARK_RANGE,
     FORGET,
+    FORGET_ALL,
     MESSAGES,
     DONE_ONE,
     REACHED,
@@ -63,6 +64,7 @@ static const char *const texts[STATEMENTS] = {
     [MARK_RANGE] =
         "UPDATE message SET state=?5 WHERE operation=?1 AND sequence BETWEEN ?2 AND ?3 AND state=?4",
     [FORGET] = "DELETE FROM message WHERE operation=? AND sequence=?",
+    [FORGET_ALL] = "DELETE FROM message WHERE operation=? AND state=?",
     [MESSAGES] =
         "SELECT sequence, state, identity, partition, offset, to_partition, to_offset, size, label, reason, destination"
         " FROM message WHERE operation=? AND (1 << state) & ? ORDER BY sequence",
@@ -344,6 +346,17 @@ enum err journal_forget(struct journal *j, int64_t number, uint64_t sequence, st
         return e;
     db_bind_int(s, 1, number);
     db_bind_int(s, 2, (int64_t)sequence);
+    return db_run(s, err);
+}
+
+enum err journal_forget_all(struct journal *j, int64_t number, enum delivery state, struct err_info *err)
+{
+    struct db_statement *s = j->statements[FORGET_ALL];
+    enum err e = begin(j, err);
+    if (e)
+        return e;
+    db_bind_int(s, 1, number);
+    db_bind_int(s, 2, state);
     return db_run(s, err);
 }
 

@@ -28,8 +28,8 @@ struct journal_operation {
     const char *from, *to;      /* addresses without secrets; to NULL: where each came from, or nowhere */
     const char *command;        /* the line that does the same */
     const char *who, *host;
-    struct bytes plan; /* JSON */
-    const char *archive;
+    struct bytes plan;            /* JSON */
+    const char *archive;          /* its path; several: a line each */
     const char *note;             /* why it ended so */
     int64_t created_ns, ended_ns; /* wall clock; ended 0: not yet */
     struct operation_counts counts;
@@ -75,6 +75,9 @@ enum err journal_mark_range(struct journal *j, int64_t number, uint64_t first, u
 /* Takes one back that never left: its intent was not followed. */
 enum err journal_forget(struct journal *j, int64_t number, uint64_t sequence,
                         struct err_info *err) SB_MUST_USE;
+/* All of those in that state. */
+enum err journal_forget_all(struct journal *j, int64_t number, enum delivery state,
+                            struct err_info *err) SB_MUST_USE;
 enum err journal_sync(struct journal *j, struct err_info *err) SB_MUST_USE;
 
 /* In their order, of those states (1 << enum delivery), until visit returns false; m is valid during the call. */

@@ -36,6 +36,28 @@ static void put_counts(struct json_writer *w, const struct operation_counts *c)
     json_object_end(w);
 }
 
+/* `archive` is the first one; where there are several, all stand in `archives`. */
+static void put_archives(struct json_writer *w, const char *archives)
+{
+    const char *at = archives ? archives : "";
+    bool several = strchr(at, '\n');
+    JSON_NAME(w, "archive");
+    if (*at)
+        json_string(w, bytes_of(at, strcspn(at, "\n")));
+    else
+        json_null(w);
+    if (!several)
+        return;
+    JSON_NAME(w, "archives");
+    json_array(w);
+    while (*at) {
+        size_t len = strcspn(at, "\n");
+        json_string(w, bytes_of(at, len));
+        at += len + (at[len] == '\n');
+    }
+    json_array_end(w);
+}
+
 void operation_to_json(const struct journal_operation *o, struct buffer *out)
 {
     struct json_writer w;
@@ -49,7 +71,7 @@ void operation_to_json(const struct journal_operation *o, struct buffer *out)
     TEXT(&w, "to", o->to);
     JSON_NAME(&w, "counts");
     put_counts(&w, &o->counts);
-    TEXT(&w, "archive", o->archive);
+    put_archives(&w, o->archive);
     TEXT(&w, "note", o->note);
     TEXT(&w, "command", o->command);
     TEXT(&w, "who", o->who);

@@ -2,6 +2,24 @@
 
 #include "base/json.h"
 
+static void write_purge(const struct plan *p, struct json_writer *w)
+{
+    JSON_NAME(w, "no_archive");
+    json_bool(w, p->no_archive);
+    JSON_NAME(w, "by_place");
+    json_bool(w, p->by_place);
+}
+
+static void write_restore(const struct plan *p, struct json_writer *w)
+{
+    JSON_NAME(w, "sum");
+    json_text(w, p->sum);
+    JSON_NAME(w, "same_partitions");
+    json_bool(w, p->same_partitions);
+    JSON_NAME(w, "empty");
+    json_bool(w, p->empty);
+}
+
 void plan_write(const struct plan *p, struct buffer *json)
 {
     struct json_writer w;
@@ -39,6 +57,10 @@ void plan_write(const struct plan *p, struct buffer *json)
     json_byte_string(&w, p->payload);
     JSON_NAME(&w, "origin_header");
     json_text(&w, p->origin_header);
+    if (p->kind == OPERATION_PURGE)
+        write_purge(p, &w);
+    if (p->kind == OPERATION_RESTORE)
+        write_restore(p, &w);
     json_object_end(&w);
 }
 
@@ -124,6 +146,11 @@ static enum err take_member(struct plan *p, struct json_reader *r, struct arena 
         {"again", NULL, NULL, &p->again},
         {"exchange", NULL, NULL, &p->exchange},
         {"origin_header", &p->origin_header, NULL, NULL},
+        {"no_archive", NULL, NULL, &p->no_archive},
+        {"by_place", NULL, NULL, &p->by_place},
+        {"sum", &p->sum, NULL, NULL},
+        {"same_partitions", NULL, NULL, &p->same_partitions},
+        {"empty", NULL, NULL, &p->empty},
     };
     struct bytes name = r->raw;
     enum json_event event = json_next(r);

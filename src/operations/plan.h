@@ -24,6 +24,11 @@ struct plan {
     bool again;            /* what an earlier one has sent there is sent once more */
     bool keeps;            /* the source removes no single message: what was sent stays there, too */
     bool create;           /* a missing destination is made */
+    bool no_archive;       /* purge: by the broker itself, and nothing of it can be had back */
+    bool by_place;   /* purge: all up to a place in each partition; nothing there is removed one by one */
+    const char *sum; /* restore: SHA-256 of the archive, in hex */
+    bool same_partitions; /* restore: those, or nothing is sent; else by key where there are not as many */
+    bool empty;           /* restore: there was no message at the destination when it began */
     bool
         exchange; /* to NULL: to the exchange it was published to, with its key; else to the queue it died in */
     struct bytes payload; /* of a resend: what is sent in the place of the one message's own; null: that */

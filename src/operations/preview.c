@@ -59,15 +59,18 @@ static void describe_source(struct broker *b, const struct operation_end *from, 
 
 static enum err count_source(const struct operation_job *job, int fd, struct preview *p, struct err_info *err)
 {
-    struct destination *d = open_end(job, &job->from, fd, err);
+    const struct operation_end *from = &job->from;
+    struct destination *d = open_end(job, from, fd, err);
     if (!d)
         return err->code;
     struct broker *b = destination_broker(d);
     enum err e = job->from.ops->count
                      ? job->from.ops->count(b, &job->from.channel, &p->ready, &p->unacked, err)
                      : ERR_OK;
-    if (!e)
-        describe_source(b, &job->from, p);
+    if (!e && from->ops->list)
+        describe_source(b, from, p);
+    if (!e && job->plan.kind == OPERATION_PURGE)
+        e = preview_purge(b, job, p, err);
     destination_close(&d);
     return e;
 }
@@ -75,13 +78,23 @@ static enum err count_source(const struct operation_job *job, int fd, struct pre
 static enum err check_destination(const struct operation_job *job, int fd, struct preview *p,
                                   struct err_info *err)
 {
+    bool restores = job->plan.kind == OPERATION_RESTORE;
+    int64_t unacked = 0;
+    int32_t partitions = restores ? (int32_t)job->plan.partitions : p->partitions;
     uint32_t flags = PUBLISH_EXACT | PUBLISH_DRY | (job->plan.create ? PUBLISH_CREATE : 0) |
-                     (p->partitions ? PUBLISH_ALIKE : 0);
+                     (restores && job->plan.same_partitions ? PUBLISH_PARTITION
+                      : partitions                          ? PUBLISH_ALIKE
+                                                            : 0);
     struct destination *d = open_end(job, &job->to, fd, err);
     if (!d)
         return err->code;
-    enum err e = destination_add(d, &job->to.channel, flags, p->partitions, err);
+    enum err e = destination_add(d, &job->to.channel, flags, partitions, err);
     p->carries = destination_broker(d)->carries;
+    if (!e && job->plan.kind == OPERATION_RESTORE && job->to.ops->count &&
+        job->to.ops->count(destination_broker(d), &job->to.channel, &p->there, &unacked, NULL))
+        p->there = COUNT_UNKNOWN;
+    if (unacked > 0)
+        p->there += unacked;
     destination_close(&d);
     return e;
 }
@@ -156,10 +169,30 @@ static enum err select_messages(const struct operation_job *job, int fd, const a
     return e;
 }
 
+enum err preview_count(const struct operation_job *job, int64_t *ready, int64_t *unacked,
+                       struct err_info *err)
+{
+    *ready = *unacked = COUNT_UNKNOWN;
+    int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    struct destination *d = fd >= 0 ? open_end(job, &job->from, fd, err) : NULL;
+    enum err e = d ? ERR_OK : fd < 0 ? err_set(err, ERR_FAILED, "no descriptor for a count") : err->code;
+    if (d && job->from.ops->count)
+        e = job->from.ops->count(destination_broker(d), &job->from.channel, ready, unacked, err);
+    destination_close(&d);
+    if (fd >= 0)
+        close(fd);
+    return e;
+}
+
 enum err preview_make(const struct operation_job *job, const atomic_bool *cancelled, struct preview *p,
                       struct err_info *err)
 {
-    *p = (struct preview){.ready = COUNT_UNKNOWN, .unacked = COUNT_UNKNOWN, .whole = true};
+    *p = (struct preview){.ready = COUNT_UNKNOWN,
+                          .unacked = COUNT_UNKNOWN,
+                          .whole = true,
+                          .stored = COUNT_UNKNOWN,
+                          .room = -1,
+                          .there = COUNT_UNKNOWN};
     int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (fd < 0)
         return err_set(err, ERR_FAILED, "no descriptor for a preview");

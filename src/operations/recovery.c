@@ -101,7 +101,6 @@ enum err recovery_load_done(struct recovery *r, struct journal *j, int64_t numbe
                        DONE_MOST);
     if (r->count)
         qsort(r->rows, r->count, sizeof *r->rows, by_sequence);
-    r->by_content = r->count > RECOVERY_MOST;
     return ERR_OK;
 }
 
@@ -121,7 +120,7 @@ bool recovery_asks(const struct recovery *r)
     return false;
 }
 
-void recovery_arrived(struct recovery *r, uint64_t sequence)
+struct remembered *recovery_find(const struct recovery *r, uint64_t sequence)
 {
     size_t low = 0, high = r->count;
     while (low < high) {
@@ -131,8 +130,14 @@ void recovery_arrived(struct recovery *r, uint64_t sequence)
         else
             high = middle;
     }
-    if (low < r->count && r->rows[low].sequence == sequence && r->rows[low].state == DELIVERY_INTENDED)
-        r->rows[low].state = DELIVERY_ARRIVED;
+    return low < r->count && r->rows[low].sequence == sequence ? &r->rows[low] : NULL;
+}
+
+void recovery_arrived(struct recovery *r, uint64_t sequence)
+{
+    struct remembered *row = recovery_find(r, sequence);
+    if (row && row->state == DELIVERY_INTENDED)
+        row->state = DELIVERY_ARRIVED;
 }
 
 void recovery_doubt(struct recovery *r, size_t target)
@@ -143,36 +148,23 @@ void recovery_doubt(struct recovery *r, size_t target)
 
 /* ---- by order ---- */
 
-static bool may_be(const struct recovery *r, const struct remembered *row, const struct item *item)
+static bool is_row(const struct recovery *r, const struct item *item, const struct remembered *row)
 {
     if (memcmp(item->identity, row->identity, IDENTITY_SIZE) != 0)
         return false;
-    return !row->removable || !r->tells_redelivered || (item->message->flags & MESSAGE_REDELIVERED);
+    return !row->removable || !r->tells_redelivered || item->redelivered;
 }
 
-/* Removals are made in the order of the source: of what had arrived a beginning is gone. Does the rest of the rows stand there if that
- * were the first `removed`? */
-static bool fits(const struct recovery *r, struct item *const *items, size_t count, size_t removed)
+/* Do the rows from there on stand at the source, from that item on? *work: how many were compared. */
+static bool fits(const struct recovery *r, size_t row, struct item *const *items, size_t count, size_t at,
+                 uint64_t *work)
 {
-    size_t at = 0, gone = 0;
-    for (size_t i = 0; i < r->count; i++) {
-        if (r->rows[i].removable && gone < removed) {
-            gone++;
-            continue;
-        }
-        if (at == count || !may_be(r, &r->rows[i], items[at]))
+    if (r->count - row > count - at)
+        return false;
+    for (; row < r->count; row++, at++, ++*work)
+        if (!is_row(r, items[at], &r->rows[row]))
             return false;
-        at++;
-    }
     return true;
-}
-
-static size_t count_removable(const struct recovery *r)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < r->count; i++)
-        n += r->rows[i].removable;
-    return n;
 }
 
 static int compare_identities(const void *a, const void *b)
@@ -194,18 +186,29 @@ static bool has_twins(const struct recovery *r)
     return twins;
 }
 
-/* How many are gone; -1: no number fits, -2: several do. Where no two of the rows are the same, what stands there is taken for them, and
- * not for others that are the same to the last byte, were handed out before as well, and stand where they would. */
+/* Removals are made in the order of the source: of what had arrived a beginning is gone. How many are? -1: no number fits, or too many
+ * would have to be compared; -2: several do. Where no two of the rows are the same, what stands there is taken for them, and not for
+ * others that are the same to the last byte, were handed out before as well, and stand where they would. */
 static int64_t find_removed(const struct recovery *r, struct item *const *items, size_t count)
 {
     int64_t found = -1;
-    size_t removable = count_removable(r);
-    for (size_t removed = 0; removed <= removable; removed++) {
-        if (r->count - removed > count || !fits(r, items, count, removed))
+    size_t at = 0, removed = 0;
+    uint64_t work = 0;
+    for (size_t row = 0; row <= r->count; row++) {
+        bool last = row == r->count;
+        if (!last && !r->rows[row].removable) { /* it is there, however many are gone before it */
+            if (at == count || !is_row(r, items[at++], &r->rows[row]))
+                break;
             continue;
-        if (found >= 0)
-            return has_twins(r) ? -2 : found;
-        found = (int64_t)removed;
+        }
+        if (fits(r, row, items, count, at, &work)) {
+            if (found >= 0)
+                return has_twins(r) ? -2 : found;
+            found = (int64_t)removed;
+        }
+        if (work > RECOVERY_WORK)
+            return -1;
+        removed++;
     }
     return found;
 }
@@ -278,7 +281,7 @@ static void match_by_content(struct recovery *r, struct item **items, size_t cou
         if (!row || row == sorted + r->count ||
             memcmp((*row)->identity, items[i]->identity, IDENTITY_SIZE) != 0)
             continue;
-        if (!may_be(r, *row, items[i]))
+        if (!is_row(r, items[i], *row))
             continue;
         bool arrived = (*row)->removable;
         give(items[i], *row);
@@ -294,7 +297,7 @@ static void match_by_content(struct recovery *r, struct item **items, size_t cou
 
 void recovery_match(struct recovery *r, struct item **items, size_t count)
 {
-    int64_t removed = r->count <= RECOVERY_MOST && !r->by_content ? find_removed(r, items, count) : -1;
+    int64_t removed = !r->by_content ? find_removed(r, items, count) : -1;
     r->by_content = r->count && removed < 0;
     if (r->by_content)
         match_by_content(r, items, count);

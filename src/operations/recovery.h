@@ -7,7 +7,7 @@
 
 #include "operations/batch.h"
 
-#define RECOVERY_MOST 20000 /* messages whose order is compared */
+#define RECOVERY_WORK 400000000 /* messages that are compared to find out how many were removed */
 
 /* A row of the journal whose message may be at the source. */
 struct remembered {
@@ -56,6 +56,8 @@ bool recovery_asks_of(const struct recovery *r, size_t target);
 bool recovery_asks(
     const struct recovery *r); /* are there INTENDED rows, of which the destination should be asked? */
 
+/* The row of that sequence; NULL: none was loaded. */
+struct remembered *recovery_find(const struct recovery *r, uint64_t sequence);
 /* Which messages they are: items[0..count) are the first ones of the source, in its order, that the operation is about, at least as many
  * as rows, or all that there are. Each that is known gets its row's sequence (journaled) and state: ARRIVED with `remove`, INTENDED to be
  * sent, IN_DOUBT. The others are left as they are. */

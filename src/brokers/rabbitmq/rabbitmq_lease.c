@@ -115,7 +115,10 @@ static uint16_t prefetch(const struct broker *b, const struct rabbit_lease *l)
 {
     const struct rabbit *rabbit = b->state;
     int most = amqp_get_channel_max(rabbit->connection);
-    uint64_t n = l->part_count > 1 ? FURTHER : l->window < FIRST_MOST ? l->window : FIRST_MOST;
+    uint64_t n = l->window > 4000         ? (l->window < LAST ? l->window : LAST)
+                 : l->part_count > 1      ? FURTHER
+                 : l->window < FIRST_MOST ? l->window
+                                          : FIRST_MOST;
     if (most > 0 && rabbit->channels + CHANNELS_LEFT >= most)
         n = LAST;
     return (uint16_t)(l->left > 0 && n > (uint64_t)l->left ? (uint64_t)l->left : n);

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "base/limits.h"
+#include "base/text.h"
 #include "operations/journal.h"
 
 static char home[64];
