@@ -1,21 +1,22 @@
 /* The command table. A new command is one file and one line here. */
 #include "cli/cli.h"
 
-#define COMMANDS(X)                                                                                   \
- X(probe)                                                                                             \
- X(ls)                                                                                                \
- X(tail)                                                                                              \
- X(browse)                                                                                            \
- X(search)                                                                                            \
- X(decode)                                                                                            \
- X(send)                                                                                              \
- X(export)                                                                                            \
- X(import)                                                                                            \
- X(resend)                                                                                            \
- X(replay)                                                                                            \
- X(move)                                                                                              \
- X(copy) X(dedupe) X(purge) X(restore) X(journal) X(resume) X(doctor) X(config) X(init) X(completion) \
-     X(help) X(version)
+#define COMMANDS(X) \
+ X(probe)           \
+ X(ls)              \
+ X(tail)            \
+ X(browse)          \
+ X(search)          \
+ X(decode)          \
+ X(send)            \
+ X(export)          \
+ X(import)          \
+ X(resend)          \
+ X(replay)          \
+ X(move)            \
+ X(copy)            \
+ X(dedupe)          \
+ X(purge) X(restore) X(journal) X(resume) X(doctor) X(config) X(init) X(completion) X(help) X(version)
 
 #define X(name) extern const struct command command_##name;
 COMMANDS(X)

@@ -704,6 +704,7 @@ static enum err count_again(struct operation *o, struct err_info *err)
 
 static enum err open_ends(struct operation *o, struct err_info *err)
 {
+    execute_wait_to_look(o);
     enum err e = execute_is_purge(o) ? execute_purge_prepare(o, err) : ERR_OK;
     if (!e)
         e = count_again(o, err);
@@ -723,7 +724,7 @@ static enum err attempt(struct operation *o, struct err_info *err)
         e = execute_purge_is_at_once(o) ? execute_purge_at_once(o, err) : go_through(o, err);
     if (!e)
         e = execute_purge_end(o, err);
-    if (!e && !execute_purge_looks_again(o))
+    if (!e && !execute_looks_again(o))
         e = execute_account(o, err);
     if (!e)
         e = sync_journal(o, err);
@@ -756,7 +757,7 @@ static enum err attempt_all(struct operation *o, struct err_info *err)
     for (int tries = 0;; tries++) {
         char why[240];
         enum err e = attempt(o, err);
-        if (!e && execute_purge_goes_on(o))
+        if (!e && (o->looks_again || execute_purge_goes_on(o)))
             continue;
         if (!e || err_policy(e) != ERR_POLICY_RETRY || atomic_load(&o->cancelled))
             return e;

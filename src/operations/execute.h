@@ -24,7 +24,8 @@ struct operation_job {
     struct operation_end from, to; /* to: zeroed for a purge; from: of a restore, archive_source.h */
     decoder_registry decoders;     /* for its selection */
     size_t hold;                   /* messages that a purge holds for one archive; 0: as many as is good */
-    /* After a lost connection the broker may not have back yet what was out: how long until a purge looks once more for what it misses.
+    /* After a lost connection the broker may not have back yet what was out: how long until a source is looked at once more for what is
+     * missed there.
      * 0: as long as is good. */
     int64_t look_again_ns;
     /* Its row, which is in the journal already (journal_create). */

@@ -131,9 +131,11 @@ enum err execute_commit(struct operation *o, struct err_info *err)
 void execute_forget_commits(struct operation *o)
 {
     struct err_info err = {.code = ERR_OK};
+    if (!execute_commits(o) || !o->opened)
+        return;
     struct broker *b = destination_broker(o->destination);
     b->deadline_ns = clock_mono_ns() + ASK_NS;
-    if (execute_commits(o) && o->opened && o->job.to.ops->forget(b, o->job.record.id, &err) && o->job.notice)
+    if (o->job.to.ops->forget(b, o->job.record.id, &err) && o->job.notice)
         o->job.notice(o->job.notice_context, err.text);
 }
 

@@ -90,15 +90,17 @@ struct operation {
     char why[240];    /* it stops before its end */
     char remark[240]; /* what else is to be known of it once it has ended */
 
+    /* of a source that messages are taken off */
+    size_t missed;    /* of those that the journal tells of, how many a look did not meet */
+    bool looks_again; /* they may not be back yet */
+    bool others_hold; /* there are messages with consumers, or on their way back */
+
     /* of a purge */
     struct archiver *archiver; /* the archive that is being written */
     bool archiving;            /* there are INTENDED rows that no finished archive holds */
     bool removing;             /* what finished archives hold is removed, and nothing else is begun */
     struct buffer archives;    /* their paths, a line each: the record's */
     int64_t batch_ns;          /* monotonic: when the last messages were taken */
-    size_t missed;             /* of those that are to be removed, how many a look did not meet */
-    bool looks_again;          /* they may not be back yet */
-    bool others_hold;          /* there are messages with consumers, or on their way back */
     size_t held;               /* messages that are taken, and not given back to be settled */
     size_t early_total;        /* of those that gather for recovery, all */
     int64_t archived_bytes;    /* payloads in the archive that is being written */
@@ -172,6 +174,13 @@ typedef bool execute_visit(struct operation *o, const struct message *m, void *c
 enum err execute_look(struct operation *o, const struct channel_name *to, execute_visit *visit, void *context,
                       bool *whole, struct err_info *err) SB_MUST_USE;
 
+/* ---- execute_look_again.c ---- */
+
+/* The source has been read. What was not met there is taken for removed only where a second look, later, does not meet it either: true if
+ * that is due. Else o->others_hold says whether it may still be somewhere; the source has been left for that. */
+bool execute_looks_again(struct operation *o);
+void execute_wait_to_look(struct operation *o); /* before the second look */
+
 /* ---- execute_purge.c: the archive stands in a destination's place ---- */
 
 static inline bool execute_is_purge(const struct operation *o)
@@ -191,8 +200,6 @@ enum err execute_purge_put(struct operation *o, struct item *item, struct err_in
 enum err execute_purge_step(struct operation *o, bool *any, struct err_info *err) SB_MUST_USE;
 /* The source has been read: what was archived of it is removed by places. */
 enum err execute_purge_end(struct operation *o, struct err_info *err) SB_MUST_USE;
-/* What is not met at the source is taken for removed only where a second look, later, does not meet it either. */
-bool execute_purge_looks_again(struct operation *o);
 /* After a connection that has failed: an unfinished archive goes, with its rows, as far as that is possible. */
 void execute_purge_undo(struct operation *o);
 /* What an interrupted run had archived is removed: there is more to be done. */

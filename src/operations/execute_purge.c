@@ -6,13 +6,11 @@
 #include "base/text.h"
 #include "operations/identity.h"
 
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#define STUCK_NS      (3 * NS_PER_S) /* a broker that wants back some first, before it gives more */
-#define LOOK_AGAIN_NS (6 * NS_PER_S) /* statistics of RabbitMQ are five seconds late */
+#define STUCK_NS (3 * NS_PER_S) /* a broker that wants back some first, before it gives more */
 
 /* ---- the archives of the record ---- */
 
@@ -207,79 +205,12 @@ static enum err check_archives(struct operation *o, struct err_info *err)
     return ERR_OK;
 }
 
-static int64_t pause_ns(const struct operation *o)
-{
-    return o->job.look_again_ns ? o->job.look_again_ns : LOOK_AGAIN_NS;
-}
-
-static void wait_until(struct operation *o, int64_t until)
-{
-    while (clock_mono_ns() < until && !atomic_load(&o->cancelled)) {
-        struct pollfd p = {.fd = o->event_fd, .events = POLLIN};
-        poll(&p, 1, clock_poll_ms(until));
-        (void)!read(o->event_fd, &(uint64_t){0}, sizeof(uint64_t));
-    }
-}
-
-/* What this run has kept goes back, and is nobody's then. False: that is not known. */
-static bool end_source(struct operation *o)
-{
-    struct source *s = o->source;
-    struct err_info err;
-    int64_t returned;
-    pthread_mutex_lock(&o->lock);
-    o->source = NULL;
-    pthread_mutex_unlock(&o->lock);
-    return !s || !source_join(&s, &returned, &err);
-}
-
-static int64_t count_unacked(struct operation *o)
-{
-    const struct operation_end *from = &o->job.from;
-    struct destination_job job = {
-        .ops = from->ops, .endpoint = from->endpoint, .prepare = o->job.prepare, .context = o->job.context};
-    struct err_info err;
-    struct destination *d = from->ops->count ? destination_open(&job, o->event_fd, &err) : NULL;
-    int64_t ready, unacked = COUNT_UNKNOWN;
-    if (d && from->ops->count(destination_broker(d), &from->channel, &ready, &unacked, &err))
-        unacked = COUNT_UNKNOWN;
-    destination_close(&d);
-    return unacked;
-}
-
-/* Has anybody messages out? Statistics tell it late, and not everybody. */
-static bool is_held(struct operation *o)
-{
-    int64_t until = clock_mono_ns() + pause_ns(o), unacked;
-    if (!end_source(o))
-        return true;
-    while ((unacked = count_unacked(o)) != 0 && clock_mono_ns() < until && !atomic_load(&o->cancelled))
-        wait_until(o, clock_mono_ns() + pause_ns(o) / 10);
-    return unacked != 0;
-}
-
-bool execute_purge_looks_again(struct operation *o)
-{
-    size_t missed = 0, before = o->looks_again ? o->missed : SIZE_MAX;
-    o->looks_again = false;
-    if (!o->removing || o->job.plan.by_place || o->why[0] || atomic_load(&o->cancelled))
-        return false;
-    for (size_t i = 0; i < o->recovery.count; i++)
-        missed += o->recovery.rows[i].state == DELIVERY_ARRIVED && !o->recovery.rows[i].met;
-    o->missed = missed;
-    o->looks_again = missed && missed != before;
-    o->others_hold = missed && !o->looks_again && is_held(o);
-    return o->looks_again;
-}
-
 enum err execute_purge_prepare(struct operation *o, struct err_info *err)
 {
     struct journal_totals totals;
     o->removing = false;
     if (o->job.plan.no_archive)
         return ERR_OK;
-    if (o->looks_again)
-        wait_until(o, clock_mono_ns() + pause_ns(o));
     enum err e = journal_count(o->journal, o->job.record.number, &totals, err);
     if (!e && totals.of[DELIVERY_INTENDED]) {
         e = look_at_last(o, err);
@@ -299,8 +230,6 @@ bool execute_purge_goes_on(const struct operation *o)
 {
     const struct operation_counts *c = &o->counts;
     bool all = c->planned >= 0 && c->done + c->skipped + c->failed + c->in_doubt >= c->planned;
-    if (o->looks_again)
-        return true;
     return execute_is_purge(o) && o->removing && !o->job.plan.by_place && !all && !o->why[0] &&
            !atomic_load(&o->cancelled);
 }

@@ -181,9 +181,11 @@ static enum delivery account_for(const struct operation *o, const struct remembe
     *reason = NULL;
     if (row->state == DELIVERY_ARRIVED && o->recovery.by_content && unseen)
         *reason = "it has arrived, and may still be at the source: not all of that was looked at";
-    else if (row->state == DELIVERY_ARRIVED && execute_is_purge(o) && o->others_hold)
+    else if (row->state == DELIVERY_ARRIVED && o->others_hold)
         *reason =
-            "it is archived, and not at the source; it may be with a consumer, or on its way back from one";
+            execute_is_purge(o)
+                ? "it is archived, and not at the source; it may be with a consumer, or on its way back"
+                : "it has arrived, and is not at the source; it may be with a consumer, or on its way back";
     else if (row->state == DELIVERY_ARRIVED)
         return DELIVERY_DONE;
     else if (row->doubtful)
@@ -191,8 +193,9 @@ static enum delivery account_for(const struct operation *o, const struct remembe
     if (*reason)
         return DELIVERY_IN_DOUBT;
     *reason =
-        execute_is_restore(o)
-            ? "it was not sent"
+        execute_is_restore(o) ? "it was not sent"
+        : o->others_hold
+            ? "it was not sent, and is not at the source; it may be with a consumer, or on its way back"
             : "it was not sent, and is not at the source any more: somebody else took it, or it expired";
     return DELIVERY_FAILED;
 }

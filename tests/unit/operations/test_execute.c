@@ -80,6 +80,20 @@ static enum err list_without_consumers(struct broker *b, const char *pattern, ui
     return e;
 }
 
+/* What was out is on its way back: a session finds the source empty, until there have been so many. */
+static int late;
+
+static enum err late_lease_open(struct broker *b, const struct lease_request *request,
+                                const struct lease_sink *sink, struct err_info *err)
+{
+    struct lease_request elsewhere = *request;
+    if (atomic_load(&calls_left) >= 0 || late <= 0)
+        return memory_broker.lease_open(b, request, sink, err);
+    late--;
+    elsewhere.from.name = "elsewhere";
+    return memory_broker.lease_open(b, &elsewhere, sink, err);
+}
+
 /* ---- rig ---- */
 
 static int setup(void **state)
@@ -149,6 +163,7 @@ static struct operation_job job_of(enum operation_kind kind)
         .from = {&breaking, &endpoint, {CHANNEL_QUEUE, "from"}},
         .to = {&breaking, &endpoint, {CHANNEL_QUEUE, "to"}},
         .decoders = decoders,
+        .look_again_ns = NS_PER_MS,
         .record = {.kind = kind,
                    .state = OPERATION_RUNNING,
                    .from = "m/from",
@@ -320,6 +335,25 @@ static void a_replay_that_is_cut_goes_on_to_all_of_them(void **state)
         memory_purge("orders");
         memory_purge("payments");
     }
+}
+
+/* A broker takes its time over giving back: what is not met at once may be on its way, and is looked for again. */
+static void what_comes_back_late_is_not_taken_for_removed(void **state)
+{
+    (void)state;
+    assert_int_equal(memory_declare("elsewhere", CHANNEL_QUEUE, NULL, NULL), ERR_OK);
+    publish("from", 0, 3000);
+    breaking.settle = cut_settle;
+    breaking.lease_open = late_lease_open;
+    late = 1;
+    struct operation_job job = job_of(OPERATION_MOVE);
+    atomic_store(&calls_left, 1500);
+    struct operation_progress p = run(&job);
+    assert_int_equal(p.state, OPERATION_DONE);
+    assert_int_equal(p.counts.done, 3000);
+    assert_int_equal(late, 0);
+    assert_holds("to", 0, 3000, 1);
+    assert_int_equal(waiting("from"), 0);
 }
 
 /* Where the destination cannot be asked, since it has perhaps given it away, what was on its way is in doubt, and nothing else. */
@@ -624,6 +658,7 @@ int main(void)
         TEST(dead_letters_go_back_to_where_they_died),
         TEST(what_tells_no_origin_stays_and_is_said),
         TEST(a_replay_that_is_cut_goes_on_to_all_of_them),
+        TEST(what_comes_back_late_is_not_taken_for_removed),
         TEST(what_was_on_its_way_to_consumers_is_in_doubt),
         TEST(what_was_replayed_before_is_not_sent_again),
         TEST(what_comes_back_again_and_again_is_left),
