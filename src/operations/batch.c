@@ -42,3 +42,32 @@ void item_say(struct item *i, enum delivery state, const char *format, ...)
     i->reason = text;
     i->state = state;
 }
+
+bool item_is_about(const struct item *item)
+{
+    return item->state != DELIVERY_SKIPPED || item->reason || item->ended;
+}
+
+void lane_push(struct lane *l, struct batch *b)
+{
+    b->next = NULL;
+    if (l->first)
+        l->last->next = b;
+    else
+        l->first = b;
+    l->last = b;
+}
+
+struct batch *lane_pop(struct lane *l)
+{
+    struct batch *b = l->first;
+    if (b)
+        l->first = b->next;
+    return b;
+}
+
+void lane_free(struct lane *l)
+{
+    for (struct batch *b; (b = lane_pop(l));)
+        batch_free(&b);
+}

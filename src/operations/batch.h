@@ -36,7 +36,16 @@ struct batch {
 struct batch *batch_new(void); /* NULL: out of memory */
 void batch_free(struct batch **b);
 bool batch_is_full(const struct batch *b);
+bool item_is_about(const struct item *i); /* is it one of those that the operation is about? */
 void item_say(struct item *i, enum delivery state, const char *format, ...)
     SB_PRINTF(3, 4); /* a state with its reason */
+
+/* Batches in a row; the last one's next is NULL. */
+struct lane {
+    struct batch *first, *last;
+};
+void lane_push(struct lane *l, struct batch *b);
+struct batch *lane_pop(struct lane *l);
+void lane_free(struct lane *l);
 
 #endif

@@ -10,41 +10,10 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define WINDOW        4000 /* messages out of the source at once */
-#define FLYING_MOST   3    /* batches that wait for answers */
-#define STEP_MS       100
-#define TELL_NS       (NS_PER_S / 10)
-#define PATIENCE_NS   (120 * NS_PER_S) /* without a connection, or any headway */
-#define FAILURES_MOST 5                /* in a row */
-#define KEPT_MOST     100000
-#define KEPT_NS       (600 * NS_PER_S)
-#define SLOW_START_NS (4 * NS_PER_S) /* until a rate that was asked for is reached */
-
-/* ---- lanes ---- */
-
-void lane_push(struct lane *l, struct batch *b)
-{
-    b->next = NULL;
-    if (l->first)
-        l->last->next = b;
-    else
-        l->first = b;
-    l->last = b;
-}
-
-struct batch *lane_pop(struct lane *l)
-{
-    struct batch *b = l->first;
-    if (b)
-        l->first = b->next;
-    return b;
-}
-
-void lane_free(struct lane *l)
-{
-    for (struct batch *b; (b = lane_pop(l));)
-        batch_free(&b);
-}
+#define FLYING_MOST 3 /* batches that wait for answers */
+#define STEP_MS     100
+#define TELL_NS     (NS_PER_S / 10)
+#define PATIENCE_NS (120 * NS_PER_S) /* without a connection, or any headway */
 
 /* ---- what others see ---- */
 
@@ -86,7 +55,7 @@ static void set_connected(struct operation *o, bool connected)
     pthread_mutex_unlock(&o->lock);
 }
 
-static void on_notice(void *context, const char *text)
+void execute_notice(void *context, const char *text)
 {
     const struct operation *o = context;
     if (o->job.notice)
@@ -98,396 +67,6 @@ static enum err prepare(void *context, const struct endpoint *endpoint, struct s
 {
     const struct operation *o = context;
     return o->job.prepare ? o->job.prepare(o->job.context, endpoint, into, err) : ERR_OK;
-}
-
-/* No more are taken; what was taken comes to its end. */
-static void stop_taking(struct operation *o, const char *why)
-{
-    if (why && !o->why[0])
-        text_copy(o->why, sizeof o->why, why);
-    o->taken = true;
-}
-
-/* Nor is any more sent: only what is on its way comes to its end. */
-static void stop(struct operation *o, const char *why)
-{
-    stop_taking(o, why);
-    o->stopping = true;
-}
-
-/* ---- into the journal ---- */
-
-static enum err put_row(struct operation *o, struct item *item, struct err_info *err)
-{
-    char destination[300];
-    bool elsewhere = !o->job.plan.to && item->state == DELIVERY_INTENDED && !execute_is_purge(o);
-    o->written = true;
-    if (item->journaled)
-        return journal_mark(o->journal, o->job.record.number, item->sequence, item->state,
-                            (struct position){.kind = POSITION_NONE}, item->reason, err);
-    struct journal_message row = {
-        .sequence = item->sequence,
-        .state = item->state,
-        .from = item->message->position,
-        .size = item->message->payload.len,
-        .label = bytes_slice(message_label(item->message), 0, 200),
-        .reason = item->reason,
-        .destination = elsewhere ? execute_target_text(o, item->to, destination, sizeof destination) : NULL};
-    memcpy(row.identity, item->identity, sizeof row.identity);
-    if (execute_is_restore(o)) /* where it was is the archive's to know */
-        row.from = (struct position){.kind = POSITION_NONE};
-    item->journaled = true;
-    return journal_put(o->journal, o->job.record.number, &row, err);
-}
-
-static void count_end(struct operation *o, const struct item *item)
-{
-    switch (item->state) {
-    case DELIVERY_DONE: o->counts.done++; break;
-    case DELIVERY_SKIPPED: o->counts.skipped++; break;
-    case DELIVERY_FAILED: o->counts.failed++; break;
-    case DELIVERY_IN_DOUBT: o->counts.in_doubt++; break;
-    default: break;
-    }
-}
-
-static bool is_about(const struct item *item)
-{
-    return item->state != DELIVERY_SKIPPED || item->reason || item->ended;
-}
-
-/* Of a batch that was judged: a sequence for each message that the operation is about. Those of earlier rows have theirs. */
-static enum err write_intents(struct operation *o, struct batch *b, struct err_info *err)
-{
-    enum err e = ERR_OK;
-    for (size_t i = 0; !e && i < b->count; i++) {
-        struct item *item = &b->items[i];
-        if (!is_about(item) || item->state == DELIVERY_ARRIVED || item->state == DELIVERY_DONE)
-            continue;
-        if (item->ended) { /* in an earlier run */
-            count_end(o, item);
-            continue;
-        }
-        if (!item->sequence)
-            item->sequence = ++o->last;
-        e = put_row(o, item, err);
-        o->counts.done -= !e && item->undone;
-        if (!e)
-            count_end(o, item);
-    }
-    return e;
-}
-
-static enum err write_answers(struct operation *o, struct batch *b, struct err_info *err)
-{
-    enum err e = ERR_OK;
-    for (size_t i = 0; !e && i < b->count; i++) {
-        struct item *item = &b->items[i];
-        if (!item->answered && !(item->state == DELIVERY_ARRIVED && !execute_removes(o)))
-            continue;
-        if (item->state == DELIVERY_ARRIVED && !execute_removes(o))
-            item->state = DELIVERY_DONE;
-        item->remove = item->state == DELIVERY_ARRIVED;
-        o->failures_in_row = item->state == DELIVERY_FAILED ? o->failures_in_row + 1 : 0;
-        e = journal_mark(o->journal, o->job.record.number, item->sequence, item->state, item->arrived,
-                         item->reason, err);
-        o->written = true;
-        count_end(o, item);
-        o->bytes += item->state == DELIVERY_DONE ? (int64_t)item->message->payload.len : 0;
-        if (o->failures_in_row >= FAILURES_MOST && !o->stopping) {
-            char why[240];
-            snprintf(why, sizeof why, "%d failed in a row: %.180s", FAILURES_MOST,
-                     item->reason ? item->reason : "");
-            stop(o, why);
-        }
-    }
-    return e;
-}
-
-/* The source has forgotten them. */
-static enum err write_done(struct operation *o, const struct batch *b, struct err_info *err)
-{
-    uint64_t first = 0, last = 0;
-    for (size_t i = 0; i < b->count; i++) {
-        const struct item *item = &b->items[i];
-        if (!item->remove || item->ended)
-            continue;
-        first = first && first < item->sequence ? first : item->sequence;
-        last = last > item->sequence ? last : item->sequence;
-        o->counts.done++;
-        o->bytes += item->message ? (int64_t)item->message->payload.len : 0;
-    }
-    if (!first)
-        return ERR_OK;
-    o->written = true;
-    return journal_mark_range(o->journal, o->job.record.number, first, last, DELIVERY_ARRIVED, DELIVERY_DONE,
-                              err);
-}
-
-static enum err sync_journal(struct operation *o, struct err_info *err)
-{
-    bool written = o->written;
-    o->written = false;
-    return written ? journal_sync(o->journal, err) : ERR_OK;
-}
-
-/* ---- one turn ---- */
-
-static enum err take_settled(struct operation *o, bool *any, struct err_info *err)
-{
-    enum err e = ERR_OK;
-    for (struct batch *b; !e && (b = source_settled(o->source));) {
-        *any = true;
-        o->settling--;
-        e = write_done(o, b, err);
-        batch_free(&b);
-    }
-    return e ? e : source_failure(o->source, err);
-}
-
-static bool is_answered(const struct batch *b)
-{
-    for (size_t i = 0; i < b->count; i++)
-        if (b->items[i].state == DELIVERY_INTENDED)
-            return false;
-    return true;
-}
-
-static void count_kept(struct operation *o, const struct batch *b)
-{
-    for (size_t i = 0; i < b->count; i++)
-        o->kept += !b->items[i].remove;
-    if (!o->kept || !execute_removes(o))
-        return;
-    if (!o->kept_since_ns)
-        o->kept_since_ns = clock_mono_ns();
-    if (o->kept > KEPT_MOST)
-        stop_taking(o, "more than 100,000 messages that are not selected are held: no more is taken");
-    else if (clock_mono_ns() - o->kept_since_ns > KEPT_NS)
-        stop_taking(o, "messages that are not selected were held for ten minutes: no more is taken");
-}
-
-/* To the source go those whose answers are journaled and synced. */
-static enum err take_answers(struct operation *o, struct lane *answered, struct err_info *err)
-{
-    enum err e = ERR_OK;
-    while (!e && o->flying.first && is_answered(o->flying.first)) {
-        struct batch *b = lane_pop(&o->flying);
-        e = write_answers(o, b, err);
-        lane_push(answered, b);
-    }
-    return e;
-}
-
-static void settle(struct operation *o, struct lane *answered)
-{
-    for (struct batch *b; (b = lane_pop(answered));) {
-        count_kept(o, b);
-        o->settling++;
-        o->held -= b->count;
-        source_settle(o->source, b);
-    }
-}
-
-/* It was dealt with before. */
-static void leave_out(struct item *item)
-{
-    free(item->reason);
-    item->reason = NULL;
-    item->state = DELIVERY_SKIPPED;
-}
-
-/* What is to be removed alone is known by its identity. */
-static enum err judge(struct operation *o, struct item *item, struct err_info *err)
-{
-    if (execute_is_restore(o))
-        return execute_restore_judge(o, item, err);
-    enum err e = execute_judge(o, item, err);
-    if (!e && !execute_removes(o) && is_about(item) && recovery_match_position(&o->recovery, item))
-        leave_out(item);
-    if (!e && o->look_done && is_about(item))
-        e = execute_look_done(o, item, err);
-    if (o->removing)
-        message_unref(&item->message);
-    return e;
-}
-
-static enum err judge_all(struct operation *o, struct batch *b, struct err_info *err)
-{
-    enum err e = ERR_OK;
-    for (size_t i = 0; !e && i < b->count; i++) {
-        e = judge(o, &b->items[i], err);
-        o->early_count += !e && o->recovering && is_about(&b->items[i]);
-    }
-    return e;
-}
-
-/* Beyond the limit nothing is begun; what is recovered counts with it. */
-static void keep_to_limit(struct operation *o, struct batch *b)
-{
-    int64_t limit = o->job.plan.limit;
-    for (size_t i = 0; (limit >= 0 || o->removing) && i < b->count; i++) {
-        struct item *item = &b->items[i];
-        if (!is_about(item) || item->journaled)
-            continue;
-        if (o->removing || o->begun++ >= limit) {
-            leave_out(item);
-            if (!o->recovery.by_content) /* what the journal tells of may stand behind it */
-                stop_taking(o, NULL);
-        }
-    }
-}
-
-static enum err intend(struct operation *o, struct batch *b, struct err_info *err)
-{
-    keep_to_limit(o, b);
-    enum err e = write_intents(o, b, err);
-    if (!e && execute_is_purge(o))
-        e = execute_purge_intend(o, b, err);
-    lane_push(&o->waiting, b);
-    return e;
-}
-
-/* All that the journal tells of, or all there is, has been seen. */
-static enum err end_recovery(struct operation *o, struct err_info *err)
-{
-    struct item **items = reallocarray(NULL, o->early_count + 1, sizeof(struct item *));
-    size_t count = 0;
-    if (!items)
-        return err_set(err, ERR_NOMEM, "no memory for what was on its way");
-    for (struct batch *b = o->early.first; b; b = b->next)
-        for (size_t i = 0; i < b->count; i++)
-            if (is_about(&b->items[i]))
-                items[count++] = &b->items[i];
-    recovery_match(&o->recovery, items, count);
-    free(items);
-    o->recovering = false;
-    enum err e = ERR_OK;
-    for (struct batch *b; !e && (b = lane_pop(&o->early));)
-        e = intend(o, b, err);
-    return e;
-}
-
-/* Where the order was not the old one, what the journal tells of may stand anywhere. */
-static void match_more(struct operation *o, struct batch *b)
-{
-    struct item *items[BATCH_MESSAGES];
-    size_t count = 0;
-    for (size_t i = 0; o->recovery.by_content && i < b->count; i++)
-        if (is_about(&b->items[i]))
-            items[count++] = &b->items[i];
-    recovery_match(&o->recovery, items, count);
-}
-
-/* A purge holds all that an archive is to have until that stands. */
-static size_t window_of(const struct operation *o)
-{
-    return execute_is_purge(o) ? execute_purge_window(o) : WINDOW;
-}
-
-static enum err take_batch(struct operation *o, bool *any, struct err_info *err)
-{
-    struct batch *b = NULL;
-    size_t waiting = o->waiting.first != NULL;
-    if (o->source_ended || waiting)
-        return ERR_OK;
-    enum err e = source_take(o->source, &b, err);
-    if (e == ERR_BUSY)
-        return ERR_OK;
-    *any = true;
-    if (e == ERR_END) {
-        o->source_ended = true;
-        return o->recovering ? end_recovery(o, err) : ERR_OK;
-    }
-    if (e)
-        return e;
-    e = judge_all(o, b, err);
-    o->held += b->count;
-    o->batch_ns = clock_mono_ns();
-    if (o->recovering) {
-        lane_push(&o->early, b);
-        o->early_total += b->count;
-        bool all = o->early_count >= o->recovery.count || o->early_total >= window_of(o);
-        return !e && all ? end_recovery(o, err) : e;
-    }
-    if (e) {
-        batch_free(&b);
-        return e;
-    }
-    match_more(o, b);
-    return intend(o, b, err);
-}
-
-/* ---- sending ---- */
-
-/* Slowly at first: what goes wrong goes wrong with few. */
-static int64_t pace_ns(struct operation *o)
-{
-    int64_t rate = atomic_load(&o->rate), age = clock_mono_ns() - o->started_ns;
-    if (rate <= 0)
-        return 0;
-    int64_t slow = age < SLOW_START_NS ? 1 + 4 * (SLOW_START_NS - age) / SLOW_START_NS : 1;
-    return NS_PER_S / rate * slow;
-}
-
-static bool may_send(struct operation *o)
-{
-    int64_t now = clock_mono_ns(), pace = pace_ns(o);
-    if (atomic_load(&o->paused))
-        return false;
-    if (!pace)
-        return true;
-    if (o->tokens_ns > now)
-        return false;
-    o->tokens_ns = (o->tokens_ns > now - NS_PER_S / 10 ? o->tokens_ns : now) + pace;
-    return true;
-}
-
-static enum err send_one(struct operation *o, struct item *item, struct err_info *err)
-{
-    struct message changed;
-    if (execute_is_purge(o))
-        return execute_purge_put(o, item, err);
-    const struct target *t = &o->targets[item->to];
-    enum err e = execute_target_open(o, item->to, err);
-    if (!e && t->why[0]) {
-        item_say(item, DELIVERY_FAILED, "%s: %s", t->channel.name, t->why);
-        item->answered = true;
-        return ERR_OK;
-    }
-    if (!e)
-        e = execute_rewrite(o, item, &changed, err);
-    return e ? e : destination_put(o->destination, item, t->number, &changed, err);
-}
-
-/* As many as may go now. Stopped, what was not sent yet is taken back: its intent is not followed. */
-static enum err send(struct operation *o, bool *any, struct err_info *err)
-{
-    struct batch *b = o->waiting.first;
-    if (!b || execute_commit_is_due(o))
-        return ERR_OK;
-    while (o->at < b->count) {
-        struct item *item = &b->items[o->at];
-        if (item->state == DELIVERY_INTENDED && o->stopping) {
-            enum err e = journal_forget(o->journal, o->job.record.number, item->sequence, err);
-            o->written = true;
-            if (e)
-                return e;
-            item->state = DELIVERY_SKIPPED;
-        } else if (item->state == DELIVERY_INTENDED) {
-            if (!may_send(o))
-                return ERR_OK;
-            enum err e = send_one(o, item, err);
-            if (e)
-                return e == ERR_BUSY ? ERR_OK : e;
-            execute_note_sent(o);
-            *any = true;
-        }
-        o->at++;
-    }
-    o->at = 0;
-    lane_push(&o->flying, lane_pop(&o->waiting));
-    return ERR_OK;
 }
 
 static size_t flying(const struct operation *o)
@@ -518,21 +97,21 @@ static bool has_room(const struct operation *o)
 static enum err turn(struct operation *o, bool *any, struct err_info *err)
 {
     struct lane answered = {NULL, NULL};
-    enum err e = take_settled(o, any, err);
+    enum err e = execute_take_settled(o, any, err);
     if (!e)
-        e = take_answers(o, &answered, err);
+        e = execute_take_answers(o, &answered, err);
     if (answered.first)
         *any = true;
     if (!e && has_room(o))
-        e = take_batch(o, any, err);
+        e = execute_take_batch(o, any, err);
     if (!e)
-        e = sync_journal(o, err);
+        e = execute_sync(o, err);
     if (e) {
         lane_free(&answered);
         return e;
     }
-    settle(o, &answered);
-    e = send(o, any, err);
+    execute_settle(o, &answered);
+    e = execute_send(o, any, err);
     if (!e && execute_is_purge(o))
         e = execute_purge_step(o, any, err);
     if (e)
@@ -561,7 +140,7 @@ static enum err go_through(struct operation *o, struct err_info *err)
         if (atomic_load(&o->broken_off))
             return err_set(err, ERR_CANCELLED, "broken off");
         if (atomic_load(&o->cancelled) && !o->recovering)
-            stop(o, NULL);
+            execute_stop(o, NULL);
         if (o->taken && !told) {
             told = true;
             source_stop(o->source);
@@ -583,7 +162,7 @@ static enum err open_destination(struct operation *o, struct err_info *err)
                                   .claim = o->job.record.id,
                                   .transaction = execute_commits(o),
                                   .prepare = prepare,
-                                  .notice = on_notice,
+                                  .notice = execute_notice,
                                   .context = o};
     struct destination *d = destination_open(&job, o->event_fd, err);
     pthread_mutex_lock(&o->lock);
@@ -604,12 +183,12 @@ static enum err open_source(struct operation *o, struct err_info *err)
                              .endpoint = from->endpoint,
                              .from = from->channel,
                              .lease = execute_removes(o),
-                             .window = window_of(o),
+                             .window = execute_window(o),
                              .most = -1,
                              .start = {START_BEGINNING, 0},
                              .partition = -1,
                              .prepare = prepare,
-                             .notice = on_notice,
+                             .notice = execute_notice,
                              .context = o};
     if (!execute_removes(o) && recovery_places(&o->recovery, &o->places))
         job.places = &o->places;
@@ -618,34 +197,6 @@ static enum err open_source(struct operation *o, struct err_info *err)
     o->source = s;
     pthread_mutex_unlock(&o->lock);
     return s ? ERR_OK : err->code;
-}
-
-/* What is known of a message is written down, whatever broke: what has not left is forgotten, what was answered is marked. The rest is a
- * question to the destination. tried: it may have left. */
-static enum err write_known(struct operation *o, const struct item *item, bool tried, struct err_info *err)
-{
-    int64_t number = o->job.record.number;
-    if (!item->sequence || item->ended)
-        return ERR_OK;
-    if (item->state == DELIVERY_INTENDED)
-        return tried && !item->unsent ? ERR_OK : journal_forget(o->journal, number, item->sequence, err);
-    if (!item->answered)
-        return ERR_OK;
-    return journal_mark(o->journal, number, item->sequence, item->state, item->arrived, item->reason, err);
-}
-
-static void write_all_known(struct operation *o)
-{
-    struct err_info err;
-    enum err e = ERR_OK;
-    for (struct batch *b = o->flying.first; b && !e; b = b->next)
-        for (size_t i = 0; i < b->count && !e; i++)
-            e = write_known(o, &b->items[i], true, &err);
-    for (struct batch *b = o->waiting.first; b && !e; b = b->next)
-        for (size_t i = 0; i < b->count && !e; i++)
-            e = write_known(o, &b->items[i], b == o->waiting.first && i <= o->at, &err);
-    if (e || journal_sync(o->journal, &err))
-        on_notice(o, err.text);
 }
 
 static void close_ends(struct operation *o, bool in_peace)
@@ -661,10 +212,10 @@ static void close_ends(struct operation *o, bool in_peace)
     o->destination = NULL;
     pthread_mutex_unlock(&o->lock);
     if (s && source_join(&s, &returned, &err) && in_peace)
-        on_notice(o, err.text);
+        execute_notice(o, err.text);
     destination_close(&d); /* which tells of those that it has not sent */
     if (!in_peace && o->journal)
-        write_all_known(o);
+        execute_write_known(o);
     lane_free(&o->early);
     lane_free(&o->waiting);
     lane_free(&o->flying);
@@ -679,7 +230,7 @@ static void begin_connection(struct operation *o)
     o->uncommitted = 0;
     o->edited = false;
     o->stopping = o->taken = false;
-    o->early_count = o->early_total = o->at = o->pending = o->settling = o->held = 0;
+    o->early_count = o->early_total = o->early_bytes = o->at = o->pending = o->settling = o->held = 0;
     o->kept = 0;
     o->kept_since_ns = 0;
     o->unmatched = 0;
@@ -727,7 +278,7 @@ static enum err attempt(struct operation *o, struct err_info *err)
     if (!e && !execute_looks_again(o))
         e = execute_account(o, err);
     if (!e)
-        e = sync_journal(o, err);
+        e = execute_sync(o, err);
     if (!e)
         execute_forget_commits(o);
     close_ends(o, !e);
@@ -769,7 +320,7 @@ static enum err attempt_all(struct operation *o, struct err_info *err)
         if (clock_mono_ns() - moved_ns > PATIENCE_NS)
             return e;
         say(o, err_format(err, why, sizeof why));
-        on_notice(o, why);
+        execute_notice(o, why);
         tell(o, true);
         wait_between(o, tries);
     }

@@ -15,14 +15,6 @@
  * AMQP's prefetch can say. */
 #define HELD_MOST 50000
 
-/* Batches in a row; the last one's next is NULL. */
-struct lane {
-    struct batch *first, *last;
-};
-void lane_push(struct lane *l, struct batch *b);
-struct batch *lane_pop(struct lane *l);
-void lane_free(struct lane *l);
-
 /* A channel that messages go to. */
 struct target {
     struct channel_name channel; /* name: malloc'ed */
@@ -74,12 +66,14 @@ struct operation {
     bool recovering;           /* messages gather until recovery_match can tell which they are */
     struct lane early;         /* where they gather */
     size_t early_count;        /* of them, those that the operation is about */
-    struct lane waiting;       /* journaled, to be sent */
-    size_t at;                 /* in the first of them */
-    struct lane flying;        /* sent; the first is settled first */
-    size_t uncommitted;        /* messages that were sent within a transaction */
-    int64_t uncommitted_ns;    /* monotonic: since when */
-    size_t pending;            /* messages without an answer */
+    size_t early_total;
+    size_t early_bytes;     /* payloads */
+    struct lane waiting;    /* journaled, to be sent */
+    size_t at;              /* in the first of them */
+    struct lane flying;     /* sent; the first is settled first */
+    size_t uncommitted;     /* messages that were sent within a transaction */
+    int64_t uncommitted_ns; /* monotonic: since when */
+    size_t pending;         /* messages without an answer */
     bool source_ended;
     bool taken;      /* no more messages are taken */
     bool stopping;   /* nor sent */
@@ -102,7 +96,6 @@ struct operation {
     struct buffer archives;    /* their paths, a line each: the record's */
     int64_t batch_ns;          /* monotonic: when the last messages were taken */
     size_t held;               /* messages that are taken, and not given back to be settled */
-    size_t early_total;        /* of those that gather for recovery, all */
     int64_t archived_bytes;    /* payloads in the archive that is being written */
 
     /* of a restore */
@@ -122,6 +115,38 @@ static inline bool execute_removes(const struct operation *o)
     return (!p->keeps && (p->kind == OPERATION_MOVE || p->kind == OPERATION_REPLAY)) ||
            (p->kind == OPERATION_PURGE && !p->by_place);
 }
+
+/* ---- execute.c ---- */
+
+void execute_notice(void *context, const char *text); /* context: the operation */
+
+/* ---- execute_take.c ---- */
+
+size_t execute_window(const struct operation *o); /* messages that may be out of the source at once */
+/* The next batch of the source, where there is one: judged, known again, intended. */
+enum err execute_take_batch(struct operation *o, bool *any, struct err_info *err) SB_MUST_USE;
+
+/* ---- execute_send.c ---- */
+
+/* As many as may go now. Stopped, what was not sent yet is taken back: its intent is not followed. */
+enum err execute_send(struct operation *o, bool *any, struct err_info *err) SB_MUST_USE;
+
+/* ---- execute_journal.c: what is written down, when ---- */
+
+/* No more are taken; what was taken comes to its end. why: NULL, it is no flaw. */
+void execute_stop_taking(struct operation *o, const char *why);
+/* Nor is any more sent: only what is on its way comes to its end. */
+void execute_stop(struct operation *o, const char *why);
+/* Of a batch that was judged: a sequence for each message that the operation is about. Those of earlier rows have theirs. */
+enum err execute_write_intents(struct operation *o, struct batch *b, struct err_info *err) SB_MUST_USE;
+/* Batches that the source has settled: DONE. */
+enum err execute_take_settled(struct operation *o, bool *any, struct err_info *err) SB_MUST_USE;
+/* Batches that are answered, written down: once that is synced, execute_settle gives them to the source. */
+enum err execute_take_answers(struct operation *o, struct lane *answered, struct err_info *err) SB_MUST_USE;
+enum err execute_sync(struct operation *o, struct err_info *err) SB_MUST_USE;
+void execute_settle(struct operation *o, struct lane *answered);
+/* Whatever broke: what has not left is forgotten, what was answered is marked. The rest is a question to the destination. */
+void execute_write_known(struct operation *o);
 
 /* ---- execute_judge.c: which messages it is about, and what is to become of them ---- */
 
