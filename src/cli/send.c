@@ -131,7 +131,7 @@ static void print_part(void *context, struct buffer *text)
 static int show(void *context, const struct message *m)
 {
     struct sending *s = context;
-    struct message unsent = *m;
+    struct message unsent = message_borrow(m);
     unsent.position =
         (struct position){.kind = POSITION_NONE}; /* it has none yet; its partition is a property */
     buffer_clear(&s->shown);

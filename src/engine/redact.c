@@ -496,7 +496,7 @@ const struct message *redactor_apply(struct redactor *r, const struct message *m
     arena_reset(&r->arena);
     r->work = LIMIT_UNWRAP_WORK;
     r->changed = r->failed = false;
-    r->out = *m;
+    r->out = message_borrow(m);
     r->out.key = hide_payload(r, m->key);
     r->out.id =
         names_header(r, BYTES_LITERAL("message_id")) && m->id.data ? hide_whole(r) : hide_matches(r, m->id);

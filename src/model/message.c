@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stddef.h>
 #include <stdlib.h>
 
 const char *const message_flag_names[MESSAGE_FLAGS] = {"redelivered", "duplicate", "uncommitted", "truncated",
@@ -134,7 +135,7 @@ struct message *message_seal(const struct message *from, struct err_info *err)
         err_set(err, ERR_NOMEM, "no memory for a message of %zu bytes", m.bytes);
         return NULL;
     }
-    *to = *from;
+    *to = message_borrow(from);
     struct copier c = {.next_header = (struct header *)(to + 1)};
     c.next_byte = (uint8_t *)(c.next_header + m.headers + 1);
     to->headers.items = copy_list(&c, from->headers.items, from->headers.count);
@@ -145,6 +146,15 @@ struct message *message_seal(const struct message *from, struct err_info *err)
     to->footprint = size + ALLOCATION_OVERHEAD;
     atomic_init(&to->refs, 1);
     return to;
+}
+
+struct message message_borrow(const struct message *m)
+{
+    struct message borrowed;
+    memcpy(&borrowed, m, offsetof(struct message, refs));
+    atomic_init(&borrowed.refs, 0);
+    borrowed.footprint = 0;
+    return borrowed;
 }
 
 struct message *message_ref(struct message *m)

@@ -135,7 +135,10 @@ struct message {
 /* One allocation with a copy of everything; refs is 1. NULL with *err (ERR_LIMIT, ERR_NOMEM). */
 struct message *message_seal(const struct message *borrowed, struct err_info *err) SB_MUST_USE;
 struct message *message_ref(struct message *m); /* sealed only; returns m */
-void message_unref(struct message **m);         /* nulls *m; NULL inside is allowed */
+/* The same message, borrowed, to be changed or sealed anew: what it points to stays the first one's. Others may count its references
+ * meanwhile. */
+struct message message_borrow(const struct message *m);
+void message_unref(struct message **m); /* nulls *m; NULL inside is allowed */
 /* ERR_REFUSED for one that is not what its sender sent (cut, redacted): it must not be sent again. */
 enum err message_check_whole(const struct message *m, struct err_info *err) SB_MUST_USE;
 /* What people tell messages apart by: the key, else the routing key. */

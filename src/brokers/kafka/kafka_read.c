@@ -300,8 +300,7 @@ static enum err replay(struct broker *b, struct kafka_read *r, struct err_info *
             r->phase = KAFKA_FLOW;
             break;
         }
-        struct message m = *stored;
-        atomic_init(&m.refs, 0);
+        struct message m = message_borrow(stored);
         say(r, r->sink.message(r->sink.context, &m));
     }
     if (r->phase != KAFKA_FLOW || r->browse)

@@ -96,7 +96,7 @@ static void tell_listeners(void)
 
 static enum err append(struct memory_channel *c, const struct message *m, struct err_info *err)
 {
-    struct message mine = *m;
+    struct message mine = message_borrow(m);
     mine.origin = NULL;
     mine.flags = 0;
     mine.position = (struct position){.kind = POSITION_OFFSET, .offset = c->next};
@@ -152,7 +152,7 @@ static void dead_letter(struct memory_channel *from, const struct message *m, co
                                        {.type = VALUE_STRING, .bytes = bytes_of_text(from->name)}};
     headers[count++] = (struct header){BYTES_LITERAL("x-death-reason"),
                                        {.type = VALUE_STRING, .bytes = bytes_of_text(reason)}};
-    struct message dead = *m;
+    struct message dead = message_borrow(m);
     dead.headers = (struct headers){headers, count};
     to->receives_dead = true;
     (void)append(to, &dead, NULL);

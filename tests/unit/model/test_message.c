@@ -2,6 +2,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <setjmp.h>
+#include <pthread.h>
 #include <cmocka.h>
 
 #include "base/limits.h"
@@ -111,6 +112,34 @@ static void references_keep_it_alive(void **state)
     message_unref(&b);
 }
 
+static void *count_references(void *of)
+{
+    struct message *m = of;
+    for (int i = 0; i < 20000; i++) {
+        struct message *again = message_ref(m);
+        message_unref(&again);
+    }
+    return NULL;
+}
+
+/* Two readers of one stored message; ThreadSanitizer watches. */
+static void one_is_borrowed_while_others_count_its_references(void **state)
+{
+    (void)state;
+    struct message plain = {.payload = BYTES_LITERAL("body"), .time_ns = 7};
+    struct message *m = message_seal(&plain, NULL);
+    pthread_t other;
+    assert_int_equal(pthread_create(&other, NULL, count_references, m), 0);
+    for (int i = 0; i < 20000; i++) {
+        struct message borrowed = message_borrow(m);
+        assert_int_equal(borrowed.refs, 0);
+        assert_ptr_equal(borrowed.payload.data, m->payload.data);
+        assert_int_equal(borrowed.time_ns, 7);
+    }
+    pthread_join(other, NULL);
+    message_unref(&m);
+}
+
 static void values_compare_by_type_and_bits(void **state)
 {
     (void)state;
@@ -154,6 +183,7 @@ int main(void)
         cmocka_unit_test(repeats_and_order_of_headers_are_kept),
         cmocka_unit_test(too_many_headers_are_an_error_not_a_crash),
         cmocka_unit_test(references_keep_it_alive),
+        cmocka_unit_test(one_is_borrowed_while_others_count_its_references),
         cmocka_unit_test(values_compare_by_type_and_bits),
         cmocka_unit_test(origins_are_the_same_pointer),
         cmocka_unit_test(positions_and_kinds_have_text),
