@@ -69,7 +69,7 @@ static inline bool rig_went_well(struct rig *rig)
 static inline void rig_remember(struct rig *rig, char kind, const char *name)
 {
     assert_true(rig->count < 256);
-    snprintf(rig->names[rig->count++], sizeof rig->names[0], "%c%s", kind, name);
+    snprintf(rig->names[rig->count++], sizeof rig->names[0], "%c%.78s", kind, name);
 }
 
 static inline amqp_table_entry_t rig_text(const char *name, const char *value)

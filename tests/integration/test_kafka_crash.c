@@ -13,9 +13,6 @@
 #define BATCH 10
 #define KILLS 20
 
-static const char start_broker[] = "XDG_CACHE_HOME=$(getent passwd $(id -u) | cut -d: -f6)/.cache "
-                                   "LAB_PORT_BASE=$SB_PORT_BASE tests/lab/lab start kafka";
-
 static char topic[64], claim[64];
 
 static enum err claim_again(struct session_of_test *s, int *from)
@@ -150,9 +147,8 @@ static void kill_broker_once(int at)
     if (done || at < 500)
         return;
     done = true;
-    char command[400];
-    snprintf(command, sizeof command, "(tests/lab/lab kill kafka; %s) > /dev/null 2>&1 &", start_broker);
-    assert_int_equal(lab_shell(command, NULL, 0), 0);
+    assert_int_equal(
+        lab_shell("(tests/lab/lab kill kafka; tests/lab/lab start kafka) > /dev/null 2>&1 &", NULL, 0), 0);
 }
 
 static void a_broker_that_is_killed_and_restarted(void **state)
@@ -182,7 +178,7 @@ static void a_broker_that_is_killed_and_restarted(void **state)
 static int start_broker_again(void **state)
 {
     (void)state;
-    return lab_get("SB_KAFKA") ? lab_shell(start_broker, NULL, 0) : 0;
+    return lab_get("SB_KAFKA") ? lab_shell("tests/lab/lab start kafka", NULL, 0) : 0;
 }
 
 int main(void)
