@@ -32,10 +32,17 @@ name "a copy keeps partition, key, headers and bytes, and says where each came f
 run "$SIGNALBOX" copy "$K/from-$id" --to "$K/to-$id" --execute --json
 expect_status 0
 expect_out '"state":"done",.*"counts":\{"planned":300,"done":300,"skipped":0,"failed":0,"in_doubt":0\}'
-for t in from to; do
-    kcat -C -b "$SB_KAFKA" -t "$t-$id" -e -q -f '%p %k %s %h\n' | sed 's/,x-signalbox-.*//' | sort >"$T/$t"
-done
-check "they are the same" cmp -s "$T/from" "$T/to"
+# A transaction is visible a moment after its commit was answered.
+lines() { # lines COUNT COMMAND...: it prints so many different ones
+    [ "$("${@:2}" | sort -u | wc -l)" = "$1" ]
+}
+same() {
+    for t in from to; do
+        kcat -C -b "$SB_KAFKA" -t "$t-$id" -e -q -f '%p %k %s %h\n' | sed 's/,x-signalbox-.*//' | sort >"$T/$t"
+    done
+    cmp -s "$T/from" "$T/to"
+}
+check "they are the same" eventually 10 same
 run kcat -C -b "$SB_KAFKA" -t "to-$id" -e -q -f '%h\n' -c 1
 expect_out "^n=[0-9]+,x-signalbox-operation=[0-9a-z]{16}/[0-9]+,x-signalbox-source=$K/from-$id/[0-2]/[0-9]+$"
 
@@ -43,7 +50,7 @@ name "into another number of partitions a message goes by its key"
 run "$SIGNALBOX" copy "$K/from-$id" --to "$K/six-$id" --execute
 expect_status 0
 expect_err "topic six-$id has 6 partitions, not 3: messages go by their keys"
-check "each key is in one partition" test "$(kcat -C -b "$SB_KAFKA" -t "six-$id" -e -q -f '%k %p\n' | sort -u | wc -l)" = 30
+check "each key is in one partition" eventually 10 lines 30 kcat -C -b "$SB_KAFKA" -t "six-$id" -e -q -f '%k %p\n'
 
 name "nothing is moved off a topic, nor onto itself"
 run "$SIGNALBOX" move "$K/from-$id" --to "$K/to-$id" --execute
@@ -57,6 +64,7 @@ name "one message is resent, with another payload"
 printf '{"edited":true}' >"$T/edited.json"
 run "$SIGNALBOX" resend "$K/from-$id" --select m017 --to "$K/to-$id" --edit "$T/edited.json" --execute
 expect_status 0
+check "it has arrived" eventually 10 lines 301 kcat -C -b "$SB_KAFKA" -t "to-$id" -e -q -f '%p %o\n'
 run kcat -C -b "$SB_KAFKA" -t "to-$id" -e -q -f '%k %s %h\n'
 expect_out '^k17 \{"edited":true\} n=17,.*x-signalbox-replays=1,x-signalbox-edited=true,'
 run "$SIGNALBOX" resend "$K/from-$id" --select m01 --to "$K/to-$id" --edit "$T/edited.json"
@@ -70,7 +78,7 @@ run "$SIGNALBOX" copy "$K/from-$id" --to "$R/q-$id" --create --execute
 expect_status 0
 run "$SIGNALBOX" copy "$R/q-$id$M" --to "$K/back-$id" --create --execute
 expect_status 0
-check "all have come back" test "$(kcat -C -b "$SB_KAFKA" -t "back-$id" -e -q -f '%s\n' | sort | uniq | wc -l)" = 300
+check "all have come back" eventually 10 lines 300 kcat -C -b "$SB_KAFKA" -t "back-$id" -e -q -f '%s\n'
 
 name "a move takes what is selected, and leaves the rest in its order"
 run "$SIGNALBOX" move "$R/q-$id$M" --to "$R/odd-$id$M" --select 'hdr.n~/[13579]$/' --create --execute
@@ -113,7 +121,7 @@ expect_err 'done: 3 done, 1 skipped'
 run "$SIGNALBOX" replay "$K/dlt-$id" --execute
 expect_status 0
 expect_err 'done: 0 done, 4 skipped'
-check "three are there" test "$(kcat -C -b "$SB_KAFKA" -t "orig-$id" -e -q | wc -l)" = 3
+check "three are there" eventually 10 lines 3 kcat -C -b "$SB_KAFKA" -t "orig-$id" -e -q
 
 name "the journal tells of each, and of each message"
 run "$SIGNALBOX" journal --json
