@@ -15,7 +15,7 @@ struct build {
     uint32_t name_offset, name_length;
     bool name_escaped;
     uint32_t parent;
-    uint8_t layer;
+    uint16_t layer;
     json_open_string *open;
     void *context;
 };
@@ -193,7 +193,7 @@ static bool fits(struct bytes in, struct field_tree *tree)
     return in.len <= UINT32_MAX;
 }
 
-enum err json_decode_under(struct bytes in, uint8_t layer, uint32_t parent, json_open_string *open,
+enum err json_decode_under(struct bytes in, uint16_t layer, uint32_t parent, json_open_string *open,
                            void *context, struct field_tree *tree)
 {
     struct build b = {
@@ -204,7 +204,7 @@ enum err json_decode_under(struct bytes in, uint8_t layer, uint32_t parent, json
     return build_value(&b);
 }
 
-enum err json_decode_lines_under(struct bytes in, uint8_t layer, uint32_t parent, json_open_string *open,
+enum err json_decode_lines_under(struct bytes in, uint16_t layer, uint32_t parent, json_open_string *open,
                                  void *context, struct field_tree *tree)
 {
     struct build b = {.tree = tree, .name = BYTES_NULL, .layer = layer, .open = open, .context = context};
