@@ -18,7 +18,8 @@ static const char *const wrapping_names[WRAPPINGS] = {"", "gzip", "zstd", "base6
 struct opening {
     struct field_tree *tree;
     struct effort effort;
-    unsigned depth; /* layers that are open, one within another */
+    unsigned depth;         /* layers that are open, one within another */
+    json_open_string *open; /* NULL: strings stay closed */
 };
 
 static enum err content(struct opening *o, struct bytes in, uint16_t layer, uint32_t parent);
@@ -230,8 +231,8 @@ static enum err content(struct opening *o, struct bytes in, uint16_t layer, uint
     if (!wrapping_begins_like_json(in))
         return leaf(in, layer, parent, o->tree);
     limit_strings(o);
-    return json_reads_as_lines(in) ? json_decode_lines_under(in, layer, parent, open_string, o, o->tree)
-                                   : json_decode_under(in, layer, parent, open_string, o, o->tree);
+    return json_reads_as_lines(in) ? json_decode_lines_under(in, layer, parent, o->open, o, o->tree)
+                                   : json_decode_under(in, layer, parent, o->open, o, o->tree);
 }
 
 static enum err unwrap_whole(struct opening *o, struct bytes in)
@@ -241,7 +242,7 @@ static enum err unwrap_whole(struct opening *o, struct bytes in)
     if (w == WRAP_NONE && (wrapping_begins_like_json(in) || (in.len && in.data[0] == '"'))) {
         tree->type = "json";
         limit_strings(o);
-        return json_decode_under(in, 0, UINT32_MAX, open_string, o, tree);
+        return json_decode_under(in, 0, UINT32_MAX, o->open, o, tree);
     }
     if (w == WRAP_NONE && wrapping_reads_as_base64(in))
         w = WRAP_BASE64;
@@ -257,7 +258,9 @@ static enum err unwrap_whole(struct opening *o, struct bytes in)
 static enum err unwrap_decode(struct bytes in, const struct decode_hint *hint, struct field_tree *tree)
 {
     size_t *work = hint ? hint->work : NULL;
-    struct opening o = {.tree = tree, .effort.left = work ? *work : SIZE_MAX};
+    struct opening o = {.tree = tree,
+                        .effort.left = work ? *work : SIZE_MAX,
+                        .open = hint && hint->closed ? NULL : open_string};
     tree->format = "unwrap";
     enum err e = unwrap_whole(&o, in);
     if (work)

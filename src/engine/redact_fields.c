@@ -6,6 +6,7 @@
 #include "base/regex.h"
 #include "base/text.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 
 #define HIDDEN_UNREAD "[redacted: cannot be read to its end, so that its fields cannot be told apart]"
@@ -17,11 +18,15 @@ struct edit { /* of the payload's own bytes, in ascending order */
 
 struct walk {
     struct redactor *r;
+    const struct walk *outer; /* a string there holds the payload; NULL: it is the message's own */
+    unsigned depth;           /* of payloads inside payloads */
     const struct field_tree *tree;
-    unsigned depth; /* of payloads inside payloads */
+    size_t base; /* where in the payload the tree's value stands */
+    bool lists;  /* one of its values was one */
     struct edit *edits;
     size_t count, cap;
     char path[PATH_MOST];
+    size_t start; /* the part of the path that leads to the payload */
     size_t ends[LIMIT_DECODE_DEPTH + LIMIT_UNWRAP_LAYERS + 8]; /* of the path, by depth */
 };
 
@@ -45,8 +50,9 @@ static void hide_node(struct walk *w, uint32_t node)
     const struct field *f = &w->tree->nodes[node];
     while (f->layer && f->parent != UINT32_MAX)
         f = &w->tree->nodes[f->parent];
+    size_t offset = w->base + f->offset;
     size_t last = w->count ? w->edits[w->count - 1].offset + w->edits[w->count - 1].length : 0;
-    if (w->count && f->offset < last)
+    if (w->count && offset < last)
         return;
     if (w->count == w->cap) {
         size_t cap = w->cap ? w->cap * 2 : 16;
@@ -58,7 +64,7 @@ static void hide_node(struct walk *w, uint32_t node)
         w->edits = edits;
         w->cap = cap;
     }
-    w->edits[w->count++] = (struct edit){f->offset, f->length};
+    w->edits[w->count++] = (struct edit){offset, f->length};
 }
 
 /* Appends the field's name to its parent's path; false: the path is longer than a rule could name. */
@@ -66,7 +72,7 @@ static bool enter_field(struct walk *w, const struct field *f)
 {
     size_t slots = sizeof w->ends / sizeof *w->ends;
     struct bytes name = field_name(w->tree, f);
-    size_t at = f->depth && f->depth <= slots ? w->ends[f->depth - 1] : 0;
+    size_t at = f->depth && f->depth <= slots ? w->ends[f->depth - 1] : w->start;
     if (f->depth >= slots || at + name.len + 2 > PATH_MOST)
         return false;
     if (name.data) {
@@ -80,7 +86,7 @@ static bool enter_field(struct walk *w, const struct field *f)
     return true;
 }
 
-static struct bytes hide_fields(struct redactor *r, struct bytes in, unsigned depth);
+static struct bytes hide_fields(struct redactor *r, struct bytes in, const struct walk *outer);
 
 /* What the raw bytes don't show: escaped text, layers, and numbers, whose place only a whole value can take. */
 static bool leaf_matches(const struct walk *w, const struct field *f)
@@ -108,16 +114,43 @@ static bool is_payload(const struct redactor *r, struct bytes in)
     return false;
 }
 
-/* Do such a field's name or escapes stand in it? */
-static bool may_name_field(const struct redactor *r, struct bytes in)
+enum { SHORT_ESCAPE = 1, CODE_ESCAPE = 2 };
+
+static bool is_code(const uint8_t *p, const uint8_t *end)
 {
-    bool any = memmem(in.data, in.len, "\\u", 2) != NULL; /* RFC 8259 section 7 */
-    bool some = memmem(in.data, in.len, "\\", 1) != NULL;
+    for (int i = 0; i < 4; i++, p++)
+        if (p >= end || !isxdigit(*p))
+            return false;
+    return true;
+}
+
+/* RFC 8259 section 7. Of strings in strings, too: a backslash that is escaped may escape there. */
+static unsigned escapes_in(struct bytes in)
+{
+    unsigned found = 0;
+    const uint8_t *end = in.data + in.len;
+    for (const uint8_t *p = in.data; p < end && (p = memchr(p, '\\', (size_t)(end - p))) && ++p < end;)
+        if (*p == 'u' && is_code(p + 1, end))
+            found |= CODE_ESCAPE;
+        else if (memchr("\"\\/bfnrt", *p, 8))
+            found |= SHORT_ESCAPE;
+    return found;
+}
+
+/* Do such a field's name or escapes stand in it, or in the path that leads to it? */
+static bool may_name_field(const struct redactor *r, struct bytes in, const struct walk *outer)
+{
+    unsigned escapes = escapes_in(in);
     for (size_t i = 0; i < r->rules->count; i++) {
         const struct rule *rule = &r->rules->rules[i];
-        bool escaped = any || (some && strpbrk(rule->text, "/\"\\\b\f\n\r\t"));
-        if (rule->kind == REDACT_FIELD &&
-            (escaped || !rule->needle.len || memmem(in.data, in.len, rule->needle.data, rule->needle.len)))
+        struct bytes needle = rule->needle, path = bytes_of_text(outer ? outer->path : "");
+        if (rule->kind != REDACT_FIELD)
+            continue;
+        if (escapes & CODE_ESCAPE || (escapes && strpbrk(rule->text, "/\"\\\b\f\n\r\t")))
+            return true;
+        if (memmem(in.data, in.len, needle.data, needle.len)) /* an empty one stands everywhere */
+            return true;
+        if (strpbrk(rule->text, "*?.") && memmem(path.data, path.len, needle.data, needle.len))
             return true;
     }
     return false;
@@ -128,12 +161,12 @@ static bool holds_hidden(const struct walk *w, const struct field *f)
 {
     struct bytes text = field_text(w->tree, f);
     bool damaged =
-        f->kind == FIELD_BYTES && text.len && may_name_field(w->r, text); /* JSON that is no text */
+        f->kind == FIELD_BYTES && text.len && may_name_field(w->r, text, w); /* JSON that is no text */
     if (!text.len || (f->kind != FIELD_STRING && !damaged))
         return false;
     if (w->depth >= LIMIT_UNWRAP_LAYERS)
         return is_payload(w->r, text);
-    return hide_fields(w->r, text, w->depth + 1).data != text.data;
+    return hide_fields(w->r, text, w).data != text.data;
 }
 
 static void walk_fields(struct walk *w)
@@ -181,11 +214,13 @@ static bool begins_payload(const struct redactor *r, struct bytes digits)
     uint8_t first[48], head[36] = {0};
     struct buffer out = {.data = head, .cap = sizeof head, .max = sizeof head};
     size_t n = 0, more = 0;
-    for (size_t i = 0; i < digits.len && n < sizeof first; i++)
-        if (digits.data[i] != '\\')
-            first[n++] = digits.data[i];
-        else if (i + 1 < digits.len && digits.data[i + 1] != '/')
-            i++; /* a line's end */
+    bool escape = false;
+    for (size_t i = 0; i < digits.len && n < sizeof first; i++) {
+        uint8_t c = digits.data[i];
+        if (c != '\\' && !(escape && c != '/')) /* a line's end */
+            first[n++] = c;
+        escape = c == '\\'; /* however often it is escaped itself */
+    }
     if (!buffer_unbase64(&out, bytes_of(first, n - n % 4)))
         return false;
     while (more < out.len && (is_digit[head[more]] || memchr(" \t\r\n", head[more], 4)))
@@ -214,7 +249,7 @@ static bool may_have_base64(const struct redactor *r, struct bytes in)
 }
 
 /* Can the payload have such a field at all? Most have not, and are not decoded for it. */
-static bool may_have_fields(const struct redactor *r, struct bytes in)
+static bool may_have_fields(const struct redactor *r, struct bytes in, const struct walk *outer)
 {
     bool any = false;
     for (size_t i = 0; i < r->rules->count; i++) {
@@ -222,24 +257,63 @@ static bool may_have_fields(const struct redactor *r, struct bytes in)
             return true;
         any |= r->rules->rules[i].kind == REDACT_FIELD;
     }
-    return any && (may_name_field(r, in) || may_have_base64(r, in));
+    return any && (may_name_field(r, in, outer) || may_have_base64(r, in));
+}
+
+/* What patterns match in the bytes themselves is found there. */
+static bool may_hide_unread(const struct redactor *r, struct bytes in, const struct walk *outer)
+{
+    bool escapes = escapes_in(in) != 0;
+    for (size_t i = 0; i < r->rules->count; i++)
+        if (r->rules->rules[i].kind == REDACT_REGEX && escapes)
+            return true;
+    return may_name_field(r, in, outer) || may_have_base64(r, in);
+}
+
+/* The value at w->base; *end: how far it reaches. False: it cannot be read to its end. */
+static bool walk_value(struct walk *w, const struct decoder_ops *decoder, struct bytes in,
+                       struct arena *arena, size_t *end)
+{
+    struct field_tree tree;
+    const struct decode_hint hint = {
+        .work = w->outer ? &w->r->work : NULL, /* the whole is read but once */
+        .closed = true,
+        .end = end,
+    };
+    arena_reset(arena);
+    field_tree_init(&tree, arena, in);
+    (void)decoder->decode(in, &hint, &tree);
+    if (!tree.complete || tree.unopened || tree.raw)
+        return false;
+    w->tree = &tree;
+    w->lists |= tree.nodes[0].kind == FIELD_OBJECT || tree.nodes[0].kind == FIELD_ARRAY;
+    walk_fields(w);
+    return true;
+}
+
+/* What cannot be read counts as this format's where it begins like it or stands behind lists. */
+static bool may_show_unread(const struct walk *w, const struct decoder_ops *decoder, struct bytes in)
+{
+    return decoder->wraps ||
+           ((w->lists || may_show_fields(decoder, in)) && may_hide_unread(w->r, in, w->outer));
 }
 
 static struct bytes hide_decoded(struct redactor *r, const struct decoder_ops *decoder, struct bytes in,
-                                 unsigned depth)
+                                 const struct walk *outer)
 {
     struct arena arena;
-    struct field_tree tree;
-    struct walk w = {.r = r, .tree = &tree, .depth = depth};
-    struct bytes out = in;
-    const struct decode_hint hint = {.work = depth ? &r->work : NULL}; /* the whole is read but once */
+    struct walk w = {.r = r, .outer = outer, .depth = outer ? outer->depth + 1 : 0};
+    struct bytes out = in, left = in;
+    if (outer)
+        w.start = strlen(text_copy(w.path, sizeof w.path, outer->path));
     arena_init(&arena, LIMIT_DECODE_ARENA);
-    field_tree_init(&tree, &arena, in);
-    (void)decoder->decode(in, &hint, &tree);
-    bool whole = tree.complete && !tree.unopened && !tree.raw;
-    if (whole)
-        walk_fields(&w);
-    if (!whole) {
+    for (size_t end; left.len; left = bytes_slice(in, w.base, in.len)) {
+        end = left.len;
+        if (!walk_value(&w, decoder, left, &arena, &end))
+            break;
+        w.base += end;
+    }
+    if (left.len && may_show_unread(&w, decoder, left)) {
         r->changed = true;
         out = BYTES_LITERAL(HIDDEN_UNREAD);
     } else if (w.count) {
@@ -260,15 +334,34 @@ static bool has_body_rules(const struct redactor *r)
 
 /* Every decoder that gives fields and doesn't rule the bytes out has its turn, whatever the screen would choose. The same
  * bytes come back where nothing is hidden. */
-static struct bytes hide_fields(struct redactor *r, struct bytes in, unsigned depth)
+static struct bytes hide_fields(struct redactor *r, struct bytes in, const struct walk *outer)
 {
     for (decoder_registry d = r->rules->decoders; in.len && has_body_rules(r) && *d; d++)
-        if (may_show_fields(*d, in) && ((*d)->wraps || may_have_fields(r, in)))
-            in = hide_decoded(r, *d, in, depth);
+        if (may_show_fields(*d, in) && ((*d)->wraps || may_have_fields(r, in, outer)))
+            in = hide_decoded(r, *d, in, outer);
     return in;
+}
+
+static struct bytes joined(struct redactor *r, struct bytes a, struct bytes b)
+{
+    uint8_t *p = arena_pack(&r->arena, a.len + b.len);
+    if (!p) {
+        r->failed = true;
+        return BYTES_NULL;
+    }
+    memcpy(p, a.data, a.len);
+    memcpy(p + a.len, b.data, b.len);
+    return bytes_of(p, a.len + b.len);
 }
 
 struct bytes redact_fields(struct redactor *r, struct bytes payload)
 {
-    return hide_fields(r, payload, 0);
+    enum {
+        FRAME = 1 + 4
+    }; /* of serializers that keep schemas in a registry: a zero, the schema's id; then comes the JSON */
+    size_t skipped = payload.len > FRAME && payload.data[0] == 0 ? FRAME : 0;
+    struct bytes in = bytes_slice(payload, skipped, payload.len), hidden = hide_fields(r, in, NULL);
+    if (hidden.data == in.data)
+        return payload;
+    return skipped ? joined(r, bytes_slice(payload, 0, skipped), hidden) : hidden;
 }
