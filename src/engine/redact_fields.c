@@ -20,7 +20,7 @@ struct walk {
     struct redactor *r;
     const struct walk *outer; /* a string there holds the payload; NULL: it is the message's own */
     unsigned depth;           /* of payloads inside payloads */
-    const struct field_tree *tree;
+    struct field_tree tree;
     size_t base; /* where in the payload the tree's value stands */
     bool lists;  /* one of its values was one */
     struct edit *edits;
@@ -47,9 +47,9 @@ static bool names_field(const struct walk *w)
 /* What is inside a layer has no bytes of its own in the payload: what wraps it goes. */
 static void hide_node(struct walk *w, uint32_t node)
 {
-    const struct field *f = &w->tree->nodes[node];
+    const struct field *f = &w->tree.nodes[node];
     while (f->layer && f->parent != UINT32_MAX)
-        f = &w->tree->nodes[f->parent];
+        f = &w->tree.nodes[f->parent];
     size_t offset = w->base + f->offset;
     size_t last = w->count ? w->edits[w->count - 1].offset + w->edits[w->count - 1].length : 0;
     if (w->count && offset < last)
@@ -71,7 +71,7 @@ static void hide_node(struct walk *w, uint32_t node)
 static bool enter_field(struct walk *w, const struct field *f)
 {
     size_t slots = sizeof w->ends / sizeof *w->ends;
-    struct bytes name = field_name(w->tree, f);
+    struct bytes name = field_name(&w->tree, f);
     size_t at = f->depth && f->depth <= slots ? w->ends[f->depth - 1] : w->start;
     if (f->depth >= slots || at + name.len + 2 > PATH_MOST)
         return false;
@@ -93,7 +93,7 @@ static bool leaf_matches(const struct walk *w, const struct field *f)
 {
     bool plain = f->kind == FIELD_STRING && !f->layer && f->text_place == FIELD_QUOTED;
     return f->kind >= FIELD_STRING && f->kind != FIELD_LAYER && !plain &&
-           redact_matches(w->r, field_text(w->tree, f));
+           redact_matches(w->r, field_text(&w->tree, f));
 }
 
 /* Not whether the screen would choose it: whoever asks for a format gets it. */
@@ -159,7 +159,7 @@ static bool may_name_field(const struct redactor *r, struct bytes in, const stru
 /* A payload inside the payload: JSON in a string, base64 of JSON. One that lies deeper than is opened goes unread. */
 static bool holds_hidden(const struct walk *w, const struct field *f)
 {
-    struct bytes text = field_text(w->tree, f);
+    struct bytes text = field_text(&w->tree, f);
     bool damaged =
         f->kind == FIELD_BYTES && text.len && may_name_field(w->r, text, w); /* JSON that is no text */
     if (!text.len || (f->kind != FIELD_STRING && !damaged))
@@ -171,10 +171,10 @@ static bool holds_hidden(const struct walk *w, const struct field *f)
 
 static void walk_fields(struct walk *w)
 {
-    for (uint32_t i = 0; i < w->tree->count;) {
-        const struct field *f = &w->tree->nodes[i];
+    for (uint32_t i = 0; i < w->tree.count;) {
+        const struct field *f = &w->tree.nodes[i];
         bool known = enter_field(w, f);
-        struct bytes name = field_name(w->tree, f);
+        struct bytes name = field_name(&w->tree, f);
         bool hide = !known || (name.data && (names_field(w) || redact_matches(w->r, name))) ||
                     leaf_matches(w, f) || holds_hidden(w, f);
         if (hide)
@@ -274,19 +274,17 @@ static bool may_hide_unread(const struct redactor *r, struct bytes in, const str
 static bool walk_value(struct walk *w, const struct decoder_ops *decoder, struct bytes in,
                        struct arena *arena, size_t *end)
 {
-    struct field_tree tree;
     const struct decode_hint hint = {
         .work = w->outer ? &w->r->work : NULL, /* the whole is read but once */
         .closed = true,
         .end = end,
     };
     arena_reset(arena);
-    field_tree_init(&tree, arena, in);
-    (void)decoder->decode(in, &hint, &tree);
-    if (!tree.complete || tree.unopened || tree.raw)
+    field_tree_init(&w->tree, arena, in);
+    (void)decoder->decode(in, &hint, &w->tree);
+    if (!w->tree.complete || w->tree.unopened || w->tree.raw)
         return false;
-    w->tree = &tree;
-    w->lists |= tree.nodes[0].kind == FIELD_OBJECT || tree.nodes[0].kind == FIELD_ARRAY;
+    w->lists |= w->tree.nodes[0].kind == FIELD_OBJECT || w->tree.nodes[0].kind == FIELD_ARRAY;
     walk_fields(w);
     return true;
 }
