@@ -21,8 +21,9 @@ struct walk {
     const struct walk *outer; /* a string there holds the payload; NULL: it is the message's own */
     unsigned depth;           /* of payloads inside payloads */
     struct field_tree tree;
-    size_t base; /* where in the payload the tree's value stands */
-    bool lists;  /* one of its values was one */
+    size_t base;     /* where in the payload the tree's value stands */
+    bool lists;      /* one of its values was one */
+    uint32_t fields; /* of all its values */
     struct edit *edits;
     size_t count, cap;
     char path[PATH_MOST];
@@ -129,11 +130,15 @@ static unsigned escapes_in(struct bytes in)
 {
     unsigned found = 0;
     const uint8_t *end = in.data + in.len;
-    for (const uint8_t *p = in.data; p < end && (p = memchr(p, '\\', (size_t)(end - p))) && ++p < end;)
-        if (*p == 'u' && is_code(p + 1, end))
-            found |= CODE_ESCAPE;
-        else if (memchr("\"\\/bfnrt", *p, 8))
+    for (const uint8_t *p = in.data; p < end && (p = memchr(p, '\\', (size_t)(end - p)));) {
+        const uint8_t *first = p;
+        while (p < end && *p == '\\')
+            p++;
+        if (p - first > 1 || (p < end && memchr("\"/bfnrt", *p, 7)))
             found |= SHORT_ESCAPE;
+        if (p < end && *p == 'u' && is_code(p + 1, end))
+            found |= CODE_ESCAPE;
+    }
     return found;
 }
 
@@ -282,7 +287,8 @@ static bool walk_value(struct walk *w, const struct decoder_ops *decoder, struct
     arena_reset(arena);
     field_tree_init(&w->tree, arena, in);
     (void)decoder->decode(in, &hint, &w->tree);
-    if (!w->tree.complete || w->tree.unopened || w->tree.raw)
+    w->fields += w->tree.count;
+    if (!w->tree.complete || w->tree.unopened || w->tree.raw || w->fields > LIMIT_DECODE_NODES)
         return false;
     w->lists |= w->tree.nodes[0].kind == FIELD_OBJECT || w->tree.nodes[0].kind == FIELD_ARRAY;
     walk_fields(w);

@@ -1,6 +1,9 @@
 /* What `redact` does about payloads that are no one document: broken ones, several values, text that only begins like JSON. */
 #include "redact_rig.h"
 
+#include "base/buffer.h"
+#include "base/limits.h"
+
 /* A poison message is no way around a rule. */
 static void what_cannot_be_read_is_hidden_whole(void **state)
 {
@@ -50,6 +53,32 @@ static void of_several_values_each_is_read(void **state)
            "{\"d\":\"{\\\"n\\\":1}\\n{\\\"n\\\":1}\",\"card\":\"[redacted]\"}");
 }
 
+static struct bytes many_values(struct buffer *in, const char *last)
+{
+    buffer_clear(in);
+    buffer_text(in, "{\"kard\":4111}\n");
+    while (in->len < 14 * (LIMIT_DECODE_NODES / 2)) /* two fields each */
+        buffer_text(in, "{\"card\":4111}\n");
+    buffer_text(in, last);
+    return buffer_view(in);
+}
+
+/* Together as many as one tree has; behind them only what names none stays. */
+static void values_have_no_more_fields_than_a_document(void **state)
+{
+    (void)state;
+    struct buffer in;
+    buffer_init(&in, 4 * MIB);
+    hide(REDACT_FIELD, "card");
+    struct message m = {.payload = many_values(&in, "{\"n\":1}\n")};
+    struct bytes out = redactor_apply(redactor, &m)->payload;
+    assert_memory_equal(out.data, "{\"kard\":4111}\n{\"card\":\"[redacted]\"}\n", 36);
+    assert_memory_equal(out.data + out.len - 12, "]\"}\n{\"n\":1}\n", 12);
+    m.payload = many_values(&in, "{\"card\":1}\n");
+    assert_true(bytes_equal_text(redactor_apply(redactor, &m)->payload, UNREAD));
+    buffer_free(&in);
+}
+
 static void patterns_find_the_numbers_of_several_values(void **state)
 {
     (void)state;
@@ -94,9 +123,13 @@ static void json_behind_a_frame_is_read(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(what_cannot_be_read_is_hidden_whole), TEST(a_pattern_leaves_text_that_is_no_json_alone),
-        TEST(of_several_values_each_is_read),      TEST(patterns_find_the_numbers_of_several_values),
-        TEST(a_string_of_json_is_no_way_around),   TEST(json_behind_a_frame_is_read),
+        TEST(what_cannot_be_read_is_hidden_whole),
+        TEST(a_pattern_leaves_text_that_is_no_json_alone),
+        TEST(of_several_values_each_is_read),
+        TEST(values_have_no_more_fields_than_a_document),
+        TEST(patterns_find_the_numbers_of_several_values),
+        TEST(a_string_of_json_is_no_way_around),
+        TEST(json_behind_a_frame_is_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
