@@ -15,7 +15,7 @@ struct build {
     uint32_t name_offset, name_length;
     bool name_escaped;
     uint32_t parent;
-    uint8_t layer;
+    uint16_t layer;
     json_open_string *open;
     void *context;
 };
@@ -193,7 +193,7 @@ static bool fits(struct bytes in, struct field_tree *tree)
     return in.len <= UINT32_MAX;
 }
 
-enum err json_decode_under(struct bytes in, uint8_t layer, uint32_t parent, json_open_string *open,
+enum err json_decode_under(struct bytes in, uint16_t layer, uint32_t parent, json_open_string *open,
                            void *context, struct field_tree *tree)
 {
     struct build b = {
@@ -204,7 +204,7 @@ enum err json_decode_under(struct bytes in, uint8_t layer, uint32_t parent, json
     return build_value(&b);
 }
 
-enum err json_decode_lines_under(struct bytes in, uint8_t layer, uint32_t parent, json_open_string *open,
+enum err json_decode_lines_under(struct bytes in, uint16_t layer, uint32_t parent, json_open_string *open,
                                  void *context, struct field_tree *tree)
 {
     struct build b = {.tree = tree, .name = BYTES_NULL, .layer = layer, .open = open, .context = context};
@@ -229,11 +229,25 @@ enum err json_decode_lines_under(struct bytes in, uint8_t layer, uint32_t parent
     return e;
 }
 
+/* Values stand behind each other on lines, or with commas or record separators (RFC 7464) between them, or without anything. */
+static enum err decode_first(struct bytes in, size_t *end, struct field_tree *tree)
+{
+    struct build b = {.tree = tree, .name = BYTES_NULL, .parent = UINT32_MAX};
+    if (!fits(in, tree))
+        return ERR_LIMIT;
+    json_read(&b.reader, in, LIMIT_DECODE_DEPTH);
+    b.reader.stop_after_value = true;
+    enum err e = build_value(&b);
+    for (*end = b.reader.at; *end < in.len && memchr(" \t\r\n,\x1E", in.data[*end], 6);)
+        ++*end;
+    return e;
+}
+
 static enum err json_decode(struct bytes in, const struct decode_hint *hint, struct field_tree *tree)
 {
-    (void)hint;
     tree->format = "json";
-    return json_decode_under(in, 0, UINT32_MAX, NULL, NULL, tree);
+    return hint && hint->end ? decode_first(in, hint->end, tree)
+                             : json_decode_under(in, 0, UINT32_MAX, NULL, NULL, tree);
 }
 
 /* ---- as JSON, without a tree ---- */
@@ -296,6 +310,35 @@ static int json_sniff(struct bytes in, const struct decode_hint *hint, const cha
     }
     *why = list ? "begins like JSON, but breaks off or is malformed" : "does not read as JSON";
     return !list ? 0 : events > 2 ? 55 : 5;
+}
+
+/* A string with a list in it, or with one in a string in it. */
+static bool begins_like_quoted_list(struct bytes in)
+{
+    bool escape = false;
+    for (size_t at = 0; at < in.len; at++) {
+        uint8_t c = in.data[at];
+        if (c == '{' || c == '[')
+            return true;
+        if (!memchr("\"\\ \t\r\n", c, 6) && !(escape && memchr("nrt", c, 3)))
+            return false;
+        escape = c == '\\';
+    }
+    return false;
+}
+
+/* Also what begins with a string, whatever follows it, and a string that breaks off with JSON in it. */
+static bool json_may_hide(struct bytes in)
+{
+    const char *why;
+    struct json_reader r;
+    json_read(&r, in, LIMIT_DECODE_DEPTH);
+    enum json_event e = json_next(&r);
+    if (e == JSON_OBJECT || e == JSON_ARRAY || e == JSON_STRING)
+        return true;
+    bool string = r.start < in.len && in.data[r.start] == '"';
+    return string ? begins_like_quoted_list(bytes_slice(in, r.start, in.len))
+                  : json_sniff(in, NULL, &why) > 0;
 }
 
 /* ---- find: walks the text, building nothing ---- */
@@ -434,6 +477,7 @@ static enum err json_find(struct bytes in, const struct field_path *path, field_
 const struct decoder_ops json_decoder = {
     .name = "json",
     .hidden = "\"[redacted]\"",
+    .may_hide = json_may_hide,
     .sniff = json_sniff,
     .decode = json_decode,
     .find = json_find,

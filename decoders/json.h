@@ -10,10 +10,10 @@ extern const struct decoder_ops json_decoder;
 typedef enum err json_open_string(void *context, uint32_t node);
 
 /* Pure entry for other decoders: adds the value in layer bytes `in` (layer number `layer`) under parent. open may be NULL. */
-enum err json_decode_under(struct bytes in, uint8_t layer, uint32_t parent, json_open_string *open,
+enum err json_decode_under(struct bytes in, uint16_t layer, uint32_t parent, json_open_string *open,
                            void *context, struct field_tree *tree);
 /* The same of several values, one a line: they become the elements of an array. */
-enum err json_decode_lines_under(struct bytes in, uint8_t layer, uint32_t parent, json_open_string *open,
+enum err json_decode_lines_under(struct bytes in, uint16_t layer, uint32_t parent, json_open_string *open,
                                  void *context, struct field_tree *tree);
 /* Called for each string that the path leads to or through; rest is what of the path lies behind it. text is what it means. False: it is
  * that string and no more; else whatever is in it was visited in its place. */

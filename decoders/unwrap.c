@@ -18,12 +18,14 @@ static const char *const wrapping_names[WRAPPINGS] = {"", "gzip", "zstd", "base6
 struct opening {
     struct field_tree *tree;
     struct effort effort;
+    unsigned depth;         /* layers that are open, one within another */
+    json_open_string *open; /* NULL: strings stay closed */
 };
 
-static enum err content(struct opening *o, struct bytes in, uint8_t layer, uint32_t parent);
+static enum err content(struct opening *o, struct bytes in, uint16_t layer, uint32_t parent);
 static enum err open_string(void *context, uint32_t node);
 
-static enum err leaf(struct bytes in, uint8_t layer, uint32_t parent, struct field_tree *tree)
+static enum err leaf(struct bytes in, uint16_t layer, uint32_t parent, struct field_tree *tree)
 {
     bool text = utf8_valid(in);
     uint32_t i = field_add(tree, parent, text ? FIELD_STRING : FIELD_BYTES);
@@ -56,7 +58,7 @@ static void put_share(char *into, size_t size, size_t len, size_t whole)
 }
 
 /* The layer ends where there was no more room; its fields may have ended before. */
-static enum err fail_over(struct field_tree *tree, const struct unwrapped *u, size_t len, uint8_t layer)
+static enum err fail_over(struct field_tree *tree, const struct unwrapped *u, size_t len, uint16_t layer)
 {
     char share[80];
     size_t used = strlen(tree->error);
@@ -79,34 +81,59 @@ static enum err fail_layer(struct field_tree *tree, uint32_t node, const char *w
     return ERR_FORMAT;
 }
 
+/* To where it will stay. Of many small ones none keeps the block that was there for what it might have become. */
+static struct unwrapped take_off(struct opening *o, enum wrapping w, struct bytes in, struct bytes *inside)
+{
+    struct arena *arena = o->tree->arena;
+    struct arena_mark mark = arena_mark(arena);
+    struct buffer out;
+    if (!reserve(o->tree, w, in, &out))
+        return (struct unwrapped){.fault = "there is no room for it", .over = true};
+    struct unwrapped u = wrapping_take_off(w, in, &out, &o->effort);
+    bool small = arena->blocks != mark.block && out.len && out.len < out.cap / 2;
+    uint8_t *copy = small ? malloc(out.len) : NULL;
+    if (copy) {
+        memcpy(copy, out.data, out.len);
+        arena_release(arena, mark);
+        *inside = arena_copy(arena, bytes_of(copy, out.len));
+        free(copy);
+    } else {
+        arena_trim(arena, out.data, out.len);
+        *inside = buffer_view(&out);
+    }
+    return u;
+}
+
 /* Takes the wrapping off what a layer's node covers; what is inside becomes its child. */
 static enum err open_layer(struct opening *o, uint32_t node, enum wrapping w, struct bytes in)
 {
     struct field_tree *tree = o->tree;
     struct field *f = &tree->nodes[node];
-    struct buffer out;
+    struct bytes inside = BYTES_NULL;
+    struct unwrapped u = {.fault = NULL};
+    enum err e = ERR_LIMIT;
     f->kind = FIELD_LAYER;
     f->children = 0;
     field_set_type(tree, node, wrapping_names[w]);
-    enum err e = ERR_LIMIT;
-    if (tree->layer_count == LIMIT_UNWRAP_LAYERS || !reserve(tree, w, in, &out)) {
-        field_fail(tree, 0, "more layers than the limits allow");
-    } else {
-        struct unwrapped u = wrapping_take_off(w, in, &out, &o->effort);
-        arena_trim(tree->arena, out.data, out.len);
-        struct bytes inside = buffer_view(&out);
-        uint8_t layer = ++tree->layer_count;
+    uint16_t layer = o->depth < LIMIT_UNWRAP_LAYERS ? field_add_layer(tree, inside) : 0;
+    if (layer)
+        u = take_off(o, w, in, &inside);
+    if (inside.data) {
         tree->layers[layer - 1] = inside;
+        o->depth++;
         e = content(o, inside, layer, node);
+        o->depth--;
         if (u.fault)
-            e = u.over ? fail_over(tree, &u, out.len, layer) : fail_layer(tree, node, u.fault);
+            e = u.over ? fail_over(tree, &u, inside.len, layer) : fail_layer(tree, node, u.fault);
+    } else {
+        field_fail(tree, 0, "more layers than the limits allow");
     }
     field_end(tree, node);
     return e;
 }
 
 /* A node for the wrapping that covers `in` in its layer. */
-static enum err unwrap_layer(struct opening *o, enum wrapping w, struct bytes in, uint8_t layer,
+static enum err unwrap_layer(struct opening *o, enum wrapping w, struct bytes in, uint16_t layer,
                              uint32_t parent)
 {
     struct field_tree *tree = o->tree;
@@ -148,11 +175,15 @@ static enum err open_in_string(struct opening *o, uint32_t node)
         return open_layer(o, node, WRAP_BASE64, text);
     if (!json_reads_as_list(text))
         return ERR_OK;
+    uint16_t layer = field_add_layer(tree, text);
+    if (!layer)
+        return ERR_LIMIT;
     f->kind = FIELD_LAYER;
     f->children = 0;
     field_set_type(tree, node, "json string");
-    tree->layers[tree->layer_count++] = text;
-    enum err e = json_decode_under(text, tree->layer_count, node, open_string, o, tree);
+    o->depth++;
+    enum err e = json_decode_under(text, layer, node, open_string, o, tree);
+    o->depth--;
     field_end(tree, node);
     return e;
 }
@@ -165,7 +196,7 @@ static enum err open_string(void *context, uint32_t node)
     struct field_tree was = *tree;
     struct field before = tree->nodes[node];
     struct arena_mark mark = arena_mark(tree->arena);
-    if (was.layer_count == LIMIT_UNWRAP_LAYERS || !o->effort.left) {
+    if (o->depth == LIMIT_UNWRAP_LAYERS || !o->effort.left) {
         struct bytes text = field_text(tree, &before);
         tree->unopened |= holds_something(o, text) || json_reads_as_list(text);
         return ERR_OK;
@@ -180,7 +211,7 @@ static enum err open_string(void *context, uint32_t node)
     tree->raw = was.raw;
     tree->complete = true;
     tree->limited = false;
-    if (tree->nodes == was.nodes && tree->types == was.types)
+    if (tree->nodes == was.nodes && tree->types == was.types && tree->layers == was.layers)
         arena_release(tree->arena, mark);
     return ERR_OK;
 }
@@ -192,7 +223,7 @@ static void limit_strings(struct opening *o)
         o->effort.left = LIMIT_UNWRAP_WORK;
 }
 
-static enum err content(struct opening *o, struct bytes in, uint8_t layer, uint32_t parent)
+static enum err content(struct opening *o, struct bytes in, uint16_t layer, uint32_t parent)
 {
     enum wrapping w = wrapping_of(in, false);
     if (w != WRAP_NONE)
@@ -200,8 +231,8 @@ static enum err content(struct opening *o, struct bytes in, uint8_t layer, uint3
     if (!wrapping_begins_like_json(in))
         return leaf(in, layer, parent, o->tree);
     limit_strings(o);
-    return json_reads_as_lines(in) ? json_decode_lines_under(in, layer, parent, open_string, o, o->tree)
-                                   : json_decode_under(in, layer, parent, open_string, o, o->tree);
+    return json_reads_as_lines(in) ? json_decode_lines_under(in, layer, parent, o->open, o, o->tree)
+                                   : json_decode_under(in, layer, parent, o->open, o, o->tree);
 }
 
 static enum err unwrap_whole(struct opening *o, struct bytes in)
@@ -211,7 +242,7 @@ static enum err unwrap_whole(struct opening *o, struct bytes in)
     if (w == WRAP_NONE && (wrapping_begins_like_json(in) || (in.len && in.data[0] == '"'))) {
         tree->type = "json";
         limit_strings(o);
-        return json_decode_under(in, 0, UINT32_MAX, open_string, o, tree);
+        return json_decode_under(in, 0, UINT32_MAX, o->open, o, tree);
     }
     if (w == WRAP_NONE && wrapping_reads_as_base64(in))
         w = WRAP_BASE64;
@@ -227,7 +258,9 @@ static enum err unwrap_whole(struct opening *o, struct bytes in)
 static enum err unwrap_decode(struct bytes in, const struct decode_hint *hint, struct field_tree *tree)
 {
     size_t *work = hint ? hint->work : NULL;
-    struct opening o = {.tree = tree, .effort.left = work ? *work : SIZE_MAX};
+    struct opening o = {.tree = tree,
+                        .effort.left = work ? *work : SIZE_MAX,
+                        .open = hint && hint->closed ? NULL : open_string};
     tree->format = "unwrap";
     enum err e = unwrap_whole(&o, in);
     if (work)

@@ -241,19 +241,42 @@ static bool is_empty_list_and_more(struct bytes in)
     return at < in.len && in.data[at] != '{' && in.data[at] != '[';
 }
 
-/* Many an id begins like base64 of JSON (e30, W10, eyL): this has a member in it, or is text for longer than ids are by chance. */
+enum { LEAST_TEXT = 12 }; /* longer than by chance */
+
+/* Many an id begins like base64 of JSON (e30, W10, eyL): this has a member in it, or is text for longer than ids are. */
 static bool begins_with_content(struct bytes head)
 {
-    enum { LEAST = 12 };
     return wrapping_begins_like_json(head) &&
-           (has_member(head) || (text_length(head) >= LEAST && !is_empty_list_and_more(head)));
+           (has_member(head) || (text_length(head) >= LEAST_TEXT && !is_empty_list_and_more(head)));
 }
 
-/* It reads as base64: also what is no id for its length, or is JSON to its end. */
+/* JSON in a string. */
+static bool begins_with_quoted_content(struct bytes head)
+{
+    uint8_t plain[HEAD_DIGITS];
+    size_t n = 0;
+    for (size_t at = 1; at < head.len && head.data[0] == '"' && n < sizeof plain; at++)
+        if (head.data[at] != '\\')
+            plain[n++] = head.data[at];
+    return begins_with_content(bytes_of(plain, n));
+}
+
+static bool has_text(struct bytes in)
+{
+    for (size_t at = 0; at < in.len;) {
+        size_t text = text_length(bytes_slice(in, at, in.len));
+        if (text >= LEAST_TEXT)
+            return true;
+        at += text + 1;
+    }
+    return false;
+}
+
+/* It reads as base64: also what has text in it and is no id for its length, or is JSON to its end. */
 static bool whole_may_hide(struct bytes in, struct bytes head)
 {
-    return in.len > HEAD_DIGITS || !wrapping_begins_like_json(head) || begins_with_content(head) ||
-           json_reads_as_list(head);
+    return !wrapping_begins_like_json(head) || begins_with_content(head) || json_reads_as_list(head) ||
+           (in.len > HEAD_DIGITS && has_text(head));
 }
 
 bool wrapping_may_hide(struct bytes in)
@@ -266,7 +289,7 @@ bool wrapping_may_hide(struct bytes in)
     bool found = false;
     for (int i = 0; in.len && !found; i++) {
         in = base64_head(in, rooms[i % 2], sizeof *rooms);
-        found = is_gzip(in) || is_zstd(in) || begins_with_content(in);
+        found = is_gzip(in) || is_zstd(in) || begins_with_content(in) || begins_with_quoted_content(in);
     }
     return found;
 }

@@ -26,7 +26,7 @@
  (6 * LIMIT_UNWRAP_FIND) /* what one look reads and takes off in all: JSON of 24 MiB in base64 takes 104 */
 #define LIMIT_UNWRAP_RATIO \
  1000 /* how many times its size a layer may become beyond 1 MiB: what grows more is a bomb */
-#define LIMIT_UNWRAP_LAYERS 8
+#define LIMIT_UNWRAP_LAYERS 8          /* one within another */
 #define LIMIT_CONFIG        (4 * MIB)  /* a configuration file */
 #define LIMIT_CONFIG_DEPTH  64         /* nesting in it */
 #define LIMIT_FILTER        (16 * KIB) /* a filter expression */

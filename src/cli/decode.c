@@ -102,7 +102,7 @@ static void say_remedy(const struct decoding *d, const struct decoder_ops *decod
 }
 
 /* What was taken off to come to that layer; "" for the payload itself. */
-static const char *wrapping_of(const struct field_tree *tree, uint8_t layer)
+static const char *wrapping_of(const struct field_tree *tree, uint16_t layer)
 {
     for (uint32_t i = 1; layer && i < tree->count; i++)
         if (tree->nodes[i].layer == layer)
@@ -171,7 +171,8 @@ static int decode_one(struct decoding *d, struct bytes payload, const char *form
     if (!good && !code)
         code = say_fault(d, choice.decoder, &tree, e, payload, base);
     if (tree.unopened)
-        cli_note("%s: not all was opened: more than %d layers, or too large", d->where, LIMIT_UNWRAP_LAYERS);
+        cli_note("%s: not all was opened: more than %d layers deep, or too large", d->where,
+                 LIMIT_UNWRAP_LAYERS);
     arena_free(&arena);
     return code;
 }
@@ -222,9 +223,9 @@ const struct command command_decode = {
         "Without --as the format is found out. Exits 1 when the payload isn't wholly what --as says, with offset and reason "
         "on stderr: the tree for people shows what could be read, --json prints no partial value. With --as FORMAT --json "
         "the decoded value alone is printed, else an object with format, type and decoded. `jsonl` is several JSON values, "
-        "one a line, which is found out too, also inside gzip and zstd. `unwrap` takes at most 8 layers off. The tree has at most "
-        "512 levels and 200,000 fields; JSON as --json has 4,095 levels and no limit of fields. What the configuration's `redact` names "
-        "is hidden here, too.",
+        "one a line, which is found out too, also inside gzip and zstd. `unwrap` takes at most 8 layers off, one within "
+        "another. The tree has at most 512 levels and 200,000 fields; JSON as --json has 4,095 levels and no limit of fields. "
+        "What the configuration's `redact` names is hidden here, too.",
     .flags = F(AS) | F(JSON),
     .max_args = 1,
     .argument = ARGUMENT_FILE,

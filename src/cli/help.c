@@ -74,9 +74,9 @@ void help_overview(struct buffer *out)
                      "       signalbox COMMAND ...                             one of these:\n");
     for (size_t i = 0; commands[i]; i++)
         buffer_printf(out, "  %-11s %s\n", commands[i]->name, commands[i]->purpose);
-    buffer_text(out, "\n  signalbox --demo                  look around, nothing needed\n"
-                     "  signalbox tail kafka://HOST/TOPIC live messages; COMMAND --help says more\n"
-                     "  signalbox help TOPIC              about config");
+    buffer_text(out, "\n  signalbox --demo                 look around, nothing needed\n"
+                     "  signalbox tail kafka://HOST/NAME live messages; COMMAND --help says more\n"
+                     "  signalbox help TOPIC             config");
     for (const struct topic *t = topics; t->name; t++)
         buffer_printf(out, " %s", t->name);
     buffer_byte(out, '\n');

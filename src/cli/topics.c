@@ -34,6 +34,23 @@ const struct topic topics[] = {
      "single ones for the shell: 'body.\"k.z\"=5', 'body.a.\"k.z\"[0]>1'.\n"
      "\n"
      "  headers.x-tenant=acme body.order.total>100 age<15m !test\n"},
+    {"redact", "WHAT REDACT HIDES",
+     "The rules of the configuration's `redact` hold for every message before anything shows, searches or writes it;\n"
+     "archives (.sba) alone keep what they hide.\n"
+     "\n"
+     "  redact: [{field: password}, {field: card.*}, {header: authorization}, {regex: '\\b\\d{16}\\b'}]\n"
+     "\n"
+     "field names a field of JSON in key or payload by its path or the end of it, wherever it stands: whole names, in the\n"
+     "case that is written, * and ? for any characters, indexes left out. Its value becomes \"[redacted]\". Several values in\n"
+     "one message are read one by one, and so is JSON behind a schema registry's five bytes. Strings are looked into as\n"
+     "`unwrap` does (JSON, base64, gzip, zstd), and a string that has such a field in it is hidden as a whole, not the\n"
+     "field alone; a compressed payload, or one in base64, too. So is what cannot be read to its end and may have it: text\n"
+     "that begins like JSON and has the name in it, base64 of JSON that breaks off (a JWT, too), what lies more than 8 layers\n"
+     "deep, and strings that are too much to unpack.\n"
+     "header names headers and properties in any case; field looks into no header's value. regex hides what it matches in\n"
+     "payload, key, id, headers and properties, and inside of what is wrapped as field does.\n"
+     "\n"
+     "Not looked into for fields: form data (password=x), XML, YAML, UTF-16, data: URLs, and JSON behind other text.\n"},
     {"output", "OUTPUT",
      "Data go to stdout, messages and progress to stderr. --json is one object, or one a line for streams; a byte string is\n"
      "{\"text\":...} where it is UTF-8, else {\"base64\":...}; null and empty differ; integers beyond 2^53 are strings.\n"

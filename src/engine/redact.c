@@ -1,6 +1,5 @@
-#include "engine/redact.h"
+#include "engine/redact_internal.h"
 
-#include "base/arena.h"
 #include "base/buffer.h"
 #include "base/limits.h"
 #include "base/regex.h"
@@ -9,32 +8,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-#define HIDDEN        "[redacted]"
-#define HIDDEN_UNREAD "[redacted: cannot be read to its end, so that its fields cannot be told apart]"
-#define PATH_MOST     1024
-
-struct rule {
-    enum redact_kind kind;
-    const char *text;
-    struct bytes
-        needle; /* FIELD: stands in every payload that has such a field, unless escaped; empty: none known */
-    struct regex *re; /* REGEX */
-};
-
-struct redaction {
-    decoder_registry decoders;
-    size_t count;
-    struct rule rules[];
-};
-
-struct redactor {
-    const struct redaction *rules;
-    struct arena arena; /* what was hidden of one message */
-    struct message out;
-    size_t work; /* so much more may be unpacked of what its strings hold */
-    bool changed, failed;
-};
 
 /* ---- compiling ---- */
 
@@ -101,7 +74,7 @@ void redactor_free(struct redactor **rp)
 
 /* ---- text: what a regular expression matches ---- */
 
-static struct bytes hide_whole(struct redactor *r)
+struct bytes redact_whole(struct redactor *r)
 {
     r->changed = true;
     return BYTES_LITERAL(HIDDEN);
@@ -127,13 +100,13 @@ static struct bytes hide_rule(struct redactor *r, const struct rule *rule, struc
     }
     struct bytes hidden = in;
     if (found == REGEX_UNSURE) {
-        hidden = hide_whole(r);
+        hidden = redact_whole(r);
     } else if (done) {
         buffer_bytes(&out, bytes_slice(in, done, in.len - done));
         hidden = out.failed ? BYTES_NULL : arena_copy(&r->arena, buffer_view(&out));
         r->changed = true;
         if (!hidden.data)
-            hidden = hide_whole(r);
+            hidden = redact_whole(r);
     }
     buffer_free(&out);
     return hidden;
@@ -147,7 +120,7 @@ static struct bytes hide_matches(struct redactor *r, struct bytes in)
     return in;
 }
 
-static bool matches(const struct redactor *r, struct bytes text)
+bool redact_matches(const struct redactor *r, struct bytes text)
 {
     for (size_t i = 0; i < r->rules->count; i++)
         if (r->rules->rules[i].re && regex_find(r->rules->rules[i].re, text, 0, NULL, NULL) != REGEX_NONE)
@@ -174,7 +147,7 @@ static struct headers hide_headers(struct redactor *r, struct headers in, unsign
 
 static struct value hidden_value(struct redactor *r, enum value_type type)
 {
-    return (struct value){.type = type == VALUE_BYTES ? VALUE_BYTES : VALUE_STRING, .bytes = hide_whole(r)};
+    return (struct value){.type = type == VALUE_BYTES ? VALUE_BYTES : VALUE_STRING, .bytes = redact_whole(r)};
 }
 
 static bool number_matches(const struct redactor *r, const struct value *v)
@@ -183,7 +156,7 @@ static bool number_matches(const struct redactor *r, const struct value *v)
     bool is_unsigned = v->type >= VALUE_UINT8 && v->type <= VALUE_UINT64;
     int n = is_unsigned ? snprintf(text, sizeof text, "%" PRIu64, v->u)
                         : snprintf(text, sizeof text, "%" PRId64, v->i);
-    return matches(r, bytes_of(text, (size_t)n));
+    return redact_matches(r, bytes_of(text, (size_t)n));
 }
 
 static struct value hide_value(struct redactor *r, const struct value *in, unsigned depth)
@@ -227,268 +200,9 @@ static struct headers hide_headers(struct redactor *r, struct headers in, unsign
     return (struct headers){items, items ? in.count : 0};
 }
 
-/* ---- fields of a payload ---- */
-
-struct edit { /* of the payload's own bytes, in ascending order */
-    size_t offset, length;
-};
-
-struct walk {
-    struct redactor *r;
-    const struct field_tree *tree;
-    unsigned depth; /* of payloads inside payloads */
-    struct edit *edits;
-    size_t count, cap;
-    char path[PATH_MOST];
-    size_t ends[LIMIT_DECODE_DEPTH + LIMIT_UNWRAP_LAYERS + 8]; /* of the path, by depth */
-};
-
-/* A rule holds for the path and for each of its tails: card.* for orders.card.number. */
-static bool names_field(const struct walk *w)
-{
-    for (size_t i = 0; i < w->r->rules->count; i++) {
-        const struct rule *rule = &w->r->rules->rules[i];
-        if (rule->kind != REDACT_FIELD)
-            continue;
-        for (const char *tail = w->path; tail; tail = strchr(tail, '.') ? strchr(tail, '.') + 1 : NULL)
-            if (text_glob(rule->text, tail))
-                return true;
-    }
-    return false;
-}
-
-/* What is inside a layer has no bytes of its own in the payload: what wraps it goes. */
-static void hide_node(struct walk *w, uint32_t node)
-{
-    const struct field *f = &w->tree->nodes[node];
-    while (f->layer && f->parent != UINT32_MAX)
-        f = &w->tree->nodes[f->parent];
-    size_t last = w->count ? w->edits[w->count - 1].offset + w->edits[w->count - 1].length : 0;
-    if (w->count && f->offset < last)
-        return;
-    if (w->count == w->cap) {
-        size_t cap = w->cap ? w->cap * 2 : 16;
-        struct edit *edits = reallocarray(w->edits, cap, sizeof *edits);
-        if (!edits) {
-            w->r->failed = true;
-            return;
-        }
-        w->edits = edits;
-        w->cap = cap;
-    }
-    w->edits[w->count++] = (struct edit){f->offset, f->length};
-}
-
-/* Appends the field's name to its parent's path; false: the path is longer than a rule could name. */
-static bool enter_field(struct walk *w, const struct field *f)
-{
-    size_t slots = sizeof w->ends / sizeof *w->ends;
-    struct bytes name = field_name(w->tree, f);
-    size_t at = f->depth && f->depth <= slots ? w->ends[f->depth - 1] : 0;
-    if (f->depth >= slots || at + name.len + 2 > PATH_MOST)
-        return false;
-    if (name.data) {
-        if (at)
-            w->path[at++] = '.';
-        for (size_t i = 0; i < name.len; i++)
-            w->path[at++] = name.data[i] ? (char)name.data[i] : '\1'; /* the path is C text */
-    }
-    w->path[at] = '\0';
-    w->ends[f->depth] = at;
-    return true;
-}
-
-static struct bytes hide_fields(struct redactor *r, struct bytes in, unsigned depth);
-
-/* What the raw bytes don't show: escaped text, layers, and numbers, whose place only a whole value can take. */
-static bool leaf_matches(const struct walk *w, const struct field *f)
-{
-    bool plain = f->kind == FIELD_STRING && !f->layer && f->text_place == FIELD_QUOTED;
-    return f->kind >= FIELD_STRING && f->kind != FIELD_LAYER && !plain &&
-           matches(w->r, field_text(w->tree, f));
-}
-
-/* Not whether the screen would choose it: whoever asks for a format gets it. */
-static bool may_show_fields(const struct decoder_ops *decoder, struct bytes in)
-{
-    const char *why;
-    const struct decode_hint hint = {.content_type = NULL};
-    if (!decoder->hidden)
-        return false;
-    return decoder->may_hide ? decoder->may_hide(in) : decoder->sniff(in, &hint, &why) > 0;
-}
-
-static bool is_payload(const struct redactor *r, struct bytes in)
-{
-    for (decoder_registry d = r->rules->decoders; *d; d++)
-        if (may_show_fields(*d, in))
-            return true;
-    return false;
-}
-
-/* Do such a field's name or escapes stand in it? */
-static bool may_name_field(const struct redactor *r, struct bytes in)
-{
-    bool any = memmem(in.data, in.len, "\\u", 2) != NULL; /* RFC 8259 section 7 */
-    bool some = memmem(in.data, in.len, "\\", 1) != NULL;
-    for (size_t i = 0; i < r->rules->count; i++) {
-        const struct rule *rule = &r->rules->rules[i];
-        bool escaped = any || (some && strpbrk(rule->text, "/\"\\\b\f\n\r\t"));
-        if (rule->kind == REDACT_FIELD &&
-            (escaped || !rule->needle.len || memmem(in.data, in.len, rule->needle.data, rule->needle.len)))
-            return true;
-    }
-    return false;
-}
-
-/* A payload inside the payload: JSON in a string, base64 of JSON. One that lies deeper than is opened goes unread. */
-static bool holds_hidden(const struct walk *w, const struct field *f)
-{
-    struct bytes text = field_text(w->tree, f);
-    bool damaged =
-        f->kind == FIELD_BYTES && text.len && may_name_field(w->r, text); /* JSON that is no text */
-    if (!text.len || (f->kind != FIELD_STRING && !damaged))
-        return false;
-    if (w->depth >= LIMIT_UNWRAP_LAYERS)
-        return is_payload(w->r, text);
-    return hide_fields(w->r, text, w->depth + 1).data != text.data;
-}
-
-static void walk_fields(struct walk *w)
-{
-    for (uint32_t i = 0; i < w->tree->count;) {
-        const struct field *f = &w->tree->nodes[i];
-        bool known = enter_field(w, f);
-        struct bytes name = field_name(w->tree, f);
-        bool hide = !known || (name.data && (names_field(w) || matches(w->r, name))) || leaf_matches(w, f) ||
-                    holds_hidden(w, f);
-        if (hide)
-            hide_node(w, i);
-        i = hide ? f->next : i + 1;
-    }
-}
-
-static struct bytes spliced(struct redactor *r, struct bytes in, const struct edit *edits, size_t count,
-                            const char *hidden)
-{
-    struct buffer out;
-    size_t done = 0;
-    buffer_init(&out, 4 * LIMIT_MESSAGE);
-    for (size_t i = 0; i < count; i++) {
-        buffer_bytes(&out, bytes_slice(in, done, edits[i].offset - done));
-        buffer_text(&out, edits[i].length == in.len ? HIDDEN : hidden);
-        done = edits[i].offset + edits[i].length;
-    }
-    buffer_bytes(&out, bytes_slice(in, done, in.len - done));
-    struct bytes result = out.failed ? BYTES_NULL : arena_copy(&r->arena, buffer_view(&out));
-    buffer_free(&out);
-    r->failed |= !result.data;
-    r->changed = true;
-    return result;
-}
-
-/* What base64 in a string may consist of, an escaped / or line end of it included. */
-static const bool is_digit[256] = {
-    ['a' ... 'z'] = true, ['A' ... 'Z'] = true, ['/' ... '9'] = true,
-    ['+'] = true,         ['='] = true,         ['\\'] = true,
-};
-
-/* Does this base64 hold a payload, or more base64? By how it begins. */
-static bool begins_payload(const struct redactor *r, struct bytes digits)
-{
-    uint8_t first[48], head[36] = {0};
-    struct buffer out = {.data = head, .cap = sizeof head, .max = sizeof head};
-    size_t n = 0, more = 0;
-    for (size_t i = 0; i < digits.len && n < sizeof first; i++)
-        if (digits.data[i] != '\\')
-            first[n++] = digits.data[i];
-        else if (i + 1 < digits.len && digits.data[i + 1] != '/')
-            i++; /* a line's end */
-    if (!buffer_unbase64(&out, bytes_of(first, n - n % 4)))
-        return false;
-    while (more < out.len && (is_digit[head[more]] || memchr(" \t\r\n", head[more], 4)))
-        more++;
-    return more == out.len || is_payload(r, buffer_view(&out));
-}
-
-/* Strings of base64, whose fields the bytes don't show. A probe at every so many bytes meets each that is long enough. */
-static bool may_have_base64(const struct redactor *r, struct bytes in)
-{
-    enum { LEAST = 10 }; /* {"a":1} */
-    for (size_t from = 0, at; (at = from + LEAST - 1) < in.len;) {
-        size_t start = at, end = at;
-        while (end < in.len && is_digit[in.data[end]])
-            end++;
-        from = end + 1;
-        if (end == at)
-            continue;
-        while (start && is_digit[in.data[start - 1]])
-            start--;
-        bool begins = start && in.data[start - 1] == '"' && end - start >= LEAST;
-        if (begins && begins_payload(r, bytes_slice(in, start, end - start)))
-            return true;
-    }
-    return false;
-}
-
-/* Can the payload have such a field at all? Most have not, and are not decoded for it. */
-static bool may_have_fields(const struct redactor *r, struct bytes in)
-{
-    bool any = false;
-    for (size_t i = 0; i < r->rules->count; i++) {
-        if (r->rules->rules[i].kind == REDACT_REGEX)
-            return true;
-        any |= r->rules->rules[i].kind == REDACT_FIELD;
-    }
-    return any && (may_name_field(r, in) || may_have_base64(r, in));
-}
-
-static struct bytes hide_decoded(struct redactor *r, const struct decoder_ops *decoder, struct bytes in,
-                                 unsigned depth)
-{
-    struct arena arena;
-    struct field_tree tree;
-    struct walk w = {.r = r, .tree = &tree, .depth = depth};
-    struct bytes out = in;
-    const struct decode_hint hint = {.work = depth ? &r->work : NULL}; /* the whole is read but once */
-    arena_init(&arena, LIMIT_DECODE_ARENA);
-    field_tree_init(&tree, &arena, in);
-    (void)decoder->decode(in, &hint, &tree);
-    bool whole = tree.complete && !tree.unopened && !tree.raw;
-    if (whole)
-        walk_fields(&w);
-    if (!whole) {
-        r->changed = true;
-        out = BYTES_LITERAL(HIDDEN_UNREAD);
-    } else if (w.count) {
-        out = spliced(r, in, w.edits, w.count, decoder->hidden);
-    }
-    free(w.edits);
-    arena_free(&arena);
-    return out;
-}
-
-static bool has_body_rules(const struct redactor *r)
-{
-    for (size_t i = 0; i < r->rules->count; i++)
-        if (r->rules->rules[i].kind != REDACT_HEADER)
-            return true;
-    return false;
-}
-
-/* Every decoder that gives fields and doesn't rule the bytes out has its turn, whatever the screen would choose. The same
- * bytes come back where nothing is hidden. */
-static struct bytes hide_fields(struct redactor *r, struct bytes in, unsigned depth)
-{
-    for (decoder_registry d = r->rules->decoders; in.len && has_body_rules(r) && *d; d++)
-        if (may_show_fields(*d, in) && ((*d)->wraps || may_have_fields(r, in)))
-            in = hide_decoded(r, *d, in, depth);
-    return in;
-}
-
 static struct bytes hide_payload(struct redactor *r, struct bytes payload)
 {
-    return hide_matches(r, hide_fields(r, payload, 0));
+    return hide_matches(r, redact_fields(r, payload));
 }
 
 const struct message *redactor_apply(struct redactor *r, const struct message *m)
@@ -499,14 +213,14 @@ const struct message *redactor_apply(struct redactor *r, const struct message *m
     r->out = message_borrow(m);
     r->out.key = hide_payload(r, m->key);
     r->out.id =
-        names_header(r, BYTES_LITERAL("message_id")) && m->id.data ? hide_whole(r) : hide_matches(r, m->id);
+        names_header(r, BYTES_LITERAL("message_id")) && m->id.data ? redact_whole(r) : hide_matches(r, m->id);
     r->out.headers = hide_headers(r, m->headers, 0);
     r->out.properties = hide_headers(r, m->properties, 0);
     r->out.payload = hide_payload(r, m->payload);
     if (r->failed) {
         r->out.key = r->out.id = BYTES_NULL;
         r->out.headers = r->out.properties = (struct headers){NULL, 0};
-        r->out.payload = hide_whole(r);
+        r->out.payload = redact_whole(r);
     }
     if (!r->changed)
         return m;

@@ -13,6 +13,10 @@ struct decode_hint {
     bool glance;      /* for a row, which is drawn again and again: sniff reads no more than a bounded part */
     /* decode takes what it unpacks off it, in bytes, and fails where it is used up; NULL: its own limits. */
     size_t *work;
+    /* For whoever hides: of several values behind each other decode reads the first one alone, and says how far it reaches with what
+     * parts it from the next one. NULL: what follows it is a fault. Decoders of one value leave it alone. */
+    size_t *end;
+    bool closed; /* what strings hold stays in them: whoever asks looks there */
 };
 
 struct decode_fault {

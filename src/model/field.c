@@ -176,13 +176,33 @@ void field_set_type(struct field_tree *t, uint32_t node, const char *type)
     t->nodes[node].type = n + 1;
 }
 
-struct bytes field_layer(const struct field_tree *t, uint8_t layer)
+uint16_t field_add_layer(struct field_tree *t, struct bytes layer)
+{
+    enum { FIRST = 8 };
+    if (t->layer_count == t->layer_cap) {
+        size_t cap = t->layer_cap ? 2 * (size_t)t->layer_cap : FIRST;
+        cap = cap < UINT16_MAX ? cap : UINT16_MAX;
+        struct bytes *layers = NULL;
+        if (cap > t->layer_count && cap * sizeof *layers <= field_tree_room(t))
+            layers = arena_alloc(t->arena, cap * sizeof *layers);
+        if (!layers)
+            return 0;
+        if (t->layer_count)
+            memcpy(layers, t->layers, t->layer_count * sizeof *layers);
+        t->layers = layers;
+        t->layer_cap = (uint16_t)cap;
+    }
+    t->layers[t->layer_count++] = layer;
+    return t->layer_count;
+}
+
+struct bytes field_layer(const struct field_tree *t, uint16_t layer)
 {
     return layer ? t->layers[layer - 1] : t->payload;
 }
 
-static struct bytes placed(const struct field_tree *t, uint8_t layer, enum field_place place, uint32_t offset,
-                           uint32_t length)
+static struct bytes placed(const struct field_tree *t, uint16_t layer, enum field_place place,
+                           uint32_t offset, uint32_t length)
 {
     bool quoted = place == FIELD_QUOTED;
     return bytes_of(field_layer(t, layer).data + offset + quoted, length - 2 * (size_t)quoted);
@@ -275,7 +295,7 @@ char *field_path(const struct field_tree *t, uint32_t node, char *into, size_t s
     return into;
 }
 
-uint32_t field_at(const struct field_tree *t, uint8_t layer, uint32_t offset)
+uint32_t field_at(const struct field_tree *t, uint16_t layer, uint32_t offset)
 {
     uint32_t best = UINT32_MAX;
     for (uint32_t i = 0; i < t->count; i++) {

@@ -45,11 +45,11 @@ struct field {
     };
     uint32_t name_at, name_length; /* as name_place says; see field_name_range */
     uint16_t depth;
-    uint8_t layer; /* 0: the payload; else layers[layer - 1] is what offset and length refer to */
-    uint8_t flags; /* FIELD_DUPLICATE ... */
-    uint8_t type;  /* 0: as its kind is called; else of the tree's types */
+    uint16_t layer; /* 0: the payload; else layers[layer - 1] is what offset and length refer to */
+    uint8_t flags;  /* FIELD_DUPLICATE ... */
+    uint8_t type;   /* 0: as its kind is called; else of the tree's types */
     enum field_kind kind;
-    enum field_place name_place, text_place;
+    enum field_place name_place : 4, text_place : 4;
 };
 static_assert(sizeof(struct field) == 40, "LIMIT_DECODE_FIELDS");
 
@@ -64,21 +64,21 @@ enum {
 struct field_tree {
     struct field *nodes;
     uint32_t count, cap;
-    uint8_t *reserved;      /* see field_reserve */
-    struct bytes payload;   /* what layer 0 is */
-    struct bytes layers[8]; /* unwrapped bytes, in the arena */
-    const char **types;     /* those that are no kind's name */
+    uint8_t *reserved;    /* see field_reserve */
+    struct bytes payload; /* what layer 0 is */
+    struct bytes *layers; /* unwrapped bytes, in the arena */
+    const char **types;   /* those that are no kind's name */
     uint8_t type_count;
-    uint8_t layer_count;
+    uint16_t layer_count, layer_cap;
     const char *format; /* decoder's name */
     const char *type;   /* root's type, "" none */
     bool complete;      /* the whole payload was read and was right */
     bool limited;  /* not complete because it has too many fields: nothing is wrong with the payload so far */
     bool unopened; /* more layers, or more in them, than is opened: what holds it stays a leaf */
     bool raw;      /* some fields are FIELD_RAW */
-    uint32_t error_at;   /* where it failed, when not complete */
-    uint8_t error_layer; /* and in which layer, as of a field */
-    char error[160];     /* why, when not complete */
+    uint32_t error_at;    /* where it failed, when not complete */
+    uint16_t error_layer; /* and in which layer, as of a field */
+    char error[160];      /* why, when not complete */
     struct arena *arena;
 };
 
@@ -99,10 +99,12 @@ uint8_t *field_reserve(struct field_tree *t, size_t most);
 void field_keep_raw(struct field_tree *t, uint32_t node);
 /* The format's own name of its type, static or in the arena: "uint64", "shop.v1.Order". */
 void field_set_type(struct field_tree *t, uint32_t node, const char *type);
+/* What is or will be unwrapped, which must live as long as the tree. Returns its number, 0 where there is no room for one more. */
+uint16_t field_add_layer(struct field_tree *t, struct bytes layer);
 /* Of the arena, for texts and layers; what nodes and types may still take is beside it. */
 size_t field_tree_room(const struct field_tree *t);
 
-struct bytes field_layer(const struct field_tree *t, uint8_t layer); /* 0: the payload */
+struct bytes field_layer(const struct field_tree *t, uint16_t layer); /* 0: the payload */
 struct bytes field_name(const struct field_tree *t,
                         const struct field *f); /* null for array members and the root */
 struct bytes field_text(const struct field_tree *t, const struct field *f); /* null for objects and arrays */
@@ -115,7 +117,7 @@ const char *field_kind_name(enum field_kind kind);
 /* "order.items[2].sku", names with dots or brackets quoted; returns into. */
 char *field_path(const struct field_tree *t, uint32_t node, char *into, size_t size);
 /* The deepest node of that layer whose range holds offset; UINT32_MAX where none does. */
-uint32_t field_at(const struct field_tree *t, uint8_t layer, uint32_t offset);
+uint32_t field_at(const struct field_tree *t, uint16_t layer, uint32_t offset);
 
 /* A compiled path, body.a.b[*].c without its body: what filters look up. */
 struct path_step {

@@ -78,7 +78,7 @@ void inspector_link_tree(struct inspector *i)
         go_to_node(i, node);
 }
 
-struct bytes inspector_layer(const struct inspector *i, uint8_t layer)
+struct bytes inspector_layer(const struct inspector *i, uint16_t layer)
 {
     return layer == 0 ? i->message->payload : field_layer(&i->decoded.tree, layer);
 }

@@ -51,7 +51,7 @@ struct inspector {
     size_t level;           /* the outermost one that is indented: what is further out stands beside it */
     size_t byte, hex_top, per_row; /* of the bytes: cursor, first row, bytes in a row */
     size_t hex_height;
-    uint8_t layer; /* which bytes are shown */
+    uint16_t layer; /* which bytes are shown */
     enum pane pane;
     struct header_lines headers;
     size_t header_top, header_height;
@@ -64,7 +64,7 @@ struct inspector {
 
 const struct field *inspector_field(const struct inspector *i); /* under the tree's cursor; NULL: no tree */
 struct bytes inspector_bytes(const struct inspector *i);        /* of the layer that is shown */
-struct bytes inspector_layer(const struct inspector *i, uint8_t layer);
+struct bytes inspector_layer(const struct inspector *i, uint16_t layer);
 
 char *inspector_path(const struct inspector *i, char *into, size_t size); /* "body.a.b[0]": of that field */
 

@@ -404,29 +404,6 @@ static void base64_of_any_length_may_end_a_line(void **state)
     buffer_free(&b64);
 }
 
-static void layers_that_stay_closed_are_said(void **state)
-{
-    (void)state;
-    struct buffer in, next;
-    buffer_init(&in, MIB);
-    buffer_init(&next, MIB);
-    buffer_text(&in, "{\"a\":1}");
-    for (unsigned i = 1; i <= LIMIT_UNWRAP_LAYERS + 1; i++) {
-        struct json_writer w;
-        buffer_clear(&next);
-        json_write(&w, &next);
-        json_array(&w);
-        json_string(&w, buffer_view(&in));
-        json_array_end(&w);
-        buffer_clear(&in);
-        buffer_bytes(&in, buffer_view(&next));
-        assert_int_equal(decode(&unwrap_decoder, buffer_view(&in)), ERR_OK);
-        assert_int_equal(tree.unopened, i > LIMIT_UNWRAP_LAYERS);
-    }
-    buffer_free(&in);
-    buffer_free(&next);
-}
-
 static void what_follows_a_gzip_stream_is_no_part_of_it(void **state)
 {
     (void)state;
@@ -588,7 +565,6 @@ int main(void)
         TEST(lines_of_json_are_read_behind_a_wrapping),
         TEST(base64_that_is_asked_for_may_be_short),
         TEST(base64_of_any_length_may_end_a_line),
-        TEST(layers_that_stay_closed_are_said),
         TEST(what_follows_a_gzip_stream_is_no_part_of_it),
         TEST(a_bomb_is_stopped),
         TEST(a_cut_stream_says_so),

@@ -1,51 +1,12 @@
 /* What `redact` hides, and that nothing gets around it. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
+#include "redact_rig.h"
 
 #include "base/buffer.h"
 #include "base/limits.h"
 #include "engine/decode.h"
-#include "engine/redact.h"
-#include "registry.h"
 
 #include <stdlib.h>
-#include <string.h>
 #include <stdio.h>
-#include <zlib.h>
-
-static struct redaction *rules;
-static struct redactor *redactor;
-
-static void hide(enum redact_kind kind, const char *text)
-{
-    struct err_info err;
-    struct redact_rule rule = {kind, text};
-    rules = redaction_new(&rule, 1, registry.decoders, &err);
-    assert_non_null(rules);
-    redactor = redactor_new(rules);
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    redactor_free(&redactor);
-    redaction_free(&rules);
-    return 0;
-}
-
-static void expect(const char *payload, const char *hidden)
-{
-    struct message m = {.payload = bytes_of_text(payload)};
-    const struct message *out = redactor_apply(redactor, &m);
-    assert_int_equal(out->payload.len, strlen(hidden));
-    assert_memory_equal(out->payload.data, hidden, out->payload.len);
-    assert_int_equal(out->flags, strcmp(payload, hidden) ? MESSAGE_REDACTED : 0);
-}
-
-#define UNREAD "[redacted: cannot be read to its end, so that its fields cannot be told apart]"
 
 static void fields_are_hidden_at_any_depth(void **state)
 {
@@ -69,78 +30,14 @@ static void escaped_names_are_names(void **state)
     expect("{\"a\":\"x\\ny\",\"n\":1}", "{\"a\":\"x\\ny\",\"n\":1}");
 }
 
-/* Only \u stands for a letter. */
+/* Only \u with four digits stands for a letter. */
 static void a_backslash_alone_names_no_letters(void **state)
 {
     (void)state;
     hide(REDACT_FIELD, "card");
     expect("[1] C:\\temp", "[1] C:\\temp");
-    expect("[1] C:\\users", UNREAD);
-}
-
-/* A poison message is no way around a rule. */
-static void what_cannot_be_read_is_hidden_whole(void **state)
-{
-    (void)state;
-    hide(REDACT_FIELD, "card");
-    expect("{\"card\":\"4111", UNREAD);
-    expect("{\"a\":1,\"card\":4111,", UNREAD);
-    expect("{\"c\\u0061rd\":4111,", UNREAD);
-    expect("{\"a\":1,", "{\"a\":1,"); /* it cannot have one */
-}
-
-/* JSON in a string, so many times. */
-static void nest(char *into, size_t size, const char *innermost, int times)
-{
-    static char inner[16384];
-    snprintf(into, size, "%s", innermost);
-    for (int i = 0; i < times; i++) {
-        size_t used = 0;
-        snprintf(inner, sizeof inner, "%s", into);
-        used += (size_t)snprintf(into, size, "{\"a\":\"");
-        for (const char *c = inner; *c; c++) {
-            if (*c == '"' || *c == '\\')
-                into[used++] = '\\';
-            into[used++] = *c;
-        }
-        snprintf(into + used, size - used, "\"}");
-    }
-}
-
-static void layers_beyond_those_that_are_opened_are_none_either(void **state)
-{
-    (void)state;
-    static char text[16384];
-    hide(REDACT_FIELD, "card");
-    nest(text, sizeof text, "{\"card\":4}", 9);
-    expect(text, "{\"a\":\"[redacted]\"}");
-    nest(text, sizeof text, "{\"c\":4}", 2);
-    expect(text, text);
-}
-
-static void layers_are_no_way_around(void **state)
-{
-    (void)state;
-    uint8_t zipped[200];
-    uLongf len = sizeof zipped;
-    z_stream z = {0};
-    hide(REDACT_FIELD, "card");
-    expect("{\"a\":\"{\\\"card\\\":4111}\",\"b\":2}", "{\"a\":\"[redacted]\",\"b\":2}");
-    expect("eyJjYXJkIjo0MTExLCJmaWxsaW5nIjoiYWFhYWFhYWFhYWFhIn0=", "[redacted]");
-    deflateInit2(&z, 9, Z_DEFLATED, 31, 8, 0);
-    uint8_t json[] = "{\"card\":4111}";
-    z.next_in = json;
-    z.avail_in = sizeof json - 1;
-    z.next_out = zipped;
-    z.avail_out = (uInt)len;
-    deflate(&z, Z_FINISH);
-    struct message m = {.payload = {zipped, z.total_out}};
-    deflateEnd(&z);
-    const struct message *out = redactor_apply(redactor, &m);
-    assert_memory_equal(out->payload.data, "[redacted]", 10);
-    m.payload.len -= 9; /* cut: what is inside may still show */
-    out = redactor_apply(redactor, &m);
-    assert_memory_equal(out->payload.data, "[redacted", 9);
+    expect("[1] C:\\users", "[1] C:\\users");
+    expect("[1] C:\\u0041", UNREAD);
 }
 
 /* In a string, where no byte of the field's name stands. */
@@ -154,6 +51,11 @@ static void nor_is_base64_in_a_string(void **state)
     expect("{\"a\":\"{\\\"b\\\":\\\"eyJwYXNzd29yZCI6MTMzN30=\\\"}\"}", "{\"a\":\"[redacted]\"}");
     expect("{\"w\":\"eyJ1c2VyIjoiYW5uYSIsImEiOjF9\"}", "{\"w\":\"eyJ1c2VyIjoiYW5uYSIsImEiOjF9\"}");
     expect("[\"eyJwYXNzd29yZCI6MTMzN30=\"", UNREAD);
+    /* {"password":1,"url":"?"} in JSON in a string: behind a line's end, and with / escaped */
+    expect("{\"d\":\"{\\\"e\\\":\\\"\\\\neyJwYXNzd29yZCI6MTMzN30=\\\"}\"}", "{\"d\":\"[redacted]\"}");
+    expect("{\"d\":\"{\\\"e\\\":\\\"eyJw\\\\r\\\\nYXNzd29yZCI6MTMzN30=\\\"}\"}", "{\"d\":\"[redacted]\"}");
+    expect("{\"d\":\"{\\\"e\\\":\\\"IHsicGFzc3dvcmQiOjEsIng6eSI6Ij8\\\\/Pz8\\\\/In0g\\\"}\"}",
+           "{\"d\":\"[redacted]\"}");
     expect("[\"iVBORw0KGgoAAAANSUhEUgAAAAUA\"", "[\"iVBORw0KGgoAAAANSUhEUgAAAAUA\""); /* an image */
 }
 
@@ -225,36 +127,6 @@ static void ids_that_begin_like_base64_of_json_stay(void **state)
     expect("eyAiY2FyZCIgOiA0MTExfQ.", UNREAD); /* a blank before the colon */
 }
 
-/* 256 strings of 1 MiB each: as many as one look may unpack are read, and the others are hidden unread. */
-static void strings_cost_no_more_than_one_look(void **state)
-{
-    (void)state;
-    uint8_t frame[6 + 8 * 4] = {0x28, 0xB5, 0x2F,
-                                0xFD, 0,    0x38}; /* zstd, RFC 8878: blocks of one byte again and again */
-    for (uint32_t i = 0, header = 128 * KIB << 3 | 1 << 1; i < 8; i++)
-        memcpy(
-            frame + 6 + 4 * i,
-            (uint8_t[]){(uint8_t)(header | (i == 7)), (uint8_t)(header >> 8), (uint8_t)(header >> 16), 'A'},
-            4);
-    struct buffer in;
-    buffer_init(&in, MIB);
-    for (int i = 0; i < 256; i++) {
-        buffer_text(&in, i ? ",\"" : "[\"");
-        buffer_base64(&in, bytes_of(frame, sizeof frame));
-        buffer_text(&in, "\"");
-    }
-    buffer_text(&in, "]");
-    hide(REDACT_FIELD, "card");
-    for (int again = 0; again < 2; again++) { /* each message has its own */
-        struct message m = {.payload = buffer_view(&in)};
-        const struct message *out = redactor_apply(redactor, &m);
-        assert_memory_equal(out->payload.data, "[\"KLUv", 6);
-        assert_true(out->payload.len > 100 * sizeof frame);
-        assert_memory_equal(out->payload.data + out->payload.len - 13, "\"[redacted]\"]", 13);
-    }
-    buffer_free(&in);
-}
-
 static const struct origin asked = {.decode = "unwrap"};
 
 /* Once guessed, once asked for. */
@@ -268,6 +140,25 @@ static void expect_no_card_in_row(struct bytes payload)
         assert_null(strstr(buffer_cstr(&line), "4111"));
         buffer_free(&line);
     }
+}
+
+/* e2616d1e... is base64 of {n, bytes and \\u; the cipher's bytes begin with {}, and no text follows. */
+static void random_bytes_are_neither_escapes_nor_a_list(void **state)
+{
+    (void)state;
+    uint8_t cipher[400] = "{}";
+    struct buffer in;
+    for (size_t i = 2; i < sizeof cipher; i++)
+        cipher[i] = (uint8_t)(i % 7 ? i * 131 >> 3 : 1);
+    buffer_init(&in, MIB);
+    buffer_text(&in, "{\"cipher\":\"");
+    buffer_base64(&in, bytes_of(cipher, sizeof cipher));
+    buffer_text(&in, "\"}");
+    hide(REDACT_FIELD, "card");
+    expect("{\"id\":\"e2616d1eb6cf4a8f8fdcdc790ba6a8fc\",\"n\":1}",
+           "{\"id\":\"e2616d1eb6cf4a8f8fdcdc790ba6a8fc\",\"n\":1}");
+    expect(buffer_cstr(&in), buffer_cstr(&in));
+    buffer_free(&in);
 }
 
 /* It reads the beginning and the end of what is no base64 to its end. */
@@ -377,23 +268,18 @@ static void a_redacted_message_is_not_sent_again(void **state)
     assert_int_equal(message_check_whole(&m, &err), ERR_OK);
 }
 
-#define TEST(f) cmocka_unit_test_teardown(f, teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(fields_are_hidden_at_any_depth),
         TEST(escaped_names_are_names),
         TEST(a_backslash_alone_names_no_letters),
-        TEST(what_cannot_be_read_is_hidden_whole),
-        TEST(layers_beyond_those_that_are_opened_are_none_either),
-        TEST(layers_are_no_way_around),
         TEST(nor_is_base64_in_a_string),
         TEST(nor_is_base64_that_nobody_would_guess),
         TEST(words_and_hashes_that_read_as_base64_stay),
         TEST(ids_that_begin_like_base64_of_json_stay),
+        TEST(random_bytes_are_neither_escapes_nor_a_list),
         TEST(nor_does_a_row_show_more),
-        TEST(strings_cost_no_more_than_one_look),
         TEST(a_rule_for_headers_hides_no_payload),
         TEST(patterns_are_hidden_everywhere),
         TEST(headers_are_hidden_by_name),
