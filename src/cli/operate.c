@@ -4,7 +4,6 @@
 #include "base/text.h"
 #include "cli/input.h"
 #include "cli/listing.h"
-#include "cli/losses.h"
 #include "cli/signals.h"
 #include "engine/filter.h"
 #include "operations/lock.h"

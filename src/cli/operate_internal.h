@@ -2,9 +2,9 @@
 #ifndef SIGNALBOX_CLI_OPERATE_INTERNAL_H
 #define SIGNALBOX_CLI_OPERATE_INTERNAL_H
 
-#include "cli/losses.h"
 #include "cli/operate.h"
 #include "operations/archive_source.h"
+#include "operations/losses.h"
 #include "operations/preview.h"
 
 struct operating {
