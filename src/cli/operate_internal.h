@@ -25,6 +25,14 @@ struct operating {
     int64_t bytes; /* of all payloads */
 };
 
+/* ---- operate_preview.c ---- */
+
+int operate_rehearse(struct operating *o); /* says what it would do. The exit code */
+/* What a source cannot do is refused before anything has begun. 0 or an exit code after a message. */
+int operate_take_source(struct operating *o, const struct preview *p);
+int64_t operate_planned(const struct operating *o, const struct preview *p); /* messages; COUNT_UNKNOWN */
+void operate_print(const struct operating *o, const struct journal_operation *record); /* with --json */
+
 /* ---- operate_purge.c ---- */
 
 int operate_purge_plan(struct operating *o); /* flags that exclude each other. 0 or 2 */
