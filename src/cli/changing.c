@@ -344,7 +344,7 @@ int changing_rehearse(struct changing *ch)
                "%s/%s: would send %" PRId64 " message%s with %" PRId64
                " bytes of payload; nothing was sent. Add %s to do it",
                ch->to->endpoint->endpoint.name, ch->to->channel.name, ch->count, ch->count == 1 ? "" : "s",
-               ch->bytes, cli_missing_flags(ch->cli, ch->to, flags, sizeof flags));
+               ch->bytes, cli_missing_flags(ch->cli, ch->to, NULL, flags, sizeof flags));
     return 0;
 }
 

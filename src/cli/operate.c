@@ -126,13 +126,15 @@ static const char *command_of(struct operating *o)
     buffer_printf(out, "signalbox %s", c->command->name);
     for (size_t i = 0; i < c->arg_count; i++)
         put_word(out, c->args[i]);
-    for (int f = 0; f < FLAGS; f++) {
-        if (!cli_flag(c, (enum flag)f) ||
-            !(F(TO) & UINT64_C(1) << f || F(SELECT) & UINT64_C(1) << f || c->flags.set))
-            continue;
-        buffer_printf(out, " --%s", flag_rows[f].name);
-        if (flag_rows[f].kind != FLAG_ON && c->flags.text[f])
-            put_word(out, c->flags.text[f]);
+    for (int f = 0; f < FLAGS; f++)
+        if (cli_flag(c, (enum flag)f) && flag_rows[f].kind != FLAG_LIST) {
+            buffer_printf(out, " --%s", flag_rows[f].name);
+            if (flag_rows[f].kind != FLAG_ON && c->flags.text[f])
+                put_word(out, c->flags.text[f]);
+        }
+    for (size_t i = 0; i < c->flags.list_count; i++) {
+        buffer_printf(out, " --%s", flag_rows[c->flags.list[i].flag].name);
+        put_word(out, c->flags.list[i].text);
     }
     buffer_byte(out, '\0');
     return buffer_ok(out) ? (const char *)out->data : NULL;
@@ -165,6 +167,18 @@ static int take_edit(struct operating *o)
     return 0;
 }
 
+const struct address *operate_changed_source(const struct operating *o)
+{
+    const struct plan *p = &o->job.plan;
+    bool takes = p->kind == OPERATION_MOVE || p->kind == OPERATION_REPLAY || p->kind == OPERATION_PURGE;
+    return takes || !p->to ? &o->from : NULL;
+}
+
+const struct address *operate_changed_destination(const struct operating *o)
+{
+    return o->job.plan.to ? &o->to : NULL;
+}
+
 static int find_both_ends(struct operating *o)
 {
     struct cli *c = o->cli;
@@ -178,11 +192,32 @@ static int find_both_ends(struct operating *o)
         code = take_destination(o);
     if (!code && p->to && !restores)
         code = refuse_same(o);
-    if (!code && p->to)
-        code = cli_may_change(c, &o->to);
-    if (!code && (p->kind == OPERATION_MOVE || p->kind == OPERATION_REPLAY || !p->to))
-        code = cli_may_change(c, &o->from);
+    const struct address *to = operate_changed_destination(o), *from = operate_changed_source(o);
+    if (!code && to)
+        code = cli_may_change(c, to);
+    if (!code && from)
+        code = cli_may_change(c, from);
     return code;
+}
+
+/* Of a replay: a line each. */
+static int take_reasons(struct operating *o)
+{
+    const char *reason;
+    struct buffer lines;
+    buffer_init(&lines, 64 * KIB);
+    for (size_t at = 0; (reason = cli_next(o->cli, FLAG_REASON, &at));) {
+        if (!*reason || strchr(reason, '\n')) {
+            buffer_free(&lines);
+            return cli_usage(
+                "--reason wants a reason as the dry run shows it, or what stands before its colon");
+        }
+        buffer_printf(&lines, "%s%s", lines.len ? "\n" : "", reason);
+    }
+    if (lines.len)
+        o->job.plan.reasons = arena_strdup(&o->arena, buffer_cstr(&lines));
+    buffer_free(&lines);
+    return 0;
 }
 
 static int make_plan(struct operating *o, enum operation_kind kind)
@@ -204,6 +239,8 @@ static int make_plan(struct operating *o, enum operation_kind kind)
         code = take_edit(o);
     if (!code)
         code = take_rate(o);
+    if (!code)
+        code = take_reasons(o);
     if (!code && kind == OPERATION_PURGE)
         code = operate_purge_plan(o);
     if (!code && kind == OPERATION_RESTORE)
@@ -231,6 +268,7 @@ static void fill_job(struct operating *o)
     if (p->kind != OPERATION_PURGE)
         o->job.to = end_of(&o->to);
     o->job.decoders = o->cli->registry->decoders;
+    o->job.redaction = o->cli->config.redaction;
     o->job.prepare = config_prepare;
     o->job.context = &o->cli->config;
     o->job.notice = on_notice;
@@ -379,9 +417,8 @@ static int execute(struct operating *o)
     struct err_info err = {.code = ERR_OK};
     const char *select = o->job.plan.select;
     struct operation_job quiet = o->job; /* what a dry run would say the run itself says */
-    quiet.plan.select = NULL;            /* it is judged as the messages come */
     quiet.notice = NULL;
-    enum err e = preview_make(&quiet, &o->cancelled, &p, &err);
+    enum err e = preview_check(&quiet, &p, &err);
     if (!e && p.by_place && !o->job.plan.no_archive)
         e = preview_check_selection(&o->job, &err);
     int code = e ? cli_error(&err) : operate_take_source(o, &p);
@@ -394,11 +431,12 @@ static int execute(struct operating *o)
     if (select && !f)
         return cli_filter_error(select, &err);
     filter_free(&f);
-    if (!select)
+    bool selects = preview_selects(&o->job.plan);
+    if (!selects)
         o->job.record.counts.planned = operate_planned(o, &p);
     /* As it stood: what comes later is not part of it. */
     bool counted = !p.upper && !p.by_place && o->job.plan.kind != OPERATION_RESTORE;
-    if (!select && o->job.plan.limit < 0 && counted)
+    if (!selects && o->job.plan.limit < 0 && counted)
         o->job.plan.limit = p.ready;
     return begin_and_run(o);
 }

@@ -19,7 +19,7 @@ const struct command command_replay = {
         "keeps its dead letters: what an earlier replay has sent to the same place is skipped, too, unless --again. --select "
         "picks some: 'dlq.reason=rejected'. A message leaves its dead letter queue once its destination has confirmed it, and "
         "never before; an interrupted replay is finished by `resume`.",
-    .flags = FLAGS_OPERATION | F(KEEP_DEATH) | F(ORIGIN_HEADER) | F(AGAIN),
+    .flags = FLAGS_OPERATION | F(KEEP_DEATH) | F(ORIGIN_HEADER) | F(REASON) | F(AGAIN),
     .min_args = 1,
     .max_args = 1,
     .missing = "an address",

@@ -6,6 +6,7 @@
 #ifndef SIGNALBOX_OPERATIONS_EXECUTE_H
 #define SIGNALBOX_OPERATIONS_EXECUTE_H
 
+#include "engine/redact.h"
 #include "engine/secret.h"
 #include "model/broker.h"
 #include "model/decoder.h"
@@ -23,7 +24,9 @@ struct operation_job {
     struct plan plan;
     struct operation_end from, to; /* to: zeroed for a purge; from: of a restore, archive_source.h */
     decoder_registry decoders;     /* for its selection */
-    size_t hold;                   /* messages that a purge holds for one archive; 0: as many as is good */
+    const struct redaction
+        *redaction; /* what is hidden of what a preview shows, and of reasons; NULL: nothing */
+    size_t hold;    /* messages that a purge holds for one archive; 0: as many as is good */
     /* After a lost connection the broker may not have back yet what was out: how long until a source is looked at once more for what is
      * missed there.
      * 0: as long as is good. */

@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "model/death.h"
+#include "operations/dead_letter.h"
 #include "operations/identity.h"
 #include "operations/stamp.h"
 
@@ -48,9 +49,21 @@ static void check_edit(struct operation *o, struct item *item)
     o->edited = true;
 }
 
+/* By what may be shown of it, as whoever chose has seen it. */
+static bool is_of_reason(const struct operation *o, const struct message *m)
+{
+    char reason[REASON_SIZE];
+    const char *chosen = o->job.plan.reasons;
+    if (chosen && o->redactor)
+        m = redactor_apply(o->redactor, m);
+    return !chosen || dead_letter_is_chosen(chosen, dead_letter_reason(m->headers, reason));
+}
+
 /* As of when it began: what was selected then is selected after a crash. */
 static bool is_selected(const struct operation *o, struct item *item)
 {
+    if (!is_of_reason(o, item->message))
+        return false;
     if (!o->filter)
         return true;
     enum filter_answer answer = filter_message(o->filter, item->message, o->job.record.created_ns);
@@ -76,14 +89,9 @@ enum err execute_judge(struct operation *o, struct item *item, struct err_info *
     } else if (!is_selected(o, item)) {
         if (!item->reason)
             leave(o, item);
-    } else if ((int64_t)stamp_replays(item->message) >= p->replays_most && p->kind == OPERATION_REPLAY) {
-        item_say(item, DELIVERY_SKIPPED, "replayed %" PRIu64 " times before: it comes back for a reason",
-                 stamp_replays(item->message));
-    } else if (!p->to && p->kind == OPERATION_REPLAY) {
-        execute_find_origin(o, item);
+    } else if (p->kind == OPERATION_REPLAY) {
+        execute_find_way(o, item);
     }
-    if (item->state == DELIVERY_INTENDED && !o->job.plan.again && execute_was_sent(o, item))
-        item_say(item, DELIVERY_SKIPPED, "an earlier replay has sent it there");
     if (item->state == DELIVERY_INTENDED)
         check_edit(o, item);
     return ERR_OK;
