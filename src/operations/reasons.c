@@ -90,12 +90,18 @@ static uint16_t *find_slot(struct reasons *r, const struct reason_group *g)
     return &r->slots[at];
 }
 
+/* What its owner would know it by. */
+static struct bytes label_of(const struct message *m)
+{
+    return m->id.len ? m->id : m->key.len ? m->key : m->payload;
+}
+
 static void take_example(struct reason_group *g, const struct message *m, const struct message *shown)
 {
     struct buffer clean;
     buffer_init(&clean, 4 * KIB);
-    utf8_scrub(&clean, bytes_slice(message_label(shown), 0, sizeof g->label), SCRUB_SCREEN);
-    text_copy_bytes(g->label, sizeof g->label, buffer_view(&clean));
+    utf8_scrub(&clean, bytes_slice(label_of(shown), 0, sizeof g->label), SCRUB_SCREEN);
+    text_shorten(g->label, sizeof g->label, buffer_cstr(&clean));
     buffer_free(&clean);
     g->example = m->position;
     g->example_ns = m->time_ns;
