@@ -15,8 +15,8 @@ struct dead_letter {
 void dead_letter_way(const struct plan *p, const char *from, const struct message *m,
                      struct dead_letter *way);
 
-/* Why it died, as it is grouped by: "rejected: field total missing", REASON_NONE where no header tells. Numbers of four digits and more, and
- * other ids, are a # there, so that what differs in them alone is one reason. One line, scrubbed. Returns into. */
+/* Why it died, as it is grouped by: "rejected: field total missing", REASON_NONE where no header tells. Numbers of four digits and more,
+ * and other ids, are a # there, so that what differs in them alone is one reason. One line, scrubbed. Returns into. */
 #define REASON_NONE "no reason told"
 #define REASON_SIZE 200
 char *dead_letter_reason(struct headers headers, char into[REASON_SIZE]);

@@ -77,7 +77,7 @@ static void rig_assert_number(const struct message *m, int number)
 }
 
 /* Are these the numbers in that queue, in that order? */
-static void rig_assert_holds(const char *queue, int first, int count, int step)
+static inline void rig_assert_holds(const char *queue, int first, int count, int step)
 {
     int64_t at = 0;
     for (int i = 0; i < count; i++, at++) {
@@ -136,7 +136,7 @@ static struct operation_progress rig_run(const struct operation_job *job)
 }
 
 /* As `resume` would: what the journal has. */
-static struct operation_progress rig_resume(const struct operation_job *job)
+static inline struct operation_progress rig_resume(const struct operation_job *job)
 {
     struct arena arena;
     struct operation_job again = *job;
