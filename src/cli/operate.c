@@ -2,7 +2,6 @@
 
 #include "base/limits.h"
 #include "base/text.h"
-#include "cli/input.h"
 #include "cli/signals.h"
 #include "engine/filter.h"
 #include "operations/lock.h"
@@ -154,19 +153,6 @@ static struct operation_end end_of(const struct address *a)
     return (struct operation_end){a->endpoint->broker, &a->endpoint->endpoint, a->channel};
 }
 
-/* A payload in the place of one message's own. */
-static int take_edit(struct operating *o)
-{
-    struct err_info err = {.code = ERR_OK};
-    const char *file = cli_text(o->cli, FLAG_EDIT);
-    if (!file)
-        return 0;
-    if (input_whole(file, &o->edited, &err))
-        return cli_error(&err);
-    o->job.plan.payload = bytes_of(o->edited.data ? o->edited.data : (const uint8_t *)"", o->edited.len);
-    return 0;
-}
-
 const struct address *operate_changed_source(const struct operating *o)
 {
     const struct plan *p = &o->job.plan;
@@ -236,7 +222,7 @@ static int make_plan(struct operating *o, enum operation_kind kind)
                                 .no_archive = cli_flag(c, FLAG_NO_ARCHIVE)};
     int code = find_both_ends(o);
     if (!code)
-        code = take_edit(o);
+        code = operate_edit_file(o);
     if (!code)
         code = take_rate(o);
     if (!code)
@@ -411,6 +397,18 @@ static int begin_and_run(struct operating *o)
     return code;
 }
 
+/* The one message is looked at, and edited, before anything begins. */
+static int edit_first(struct operating *o)
+{
+    struct preview p;
+    struct err_info err = {.code = ERR_OK};
+    int code = preview_check(&o->job, &p, &err) ? cli_error(&err) : operate_look(o, &p);
+    if (!code)
+        code = p.matched ? operate_edit(o, &p) : err_exit_code(ERR_NOMATCH);
+    preview_free(&p);
+    return code;
+}
+
 static int execute(struct operating *o)
 {
     struct preview p;
@@ -422,6 +420,8 @@ static int execute(struct operating *o)
     if (!e && p.by_place && !o->job.plan.no_archive)
         e = preview_check_selection(&o->job, &err);
     int code = e ? cli_error(&err) : operate_take_source(o, &p);
+    if (!code && operate_edits_by_hand(o))
+        code = edit_first(o);
     if (code)
         return code;
     o->before = p;

@@ -39,6 +39,13 @@ int operate_take_source(struct operating *o, const struct preview *p);
 int64_t operate_planned(const struct operating *o, const struct preview *p); /* messages; COUNT_UNKNOWN */
 void operate_print(const struct operating *o, const struct journal_operation *record); /* with --json */
 
+/* ---- operate_edit.c: 0 or an exit code after a message ---- */
+
+bool operate_edits_by_hand(const struct operating *o); /* --edit without a file */
+int operate_edit_file(struct operating *o);            /* --edit FILE: the plan's payload */
+/* Of the one message that a look has found: $EDITOR's result becomes the plan's payload, or FILE's is checked against it. */
+int operate_edit(struct operating *o, const struct preview *p);
+
 /* ---- operate_purge.c ---- */
 
 int operate_purge_plan(struct operating *o); /* flags that exclude each other. 0 or 2 */

@@ -249,6 +249,10 @@ static void say_preview(const struct operating *o, const struct preview *p)
     if (o->job.plan.kind == OPERATION_RESTORE)
         operate_restore_say(o, p);
     say_what(o, p, n);
+    if (operate_edits_by_hand(o) && p->matched)
+        cli_notice(
+            o->cli,
+            "with --execute the editor opens again; what is to be kept of it goes into a file, for --edit FILE");
 }
 
 void operate_print(const struct operating *o, const struct journal_operation *record)
@@ -288,8 +292,8 @@ int operate_rehearse(struct operating *o)
 {
     struct preview p;
     int code = preview(o, &p);
-    if (!code && o->job.plan.payload.data && p.matched > 1)
-        code = cli_usage("%" PRId64 " messages are selected, and an edited payload is for one", p.matched);
+    if (!code)
+        code = operate_edit(o, &p);
     if (!code) {
         say_preview(o, &p);
         o->job.record.counts.planned = operate_planned(o, &p);

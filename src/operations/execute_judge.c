@@ -1,9 +1,8 @@
 #include "operations/execute_internal.h"
 
-#include "base/json.h"
-#include "base/limits.h"
 #include "model/death.h"
 #include "operations/dead_letter.h"
+#include "operations/edit.h"
 #include "operations/identity.h"
 #include "operations/stamp.h"
 
@@ -24,27 +23,22 @@ static void leave(struct operation *o, struct item *item)
     o->unmatched++;
 }
 
-static bool is_json(struct bytes payload)
-{
-    struct json_reader r;
-    enum json_event event;
-    json_read(&r, payload, LIMIT_DECODE_DEPTH);
-    do
-        event = json_next(&r);
-    while (event != JSON_ERROR && event != JSON_END);
-    return event == JSON_END;
-}
-
 /* One message alone gets it, and what was JSON stays JSON. */
 static void check_edit(struct operation *o, struct item *item)
 {
     struct bytes edited = o->job.plan.payload;
     if (!edited.data)
         return;
+    char digest[EDIT_DIGEST_SIZE];
+    const char *of = o->job.plan.edits;
+    if (of && *of && strcmp(of, edit_digest(item->message->payload, digest)) != 0) {
+        item_say(item, DELIVERY_SKIPPED, "it is another message than the one that was edited");
+        return;
+    }
     if (o->edited)
         item_say(item, DELIVERY_SKIPPED,
                  "the edited payload has taken the place of another one: select one message");
-    else if (is_json(item->message->payload) && !is_json(edited))
+    else if (edit_is_json(item->message->payload) && !edit_is_json(edited))
         item_say(item, DELIVERY_FAILED, "its payload is JSON, and the edited one is not");
     o->edited = true;
 }

@@ -142,10 +142,12 @@ static bool is_of_reason(const struct look *l, const struct message *m)
     return !chosen || dead_letter_is_chosen(chosen, dead_letter_reason(m->headers, reason));
 }
 
-static void take(struct look *l, const struct message *m)
+static void take(struct look *l, struct message *m)
 {
     struct preview *p = l->preview;
     const struct plan *plan = &l->job->plan;
+    if (plan->kind == OPERATION_RESEND && !p->first)
+        p->first = message_ref(m);
     p->matched++;
     p->bytes += (int64_t)m->payload.len;
     if (p->reasons)
@@ -159,7 +161,7 @@ static void judge(struct look *l, const struct batch *b)
 {
     struct preview *p = l->preview;
     for (size_t i = 0; i < b->count && !l->enough; i++) {
-        const struct message *m = b->items[i].message;
+        struct message *m = b->items[i].message;
         bool wanted = is_of_reason(l, m);
         enum filter_answer answer = wanted && l->filter
                                         ? filter_message(l->filter, m, l->job->record.created_ns)
@@ -313,6 +315,7 @@ enum err preview_look(const struct operation_job *job, const atomic_bool *cancel
 
 void preview_free(struct preview *p)
 {
+    message_unref(&p->first);
     reasons_free(&p->reasons);
 }
 

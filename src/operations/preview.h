@@ -15,6 +15,7 @@ struct preview {
     char unseen[240]; /* nothing could be looked at: why; "" */
     bool compares;    /* the destination may keep less than the source has: losses are counted */
     struct losses losses;
+    struct message *first;   /* of a resend: the first that is selected; NULL else. preview_free lets it go */
     struct reasons *reasons; /* of a replay: those that are selected; NULL else. preview_free frees them */
     int32_t partitions;      /* of the source; 0 none */
     char keeps[160];         /* why it removes no single message; "" it does */

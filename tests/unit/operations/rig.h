@@ -50,7 +50,7 @@ static int rig_teardown(void **state)
     return system(command);
 }
 
-static void rig_publish(const char *queue, int first, int count)
+static inline void rig_publish(const char *queue, int first, int count)
 {
     for (int i = first; i < first + count; i++) {
         char body[40];
@@ -60,7 +60,7 @@ static void rig_publish(const char *queue, int first, int count)
     }
 }
 
-static int64_t rig_waiting(const char *queue)
+static inline int64_t rig_waiting(const char *queue)
 {
     int64_t ready = 0, leased = 0;
     assert_true(memory_count(queue, &ready, &leased));
@@ -90,7 +90,7 @@ static inline void rig_assert_holds(const char *queue, int first, int count, int
 }
 
 /* Writes its row. */
-static void rig_begin(struct operation_job *job)
+static inline void rig_begin(struct operation_job *job)
 {
     job->record.kind = job->plan.kind;
     job->record.created_ns = clock_wall_ns();
@@ -128,7 +128,7 @@ static struct operation_progress rig_wait(struct operation **o)
     return p;
 }
 
-static struct operation_progress rig_run(const struct operation_job *job)
+static inline struct operation_progress rig_run(const struct operation_job *job)
 {
     struct operation *o = operation_start(job, rig_fd, NULL);
     assert_non_null(o);
