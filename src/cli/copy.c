@@ -7,7 +7,7 @@ static int run(struct cli *c)
 
 const struct command command_copy = {
     .name = "copy",
-    .args = "ADDRESS --to ADDRESS",
+    .args = "ADDRESS... --to ADDRESS",
     .purpose = "copy messages to another channel; a dry run until --execute",
     .detail =
         "What is stored when it begins is copied, in its order, or what --select takes of it, or the first N (--limit); the source "
@@ -16,7 +16,7 @@ const struct command command_copy = {
         "`resume`.",
     .flags = FLAGS_OPERATION,
     .min_args = 1,
-    .max_args = 1,
+    .max_args = SOURCES_MOST,
     .missing = "an address",
     .argument = ARGUMENT_ADDRESS,
     .examples = {{"signalbox copy r/orders.parked --to r/orders", "what would be copied"},

@@ -7,7 +7,7 @@ static int run(struct cli *c)
 
 const struct command command_move = {
     .name = "move",
-    .args = "ADDRESS --to ADDRESS",
+    .args = "ADDRESS... --to ADDRESS",
     .purpose = "move messages to another channel; a dry run until --execute",
     .detail =
         "Each message is removed from its source once the destination has confirmed it, and never before. What was there when it "
@@ -16,7 +16,7 @@ const struct command command_move = {
         "again after a crash (--no-mark: none are). An interrupted move is finished by `resume`.",
     .flags = FLAGS_OPERATION,
     .min_args = 1,
-    .max_args = 1,
+    .max_args = SOURCES_MOST,
     .missing = "an address",
     .argument = ARGUMENT_ADDRESS,
     .examples = {{"signalbox move r/orders.parked --to r/orders", "what would be moved"},

@@ -80,7 +80,7 @@ static bool share_a_host(const struct address *a, const struct address *b)
     return x->host_count == 0 && y->host_count == 0; /* within this process */
 }
 
-static bool is_same(const struct address *a, const struct address *b)
+bool operate_is_same(const struct address *a, const struct address *b)
 {
     const char *vhost = a->endpoint->endpoint.vhost, *other = b->endpoint->endpoint.vhost;
     bool kinds = a->channel.kind && b->channel.kind && a->channel.kind != b->channel.kind;
@@ -93,7 +93,7 @@ static bool is_same(const struct address *a, const struct address *b)
 static int refuse_same(const struct operating *o)
 {
     struct err_info err;
-    if (!is_same(&o->from, &o->to))
+    if (!operate_is_same(&o->from, &o->to))
         return 0;
     err_set(&err, ERR_REFUSED, "source and destination are the same channel: it would not end");
     err_where(&err, "%s/%s", o->from.endpoint->endpoint.name, o->from.channel.name);
@@ -305,6 +305,7 @@ static int wait_operation(struct operating *o, struct operation *operation, int 
             if (!signal)
                 cli_notice(o->cli, "no more are begun; what is on its way comes to its end (again: at once)");
             signal = signals_seen();
+            signals_forget();
             operation_cancel(operation);
         }
         operation_progress(operation, &p);
@@ -349,24 +350,21 @@ static void report(const struct operating *o, const struct operation_progress *p
         cli_notice(o->cli, "nothing is lost: `signalbox resume %s` finishes it", r->id);
 }
 
-static int run_job(struct operating *o)
+int operate_start(struct operating *o, int fd)
 {
     struct err_info err = {.code = ERR_OK};
-    struct journal_operation *record = &o->job.record;
-    int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     signals_take();
-    struct operation *operation = fd >= 0 ? operation_start(&o->job, fd, &err) : NULL;
-    if (!operation) {
-        if (!err.code)
-            err_set(&err, ERR_FAILED, "no descriptor for an operation");
-        if (fd >= 0)
-            close(fd);
-        return cli_error(&err);
-    }
+    o->operation = fd >= 0 ? operation_start(&o->job, fd, &err) : NULL;
+    if (!o->operation && !err.code)
+        err_set(&err, ERR_FAILED, "no descriptor for an operation");
+    return o->operation ? 0 : cli_error(&err);
+}
+
+int operate_finish(struct operating *o, int signal)
+{
     struct operation_progress p;
-    int signal = wait_operation(o, operation, fd);
-    operation_join(&operation, &p);
-    close(fd);
+    struct journal_operation *record = &o->job.record;
+    operation_join(&o->operation, &p);
     report(o, &p);
     if (record->kind == OPERATION_PURGE)
         operate_purge_report(o, &p);
@@ -378,38 +376,54 @@ static int run_job(struct operating *o)
     return exit_of(&p, signal);
 }
 
+static int run_job(struct operating *o)
+{
+    int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    int code = operate_start(o, fd);
+    if (!code)
+        code = operate_finish(o, wait_operation(o, o->operation, fd));
+    if (fd >= 0)
+        close(fd);
+    return code;
+}
+
 /* The lock first: nobody may take it for one that was interrupted. */
-static int begin_and_run(struct operating *o)
+int operate_open(struct operating *o)
 {
     struct err_info err = {.code = ERR_OK};
     struct journal_operation *record = &o->job.record;
     operation_id_new(record->id);
     plan_write(&o->job.plan, &o->plan);
     record->plan = buffer_view(&o->plan);
-    int lock = operation_lock(record->id, &err);
-    struct journal *j = lock >= 0 ? journal_open(&err) : NULL;
+    o->lock = operation_lock(record->id, &err);
+    struct journal *j = o->lock >= 0 ? journal_open(&err) : NULL;
     enum err e = !j                                  ? err.code
                  : record->kind == OPERATION_RESTORE ? operate_restore_create(o, j, &err)
                                                      : journal_create(j, record, &err);
     journal_close(&j);
-    int code = e ? cli_error(&err) : run_job(o);
-    operation_unlock(record->id, lock, e || record->state != OPERATION_INTERRUPTED);
-    return code;
+    if (!e)
+        return 0;
+    operation_unlock(record->id, o->lock, true);
+    return cli_error(&err);
 }
 
-/* The one message is looked at, and edited, before anything begins. */
-static int edit_first(struct operating *o)
+void operate_close(struct operating *o)
 {
-    struct preview p;
-    struct err_info err = {.code = ERR_OK};
-    int code = preview_check(&o->job, &p, &err) ? cli_error(&err) : operate_look(o, &p);
-    if (!code)
-        code = p.matched ? operate_edit(o, &p) : err_exit_code(ERR_NOMATCH);
-    preview_free(&p);
+    const struct journal_operation *record = &o->job.record;
+    operation_unlock(record->id, o->lock, record->state != OPERATION_INTERRUPTED);
+}
+
+static int begin_and_run(struct operating *o)
+{
+    int code = operate_open(o);
+    if (code)
+        return code;
+    code = run_job(o);
+    operate_close(o);
     return code;
 }
 
-static int execute(struct operating *o)
+int operate_ready(struct operating *o)
 {
     struct preview p;
     struct err_info err = {.code = ERR_OK};
@@ -421,7 +435,7 @@ static int execute(struct operating *o)
         e = preview_check_selection(&o->job, &err);
     int code = e ? cli_error(&err) : operate_take_source(o, &p);
     if (!code && operate_edits_by_hand(o))
-        code = edit_first(o);
+        code = operate_edit_first(o);
     if (code)
         return code;
     o->before = p;
@@ -438,7 +452,13 @@ static int execute(struct operating *o)
     bool counted = !p.upper && !p.by_place && o->job.plan.kind != OPERATION_RESTORE;
     if (!selects && o->job.plan.limit < 0 && counted)
         o->job.plan.limit = p.ready;
-    return begin_and_run(o);
+    return 0;
+}
+
+static int execute(struct operating *o)
+{
+    int code = operate_ready(o);
+    return code ? code : begin_and_run(o);
 }
 
 static void init(struct operating *o, struct cli *c)
@@ -451,7 +471,7 @@ static void init(struct operating *o, struct cli *c)
     take_person(o);
 }
 
-static void release(struct operating *o)
+void operate_release(struct operating *o)
 {
     arena_free(&o->arena);
     buffer_free(&o->plan);
@@ -459,16 +479,24 @@ static void release(struct operating *o)
     buffer_free(&o->edited);
 }
 
+int operate_make(struct operating *o, struct cli *c, enum operation_kind kind)
+{
+    init(o, c);
+    int code = make_plan(o, kind);
+    if (!code)
+        fill_job(o);
+    return code;
+}
+
 int operate(struct cli *c, enum operation_kind kind)
 {
     struct operating o;
-    init(&o, c);
-    int code = make_plan(&o, kind);
-    if (!code) {
-        fill_job(&o);
+    if (c->arg_count > 1)
+        return operate_several(c, kind);
+    int code = operate_make(&o, c, kind);
+    if (!code)
         code = cli_flag(c, FLAG_EXECUTE) ? execute(&o) : operate_rehearse(&o);
-    }
-    release(&o);
+    operate_release(&o);
     return code;
 }
 
@@ -513,6 +541,6 @@ int operate_resume(struct cli *c, const struct journal_operation *record)
         code = run_job(&o);
     }
     operation_unlock(record->id, lock, !code);
-    release(&o);
+    operate_release(&o);
     return code;
 }

@@ -236,3 +236,14 @@ int operate_edit(struct operating *o, const struct preview *p)
                          (long long)p->matched);
     return operate_edits_by_hand(o) ? edit_message(o, p->first) : check_file(o, p->first);
 }
+
+int operate_edit_first(struct operating *o)
+{
+    struct preview p;
+    struct err_info err = {.code = ERR_OK};
+    int code = preview_check(&o->job, &p, &err) ? cli_error(&err) : operate_look(o, &p);
+    if (!code)
+        code = p.matched ? operate_edit(o, &p) : err_exit_code(ERR_NOMATCH);
+    preview_free(&p);
+    return code;
+}

@@ -7,7 +7,7 @@ static int run(struct cli *c)
 
 const struct command command_replay = {
     .name = "replay",
-    .args = "ADDRESS [--to ADDRESS|origin|exchange]",
+    .args = "ADDRESS... [--to ADDRESS|origin|exchange]",
     .purpose = "send dead letters back; a dry run until --execute",
     .detail =
         "Each dead letter goes back to the queue or topic that it died in, as its headers tell (RabbitMQ's x-death, those of "
@@ -21,7 +21,7 @@ const struct command command_replay = {
         "never before; an interrupted replay is finished by `resume`.",
     .flags = FLAGS_OPERATION | F(KEEP_DEATH) | F(ORIGIN_HEADER) | F(REASON) | F(AGAIN),
     .min_args = 1,
-    .max_args = 1,
+    .max_args = SOURCES_MOST,
     .missing = "an address",
     .argument = ARGUMENT_ADDRESS,
     .examples = {{"signalbox replay r/orders.dlq", "what would be replayed"},
