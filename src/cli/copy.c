@@ -12,8 +12,8 @@ const struct command command_copy = {
     .detail =
         "What is stored when it begins is copied, in its order, or what --select takes of it, or the first N (--limit); the source "
         "keeps it. Key, payload, properties and headers stay as they are, to the byte; headers that begin with x-signalbox- are put "
-        "on behind them, so that a message is known again after a crash (--no-mark: none are). An interrupted copy is finished by "
-        "`resume`.",
+        "on behind them, so that a message is known again after a crash (--no-mark: none are). Several sources are an operation each, "
+        "in its own order (--limit is of each, --rate of all). An interrupted copy is finished by `resume`.",
     .flags = FLAGS_OPERATION,
     .min_args = 1,
     .max_args = SOURCES_MOST,
