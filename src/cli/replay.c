@@ -17,9 +17,10 @@ const struct command command_replay = {
         "headers are taken off, since a broker up to 3.13 takes them for its own and drops a later dead letter in silence; "
         "--keep-death leaves them. What was replayed three times before is skipped: it comes back for a reason. A Kafka topic "
         "keeps its dead letters: what an earlier replay has sent to the same place is skipped, too, unless --again. --select "
-        "picks some: 'dlq.reason=rejected'. The dry run looks at the dead letters and groups them by reason and destination; --reason takes a "
-        "group by its text, or all whose text begins with it before a colon; # stands for numbers and ids. Several sources are an operation "
-        "each (--limit is of each, --rate of all). A message leaves its dead letter queue once its destination has confirmed it, and "
+        "picks some: 'dlq.reason=rejected'. The dry run looks at the dead letters and groups them by reason and destination; "
+        "--reason takes a group by its text, or all whose text begins with it before a colon; # stands for numbers and ids. Several "
+        "sources are an operation each (--limit is of each, --rate of all). A message leaves its dead letter queue once its destination "
+        "has confirmed it, and "
         "never before; an interrupted replay is finished by `resume`.",
     .flags = FLAGS_OPERATION | F(KEEP_DEATH) | F(ORIGIN_HEADER) | F(REASON) | F(AGAIN),
     .min_args = 1,
