@@ -2,6 +2,7 @@
 
 #include "base/limits.h"
 #include "base/text.h"
+#include "cli/losses_say.h"
 #include "cli/signals.h"
 #include "engine/filter.h"
 #include "operations/lock.h"
@@ -344,6 +345,8 @@ static void report(const struct operating *o, const struct operation_progress *p
     text_count(done, sizeof done, (uint64_t)p->counts.done);
     cli_notice(o->cli, "%s %s: %s: %s done%s%s%s", operation_kind_name(r->kind), r->id,
                operation_state_name(p->state), done, more, p->note[0] ? "; " : "", p->note);
+    if (o->job.to.ops)
+        losses_say(&p->losses, o->cli, -1, o->job.to.ops, p->carries, true);
     if (p->counts.failed || p->counts.in_doubt || p->counts.skipped)
         cli_notice(o->cli, "`signalbox journal %s` says which, and why", r->id);
     if (p->state == OPERATION_INTERRUPTED)

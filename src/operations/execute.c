@@ -31,6 +31,8 @@ static void tell(struct operation *o, bool now)
     p->counts = o->counts;
     p->unmatched = o->unmatched;
     p->bytes = o->bytes;
+    p->losses = o->losses;
+    p->carries = o->carries;
     p->archived = o->archiver ? (int64_t)archiver_count(o->archiver) : 0;
     p->paused = atomic_load(&o->paused);
     pthread_mutex_unlock(&o->lock);

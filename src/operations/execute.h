@@ -11,6 +11,7 @@
 #include "model/broker.h"
 #include "model/decoder.h"
 #include "operations/journal.h"
+#include "operations/losses.h"
 #include "operations/plan.h"
 
 /* One side of it. */
@@ -52,8 +53,10 @@ struct operation_progress {
     int64_t began_ns;  /* monotonic */
     double rate;       /* messages a second, of late */
     bool paused, connected;
-    char note[240]; /* what it waits for, or why it ended so; "" nothing */
-    enum err error; /* of one that has failed or was interrupted */
+    struct losses losses; /* of what this run has sent to a destination that keeps less than its source */
+    unsigned carries;     /* enum carry, of that */
+    char note[240];       /* what it waits for, or why it ended so; "" nothing */
+    enum err error;       /* of one that has failed or was interrupted */
 };
 
 /* done_fd (an eventfd) is written when it has ended, and at most ten times a second while it goes on. What the job points to must outlive

@@ -43,8 +43,10 @@ struct operation {
     int64_t unmatched, bytes;
     uint64_t last; /* sequence */
     int64_t begun; /* messages that have a row */
-    bool edited;   /* the one message that the plan's payload is for has come */
-    bool written;  /* the journal has something that is not synced */
+    struct losses losses;
+    unsigned carries;
+    bool edited;  /* the one message that the plan's payload is for has come */
+    bool written; /* the journal has something that is not synced */
 
     struct target *targets; /* the first is the plan's, where it names one */
     size_t target_count;

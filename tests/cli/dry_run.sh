@@ -182,4 +182,11 @@ expect_err 'done: 4 done'
 run "$SIGNALBOX" copy -c "$T/production.yaml" "k/to-$id" --to "r/b-$id" --execute --confirm "r/b-$id"
 expect_status 0
 expect_err 'done: 4 done'
+
+name "what the run has lost it says, too"
+run "$SIGNALBOX" copy "$K/k-$id" --to "$R/q-$id$M" --select m1 --execute
+expect_status 0
+expect_err '11 messages have a key, which RabbitMQ has no place for: it was left out'
+run "$SIGNALBOX" copy "$K/k-$id" --to "$K/to-$id" --execute
+expect_no_err 'left out'
 finish
