@@ -50,7 +50,7 @@ static bool list_one(void *context, const struct journal_operation *o)
     if (l->left >= 0 && l->left-- == 0)
         return false;
     if (cli_flag(l->cli, FLAG_JSON)) {
-        operation_to_json(&now, &l->out);
+        operation_to_json(&now, NULL, &l->out);
         buffer_byte(&l->out, '\n');
     } else {
         put_line(&l->out, &now);

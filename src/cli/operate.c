@@ -328,31 +328,6 @@ static int exit_of(const struct operation_progress *p, int signal)
     }
 }
 
-static void report(const struct operating *o, const struct operation_progress *p)
-{
-    const struct journal_operation *r = &o->job.record;
-    char done[32], more[160] = "";
-    size_t used = 0;
-    const struct {
-        int64_t n;
-        const char *word;
-    } others[] = {
-        {p->counts.skipped, "skipped"}, {p->counts.failed, "failed"}, {p->counts.in_doubt, "in doubt"}};
-    for (size_t i = 0; i < 3; i++)
-        if (others[i].n)
-            used += (size_t)snprintf(more + used, sizeof more - used, ", %" PRId64 " %s", others[i].n,
-                                     others[i].word);
-    text_count(done, sizeof done, (uint64_t)p->counts.done);
-    cli_notice(o->cli, "%s %s: %s: %s done%s%s%s", operation_kind_name(r->kind), r->id,
-               operation_state_name(p->state), done, more, p->note[0] ? "; " : "", p->note);
-    if (o->job.to.ops)
-        losses_say(&p->losses, o->cli, -1, o->job.to.ops, p->carries, true);
-    if (p->counts.failed || p->counts.in_doubt || p->counts.skipped)
-        cli_notice(o->cli, "`signalbox journal %s` says which, and why", r->id);
-    if (p->state == OPERATION_INTERRUPTED)
-        cli_notice(o->cli, "nothing is lost: `signalbox resume %s` finishes it", r->id);
-}
-
 int operate_start(struct operating *o, int fd)
 {
     struct err_info err = {.code = ERR_OK};
@@ -368,14 +343,11 @@ int operate_finish(struct operating *o, int signal)
     struct operation_progress p;
     struct journal_operation *record = &o->job.record;
     operation_join(&o->operation, &p);
-    report(o, &p);
-    if (record->kind == OPERATION_PURGE)
-        operate_purge_report(o, &p);
     record->state = p.state;
     record->counts = p.counts;
     record->note = p.note[0] ? p.note : NULL;
     record->ended_ns = p.state == OPERATION_INTERRUPTED ? 0 : clock_wall_ns();
-    operate_print(o, record);
+    operate_report(o, &p);
     return exit_of(&p, signal);
 }
 
@@ -466,7 +438,8 @@ static int execute(struct operating *o)
 
 static void init(struct operating *o, struct cli *c)
 {
-    *o = (struct operating){.cli = c};
+    *o = (struct operating){
+        .cli = c, .before = {.ready = COUNT_UNKNOWN, .unacked = COUNT_UNKNOWN, .there = COUNT_UNKNOWN}};
     arena_init(&o->arena, 4 * PLAN_PAYLOAD_MOST);
     buffer_init(&o->plan, 2 * PLAN_PAYLOAD_MOST);
     buffer_init(&o->command, 4 * MIB);

@@ -56,7 +56,11 @@ int operate_look(struct operating *o, struct preview *p);
 /* What a source cannot do is refused before anything has begun. 0 or an exit code after a message. */
 int operate_take_source(struct operating *o, const struct preview *p);
 int64_t operate_planned(const struct operating *o, const struct preview *p); /* messages; COUNT_UNKNOWN */
-void operate_print(const struct operating *o, const struct journal_operation *record); /* with --json */
+
+/* ---- operate_report.c ---- */
+
+void operate_report(struct operating *o,
+                    const struct operation_progress *p); /* it has ended; the record says so, too */
 
 /* ---- operate_edit.c: 0 or an exit code after a message ---- */
 
@@ -71,8 +75,6 @@ int operate_edit_first(struct operating *o); /* the same with a look of its own,
 int operate_purge_plan(struct operating *o); /* flags that exclude each other. 0 or 2 */
 /* In a dry run: what it does and needs; n: messages, COUNT_UNKNOWN. */
 void operate_purge_say(const struct operating *o, const struct preview *p, int64_t n);
-/* After it: where its archives are (into the record, too), and what is at the source now. */
-void operate_purge_report(struct operating *o, const struct operation_progress *p);
 
 /* ---- operate_restore.c: 0 or an exit code after a message ---- */
 

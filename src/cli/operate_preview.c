@@ -255,18 +255,6 @@ static void say_preview(const struct operating *o, const struct preview *p)
             "with --execute the editor opens again; what is to be kept of it goes into a file, for --edit FILE");
 }
 
-void operate_print(const struct operating *o, const struct journal_operation *record)
-{
-    struct buffer out;
-    if (!cli_flag(o->cli, FLAG_JSON))
-        return;
-    buffer_init(&out, LIMIT_LINE);
-    operation_to_json(record, &out);
-    buffer_byte(&out, '\n');
-    cli_print(&out);
-    buffer_free(&out);
-}
-
 static void print_preview(const struct operating *o, const struct preview *p)
 {
     struct buffer out;

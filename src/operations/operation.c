@@ -29,6 +29,7 @@ const char *operation_state_name(enum operation_state state)
         [OPERATION_RUNNING] = "running",     [OPERATION_INTERRUPTED] = "interrupted",
         [OPERATION_DONE] = "done",           [OPERATION_PARTIAL] = "partial",
         [OPERATION_CANCELLED] = "cancelled", [OPERATION_FAILED] = "failed",
+        [OPERATION_PLANNED] = "planned",
     };
     return names[state];
 }

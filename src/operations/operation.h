@@ -23,7 +23,8 @@ enum operation_state {
     OPERATION_DONE,
     OPERATION_PARTIAL, /* it has ended, and some messages failed, are in doubt or were not reached */
     OPERATION_CANCELLED,
-    OPERATION_FAILED, /* nothing was changed */
+    OPERATION_FAILED,  /* nothing was changed */
+    OPERATION_PLANNED, /* a dry run: never in the journal */
     OPERATION_STATES
 };
 const char *operation_state_name(enum operation_state state); /* "done" */

@@ -61,7 +61,7 @@ static void put_archives(struct json_writer *w, const char *archives)
 static void put_operation(struct json_writer *w, const struct journal_operation *o)
 {
     TEXT(w, "schema", "signalbox.operation/1");
-    TEXT(w, "id", o->id);
+    TEXT(w, "id", *o->id ? o->id : NULL);
     TEXT(w, "kind", operation_kind_name(o->kind));
     TEXT(w, "state", operation_state_name(o->state));
     TEXT(w, "from", o->from);
@@ -79,12 +79,14 @@ static void put_operation(struct json_writer *w, const struct journal_operation 
     put_time(w, o->ended_ns);
 }
 
-void operation_to_json(const struct journal_operation *o, struct buffer *out)
+void operation_to_json(const struct journal_operation *o, const char *undo, struct buffer *out)
 {
     struct json_writer w;
     json_write(&w, out);
     json_object(&w);
     put_operation(&w, o);
+    if (undo)
+        TEXT(&w, "undo", undo);
     json_object_end(&w);
 }
 
@@ -144,9 +146,12 @@ static void put_preview(struct json_writer *w, const struct operation_job *job, 
 void preview_to_json(const struct operation_job *job, const struct preview *p, struct buffer *out)
 {
     struct json_writer w;
+    struct journal_operation record = job->record;
+    record.state = OPERATION_PLANNED;
+    record.id[0] = '\0';
     json_write(&w, out);
     json_object(&w);
-    put_operation(&w, &job->record);
+    put_operation(&w, &record);
     JSON_NAME(&w, "executed");
     json_bool(&w, false);
     JSON_NAME(&w, "preview");

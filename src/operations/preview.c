@@ -94,7 +94,7 @@ static enum err check_destination(const struct operation_job *job, int fd, struc
     enum err e = destination_add(d, &job->to.channel, flags, partitions, err);
     p->carries = destination_broker(d)->carries;
     p->compares = job->from.ops != job->to.ops || (job->from.ops->carries & ~p->carries);
-    if (!e && job->plan.kind == OPERATION_RESTORE && job->to.ops->count &&
+    if (!e && job->to.ops->count &&
         job->to.ops->count(destination_broker(d), &job->to.channel, &p->there, &unacked, NULL))
         p->there = COUNT_UNKNOWN;
     if (unacked > 0)
@@ -319,15 +319,15 @@ void preview_free(struct preview *p)
     reasons_free(&p->reasons);
 }
 
-enum err preview_count(const struct operation_job *job, int64_t *ready, int64_t *unacked,
-                       struct err_info *err)
+enum err preview_count(const struct operation_job *job, const struct operation_end *end, int64_t *ready,
+                       int64_t *unacked, struct err_info *err)
 {
     *ready = *unacked = COUNT_UNKNOWN;
     int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    struct destination *d = fd >= 0 ? open_end(job, &job->from, fd, err) : NULL;
+    struct destination *d = fd >= 0 ? open_end(job, end, fd, err) : NULL;
     enum err e = d ? ERR_OK : fd < 0 ? err_set(err, ERR_FAILED, "no descriptor for a count") : err->code;
-    if (d && job->from.ops->count)
-        e = job->from.ops->count(destination_broker(d), &job->from.channel, ready, unacked, err);
+    if (d && end->ops->count)
+        e = end->ops->count(destination_broker(d), &end->channel, ready, unacked, err);
     destination_close(&d);
     if (fd >= 0)
         close(fd);

@@ -24,8 +24,7 @@ struct preview {
     bool by_place;  /* see struct plan */
     int64_t stored; /* bytes at the source; COUNT_UNKNOWN */
     int64_t room;   /* bytes that are free where archives are; -1: not known */
-    /* of a restore */
-    int64_t there; /* messages at the destination; COUNT_UNKNOWN */
+    int64_t there;  /* messages at the destination, with those that consumers have; COUNT_UNKNOWN */
 };
 
 #define PREVIEW_SAMPLE        10000 /* messages that are looked at for losses alone */
@@ -46,9 +45,9 @@ enum err preview_look(const struct operation_job *job, const atomic_bool *cancel
 /* Does its plan take some messages and leave others? */
 bool preview_selects(const struct plan *plan);
 void preview_free(struct preview *p);
-/* What is at the source now. */
-enum err preview_count(const struct operation_job *job, int64_t *ready, int64_t *unacked,
-                       struct err_info *err) SB_MUST_USE;
+/* What is at one of its ends now. */
+enum err preview_count(const struct operation_job *job, const struct operation_end *end, int64_t *ready,
+                       int64_t *unacked, struct err_info *err) SB_MUST_USE;
 /* Of a purge by places: ERR_REFUSED where it selects, or counts. */
 enum err preview_check_selection(const struct operation_job *job, struct err_info *err) SB_MUST_USE;
 /* How large an archive of so many messages will be, about; -1: not known. */
