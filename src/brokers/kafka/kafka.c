@@ -125,6 +125,25 @@ static void destroy_handle(struct kafka_state *s)
     s->rk = NULL;
 }
 
+/* What it has to say beside its answers, the session's own handle says, too. */
+static void drain_groups(rd_kafka_t *rk)
+{
+    rd_kafka_message_t *m;
+    rd_kafka_poll(rk, 0);
+    while ((m = rd_kafka_consumer_poll(rk, 0)))
+        rd_kafka_message_destroy(m);
+}
+
+rd_kafka_t *kafka_group_handle(struct broker *b, struct err_info *err)
+{
+    struct kafka_state *s = b->state;
+    if (!s->groups)
+        s->groups = kafka_group_handle_new(b, err);
+    else
+        drain_groups(s->groups);
+    return s->groups;
+}
+
 enum err kafka_isolate(struct broker *b, bool committed, struct err_info *err)
 {
     struct kafka_state *s = b->state;
@@ -150,6 +169,9 @@ static void kafka_close(struct broker *b)
     struct kafka_state *s = b->state;
     kafka_publish_close(b);
     (void)kafka_read_close(b, NULL);
+    if (s->groups)
+        rd_kafka_destroy_flags(s->groups, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+    s->groups = NULL;
     destroy_handle(s);
     if (s->event_fd >= 0)
         close(s->event_fd);

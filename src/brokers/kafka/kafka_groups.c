@@ -50,7 +50,7 @@ static rd_kafka_AdminOptions_t *options_for(struct broker *b, rd_kafka_admin_op_
 {
     struct kafka_state *s = b->state;
     char text[128];
-    rd_kafka_AdminOptions_t *o = rd_kafka_AdminOptions_new(s->rk, op);
+    rd_kafka_AdminOptions_t *o = rd_kafka_AdminOptions_new(s->groups, op);
     (void)rd_kafka_AdminOptions_set_request_timeout(o, kafka_left_ms(b), text, sizeof text);
     return o;
 }
@@ -76,7 +76,7 @@ static enum err list_names(struct broker *b, struct group_set *set, const char *
 {
     struct kafka_state *s = b->state;
     rd_kafka_AdminOptions_t *options = options_for(b, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPS);
-    rd_kafka_ListConsumerGroups(s->rk, options, set->queue);
+    rd_kafka_ListConsumerGroups(s->groups, options, set->queue);
     rd_kafka_AdminOptions_destroy(options);
     set->listed = answer(b, set, "listing groups", err);
     if (!set->listed)
@@ -171,7 +171,7 @@ static enum err describe(struct broker *b, struct group_set *set, struct err_inf
     for (size_t i = 0; i < set->count; i++)
         names[i] = set->items[i].name;
     rd_kafka_AdminOptions_t *options = options_for(b, RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS);
-    rd_kafka_DescribeConsumerGroups(s->rk, names, set->count, options, set->queue);
+    rd_kafka_DescribeConsumerGroups(s->groups, names, set->count, options, set->queue);
     rd_kafka_AdminOptions_destroy(options);
     free(names);
     rd_kafka_event_t *event = answer(b, set, "describing groups", err);
@@ -193,7 +193,7 @@ static void ask_offsets(struct broker *b, struct group_set *set, const char *nam
     struct kafka_state *s = b->state;
     rd_kafka_ListConsumerGroupOffsets_t *question = rd_kafka_ListConsumerGroupOffsets_new(name, NULL);
     rd_kafka_AdminOptions_t *options = options_for(b, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS);
-    rd_kafka_ListConsumerGroupOffsets(s->rk, &question, 1, options, set->queue);
+    rd_kafka_ListConsumerGroupOffsets(s->groups, &question, 1, options, set->queue);
     rd_kafka_AdminOptions_destroy(options);
     rd_kafka_ListConsumerGroupOffsets_destroy(question);
 }
@@ -285,7 +285,12 @@ static enum err collect(struct broker *b, struct group_set *set, const char *pat
 {
     struct kafka_state *s = b->state;
     struct err_info own = {.code = ERR_OK};
-    set->queue = rd_kafka_queue_new(s->rk);
+    if (!kafka_group_handle(b, &own)) {
+        if (err)
+            *err = own;
+        return own.code;
+    }
+    set->queue = rd_kafka_queue_new(s->groups);
     enum err e = list_names(b, set, pattern, most, &own);
     if (!e && set->count)
         e = describe(b, set, &own);

@@ -30,6 +30,7 @@ struct kafka_state {
     bool certificate;    /* we show a client certificate */
     atomic_int event_fd; /* written by the library when a queue of ours gets something, and by interrupt */
     rd_kafka_t *rk;
+    rd_kafka_t *groups; /* see kafka_group_handle; NULL until groups are asked for */
     int64_t batch_most; /* bytes, of a producer's batch; 0: as the library has it */
     bool committed;     /* what rk reads, and what it calls a partition's end */
     rd_kafka_queue_t *events;
@@ -42,6 +43,8 @@ struct kafka_state {
 
 /* A handle with this endpoint's options; NULL with *err (CONFIG names the option). Connects lazily. */
 rd_kafka_t *kafka_handle_new(struct broker *b, rd_kafka_type_t type, bool committed, struct err_info *err);
+/* One that may ask for what groups have committed; it is in none itself. */
+rd_kafka_t *kafka_group_handle_new(struct broker *b, struct err_info *err);
 void kafka_check_options(const struct endpoint *e, option_sink *sink, void *context);
 bool kafka_is_mock(const struct endpoint *e);
 
@@ -76,6 +79,10 @@ enum err kafka_wait_up(struct broker *b, rd_kafka_t *rk, struct err_info *err) S
 /* A handle's isolation decides where it sees a partition's end: at the last stable offset or at the high watermark. A
  * session opens committed, for reading; one that lists wants the watermark and changes its handle once. */
 enum err kafka_isolate(struct broker *b, bool committed, struct err_info *err) SB_MUST_USE;
+
+/* The session's handle for questions about groups, made with the first one. librdkafka 2.0.2 crashes where a coordinator refuses a
+ * question about committed offsets (a broker that restarts: NOT_COORDINATOR), unless the handle has a group.id itself. */
+rd_kafka_t *kafka_group_handle(struct broker *b, struct err_info *err);
 
 /* ---- kafka_metadata.c ---- */
 
