@@ -86,11 +86,10 @@ enum err kafka_answer(struct broker *b, rd_kafka_queue_t *queue, const char *wha
     return kafka_fail(b, RD_KAFKA_RESP_ERR__TIMED_OUT, what, err);
 }
 
-rd_kafka_AdminOptions_t *kafka_admin_options(struct broker *b, rd_kafka_admin_op_t op)
+rd_kafka_AdminOptions_t *kafka_admin_options(struct broker *b, rd_kafka_t *rk, rd_kafka_admin_op_t op)
 {
-    struct kafka_state *s = b->state;
     char text[128];
-    rd_kafka_AdminOptions_t *o = rd_kafka_AdminOptions_new(s->rk, op);
+    rd_kafka_AdminOptions_t *o = rd_kafka_AdminOptions_new(rk, op);
     (void)rd_kafka_AdminOptions_set_request_timeout(o, kafka_left_ms(b), text, sizeof text);
     return o;
 }
@@ -134,6 +133,25 @@ static void destroy_handle(struct kafka_state *s)
     s->rk = NULL;
 }
 
+/* What it has to say beside its answers, the session's own handle says, too. */
+static void drain_groups(rd_kafka_t *rk)
+{
+    rd_kafka_message_t *m;
+    rd_kafka_poll(rk, 0);
+    while ((m = rd_kafka_consumer_poll(rk, 0)))
+        rd_kafka_message_destroy(m);
+}
+
+rd_kafka_t *kafka_group_handle(struct broker *b, struct err_info *err)
+{
+    struct kafka_state *s = b->state;
+    if (!s->groups)
+        s->groups = kafka_group_handle_new(b, err);
+    else
+        drain_groups(s->groups);
+    return s->groups;
+}
+
 enum err kafka_isolate(struct broker *b, bool committed, struct err_info *err)
 {
     struct kafka_state *s = b->state;
@@ -159,6 +177,9 @@ static void kafka_close(struct broker *b)
     struct kafka_state *s = b->state;
     kafka_publish_close(b);
     (void)kafka_read_close(b, NULL);
+    if (s->groups)
+        rd_kafka_destroy_flags(s->groups, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+    s->groups = NULL;
     destroy_handle(s);
     if (s->event_fd >= 0)
         close(s->event_fd);

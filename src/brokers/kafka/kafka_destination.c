@@ -29,7 +29,7 @@ static enum err create(struct broker *b, const struct kafka_destination *d, int3
         rd_kafka_NewTopic_new(d->topic, partitions ? partitions : -1, -1, text, sizeof text);
     if (!topic)
         return err_set(err, ERR_USAGE, "topic %s: %s", d->topic, text);
-    rd_kafka_AdminOptions_t *options = kafka_admin_options(b, RD_KAFKA_ADMIN_OP_CREATETOPICS);
+    rd_kafka_AdminOptions_t *options = kafka_admin_options(b, s->rk, RD_KAFKA_ADMIN_OP_CREATETOPICS);
     (void)rd_kafka_AdminOptions_set_operation_timeout(options, kafka_left_ms(b), text, sizeof text);
     (void)rd_kafka_AdminOptions_set_validate_only(options, (d->flags & PUBLISH_DRY) != 0, text, sizeof text);
     rd_kafka_queue_t *queue = rd_kafka_queue_new(s->rk);

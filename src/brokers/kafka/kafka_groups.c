@@ -66,8 +66,9 @@ static enum err list_names(struct broker *b, struct group_set *set, const char *
                            struct err_info *err)
 {
     struct kafka_state *s = b->state;
-    rd_kafka_AdminOptions_t *options = kafka_admin_options(b, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPS);
-    rd_kafka_ListConsumerGroups(s->rk, options, set->queue);
+    rd_kafka_AdminOptions_t *options =
+        kafka_admin_options(b, s->groups, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPS);
+    rd_kafka_ListConsumerGroups(s->groups, options, set->queue);
     rd_kafka_AdminOptions_destroy(options);
     set->listed = answer(b, set, "listing groups", err);
     if (!set->listed)
@@ -161,8 +162,9 @@ static enum err describe(struct broker *b, struct group_set *set, struct err_inf
         return err_set(err, ERR_NOMEM, "no memory for %zu groups", set->count);
     for (size_t i = 0; i < set->count; i++)
         names[i] = set->items[i].name;
-    rd_kafka_AdminOptions_t *options = kafka_admin_options(b, RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS);
-    rd_kafka_DescribeConsumerGroups(s->rk, names, set->count, options, set->queue);
+    rd_kafka_AdminOptions_t *options =
+        kafka_admin_options(b, s->groups, RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS);
+    rd_kafka_DescribeConsumerGroups(s->groups, names, set->count, options, set->queue);
     rd_kafka_AdminOptions_destroy(options);
     free(names);
     rd_kafka_event_t *event = answer(b, set, "describing groups", err);
@@ -183,8 +185,9 @@ static void ask_offsets(struct broker *b, struct group_set *set, const char *nam
 {
     struct kafka_state *s = b->state;
     rd_kafka_ListConsumerGroupOffsets_t *question = rd_kafka_ListConsumerGroupOffsets_new(name, NULL);
-    rd_kafka_AdminOptions_t *options = kafka_admin_options(b, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS);
-    rd_kafka_ListConsumerGroupOffsets(s->rk, &question, 1, options, set->queue);
+    rd_kafka_AdminOptions_t *options =
+        kafka_admin_options(b, s->groups, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS);
+    rd_kafka_ListConsumerGroupOffsets(s->groups, &question, 1, options, set->queue);
     rd_kafka_AdminOptions_destroy(options);
     rd_kafka_ListConsumerGroupOffsets_destroy(question);
 }
@@ -276,7 +279,12 @@ static enum err collect(struct broker *b, struct group_set *set, const char *pat
 {
     struct kafka_state *s = b->state;
     struct err_info own = {.code = ERR_OK};
-    set->queue = rd_kafka_queue_new(s->rk);
+    if (!kafka_group_handle(b, &own)) {
+        if (err)
+            *err = own;
+        return own.code;
+    }
+    set->queue = rd_kafka_queue_new(s->groups);
     enum err e = list_names(b, set, pattern, most, &own);
     if (!e && set->count)
         e = describe(b, set, &own);

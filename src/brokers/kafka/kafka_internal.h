@@ -30,6 +30,7 @@ struct kafka_state {
     bool certificate;    /* we show a client certificate */
     atomic_int event_fd; /* written by the library when a queue of ours gets something, and by interrupt */
     rd_kafka_t *rk;
+    rd_kafka_t *groups;         /* see kafka_group_handle; NULL until groups are asked for */
     int64_t batch_most;         /* bytes, of a producer's batch; 0: as the library has it */
     char transactional_id[256]; /* of the producer; "" none */
     bool committed;             /* what rk reads, and what it calls a partition's end */
@@ -43,6 +44,8 @@ struct kafka_state {
 
 /* A handle with this endpoint's options; NULL with *err (CONFIG names the option). Connects lazily. */
 rd_kafka_t *kafka_handle_new(struct broker *b, rd_kafka_type_t type, bool committed, struct err_info *err);
+/* One that may ask for what groups have committed; it is in none itself. */
+rd_kafka_t *kafka_group_handle_new(struct broker *b, struct err_info *err);
 void kafka_check_options(const struct endpoint *e, option_sink *sink, void *context);
 bool kafka_is_mock(const struct endpoint *e);
 
@@ -73,12 +76,16 @@ void kafka_queue_drop(rd_kafka_queue_t **queue);
 enum err kafka_answer(struct broker *b, rd_kafka_queue_t *queue, const char *what, rd_kafka_event_t **event,
                       struct err_info *err) SB_MUST_USE;
 /* Options of a question to the cluster, which ends by the deadline; the caller destroys them. */
-rd_kafka_AdminOptions_t *kafka_admin_options(struct broker *b, rd_kafka_admin_op_t op);
+rd_kafka_AdminOptions_t *kafka_admin_options(struct broker *b, rd_kafka_t *rk, rd_kafka_admin_op_t op);
 /* Waits until the handle has had an answer, by the deadline; what its error events say ends it early. */
 enum err kafka_wait_up(struct broker *b, rd_kafka_t *rk, struct err_info *err) SB_MUST_USE;
 /* A handle's isolation decides where it sees a partition's end: at the last stable offset or at the high watermark. A
  * session opens committed, for reading; one that lists wants the watermark and changes its handle once. */
 enum err kafka_isolate(struct broker *b, bool committed, struct err_info *err) SB_MUST_USE;
+
+/* The session's handle for questions about groups, made with the first one. librdkafka 2.0.2 crashes where a coordinator refuses a
+ * question about committed offsets (a broker that restarts: NOT_COORDINATOR), unless the handle has a group.id itself. */
+rd_kafka_t *kafka_group_handle(struct broker *b, struct err_info *err);
 
 /* ---- kafka_metadata.c ---- */
 

@@ -124,6 +124,11 @@ static void on_error(rd_kafka_t *rk, int e, const char *reason, void *opaque)
     kafka_trouble_note(s, (rd_kafka_resp_err_t)e, reason);
 }
 
+static void ignore_error(rd_kafka_t *rk, int e, const char *reason, void *opaque)
+{
+    (void)rk, (void)e, (void)reason, (void)opaque;
+}
+
 static void set_all(rd_kafka_conf_t *conf, const struct option *settings, size_t count)
 {
     char text[256];
@@ -274,7 +279,7 @@ static void set_ours(struct kafka_state *s, rd_kafka_conf_t *conf, const struct 
 }
 
 static enum err fill(struct broker *b, rd_kafka_conf_t *conf, rd_kafka_type_t type, bool committed,
-                     struct err_info *err)
+                     const char *group, struct err_info *err)
 {
     const struct endpoint *e = b->endpoint;
     struct buffer hosts;
@@ -287,6 +292,9 @@ static enum err fill(struct broker *b, rd_kafka_conf_t *conf, rd_kafka_type_t ty
     set_all(conf, &where, 1);
     buffer_free(&hosts);
     set_ours(b->state, conf, e, type, committed);
+    const struct option member = {"group.id", group};
+    if (group)
+        set_all(conf, &member, 1);
     return set_users(conf, e, type, err);
 }
 
@@ -414,7 +422,9 @@ static void refuse_handle(const struct endpoint *e, const char *why, struct err_
     refuse(e, why, err);
 }
 
-rd_kafka_t *kafka_handle_new(struct broker *b, rd_kafka_type_t type, bool committed, struct err_info *err)
+/* group: NULL none. */
+static rd_kafka_t *make_handle(struct broker *b, rd_kafka_type_t type, bool committed, const char *group,
+                               struct err_info *err)
 {
     char text[300] = "";
     if (check_login(b->endpoint, err) || check_files(b->endpoint, err))
@@ -422,8 +432,8 @@ rd_kafka_t *kafka_handle_new(struct broker *b, rd_kafka_type_t type, bool commit
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     rd_kafka_conf_set_opaque(conf, b->state);
     rd_kafka_conf_set_log_cb(conf, on_log);
-    rd_kafka_conf_set_error_cb(conf, on_error);
-    if (fill(b, conf, type, committed, err) || check_mechanism(b->endpoint, conf, err)) {
+    rd_kafka_conf_set_error_cb(conf, group ? ignore_error : on_error);
+    if (fill(b, conf, type, committed, group, err) || check_mechanism(b->endpoint, conf, err)) {
         rd_kafka_conf_destroy(conf);
         return NULL;
     }
@@ -435,6 +445,16 @@ rd_kafka_t *kafka_handle_new(struct broker *b, rd_kafka_type_t type, bool commit
         refuse_handle(b->endpoint, text, err);
     }
     return rk;
+}
+
+rd_kafka_t *kafka_handle_new(struct broker *b, rd_kafka_type_t type, bool committed, struct err_info *err)
+{
+    return make_handle(b, type, committed, NULL, err);
+}
+
+rd_kafka_t *kafka_group_handle_new(struct broker *b, struct err_info *err)
+{
+    return make_handle(b, RD_KAFKA_CONSUMER, true, "signalbox", err);
 }
 
 /* ---- all faults at once ---- */

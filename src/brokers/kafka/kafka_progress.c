@@ -41,15 +41,17 @@ static enum err ask_once(struct broker *b, const char *group, const rd_kafka_top
                          rd_kafka_topic_partition_list_t **rows, rd_kafka_resp_err_t *said,
                          struct err_info *err)
 {
-    const struct kafka_state *s = b->state;
+    rd_kafka_t *rk = kafka_group_handle(b, err);
+    if (!rk)
+        return err ? err->code : ERR_CONFIG;
     rd_kafka_ListConsumerGroupOffsets_t *question = rd_kafka_ListConsumerGroupOffsets_new(group, asked);
-    rd_kafka_AdminOptions_t *options = kafka_admin_options(b, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS);
-    rd_kafka_queue_t *queue = rd_kafka_queue_new(s->rk);
+    rd_kafka_AdminOptions_t *options = kafka_admin_options(b, rk, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS);
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
     rd_kafka_event_t *event = NULL;
     rd_kafka_error_t *refused = rd_kafka_AdminOptions_set_require_stable_offsets(options, 1);
     if (refused)
         rd_kafka_error_destroy(refused);
-    rd_kafka_ListConsumerGroupOffsets(s->rk, &question, 1, options, queue);
+    rd_kafka_ListConsumerGroupOffsets(rk, &question, 1, options, queue);
     enum err e = kafka_answer(b, queue, "the operation's progress", &event, err);
     if (!e)
         *said = rows_of(event, rows);
@@ -238,7 +240,7 @@ static enum err delete_once(struct broker *b, const char *group, rd_kafka_resp_e
 {
     const struct kafka_state *s = b->state;
     rd_kafka_DeleteGroup_t *question = rd_kafka_DeleteGroup_new(group);
-    rd_kafka_AdminOptions_t *options = kafka_admin_options(b, RD_KAFKA_ADMIN_OP_DELETEGROUPS);
+    rd_kafka_AdminOptions_t *options = kafka_admin_options(b, s->rk, RD_KAFKA_ADMIN_OP_DELETEGROUPS);
     rd_kafka_queue_t *queue = rd_kafka_queue_new(s->rk);
     rd_kafka_event_t *event = NULL;
     size_t n = 0;

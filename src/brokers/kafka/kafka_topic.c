@@ -37,7 +37,7 @@ bool kafka_topic_setting(struct broker *b, const char *topic, const char *name, 
     if (s->mock)
         return false;
     rd_kafka_ConfigResource_t *resource = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic);
-    rd_kafka_AdminOptions_t *options = kafka_admin_options(b, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS);
+    rd_kafka_AdminOptions_t *options = kafka_admin_options(b, s->rk, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS);
     rd_kafka_queue_t *queue = rd_kafka_queue_new(s->rk);
     rd_kafka_DescribeConfigs(s->rk, &resource, 1, options, queue);
     rd_kafka_event_t *event;

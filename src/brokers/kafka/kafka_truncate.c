@@ -131,7 +131,7 @@ static enum err delete_records(struct broker *b, const rd_kafka_topic_partition_
     const struct kafka_state *s = b->state;
     char text[128];
     rd_kafka_DeleteRecords_t *records = rd_kafka_DeleteRecords_new(rows);
-    rd_kafka_AdminOptions_t *options = kafka_admin_options(b, RD_KAFKA_ADMIN_OP_DELETERECORDS);
+    rd_kafka_AdminOptions_t *options = kafka_admin_options(b, s->rk, RD_KAFKA_ADMIN_OP_DELETERECORDS);
     (void)rd_kafka_AdminOptions_set_operation_timeout(options, kafka_left_ms(b), text, sizeof text);
     rd_kafka_queue_t *queue = rd_kafka_queue_new(s->rk);
     rd_kafka_DeleteRecords(s->rk, &records, 1, options, queue);

@@ -418,6 +418,43 @@ static void the_librarys_words_are_tidied_and_folded(void **state)
     assert_int_equal(fails, 1);
 }
 
+enum { OFFSET_FETCH = 9 };
+
+/* A coordinator that has just moved says so, which crashed the library where the handle is in no group. */
+static void a_coordinator_that_has_moved_is_an_error(void **state)
+{
+    (void)state;
+    char text[256];
+    rd_kafka_t *handle = rd_kafka_new(RD_KAFKA_PRODUCER, rd_kafka_conf_new(), text, sizeof text);
+    rd_kafka_mock_cluster_t *cluster = rd_kafka_mock_cluster_new(handle, 1);
+    assert_int_equal(rd_kafka_mock_topic_create(cluster, "led", 1, 1), 0);
+    struct session_of_test *s = session_new(rd_kafka_mock_cluster_bootstraps(cluster));
+    assert_int_equal(session_open(s), ERR_OK);
+    rd_kafka_t *rk = kafka_group_handle(&s->broker, &s->err);
+    assert_non_null(rk);
+    rd_kafka_mock_push_request_errors(cluster, OFFSET_FETCH, 1, RD_KAFKA_RESP_ERR_NOT_COORDINATOR);
+    rd_kafka_topic_partition_list_t *rows = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(rows, "led", 0);
+    rd_kafka_ListConsumerGroupOffsets_t *question = rd_kafka_ListConsumerGroupOffsets_new("readers", rows);
+    rd_kafka_AdminOptions_t *options =
+        rd_kafka_AdminOptions_new(rk, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS);
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
+    rd_kafka_event_t *event;
+    rd_kafka_ListConsumerGroupOffsets(rk, &question, 1, options, queue);
+    session_deadline(s, 10000);
+    assert_int_equal(kafka_answer(&s->broker, queue, "offsets", &event, &s->err), ERR_OK);
+    assert_int_equal(rd_kafka_event_error(event), RD_KAFKA_RESP_ERR_NOT_COORDINATOR);
+    assert_ptr_equal(kafka_group_handle(&s->broker, &s->err), rk);
+    rd_kafka_event_destroy(event);
+    rd_kafka_queue_destroy(queue);
+    rd_kafka_AdminOptions_destroy(options);
+    rd_kafka_ListConsumerGroupOffsets_destroy(question);
+    rd_kafka_topic_partition_list_destroy(rows);
+    session_end(s);
+    rd_kafka_mock_cluster_destroy(cluster);
+    rd_kafka_destroy(handle);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -435,6 +472,7 @@ int main(void)
         cmocka_unit_test(cancelled_opening_returns),
         cmocka_unit_test(an_interrupt_may_come_before_and_while_it_opens),
         cmocka_unit_test(the_librarys_words_are_tidied_and_folded),
+        cmocka_unit_test(a_coordinator_that_has_moved_is_an_error),
     };
     return cmocka_run_group_tests(tests, start_mock, stop_mock);
 }
