@@ -53,6 +53,37 @@ static void of_several_values_each_is_read(void **state)
            "{\"d\":\"{\\\"n\\\":1}\\n{\\\"n\\\":1}\",\"card\":\"[redacted]\"}");
 }
 
+/* Numbers and words have no fields; what stands behind them may. */
+static void also_behind_numbers_and_words(void **state)
+{
+    (void)state;
+    hide(REDACT_FIELD, "card");
+    expect("1\n{\"card\":1}", "1\n{\"card\":\"[redacted]\"}");
+    expect("null,true,-1.5e3 {\"card\":1}", "null,true,-1.5e3 {\"card\":\"[redacted]\"}");
+    expect("12{\"card\":1}\n12{\"card\":2}\n", "12{\"card\":\"[redacted]\"}\n12{\"card\":\"[redacted]\"}\n");
+    expect("14\n{\"card\":4111", UNREAD);
+    expect("7 \"{\\\"card\\\":4111", UNREAD);
+    expect("{\"a\":\"1\\n{\\\"card\\\":1}\"}", "{\"a\":\"[redacted]\"}");
+    expect("MQp7ImNhcmQiOjQxMTF9", "[redacted]");                         /* 1, {"card":4111} */
+    expect("{\"a\":\"MQp7ImNhcmQiOjQxMTF9\"}", "{\"a\":\"[redacted]\"}"); /* the same */
+    static const char *const texts[] = {"2026-01-01 10:00:00 card",
+                                        "10.0.0.1 - - [01/Jan/2026] \"GET /card\"",
+                                        "[\"MonitoringService\" runs", "3 cards", "1,2,3,card"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        expect(texts[i], texts[i]);
+}
+
+/* RFC 7464: before each value. */
+static void and_behind_a_record_separator(void **state)
+{
+    (void)state;
+    hide(REDACT_FIELD, "card");
+    expect("\x1E{\"card\":1}\n\x1E{\"card\":2}\n",
+           "\x1E{\"card\":\"[redacted]\"}\n\x1E{\"card\":\"[redacted]\"}\n");
+    expect("\n\x1E\x1E{\"card\":4111", UNREAD);
+    expect("\xEF\xBB\xBF\x1E[{\"card\":1}]", "\xEF\xBB\xBF\x1E[{\"card\":\"[redacted]\"}]");
+}
+
 static struct bytes many_values(struct buffer *in, const char *last)
 {
     buffer_clear(in);
@@ -126,6 +157,8 @@ int main(void)
         TEST(what_cannot_be_read_is_hidden_whole),
         TEST(a_pattern_leaves_text_that_is_no_json_alone),
         TEST(of_several_values_each_is_read),
+        TEST(also_behind_numbers_and_words),
+        TEST(and_behind_a_record_separator),
         TEST(values_have_no_more_fields_than_a_document),
         TEST(patterns_find_the_numbers_of_several_values),
         TEST(a_string_of_json_is_no_way_around),
