@@ -48,7 +48,8 @@ const struct topic topics[] = {
      "that begins like JSON and has the name in it, base64 of JSON that breaks off (a JWT, too), what lies more than 8 layers\n"
      "deep, and strings that are too much to unpack.\n"
      "header names headers and properties in any case; field looks into no header's value. regex hides what it matches in\n"
-     "payload, key, id, headers and properties, and inside of what is wrapped as field does.\n"
+     "payload, key, id, headers and properties, and inside of what is wrapped as field does. Text that begins like JSON and\n"
+     "cannot be read to its end is hidden as a whole where it matches once its escapes are resolved (\\u0034 is 4).\n"
      "\n"
      "Not looked into for fields: form data (password=x), XML, YAML, UTF-16, data: URLs, and JSON behind other text.\n"},
     {"output", "OUTPUT",

@@ -35,6 +35,26 @@ static void a_pattern_leaves_text_that_is_no_json_alone(void **state)
     expect("[\"eyJjIjo0MTExfQ==\"", UNREAD); /* {"c":4111} */
 }
 
+/* An escape hides a text only where what it stands for matches, at whatever depth. */
+static void an_escape_alone_hides_no_text(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"[INFO] POST /orders {\"note\":\"say \\\"hi\\\"\"}",
+                                        "[2026-01-01 10:00:00] INFO Opened C:\\temp\\new.txt",
+                                        "{\"msg\":\"[main] opened C:\\\\temp\\\\new.txt\",\"n\":1}",
+                                        "[INFO] \\\\\\\\host\\data\\", "[INFO] \\u12 \\\\u0035"};
+    hide(REDACT_REGEX, "CORP\\\\ann|4[0-9]{3}");
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        expect(texts[i], texts[i]);
+    expect("[INFO] C:\\u0034\\1\\u0031\\u0031", UNREAD);
+    expect("[INFO] \\\\\\\\u005cu0034111", UNREAD);
+    expect("[INFO] {\"user\":\"CORP\\\\ann\"}", UNREAD);
+    expect("{\"msg\":\"[INFO] CORP\\\\\\\\ann\"}", "{\"msg\":\"[redacted]\"}");
+    char deep[600] = "[INFO] ";
+    memset(deep + 7, '\\', 512); /* more of them than layers are opened */
+    expect(deep, UNREAD);
+}
+
 static void of_several_values_each_is_read(void **state)
 {
     (void)state;
@@ -156,6 +176,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(what_cannot_be_read_is_hidden_whole),
         TEST(a_pattern_leaves_text_that_is_no_json_alone),
+        TEST(an_escape_alone_hides_no_text),
         TEST(of_several_values_each_is_read),
         TEST(also_behind_numbers_and_words),
         TEST(and_behind_a_record_separator),
