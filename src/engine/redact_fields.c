@@ -116,8 +116,10 @@ static bool may_show_fields(const struct decoder_ops *decoder, struct bytes in)
     return decoder->may_hide ? decoder->may_hide(in) : decoder->sniff(in, &hint, &why) > 0;
 }
 
+/* Also behind a registry's frame. */
 static bool is_payload(const struct redactor *r, struct bytes in)
 {
+    in = bytes_slice(in, json_frame(in), in.len);
     for (decoder_registry d = r->rules->decoders; *d; d++)
         if (may_show_fields(*d, in))
             return true;
@@ -182,9 +184,9 @@ static bool may_name_field(const struct redactor *r, struct bytes in, const stru
 static bool holds_hidden(const struct walk *w, const struct field *f)
 {
     struct bytes text = field_text(&w->tree, f);
-    bool damaged =
-        f->kind == FIELD_BYTES && text.len && may_name_field(w->r, text, w); /* JSON that is no text */
-    if (!text.len || (f->kind != FIELD_STRING && !damaged))
+    bool no_text = f->kind == FIELD_BYTES && text.len &&
+                   (json_frame(text) || may_name_field(w->r, text, w)); /* but JSON */
+    if (!text.len || (f->kind != FIELD_STRING && !no_text))
         return false;
     if (w->depth >= LIMIT_UNWRAP_LAYERS)
         return is_payload(w->r, text);
@@ -371,9 +373,8 @@ static struct bytes hide_decoded(struct redactor *r, const struct decoder_ops *d
     return out;
 }
 
-/* Every decoder that gives fields and doesn't rule the bytes out has its turn, whatever the screen would choose. The same
- * bytes come back where nothing is hidden. */
-static struct bytes hide_fields(struct redactor *r, struct bytes in, const struct walk *outer)
+/* Every decoder that gives fields and doesn't rule the bytes out has its turn, whatever the screen would choose. */
+static struct bytes hide_unframed(struct redactor *r, struct bytes in, const struct walk *outer)
 {
     if (!has_rule(r, REDACT_FIELD) && !has_rule(r, REDACT_REGEX))
         return in;
@@ -395,14 +396,17 @@ static struct bytes joined(struct redactor *r, struct bytes a, struct bytes b)
     return bytes_of(p, a.len + b.len);
 }
 
+/* A registry's frame stays. The same bytes come back where nothing is hidden. */
+static struct bytes hide_fields(struct redactor *r, struct bytes in, const struct walk *outer)
+{
+    size_t frame = json_frame(in);
+    struct bytes inside = bytes_slice(in, frame, in.len), hidden = hide_unframed(r, inside, outer);
+    if (hidden.data == inside.data)
+        return in;
+    return frame ? joined(r, bytes_slice(in, 0, frame), hidden) : hidden;
+}
+
 struct bytes redact_fields(struct redactor *r, struct bytes payload)
 {
-    enum {
-        FRAME = 1 + 4
-    }; /* of serializers that keep schemas in a registry: a zero, the schema's id; then comes the JSON */
-    size_t skipped = payload.len > FRAME && payload.data[0] == 0 ? FRAME : 0;
-    struct bytes in = bytes_slice(payload, skipped, payload.len), hidden = hide_fields(r, in, NULL);
-    if (hidden.data == in.data)
-        return payload;
-    return skipped ? joined(r, bytes_slice(payload, 0, skipped), hidden) : hidden;
+    return hide_fields(r, payload, NULL);
 }
