@@ -230,16 +230,29 @@ enum err json_decode_lines_under(struct bytes in, uint16_t layer, uint32_t paren
 }
 
 /* Values stand behind each other on lines, or with commas or record separators (RFC 7464) between them, or without anything. */
+static size_t skip_separators(struct bytes in, size_t at)
+{
+    while (at < in.len && memchr(" \t\r\n,\x1E", in.data[at], 6))
+        at++;
+    return at;
+}
+
+/* A record separator stands before the first one, too. */
+static void read_first(struct json_reader *r, struct bytes in)
+{
+    json_read(r, in, LIMIT_DECODE_DEPTH);
+    r->at = r->start = skip_separators(r->in, r->at);
+    r->stop_after_value = true;
+}
+
 static enum err decode_first(struct bytes in, size_t *end, struct field_tree *tree)
 {
     struct build b = {.tree = tree, .name = BYTES_NULL, .parent = UINT32_MAX};
     if (!fits(in, tree))
         return ERR_LIMIT;
-    json_read(&b.reader, in, LIMIT_DECODE_DEPTH);
-    b.reader.stop_after_value = true;
+    read_first(&b.reader, in);
     enum err e = build_value(&b);
-    for (*end = b.reader.at; *end < in.len && memchr(" \t\r\n,\x1E", in.data[*end], 6);)
-        ++*end;
+    *end = skip_separators(in, b.reader.at);
     return e;
 }
 
@@ -327,18 +340,23 @@ static bool begins_like_quoted_list(struct bytes in)
     return false;
 }
 
-/* Also what begins with a string, whatever follows it, and a string that breaks off with JSON in it. */
+/* Also what begins with a string, whatever follows it, and a string that breaks off with JSON in it; each of them also behind numbers
+ * and words. MANY of those will do. */
 static bool json_may_hide(struct bytes in)
 {
-    const char *why;
+    enum { MANY = 64 };
     struct json_reader r;
-    json_read(&r, in, LIMIT_DECODE_DEPTH);
-    enum json_event e = json_next(&r);
-    if (e == JSON_OBJECT || e == JSON_ARRAY || e == JSON_STRING)
-        return true;
-    bool string = r.start < in.len && in.data[r.start] == '"';
-    return string ? begins_like_quoted_list(bytes_slice(in, r.start, in.len))
-                  : json_sniff(in, NULL, &why) > 0;
+    enum json_event e = JSON_ERROR;
+    for (int i = 0; i < MANY && in.len; i++) {
+        read_first(&r, in);
+        e = json_next(&r);
+        if (e == JSON_OBJECT || e == JSON_ARRAY || e == JSON_STRING)
+            return true;
+        in = bytes_slice(in, e == JSON_ERROR ? r.start : skip_separators(in, r.at), in.len);
+        if (e == JSON_ERROR)
+            return in.len && in.data[0] == '"' && begins_like_quoted_list(in);
+    }
+    return e != JSON_ERROR;
 }
 
 /* ---- find: walks the text, building nothing ---- */

@@ -1,5 +1,6 @@
 #include "decoders/unwrap_internal.h"
 
+#include "base/json.h"
 #include "base/limits.h"
 #include "base/utf8.h"
 #include "decoders/json.h"
@@ -289,7 +290,8 @@ bool wrapping_may_hide(struct bytes in)
     bool found = false;
     for (int i = 0; in.len && !found; i++) {
         in = base64_head(in, rooms[i % 2], sizeof *rooms);
-        found = is_gzip(in) || is_zstd(in) || begins_with_content(in) || begins_with_quoted_content(in);
+        found = is_gzip(in) || is_zstd(in) || begins_with_quoted_content(in) ||
+                begins_with_content(bytes_slice(in, json_frame(in), in.len));
     }
     return found;
 }

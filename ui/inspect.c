@@ -279,7 +279,7 @@ const char *decode_reason(const struct field_tree *t, char *into, size_t size)
     int used = t->complete ? 0 : tell_fault(t, into, size);
     if (t->unopened && used >= 0 && (size_t)used < size)
         snprintf(into + used, size - (size_t)used,
-                 "%snot all was opened: more than %d layers deep, or too large", used ? "; " : "▲ ",
+                 "%snot all was opened: too many layers (%d deep at most), or too large", used ? "; " : "▲ ",
                  LIMIT_UNWRAP_LAYERS);
     return into;
 }

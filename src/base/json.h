@@ -39,6 +39,9 @@ struct json_reader {
 };
 
 size_t json_mark(struct bytes in); /* length of the byte order mark that it begins with */
+/* Length of what serializers that keep schemas in a registry put before JSON: Confluent's a zero and four bytes of the schema's id,
+ * AWS Glue's a 3, a zero (not compressed) and a UUID. 0: it begins with neither, or nothing follows. */
+size_t json_frame(struct bytes in);
 void json_read(struct json_reader *r, struct bytes in, unsigned max_depth);
 enum json_event json_next(struct json_reader *r);
 /* After JSON_OBJECT or JSON_ARRAY: skips to behind the matching end, checking it. After JSON_NAME: skips its value. */

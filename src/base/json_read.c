@@ -21,6 +21,14 @@ size_t json_mark(struct bytes in)
     return in.len >= 3 && !memcmp(in.data, "\xEF\xBB\xBF", 3) ? 3 : 0;
 }
 
+size_t json_frame(struct bytes in)
+{
+    enum { CONFLUENT = 1 + 4, GLUE = 2 + 16 };
+    if (in.len > CONFLUENT && in.data[0] == 0)
+        return CONFLUENT;
+    return in.len > GLUE && in.data[0] == 3 && in.data[1] == 0 ? GLUE : 0;
+}
+
 void json_read(struct json_reader *r, struct bytes in, unsigned max_depth)
 {
     r->in = in.data ? in : BYTES_LITERAL("");

@@ -171,7 +171,7 @@ static int decode_one(struct decoding *d, struct bytes payload, const char *form
     if (!good && !code)
         code = say_fault(d, choice.decoder, &tree, e, payload, base);
     if (tree.unopened)
-        cli_note("%s: not all was opened: more than %d layers deep, or too large", d->where,
+        cli_note("%s: not all was opened: too many layers (%d deep at most), or too large", d->where,
                  LIMIT_UNWRAP_LAYERS);
     arena_free(&arena);
     return code;

@@ -2,6 +2,7 @@
 #include "engine/redact_internal.h"
 
 #include "base/buffer.h"
+#include "base/json.h"
 #include "base/limits.h"
 #include "base/regex.h"
 #include "base/text.h"
@@ -30,6 +31,14 @@ struct walk {
     size_t start; /* the part of the path that leads to the payload */
     size_t ends[LIMIT_DECODE_DEPTH + LIMIT_UNWRAP_LAYERS + 8]; /* of the path, by depth */
 };
+
+static bool has_rule(const struct redactor *r, enum redact_kind kind)
+{
+    for (size_t i = 0; i < r->rules->count; i++)
+        if (r->rules->rules[i].kind == kind)
+            return true;
+    return false;
+}
 
 /* A rule holds for the path and for each of its tails: card.* for orders.card.number. */
 static bool names_field(const struct walk *w)
@@ -107,8 +116,10 @@ static bool may_show_fields(const struct decoder_ops *decoder, struct bytes in)
     return decoder->may_hide ? decoder->may_hide(in) : decoder->sniff(in, &hint, &why) > 0;
 }
 
+/* Also behind a registry's frame. */
 static bool is_payload(const struct redactor *r, struct bytes in)
 {
+    in = bytes_slice(in, json_frame(in), in.len);
     for (decoder_registry d = r->rules->decoders; *d; d++)
         if (may_show_fields(*d, in))
             return true;
@@ -123,6 +134,14 @@ static bool is_code(const uint8_t *p, const uint8_t *end)
         if (p >= end || !isxdigit(*p))
             return false;
     return true;
+}
+
+/* Of the escape that this backslash begins (RFC 8259 section 7); 0: it is none. */
+static size_t escape_length(const uint8_t *p, const uint8_t *end)
+{
+    if (++p == end)
+        return 0;
+    return memchr("\"\\/bfnrt", *p, 8) ? 2 : *p == 'u' && is_code(p + 1, end) ? 6 : 0;
 }
 
 /* RFC 8259 section 7. Of strings in strings, too: a backslash that is escaped may escape there. */
@@ -165,9 +184,9 @@ static bool may_name_field(const struct redactor *r, struct bytes in, const stru
 static bool holds_hidden(const struct walk *w, const struct field *f)
 {
     struct bytes text = field_text(&w->tree, f);
-    bool damaged =
-        f->kind == FIELD_BYTES && text.len && may_name_field(w->r, text, w); /* JSON that is no text */
-    if (!text.len || (f->kind != FIELD_STRING && !damaged))
+    bool no_text = f->kind == FIELD_BYTES && text.len &&
+                   (json_frame(text) || may_name_field(w->r, text, w)); /* but JSON */
+    if (!text.len || (f->kind != FIELD_STRING && !no_text))
         return false;
     if (w->depth >= LIMIT_UNWRAP_LAYERS)
         return is_payload(w->r, text);
@@ -256,23 +275,49 @@ static bool may_have_base64(const struct redactor *r, struct bytes in)
 /* Can the payload have such a field at all? Most have not, and are not decoded for it. */
 static bool may_have_fields(const struct redactor *r, struct bytes in, const struct walk *outer)
 {
-    bool any = false;
-    for (size_t i = 0; i < r->rules->count; i++) {
-        if (r->rules->rules[i].kind == REDACT_REGEX)
-            return true;
-        any |= r->rules->rules[i].kind == REDACT_FIELD;
-    }
-    return any && (may_name_field(r, in, outer) || may_have_base64(r, in));
+    return has_rule(r, REDACT_REGEX) ||
+           (has_rule(r, REDACT_FIELD) && (may_name_field(r, in, outer) || may_have_base64(r, in)));
 }
 
-/* What patterns match in the bytes themselves is found there. */
+/* Appends what JSON means by it. A backslash that is no escape of JSON's goes. */
+static void unescape(struct bytes in, struct buffer *out)
+{
+    const uint8_t *end = in.data + in.len, *begin = in.data;
+    for (const uint8_t *p = begin; p < end && (p = memchr(p, '\\', (size_t)(end - p)));) {
+        size_t len = escape_length(p, end);
+        if (!len) {
+            json_unescape(bytes_of(begin, (size_t)(p - begin)), out);
+            begin = p + 1;
+        }
+        p += len ? len : 1;
+    }
+    json_unescape(bytes_of(begin, (size_t)(end - begin)), out);
+}
+
+/* Does a pattern match what the escapes stand for, those of strings in strings too? What matches in the bytes themselves is found
+ * there. */
+static bool matches_unescaped(const struct redactor *r, struct bytes in)
+{
+    struct buffer rooms[2];
+    bool matches = false;
+    buffer_init(&rooms[0], in.len);
+    buffer_init(&rooms[1], in.len);
+    for (int layer = 0; !matches && escapes_in(in); layer++) {
+        struct buffer *out = &rooms[layer % 2];
+        buffer_clear(out);
+        unescape(in, out);
+        in = buffer_view(out);
+        matches = out->failed || layer == LIMIT_UNWRAP_LAYERS || redact_matches(r, in);
+    }
+    buffer_free(&rooms[0]);
+    buffer_free(&rooms[1]);
+    return matches;
+}
+
 static bool may_hide_unread(const struct redactor *r, struct bytes in, const struct walk *outer)
 {
-    bool escapes = escapes_in(in) != 0;
-    for (size_t i = 0; i < r->rules->count; i++)
-        if (r->rules->rules[i].kind == REDACT_REGEX && escapes)
-            return true;
-    return may_name_field(r, in, outer) || may_have_base64(r, in);
+    return may_name_field(r, in, outer) || may_have_base64(r, in) ||
+           (has_rule(r, REDACT_REGEX) && matches_unescaped(r, in));
 }
 
 /* The value at w->base; *end: how far it reaches. False: it cannot be read to its end. */
@@ -328,19 +373,12 @@ static struct bytes hide_decoded(struct redactor *r, const struct decoder_ops *d
     return out;
 }
 
-static bool has_body_rules(const struct redactor *r)
+/* Every decoder that gives fields and doesn't rule the bytes out has its turn, whatever the screen would choose. */
+static struct bytes hide_unframed(struct redactor *r, struct bytes in, const struct walk *outer)
 {
-    for (size_t i = 0; i < r->rules->count; i++)
-        if (r->rules->rules[i].kind != REDACT_HEADER)
-            return true;
-    return false;
-}
-
-/* Every decoder that gives fields and doesn't rule the bytes out has its turn, whatever the screen would choose. The same
- * bytes come back where nothing is hidden. */
-static struct bytes hide_fields(struct redactor *r, struct bytes in, const struct walk *outer)
-{
-    for (decoder_registry d = r->rules->decoders; in.len && has_body_rules(r) && *d; d++)
+    if (!has_rule(r, REDACT_FIELD) && !has_rule(r, REDACT_REGEX))
+        return in;
+    for (decoder_registry d = r->rules->decoders; in.len && *d; d++)
         if (may_show_fields(*d, in) && ((*d)->wraps || may_have_fields(r, in, outer)))
             in = hide_decoded(r, *d, in, outer);
     return in;
@@ -358,14 +396,17 @@ static struct bytes joined(struct redactor *r, struct bytes a, struct bytes b)
     return bytes_of(p, a.len + b.len);
 }
 
+/* A registry's frame stays. The same bytes come back where nothing is hidden. */
+static struct bytes hide_fields(struct redactor *r, struct bytes in, const struct walk *outer)
+{
+    size_t frame = json_frame(in);
+    struct bytes inside = bytes_slice(in, frame, in.len), hidden = hide_unframed(r, inside, outer);
+    if (hidden.data == inside.data)
+        return in;
+    return frame ? joined(r, bytes_slice(in, 0, frame), hidden) : hidden;
+}
+
 struct bytes redact_fields(struct redactor *r, struct bytes payload)
 {
-    enum {
-        FRAME = 1 + 4
-    }; /* of serializers that keep schemas in a registry: a zero, the schema's id; then comes the JSON */
-    size_t skipped = payload.len > FRAME && payload.data[0] == 0 ? FRAME : 0;
-    struct bytes in = bytes_slice(payload, skipped, payload.len), hidden = hide_fields(r, in, NULL);
-    if (hidden.data == in.data)
-        return payload;
-    return skipped ? joined(r, bytes_slice(payload, 0, skipped), hidden) : hidden;
+    return hide_fields(r, payload, NULL);
 }

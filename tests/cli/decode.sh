@@ -78,11 +78,11 @@ expect_no_err 'layers'
 printf '["%s"]' "$(sed 's/[\\"]/\\&/g' "$T/deep")" >"$T/deeper"
 run "$SIGNALBOX" decode "$T/deeper" --as unwrap
 expect_status 0
-expect_err 'not all was opened: more than 8 layers deep, or too large'
+expect_err 'not all was opened: too many layers \(8 deep at most\), or too large'
 printf '{"a":"%s"}' "$(head -c 30000000 /dev/zero | gzip | base64 -w0)" >"$T/bomb"
 run "$SIGNALBOX" decode "$T/bomb" --as unwrap
 expect_status 0
-expect_err 'not all was opened: more than 8 layers deep, or too large'
+expect_err 'not all was opened: too many layers \(8 deep at most\), or too large'
 
 name "redact asks what can be shown, not what the format is guessed to be"
 printf 'redact: [{field: card}]\n' >"$T/redact.yaml"

@@ -64,6 +64,30 @@ static void layers_are_no_way_around(void **state)
     assert_memory_equal(out->payload.data, "[redacted", 9);
 }
 
+/* A schema registry's: Confluent's, one with an id that is no UTF-8, and AWS Glue's. Each is {"card":4111,"n":1} in base64. */
+static void a_frame_is_no_way_around_in_a_layer_either(void **state)
+{
+    (void)state;
+    static const char *const framed[] = {"AAAAAAd7ImNhcmQiOjQxMTEsIm4iOjF9",
+                                         "AP/+AMh7ImNhcmQiOjQxMTEsIm4iOjF9",
+                                         "AwDw8fLz9PX29/j5+vv8/f7/eyJjYXJkIjo0MTExLCJuIjoxfQ==",
+                                         "QUFBQUFBZDdJbU5oY21RaU9qUXhNVEVzSW00aU9qRjk=" /* twice */};
+    char text[200];
+    hide(REDACT_FIELD, "card");
+    for (size_t i = 0; i < sizeof framed / sizeof *framed; i++) {
+        expect(framed[i], "[redacted]");
+        snprintf(text, sizeof text, "{\"value\":\"%s\",\"n\":1}", framed[i]);
+        expect(text, "{\"value\":\"[redacted]\",\"n\":1}");
+        snprintf(text, sizeof text, "[\"%s\"", framed[i]);
+        expect(text, UNREAD);
+        snprintf(text, sizeof text, "%s, cut", framed[i]);
+        expect(text, UNREAD);
+    }
+    expect("{\"value\":\"\\u0000\\u0000\\u0000\\u0000\\u0007{\\\"card\\\":1}\"}",
+           "{\"value\":\"[redacted]\"}");
+    expect("[\"AP/+AMh7Im4iOjF9\"]", "[\"AP/+AMh7Im4iOjF9\"]");
+}
+
 static void expect_zipped(const char *text, bool hidden)
 {
     struct message m = {.payload = zip(text)};
@@ -140,6 +164,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(layers_beyond_those_that_are_opened_are_none_either),
         TEST(layers_are_no_way_around),
+        TEST(a_frame_is_no_way_around_in_a_layer_either),
         TEST(many_strings_in_a_layer_are_read),
         TEST(a_path_leads_through_strings),
         TEST(strings_cost_no_more_than_one_look),

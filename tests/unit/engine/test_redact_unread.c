@@ -35,6 +35,26 @@ static void a_pattern_leaves_text_that_is_no_json_alone(void **state)
     expect("[\"eyJjIjo0MTExfQ==\"", UNREAD); /* {"c":4111} */
 }
 
+/* An escape hides a text only where what it stands for matches, at whatever depth. */
+static void an_escape_alone_hides_no_text(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"[INFO] POST /orders {\"note\":\"say \\\"hi\\\"\"}",
+                                        "[2026-01-01 10:00:00] INFO Opened C:\\temp\\new.txt",
+                                        "{\"msg\":\"[main] opened C:\\\\temp\\\\new.txt\",\"n\":1}",
+                                        "[INFO] \\\\\\\\host\\data\\", "[INFO] \\u12 \\\\u0035"};
+    hide(REDACT_REGEX, "CORP\\\\ann|4[0-9]{3}");
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        expect(texts[i], texts[i]);
+    expect("[INFO] C:\\u0034\\1\\u0031\\u0031", UNREAD);
+    expect("[INFO] \\\\\\\\u005cu0034111", UNREAD);
+    expect("[INFO] {\"user\":\"CORP\\\\ann\"}", UNREAD);
+    expect("{\"msg\":\"[INFO] CORP\\\\\\\\ann\"}", "{\"msg\":\"[redacted]\"}");
+    char deep[600] = "[INFO] ";
+    memset(deep + 7, '\\', 512); /* more of them than layers are opened */
+    expect(deep, UNREAD);
+}
+
 static void of_several_values_each_is_read(void **state)
 {
     (void)state;
@@ -51,6 +71,37 @@ static void of_several_values_each_is_read(void **state)
     expect("{\"d\":\"{\\\"n\\\":1}\\n{\\\"card\\\":1}\",\"n\":1}", "{\"d\":\"[redacted]\",\"n\":1}");
     expect("{\"d\":\"{\\\"n\\\":1}\\n{\\\"n\\\":1}\",\"card\":1}",
            "{\"d\":\"{\\\"n\\\":1}\\n{\\\"n\\\":1}\",\"card\":\"[redacted]\"}");
+}
+
+/* Numbers and words have no fields; what stands behind them may. */
+static void also_behind_numbers_and_words(void **state)
+{
+    (void)state;
+    hide(REDACT_FIELD, "card");
+    expect("1\n{\"card\":1}", "1\n{\"card\":\"[redacted]\"}");
+    expect("null,true,-1.5e3 {\"card\":1}", "null,true,-1.5e3 {\"card\":\"[redacted]\"}");
+    expect("12{\"card\":1}\n12{\"card\":2}\n", "12{\"card\":\"[redacted]\"}\n12{\"card\":\"[redacted]\"}\n");
+    expect("14\n{\"card\":4111", UNREAD);
+    expect("7 \"{\\\"card\\\":4111", UNREAD);
+    expect("{\"a\":\"1\\n{\\\"card\\\":1}\"}", "{\"a\":\"[redacted]\"}");
+    expect("MQp7ImNhcmQiOjQxMTF9", "[redacted]");                         /* 1, {"card":4111} */
+    expect("{\"a\":\"MQp7ImNhcmQiOjQxMTF9\"}", "{\"a\":\"[redacted]\"}"); /* the same */
+    static const char *const texts[] = {"2026-01-01 10:00:00 card",
+                                        "10.0.0.1 - - [01/Jan/2026] \"GET /card\"",
+                                        "[\"MonitoringService\" runs", "3 cards", "1,2,3,card"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        expect(texts[i], texts[i]);
+}
+
+/* RFC 7464: before each value. */
+static void and_behind_a_record_separator(void **state)
+{
+    (void)state;
+    hide(REDACT_FIELD, "card");
+    expect("\x1E{\"card\":1}\n\x1E{\"card\":2}\n",
+           "\x1E{\"card\":\"[redacted]\"}\n\x1E{\"card\":\"[redacted]\"}\n");
+    expect("\n\x1E\x1E{\"card\":4111", UNREAD);
+    expect("\xEF\xBB\xBF\x1E[{\"card\":1}]", "\xEF\xBB\xBF\x1E[{\"card\":\"[redacted]\"}]");
 }
 
 static struct bytes many_values(struct buffer *in, const char *last)
@@ -103,7 +154,7 @@ static void a_string_of_json_is_no_way_around(void **state)
     expect("\"Bob changed the card", "\"Bob changed the card");
 }
 
-/* A zero and four bytes of a schema's id, as serializers put them before JSON. */
+/* A zero and four bytes of a schema's id, as serializers put them before JSON; or AWS Glue's. */
 static void json_behind_a_frame_is_read(void **state)
 {
     (void)state;
@@ -116,6 +167,9 @@ static void json_behind_a_frame_is_read(void **state)
     assert_int_equal(out->payload.len, sizeof hidden - 1);
     assert_memory_equal(out->payload.data, hidden, sizeof hidden - 1);
     assert_memory_equal(out->key.data, "\0\0\0\1\0{\"card\":\"[redacted]\"}", 26);
+    m.payload = BYTES_LITERAL("\3\0ABCDEFGHIJKLMNOP{\"card\":1}");
+    assert_true(bytes_equal(redactor_apply(redactor, &m)->payload,
+                            BYTES_LITERAL("\3\0ABCDEFGHIJKLMNOP{\"card\":\"[redacted]\"}")));
     m = (struct message){.payload = BYTES_LITERAL("\0\0\0\0\7{\"n\":1}")};
     assert_ptr_equal(redactor_apply(redactor, &m), &m);
 }
@@ -125,7 +179,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(what_cannot_be_read_is_hidden_whole),
         TEST(a_pattern_leaves_text_that_is_no_json_alone),
+        TEST(an_escape_alone_hides_no_text),
         TEST(of_several_values_each_is_read),
+        TEST(also_behind_numbers_and_words),
+        TEST(and_behind_a_record_separator),
         TEST(values_have_no_more_fields_than_a_document),
         TEST(patterns_find_the_numbers_of_several_values),
         TEST(a_string_of_json_is_no_way_around),
