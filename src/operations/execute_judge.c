@@ -17,7 +17,7 @@ static bool is_own(const struct operation *o, const struct message *m)
 }
 
 /* Kept, and not counted: it is not about this one. */
-static void leave(struct operation *o, struct item *item)
+void execute_leave(struct operation *o, struct item *item)
 {
     item->state = DELIVERY_SKIPPED;
     o->unmatched++;
@@ -68,14 +68,16 @@ enum err execute_judge(struct operation *o, struct item *item, struct err_info *
     if (e)
         return e;
     if (o->taken) {
-        leave(o, item);
+        execute_leave(o, item);
     } else if (is_own(o, item->message)) {
         /* What was sent has come round: all that stands behind it came later than the operation began. */
-        leave(o, item);
+        execute_leave(o, item);
         o->taken = true;
     } else if (!is_selected(o, item)) {
         if (!item->reason)
-            leave(o, item);
+            execute_leave(o, item);
+    } else if (execute_is_dedupe(o)) {
+        execute_dedupe_judge(o, item);
     } else if ((int64_t)stamp_replays(item->message) >= p->replays_most && p->kind == OPERATION_REPLAY) {
         item_say(item, DELIVERY_SKIPPED, "replayed %" PRIu64 " times before: it comes back for a reason",
                  stamp_replays(item->message));

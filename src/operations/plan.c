@@ -10,6 +10,16 @@ static void write_purge(const struct plan *p, struct json_writer *w)
     json_bool(w, p->by_place);
 }
 
+static void write_dedupe(const struct plan *p, struct json_writer *w)
+{
+    JSON_NAME(w, "by");
+    json_text(w, p->by);
+    JSON_NAME(w, "keep_last");
+    json_bool(w, p->keep_last);
+    JSON_NAME(w, "differing");
+    json_bool(w, p->differing);
+}
+
 static void write_restore(const struct plan *p, struct json_writer *w)
 {
     JSON_NAME(w, "sum");
@@ -59,6 +69,8 @@ void plan_write(const struct plan *p, struct buffer *json)
     json_text(&w, p->origin_header);
     if (p->kind == OPERATION_PURGE)
         write_purge(p, &w);
+    if (p->kind == OPERATION_DEDUPE)
+        write_dedupe(p, &w);
     if (p->kind == OPERATION_RESTORE)
         write_restore(p, &w);
     json_object_end(&w);
@@ -148,6 +160,9 @@ static enum err take_member(struct plan *p, struct json_reader *r, struct arena 
         {"origin_header", &p->origin_header, NULL, NULL},
         {"no_archive", NULL, NULL, &p->no_archive},
         {"by_place", NULL, NULL, &p->by_place},
+        {"by", &p->by, NULL, NULL},
+        {"keep_last", NULL, NULL, &p->keep_last},
+        {"differing", NULL, NULL, &p->differing},
         {"sum", &p->sum, NULL, NULL},
         {"same_partitions", NULL, NULL, &p->same_partitions},
         {"empty", NULL, NULL, &p->empty},
@@ -180,5 +195,7 @@ enum err plan_read(struct plan *p, struct bytes json, struct arena *arena, struc
         e = err_set(err, ERR_FORMAT, "a damaged plan: %s", r.error ? r.error : "no object");
     if (!e && (p->kind == OPERATION_KINDS || !p->from))
         e = err_set(err, ERR_FORMAT, "a plan without kind or source");
+    if (!e && p->kind == OPERATION_DEDUPE && !p->by)
+        e = err_set(err, ERR_FORMAT, "a plan for duplicates without a rule");
     return e;
 }

@@ -25,6 +25,9 @@ struct plan {
     bool keeps;            /* the source removes no single message: what was sent stays there, too */
     bool create;           /* a missing destination is made */
     bool no_archive;       /* purge: by the broker itself, and nothing of it can be had back */
+    const char *by;  /* dedupe: the rule, see dedupe_rule.h */
+    bool keep_last;  /* dedupe: the last of several copies, else the first */
+    bool differing;  /* dedupe: also where the bodies of a group differ */
     bool by_place;   /* purge: all up to a place in each partition; nothing there is removed one by one */
     const char *sum; /* restore: SHA-256 of the archive, in hex */
     bool same_partitions; /* restore: those, or nothing is sent; else by key where there are not as many */
@@ -35,6 +38,12 @@ struct plan {
     const char
         *origin_header; /* a header that names where a dead letter came from; NULL: those that are known */
 };
+
+/* What is taken is archived and removed, and goes nowhere: a purge, or a dedupe of one channel. */
+static inline bool plan_archives(const struct plan *p)
+{
+    return p->kind == OPERATION_PURGE || (p->kind == OPERATION_DEDUPE && !p->to);
+}
 
 void plan_write(const struct plan *p, struct buffer *json);
 /* Strings live in the arena. ERR_FORMAT. */
