@@ -172,12 +172,13 @@ static int find_both_ends(struct operating *o)
 {
     struct cli *c = o->cli;
     const struct plan *p = &o->job.plan;
-    bool restores = p->kind == OPERATION_RESTORE, purges = p->kind == OPERATION_PURGE;
+    bool restores = p->kind == OPERATION_RESTORE;
     if (p->kind == OPERATION_RESEND && !p->select)
         return cli_usage("which messages? Add --select EXPR (`copy` takes all)");
     o->to_text = cli_text(c, FLAG_TO);
     int code = restores ? operate_restore_find(o) : cli_address(c, 0, true, &o->from);
-    if (!code && !purges)
+    bool archives = p->kind == OPERATION_PURGE || (p->kind == OPERATION_DEDUPE && !o->to_text);
+    if (!code && !archives)
         code = take_destination(o);
     if (!code && p->to && !restores)
         code = refuse_same(o);
@@ -185,32 +186,6 @@ static int find_both_ends(struct operating *o)
         code = cli_may_change(c, &o->to);
     if (!code && (p->kind == OPERATION_MOVE || p->kind == OPERATION_REPLAY || !p->to))
         code = cli_may_change(c, &o->from);
-    return code;
-}
-
-static int make_plan(struct operating *o, enum operation_kind kind)
-{
-    struct cli *c = o->cli;
-    o->job.plan = (struct plan){.kind = kind,
-                                .from = c->args[0],
-                                .select = cli_text(c, FLAG_SELECT),
-                                .limit = cli_number(c, FLAG_LIMIT, -1),
-                                .replays_most = PLAN_REPLAYS_MOST,
-                                .no_mark = cli_flag(c, FLAG_NO_MARK),
-                                .keep_death = cli_flag(c, FLAG_KEEP_DEATH),
-                                .origin_header = cli_text(c, FLAG_ORIGIN_HEADER),
-                                .again = cli_flag(c, FLAG_AGAIN),
-                                .create = cli_flag(c, FLAG_CREATE),
-                                .no_archive = cli_flag(c, FLAG_NO_ARCHIVE)};
-    int code = find_both_ends(o);
-    if (!code)
-        code = take_edit(o);
-    if (!code)
-        code = take_rate(o);
-    if (!code && kind == OPERATION_PURGE)
-        code = operate_purge_plan(o);
-    if (!code && kind == OPERATION_RESTORE)
-        code = operate_restore_plan(o);
     return code;
 }
 
@@ -231,7 +206,7 @@ static void fill_job(struct operating *o)
 {
     const struct plan *p = &o->job.plan;
     o->job.from = p->kind == OPERATION_RESTORE ? archive_source(p->from, &o->archive) : end_of(&o->from);
-    if (p->kind != OPERATION_PURGE)
+    if (!plan_archives(p))
         o->job.to = end_of(&o->to);
     o->job.decoders = o->cli->registry->decoders;
     o->job.prepare = config_prepare;
@@ -249,6 +224,38 @@ static void fill_job(struct operating *o)
         .archive = p->kind == OPERATION_RESTORE ? p->from : NULL,
         .created_ns = clock_wall_ns(),
         .counts = {.planned = COUNT_UNKNOWN}};
+}
+
+int operate_plan(struct operating *o, enum operation_kind kind)
+{
+    struct cli *c = o->cli;
+    o->job.plan = (struct plan){.kind = kind,
+                                .from = c->args[0],
+                                .select = cli_text(c, FLAG_SELECT),
+                                .limit = kind == OPERATION_DEDUPE ? -1 : cli_number(c, FLAG_LIMIT, -1),
+                                .replays_most = PLAN_REPLAYS_MOST,
+                                .no_mark = cli_flag(c, FLAG_NO_MARK),
+                                .keep_death = cli_flag(c, FLAG_KEEP_DEATH),
+                                .origin_header = cli_text(c, FLAG_ORIGIN_HEADER),
+                                .again = cli_flag(c, FLAG_AGAIN),
+                                .by = cli_text(c, FLAG_BY),
+                                .differing = cli_flag(c, FLAG_BODIES_DIFFER),
+                                .create = cli_flag(c, FLAG_CREATE),
+                                .no_archive = cli_flag(c, FLAG_NO_ARCHIVE)};
+    int code = find_both_ends(o);
+    if (!code)
+        fill_job(o);
+    if (!code)
+        code = take_edit(o);
+    if (!code)
+        code = take_rate(o);
+    if (!code && kind == OPERATION_DEDUPE)
+        code = operate_dedupe_plan(o);
+    if (!code && kind == OPERATION_PURGE)
+        code = operate_purge_plan(o);
+    if (!code && kind == OPERATION_RESTORE)
+        code = operate_restore_plan(o);
+    return code;
 }
 
 /* ---- the dry run ---- */
@@ -308,7 +315,7 @@ static void print_record(const struct operating *o, const struct journal_operati
 }
 
 /* What a source cannot do is refused before anything has begun. */
-static int take_source(struct operating *o, const struct preview *p)
+int operate_take_source(struct operating *o, const struct preview *p)
 {
     struct err_info err;
     if (o->job.plan.kind != OPERATION_RESTORE)
@@ -333,7 +340,7 @@ static int preview(struct operating *o, struct preview *p)
     enum err e = preview_make(&o->job, &o->cancelled, p, &err);
     if (e == ERR_USAGE && o->job.plan.select)
         return cli_filter_error(o->job.plan.select, &err);
-    return e ? cli_error(&err) : take_source(o, p);
+    return e ? cli_error(&err) : operate_take_source(o, p);
 }
 
 static int rehearse(struct operating *o)
@@ -363,6 +370,12 @@ static void show_progress(const struct operating *o, const struct operation_prog
         int64_t rest = p->counts.planned - p->counts.done;
         if (p->rate > 0 && rest > 0)
             text_age(left, sizeof left, (int64_t)((double)rest / p->rate * NS_PER_S));
+    }
+    if (p->looked) {
+        text_count(done, sizeof done, (uint64_t)p->looked);
+        snprintf(text, sizeof text, "%s looked at for duplicates", done);
+        cli_progress_line(text);
+        return;
     }
     if (p->archived)
         snprintf(archived, sizeof archived, "%" PRId64 " archived, ", p->archived);
@@ -446,7 +459,7 @@ static int run_job(struct operating *o)
     operation_join(&operation, &p);
     close(fd);
     report(o, &p);
-    if (record->kind == OPERATION_PURGE)
+    if (plan_archives(&o->job.plan))
         operate_purge_report(o, &p);
     record->state = p.state;
     record->counts = p.counts;
@@ -486,7 +499,7 @@ static int execute(struct operating *o)
     enum err e = preview_make(&quiet, &o->cancelled, &p, &err);
     if (!e && p.by_place && !o->job.plan.no_archive)
         e = preview_check_selection(&o->job, &err);
-    int code = e ? cli_error(&err) : take_source(o, &p);
+    int code = e ? cli_error(&err) : operate_take_source(o, &p);
     if (code)
         return code;
     o->before = p;
@@ -499,13 +512,14 @@ static int execute(struct operating *o)
     if (!select)
         o->job.record.counts.planned = planned(o, &p);
     /* As it stood: what comes later is not part of it. */
-    bool counted = !p.upper && !p.by_place && o->job.plan.kind != OPERATION_RESTORE;
+    bool counted = !p.upper && !p.by_place && o->job.plan.kind != OPERATION_RESTORE &&
+                   o->job.plan.kind != OPERATION_DEDUPE;
     if (!select && o->job.plan.limit < 0 && counted)
         o->job.plan.limit = p.ready;
     return begin_and_run(o);
 }
 
-static void init(struct operating *o, struct cli *c)
+void operate_init(struct operating *o, struct cli *c)
 {
     *o = (struct operating){.cli = c};
     arena_init(&o->arena, 4 * PLAN_PAYLOAD_MOST);
@@ -515,7 +529,7 @@ static void init(struct operating *o, struct cli *c)
     take_person(o);
 }
 
-static void release(struct operating *o)
+void operate_release(struct operating *o)
 {
     arena_free(&o->arena);
     buffer_free(&o->plan);
@@ -526,13 +540,11 @@ static void release(struct operating *o)
 int operate(struct cli *c, enum operation_kind kind)
 {
     struct operating o;
-    init(&o, c);
-    int code = make_plan(&o, kind);
-    if (!code) {
-        fill_job(&o);
+    operate_init(&o, c);
+    int code = operate_plan(&o, kind);
+    if (!code)
         code = cli_flag(c, FLAG_EXECUTE) ? execute(&o) : rehearse(&o);
-    }
-    release(&o);
+    operate_release(&o);
     return code;
 }
 
@@ -549,7 +561,7 @@ static int find_ends(struct operating *o)
         e = config_address(config, p->from, brokers, &o->from, &err);
         e = e ? e : config_secret(config, o->from.endpoint, &err);
     }
-    if (!e && p->kind != OPERATION_PURGE) {
+    if (!e && !plan_archives(p)) {
         e = config_address(config, p->to ? p->to : p->from, brokers, &o->to, &err);
         e = e ? e : config_secret(config, o->to.endpoint, &err);
     }
@@ -560,7 +572,7 @@ int operate_resume(struct cli *c, const struct journal_operation *record)
 {
     struct operating o;
     struct err_info err = {.code = ERR_OK};
-    init(&o, c);
+    operate_init(&o, c);
     int lock = operation_lock(record->id, &err);
     int code = lock < 0 ? cli_error(&err) : 0;
     if (!code && plan_read(&o.job.plan, record->plan, &o.arena, &err))
@@ -577,6 +589,6 @@ int operate_resume(struct cli *c, const struct journal_operation *record)
         code = run_job(&o);
     }
     operation_unlock(record->id, lock, !code);
-    release(&o);
+    operate_release(&o);
     return code;
 }

@@ -25,11 +25,25 @@ struct operating {
     int64_t bytes; /* of all payloads */
 };
 
+/* ---- operate.c ---- */
+
+void operate_init(struct operating *o, struct cli *c);
+void operate_release(struct operating *o);
+/* Plan and job of the command line, both ends looked up. 0 or an exit code after a message. */
+int operate_plan(struct operating *o, enum operation_kind kind);
+/* What a source cannot do is refused before anything has begun; likewise. */
+int operate_take_source(struct operating *o, const struct preview *p);
+
+/* ---- operate_dedupe.c ---- */
+
+int operate_dedupe_plan(struct operating *o); /* rule and flags. 0 or 2 */
+
 /* ---- operate_purge.c ---- */
 
 int operate_purge_plan(struct operating *o); /* flags that exclude each other. 0 or 2 */
 /* In a dry run: what it does and needs; n: messages, COUNT_UNKNOWN. */
 void operate_purge_say(const struct operating *o, const struct preview *p, int64_t n);
+void operate_purge_say_archive(const struct operating *o, const struct preview *p, int64_t n);
 /* After it: where its archives are (into the record, too), and what is at the source now. */
 void operate_purge_report(struct operating *o, const struct operation_progress *p);
 

@@ -15,7 +15,7 @@ int operate_purge_plan(struct operating *o)
     return 0;
 }
 
-static void say_archive(const struct operating *o, const struct preview *p, int64_t n)
+void operate_purge_say_archive(const struct operating *o, const struct preview *p, int64_t n)
 {
     char folder[STATE_PATH_SIZE], size[32], room[32], text[120] = "";
     int64_t bytes = preview_archive_size(&o->job, p, n);
@@ -42,7 +42,7 @@ void operate_purge_say(const struct operating *o, const struct preview *p, int64
     }
     if (n == 0)
         return;
-    say_archive(o, p, n);
+    operate_purge_say_archive(o, p, n);
     cli_notice(o->cli, p->by_place ? "what comes after it has begun stays: all up to there is removed at once"
                                    : "what comes after it has begun stays");
 }

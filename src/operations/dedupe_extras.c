@@ -22,7 +22,7 @@ struct entry {
     uint32_t asked;  /* copies that have come by */
     uint32_t seen;   /* copies that are there */
     uint16_t flags;
-    bool held; /* of a leader: one of the group is kept already */
+    bool held; /* of a leader: one of the group is kept, or will be */
 };
 
 struct dedupe_extras {
@@ -236,14 +236,20 @@ bool dedupe_extras_wants_look(const struct dedupe_extras *e)
     return e->keep_last && e->count > 0;
 }
 
+/* Of the first ones that is known when it comes by, and not before. */
+static void hold_kept(struct dedupe_extras *e, const struct entry *entry)
+{
+    if (e->keep_last && entry->flags & ENTRY_KEPT)
+        e->entries[entry->leader].held = true;
+}
+
 void dedupe_extras_seen(struct dedupe_extras *e, const uint8_t *identity)
 {
     struct entry *entry = find(e, identity);
     if (!entry)
         return;
     entry->seen++;
-    if (entry->flags & ENTRY_KEPT)
-        e->entries[entry->leader].held = true;
+    hold_kept(e, entry);
 }
 
 void dedupe_extras_seen_all(struct dedupe_extras *e)
@@ -251,8 +257,7 @@ void dedupe_extras_seen_all(struct dedupe_extras *e)
     for (uint32_t i = 0; i < e->count; i++) {
         struct entry *entry = &e->entries[i];
         entry->seen = entry->total;
-        if (entry->flags & ENTRY_KEPT)
-            e->entries[entry->leader].held = true;
+        hold_kept(e, entry);
     }
 }
 

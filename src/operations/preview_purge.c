@@ -51,6 +51,14 @@ static enum err check_place(const struct operation_job *job, const struct channe
     return preview_check_selection(job, err);
 }
 
+/* Extras stand anywhere: where no single message can be removed none of them can. */
+static enum err refuse_dedupe(const struct operation_job *job, const struct channel *c, struct err_info *err)
+{
+    const char *why = c ? c->why_not[CAN_REMOVE] : NULL;
+    return refuse(job, why ? why : "no single message can be taken off it",
+                  "write a copy without the extras into another channel: --to ADDRESS", err);
+}
+
 static void say_groups(const struct operation_job *job, const struct channel_list *list)
 {
     char text[400];
@@ -89,7 +97,9 @@ enum err preview_purge(struct broker *b, const struct operation_job *job, struct
     p->by_place = !from->ops->lease_open || (c && c->why_not[CAN_REMOVE]);
     p->stored = c ? c->bytes : COUNT_UNKNOWN;
     p->room = find_room();
-    if (job->plan.no_archive && against_purge(job, c))
+    if (job->plan.kind == OPERATION_DEDUPE && p->by_place)
+        e = refuse_dedupe(job, c, err);
+    else if (job->plan.no_archive && against_purge(job, c))
         e = refuse(job, against_purge(job, c),
                    p->by_place ? COPY : "without --no-archive messages are archived, then removed one by one",
                    err);
@@ -105,7 +115,7 @@ int64_t preview_archive_size(const struct operation_job *job, const struct previ
 {
     if (messages < 0)
         return -1;
-    if (job->plan.select)
+    if (job->plan.select || job->plan.kind == OPERATION_DEDUPE)
         return p->bytes + messages * RECORD_BYTES;
     if (p->stored < 0 || p->ready <= 0)
         return -1;
