@@ -78,8 +78,11 @@ struct dedupe *dedupe_new(const struct dedupe_job *job, struct err_info *err)
     d->totals.first_ns = d->totals.last_ns = TIME_NONE;
     buffer_init(&d->room, 2 * LIMIT_MESSAGE);
     buffer_init(&d->shown_room, 2 * LIMIT_MESSAGE);
-    d->groups =
-        (struct groups){.keep = job->keep, .differing = job->differing, .extras = job->extras, .totals = &d->totals, .held_most = groups};
+    d->groups = (struct groups){.keep = job->keep,
+                                .differing = job->differing,
+                                .extras = job->extras,
+                                .totals = &d->totals,
+                                .held_most = groups};
     d->sorter = sorter_new(job->memory ? job->memory : DEDUPE_MEMORY, compare);
     d->sha = sha256_new();
     d->pieces = malloc(3 * PIECE);

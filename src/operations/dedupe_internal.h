@@ -47,7 +47,7 @@ static inline const uint8_t *record_identity(const struct record *r) /* NULL: no
 
 struct groups {
     enum dedupe_keep keep;
-    bool differing; /* groups whose bodies differ go as well */
+    bool differing;               /* groups whose bodies differ go as well */
     struct dedupe_extras *extras; /* NULL */
     const struct origin *const *origins;
     struct dedupe_totals *totals;

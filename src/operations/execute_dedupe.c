@@ -15,11 +15,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define LOOK_WINDOW 4000
+#define LOOK_WINDOW    4000
 #define HELD_MOST_LOOK 100000 /* messages that a look holds at the source */
-#define HELD_NS (600 * NS_PER_S)
-#define STEP_MS 100
-#define STEP_MESSAGES 20000
+#define HELD_NS        (600 * NS_PER_S)
+#define STEP_MS        100
+#define STEP_MESSAGES  20000
 
 /* ---- looking through the source ---- */
 
@@ -122,6 +122,12 @@ static enum err look(struct operation *o, struct looking *l, struct err_info *er
     return e ? e : joined;
 }
 
+/* What is removed is known by what it is, so that of each group one stays whatever others take. */
+static struct position place_of(const struct operation *o, const struct message *m)
+{
+    return execute_removes(o) ? (struct position){.kind = POSITION_NONE} : m->position;
+}
+
 /* ---- finding ---- */
 
 struct finding {
@@ -157,8 +163,10 @@ static enum err note_end(struct finding *f, struct position p, struct err_info *
 static enum err add_message(struct operation *o, const struct message *m, void *context, struct err_info *err)
 {
     struct finding *f = context;
-    struct dedupe_message message = {.m = m, .shown = m};
-    enum err e = note_end(f, m->position, err);
+    struct message placed = *m;
+    struct dedupe_message message = {.m = &placed, .shown = &placed};
+    placed.position = place_of(o, m);
+    enum err e = note_end(f, placed.position, err);
     if (e || (o->filter && filter_message(o->filter, m, o->job.record.created_ns) != FILTER_YES))
         return e;
     f->selected++;
@@ -384,7 +392,7 @@ static void judge_removal(struct operation *o, struct item *item)
     enum extra extra = EXTRA_NOT;
     bool later = o->job.from.ops->tells_redelivered && !item->redelivered;
     if (!later)
-        extra = dedupe_extras_judge(o->findings.extras, item->message->position, item->identity);
+        extra = dedupe_extras_judge(o->findings.extras, place_of(o, item->message), item->identity);
     if (extra == EXTRA_NOT) {
         execute_leave(o, item);
         return;

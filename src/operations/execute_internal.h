@@ -126,7 +126,8 @@ static inline bool execute_removes(const struct operation *o)
 
 /* ---- execute.c ---- */
 
-void execute_tell(struct operation *o, bool now); /* how far it is, to those who ask; not now: not too often */
+void execute_tell(struct operation *o,
+                  bool now); /* how far it is, to those who ask; not now: not too often */
 
 void execute_notice(void *context, const char *text); /* context: the operation */
 
@@ -160,7 +161,8 @@ void execute_write_known(struct operation *o);
 
 /* ---- execute_judge.c: which messages it is about, and what is to become of them ---- */
 
-void execute_leave(struct operation *o, struct item *item); /* it is not about this one: kept, without a row */
+void execute_leave(struct operation *o,
+                   struct item *item); /* it is not about this one: kept, without a row */
 /* Fills an item of the source: its identity, and whether it is sent (INTENDED, without a sequence), or kept, with or without a row. */
 enum err execute_judge(struct operation *o, struct item *item, struct err_info *err) SB_MUST_USE;
 /* The message as it is sent: with its stamps, without what is taken off. In the arena. */
@@ -262,7 +264,8 @@ enum err execute_dedupe_prepare(struct operation *o, struct err_info *err) SB_MU
 enum err execute_dedupe_recover(struct operation *o, struct err_info *err) SB_MUST_USE;
 /* Of a message that is selected: is it one of those that go, or that are copied? */
 void execute_dedupe_judge(struct operation *o, struct item *item);
-int64_t execute_dedupe_most(const struct operation *o); /* messages that are read of a source without positions; -1 */
+int64_t execute_dedupe_most(
+    const struct operation *o); /* messages that are read of a source without positions; -1 */
 void execute_dedupe_close(struct operation *o, enum operation_state state);
 
 /* ---- execute_restore.c ---- */

@@ -25,9 +25,9 @@ struct plan {
     bool keeps;            /* the source removes no single message: what was sent stays there, too */
     bool create;           /* a missing destination is made */
     bool no_archive;       /* purge: by the broker itself, and nothing of it can be had back */
-    const char *by;  /* dedupe: the rule, see dedupe_rule.h */
-    bool keep_last;  /* dedupe: the last of several copies, else the first */
-    bool differing;  /* dedupe: also where the bodies of a group differ */
+    const char *by;        /* dedupe: the rule, see dedupe_rule.h */
+    bool keep_last;        /* dedupe: the last of several copies, else the first */
+    bool differing;        /* dedupe: also where the bodies of a group differ */
     bool by_place;   /* purge: all up to a place in each partition; nothing there is removed one by one */
     const char *sum; /* restore: SHA-256 of the archive, in hex */
     bool same_partitions; /* restore: those, or nothing is sent; else by key where there are not as many */

@@ -50,7 +50,7 @@ static int rig_teardown(void **state)
     return system(command);
 }
 
-static void rig_publish(const char *queue, int first, int count)
+static inline void rig_publish(const char *queue, int first, int count)
 {
     for (int i = first; i < first + count; i++) {
         char body[40];
@@ -77,7 +77,7 @@ static void rig_assert_number(const struct message *m, int number)
 }
 
 /* Are these the numbers in that queue, in that order? */
-static void rig_assert_holds(const char *queue, int first, int count, int step)
+static inline void rig_assert_holds(const char *queue, int first, int count, int step)
 {
     int64_t at = 0;
     for (int i = 0; i < count; i++, at++) {
