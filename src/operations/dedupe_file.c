@@ -71,6 +71,18 @@ static bool sync_folder(const char *path)
     return synced;
 }
 
+bool dedupe_file_begin(const char *id)
+{
+    char part[STATE_PATH_SIZE];
+    if (!path_of(id, ".part", part, sizeof part) || !state_make_folder(part))
+        return false; /* writing it will say so */
+    int fd = open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    bool was_there = fd < 0 && errno == EEXIST;
+    if (fd >= 0)
+        close(fd);
+    return was_there;
+}
+
 /* The operation's lock is held: nobody else writes it. */
 static enum err write_file(const char *id, struct bytes text, struct err_info *err)
 {

@@ -13,6 +13,8 @@ struct dedupe_findings {
 };
 void dedupe_findings_free(struct dedupe_findings *f); /* what is in it; it is zeroed then */
 
+/* It is about to look: what it has out meanwhile comes back late where it is killed. True: an earlier run was. */
+bool dedupe_file_begin(const char *id);
 /* operations/ID.extras, whole or not at all, down to the disk. ERR_IO, ERR_NOMEM. */
 enum err dedupe_file_write(const char *id, const struct dedupe_findings *f, struct err_info *err) SB_MUST_USE;
 /* ERR_NOTFOUND: there is none; ERR_FORMAT, ERR_IO, ERR_NOMEM. Failed, *f is empty. */

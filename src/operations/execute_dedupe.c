@@ -214,6 +214,8 @@ static enum err find_extras(struct operation *o, struct dedupe *d, struct err_in
 static enum err make_findings(struct operation *o, struct err_info *err)
 {
     const struct plan *p = &o->job.plan;
+    if (dedupe_file_begin(o->job.record.id))
+        execute_wait_for_returns(o);
     struct dedupe_rule *rule = dedupe_rule_new(p->by, o->job.decoders, err);
     o->findings.extras = rule ? dedupe_extras_new(p->keep_last) : NULL;
     struct dedupe_job job = {.rule = rule,
