@@ -15,7 +15,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define LOOK_WINDOW    4000
 #define HELD_MOST_LOOK 100000 /* messages that a look holds at the source */
 #define HELD_NS        (600 * NS_PER_S)
 #define STEP_MS        100
@@ -36,16 +35,17 @@ struct looking {
 static struct source *start_look(struct operation *o, struct err_info *err)
 {
     const struct operation_end *from = &o->job.from;
-    struct source_job job = {.ops = from->ops,
-                             .endpoint = from->endpoint,
-                             .from = from->channel,
-                             .lease = execute_removes(o),
-                             .window = LOOK_WINDOW,
-                             .most = -1,
-                             .start = {START_BEGINNING, 0},
-                             .partition = -1,
-                             .prepare = o->job.prepare,
-                             .context = o->job.context};
+    struct source_job job = {
+        .ops = from->ops,
+        .endpoint = from->endpoint,
+        .from = from->channel,
+        .lease = execute_removes(o),
+        .window = execute_purge_window(o), /* few channels: RabbitMQ gives their messages back in turn */
+        .most = -1,
+        .start = {START_BEGINNING, 0},
+        .partition = -1,
+        .prepare = o->job.prepare,
+        .context = o->job.context};
     struct source *s = source_start(&job, o->event_fd, err);
     pthread_mutex_lock(&o->lock);
     o->source = s;

@@ -217,7 +217,7 @@ enum err execute_look(struct operation *o, const struct channel_name *to, execut
 /* The source has been read. What was not met there is taken for removed only where a second look, later, does not meet it either: true if
  * that is due. Else o->others_hold says whether it may still be somewhere; the source has been left for that. */
 bool execute_looks_again(struct operation *o);
-void execute_wait_to_look(struct operation *o); /* before the second look */
+void execute_wait_to_look(struct operation *o);     /* before the second look */
 void execute_wait_for_returns(struct operation *o); /* of what an earlier run had out when it was killed */
 
 /* ---- execute_purge.c: the archive stands in a destination's place; also of a dedupe without a destination ---- */

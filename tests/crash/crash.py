@@ -150,7 +150,7 @@ def ended_since(before):
     return now if now and (not before or now["id"] != before["id"]) else None
 
 
-def judge_dedupe(sent, source, archived, account):
+def judge_dedupe(sent, source, archived, account, quorum):
     """One of each is left, and the archives hold exactly what is not there any more."""
     left, gone, all_of = collections.Counter(source), collections.Counter(archived), collections.Counter(sent)
     doubts, wrong = account["counts"]["in_doubt"] if account else 0, []
@@ -160,7 +160,7 @@ def judge_dedupe(sent, source, archived, account):
         wrong.append("%d duplicates left, %d in doubt" % (sum(left.values()) - len(left), doubts))
     if left + gone != all_of and not doubts:
         wrong.append("%d are in neither, %d in both" % (sum((all_of - left - gone).values()), sum((left + gone - all_of).values())))
-    if source != sorted(source) and len(source) == len(left):
+    if source != sorted(source) and len(source) == len(left) and not quorum: # which may give back in turns what a killed look held
         wrong.append("another order")
     if account and account["state"] not in ("done", "partial"):
         wrong.append("it ended as %s: %s" % (account["state"], account["note"]))
@@ -215,7 +215,7 @@ def main():
             if kind == "dedupe" and account:
                 restore(broker, account)
             destination, source = broker.drain(1), broker.drain(0)
-            wrong = (judge_dedupe(sent, source, destination, account) if kind == "dedupe" else
+            wrong = (judge_dedupe(sent, source, destination, account, what.endswith("quorum")) if kind == "dedupe" else
                      judge(kind, sent, source, destination, account))
             good += not wrong
             print("kill %d after %.3f s: %s%d at the destination, %d at the source, %s" % (
