@@ -241,6 +241,7 @@ int operate_plan(struct operating *o, enum operation_kind kind)
                                 .by = cli_text(c, FLAG_BY),
                                 .differing = cli_flag(c, FLAG_BODIES_DIFFER),
                                 .create = cli_flag(c, FLAG_CREATE),
+                                .tombstones = cli_flag(c, FLAG_TOMBSTONES),
                                 .no_archive = cli_flag(c, FLAG_NO_ARCHIVE)};
     int code = find_both_ends(o);
     if (!code)

@@ -10,6 +10,8 @@
 int operate_purge_plan(struct operating *o)
 {
     const struct plan *p = &o->job.plan;
+    if (p->tombstones && (p->no_archive || p->limit >= 0))
+        return cli_usage("--tombstones goes by keys, archived first: not --limit or --no-archive");
     if (p->no_archive && (p->select || p->limit >= 0))
         return cli_usage("--no-archive is the broker's own purge, which takes all: not --select or --limit");
     return 0;
@@ -43,6 +45,13 @@ void operate_purge_say(const struct operating *o, const struct preview *p, int64
     if (n == 0)
         return;
     operate_purge_say_archive(o, p, n);
+    if (o->job.plan.tombstones) {
+        cli_notice(
+            o->cli,
+            "a null payload is written for each key whose last message is selected: the topic forgets it when it "
+            "is compacted next, with all that was ever written to it");
+        return;
+    }
     cli_notice(o->cli, p->by_place ? "what comes after it has begun stays: all up to there is removed at once"
                                    : "what comes after it has begun stays");
 }

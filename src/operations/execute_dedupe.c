@@ -22,17 +22,15 @@
 
 /* ---- looking through the source ---- */
 
-typedef enum err look_visit(struct operation *o, const struct message *m, void *context,
-                            struct err_info *err);
-
 struct looking {
-    look_visit *visit;
+    execute_newer *visit;
     void *context;
+    const struct read_places *places; /* from there on; NULL: from the beginning */
     int64_t began_ns;
     bool whole;
 };
 
-static struct source *start_look(struct operation *o, struct err_info *err)
+static struct source *start_look(struct operation *o, const struct looking *l, struct err_info *err)
 {
     const struct operation_end *from = &o->job.from;
     struct source_job job = {
@@ -44,6 +42,7 @@ static struct source *start_look(struct operation *o, struct err_info *err)
         .most = -1,
         .start = {START_BEGINNING, 0},
         .partition = -1,
+        .places = l->places,
         .prepare = o->job.prepare,
         .context = o->job.context};
     struct source *s = source_start(&job, o->event_fd, err);
@@ -107,7 +106,7 @@ static enum err look(struct operation *o, struct looking *l, struct err_info *er
     l->whole = true;
     l->began_ns = clock_mono_ns();
     o->looked = 0;
-    struct source *s = start_look(o, err);
+    struct source *s = start_look(o, l, err);
     if (!s)
         return err->code;
     enum err e = visit_all(o, s, l, err);
@@ -167,7 +166,8 @@ static enum err add_message(struct operation *o, const struct message *m, void *
     struct dedupe_message message = {.m = &placed, .shown = &placed};
     placed.position = place_of(o, m);
     enum err e = note_end(f, placed.position, err);
-    if (e || (o->filter && filter_message(o->filter, m, o->job.record.created_ns) != FILTER_YES))
+    bool any = o->job.plan.tombstones; /* the last one of a key may be one that is not selected */
+    if (e || (!any && o->filter && filter_message(o->filter, m, o->job.record.created_ns) != FILTER_YES))
         return e;
     f->selected++;
     return dedupe_add(f->dedupe, &message, err);
@@ -207,21 +207,23 @@ static enum err find_extras(struct operation *o, struct dedupe *d, struct err_in
     found->whole = l.whole && saw_all(o, &f);
     found->looked = o->looked;
     int64_t going = (int64_t)dedupe_extras_count(found->extras);
-    o->counts.planned = execute_removes(o) ? going : f.selected - going;
+    if (!o->job.plan.tombstones)
+        o->counts.planned = execute_removes(o) ? going : f.selected - going;
     return ERR_OK;
 }
 
 static enum err make_findings(struct operation *o, struct err_info *err)
 {
     const struct plan *p = &o->job.plan;
+    bool keep_last = p->keep_last || p->tombstones;
     if (dedupe_file_begin(o->job.record.id))
         execute_wait_for_returns(o);
-    struct dedupe_rule *rule = dedupe_rule_new(p->by, o->job.decoders, err);
-    o->findings.extras = rule ? dedupe_extras_new(p->keep_last) : NULL;
+    struct dedupe_rule *rule = dedupe_rule_new(p->tombstones ? "key" : p->by, o->job.decoders, err);
+    o->findings.extras = rule ? dedupe_extras_new(keep_last) : NULL;
     struct dedupe_job job = {.rule = rule,
-                             .keep = p->keep_last ? DEDUPE_KEEP_LAST : DEDUPE_KEEP_FIRST,
+                             .keep = keep_last ? DEDUPE_KEEP_LAST : DEDUPE_KEEP_FIRST,
                              .extras = o->findings.extras,
-                             .differing = p->differing,
+                             .differing = p->differing || p->tombstones,
                              .counters = o->job.from.ops->counters};
     struct dedupe *d = job.extras ? dedupe_new(&job, err) : NULL;
     enum err e = d      ? find_extras(o, d, err)
@@ -424,10 +426,21 @@ static bool came_later(const struct operation *o, struct position p)
 void execute_dedupe_judge(struct operation *o, struct item *item)
 {
     struct position p = item->message->position;
-    if (execute_removes(o))
+    bool no_value = !item->message->key.data || !item->message->payload.data;
+    if (o->job.plan.tombstones && no_value) /* without a key, or gone already */
+        execute_leave(o, item);
+    else if (execute_removes(o))
         judge_removal(o, item);
     else if (came_later(o, p) || dedupe_extras_judge(o->findings.extras, p, item->identity) == EXTRA_IS)
         execute_leave(o, item);
+}
+
+enum err execute_look_newer(struct operation *o, execute_newer *visit, void *context, struct err_info *err)
+{
+    struct looking l = {.visit = visit, .context = context, .places = &o->findings.ends};
+    enum err e = look(o, &l, err);
+    o->looked = 0;
+    return e;
 }
 
 int64_t execute_dedupe_most(const struct operation *o)

@@ -251,11 +251,25 @@ bool execute_purge_is_at_once(const struct operation *o);
 enum err execute_purge_at_once(struct operation *o, struct err_info *err) SB_MUST_USE;
 enum err execute_remove_by_places(struct operation *o, struct err_info *err) SB_MUST_USE;
 
+/* ---- execute_tombstones.c ---- */
+
+/* Of what was archived: a null payload for the key of each, unless something newer has come for it. */
+enum err execute_send_tombstones(struct operation *o, struct err_info *err) SB_MUST_USE;
+
+/* ---- execute_dedupe.c, for that ---- */
+
+/* Every message of the source behind what the findings have seen. */
+typedef enum err execute_newer(struct operation *o, const struct message *m, void *context,
+                               struct err_info *err);
+enum err execute_look_newer(struct operation *o, execute_newer *visit, void *context,
+                            struct err_info *err) SB_MUST_USE;
+
 /* ---- execute_dedupe.c ---- */
 
+/* Also of a purge by tombstones: there the last message of each key is what it is about. */
 static inline bool execute_is_dedupe(const struct operation *o)
 {
-    return o->job.plan.kind == OPERATION_DEDUPE;
+    return o->job.plan.kind == OPERATION_DEDUPE || o->job.plan.tombstones;
 }
 
 /* Before a connection: which messages are extras. The first time all of the source is looked through for that, and what was found is

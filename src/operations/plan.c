@@ -8,6 +8,8 @@ static void write_purge(const struct plan *p, struct json_writer *w)
     json_bool(w, p->no_archive);
     JSON_NAME(w, "by_place");
     json_bool(w, p->by_place);
+    JSON_NAME(w, "tombstones");
+    json_bool(w, p->tombstones);
 }
 
 static void write_dedupe(const struct plan *p, struct json_writer *w)
@@ -160,6 +162,7 @@ static enum err take_member(struct plan *p, struct json_reader *r, struct arena 
         {"origin_header", &p->origin_header, NULL, NULL},
         {"no_archive", NULL, NULL, &p->no_archive},
         {"by_place", NULL, NULL, &p->by_place},
+        {"tombstones", NULL, NULL, &p->tombstones},
         {"by", &p->by, NULL, NULL},
         {"keep_last", NULL, NULL, &p->keep_last},
         {"differing", NULL, NULL, &p->differing},

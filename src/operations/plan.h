@@ -28,6 +28,7 @@ struct plan {
     const char *by;        /* dedupe: the rule, see dedupe_rule.h */
     bool keep_last;        /* dedupe: the last of several copies, else the first */
     bool differing;        /* dedupe: also where the bodies of a group differ */
+    bool tombstones;       /* purge: keys of a compacted topic, by a null payload for each */
     bool by_place;   /* purge: all up to a place in each partition; nothing there is removed one by one */
     const char *sum; /* restore: SHA-256 of the archive, in hex */
     bool same_partitions; /* restore: those, or nothing is sent; else by key where there are not as many */
