@@ -295,6 +295,11 @@ static void say_preview(const struct operating *o, const struct preview *p)
         operate_purge_say(o, p, n);
     if (kind == OPERATION_RESTORE)
         operate_restore_say(o, p);
+    if (o->job.plan.tombstones) {
+        cli_notice(o->cli, "would write them for the keys of at most %s message%s; nothing was changed. Add %s to do it", count,
+                   n == 1 ? "" : "s", cli_missing_flags(o->cli, &o->from, flags, sizeof flags));
+        return;
+    }
     snprintf(name, sizeof name, "%s", n < 0 ? "all" : count);
     bool purges = kind == OPERATION_PURGE;
     cli_notice(o->cli, "would %s %s message%s%s from %s%s%s; nothing was changed. Add %s to do it",
@@ -353,9 +358,11 @@ static int rehearse(struct operating *o)
     if (o->job.plan.payload.data && p.matched > 1)
         return cli_usage("%" PRId64 " messages are selected, and an edited payload is for one", p.matched);
     say_preview(o, &p);
-    o->job.record.counts.planned = planned(o, &p);
+    int64_t n = planned(o, &p);
+    /* Of the keys one knows once all of it was read. */
+    o->job.record.counts.planned = o->job.plan.tombstones && n ? COUNT_UNKNOWN : n;
     print_record(o, &o->job.record);
-    return o->job.record.counts.planned == 0 ? err_exit_code(ERR_NOMATCH) : 0;
+    return n == 0 ? err_exit_code(ERR_NOMATCH) : 0;
 }
 
 /* ---- the run ---- */

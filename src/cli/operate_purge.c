@@ -48,7 +48,7 @@ void operate_purge_say(const struct operating *o, const struct preview *p, int64
     if (o->job.plan.tombstones) {
         cli_notice(
             o->cli,
-            "a null payload is written for each key whose last message is selected: the topic forgets it when it "
+            "a tombstone, a null payload, is written for each key whose last message is selected: the topic forgets it when it "
             "is compacted next, with all that was ever written to it");
         return;
     }

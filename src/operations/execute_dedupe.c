@@ -22,6 +22,16 @@
 
 /* ---- looking through the source ---- */
 
+static bool came_later(const struct operation *o, struct position p)
+{
+    int32_t partition = p.kind == POSITION_PARTITION ? p.partition : -1;
+    const struct read_places *ends = &o->findings.ends;
+    for (size_t i = 0; p.kind != POSITION_NONE && i < ends->count; i++)
+        if (ends->items[i].partition == partition)
+            return p.offset >= ends->items[i].next;
+    return p.kind != POSITION_NONE;
+}
+
 struct looking {
     execute_newer *visit;
     void *context;
@@ -67,7 +77,8 @@ static enum err visit_batch(struct operation *o, struct source *s, struct batch 
 {
     enum err e = ERR_OK;
     for (size_t i = 0; !e && i < b->count; i++, o->looked++) {
-        e = l->visit(o, b->items[i].message, l->context, err);
+        if (!l->places || came_later(o, b->items[i].message->position))
+            e = l->visit(o, b->items[i].message, l->context, err);
         message_unref(&b->items[i].message);
     }
     source_settle(s, b);
@@ -411,16 +422,6 @@ static void judge_removal(struct operation *o, struct item *item)
         item->sequence = row->sequence;
         item->journaled = true;
     }
-}
-
-static bool came_later(const struct operation *o, struct position p)
-{
-    int32_t partition = p.kind == POSITION_PARTITION ? p.partition : -1;
-    const struct read_places *ends = &o->findings.ends;
-    for (size_t i = 0; p.kind != POSITION_NONE && i < ends->count; i++)
-        if (ends->items[i].partition == partition)
-            return p.offset >= ends->items[i].next;
-    return p.kind != POSITION_NONE;
 }
 
 void execute_dedupe_judge(struct operation *o, struct item *item)

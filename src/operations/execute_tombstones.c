@@ -4,6 +4,7 @@
 
 #include "base/limits.h"
 #include "operations/dedupe_recent.h"
+#include "operations/stamp.h"
 
 #include <stdlib.h>
 
@@ -17,10 +18,12 @@ static const char newer_text[] = "a newer message with this key has come: it sta
 
 static enum err note_key(struct operation *o, const struct message *m, void *context, struct err_info *err)
 {
-    (void)o;
     struct recent *newer = context;
+    char id[OPERATION_ID_SIZE];
+    uint64_t sequence;
     int64_t before;
-    if (!m->key.data)
+    bool own = stamp_operation(m, id, &sequence) && strcmp(id, o->job.record.id) == 0;
+    if (!m->key.data || own) /* a tombstone of an earlier run is sent once more: it changes nothing */
         return ERR_OK;
     bool kept = recent_see(newer, m->key, clock_wall_ns(), &before) != RECENT_LARGE;
     if (kept && !recent_window(newer).forgotten)
@@ -105,9 +108,15 @@ static enum err send_one(struct sending *s, const struct message *archived, uint
                                 .time_ns = TIME_NONE};
     struct item *item = &s->batch->items[s->batch->count++];
     *item = (struct item){.state = DELIVERY_INTENDED, .sequence = sequence};
-    enum err e;
+    struct stamp stamp = {.sequence = sequence};
+    struct message stamped;
     size_t pending;
-    while ((e = destination_put(s->d, item, 0, &tombstone, err)) == ERR_BUSY &&
+    memcpy(stamp.operation, s->o->job.record.id, sizeof stamp.operation);
+    arena_reset(&s->o->arena);
+    enum err e = stamp_put(&tombstone, NULL, &stamp, &s->o->arena, &stamped, err);
+    if (e)
+        return e;
+    while ((e = destination_put(s->d, item, 0, &stamped, err)) == ERR_BUSY &&
            !atomic_load(&s->o->broken_off))
         if ((e = destination_step(s->d, STEP_MS, &pending, err)))
             return e;

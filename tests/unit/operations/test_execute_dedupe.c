@@ -432,6 +432,105 @@ static void a_topic_is_copied_and_nothing_is_removed_of_it(void **state)
     assert_non_null(strstr(err.next, "--to"));
 }
 
+/* ---- tombstones ---- */
+
+static int reads;
+
+/* Before what came since is looked at. */
+static enum err read_after_others(struct broker *b, const struct read_request *r,
+                                  const struct read_sink *sink, struct err_info *err)
+{
+    struct message m = {.key = BYTES_LITERAL("1"), .payload = BYTES_LITERAL("n"), .time_ns = 5};
+    if (++reads == 3)
+        assert_int_equal(memory_publish("log", &m, NULL, NULL), ERR_OK);
+    return memory_broker.read_open(b, r, sink, err);
+}
+
+static void fill_log(const char *letters)
+{
+    for (const char *c = letters; *c; c++) {
+        char key = (char)(tolower(*c) - 'a' + '0');
+        struct message m = {.payload = bytes_of(c, 1), .key = bytes_of(&key, 1), .time_ns = 5};
+        assert_int_equal(memory_publish("log", &m, NULL, NULL), ERR_OK);
+    }
+}
+
+/* What is the last of each key: '-' is a tombstone. */
+static void assert_last(const char *keys, const char *last)
+{
+    char have[64] = "";
+    for (size_t i = 0; keys[i]; i++) {
+        struct message *m;
+        for (int64_t at = 0; (m = memory_get("log", &at, false)); at++) {
+            if (bytes_equal(m->key, bytes_of(keys + i, 1)))
+                have[i] = m->payload.data ? (char)m->payload.data[0] : '-';
+            message_unref(&m);
+        }
+    }
+    assert_string_equal(have, last);
+}
+
+static struct operation_job tombstones_of(const char *select)
+{
+    struct operation_job job = dedupe_of((struct plan){.select = select});
+    job.plan.kind = OPERATION_PURGE;
+    job.plan.tombstones = job.plan.by_place = job.plan.keeps = true;
+    job.from.channel = (struct channel_name){CHANNEL_TOPIC, "log"};
+    rig_begin(&job);
+    return job;
+}
+
+/* Its last message is what a key is selected by, and what is archived of it. */
+static void keys_go_by_tombstones(void **state)
+{
+    (void)state;
+    assert_int_equal(memory_declare("log", CHANNEL_TOPIC, NULL, NULL), ERR_OK);
+    fill_log("aAbBBbcCd");
+    struct operation_job job = tombstones_of("'A' | 'b' | 'c'"); /* the last of c is another one */
+    struct operation_progress p = rig_run(&job);
+    assert_int_equal(p.state, OPERATION_DONE);
+    assert_int_equal(p.counts.done, 2);
+    assert_archived(&job, "Ab");
+    assert_last("0123", "--Cd");
+    job = tombstones_of(NULL);
+    p = rig_run(&job);
+    assert_int_equal(p.counts.done, 2); /* those that are gone are not sent again */
+    assert_last("0123", "----");
+}
+
+static void a_key_that_something_newer_has_come_for_stays(void **state)
+{
+    (void)state;
+    reads = 0;
+    assert_int_equal(memory_declare("log", CHANNEL_TOPIC, NULL, NULL), ERR_OK);
+    rig_broker.read_open = read_after_others;
+    fill_log("abc");
+    struct operation_job job = tombstones_of(NULL);
+    struct operation_progress p = rig_run(&job);
+    assert_int_equal(p.state, OPERATION_DONE);
+    assert_int_equal(p.counts.done, 2);
+    assert_int_equal(p.counts.skipped, 1);
+    assert_last("012", "-n-");
+}
+
+static void tombstones_that_were_interrupted_are_sent_by_a_resume(void **state)
+{
+    (void)state;
+    assert_int_equal(memory_declare("log", CHANNEL_TOPIC, NULL, NULL), ERR_OK);
+    rig_broker.publish_step = cut_publish_step;
+    breaks_with = ERR_DENIED;
+    fill_log("abc");
+    struct operation_job job = tombstones_of(NULL);
+    atomic_store(&calls_left, 0);
+    struct operation_progress p = rig_run(&job);
+    assert_int_equal(p.state, OPERATION_INTERRUPTED);
+    p = rig_resume(&job);
+    assert_int_equal(p.state, OPERATION_DONE);
+    assert_int_equal(p.counts.done, 3);
+    assert_archived(&job, "abc");
+    assert_last("012", "---");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -449,6 +548,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(without_its_list_nothing_more_is_removed, setup, rig_teardown),
         cmocka_unit_test_setup_teardown(a_copy_has_one_of_each, setup, rig_teardown),
         cmocka_unit_test_setup_teardown(a_copy_that_breaks_goes_on, setup, rig_teardown),
+        cmocka_unit_test_setup_teardown(keys_go_by_tombstones, setup, rig_teardown),
+        cmocka_unit_test_setup_teardown(a_key_that_something_newer_has_come_for_stays, setup, rig_teardown),
+        cmocka_unit_test_setup_teardown(tombstones_that_were_interrupted_are_sent_by_a_resume, setup,
+                                        rig_teardown),
         cmocka_unit_test_setup_teardown(a_topic_is_copied_and_nothing_is_removed_of_it, setup, rig_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
