@@ -296,8 +296,10 @@ static void say_preview(const struct operating *o, const struct preview *p)
     if (kind == OPERATION_RESTORE)
         operate_restore_say(o, p);
     if (o->job.plan.tombstones) {
-        cli_notice(o->cli, "would write them for the keys of at most %s message%s; nothing was changed. Add %s to do it", count,
-                   n == 1 ? "" : "s", cli_missing_flags(o->cli, &o->from, flags, sizeof flags));
+        cli_notice(
+            o->cli,
+            "would write them for the keys of at most %s message%s; nothing was changed. Add %s to do it",
+            count, n == 1 ? "" : "s", cli_missing_flags(o->cli, &o->from, flags, sizeof flags));
         return;
     }
     snprintf(name, sizeof name, "%s", n < 0 ? "all" : count);

@@ -88,7 +88,8 @@ const struct command command_tail = {
         "in this version: `tail --json >FILE.jsonl` writes what `import` reads.\n"
         "\n"
         "--dedupe-by marks what has passed before in the same channel, by the rules of `dedupe` (id key body header:NAME field:PATH): the "
-        "flag `duplicate`, which filters know as `dup=true`, and a further field of --plain. It is exact, and knows what has passed since the tail began: at most 500,000 values "
+        "flag `duplicate`, which filters know as `dup=true`, and a further field of --plain. It is exact, and knows what has passed since "
+        "the tail began: at most 500,000 values "
         "and 64 MiB of them; from when on it knows is said at its beginning, when older ones begin to be forgotten, and at its end.",
     .flags = FLAGS_READING | F(DEDUPE_BY) | F(FIREHOSE) | F(INTERNAL) | FLAGS_OUTPUT,
     .min_args = 1,

@@ -135,7 +135,8 @@ static enum err look(struct operation *o, struct looking *l, struct err_info *er
 /* What is removed is known by what it is, so that of each group one stays whatever others take. */
 static struct position place_of(const struct operation *o, const struct message *m)
 {
-    return execute_removes(o) ? (struct position){.kind = POSITION_NONE} : m->position;
+    const struct position nowhere = {.kind = POSITION_NONE};
+    return execute_removes(o) ? nowhere : m->position;
 }
 
 /* ---- finding ---- */

@@ -116,8 +116,7 @@ static enum err send_one(struct sending *s, const struct message *archived, uint
     enum err e = stamp_put(&tombstone, NULL, &stamp, &s->o->arena, &stamped, err);
     if (e)
         return e;
-    while ((e = destination_put(s->d, item, 0, &stamped, err)) == ERR_BUSY &&
-           !atomic_load(&s->o->broken_off))
+    while ((e = destination_put(s->d, item, 0, &stamped, err)) == ERR_BUSY && !atomic_load(&s->o->broken_off))
         if ((e = destination_step(s->d, STEP_MS, &pending, err)))
             return e;
     return !e && s->batch->count == BATCH_MESSAGES ? end_batch(s, err) : e;
