@@ -310,7 +310,7 @@ static int run(struct cli *c)
 const struct command command_dedupe = {
     .name = "dedupe",
     .args = "ADDRESS [--to ADDRESS]",
-    .purpose = "messages that are there more than once: a report until --execute",
+    .purpose = "what is there more than once; a report until --execute",
     .detail =
         "Without --by a line each for id, key and body: how many have none, how many are unique, how many groups of duplicates, how many "
         "extras (copies beyond the first), the most copies of one, and how many groups have bodies that differ. With --by the groups, most "
@@ -324,8 +324,8 @@ const struct command command_dedupe = {
         "--keep first (or last) is by place in a queue, a stream and within a partition, by time where copies are in several partitions.\n"
         "\n"
         "--by with --execute removes the extras of a queue: all of it is looked through, then they are archived, as by `purge`, and "
-        "exactly those are removed; `restore` brings them back, and an interrupted one is finished by `resume`. Of each group one copy stays, "
-        "whatever consumers take meanwhile, and what comes after the look stays. Groups whose bodies differ are left as they are, unless "
+        "exactly those are removed; `restore` brings them back, and an interrupted one is finished by `resume`. Of each group one copy "
+        "stays, whatever consumers take meanwhile, and what comes after the look stays. Groups whose bodies differ are left as they are, unless "
         "--bodies-differ takes them, too. A topic or a stream removes no single message (exit 7): with --to, which works from everywhere, "
         "what is left without the extras is copied into another channel, as by `copy`. --select: only what it takes is looked "
         "at, and copied.\n"
@@ -336,7 +336,8 @@ const struct command command_dedupe = {
         "messages; each of its messages channel position number time sha256 (of the body) kept: the first 63, and the last one. A value "
         "that redact hides is null, one of more than 256 bytes is cut.",
     .flags = F(FROM) | F(LIMIT) | F(PARTITION) | F(UNCOMMITTED) | F(INTERNAL) | F(SELECT) | F(BY) | F(KEEP) |
-             F(BODIES_DIFFER) | F(TO) | F(RATE) | F(NO_MARK) | F(CREATE) | F(JSON) | FLAGS_CHANGE,
+             F(BODIES_DIFFER) | F(TO) | F(RATE) | F(CREATE) | F(JSON) | FLAGS_CHANGE,
+    .rare = F(PARTITION) | F(UNCOMMITTED) | F(INTERNAL),
     .min_args = 1,
     .max_args = 1,
     .missing = "an address",

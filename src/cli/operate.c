@@ -245,8 +245,6 @@ int operate_plan(struct operating *o, enum operation_kind kind)
                                 .no_archive = cli_flag(c, FLAG_NO_ARCHIVE)};
     int code = find_both_ends(o);
     if (!code)
-        fill_job(o);
-    if (!code)
         code = take_edit(o);
     if (!code)
         code = take_rate(o);
@@ -256,6 +254,8 @@ int operate_plan(struct operating *o, enum operation_kind kind)
         code = operate_purge_plan(o);
     if (!code && kind == OPERATION_RESTORE)
         code = operate_restore_plan(o);
+    if (!code)
+        fill_job(o);
     return code;
 }
 

@@ -20,8 +20,8 @@ int operate_dedupe_plan(struct operating *o)
     const char *word = cli_text(c, FLAG_KEEP);
     if (word && !dedupe_keep_parse(word, &keep))
         return cli_usage("--keep %s: write first or last", word);
-    if (!p->to && (cli_flag(c, FLAG_RATE) || cli_flag(c, FLAG_NO_MARK) || cli_flag(c, FLAG_CREATE)))
-        return cli_usage("--rate, --no-mark and --create are for a copy: add --to ADDRESS");
+    if (!p->to && (cli_flag(c, FLAG_RATE) || cli_flag(c, FLAG_CREATE)))
+        return cli_usage("--rate and --create are for a copy: add --to ADDRESS");
     p->keep_last = keep == DEDUPE_KEEP_LAST;
     struct dedupe_rule *rule = dedupe_rule_new(p->by, c->registry->decoders, &err);
     int code = rule ? 0 : cli_error(&err);
