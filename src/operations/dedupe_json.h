@@ -12,7 +12,8 @@
  * without: messages without a value, unknown: with one that could not be read; both are in no group. unique: different values. differ:
  * groups whose bodies differ. going: extras that would go, and the bytes of their payloads. A value that `redact` hides is null, of a long
  * one its first 256 bytes are there, and value_size says how long it is. Of a group its first 63 messages are listed, and its last one.
- * A message without a position has null there, and its number: it was the so manieth that was read. sha256: of the body; null of a null one, and by `body`. A time that nobody knows is null. */
+ * A message without a position has null there, and its number: it was the so manieth that was read. sha256: of the body; null of a
+ * null one, and by `body`. A time that nobody knows is null. */
 #ifndef SIGNALBOX_OPERATIONS_DEDUPE_JSON_H
 #define SIGNALBOX_OPERATIONS_DEDUPE_JSON_H
 

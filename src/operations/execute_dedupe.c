@@ -114,17 +114,20 @@ static enum err look(struct operation *o, struct looking *l, struct err_info *er
 {
     int64_t returned;
     struct err_info back = {.code = ERR_OK};
+    struct source *before = o->source; /* of tombstones: it has been read to its end */
     l->whole = true;
     l->began_ns = clock_mono_ns();
     o->looked = 0;
     struct source *s = start_look(o, l, err);
-    if (!s)
+    if (!s) {
+        o->source = before;
         return err->code;
+    }
     enum err e = visit_all(o, s, l, err);
     if (e)
         source_cancel(s);
     pthread_mutex_lock(&o->lock);
-    o->source = NULL;
+    o->source = before;
     pthread_mutex_unlock(&o->lock);
     enum err joined = source_join(&s, &returned, &back);
     if (!e && joined)
