@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "operations/dedupe_rule.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -71,6 +72,19 @@ static bool set_where(const struct parse *p, const char *text)
     return true;
 }
 
+static bool set_rule(const struct parse *p, const char *text)
+{
+    struct err_info err = {.code = ERR_OK};
+    struct dedupe_rule *rule = dedupe_rule_new(text, hub_registry(screen_hub(p->screen))->decoders, &err);
+    if (rule && strlen(text) >= sizeof p->out->how.read.dedupe_by)
+        err_set(&err, ERR_LIMIT, "--dedupe-by: the rule is too long");
+    if (err.code)
+        screen_say_err(p->screen, &err);
+    dedupe_rule_free(&rule);
+    text_copy(p->out->how.read.dedupe_by, sizeof p->out->how.read.dedupe_by, text);
+    return !err.code;
+}
+
 static bool set_value(const struct parse *p, enum flag flag, const char *text)
 {
     struct err_info err = {.code = ERR_OK};
@@ -89,6 +103,8 @@ static bool set_value(const struct parse *p, enum flag flag, const char *text)
         read->partition = (int32_t)number;
     if (flag == FLAG_LIMIT)
         read->limit = number;
+    if (flag == FLAG_DEDUPE_BY)
+        return set_rule(p, text);
     return flag != FLAG_WHERE || set_where(p, text);
 }
 

@@ -15,9 +15,8 @@ struct parse {
 /* A flag that the documentation knows and this version doesn't: a misspelt one would be another matter. */
 static bool is_later(const struct command *command, const char *flag)
 {
-    static const char *const later[][2] = {{"tail", "record"},  {"tail", "watch"},     {"decode", "schema"},
-                                           {"decode", "type"},  {"dedupe", "execute"}, {"dedupe", "to"},
-                                           {"dedupe", "write"}, {"dedupe", "confirm"}};
+    static const char *const later[][2] = {
+        {"tail", "record"}, {"tail", "watch"}, {"decode", "schema"}, {"decode", "type"}};
     for (size_t i = 0; command && i < sizeof later / sizeof *later; i++)
         if (strcmp(command->name, later[i][0]) == 0 && strcmp(flag, later[i][1]) == 0)
             return true;

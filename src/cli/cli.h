@@ -35,6 +35,7 @@ struct command {
     const char *name, *args, *purpose;
     const char *detail; /* for the man page, plain text, paragraphs with a blank line between */
     uint64_t flags;     /* beside FLAGS_GLOBAL */
+    uint64_t rare;      /* those of them that --help only names */
     size_t min_args, max_args;
     const char *missing; /* what to say when there are too few arguments */
     enum argument argument;

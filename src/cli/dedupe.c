@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "cli/listing.h"
+#include "cli/operate.h"
 #include "cli/reading.h"
 #include "cli/signals.h"
 #include "engine/filter.h"
@@ -25,6 +26,7 @@ struct deduping {
     struct dedupe_job jobs[MOST_RULES];
     struct dedupe *dedupes[MOST_RULES];
     /* Nothing is hidden from what is compared, and what is shown and selected passes here. NULL: nothing is to be hidden, or selected. */
+    struct dedupe_rehearsal *rehearsal; /* NULL: it is a report alone */
     struct redactor *redactor;
     struct filter *filter;
     uint64_t unknown; /* to the filter */
@@ -76,6 +78,7 @@ static int make_dedupes(struct deduping *d)
     for (size_t i = 0; i < d->count; i++) {
         d->jobs[i] = (struct dedupe_job){.rule = d->rules[i],
                                          .keep = keep,
+                                         .differing = cli_flag(c, FLAG_BODIES_DIFFER),
                                          .groups = d->count == 1 ? (size_t)groups : 0,
                                          .memory = DEDUPE_MEMORY / d->count};
         d->dedupes[i] = dedupe_new(&d->jobs[i], &err);
@@ -180,7 +183,9 @@ static int print(const struct deduping *d, const struct reading_result *result)
         dedupe_put_heading(&out);
     for (size_t i = 0; i < d->count; i++) {
         if (json) {
-            dedupe_to_json(d->dedupes[i], &d->jobs[i], d->cli->args[0], is_complete(result), &out);
+            const struct journal_operation *would =
+                d->rehearsal ? operate_dedupe_record(d->rehearsal, dedupe_totals(d->dedupes[i])) : NULL;
+            dedupe_to_json(d->dedupes[i], &d->jobs[i], d->cli->args[0], is_complete(result), would, &out);
             buffer_byte(&out, '\n');
         } else if (d->count > 1) {
             dedupe_put_totals(&out, d->dedupes[i], d->rules[i]);
@@ -231,28 +236,6 @@ static void say_rest(const struct deduping *d, bool found)
                  text_count(count, sizeof count, t->differ), t->differ == 1 ? "" : "s", by);
 }
 
-/* What a broker that keeps what was written can do about it. */
-static void say_what_helps(const struct deduping *d)
-{
-    if (d->count > 1 || !dedupe_group_count(d->dedupes[0]))
-        return;
-    switch (dedupe_group(d->dedupes[0], 0)->kept.position.kind) {
-    case POSITION_PARTITION:
-        cli_notice(
-            d->cli,
-            "nothing is removed: a topic keeps what was written, and single messages cannot be taken out. What "
-            "helps is a copy without the extras in another topic; on a compacted topic the broker keeps the "
-            "last of each key by itself, and a tombstone (a null payload) takes all of a key");
-        break;
-    case POSITION_OFFSET:
-        cli_notice(
-            d->cli,
-            "nothing is removed: a stream keeps what was written; what helps is a copy without the extras");
-        break;
-    case POSITION_NONE: cli_notice(d->cli, "nothing is removed: this is a report"); break;
-    }
-}
-
 static bool found_any(const struct deduping *d, bool *unknown)
 {
     bool found = false;
@@ -275,12 +258,14 @@ static int report(const struct deduping *d, const struct reading_result *result)
     if (d->unknown)
         cli_note("%s", filter_unknown_text(text, sizeof text, d->unknown));
     say_rest(d, found);
-    say_what_helps(d);
+    if (d->rehearsal && (found || cli_flag(d->cli, FLAG_TO)))
+        operate_dedupe_say(d->rehearsal, dedupe_totals(d->dedupes[0]));
     if (result->code)
         return result->code;
     if (result->incomplete || (unknown && !found))
         return err_exit_code(ERR_PARTIAL);
-    return found ? 0 : err_exit_code(ERR_NOMATCH);
+    bool copies = d->rehearsal && cli_flag(d->cli, FLAG_TO) && dedupe_totals(d->dedupes[0])->messages;
+    return found || copies ? 0 : err_exit_code(ERR_NOMATCH);
 }
 
 static int look(struct deduping *d, struct reading *reading)
@@ -305,9 +290,14 @@ static int run(struct cli *c)
 {
     struct deduping d = {.cli = c};
     struct reading reading;
+    if (cli_flag(c, FLAG_EXECUTE))
+        return operate_dedupe(c);
     int code = prepare(&d, &reading);
     if (!code)
+        code = operate_dedupe_begin(c, &d.rehearsal);
+    if (!code)
         code = look(&d, &reading);
+    operate_dedupe_end(&d.rehearsal);
     for (size_t i = 0; i < d.count; i++) {
         dedupe_free(&d.dedupes[i]);
         dedupe_rule_free(&d.rules[i]);
@@ -319,8 +309,8 @@ static int run(struct cli *c)
 
 const struct command command_dedupe = {
     .name = "dedupe",
-    .args = "ADDRESS",
-    .purpose = "messages that are there more than once",
+    .args = "ADDRESS [--to ADDRESS]",
+    .purpose = "what is there more than once; a report until --execute",
     .detail =
         "Without --by a line each for id, key and body: how many have none, how many are unique, how many groups of duplicates, how many "
         "extras (copies beyond the first), the most copies of one, and how many groups have bodies that differ. With --by the groups, most "
@@ -333,19 +323,29 @@ const struct command command_dedupe = {
         "directory, which vanish with the command; with --by body, or where values are long, that takes about as much room as they have. "
         "--keep first (or last) is by place in a queue, a stream and within a partition, by time where copies are in several partitions.\n"
         "\n"
+        "--by with --execute removes the extras of a queue: all of it is looked through, then they are archived, as by `purge`, and "
+        "exactly those are removed; `restore` brings them back, and an interrupted one is finished by `resume`. Of each group one copy "
+        "stays, whatever consumers take meanwhile, and what comes after the look stays. Groups whose bodies differ are left as they are, "
+        "unless --bodies-differ takes them, too. A topic or a stream removes no single message (exit 7): with --to, which works "
+        "from everywhere, "
+        "what is left without the extras is copied into another channel, as by `copy`. --select: only what it takes is looked "
+        "at, and copied.\n"
+        "\n"
         "--json gives one object a rule, schema signalbox.dedupe/1: address by keep complete messages without unknown unique groups extras "
-        "most differ first last listed. A group of listed has value value_size copies bodies (same or differ) first last spread_ns kept "
+        "most differ going going_bytes operation first last listed. going: extras that would go; operation: the dry run, as "
+        "signalbox.operation/1. A group of listed has value value_size copies bodies (same or differ) first last spread_ns kept "
         "messages; each of its messages channel position number time sha256 (of the body) kept: the first 63, and the last one. A value "
         "that redact hides is null, one of more than 256 bytes is cut.",
     .flags = F(FROM) | F(LIMIT) | F(PARTITION) | F(UNCOMMITTED) | F(INTERNAL) | F(SELECT) | F(BY) | F(KEEP) |
-             F(JSON),
+             F(BODIES_DIFFER) | F(TO) | F(RATE) | F(CREATE) | F(JSON) | FLAGS_CHANGE,
+    .rare = F(PARTITION) | F(UNCOMMITTED) | F(INTERNAL),
     .min_args = 1,
     .max_args = 1,
     .missing = "an address",
     .argument = ARGUMENT_ADDRESS,
     .examples = {{"signalbox dedupe k/orders", "are there any?"},
                  {"signalbox dedupe k/orders --by key", "which, how far apart"},
-                 {"signalbox dedupe r/a --by field:order.id --json", "with every copy"}},
+                 {"signalbox dedupe r/a --by id --execute", "one of each stays"}},
     .exits = "0 1 2 4 5 6 7 8 130",
     .run = run,
 };

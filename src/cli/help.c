@@ -54,17 +54,18 @@ static void exit_line(struct buffer *out, const char *exits)
 
 void help_command(const struct command *command, struct buffer *out)
 {
+    uint64_t named = FLAGS_OPENING | command->rare;
     buffer_printf(out, "signalbox %s: %s\n\nUsage: signalbox %s %s%s[flags]\n", command->name,
                   command->purpose, command->name, command->args, *command->args ? " " : "");
     for (size_t i = 0; i < 3; i++)
         buffer_printf(out, "  %-48s # %s\n", command->examples[i].line, command->examples[i].what);
     buffer_text(out, "\nFlags:\n");
     for (int i = 0; i < FLAGS; i++)
-        if ((command->flags & ~FLAGS_OPENING) >> i & 1)
+        if ((command->flags & ~named) >> i & 1)
             flag_line(out, (enum flag)i);
     named_flags(out, "  also:", FLAGS_GLOBAL);
-    if (command->flags & FLAGS_OPENING)
-        named_flags(out, "       ", command->flags & FLAGS_OPENING);
+    if (command->flags & named)
+        named_flags(out, "       ", command->flags & named);
     exit_line(out, command->exits);
 }
 

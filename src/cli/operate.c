@@ -170,12 +170,13 @@ static int find_both_ends(struct operating *o)
 {
     struct cli *c = o->cli;
     const struct plan *p = &o->job.plan;
-    bool restores = p->kind == OPERATION_RESTORE, purges = p->kind == OPERATION_PURGE;
+    bool restores = p->kind == OPERATION_RESTORE;
     if (p->kind == OPERATION_RESEND && !p->select)
         return cli_usage("which messages? Add --select EXPR (`copy` takes all)");
     o->to_text = cli_text(c, FLAG_TO);
     int code = restores ? operate_restore_find(o) : cli_address(c, 0, true, &o->from);
-    if (!code && !purges)
+    bool archives = p->kind == OPERATION_PURGE || (p->kind == OPERATION_DEDUPE && !o->to_text);
+    if (!code && !archives)
         code = take_destination(o);
     if (!code && p->to && !restores)
         code = refuse_same(o);
@@ -213,13 +214,16 @@ static int make_plan(struct operating *o, enum operation_kind kind)
     o->job.plan = (struct plan){.kind = kind,
                                 .from = c->args[0],
                                 .select = cli_text(c, FLAG_SELECT),
-                                .limit = cli_number(c, FLAG_LIMIT, -1),
+                                .limit = kind == OPERATION_DEDUPE ? -1 : cli_number(c, FLAG_LIMIT, -1),
                                 .replays_most = PLAN_REPLAYS_MOST,
                                 .no_mark = cli_flag(c, FLAG_NO_MARK),
                                 .keep_death = cli_flag(c, FLAG_KEEP_DEATH),
                                 .origin_header = cli_text(c, FLAG_ORIGIN_HEADER),
                                 .again = cli_flag(c, FLAG_AGAIN),
+                                .by = cli_text(c, FLAG_BY),
+                                .differing = cli_flag(c, FLAG_BODIES_DIFFER),
                                 .create = cli_flag(c, FLAG_CREATE),
+                                .tombstones = cli_flag(c, FLAG_TOMBSTONES),
                                 .no_archive = cli_flag(c, FLAG_NO_ARCHIVE)};
     int code = find_both_ends(o);
     if (!code)
@@ -228,6 +232,8 @@ static int make_plan(struct operating *o, enum operation_kind kind)
         code = take_rate(o);
     if (!code)
         code = take_reasons(o);
+    if (!code && kind == OPERATION_DEDUPE)
+        code = operate_dedupe_plan(o);
     if (!code && kind == OPERATION_PURGE)
         code = operate_purge_plan(o);
     if (!code && kind == OPERATION_RESTORE)
@@ -252,7 +258,7 @@ static void fill_job(struct operating *o)
 {
     const struct plan *p = &o->job.plan;
     o->job.from = p->kind == OPERATION_RESTORE ? archive_source(p->from, &o->archive) : end_of(&o->from);
-    if (p->kind != OPERATION_PURGE)
+    if (!plan_archives(p))
         o->job.to = end_of(&o->to);
     o->job.decoders = o->cli->registry->decoders;
     o->job.redaction = o->cli->config.redaction;
@@ -286,6 +292,12 @@ static void show_progress(const struct operating *o, const struct operation_prog
         int64_t rest = p->counts.planned - p->counts.done;
         if (p->rate > 0 && rest > 0)
             text_age(left, sizeof left, (int64_t)((double)rest / p->rate * NS_PER_S));
+    }
+    if (p->looked) {
+        text_count(done, sizeof done, (uint64_t)p->looked);
+        snprintf(text, sizeof text, "%s looked at for duplicates", done);
+        cli_progress_line(text);
+        return;
     }
     if (p->archived)
         snprintf(archived, sizeof archived, "%" PRId64 " archived, ", p->archived);
@@ -424,7 +436,8 @@ int operate_ready(struct operating *o)
     if (!selects)
         o->job.record.counts.planned = operate_planned(o, &p);
     /* As it stood: what comes later is not part of it. */
-    bool counted = !p.upper && !p.by_place && o->job.plan.kind != OPERATION_RESTORE;
+    bool counted = !p.upper && !p.by_place && o->job.plan.kind != OPERATION_RESTORE &&
+                   o->job.plan.kind != OPERATION_DEDUPE;
     if (!selects && o->job.plan.limit < 0 && counted)
         o->job.plan.limit = p.ready;
     return 0;
@@ -489,7 +502,7 @@ static int find_ends(struct operating *o)
         e = config_address(config, p->from, brokers, &o->from, &err);
         e = e ? e : config_secret(config, o->from.endpoint, &err);
     }
-    if (!e && p->kind != OPERATION_PURGE) {
+    if (!e && !plan_archives(p)) {
         e = config_address(config, p->to ? p->to : p->from, brokers, &o->to, &err);
         e = e ? e : config_secret(config, o->to.endpoint, &err);
     }

@@ -70,11 +70,16 @@ int operate_edit_file(struct operating *o);            /* --edit FILE: the plan'
 int operate_edit(struct operating *o, const struct preview *p);
 int operate_edit_first(struct operating *o); /* the same with a look of its own, before anything begins */
 
+/* ---- operate_dedupe.c ---- */
+
+int operate_dedupe_plan(struct operating *o); /* rule and flags. 0 or 2 */
+
 /* ---- operate_purge.c ---- */
 
 int operate_purge_plan(struct operating *o); /* flags that exclude each other. 0 or 2 */
 /* In a dry run: what it does and needs; n: messages, COUNT_UNKNOWN. */
 void operate_purge_say(const struct operating *o, const struct preview *p, int64_t n);
+void operate_purge_say_archive(const struct operating *o, const struct preview *p, int64_t n);
 
 /* ---- operate_restore.c: 0 or an exit code after a message ---- */
 

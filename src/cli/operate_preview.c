@@ -284,9 +284,11 @@ int operate_rehearse(struct operating *o)
         code = operate_edit(o, &p);
     if (!code) {
         say_preview(o, &p);
-        o->job.record.counts.planned = operate_planned(o, &p);
+        int64_t n = operate_planned(o, &p);
+        /* Of the keys one knows once all of it was read. */
+        o->job.record.counts.planned = o->job.plan.tombstones && n ? COUNT_UNKNOWN : n;
         print_preview(o, &p);
-        code = o->job.record.counts.planned == 0 ? err_exit_code(ERR_NOMATCH) : 0;
+        code = n == 0 ? err_exit_code(ERR_NOMATCH) : 0;
     }
     preview_free(&p);
     return code;

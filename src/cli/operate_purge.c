@@ -10,12 +10,14 @@
 int operate_purge_plan(struct operating *o)
 {
     const struct plan *p = &o->job.plan;
+    if (p->tombstones && (p->no_archive || p->limit >= 0))
+        return cli_usage("--tombstones goes by keys, archived first: not --limit or --no-archive");
     if (p->no_archive && (p->select || p->limit >= 0))
         return cli_usage("--no-archive is the broker's own purge, which takes all: not --select or --limit");
     return 0;
 }
 
-static void say_archive(const struct operating *o, const struct preview *p, int64_t n)
+void operate_purge_say_archive(const struct operating *o, const struct preview *p, int64_t n)
 {
     char folder[STATE_PATH_SIZE], size[32], room[32], text[120] = "";
     int64_t bytes = preview_archive_size(&o->job, p, n);
@@ -42,7 +44,14 @@ void operate_purge_say(const struct operating *o, const struct preview *p, int64
     }
     if (n == 0)
         return;
-    say_archive(o, p, n);
+    operate_purge_say_archive(o, p, n);
+    if (o->job.plan.tombstones) {
+        cli_notice(
+            o->cli,
+            "a tombstone, a null payload, is written for each key whose last message is selected: the topic forgets it when it "
+            "is compacted next, with all that was ever written to it");
+        return;
+    }
     cli_notice(o->cli, p->by_place ? "what comes after it has begun stays: all up to there is removed at once"
                                    : "what comes after it has begun stays");
 }

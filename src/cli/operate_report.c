@@ -84,9 +84,9 @@ static void say_counts(const struct operating *o)
     const struct plan *p = &o->job.plan;
     const struct preview *before = &o->before;
     int64_t all = before->unacked > 0 && before->ready >= 0 ? before->ready + before->unacked : before->ready;
-    if (p->kind == OPERATION_PURGE || p->kind == OPERATION_MOVE || p->kind == OPERATION_REPLAY)
+    if (plan_archives(p) || p->kind == OPERATION_MOVE || p->kind == OPERATION_REPLAY)
         say_count(o, &o->job.from, p->from, all);
-    if (p->to && p->kind != OPERATION_PURGE)
+    if (p->to)
         say_count(o, &o->job.to, p->to, before->there);
 }
 
@@ -110,14 +110,14 @@ void operate_report(struct operating *o, const struct operation_progress *p)
     const char *why = NULL;
     buffer_init(&command, 4 * MIB);
     say_outcome(o, p);
-    if (o->job.plan.kind == OPERATION_PURGE) {
+    if (plan_archives(&o->job.plan)) {
         take_archives(o);
         say_archives(o);
     }
     if (p->state != OPERATION_FAILED && p->state != OPERATION_INTERRUPTED)
         say_counts(o);
     const char *undo = undo_command(&o->job, &p->counts, &command, &why);
-    if (undo && o->job.plan.kind != OPERATION_PURGE) /* of a purge it is said already */
+    if (undo && !plan_archives(&o->job.plan)) /* of a purge it is said already */
         cli_notice(o->cli, "undo: %s", undo);
     if (why)
         cli_notice(o->cli, "it cannot be undone by one command: %s", why);

@@ -17,10 +17,13 @@ const struct command command_purge = {
         "archives of the same purge. `restore` brings an archive back, and `journal` says which there are.\n\n"
         "Of a log (Kafka) nothing goes but all up to a place: it is read to its end as it stands, archived, and cut behind what was "
         "archived; --select and --limit are refused there.\n\n"
+        "On a compacted topic --tombstones writes a null payload for each key whose last message is selected, behind an archive of those "
+        "messages: the topic forgets the key when it is compacted next, with all that was ever written to it. Where something newer has "
+        "come for a key meanwhile it stays; whoever still writes those keys should pause. `restore` writes the archived messages again.\n\n"
         "--no-archive is the broker's own purge: at once, all of it, and nothing can be restored. Cancelled while it archives, a purge "
         "removes nothing of that archive; an interrupted one is finished by `resume`, which removes what a finished archive holds, or "
         "begins anew where there is none.",
-    .flags = F(SELECT) | F(LIMIT) | F(NO_ARCHIVE) | F(JSON) | FLAGS_CHANGE,
+    .flags = F(SELECT) | F(LIMIT) | F(NO_ARCHIVE) | F(TOMBSTONES) | F(JSON) | FLAGS_CHANGE,
     .min_args = 1,
     .max_args = 1,
     .missing = "an address",

@@ -83,14 +83,31 @@ static void note_begin(struct run *r)
         atomic_compare_exchange_strong(&r->began_ns, &never, clock_mono_ns());
 }
 
+/* The message itself, or a marked one in `room`. */
+static const struct message *mark(const struct run *r, const struct message *m, struct message *room)
+{
+    char text[200];
+    enum dedupe_marked marked = dedupe_mark_see(r->reading->mark, m);
+    if (marked == DEDUPE_MARK_FORGETS)
+        cli_notice(r->reading->cli, "%s", dedupe_mark_since(r->reading->mark, text, sizeof text));
+    if (marked != DEDUPE_MARK_AGAIN)
+        return m;
+    *room = *m;
+    room->flags |= MESSAGE_DUPLICATE;
+    return room;
+}
+
 static enum emit on_message(void *context, const struct message *m)
 {
     struct source *s = context;
     struct run *r = s->run;
+    struct message marked;
     bool last = false;
     if (atomic_load_explicit(&r->stop, memory_order_relaxed))
         return EMIT_STOP;
     note_begin(r);
+    if (r->reading->mark)
+        m = mark(r, m, &marked);
     enum filter_answer a = r->filter ? filter_message(r->filter, m, clock_wall_ns()) : FILTER_YES;
     if (a == FILTER_UNKNOWN)
         atomic_fetch_add_explicit(&r->unknown, 1, memory_order_relaxed);

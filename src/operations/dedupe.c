@@ -78,8 +78,11 @@ struct dedupe *dedupe_new(const struct dedupe_job *job, struct err_info *err)
     d->totals.first_ns = d->totals.last_ns = TIME_NONE;
     buffer_init(&d->room, 2 * LIMIT_MESSAGE);
     buffer_init(&d->shown_room, 2 * LIMIT_MESSAGE);
-    d->groups =
-        (struct groups){.keep = job->keep, .extras = job->extras, .totals = &d->totals, .held_most = groups};
+    d->groups = (struct groups){.keep = job->keep,
+                                .differing = job->differing,
+                                .extras = job->extras,
+                                .totals = &d->totals,
+                                .held_most = groups};
     d->sorter = sorter_new(job->memory ? job->memory : DEDUPE_MEMORY, compare);
     d->sha = sha256_new();
     d->pieces = malloc(3 * PIECE);
@@ -207,6 +210,7 @@ static enum err add_record(struct dedupe *d, struct dedupe_message *message, str
                          .time_ns = m->time_ns,
                          .offset = m->position.offset,
                          .length = (uint32_t)value.len,
+                         .size = (uint32_t)m->payload.len,
                          .partition = m->position.partition,
                          .kind = (uint8_t)m->position.kind,
                          .flags = is_hidden(d, message, value) ? RECORD_HIDDEN : 0};

@@ -23,8 +23,9 @@ struct dedupe_job {
     enum dedupe_keep keep;
     size_t groups; /* the biggest ones that are held, up to DEDUPE_GROUPS; the totals are of all */
     size_t memory; /* 0: DEDUPE_MEMORY */
-    struct dedupe_extras *extras;         /* takes all that are to go, outlives it; NULL */
-    const char *const *counters;          /* of the broker (identity_of), for the extras of a queue */
+    struct dedupe_extras *extras; /* takes all that are to go, outlives it; NULL */
+    bool differing;               /* groups whose bodies differ are no exception: their extras go as well */
+    const char *const *counters;  /* of the broker (identity_of), for the extras of a queue */
     uint64_t (*hash)(struct bytes value); /* of values, for tests; NULL: a good one */
 };
 
@@ -42,6 +43,7 @@ struct dedupe_copy {
     struct position position;
     uint64_t number; /* from 1 on, in the order in which they were added */
     int64_t time_ns; /* TIME_NONE */
+    uint32_t size;   /* of its payload */
     /* SHA-256 of the body; zeroes: it is null. Where the rule is the body itself it is not filled. */
     uint8_t body[SHA256_SIZE];
 };
@@ -68,7 +70,8 @@ struct dedupe_totals {
     uint64_t unique;  /* different values */
     uint64_t groups, extras, most; /* of more than one copy; copies beyond the first; of the biggest group */
     uint64_t differ;               /* groups in which bodies differ */
-    int64_t first_ns, last_ns;     /* of all messages; TIME_NONE */
+    uint64_t going, going_bytes; /* extras that are to go, and their payloads: not of groups that are left */
+    int64_t first_ns, last_ns;   /* of all messages; TIME_NONE */
 };
 
 struct dedupe;

@@ -2,11 +2,13 @@
 
 #include "base/hash.h"
 #include "operations/position_set.h"
+#include "operations/spill.h"
 
 #include <stdlib.h>
 
 #define NO_ENTRY UINT32_MAX
 #define MAGIC    "signalbox.extras/1\n"
+#define OPEN     4096 /* positions of the open group that are held; more are spilled */
 
 enum entry_flag {
     ENTRY_KEPT = 1,  /* the one that is kept is of this identity */
@@ -20,7 +22,7 @@ struct entry {
     uint32_t asked;  /* copies that have come by */
     uint32_t seen;   /* copies that are there */
     uint16_t flags;
-    bool held; /* of a leader: one of the group is kept already */
+    bool held; /* of a leader: one of the group is kept, or will be */
 };
 
 struct dedupe_extras {
@@ -32,6 +34,10 @@ struct dedupe_extras {
     size_t index_size;
     uint32_t leader; /* of the group that is open */
     uint64_t going;  /* of the entries: how many are to go */
+    /* Positions of the open group, in case that it stays as it is. */
+    struct position *open;
+    size_t open_count;
+    struct spill *more; /* NULL: never needed */
 };
 
 struct dedupe_extras *dedupe_extras_new(bool keep_last)
@@ -44,7 +50,8 @@ struct dedupe_extras *dedupe_extras_new(bool keep_last)
     e->index_size = 64;
     e->index = calloc(e->index_size, sizeof *e->index);
     e->positions = position_set_new(EXTRAS_POSITIONS);
-    if (!e->index || !e->positions)
+    e->open = calloc(OPEN, sizeof *e->open);
+    if (!e->index || !e->positions || !e->open)
         dedupe_extras_free(&e);
     return e;
 }
@@ -56,6 +63,8 @@ void dedupe_extras_free(struct dedupe_extras **ep)
     if (!e)
         return;
     position_set_free(&e->positions);
+    spill_free(&e->more);
+    free(e->open);
     free(e->entries);
     free(e->index);
     free(e);
@@ -157,22 +166,67 @@ static enum err add_identity(struct dedupe_extras *e, const uint8_t *identity, s
     return ERR_OK;
 }
 
+static enum err add_position(struct dedupe_extras *e, struct position p, struct err_info *err)
+{
+    enum err failed = position_set_add(e->positions, p, err);
+    if (!failed && e->open_count == OPEN) {
+        if (!e->more && !(e->more = spill_new(err)))
+            return err->code;
+        failed = spill_append(e->more, bytes_of(e->open, OPEN * sizeof *e->open), err);
+        e->open_count = 0;
+    }
+    if (!failed)
+        e->open[e->open_count++] = p;
+    return failed;
+}
+
 enum err dedupe_extras_add(struct dedupe_extras *e, struct position position, const uint8_t *identity,
                            struct err_info *err)
 {
-    return position.kind == POSITION_NONE ? add_identity(e, identity, err)
-                                          : position_set_add(e->positions, position, err);
+    return position.kind == POSITION_NONE ? add_identity(e, identity, err) : add_position(e, position, err);
 }
 
-void dedupe_extras_keep(struct dedupe_extras *e, struct position position, const uint8_t *identity)
+static enum err take_back(struct dedupe_extras *e, struct err_info *err)
+{
+    uint64_t spilled = e->more ? spill_size(e->more) : 0;
+    for (uint64_t at = 0; at < spilled; at += sizeof(struct position)) {
+        struct position p;
+        enum err failed = spill_read(e->more, at, &p, sizeof p, err);
+        if (failed)
+            return failed;
+        position_set_remove(e->positions, p);
+    }
+    for (size_t i = 0; i < e->open_count; i++)
+        position_set_remove(e->positions, e->open[i]);
+    return ERR_OK;
+}
+
+static enum err end_group(struct dedupe_extras *e, struct err_info *err)
+{
+    e->leader = NO_ENTRY;
+    e->open_count = 0;
+    return e->more && spill_size(e->more) ? spill_clear(e->more, err) : ERR_OK;
+}
+
+enum err dedupe_extras_leave(struct dedupe_extras *e, struct err_info *err)
+{
+    enum err failed = take_back(e, err);
+    for (uint32_t i = e->leader; i < e->count; i++) /* none: the leader is no entry */
+        if (e->entries[i].leader == e->leader && !(e->entries[i].flags & ENTRY_MIXED))
+            mix(e, &e->entries[i]);
+    return failed ? failed : end_group(e, err);
+}
+
+enum err dedupe_extras_keep(struct dedupe_extras *e, struct position position, const uint8_t *identity,
+                            struct err_info *err)
 {
     struct entry *entry = position.kind == POSITION_NONE ? find(e, identity) : NULL;
     position_set_remove(e->positions, position);
-    e->leader = NO_ENTRY;
-    if (!entry || entry->flags & ENTRY_MIXED)
-        return;
-    entry->flags |= ENTRY_KEPT;
-    e->going--;
+    if (entry && !(entry->flags & ENTRY_MIXED)) {
+        entry->flags |= ENTRY_KEPT;
+        e->going--;
+    }
+    return end_group(e, err);
 }
 
 /* ---- asking ---- */
@@ -182,22 +236,37 @@ bool dedupe_extras_wants_look(const struct dedupe_extras *e)
     return e->keep_last && e->count > 0;
 }
 
+/* Of the first ones that is known when it comes by, and not before. */
+static void hold_kept(struct dedupe_extras *e, const struct entry *entry)
+{
+    if (e->keep_last && entry->flags & ENTRY_KEPT)
+        e->entries[entry->leader].held = true;
+}
+
 void dedupe_extras_seen(struct dedupe_extras *e, const uint8_t *identity)
 {
     struct entry *entry = find(e, identity);
     if (!entry)
         return;
     entry->seen++;
-    if (entry->flags & ENTRY_KEPT)
-        e->entries[entry->leader].held = true;
+    hold_kept(e, entry);
+}
+
+void dedupe_extras_seen_all(struct dedupe_extras *e)
+{
+    for (uint32_t i = 0; i < e->count; i++) {
+        struct entry *entry = &e->entries[i];
+        entry->seen = entry->total;
+        hold_kept(e, entry);
+    }
 }
 
 /* The first one of the group that comes by is held, whichever that is. */
-static enum extra judge_first(struct entry *leader)
+static enum extra judge_first(const struct entry *entry, struct entry *leader)
 {
     bool held = leader->held;
     leader->held = true;
-    return held ? EXTRA_IS : EXTRA_NOT;
+    return held ? EXTRA_IS : entry->flags & ENTRY_KEPT ? EXTRA_NOT : EXTRA_LAST;
 }
 
 /* What is there of it beyond what the report saw came later, and stands behind; what is missing stood in front. */
@@ -217,7 +286,7 @@ enum extra dedupe_extras_judge(struct dedupe_extras *e, struct position position
     if (!entry || entry->flags & ENTRY_MIXED || ++entry->asked > entry->total)
         return EXTRA_NOT;
     struct entry *leader = &e->entries[entry->leader];
-    return e->keep_last ? judge_last(entry, leader) : judge_first(leader);
+    return e->keep_last ? judge_last(entry, leader) : judge_first(entry, leader);
 }
 
 void dedupe_extras_removed(struct dedupe_extras *e, const uint8_t *identity)
@@ -227,6 +296,15 @@ void dedupe_extras_removed(struct dedupe_extras *e, const uint8_t *identity)
         return;
     entry->total--;
     e->going -= e->going > 0;
+}
+
+bool dedupe_extras_take_missing(struct dedupe_extras *e, const uint8_t *identity)
+{
+    const struct entry *entry = find(e, identity);
+    bool missing = entry && !(entry->flags & ENTRY_MIXED) && entry->seen < entry->total;
+    if (missing)
+        dedupe_extras_removed(e, identity);
+    return missing;
 }
 
 /* ---- on the disk: MAGIC, keep_last, entries (their number before them), positions, SHA-256; little-endian ---- */

@@ -3,7 +3,8 @@
  *
  * Where messages have positions, it is a set of these. Where they have none (a queue), a message is known by its identity (identity.h);
  * of several that are the same to the last byte only number and order count. Whatever has happened to a queue meanwhile, of each group at
- * least one copy stays: the first one that comes by where the first is to be kept, else the last one of what was to be kept. */
+ * least one copy stays: the first one that comes by where the first is to be kept, else the last one of what was to be kept. A group
+ * that is left as it is has none that goes. */
 #ifndef SIGNALBOX_OPERATIONS_DEDUPE_EXTRAS_H
 #define SIGNALBOX_OPERATIONS_DEDUPE_EXTRAS_H
 
@@ -25,8 +26,11 @@ uint64_t dedupe_extras_count(const struct dedupe_extras *e); /* how many are to 
 /* A copy of the group that is open. identity NULL where it has a position. ERR_NOMEM, ERR_LIMIT. */
 enum err dedupe_extras_add(struct dedupe_extras *e, struct position position, const uint8_t *identity,
                            struct err_info *err) SB_MUST_USE;
-/* The one of them that is kept; ends the group. */
-void dedupe_extras_keep(struct dedupe_extras *e, struct position position, const uint8_t *identity);
+/* Ends the group: none of it goes. ERR_IO. */
+enum err dedupe_extras_leave(struct dedupe_extras *e, struct err_info *err) SB_MUST_USE;
+/* Ends the group: this one of it is kept. */
+enum err dedupe_extras_keep(struct dedupe_extras *e, struct position position, const uint8_t *identity,
+                            struct err_info *err) SB_MUST_USE;
 
 /* ---- asking ---- */
 
@@ -39,10 +43,14 @@ enum extra {
 /* Whether a queue must be looked through once (dedupe_extras_seen) before it is judged: the last ones are to be kept. */
 bool dedupe_extras_wants_look(const struct dedupe_extras *e);
 void dedupe_extras_seen(struct dedupe_extras *e, const uint8_t *identity);
+/* The report itself was that look. */
+void dedupe_extras_seen_all(struct dedupe_extras *e);
 /* Of each message of the channel, in its order. */
 enum extra dedupe_extras_judge(struct dedupe_extras *e, struct position position, const uint8_t *identity);
 /* After a crash, before anything is seen or judged: one of that identity had been removed. */
 void dedupe_extras_removed(struct dedupe_extras *e, const uint8_t *identity);
+/* After all that is there was seen: is one of that identity not there any more? It counts as removed then. */
+bool dedupe_extras_take_missing(struct dedupe_extras *e, const uint8_t *identity);
 
 /* ---- keeping it, for a resume ---- */
 

@@ -10,7 +10,8 @@ static struct dedupe_copy copy_of(const struct groups *g, const struct record *r
     struct dedupe_copy c = {.origin = g->origins[r->origin],
                             .position = {(enum position_kind)r->kind, r->partition, r->offset},
                             .number = r->number,
-                            .time_ns = r->time_ns};
+                            .time_ns = r->time_ns,
+                            .size = r->size};
     if (record_body(r))
         memcpy(c.body, record_body(r), sizeof c.body);
     return c;
@@ -39,6 +40,7 @@ void groups_open(struct groups *g, const struct record *r)
     memcpy(g->body, g->first.body, sizeof g->body);
     note_identity(g->first_identity, r);
     note_identity(g->last_identity, r);
+    g->bytes = r->size;
     g->one_partition = r->kind == POSITION_PARTITION;
 }
 
@@ -58,6 +60,7 @@ enum err groups_add(struct groups *g, const struct record *r, struct err_info *e
         return e;
     g->listed[g->open.copies < DEDUPE_COPIES ? g->open.copies : DEDUPE_COPIES - 1] = c;
     g->open.copies++;
+    g->bytes += r->size;
     g->open.hidden |= (r->flags & RECORD_HIDDEN) != 0;
     note_time(&g->open, c.time_ns);
     g->open.bodies_differ |= memcmp(g->body, c.body, sizeof g->body) != 0;
@@ -162,6 +165,15 @@ static const struct dedupe_copy *kept_of(const struct groups *g)
     return g->keep == DEDUPE_KEEP_LAST ? &g->last : &g->first;
 }
 
+static enum err end_extras(struct groups *g, bool goes, struct err_info *err)
+{
+    const uint8_t *identity = g->keep == DEDUPE_KEEP_LAST ? g->last_identity : g->first_identity;
+    if (!g->extras)
+        return ERR_OK;
+    return goes ? dedupe_extras_keep(g->extras, g->open.kept.position, identity, err)
+                : dedupe_extras_leave(g->extras, err);
+}
+
 enum err groups_close(struct groups *g, struct bytes value, uint64_t value_len, struct err_info *err)
 {
     struct dedupe_totals *t = g->totals;
@@ -173,11 +185,14 @@ enum err groups_close(struct groups *g, struct bytes value, uint64_t value_len, 
     t->most = g->open.copies > t->most ? g->open.copies : t->most;
     t->differ += g->open.bodies_differ;
     g->open.kept = *kept_of(g);
-    if (g->extras)
-        dedupe_extras_keep(g->extras, g->open.kept.position,
-                           g->keep == DEDUPE_KEEP_LAST ? g->last_identity : g->first_identity);
-    if (!groups_wants(g))
-        return ERR_OK;
+    bool goes = g->differing || !g->open.bodies_differ;
+    if (goes) {
+        t->going += g->open.copies - 1;
+        t->going_bytes += g->bytes - g->open.kept.size;
+    }
+    enum err e = end_extras(g, goes, err);
+    if (e || !groups_wants(g))
+        return e;
     g->open.value_len = value_len;
     return hold(g, g->open.hidden ? BYTES_LITERAL("") : value, err);
 }

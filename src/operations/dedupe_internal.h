@@ -17,11 +17,12 @@ struct record {
     uint64_t number;
     int64_t time_ns, offset;
     uint32_t length; /* of the value */
+    uint32_t size;   /* of the payload */
     int32_t partition;
     uint16_t origin;
     uint8_t kind; /* of the position */
     uint8_t flags;
-    uint32_t value_at; /* where the value stands, from the record's beginning */
+    uint32_t value_at, reserved; /* where the value stands, from the record's beginning */
 };
 
 #define RECORD_MOST (sizeof(struct record) + SHA256_SIZE + IDENTITY_SIZE + DEDUPE_INLINE)
@@ -46,6 +47,7 @@ static inline const uint8_t *record_identity(const struct record *r) /* NULL: no
 
 struct groups {
     enum dedupe_keep keep;
+    bool differing;               /* groups whose bodies differ go as well */
     struct dedupe_extras *extras; /* NULL */
     const struct origin *const *origins;
     struct dedupe_totals *totals;
@@ -53,6 +55,7 @@ struct groups {
     struct dedupe_group open;
     struct dedupe_copy listed[DEDUPE_COPIES];
     uint8_t body[SHA256_SIZE]; /* of its first copy */
+    uint64_t bytes;            /* of its payloads */
     bool one_partition;        /* all of them, so that offsets tell their order */
     struct dedupe_copy first, last, first_there, last_there;
     uint8_t first_identity[IDENTITY_SIZE], last_identity[IDENTITY_SIZE];

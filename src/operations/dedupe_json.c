@@ -1,6 +1,7 @@
 #include "operations/dedupe_json.h"
 
 #include "base/json.h"
+#include "operations/operation_json.h"
 
 #include <stdio.h>
 
@@ -111,8 +112,22 @@ static void put_group(struct json_writer *w, const struct dedupe_group *g, const
     json_object_end(w);
 }
 
+static void put_operation(struct json_writer *w, const struct journal_operation *o)
+{
+    struct buffer text;
+    buffer_init(&text, MIB);
+    if (o)
+        operation_to_json(o, NULL, &text);
+    json_name(w, "operation");
+    if (o && buffer_ok(&text))
+        json_raw(w, buffer_view(&text));
+    else
+        json_null(w);
+    buffer_free(&text);
+}
+
 void dedupe_to_json(const struct dedupe *d, const struct dedupe_job *job, const char *address, bool complete,
-                    struct buffer *out)
+                    const struct journal_operation *would, struct buffer *out)
 {
     const struct dedupe_totals *t = dedupe_totals(d);
     struct json_writer w;
@@ -132,6 +147,9 @@ void dedupe_to_json(const struct dedupe *d, const struct dedupe_job *job, const 
     put_count(&w, "extras", t->extras);
     put_count(&w, "most", t->most);
     put_count(&w, "differ", t->differ);
+    put_count(&w, "going", t->going);
+    put_count(&w, "going_bytes", t->going_bytes);
+    put_operation(&w, would);
     put_time(&w, "first", t->first_ns);
     put_time(&w, "last", t->last_ns);
     json_name(&w, "listed");

@@ -133,6 +133,11 @@ enum recent_answer recent_see(struct recent *r, struct bytes value, int64_t now_
     return again ? RECENT_AGAIN : RECENT_NEW;
 }
 
+bool recent_has(const struct recent *r, struct bytes value)
+{
+    return *find((struct recent *)(uintptr_t)r, hash_bytes(value, r->seed), value);
+}
+
 struct recent_window recent_window(const struct recent *r)
 {
     return r->window;

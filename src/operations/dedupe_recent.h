@@ -27,6 +27,7 @@ struct recent *recent_new(uint32_t most_values, size_t most_bytes);
 void recent_free(struct recent **r);
 /* It is kept, and counts as seen now. *before_ns, of RECENT_AGAIN: when it was seen last. */
 enum recent_answer recent_see(struct recent *r, struct bytes value, int64_t now_ns, int64_t *before_ns);
+bool recent_has(const struct recent *r, struct bytes value); /* and does not count as seen */
 struct recent_window recent_window(const struct recent *r);
 /* "of the last 10,000 values (since 12:04:30): older ones are forgotten"; "" nothing was. Returns into. */
 char *recent_text(const struct recent *r, char *into, size_t size);

@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <unistd.h>
 #include <string.h>
 
 #define OPEN_NS (10 * NS_PER_S)
@@ -91,6 +92,7 @@ struct destination *destination_open(const struct destination_job *job, int wake
     }
     d->job = *job;
     pthread_mutex_init(&d->lock, NULL);
+    (void)!read(wake_fd, &(uint64_t){0}, sizeof(uint64_t)); /* what is past ends no wait */
     if (!connect_broker(d, wake_fd, err))
         return d;
     destination_close(&d);

@@ -17,7 +17,7 @@
 
 /* ---- what others see ---- */
 
-static void tell(struct operation *o, bool now)
+void execute_tell(struct operation *o, bool now)
 {
     int64_t mono = clock_mono_ns();
     if (!now && mono - o->told_ns < TELL_NS)
@@ -33,6 +33,7 @@ static void tell(struct operation *o, bool now)
     p->bytes = o->bytes;
     p->losses = o->losses;
     p->carries = o->carries;
+    p->looked = o->looked;
     p->archived = o->archiver ? (int64_t)archiver_count(o->archiver) : 0;
     p->paused = atomic_load(&o->paused);
     pthread_mutex_unlock(&o->lock);
@@ -149,7 +150,7 @@ static enum err go_through(struct operation *o, struct err_info *err)
         }
         (void)!read(o->event_fd, &(uint64_t){0}, sizeof(uint64_t));
         e = turn(o, &any, err);
-        tell(o, false);
+        execute_tell(o, false);
     }
     return e;
 }
@@ -186,7 +187,7 @@ static enum err open_source(struct operation *o, struct err_info *err)
                              .from = from->channel,
                              .lease = execute_removes(o),
                              .window = execute_window(o),
-                             .most = -1,
+                             .most = execute_dedupe_most(o),
                              .start = {START_BEGINNING, 0},
                              .partition = -1,
                              .prepare = prepare,
@@ -258,7 +259,9 @@ static enum err count_again(struct operation *o, struct err_info *err)
 static enum err open_ends(struct operation *o, struct err_info *err)
 {
     execute_wait_to_look(o);
-    enum err e = execute_is_purge(o) ? execute_purge_prepare(o, err) : ERR_OK;
+    enum err e = execute_is_dedupe(o) ? execute_dedupe_prepare(o, err) : ERR_OK;
+    if (!e && execute_is_purge(o))
+        e = execute_purge_prepare(o, err);
     if (!e)
         e = count_again(o, err);
     if (!e && o->job.to.ops)
@@ -323,7 +326,7 @@ static enum err attempt_all(struct operation *o, struct err_info *err)
             return e;
         say(o, err_format(err, why, sizeof why));
         execute_notice(o, why);
-        tell(o, true);
+        execute_tell(o, true);
         wait_between(o, tries);
     }
 }
@@ -338,7 +341,8 @@ static enum operation_state state_after(const struct operation *o, enum err e)
         return OPERATION_FAILED;
     if (atomic_load(&o->cancelled))
         return OPERATION_CANCELLED;
-    return c->failed || c->in_doubt || o->why[0] ? OPERATION_PARTIAL : OPERATION_DONE;
+    bool unseen = execute_is_dedupe(o) && !o->findings.whole;
+    return c->failed || c->in_doubt || o->why[0] || unseen ? OPERATION_PARTIAL : OPERATION_DONE;
 }
 
 /* An interrupted one stays RUNNING in the journal: `resume` finds it. */
@@ -359,13 +363,14 @@ static void end(struct operation *o, enum err e, const struct err_info *err)
             text_copy(why, sizeof why, failed.text);
         }
     }
+    execute_dedupe_close(o, state);
     pthread_mutex_lock(&o->lock);
     o->progress.state = state;
     o->progress.error = e;
     o->progress.counts = o->counts;
     text_copy(o->progress.note, sizeof o->progress.note, why);
     pthread_mutex_unlock(&o->lock);
-    tell(o, true);
+    execute_tell(o, true);
 }
 
 static enum err prepare_all(struct operation *o, struct err_info *err)

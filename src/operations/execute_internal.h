@@ -4,6 +4,7 @@
 
 #include "engine/filter.h"
 #include "operations/archive_file.h"
+#include "operations/dedupe_file.h"
 #include "operations/destination.h"
 #include "operations/execute.h"
 #include "operations/recovery.h"
@@ -94,6 +95,13 @@ struct operation {
     size_t held;               /* messages that are taken, and not given back to be settled */
     int64_t archived_bytes;    /* payloads in the archive that is being written */
 
+    /* of a dedupe */
+    struct dedupe_findings findings;
+    struct known_row *rows; /* those that the journal tells of, by identity; NULL: none */
+    size_t row_count;
+    bool fresh;     /* the findings were made just now: what they saw is what is there */
+    int64_t looked; /* messages, while it looks */
+
     /* of a restore */
     uint64_t known; /* the highest sequence that had a row when this connection began */
     uint8_t *done;  /* a bit for each sequence up to there: it has arrived; NULL: none */
@@ -109,10 +117,13 @@ static inline bool execute_removes(const struct operation *o)
 {
     const struct plan *p = &o->job.plan;
     return (!p->keeps && (p->kind == OPERATION_MOVE || p->kind == OPERATION_REPLAY)) ||
-           (p->kind == OPERATION_PURGE && !p->by_place);
+           (plan_archives(p) && !p->by_place);
 }
 
 /* ---- execute.c ---- */
+
+void execute_tell(struct operation *o,
+                  bool now); /* how far it is, to those who ask; not now: not too often */
 
 void execute_notice(void *context, const char *text); /* context: the operation */
 
@@ -146,6 +157,8 @@ void execute_write_known(struct operation *o);
 
 /* ---- execute_judge.c: which messages it is about, and what is to become of them ---- */
 
+void execute_leave(struct operation *o,
+                   struct item *item); /* it is not about this one: kept, without a row */
 /* Fills an item of the source: its identity, and whether it is sent (INTENDED, without a sequence), or kept, with or without a row. */
 enum err execute_judge(struct operation *o, struct item *item, struct err_info *err) SB_MUST_USE;
 /* The message as it is sent: with its stamps, without what is taken off. In the arena. */
@@ -195,13 +208,14 @@ enum err execute_look(struct operation *o, const struct channel_name *to, execut
 /* The source has been read. What was not met there is taken for removed only where a second look, later, does not meet it either: true if
  * that is due. Else o->others_hold says whether it may still be somewhere; the source has been left for that. */
 bool execute_looks_again(struct operation *o);
-void execute_wait_to_look(struct operation *o); /* before the second look */
+void execute_wait_to_look(struct operation *o);     /* before the second look */
+void execute_wait_for_returns(struct operation *o); /* of what an earlier run had out when it was killed */
 
-/* ---- execute_purge.c: the archive stands in a destination's place ---- */
+/* ---- execute_purge.c: the archive stands in a destination's place; also of a dedupe without a destination ---- */
 
 static inline bool execute_is_purge(const struct operation *o)
 {
-    return o->job.plan.kind == OPERATION_PURGE;
+    return plan_archives(&o->job.plan);
 }
 
 /* Before a connection: what the journal and the disk tell of archives. An unfinished one goes, with its rows; a finished one is removed
@@ -227,6 +241,38 @@ bool execute_purge_goes_on(const struct operation *o);
 bool execute_purge_is_at_once(const struct operation *o);
 enum err execute_purge_at_once(struct operation *o, struct err_info *err) SB_MUST_USE;
 enum err execute_remove_by_places(struct operation *o, struct err_info *err) SB_MUST_USE;
+
+/* ---- execute_tombstones.c ---- */
+
+/* Of what was archived: a null payload for the key of each, unless something newer has come for it. */
+enum err execute_send_tombstones(struct operation *o, struct err_info *err) SB_MUST_USE;
+
+/* ---- execute_dedupe.c, for that ---- */
+
+/* Every message of the source behind what the findings have seen. */
+typedef enum err execute_newer(struct operation *o, const struct message *m, void *context,
+                               struct err_info *err);
+enum err execute_look_newer(struct operation *o, execute_newer *visit, void *context,
+                            struct err_info *err) SB_MUST_USE;
+
+/* ---- execute_dedupe.c ---- */
+
+/* Also of a purge by tombstones: there the last message of each key is what it is about. */
+static inline bool execute_is_dedupe(const struct operation *o)
+{
+    return o->job.plan.kind == OPERATION_DEDUPE || o->job.plan.tombstones;
+}
+
+/* Before a connection: which messages are extras. The first time all of the source is looked through for that, and what was found is
+ * written down; later it is read. */
+enum err execute_dedupe_prepare(struct operation *o, struct err_info *err) SB_MUST_USE;
+/* As execute_recover, where extras are removed: how many of a kind are left tells what is gone. */
+enum err execute_dedupe_recover(struct operation *o, struct err_info *err) SB_MUST_USE;
+/* Of a message that is selected: is it one of those that go, or that are copied? */
+void execute_dedupe_judge(struct operation *o, struct item *item);
+int64_t execute_dedupe_most(
+    const struct operation *o); /* messages that are read of a source without positions; -1 */
+void execute_dedupe_close(struct operation *o, enum operation_state state);
 
 /* ---- execute_restore.c ---- */
 

@@ -17,7 +17,7 @@ static bool is_own(const struct operation *o, const struct message *m)
 }
 
 /* Kept, and not counted: it is not about this one. */
-static void leave(struct operation *o, struct item *item)
+void execute_leave(struct operation *o, struct item *item)
 {
     item->state = DELIVERY_SKIPPED;
     o->unmatched++;
@@ -75,14 +75,16 @@ enum err execute_judge(struct operation *o, struct item *item, struct err_info *
     if (e)
         return e;
     if (o->taken) {
-        leave(o, item);
+        execute_leave(o, item);
     } else if (is_own(o, item->message)) {
         /* What was sent has come round: all that stands behind it came later than the operation began. */
-        leave(o, item);
+        execute_leave(o, item);
         o->taken = true;
     } else if (!is_selected(o, item)) {
         if (!item->reason)
-            leave(o, item);
+            execute_leave(o, item);
+    } else if (execute_is_dedupe(o)) {
+        execute_dedupe_judge(o, item);
     } else if (p->kind == OPERATION_REPLAY) {
         execute_find_way(o, item);
     }

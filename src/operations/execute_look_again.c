@@ -58,6 +58,16 @@ static bool is_held(struct operation *o)
     return unacked != 0;
 }
 
+void execute_wait_for_returns(struct operation *o)
+{
+    if (!o->job.from.ops->lease_open)
+        return;
+    wait_until(o, clock_mono_ns() + pause_ns(o));
+    int64_t until = clock_mono_ns() + pause_ns(o);
+    while (count_unacked(o) != 0 && clock_mono_ns() < until && !atomic_load(&o->cancelled))
+        wait_until(o, clock_mono_ns() + pause_ns(o) / 10);
+}
+
 static size_t count_missed(const struct operation *o)
 {
     size_t missed = 0;

@@ -132,6 +132,8 @@ enum err execute_recover(struct operation *o, struct err_info *err)
     o->recovery.context = o;
     bool removes = execute_removes(o), restores = execute_is_restore(o);
     o->recovery.tells_redelivered = o->job.from.ops->tells_redelivered;
+    if (execute_is_dedupe(o) && removes)
+        return execute_dedupe_recover(o, err);
     o->look_done = removes && o->counts.done;
     enum err e = restores ? execute_restore_recover(o, err)
                           : recovery_load(&o->recovery, o->journal, o->job.record.number, removes, err);

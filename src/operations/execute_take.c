@@ -53,7 +53,7 @@ static void keep_to_limit(struct operation *o, struct batch *b)
             continue;
         if (o->removing || o->begun++ >= limit) {
             leave_out(item);
-            if (!o->recovery.by_content) /* what the journal tells of may stand behind it */
+            if (!o->recovery.by_content) /* else what the journal tells of may stand behind it */
                 execute_stop_taking(o, NULL);
         }
     }
@@ -94,6 +94,8 @@ static void match_more(struct operation *o, struct batch *b)
 {
     struct item *items[BATCH_MESSAGES];
     size_t count = 0;
+    if (execute_is_dedupe(o) && execute_removes(o)) /* they are known already */
+        return;
     for (size_t i = 0; o->recovery.by_content && i < b->count; i++)
         if (item_is_about(&b->items[i]))
             items[count++] = &b->items[i];

@@ -50,6 +50,8 @@ enum err execute_remove_by_places(struct operation *o, struct err_info *err)
     struct placing p = {.no_room = false};
     struct journal_totals totals;
     int64_t number = o->job.record.number, removed;
+    if (o->job.plan.tombstones)
+        return execute_send_tombstones(o, err);
     enum err e = journal_reached(o->journal, number, add_reached, &p, err);
     if (!e && p.no_room)
         e = err_set(err, ERR_NOMEM, "no memory for the places of a purge");

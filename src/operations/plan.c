@@ -8,6 +8,18 @@ static void write_purge(const struct plan *p, struct json_writer *w)
     json_bool(w, p->no_archive);
     JSON_NAME(w, "by_place");
     json_bool(w, p->by_place);
+    JSON_NAME(w, "tombstones");
+    json_bool(w, p->tombstones);
+}
+
+static void write_dedupe(const struct plan *p, struct json_writer *w)
+{
+    JSON_NAME(w, "by");
+    json_text(w, p->by);
+    JSON_NAME(w, "keep_last");
+    json_bool(w, p->keep_last);
+    JSON_NAME(w, "differing");
+    json_bool(w, p->differing);
 }
 
 static void write_restore(const struct plan *p, struct json_writer *w)
@@ -67,6 +79,8 @@ void plan_write(const struct plan *p, struct buffer *json)
     }
     if (p->kind == OPERATION_PURGE)
         write_purge(p, &w);
+    if (p->kind == OPERATION_DEDUPE)
+        write_dedupe(p, &w);
     if (p->kind == OPERATION_RESTORE)
         write_restore(p, &w);
     json_object_end(&w);
@@ -158,6 +172,10 @@ static enum err take_member(struct plan *p, struct json_reader *r, struct arena 
         {"edits", &p->edits, NULL, NULL},
         {"no_archive", NULL, NULL, &p->no_archive},
         {"by_place", NULL, NULL, &p->by_place},
+        {"tombstones", NULL, NULL, &p->tombstones},
+        {"by", &p->by, NULL, NULL},
+        {"keep_last", NULL, NULL, &p->keep_last},
+        {"differing", NULL, NULL, &p->differing},
         {"sum", &p->sum, NULL, NULL},
         {"same_partitions", NULL, NULL, &p->same_partitions},
         {"empty", NULL, NULL, &p->empty},
@@ -190,5 +208,7 @@ enum err plan_read(struct plan *p, struct bytes json, struct arena *arena, struc
         e = err_set(err, ERR_FORMAT, "a damaged plan: %s", r.error ? r.error : "no object");
     if (!e && (p->kind == OPERATION_KINDS || !p->from))
         e = err_set(err, ERR_FORMAT, "a plan without kind or source");
+    if (!e && p->kind == OPERATION_DEDUPE && !p->by)
+        e = err_set(err, ERR_FORMAT, "a plan for duplicates without a rule");
     return e;
 }

@@ -25,6 +25,10 @@ struct plan {
     bool keeps;            /* the source removes no single message: what was sent stays there, too */
     bool create;           /* a missing destination is made */
     bool no_archive;       /* purge: by the broker itself, and nothing of it can be had back */
+    const char *by;        /* dedupe: the rule, see dedupe_rule.h */
+    bool keep_last;        /* dedupe: the last of several copies, else the first */
+    bool differing;        /* dedupe: also where the bodies of a group differ */
+    bool tombstones;       /* purge: keys of a compacted topic, by a null payload for each */
     bool by_place;   /* purge: all up to a place in each partition; nothing there is removed one by one */
     const char *sum; /* restore: SHA-256 of the archive, in hex */
     bool same_partitions; /* restore: those, or nothing is sent; else by key where there are not as many */
@@ -39,6 +43,12 @@ struct plan {
     const char
         *edits; /* of a payload that was edited: SHA-256 of the one that it is for, in hex; NULL: any */
 };
+
+/* What is taken is archived and removed, and goes nowhere: a purge, or a dedupe of one channel. */
+static inline bool plan_archives(const struct plan *p)
+{
+    return p->kind == OPERATION_PURGE || (p->kind == OPERATION_DEDUPE && !p->to);
+}
 
 void plan_write(const struct plan *p, struct buffer *json);
 /* Strings live in the arena. ERR_FORMAT. */

@@ -72,7 +72,7 @@ static enum err count_source(const struct operation_job *job, int fd, struct pre
                      : ERR_OK;
     if (!e && from->ops->list)
         describe_source(b, from, p);
-    if (!e && job->plan.kind == OPERATION_PURGE)
+    if (!e && plan_archives(&job->plan))
         e = preview_purge(b, job, p, err);
     destination_close(&d);
     return e;

@@ -30,7 +30,7 @@ static const char *against_purge(const struct operation_job *job, const struct c
 
 enum err preview_check_selection(const struct operation_job *job, struct err_info *err)
 {
-    if (!job->plan.select && job->plan.limit < 0)
+    if ((!job->plan.select && job->plan.limit < 0) || job->plan.tombstones)
         return ERR_OK;
     return refuse(
         job,
@@ -43,12 +43,34 @@ static enum err check_place(const struct operation_job *job, const struct channe
     const char *why = c ? c->why_not[CAN_REMOVE] : NULL, *against = against_purge(job, c);
     bool log = !job->from.ops->lease_open || (c && c->kind == CHANNEL_TOPIC);
     if (against)
-        return refuse(job, against, COPY, err);
+        return refuse(job, against, c && c->compacted ? "take out keys: --tombstones; or " COPY : COPY, err);
     if (!log)
         return refuse(job, why,
                       "the broker's own purge takes all of it, and nothing can be restored: --no-archive",
                       err);
     return preview_check_selection(job, err);
+}
+
+static enum err check_tombstones(const struct operation_job *job, const struct channel *c,
+                                 struct err_info *err)
+{
+    if (c && c->compacted)
+        return ERR_OK;
+    return refuse(job, "it is no compacted topic: a tombstone would be one more message there",
+                  "without --tombstones all of it up to a place can go; " COPY, err);
+}
+
+/* Extras stand anywhere: where no single message can be removed none of them can. */
+static enum err refuse_dedupe(const struct operation_job *job, const struct channel *c, struct err_info *err)
+{
+    const char *why = c ? c->why_not[CAN_REMOVE] : NULL;
+    return refuse(
+        job, why ? why : "no single message can be taken off it",
+        c && c->compacted
+            ? "write a copy without the extras into another channel: --to ADDRESS; or take keys out of this "
+              "one, with a null payload for each: `purge --tombstones`"
+            : "write a copy without the extras into another channel: --to ADDRESS",
+        err);
 }
 
 static void say_groups(const struct operation_job *job, const struct channel_list *list)
@@ -89,7 +111,11 @@ enum err preview_purge(struct broker *b, const struct operation_job *job, struct
     p->by_place = !from->ops->lease_open || (c && c->why_not[CAN_REMOVE]);
     p->stored = c ? c->bytes : COUNT_UNKNOWN;
     p->room = find_room();
-    if (job->plan.no_archive && against_purge(job, c))
+    if (job->plan.tombstones)
+        e = check_tombstones(job, c, err);
+    else if (job->plan.kind == OPERATION_DEDUPE && p->by_place)
+        e = refuse_dedupe(job, c, err);
+    else if (job->plan.no_archive && against_purge(job, c))
         e = refuse(job, against_purge(job, c),
                    p->by_place ? COPY : "without --no-archive messages are archived, then removed one by one",
                    err);
@@ -105,7 +131,7 @@ int64_t preview_archive_size(const struct operation_job *job, const struct previ
 {
     if (messages < 0)
         return -1;
-    if (job->plan.select)
+    if (job->plan.select || job->plan.kind == OPERATION_DEDUPE)
         return p->bytes + messages * RECORD_BYTES;
     if (p->stored < 0 || p->ready <= 0)
         return -1;

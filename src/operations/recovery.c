@@ -214,7 +214,7 @@ static int64_t find_removed(const struct recovery *r, struct item *const *items,
 }
 
 /* What had ended stays as it ended, with its reason in the journal. */
-static void give(struct item *item, struct remembered *row)
+void recovery_give(struct item *item, struct remembered *row)
 {
     row->met = true;
     item->sequence = row->sequence;
@@ -235,7 +235,7 @@ static void match_in_order(struct recovery *r, struct item **items, size_t remov
         if (r->rows[i].removable && gone < removed)
             gone++;
         else
-            give(items[at++], &r->rows[i]);
+            recovery_give(items[at++], &r->rows[i]);
     }
 }
 
@@ -284,7 +284,7 @@ static void match_by_content(struct recovery *r, struct item **items, size_t cou
         if (!is_row(r, items[i], *row))
             continue;
         bool arrived = (*row)->removable;
-        give(items[i], *row);
+        recovery_give(items[i], *row);
         if (!arrived)
             continue;
         items[i]->remove = items[i]->ended = false;
@@ -344,7 +344,7 @@ bool recovery_match_position(struct recovery *r, struct item *item)
         struct remembered *row = &r->rows[i];
         if (!row->met && partition_of(row->from) == partition_of(p) && row->from.offset == p.offset &&
             is_open_row(row)) {
-            give(item, row);
+            recovery_give(item, row);
             return false;
         }
     }

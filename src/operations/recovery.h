@@ -18,6 +18,7 @@ struct remembered {
     size_t to;            /* its target; see execute_internal.h */
     bool removable; /* the journal had it as ARRIVED: it may have been removed, and the journal not know */
     bool met;       /* at the source, since */
+    bool gone;      /* not at the source any more, as the count of its likes tells; see execute_dedupe.c */
     bool doubtful;  /* INTENDED: the destination could not be asked */
 };
 
@@ -62,6 +63,9 @@ struct remembered *recovery_find(const struct recovery *r, uint64_t sequence);
  * as rows, or all that there are. Each that is known gets its row's sequence (journaled) and state: ARRIVED with `remove`, INTENDED to be
  * sent, IN_DOUBT. The others are left as they are. */
 void recovery_match(struct recovery *r, struct item **items, size_t count);
+
+/* That item is that row's message. */
+void recovery_give(struct item *item, struct remembered *row);
 
 /* ---- of a source with positions, which is read and not taken off ---- */
 

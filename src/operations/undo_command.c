@@ -27,7 +27,7 @@ static bool gives_back(const struct operation_end *end)
 static const char *why_not(const struct operation_job *job)
 {
     const struct plan *p = &job->plan;
-    if (p->kind == OPERATION_PURGE)
+    if (plan_archives(p))
         return p->no_archive ? "the broker's own purge has kept nothing" : NULL;
     if (p->kind == OPERATION_RESTORE)
         return "a restore marks nothing: what it has sent cannot be told from what was there";
@@ -61,7 +61,7 @@ const char *undo_command(const struct operation_job *job, const struct operation
     *why = counts->done ? why_not(job) : NULL;
     if (!counts->done || *why)
         return NULL;
-    if (p->kind == OPERATION_PURGE) {
+    if (plan_archives(p)) {
         if (!r->archive)
             return NULL;
         put_restore(into, r->archive);

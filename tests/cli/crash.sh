@@ -5,7 +5,7 @@
 . "$(dirname "$0")/../lib.sh"
 
 RUN_LIMIT=180
-for what in "rabbitmq-classic move" "rabbitmq-quorum move" "rabbitmq-classic copy" "kafka copy"; do
+for what in "rabbitmq-classic move" "rabbitmq-quorum move" "rabbitmq-classic copy" "rabbitmq-classic dedupe" "rabbitmq-quorum dedupe" "kafka copy"; do
     name "$what"
     run env SB_LAB="$SB_ROOT/tests/lab/lab" python3 "$SB_ROOT/tests/crash/crash.py" $what "${SB_KILLS:-3}" "${SB_MESSAGES:-3000}"
     expect_status 0

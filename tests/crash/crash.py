@@ -1,6 +1,6 @@
 """kill -9 in the middle of an operation, then `resume`, as often as one wishes; what is where is counted by the broker's own means.
 
-    crash.py BROKER KIND KILLS [MESSAGES]      BROKER: rabbitmq kafka; KIND: move copy
+    crash.py BROKER KIND KILLS [MESSAGES]      BROKER: rabbitmq kafka; KIND: move copy dedupe (rabbitmq)
 
 Prints a line a kill and `N of KILLS kept` at the end; fails where a message was lost, or doubled and not reported in doubt."""
 import collections
@@ -100,10 +100,13 @@ class Kafka:
         pass
 
 
-def fill(broker, count, home):
-    path = os.path.join(home, "fill.jsonl")
+def fill(broker, count, home, kind):
+    """For a dedupe each of them is there three times, to the last byte."""
+    path, numbers = os.path.join(home, "fill.jsonl"), range(count)
+    if kind == "dedupe":
+        numbers = [n % (count // 3) for n in numbers]
     with open(path, "w", encoding="utf-8") as f:
-        for n in range(count):
+        for n in numbers:
             f.write(json.dumps({"payload": {"text": "message %06d %s" % (n, "x" * (n % 200))},
                                 "headers": [{"name": "n", "type": "int32", "value": n}],
                                 "properties": {"delivery_mode": 2, "partition": n * 3 // count},
@@ -111,11 +114,12 @@ def fill(broker, count, home):
     if not getattr(broker, "filled", False):
         subprocess.run([PROGRAM, "import", path, broker.address(0), "--execute", "--quiet"], check=True)
     broker.filled = isinstance(broker, Kafka)
-    return ["message %06d %s" % (n, "x" * (n % 200)) for n in range(count)]
+    return ["message %06d %s" % (n, "x" * (n % 200)) for n in numbers]
 
 
 def start(broker, kind):
-    return subprocess.Popen([PROGRAM, kind, broker.address(0), "--to", broker.address(1), "--execute", "--quiet"],
+    how = ["--by", "header:n"] if kind == "dedupe" else ["--to", broker.address(1)]
+    return subprocess.Popen([PROGRAM, kind, broker.address(0), "--execute", "--quiet"] + how,
                             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
 
@@ -126,6 +130,41 @@ def resume():
         raise SystemExit("resume: exit code %d, %s" % (done.returncode, done.stderr.decode()))
     lines = done.stdout.decode().splitlines()
     return json.loads(lines[-1]) if lines else None
+
+
+def restore(broker, account):
+    """All that was archived, to the destination."""
+    for archive in account.get("archives") or ([account["archive"]] if account["archive"] else []):
+        subprocess.run([PROGRAM, "restore", archive, "--to", broker.address(1), "--execute", "--quiet"], check=True)
+
+
+def last_operation():
+    out = subprocess.run([PROGRAM, "journal", "--json"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True).stdout
+    lines = out.decode().splitlines()
+    return json.loads(lines[0]) if lines else None
+
+
+def ended_since(before):
+    """The operation that was not there before: it had ended when it was killed."""
+    now = last_operation()
+    return now if now and (not before or now["id"] != before["id"]) else None
+
+
+def judge_dedupe(sent, source, archived, account, quorum):
+    """One of each is left, and the archives hold exactly what is not there any more."""
+    left, gone, all_of = collections.Counter(source), collections.Counter(archived), collections.Counter(sent)
+    doubts, wrong = account["counts"]["in_doubt"] if account else 0, []
+    if set(left) != set(all_of):
+        wrong.append("%d lost for good" % len(set(all_of) - set(left)))
+    if account and sum(left.values()) - len(left) > doubts:
+        wrong.append("%d duplicates left, %d in doubt" % (sum(left.values()) - len(left), doubts))
+    if left + gone != all_of and not doubts:
+        wrong.append("%d are in neither, %d in both" % (sum((all_of - left - gone).values()), sum((left + gone - all_of).values())))
+    if source != sorted(source) and len(source) == len(left) and not quorum: # which may give back in turns what a killed look held
+        wrong.append("another order")
+    if account and account["state"] not in ("done", "partial"):
+        wrong.append("it ended as %s: %s" % (account["state"], account["note"]))
+    return ", ".join(wrong)
 
 
 def judge(kind, sent, source, destination, account):
@@ -160,20 +199,24 @@ def main():
     with tempfile.TemporaryDirectory() as home:
         os.environ["XDG_STATE_HOME"] = home
         broker = {"rabbitmq": Rabbit, "kafka": Kafka}[what.partition("-")[0]](what.partition("-")[2] or "classic")
-        sent, whole = fill(broker, count, home), time.monotonic()
+        sent, whole = fill(broker, count, home, kind), time.monotonic()
         start(broker, kind).wait()
         whole = time.monotonic() - whole
         broker.drain(0), broker.drain(1)
         print("a whole %s of %d takes %.2f s" % (kind, count, whole))
         for k in range(kills):
-            fill(broker, count, home)
+            fill(broker, count, home, kind)
+            before = last_operation()
             p, after = start(broker, kind), random.uniform(0, whole * 1.05)
             time.sleep(after)
             p.send_signal(signal.SIGKILL)
             p.wait()
-            account = resume()
+            account = resume() or (ended_since(before) if kind == "dedupe" else None)
+            if kind == "dedupe" and account:
+                restore(broker, account)
             destination, source = broker.drain(1), broker.drain(0)
-            wrong = judge(kind, sent, source, destination, account)
+            wrong = (judge_dedupe(sent, source, destination, account, what.endswith("quorum")) if kind == "dedupe" else
+                     judge(kind, sent, source, destination, account))
             good += not wrong
             print("kill %d after %.3f s: %s%d at the destination, %d at the source, %s" % (
                 k + 1, after, "WRONG: " + wrong + ": " if wrong else "", len(destination), len(source),

@@ -332,8 +332,10 @@ static void detail_partitions(const struct rd_kafka_metadata_topic *t, const str
 static void detail_policy(struct broker *b, struct channel *c)
 {
     char policy[64];
-    if (!c->why_not[CAN_PURGE] && kafka_topic_setting(b, c->name, "cleanup.policy", policy, sizeof policy) &&
-        !strstr(policy, "delete"))
+    if (c->why_not[CAN_PURGE] || !kafka_topic_setting(b, c->name, "cleanup.policy", policy, sizeof policy))
+        return;
+    c->compacted = strstr(policy, "compact");
+    if (!strstr(policy, "delete"))
         c->why_not[CAN_PURGE] = KAFKA_COMPACTED;
 }
 

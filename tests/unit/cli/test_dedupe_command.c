@@ -167,10 +167,12 @@ static void json_is_one_object_a_rule(void **state)
 static void what_it_does_not_do_is_refused(void **state)
 {
     (void)state;
-    expect(2, "dedupe memory:/queue --by key --execute", "",
-           "`signalbox dedupe --execute` is not in this version");
-    expect(2, "dedupe memory:/orders --by key --to memory:/copy", "",
-           "`signalbox dedupe --to` is not in this version");
+    expect(7, "dedupe memory:/orders --by key --execute", "", "--to ADDRESS");
+    expect(2, "dedupe memory:/queue --execute", "", "Add --by");
+    expect(2, "dedupe memory:/queue --by key --limit 5 --execute", "", "--limit is for the report");
+    expect(2, "dedupe memory:/queue --by key --rate 5/s --execute", "", "add --to ADDRESS");
+    expect(7, "dedupe memory:/queue --by key --to memory:/queue --execute", "", "the same channel");
+    expect(1, "dedupe memory:/orders --by key --to memory:/nowhere", "", "nowhere");
     expect(2, "dedupe memory:/queue --by kye", "", "did you mean `key`");
     expect(2, "dedupe memory:/queue --by key --keep largest", "", "write first or last");
     expect(2, "dedupe memory:/queue --by key --limit 0", "", "1 to 10000");
@@ -182,10 +184,31 @@ static void a_queue_is_left_as_it_was(void **state)
 {
     (void)state;
     int64_t waiting, leased;
-    expect(0, "dedupe memory:/queue --by key", "10 groups", "nothing is removed");
+    expect(0, "dedupe memory:/queue --by key", "10 groups", "would archive and remove 5 extras");
+    assert_non_null(strstr(said, "5 extras of groups whose bodies differ would stay; --bodies-differ"));
+    assert_non_null(strstr(said, "to do it: signalbox dedupe memory:/queue --by key --execute"));
     assert_true(memory_count("queue", &waiting, &leased));
     assert_int_equal(waiting, 100);
     assert_int_equal(leased, 0);
+}
+
+/* What --execute does, in the words of its dry run. */
+static void extras_are_removed_and_copied(void **state)
+{
+    (void)state;
+    int64_t waiting, leased;
+    assert_int_equal(memory_declare("copy", CHANNEL_QUEUE, NULL, NULL), ERR_OK);
+    expect(0, "dedupe memory:/queue --by key --json", "\"going\":5,", "");
+    assert_non_null(strstr(printed, "\"operation\":{\"schema\":\"signalbox.operation/1\""));
+    assert_non_null(strstr(printed, "\"counts\":{\"planned\":5,"));
+    expect(0, "dedupe memory:/orders --by key --to memory:/copy", "", "would copy ");
+    expect(0, "dedupe memory:/orders --by key --to memory:/copy --execute", "", " done");
+    expect(0, "dedupe memory:/copy --by key --bodies-differ --execute", "", "now: ");
+    expect(0, "dedupe memory:/queue --by key --execute --json", "\"planned\":5,\"done\":5,",
+           "now: 95 in memory:/queue");
+    assert_true(memory_count("queue", &waiting, &leased));
+    assert_int_equal(waiting, 95);
+    expect(4, "dedupe memory:/queue --by key --execute", "", "0 done");
 }
 
 static void what_is_hidden_is_compared_and_not_shown(void **state)
@@ -233,6 +256,7 @@ int main(void)
         cmocka_unit_test(json_is_one_object_a_rule),
         cmocka_unit_test(what_it_does_not_do_is_refused),
         cmocka_unit_test(a_queue_is_left_as_it_was),
+        cmocka_unit_test(extras_are_removed_and_copied),
         cmocka_unit_test(what_is_hidden_is_compared_and_not_shown),
         cmocka_unit_test(spreads_are_short),
     };

@@ -421,7 +421,7 @@ static void extras_of_a_queue(void **state)
     struct look l;
     static const char *const keys[] = {"a", "b", "a", "a", "c", "a"}, *const bodies[] = {"1", "1", "2",
                                                                                          "1", "1", "2"};
-    begin(&l, "key", (struct dedupe_job){.extras = e});
+    begin(&l, "key", (struct dedupe_job){.extras = e, .differing = true});
     for (int i = 0; i < 6; i++) {
         l.m.payload = bytes_of_text(bodies[i]);
         add_key(&l, keys[i]);
