@@ -192,7 +192,7 @@ static enum err add_message(struct operation *o, const struct message *m, void *
 static bool saw_all(const struct operation *o, const struct finding *f)
 {
     int64_t ready, unacked;
-    if (execute_removes(o) || !f->no_place || preview_count(&o->job, &ready, &unacked, NULL))
+    if (execute_removes(o) || !f->no_place || preview_count(&o->job, &o->job.from, &ready, &unacked, NULL))
         return true;
     return ready <= o->looked;
 }
