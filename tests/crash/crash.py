@@ -1,184 +1,362 @@
-"""kill -9 in the middle of an operation, then `resume`, as often as one wishes; what is where is counted by the broker's own means.
+"""kill -9 in the middle of an operation, then `resume`, as often as one wishes (one time in four the resume is killed, too); what is where is
+counted by the broker's own means, and what arrived is compared whole: bytes, properties, headers with their types, order.
 
-    crash.py BROKER KIND KILLS [MESSAGES]      BROKER: rabbitmq kafka; KIND: move copy
+    crash.py SERVERS KIND KILLS [MESSAGES]
+        SERVERS: rabbitmq-classic rabbitmq-quorum kafka, and rabbitmq-classic-kafka for a move from one to the other
+        KIND: replay resend move copy purge restore
 
-Prints a line a kill and `N of KILLS kept` at the end; fails where a message was lost, or doubled and not reported in doubt."""
+Prints a line a kill and `N of KILLS kept` at the end; fails where a message was lost or changed, or doubled and not reported in doubt."""
 import collections
+import glob
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 
-PROGRAM = os.environ.get("SIGNALBOX", "build/signalbox")
+from servers import PROGRAM, Kafka, Rabbit, archive_rows, archived, kafka_lines, rabbit_message, run, sorted_message, unique
+
+SELECTED = "hdr.n~/[02468]$/"        # of a resend: every second one
 
 
-class Rabbit:
-    """A queue of its own at each end; read back by the management API."""
+class Ends:
+    """Both ends of one kind of operation. removes: what is done is at the source no more."""
+    removes = doubts = True
 
-    def __init__(self, queue_type):
-        self.user, self.password = os.environ["SB_RABBIT_USER"], os.environ["SB_RABBIT_PASSWORD"]
-        self.type = queue_type
-        name = "crash-%d-%d" % (os.getpid(), random.randrange(1 << 30))
-        self.names = [name + "-from", name + "-to"]
-        os.environ["SIGNALBOX_PASSWORD"] = self.password
-        for n in self.names:
-            self.call("PUT", "queues/%2f/" + n, {"durable": True, "arguments": {"x-queue-type": queue_type}})
+    def fill(self, count):
+        """What each message is, before a run."""
+        raise NotImplementedError
 
-    def call(self, method, path, body=None):
-        url = "%s/api/%s" % (os.environ["SB_RABBIT_MGMT"], path)
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(url, method=method, data=data, headers={"content-type": "application/json"})
-        manager = urllib.request.HTTPPasswordMgrWithDefaultRealm()
-        manager.add_password(None, url, self.user, self.password)
-        opener = urllib.request.build_opener(urllib.request.HTTPBasicAuthHandler(manager))
-        with opener.open(request) as answer:
-            text = answer.read()
-        return json.loads(text) if text else None
+    def selected(self, sent):
+        return [row for row in sent if row.id % 2 == 0] if self.kind == "resend" else sent
 
-    def address(self, i):
-        return "rabbitmq://%s@%s/%%2f/%s?management=%s" % (self.user, os.environ["SB_RABBIT"], self.names[i],
-                                                           os.environ["SB_RABBIT_MGMT"])
+    def command(self):
+        words = [self.kind, self.source_address(), "--execute", "--quiet"]
+        if self.kind in ("move", "copy", "resend"):
+            words += ["--to", self.to_address()]
+        if self.kind == "resend":
+            words += ["--select", SELECTED]
+        return words
 
-    def drain(self, i):
-        """All that is there, in its order."""
-        bodies, end = [], time.monotonic() + 30
-        while time.monotonic() < end:
-            got = self.call("POST", "queues/%2f/" + self.names[i] + "/get",
-                            {"count": 20000, "ackmode": "ack_requeue_false", "encoding": "auto"})
-            bodies += [m["payload"] for m in got]
-            if not got and self.ready(i) == 0:
-                return bodies
-            if not got:
-                time.sleep(0.05)
-        raise SystemExit("the queue does not empty")
+    def left_over(self):
+        """What came to an end after all had been read there."""
+        return []
 
-    def ready(self, i):
-        out = subprocess.run([PROGRAM, "ls", self.address(i), "--json"], stdout=subprocess.PIPE, check=True).stdout
-        row = json.loads(out.splitlines()[0])
-        return row.get("depth", 0) + (row.get("unacked") or 0)
+
+class RabbitEnds(Ends):
+    def __init__(self, kind, queue_type):
+        self.kind, self.rabbit, self.there = kind, Rabbit(), 0
+        # Dead letters get headers of the broker's, and so do those that come back to a quorum queue: all of theirs are sorted then.
+        self.message = sorted_message if kind == "replay" or queue_type == "quorum" else rabbit_message
+        self.removes = kind in ("replay", "move", "purge")
+        name = "crash-" + unique()
+        self.source = self.rabbit.queue(name + "-from", queue_type)
+        more = {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": self.source} if kind == "replay" else {}
+        self.to = self.rabbit.queue(name + "-to", queue_type, **more)
+
+    def source_address(self):
+        return self.rabbit.address(self.source)
+
+    def to_address(self):
+        return self.rabbit.address(self.to)
+
+    def fill(self, count):
+        self.expected = count
+        if self.kind == "replay":                    # they die in the queue that they are replayed to
+            sent = self.rabbit.fill(self.to, count, self.message)
+            line = self.rabbit.connected()
+            line.reject_all(self.to, count)
+            end = time.monotonic() + 30
+            while line.count(self.source) < count and time.monotonic() < end:
+                time.sleep(0.02)
+            return sent
+        return self.rabbit.fill(self.source, count, self.message)
+
+    def at_destination(self):
+        there = archived() if self.kind == "purge" else self.rabbit.drain(self.to, self.expected)
+        self.there = len(there)
+        return there
+
+    def at_source(self):
+        return self.rabbit.drain(self.source, self.expected - (self.there if self.removes else 0))
+
+    def left_over(self):
+        return self.rabbit.drain(self.source) + self.rabbit.drain(self.to)
 
     def end(self):
-        for n in self.names:
-            self.call("DELETE", "queues/%2f/" + n)
+        self.rabbit.end()
 
 
-class Kafka:
-    """A source that is filled once, a destination for each run; read back by kcat, committed messages alone."""
+class RabbitRestore(RabbitEnds):
+    """The archive is made once, by a purge; it is the source."""
+    removes = False
 
-    def __init__(self, _):
-        self.name = "crash-%d-%d" % (os.getpid(), random.randrange(1 << 30))
-        self.run, self.filled = 0, False
-        self.topic(self.name)
-        self.next()
+    def __init__(self, kind, queue_type):
+        super().__init__("restore", queue_type)
+        self.sent = None
 
-    def topic(self, name):
-        subprocess.run([os.environ.get("SB_LAB", "tests/lab/lab"), "topic", name, "3"], check=True, stdout=subprocess.DEVNULL)
+    def fill(self, count):
+        self.expected = count
+        if not self.sent:
+            self.sent = self.rabbit.fill(self.source, count, self.message)
+            run("purge", self.source_address(), "--execute", "--quiet")
+            made = glob.glob(os.environ["XDG_STATE_HOME"] + "/signalbox/archives/*.sba")
+            self.archive = os.path.join(os.path.dirname(os.environ["XDG_STATE_HOME"]), "archive.sba")
+            shutil.move(made[0], self.archive)
+        return self.sent
 
-    def next(self):
-        self.run += 1
-        self.to = "%s-%d" % (self.name, self.run)
-        self.topic(self.to)
+    def command(self):
+        return ["restore", self.archive, "--execute", "--quiet"]
 
-    def address(self, i):
-        return "kafka://%s/%s" % (os.environ["SB_KAFKA"], self.to if i else self.name)
+    def at_source(self):
+        return archive_rows(self.archive)
 
-    def drain(self, i):
-        out = subprocess.run(["kcat", "-C", "-b", os.environ["SB_KAFKA"], "-t", self.to if i else self.name, "-e", "-q", "-X",
-                              "isolation.level=read_committed", "-f", "%p %s\\n"], stdout=subprocess.PIPE, check=True).stdout
-        rows = [line.split(" ", 1) for line in out.decode().splitlines()]
-        if i:
-            self.next()
-        # Within a partition the order counts.
-        return [body for _, body in sorted(rows, key=lambda row: int(row[0]))]
+    def at_destination(self):
+        return self.rabbit.drain(self.source, self.expected)
+
+
+class KafkaEnds(Ends):
+    """The source is filled once, but for a purge; each run's share of the destination is what stands behind its end before."""
+    doubts = False                                   # transactions leave none
+
+    def __init__(self, kind, _):
+        self.kind, self.kafka, self.sent = kind, Kafka(), None
+        self.removes = kind == "purge"
+        self.source = self.kafka.topic("crash-" + unique())
+        self.to = self.kafka.topic(self.source + "-to")
+
+    def source_address(self):
+        return self.kafka.address(self.source)
+
+    def to_address(self):
+        return self.kafka.address(self.to)
+
+    def fill(self, count):
+        self.since = self.kafka.ends(self.to)
+        if self.sent and self.kind != "purge":
+            return self.sent
+        before = self.kafka.ends(self.source)
+        path = os.path.join(os.environ["XDG_STATE_HOME"], "fill.jsonl")
+        headers = [{"name": "kafka_dlt-original-topic", "type": "bytes", "value": {"text": self.to}}]
+        kafka_lines(count, path, headers if self.kind == "replay" else ())
+        run("import", path, self.source_address(), "--execute", "--quiet")
+        self.sent = self.kafka.rows(self.source, before)
+        return self.sent
+
+    def at_source(self):
+        return self.kafka.rows(self.source)
+
+    def at_destination(self):
+        return archived(kafka=True) if self.kind == "purge" else self.kafka.rows(self.to, self.since)
+
+    def left_over(self):
+        if self.kind == "purge":                     # what is left is not the next one's
+            run("purge", self.source_address(), "--no-archive", "--execute", "--quiet", codes=(0, 4))
+        return []
 
     def end(self):
         pass
 
 
-def fill(broker, count, home):
-    path = os.path.join(home, "fill.jsonl")
-    with open(path, "w", encoding="utf-8") as f:
-        for n in range(count):
-            f.write(json.dumps({"payload": {"text": "message %06d %s" % (n, "x" * (n % 200))},
-                                "headers": [{"name": "n", "type": "int32", "value": n}],
-                                "properties": {"delivery_mode": 2, "partition": n * 3 // count},
-                            "position": "%d/%d" % (n * 3 // count, n)}) + "\n")
-    if not getattr(broker, "filled", False):
-        subprocess.run([PROGRAM, "import", path, broker.address(0), "--execute", "--quiet"], check=True)
-    broker.filled = isinstance(broker, Kafka)
-    return ["message %06d %s" % (n, "x" * (n % 200)) for n in range(count)]
+class KafkaRestore(KafkaEnds):
+    def fill(self, count):
+        self.kind = "purge" if not self.sent else "restore"
+        sent = super().fill(count)
+        if self.kind == "purge":
+            run("purge", self.source_address(), "--execute", "--quiet")
+            made = glob.glob(os.environ["XDG_STATE_HOME"] + "/signalbox/archives/*.sba")
+            self.archive = os.path.join(os.path.dirname(os.environ["XDG_STATE_HOME"]), "archive.sba")
+            shutil.move(made[0], self.archive)
+        self.kind, self.removes = "restore", False
+        return sent
+
+    def command(self):
+        return ["restore", self.archive, "--to", self.to_address(), "--execute", "--quiet"]
+
+    def at_source(self):
+        return archive_rows(self.archive, kafka=True)
 
 
-def start(broker, kind):
-    return subprocess.Popen([PROGRAM, kind, broker.address(0), "--to", broker.address(1), "--execute", "--quiet"],
-                            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+class RabbitToKafka(RabbitEnds):
+    """What a message becomes on Kafka is what a run that nobody killed has made of it; its bytes are those that were sent."""
+    doubts = False
+
+    def __init__(self, kind, queue_type):
+        super().__init__(kind, queue_type)
+        self.kafka, self.becomes = Kafka(), {}
+        self.topic = self.kafka.topic("crash-" + unique())
+
+    def to_address(self):
+        return self.kafka.address(self.topic)
+
+    def fill(self, count):
+        self.since = self.kafka.ends(self.topic)
+        sent = super().fill(count)
+        return [row._replace(essence=self.becomes.get(row.id, row.essence)) for row in sent]
+
+    def at_destination(self):
+        return self.shorn(self.kafka.rows(self.topic, self.since))
+
+    @staticmethod
+    def shorn(rows):
+        """Its partition is anyone's (none has a key), and so is its order; its time is that of its sending, but where it had one."""
+        return [row._replace(lane=row.id, essence=(row.essence[1] if row.id % 4 == 1 else 0, *row.essence[2:])) for row in rows]
+
+    def at_source(self):
+        return [row._replace(essence=self.becomes.get(row.id, row.essence)) for row in super().at_source()]
+
+    def learn(self, sent, arrived):
+        bodies = {row.id: row.essence[2] for row in sent}
+        for row in arrived:
+            if row.essence[2] != bodies[row.id]:
+                raise SystemExit("message %d has other bytes on Kafka" % row.id)
+        self.becomes = {row.id: row.essence for row in arrived}
+
+
+def choose(servers, kind):
+    queue_type = "quorum" if "quorum" in servers else "classic"
+    if servers.startswith("rabbitmq") and servers.endswith("kafka"):
+        return RabbitToKafka(kind, queue_type)
+    if servers == "kafka":
+        return (KafkaRestore if kind == "restore" else KafkaEnds)(kind, None)
+    return (RabbitRestore if kind == "restore" else RabbitEnds)(kind, queue_type)
+
+
+# ---------------------------------------------------------------------------- a run
+
+def start(*words):
+    return subprocess.Popen([PROGRAM, *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def kill_after(process, seconds):
+    """Its exit code, where it had ended by then."""
+    try:
+        return process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        return None
 
 
 def resume():
-    """The operation's own account, as JSON; None: there was nothing to resume."""
-    done = subprocess.run([PROGRAM, "resume", "--json", "--quiet"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
-    if done.returncode not in (0, 4, 6):
-        raise SystemExit("resume: exit code %d, %s" % (done.returncode, done.stderr.decode()))
+    """The operation's own account; None: there was nothing to resume."""
+    done = run("resume", "--json", "--quiet", codes=(0, 4, 6))
     lines = done.stdout.decode().splitlines()
     return json.loads(lines[-1]) if lines else None
 
 
-def judge(kind, sent, source, destination, account):
+def journaled():
+    """That of one that needs no resuming."""
+    lines = run("journal", "--json", codes=(0, 4)).stdout.decode().splitlines()
+    return json.loads(lines[0]) if lines else None
+
+
+def judge(ends, sent, source, destination, account):
     """What is wrong; "" nothing."""
-    there, left = collections.Counter(destination), collections.Counter(source)
-    doubts = account["counts"]["in_doubt"] if account else 0
-    lost = [m for m in sent if not there[m] and not left[m]]
-    twice = sum(n - 1 for n in there.values() if n > 1)
-    if kind == "move":
-        twice += sum(1 for m in left if there[m])
-    strange = [m for m in there if m not in set(sent)] if len(there) > len(sent) else []
-    order = [m for m in destination if there[m] == 1]
+    wanted = ends.selected(sent)
+    known, there = {row.id: row.essence for row in sent}, collections.Counter(row.id for row in destination)
+    left = collections.Counter(row.id for row in source)
+    counts = account["counts"] if account else collections.Counter()
+    doubts, state = counts["in_doubt"], account["state"] if account else "not begun"
     wrong = []
-    if lost:
-        wrong.append("%d lost" % len(lost))
-    if twice > doubts:
-        wrong.append("%d doubled, %d reported in doubt" % (twice, doubts))
-    if strange:
-        wrong.append("%d that nobody sent" % len(strange))
-    if order != sorted(order):
-        wrong.append("another order")
-    if account and account["state"] not in ("done", "partial"):
-        wrong.append("it ended as %s: %s" % (account["state"], account["note"]))
-    if account and account["state"] == "done" and len(destination) != len(sent):
-        wrong.append("done with %d of %d" % (len(destination), len(sent)))
+
+    def say(count, what):
+        if count:
+            wrong.append("%d %s" % (count, what))
+
+    missing = sum(1 for row in wanted if not there[row.id] and not (ends.removes and left[row.id]))
+    allowed = 0 if ends.removes else len(wanted) if not account else doubts + counts["failed"]
+    say(missing if missing > allowed else 0, "lost, %d reported in doubt or failed" % allowed)
+    twice = sum(n - 1 for n in there.values() if n > 1) + sum(n - 1 for n in left.values() if n > 1)
+    twice += sum(1 for n in left if there[n]) if ends.removes else 0
+    say(twice if twice > doubts else 0, "doubled, %d reported in doubt" % doubts)
+    say(sum(1 for row in source + destination if row.id not in known), "that nobody sent")
+    say(sum(1 for row in source + destination if known.get(row.id, row.essence) != row.essence), "changed")
+    if not ends.removes and len(source) != len(sent):
+        wrong.append("%d of %d left at a source that keeps all" % (len(source), len(sent)))
+    say(doubts if not ends.doubts else 0, "in doubt where nothing should be")
+    for rows, name in ((destination, "destination"), (source, "source")):
+        last, seen = {}, collections.Counter()
+        for row in rows:
+            seen[row.id] += 1
+            if seen[row.id] == 1 and row.id < last.get(row.lane, -1) and there[row.id] + left[row.id] == 1 + (not ends.removes):
+                wrong.append("another order at the " + name)
+                break
+            last[row.lane] = max(row.id, last.get(row.lane, -1))
+    if state not in ("done", "partial", "not begun"):
+        wrong.append("it ended as %s: %s" % (state, account["note"]))
+    if state == "partial" and not doubts:
+        wrong.append("partial without a doubt: %s" % account["note"])
+    if state == "done" and (len(destination) != len(wanted) or (ends.removes and source)):
+        wrong.append("done with %d of %d, %d left" % (len(destination), len(wanted), len(source)))
+    if state == "not begun" and (destination or len(source) != len(sent)):
+        wrong.append("not begun, and %d have gone" % len(destination))
     return ", ".join(wrong)
 
 
+def one_kill(ends, count, home, whole):
+    """What became of it, and what is wrong."""
+    os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(dir=home)
+    sent, after = ends.fill(count), random.uniform(0, whole * 1.05)
+    ended, again = kill_after(start(*ends.command()), after), ""
+    if random.random() < 0.25:
+        second = random.uniform(0, whole)
+        kill_after(start("resume", "--quiet"), second)
+        again = ", its resume after %.3f s" % second
+    account = resume() or journaled()
+    destination, source = ends.at_destination(), ends.at_source()
+    wrong = judge(ends, sent, source, destination, account)
+    if not account and ended == 0:
+        wrong = "it had ended, and the journal does not know it"
+    late = ends.left_over()
+    if late:
+        wrong += "%s%d came later" % (", " if wrong else "", len(late))
+    if wrong and os.environ.get("SB_KEEP_STATE"):
+        print("its state: " + os.environ["XDG_STATE_HOME"])
+    else:
+        shutil.rmtree(os.environ["XDG_STATE_HOME"])
+    return "after %.3f s%s: %s%d at the destination, %d at the source, %s" % (
+        after, again, "WRONG: " + wrong + ": " if wrong else "", len(destination), len(source),
+        "%s %s" % (account["state"], json.dumps(account["counts"])) if account else "it had not begun"), wrong
+
+
+def undisturbed(ends, count, home):
+    """How long a whole one takes; it must be right."""
+    os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(dir=home)
+    sent, began = ends.fill(count), time.monotonic()
+    done = run(*ends.command(), "--json")
+    whole = time.monotonic() - began
+    account = json.loads(done.stdout.decode().splitlines()[-1])
+    destination, source = ends.at_destination(), ends.at_source()
+    if isinstance(ends, RabbitToKafka):
+        ends.learn(sent, destination)
+        sent = [row._replace(essence=ends.becomes[row.id]) for row in sent]
+    wrong = judge(ends, sent, source, destination, account)
+    ends.left_over()
+    if wrong:
+        raise SystemExit("a whole one, not killed: " + wrong)
+    print("a whole %s of %d takes %.2f s" % (ends.kind, count, whole), flush=True)
+    return whole
+
+
 def main():
-    what, kind, kills, count = sys.argv[1], sys.argv[2], int(sys.argv[3]), int((sys.argv[4:] or ["10000"])[0])
-    good = 0
-    with tempfile.TemporaryDirectory() as home:
-        os.environ["XDG_STATE_HOME"] = home
-        broker = {"rabbitmq": Rabbit, "kafka": Kafka}[what.partition("-")[0]](what.partition("-")[2] or "classic")
-        sent, whole = fill(broker, count, home), time.monotonic()
-        start(broker, kind).wait()
-        whole = time.monotonic() - whole
-        broker.drain(0), broker.drain(1)
-        print("a whole %s of %d takes %.2f s" % (kind, count, whole))
+    servers, kind, kills, count = sys.argv[1], sys.argv[2], int(sys.argv[3]), int((sys.argv[4:] or ["10000"])[0])
+    random.seed(os.environ.get("SB_SEED"))
+    good, ends, home = 0, choose(servers, kind), tempfile.mkdtemp()
+    try:
+        whole = undisturbed(ends, count, home)
         for k in range(kills):
-            fill(broker, count, home)
-            p, after = start(broker, kind), random.uniform(0, whole * 1.05)
-            time.sleep(after)
-            p.send_signal(signal.SIGKILL)
-            p.wait()
-            account = resume()
-            destination, source = broker.drain(1), broker.drain(0)
-            wrong = judge(kind, sent, source, destination, account)
+            what, wrong = one_kill(ends, count, home, whole)
             good += not wrong
-            print("kill %d after %.3f s: %s%d at the destination, %d at the source, %s" % (
-                k + 1, after, "WRONG: " + wrong + ": " if wrong else "", len(destination), len(source),
-                json.dumps(account["counts"]) if account else "it had not begun, or had ended"), flush=True)
-        broker.end()
+            print("kill %d %s" % (k + 1, what), flush=True)
+    finally:
+        ends.end()
+        if good == kills or not os.environ.get("SB_KEEP_STATE"):
+            shutil.rmtree(home)
     print("%d of %d kept" % (good, kills))
     return 0 if good == kills else 1
 
