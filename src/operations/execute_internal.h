@@ -170,6 +170,7 @@ void execute_find_origin(struct operation *o, struct item *item);
 
 /* ---- execute_sent.c ---- */
 
+/* ERR_REFUSED: an earlier replay of the same source has not ended, so that nobody knows. */
 enum err execute_load_sent(struct operation *o, struct err_info *err) SB_MUST_USE;
 bool execute_was_sent(const struct operation *o, const struct item *item);
 

@@ -39,12 +39,45 @@ static bool add(void *context, struct position from, const char *to)
     return true;
 }
 
+/* ---- another one ---- */
+
+struct search {
+    const struct journal_operation *own;
+    struct err_info *err;
+    bool found;
+};
+
+static bool find_unended(void *context, const struct journal_operation *other)
+{
+    struct search *s = context;
+    const struct journal_operation *own = s->own;
+    s->found = other->number < own->number && other->kind == own->kind && other->state == OPERATION_RUNNING &&
+               other->from && own->from && strcmp(other->from, own->from) == 0;
+    if (s->found) {
+        err_set(s->err, ERR_REFUSED,
+                "an earlier replay of it has not ended: what that has sent is not known yet");
+        err_where(s->err, "%s", own->from);
+        err_next(s->err, "let it end, or `signalbox resume %s`", other->id);
+    }
+    return !s->found;
+}
+
+/* Of two that begin at once the earlier one goes on. */
+static enum err refuse_second(struct operation *o, struct err_info *err)
+{
+    struct search s = {.own = &o->job.record, .err = err};
+    enum err e = journal_operations(o->journal, find_unended, &s, err);
+    return e ? e : s.found ? ERR_REFUSED : ERR_OK;
+}
+
 enum err execute_load_sent(struct operation *o, struct err_info *err)
 {
     const struct journal_operation *r = &o->job.record;
-    if (!o->job.plan.keeps || r->kind != OPERATION_REPLAY)
+    if (!o->job.plan.keeps || r->kind != OPERATION_REPLAY || o->job.plan.again)
         return ERR_OK;
-    enum err e = journal_sent(o->journal, r->kind, r->from, r->number, add, o, err);
+    enum err e = refuse_second(o, err);
+    if (!e)
+        e = journal_sent(o->journal, r->kind, r->from, r->number, add, o, err);
     if (!e && o->sent_cap == SIZE_MAX)
         e = err_set(err, ERR_NOMEM, "no memory for what was replayed before");
     if (o->sent_count)
