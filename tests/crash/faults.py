@@ -109,13 +109,14 @@ def restart(ends, part):
 
 @fault
 def restart_classic():
-    ends = RabbitEnds("replay", "classic")
+    """A move: of dead letters the broker itself loses those that it has not written to the disk yet."""
+    ends = RabbitEnds("move", "classic")
     return disturbed(ends, lambda: restart(ends, "rabbitmq"))
 
 
 @fault
 def restart_quorum():
-    ends = RabbitEnds("move", "quorum")
+    ends = RabbitEnds("replay", "quorum")
     return disturbed(ends, lambda: restart(ends, "rabbitmq"))
 
 
@@ -245,12 +246,13 @@ def missing_in_the_middle():
     has_begun(ends)
     ends.rabbit.call("DELETE", "queues/%2f/" + ends.to)
     code, said = finish(process)
-    account, left = account_of(), ends.rabbit.drain(ends.source)
-    counts = account["counts"]
-    expect(code == 6, "exit code %d: %s" % (code, said))
+    account, left = account_of(whole=False), ends.rabbit.drain(ends.source)
+    rows = run("journal", account["id"], "--json", "--limit", str(2 * COUNT)).stdout.decode().splitlines()
+    arrived = sum(1 for row in rows if json.loads(row)["outcome"] in ("done", "arrived", "in doubt"))
+    expect(code in (1, 6) and account["state"] in ("partial", "interrupted"), "exit code %d: %s" % (code, said))
     expect(sent[len(sent) - len(left):] == left, "not the rest is at the source")
-    expect(abs(COUNT - len(left) - counts["done"]) <= counts["in_doubt"], "%d left, %s" % (len(left), counts))
-    return "%d at the source, %s" % (len(left), json.dumps(counts))
+    expect(COUNT - len(left) <= arrived, "%d left, and %d have arrived" % (len(left), arrived))
+    return "%d at the source, %d had arrived, %s" % (len(left), arrived, account["state"])
 
 
 @fault
