@@ -82,12 +82,13 @@ static size_t flying(const struct operation *o)
 
 /* ---- the loop ---- */
 
+/* At a rate that was asked for the next message may be due at any moment. */
 static void wait_a_little(struct operation *o)
 {
     int64_t now = clock_mono_ns();
     int ms = STEP_MS;
-    if (o->waiting.first && o->tokens_ns > now && !atomic_load(&o->paused))
-        ms = (int)((o->tokens_ns - now) / NS_PER_MS) + 1;
+    if (o->waiting.first && atomic_load(&o->rate) > 0 && !atomic_load(&o->paused))
+        ms = o->tokens_ns > now ? (int)((o->tokens_ns - now) / NS_PER_MS) + 1 : 1;
     struct pollfd p = {.fd = o->event_fd, .events = POLLIN};
     poll(&p, 1, ms < STEP_MS ? ms : STEP_MS);
 }
@@ -123,7 +124,7 @@ static enum err turn(struct operation *o, bool *any, struct err_info *err)
     if (o->destination)
         e = destination_step(o->destination, idle && o->pending ? STEP_MS / 10 : 0, &o->pending, err);
     if (!e && !o->pending && execute_commit_is_due(o))
-        e = execute_commit(o, err);
+        return execute_commit(o, err);
     if (idle && !o->pending)
         wait_a_little(o);
     return e;
@@ -381,7 +382,9 @@ static enum err prepare_all(struct operation *o, struct err_info *err)
         return err->code;
     if (p->select && !(o->filter = filter_new(p->select, FILTER_MESSAGES, o->job.decoders, NULL, err)))
         return err->code;
-    if (p->kind == OPERATION_REPLAY && p->keeps && sent_load(&o->sent, o->journal, &o->job.record, err))
+    bool once = p->kind == OPERATION_REPLAY && p->keeps && !p->again;
+    if (once && (sent_check_alone(o->journal, &o->job.record, err) ||
+                 sent_load(&o->sent, o->journal, &o->job.record, err)))
         return err->code;
     if (p->reasons && o->job.redaction && !(o->redactor = redactor_new(o->job.redaction)))
         return err_set(err, ERR_NOMEM, "no memory to hide what `redact` names");

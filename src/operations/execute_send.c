@@ -1,7 +1,8 @@
 /* To the destination, at the rate that was asked for. */
 #include "operations/execute_internal.h"
 
-#define SLOW_START_NS (4 * NS_PER_S) /* until a rate that was asked for is reached */
+#define SLOW_START_NS (4 * NS_PER_S)  /* until a rate that was asked for is reached */
+#define BEHIND_NS     (NS_PER_S / 10) /* what could not be sent for so long is made up for */
 
 /* Slowly at first: what goes wrong goes wrong with few. */
 static int64_t pace_ns(struct operation *o)
@@ -22,7 +23,8 @@ static bool may_send(struct operation *o)
         return true;
     if (o->tokens_ns > now)
         return false;
-    o->tokens_ns = (o->tokens_ns > now - NS_PER_S / 10 ? o->tokens_ns : now) + pace;
+    int64_t first = o->tokens_ns ? now - BEHIND_NS : now;
+    o->tokens_ns = (o->tokens_ns > first ? o->tokens_ns : first) + pace;
     return true;
 }
 

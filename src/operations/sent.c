@@ -44,6 +44,34 @@ static bool add(void *context, struct position from, const char *to)
     return true;
 }
 
+struct search {
+    const struct journal_operation *own;
+    struct err_info *err;
+    bool found;
+};
+
+static bool find_unended(void *context, const struct journal_operation *other)
+{
+    struct search *s = context;
+    const struct journal_operation *own = s->own;
+    s->found = other->number < own->number && other->kind == own->kind && other->state == OPERATION_RUNNING &&
+               other->from && own->from && strcmp(other->from, own->from) == 0;
+    if (s->found) {
+        err_set(s->err, ERR_REFUSED,
+                "an earlier replay of it has not ended: what that has sent is not known yet");
+        err_where(s->err, "%s", own->from);
+        err_next(s->err, "let it end, or `signalbox resume %s`", other->id);
+    }
+    return !s->found;
+}
+
+enum err sent_check_alone(struct journal *j, const struct journal_operation *record, struct err_info *err)
+{
+    struct search s = {.own = record, .err = err};
+    enum err e = journal_operations(j, find_unended, &s, err);
+    return e ? e : s.found ? ERR_REFUSED : ERR_OK;
+}
+
 enum err sent_load(struct sent *s, struct journal *j, const struct journal_operation *record,
                    struct err_info *err)
 {

@@ -15,6 +15,10 @@ struct sent {
     size_t count, cap;
 };
 
+/* ERR_REFUSED: an earlier operation of this one's kind and source has not ended, so that nobody knows what it has sent. Of two that begin
+ * at once the earlier one goes on. */
+enum err sent_check_alone(struct journal *j, const struct journal_operation *record,
+                          struct err_info *err) SB_MUST_USE;
 /* Of operations of this one's kind and source, but for itself. Some 24 bytes a message. */
 enum err sent_load(struct sent *s, struct journal *j, const struct journal_operation *record,
                    struct err_info *err) SB_MUST_USE;

@@ -262,6 +262,42 @@ static void a_missing_destination_changes_nothing(void **state)
     assert_holds("from", 0, 10, 1);
 }
 
+/* ---- how fast ---- */
+
+static bool unanswered;
+
+static enum err slow_publish(struct broker *b, size_t to, const struct message *m, uint64_t token,
+                             struct err_info *err)
+{
+    unanswered = true;
+    return memory_broker.publish(b, to, m, token, err);
+}
+
+/* Answers take as long as one waits for them. */
+static enum err slow_step(struct broker *b, int timeout_ms, size_t *pending, struct err_info *err)
+{
+    poll(NULL, 0, timeout_ms);
+    unanswered &= timeout_ms == 0;
+    enum err e = memory_broker.publish_step(b, 0, pending, err);
+    *pending += unanswered;
+    return e;
+}
+
+static void a_rate_that_was_asked_for_is_reached(void **state)
+{
+    (void)state;
+    breaking.publish = slow_publish;
+    breaking.publish_step = slow_step;
+    struct operation_job job = job_of(OPERATION_MOVE);
+    job.plan.rate = 1000;
+    publish("from", 0, 200);
+    int64_t began = clock_mono_ns();
+    assert_int_equal(run(&job).counts.done, 200);
+    int64_t took = clock_mono_ns() - began;
+    assert_true(took > NS_PER_S / 2); /* a fifth of it at first */
+    assert_true(took < 8 * NS_PER_S);
+}
+
 /* ---- dead letters ---- */
 
 static struct operation_job replay_job(void)
@@ -389,6 +425,24 @@ static void what_was_replayed_before_is_not_sent_again(void **state)
     struct operation_job job = replay_job();
     job.plan.keeps = job.plan.again = true;
     assert_int_equal(run(&job).counts.done, 60);
+}
+
+/* Its rows do not say yet all that it has sent. */
+static void a_second_replay_waits_for_the_end_of_the_first(void **state)
+{
+    (void)state;
+    static const char *const queues[] = {"orders", NULL};
+    kill_messages(queues, 10);
+    struct operation_job first = replay_job(), second = replay_job();
+    first.plan.keeps = second.plan.keeps = true;
+    struct operation_progress p = run(&second);
+    assert_int_equal(p.error, ERR_REFUSED);
+    assert_int_equal(p.state, OPERATION_FAILED);
+    assert_int_equal(run(&first).counts.done, 10);
+    struct operation_job third = replay_job();
+    third.plan.keeps = true;
+    assert_int_equal(run(&third).counts.skipped, 10);
+    assert_holds("orders", 0, 10, 1);
 }
 
 static void what_comes_back_again_and_again_is_left(void **state)
@@ -589,15 +643,20 @@ static enum err staged_forget(struct broker *b, const char *claim, struct err_in
     return ERR_OK;
 }
 
-static void what_is_committed_is_never_in_doubt(void **state)
+static void stage(void)
 {
-    (void)state;
     breaking.publish_open = staged_open;
     breaking.publish = staged_publish;
     breaking.publish_close = staged_close;
     breaking.commit = staged_commit;
     breaking.committed = staged_committed;
     breaking.forget = staged_forget;
+}
+
+static void what_is_committed_is_never_in_doubt(void **state)
+{
+    (void)state;
+    stage();
     for (int i = 0; i < 4; i++) {
         cut_before = i & 1;
         for (int at = 0; at < 53; at += at < 3 || at > 46 ? 1 : 11) {
@@ -628,12 +687,8 @@ static enum err forgotten_committed(struct broker *b, const struct commit *of, s
 static void what_the_broker_has_forgotten_is_in_doubt(void **state)
 {
     (void)state;
-    breaking.publish_open = staged_open;
-    breaking.publish = staged_publish;
-    breaking.publish_close = staged_close;
-    breaking.commit = staged_commit;
+    stage();
     breaking.committed = forgotten_committed;
-    breaking.forget = staged_forget;
     cut_before = false;
     publish("from", 0, 1800);
     struct operation_job job = job_of(OPERATION_MOVE);
@@ -655,6 +710,8 @@ int main(void)
         TEST(what_does_not_match_stays_in_its_order),
         TEST(the_limit_is_kept_to),
         TEST(a_missing_destination_changes_nothing),
+        TEST(a_rate_that_was_asked_for_is_reached),
+        TEST(a_second_replay_waits_for_the_end_of_the_first),
         TEST(dead_letters_go_back_to_where_they_died),
         TEST(what_tells_no_origin_stays_and_is_said),
         TEST(a_replay_that_is_cut_goes_on_to_all_of_them),
