@@ -39,8 +39,5 @@ void operate_purge_report(struct operating *o, const struct operation_progress *
 int operate_restore_find(struct operating *o);
 int operate_restore_plan(struct operating *o); /* what its messages want of the destination */
 void operate_restore_say(const struct operating *o, const struct preview *p);
-/* Its row, unless the same archive was restored before: ERR_REFUSED without --again. */
-enum err operate_restore_create(struct operating *o, struct journal *j, struct err_info *err) SB_MUST_USE;
-int operate_restore_check(struct operating *o); /* is it still the archive that was begun with? */
 
 #endif
