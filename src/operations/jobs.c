@@ -1,4 +1,4 @@
-/* DESIGN. The list belongs to the one thread of the screen, and each job's status to whoever has its lock. What is dropped goes on until its
+/* DESIGN. The list belongs to the one thread of the screen, each job's status to whoever has its lock. What is dropped goes on until its
  * thread comes back, out of everybody's sight: a broker that does not answer holds up nobody. */
 #include "operations/jobs_internal.h"
 
@@ -119,6 +119,14 @@ void jobs_free(struct jobs **jp)
     free(j);
 }
 
+static enum job_state state_of(struct job *job)
+{
+    pthread_mutex_lock(&job->lock);
+    enum job_state state = job->status.state;
+    pthread_mutex_unlock(&job->lock);
+    return state;
+}
+
 static bool is_busy(enum job_state state)
 {
     return state == JOB_BEGINNING || state == JOB_RUNNING || state == JOB_LOOKING;
@@ -128,10 +136,8 @@ static bool is_busy(enum job_state state)
 static enum err make_room(struct jobs *j, struct err_info *err)
 {
     size_t busy = 0, ended = SIZE_MAX;
-    struct job_status s;
     for (size_t i = j->count; i-- > 0;) {
-        job_status(j->all[i], &s);
-        busy += is_busy(s.state);
+        busy += is_busy(state_of(j->all[i]));
         if (j->all[i]->listed && is_over(j->all[i]))
             ended = i;
     }
@@ -251,22 +257,23 @@ struct job *jobs_at(const struct jobs *j, size_t i)
 
 struct job *jobs_find(const struct jobs *j, const char *id)
 {
-    struct job_status s;
     for (size_t i = j->count; i-- > 0;) {
-        job_status(j->all[i], &s);
-        if (j->all[i]->listed && strcmp(s.id, id) == 0)
-            return j->all[i];
+        struct job *job = j->all[i];
+        pthread_mutex_lock(&job->lock);
+        bool is = job->listed && strcmp(job->status.id, id) == 0;
+        pthread_mutex_unlock(&job->lock);
+        if (is)
+            return job;
     }
     return NULL;
 }
 
 size_t jobs_running(const struct jobs *j)
 {
-    struct job_status s;
     size_t n = 0;
     for (size_t i = 0; i < j->count; i++) {
-        job_status(j->all[i], &s);
-        n += s.state == JOB_RUNNING || s.state == JOB_BEGINNING;
+        enum job_state state = state_of(j->all[i]);
+        n += state == JOB_RUNNING || state == JOB_BEGINNING;
     }
     return n;
 }
@@ -287,6 +294,7 @@ void job_status(struct job *job, struct job_status *into)
     *into = job->status;
     if (job->operation)
         operation_progress(job->operation, &into->progress);
+    into->progress.paused = job->paused; /* at once, and not when it tells of itself next */
     pthread_mutex_unlock(&job->lock);
 }
 
