@@ -231,6 +231,7 @@ static void turn(struct console *c)
         c->pump_ns = now + GATHER_NS;
     }
     c->more |= more;
+    c->dirty |= screen_pump(c->screen);
     if (screen_work(c->screen, now + WORK_NS))
         c->more = c->dirty = true;
     now = clock_mono_ns();
@@ -255,14 +256,16 @@ static int64_t next_turn(const struct console *c)
  * two hundred turns a second and not one for each batch. */
 static bool wait_for(struct console *c, const sigset_t *open)
 {
-    struct pollfd fds[] = {{.fd = STDIN_FILENO, .events = POLLIN}, {.fd = hub_fd(c->hub), .events = POLLIN}};
+    struct pollfd fds[] = {{.fd = STDIN_FILENO, .events = POLLIN},
+                           {.fd = hub_fd(c->hub), .events = POLLIN},
+                           {.fd = screen_fd(c->screen), .events = POLLIN}};
     int64_t at = next_turn(c), now = clock_mono_ns();
     bool gather = now < c->pump_ns;
     if (gather && c->pump_ns < at)
         at = c->pump_ns;
     int64_t in = at - now;
     struct timespec timeout = {.tv_sec = in > 0 ? in / NS_PER_S : 0, .tv_nsec = in > 0 ? in % NS_PER_S : 0};
-    int n = ppoll(fds, gather ? 1 : 2, at == INT64_MAX ? NULL : &timeout, open);
+    int n = ppoll(fds, gather ? 1 : 3, at == INT64_MAX ? NULL : &timeout, open);
     c->keys |= n < 0 || fds[0].revents || (n == 0 && !gather); /* a signal may have met another thread */
     return n <= 0 || !(fds[0].revents & (POLLHUP | POLLERR | POLLNVAL));
 }
