@@ -174,7 +174,7 @@ enum err order_settle(struct plan *p, const struct preview *seen, struct err_inf
         return ERR_OK;
     err_set(err, ERR_REFUSED, "nothing can be moved off it: %s", seen->keeps);
     err_where(err, "%s", p->from);
-    err_next(err, "`copy` sends the same and leaves the source as it is");
+    err_next(err, "`signalbox copy` sends the same and leaves the source as it is");
     return ERR_REFUSED;
 }
 

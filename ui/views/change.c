@@ -116,6 +116,16 @@ static const char *why_not_resumed(const struct view *v)
     return row.state == OPERATION_INTERRUPTED ? NULL : "it has ended";
 }
 
+static const char *why_not_restored(const struct view *v)
+{
+    const struct change_state *c = v->state;
+    struct operation_row row;
+    if (purge_of(v))
+        return NULL;
+    bool other = c->target.of == CHANGE_OPERATION && operation_of(v, &row) && row.kind != OPERATION_PURGE;
+    return other ? "it has archived nothing: only a purge does" : "the journal has no archive of it";
+}
+
 static const char *why_not(const struct view *v, enum change change)
 {
     const struct change_state *c = v->state;
@@ -126,7 +136,7 @@ static const char *why_not(const struct view *v, enum change change)
     case CHANGE_COPY: return not_listed(c, CAN_BROWSE);
     case CHANGE_DELETE: return first_of(why_not_chosen(c), not_listed(c, CAN_REMOVE));
     case CHANGE_PURGE: return why_not_purged(c);
-    case CHANGE_RESTORE: return purge_of(v) ? NULL : "the journal has no archive of it";
+    case CHANGE_RESTORE: return why_not_restored(v);
     case CHANGE_RESUME: return why_not_resumed(v);
     default: return NULL;
     }
@@ -196,6 +206,33 @@ static void resume(struct view *v)
     arena_free(&arena);
 }
 
+static void answer_resume(struct screen *s, void *context, bool yes)
+{
+    if (yes && screen_top(s) == context)
+        resume(context);
+}
+
+static void ask_to_resume(struct view *v)
+{
+    struct operation_row row;
+    struct dialog d;
+    char what[320], counts[120];
+    if (!operation_of(v, &row))
+        return;
+    dialog_init(&d, "Resume", false);
+    operation_what(&row, what, sizeof what);
+    dialog_add(&d, ROLE_TITLE, NULL, "%s", what);
+    dialog_add(&d, ROLE_TEXT, NULL, "%s before it was interrupted.",
+               operation_counts_text(&row.counts, counts, sizeof counts));
+    dialog_add(
+        &d, ROLE_TEXT, NULL,
+        "What was on its way is looked for at the destination: what has arrived is not sent again, what cannot be told "
+        "stays at the source, in doubt. The journal holds the consent that it was begun with: it wants no :write.");
+    dialog_add(&d, ROLE_MUTED, "Same as", "signalbox resume %s", row.id);
+    dialog_open(&d, "resume it");
+    screen_ask(v->screen, &d, answer_resume, v);
+}
+
 static void choose(struct view *v, enum change change)
 {
     static const enum operation_kind kinds[CHANGES] = {
@@ -208,7 +245,7 @@ static void choose(struct view *v, enum change change)
     if (why) {
         screen_say(v->screen, SEVERITY_WARN, "%s: %s", changes[change].name, why);
     } else if (change == CHANGE_RESUME) {
-        resume(v);
+        ask_to_resume(v);
     } else {
         open_form(v, kinds[change]);
     }

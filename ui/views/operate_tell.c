@@ -120,10 +120,11 @@ static void tell_purge(const struct teller *t, const struct operate *o)
         return;
     }
     int64_t bytes = preview_archive_size(&job, p, o->seen.planned);
+    char about[48] = "";
     if (bytes >= 0)
-        tell(t, ROLE_TEXT, "Archive", "about %s, %s free; on the disk and read back before the first goes",
-             text_bytes(size, sizeof size, (uint64_t)bytes),
-             p->room >= 0 ? text_bytes(room, sizeof room, (uint64_t)p->room) : "an unknown amount");
+        snprintf(about, sizeof about, "about %s, ", text_bytes(size, sizeof size, (uint64_t)bytes));
+    tell(t, ROLE_TEXT, "Archive", "%s%s free; on the disk and read back before the first goes", about,
+         p->room >= 0 ? text_bytes(room, sizeof room, (uint64_t)p->room) : "an unknown amount");
     if (p->room >= 0 && bytes > p->room)
         tell(t, ROLE_CRIT, "No room", "what cannot be archived is not removed");
     tell(t, ROLE_TEXT, "Removes", "%s",
