@@ -67,8 +67,11 @@ const char *order_address(const struct address *a, struct arena *arena)
 
 void order_person(char *who, size_t who_size, char *host, size_t host_size)
 {
-    const struct passwd *user = getpwuid(geteuid());
+    struct passwd row, *user = NULL;
+    char room[1024];
     const char *sudo = getenv("SUDO_USER");
+    if (getpwuid_r(geteuid(), &row, room, sizeof room, &user))
+        user = NULL;
     text_copy(who, who_size, sudo ? sudo : user ? user->pw_name : "?");
     if (gethostname(host, host_size) != 0)
         text_copy(host, host_size, "?");

@@ -25,7 +25,7 @@ struct preview {
  * job->notice hears what both brokers have to say. */
 enum err preview_make(const struct operation_job *job, const atomic_bool *cancelled, struct preview *p,
                       struct err_info *err) SB_MUST_USE;
-/* What is at the source now. */
+/* What is at the source now. err may be NULL. */
 enum err preview_count(const struct operation_job *job, int64_t *ready, int64_t *unacked,
                        struct err_info *err) SB_MUST_USE;
 /* Of a purge by places: ERR_REFUSED where it selects, or counts. */

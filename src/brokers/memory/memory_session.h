@@ -69,4 +69,19 @@ enum err memory_publish_step(struct broker *b, int timeout_ms, size_t *pending,
                              struct err_info *err) SB_MUST_USE;
 void memory_publish_close(struct broker *b);
 
+/* What a sink is given of a message that is stored: without its count of owners, which others change meanwhile. */
+static inline struct message memory_borrow(const struct message *stored, const struct origin *origin)
+{
+    return (struct message){.origin = origin,
+                            .position = stored->position,
+                            .time_ns = stored->time_ns,
+                            .received_ns = clock_wall_ns(),
+                            .flags = stored->flags,
+                            .id = stored->id,
+                            .key = stored->key,
+                            .payload = stored->payload,
+                            .headers = stored->headers,
+                            .properties = stored->properties};
+}
+
 #endif
