@@ -112,6 +112,11 @@ OPERATION(copy, COPY, COMMAND_MOVE_FLAGS)
 OPERATION(purge, PURGE, COMMAND_PURGE_FLAGS)
 #undef OPERATION
 
+static void run_dedupe(struct screen *s, char *arguments)
+{
+    command_report(s, arguments);
+}
+
 #define PLACE(id, ops, key, name, help)                   \
  static void show_##id(struct screen *s, char *arguments) \
  {                                                        \
@@ -230,7 +235,6 @@ static const struct {
     {"journal", "4 shows it, Enter what became of each message"},
     {"resume", "4 lists what was interrupted; X r on it resumes it"},
     {"restore", "X u on the channel, or on its purge in 4"},
-    {"dedupe", ""},
     {"export", ""},
     {"import", ""},
     {"doctor", ""},

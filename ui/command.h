@@ -26,6 +26,7 @@ void command_run(struct screen *s, const char *line);
 bool command_complete(struct screen *s, char *line, size_t size, struct prompt_note *note);
 /* Opens the form of an operation as a line's words fill it in; what is wrong with them is said. ui/command_change.c. */
 void command_change(struct screen *s, enum operation_kind kind, uint64_t flags, char *arguments);
+void command_report(struct screen *s, char *arguments);
 /* What a line would do, while it is typed. */
 void command_note(const char *line, struct prompt_note *note);
 

@@ -20,6 +20,7 @@ static const struct {
     {FLAG_NO_MARK, "No mark"},
     {FLAG_ORIGIN_HEADER, "Origin"},
     {FLAG_KEEP_DEATH, "Deaths"},
+    {FLAG_BY, "By"},
     {FLAG_AGAIN, "Again"},
     {FLAG_NO_ARCHIVE, "Method"},
 };
@@ -109,5 +110,30 @@ void command_change(struct screen *s, enum operation_kind kind, uint64_t flags, 
         screen_say(s, SEVERITY_WARN, "%s: a channel is missing; write %s/CHANNEL", w.address, w.address);
     else if (change_address(s, a.endpoint, a.channel.name, a.channel.kind, &form->target))
         screen_show(s, VIEW_OPERATE, form);
+    free(form);
+}
+
+void command_report(struct screen *s, char *arguments)
+{
+    struct err_info err = {.code = ERR_OK};
+    struct address a;
+    struct operate_argument *form = calloc(1, sizeof *form);
+    struct change_words w = {s, "dedupe", F(BY), form, NULL};
+    if (!form || !take_words(&w, arguments)) {
+        free(form);
+        return;
+    }
+    if (hub_address(screen_hub(s), w.address, &a, &err)) {
+        screen_say_err(s, &err);
+    } else if (!a.channel.name || !*a.channel.name) {
+        screen_say(s, SEVERITY_WARN, "%s: a channel is missing; write %s/CHANNEL", w.address, w.address);
+    } else if (change_address(s, a.endpoint, a.channel.name, a.channel.kind, &form->target)) {
+        struct dedupe_argument d = {.channel = form->target.address, .by = "id"};
+        d.marks = form->target.listed ? form->target.channel.browse_effect != EFFECT_NONE
+                                      : !a.endpoint->broker->browse_is_free;
+        if (form->preset_count)
+            text_copy(d.by, sizeof d.by, form->presets[0].text);
+        screen_show(s, VIEW_DEDUPE, &d);
+    }
     free(form);
 }

@@ -23,6 +23,7 @@
 #define TICK_NS      (100 * NS_PER_MS)
 #define POISON_EVERY 37
 #define REJECT_EVERY 23
+#define TWICE_EVERY  11
 #define DEMO_PROBES  3
 
 struct demo {
@@ -183,6 +184,8 @@ static void send_payment(struct demo *d, struct lane *payments)
              88400 + d->orders, chance(d, 12) ? "AUTHORISED" : "DECLINED", 10 + chance(d, 400),
              chance(d, 100));
     lane_send(d, payments, key, (struct headers){NULL, 0}, json);
+    if (d->orders % TWICE_EVERY == 0) /* a producer that tries again, and is not idempotent */
+        lane_send(d, payments, key, (struct headers){NULL, 0}, json);
 }
 
 static void memory_send(const char *queue, const char *id, const char *json)

@@ -17,6 +17,7 @@ enum change {
     CHANGE_COPY,
     CHANGE_DELETE,
     CHANGE_PURGE,
+    CHANGE_DEDUPE,
     CHANGE_RESTORE,
     CHANGE_RESUME,
     CHANGES
@@ -37,6 +38,8 @@ static const struct {
     [CHANGE_DELETE] = {'x', ON(CHANGE_MESSAGES), "delete", "archive these, then take them off the channel"},
     [CHANGE_PURGE] = {'p', ON(CHANGE_CHANNEL), "purge",
                       "archive all, or what a filter takes, then take them off"},
+    [CHANGE_DEDUPE] = {'d', ON(CHANGE_CHANNEL), "dedupe",
+                       "what is there more than once: a report, nothing is removed"},
     [CHANGE_RESTORE] = {'u', ON(CHANGE_CHANNEL) | ON(CHANGE_OPERATION), "restore",
                         "bring back what a purge has archived"},
     [CHANGE_RESUME] = {'r', ON(CHANGE_OPERATION), "resume",
@@ -133,7 +136,8 @@ static const char *why_not(const struct view *v, enum change change)
     case CHANGE_RESEND: return first_of(why_not_chosen(c), not_listed(c, CAN_BROWSE));
     case CHANGE_REPLAY: return first_of(why_not_chosen(c), not_listed(c, CAN_BROWSE));
     case CHANGE_MOVE: return first_of(why_not_chosen(c), not_listed(c, CAN_REMOVE));
-    case CHANGE_COPY: return not_listed(c, CAN_BROWSE);
+    case CHANGE_COPY:
+    case CHANGE_DEDUPE: return not_listed(c, CAN_BROWSE);
     case CHANGE_DELETE: return first_of(why_not_chosen(c), not_listed(c, CAN_REMOVE));
     case CHANGE_PURGE: return why_not_purged(c);
     case CHANGE_RESTORE: return why_not_restored(v);
@@ -233,6 +237,15 @@ static void ask_to_resume(struct view *v)
     screen_ask(v->screen, &d, answer_resume, v);
 }
 
+static void dedupe(struct view *v)
+{
+    const struct change_state *c = v->state;
+    struct dedupe_argument a = {.channel = c->target.address, .by = "id"};
+    a.marks = c->target.listed && c->target.channel.browse_effect != EFFECT_NONE;
+    screen_back(v->screen);
+    screen_show(v->screen, VIEW_DEDUPE, &a);
+}
+
 static void choose(struct view *v, enum change change)
 {
     static const enum operation_kind kinds[CHANGES] = {
@@ -246,6 +259,8 @@ static void choose(struct view *v, enum change change)
         screen_say(v->screen, SEVERITY_WARN, "%s: %s", changes[change].name, why);
     } else if (change == CHANGE_RESUME) {
         ask_to_resume(v);
+    } else if (change == CHANGE_DEDUPE) {
+        dedupe(v);
     } else {
         open_form(v, kinds[change]);
     }

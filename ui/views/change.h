@@ -41,4 +41,11 @@ struct operate_argument {
     size_t preset_count;
 };
 
+/* What the report of duplicates is opened with. */
+struct dedupe_argument {
+    struct address channel;
+    char by[200]; /* the rule */
+    bool marks;   /* looking leaves a mark on messages */
+};
+
 #endif

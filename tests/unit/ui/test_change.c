@@ -331,6 +331,61 @@ static void what_cannot_be_restored_asks_for_the_name(void **state)
     tear_down_changes(&s);
 }
 
+/* ---- what is there more than once ---- */
+
+static void publish_twins(void)
+{
+    static const char *const ids[] = {"a", "b", "a", "c", "a", "b"};
+    for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
+        char body[40];
+        snprintf(body, sizeof body, "{\"n\":%d}", *ids[i] == 'b' ? (int)i : 1);
+        struct message m = {.id = bytes_of_text(ids[i]),
+                            .payload = bytes_of_text(body),
+                            .time_ns = FAKE_NOW - (int64_t)(600 - i * 17) * NS_PER_S};
+        assert_int_equal(memory_publish("orders.dlq", &m, NULL, NULL), ERR_OK);
+    }
+}
+
+static void duplicates_are_reported(void **state)
+{
+    struct stage s;
+    (void)state;
+    CHANGES_AT_ALL_SIZES(s)
+    {
+        publish_twins();
+        type(&s, "/orders.dlq\rGXd");
+        wait_until_says(&s, "2 groups");
+        golden(&s, "dedupe");
+        type(&s, "j");
+        golden(&s, "dedupe-second");
+        type(&s, "vv");
+        wait_until_says(&s, "RULE      body");
+        wait_until_says(&s, "1 group ");
+        type(&s, "q");
+        enter(&s, "dedupe rabbit-1/orders.dlq --by field:m");
+        wait_until_says(&s, "6 have no field:m");
+        assert_int_equal(held("orders.dlq"), 6);
+        enter(&s, "dedupe rabbit-1/orders.dlq --by colour");
+        wait_until_says(&s, "`colour` is no rule");
+    }
+}
+
+static void a_look_that_marks_is_asked_for(void **state)
+{
+    struct stage s;
+    (void)state;
+    set_up_changes(&s, 80, 24);
+    publish_twins();
+    s.hub->endpoints[1].channels->items[2].browse_effect = EFFECT_MARKS;
+    enter(&s, "dedupe rabbit-1/orders.dlq --by key");
+    assert_true(screen_says(&s, "r reads the channel: that MARKS"));
+    type(&s, "r");
+    wait_until_says(&s, "6 have no key");
+    enter(&s, "dedupe kafka-a/orders");
+    wait_until_says(&s, "nobody is there");
+    tear_down_changes(&s);
+}
+
 /* ---- what is under way, and what was ---- */
 
 static void a_purge_is_restored_from_the_journal(void **state)
@@ -505,6 +560,8 @@ int main(void)
         CASE(only_its_own_key_says_yes),
         CASE(production_asks_for_the_name),
         CASE(what_cannot_be_restored_asks_for_the_name),
+        CASE(duplicates_are_reported),
+        CASE(a_look_that_marks_is_asked_for),
         CASE(a_purge_is_restored_from_the_journal),
         CASE(a_job_is_paused_and_cancelled),
         CASE(jobs_and_audit_log),
