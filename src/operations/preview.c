@@ -172,7 +172,7 @@ static enum err select_messages(const struct operation_job *job, int fd, const a
 enum err preview_count(const struct operation_job *job, int64_t *ready, int64_t *unacked,
                        struct err_info *err)
 {
-    struct err_info own;
+    struct err_info own = {.code = ERR_OK};
     *ready = *unacked = COUNT_UNKNOWN;
     err = err ? err : &own;
     int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
