@@ -9,9 +9,7 @@
 
 /* ---- words ---- */
 
-/* The next word, its quotes taken off in place; *line goes on behind it. NULL: there is none, or (*line is NULL then) a quote isn't
- * closed. */
-static char *next_word(char **line)
+char *command_word(char **line)
 {
     char *from = *line + strspn(*line, " "), *word = from, *to = from, quote = '\0';
     if (!*from)
@@ -133,7 +131,7 @@ static bool take_flag(struct parse *p, char *word)
         set_on(&p->out->how.read, flag);
         return true;
     }
-    char *value = equals ? equals + 1 : next_word(&p->line);
+    char *value = equals ? equals + 1 : command_word(&p->line);
     if (value && p->given >> flag & 1) {
         screen_say(p->screen, SEVERITY_WARN, "--%s is given twice: it takes one value", row->name);
         return false;
@@ -156,7 +154,7 @@ bool command_read(struct screen *s, enum read_mode mode, char *line, struct comm
                       .out = out};
     screen_read_init(&out->how, mode);
     out->word_count = 0;
-    for (char *word; p.line && (word = next_word(&p.line));) {
+    for (char *word; p.line && (word = command_word(&p.line));) {
         if (word[0] == '-' && word[1]) {
             if (!take_flag(&p, word))
                 return false;

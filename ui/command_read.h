@@ -20,6 +20,10 @@ struct command_read {
  * -n VALUE. False: what is wrong has been said on the status row. */
 bool command_read(struct screen *s, enum read_mode mode, char *line, struct command_read *out);
 
+/* The next word, its quotes taken off in place; *line goes on behind it. NULL: there is none, or (*line is NULL then) a quote isn't
+ * closed. */
+char *command_word(char **line);
+
 /* allowed: F() bits. While the last word of `line` is a flag or its value: what it is, or which there are. False: it is neither. */
 bool command_read_note(uint64_t allowed, const char *line, struct prompt_note *note);
 

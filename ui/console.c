@@ -107,13 +107,16 @@ static void signals_take(sigset_t *before, sigset_t *open)
 static void signals_give_back(const sigset_t *before)
 {
     for (size_t i = 0; i < sizeof end_signals / sizeof *end_signals; i++)
-        signal(end_signals[i], SIG_DFL);
+        signal(end_signals[i],
+               SIG_IGN); /* a terminal that goes sends several: what is left is ended in peace */
     setitimer(ITIMER_REAL, &(struct itimerval){.it_value = {0, 0}}, NULL);
     signal(SIGTSTP, SIG_DFL);
     signal(SIGCONT, SIG_DFL);
     signal(SIGALRM, SIG_IGN); /* one may be pending */
     pthread_sigmask(SIG_SETMASK, before, NULL);
     signal(SIGALRM, SIG_DFL);
+    for (size_t i = 0; i < sizeof end_signals / sizeof *end_signals; i++)
+        signal(end_signals[i], SIG_DFL);
 }
 
 /* ---- frames ---- */
@@ -231,6 +234,7 @@ static void turn(struct console *c)
         c->pump_ns = now + GATHER_NS;
     }
     c->more |= more;
+    c->dirty |= screen_pump(c->screen);
     if (screen_work(c->screen, now + WORK_NS))
         c->more = c->dirty = true;
     now = clock_mono_ns();
@@ -255,14 +259,16 @@ static int64_t next_turn(const struct console *c)
  * two hundred turns a second and not one for each batch. */
 static bool wait_for(struct console *c, const sigset_t *open)
 {
-    struct pollfd fds[] = {{.fd = STDIN_FILENO, .events = POLLIN}, {.fd = hub_fd(c->hub), .events = POLLIN}};
+    struct pollfd fds[] = {{.fd = STDIN_FILENO, .events = POLLIN},
+                           {.fd = hub_fd(c->hub), .events = POLLIN},
+                           {.fd = screen_fd(c->screen), .events = POLLIN}};
     int64_t at = next_turn(c), now = clock_mono_ns();
     bool gather = now < c->pump_ns;
     if (gather && c->pump_ns < at)
         at = c->pump_ns;
     int64_t in = at - now;
     struct timespec timeout = {.tv_sec = in > 0 ? in / NS_PER_S : 0, .tv_nsec = in > 0 ? in % NS_PER_S : 0};
-    int n = ppoll(fds, gather ? 1 : 2, at == INT64_MAX ? NULL : &timeout, open);
+    int n = ppoll(fds, gather ? 1 : 3, at == INT64_MAX ? NULL : &timeout, open);
     c->keys |= n < 0 || fds[0].revents || (n == 0 && !gather); /* a signal may have met another thread */
     return n <= 0 || !(fds[0].revents & (POLLHUP | POLLERR | POLLNVAL));
 }

@@ -6,9 +6,10 @@
 #include "cli/signals.h"
 #include "engine/filter.h"
 #include "operations/lock.h"
+#include "operations/order.h"
+#include "operations/restore.h"
 
 #include <inttypes.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -69,53 +70,15 @@ static int take_destination(struct operating *o)
     return config_secret(&o->cli->config, o->to.endpoint, &err) ? cli_error(&err) : 0;
 }
 
-static bool share_a_host(const struct address *a, const struct address *b)
-{
-    const struct url *x = &a->endpoint->endpoint.url, *y = &b->endpoint->endpoint.url;
-    int port = a->endpoint->broker->default_port;
-    for (size_t i = 0; i < x->host_count; i++)
-        for (size_t k = 0; k < y->host_count; k++)
-            if (strcmp(x->hosts[i].host, y->hosts[k].host) == 0 &&
-                (x->hosts[i].port ? x->hosts[i].port : port) == (y->hosts[k].port ? y->hosts[k].port : port))
-                return true;
-    return x->host_count == 0 && y->host_count == 0; /* within this process */
-}
-
-bool operate_is_same(const struct address *a, const struct address *b)
-{
-    const char *vhost = a->endpoint->endpoint.vhost, *other = b->endpoint->endpoint.vhost;
-    bool kinds = a->channel.kind && b->channel.kind && a->channel.kind != b->channel.kind;
-    return a->endpoint->broker == b->endpoint->broker && !kinds &&
-           strcmp(a->channel.name, b->channel.name) == 0 &&
-           strcmp(vhost ? vhost : "", other ? other : "") == 0 && share_a_host(a, b);
-}
-
 /* A channel onto itself would go on for ever. */
 static int refuse_same(const struct operating *o)
 {
     struct err_info err;
-    if (!operate_is_same(&o->from, &o->to))
+    if (!order_is_same(&o->from, &o->to))
         return 0;
     err_set(&err, ERR_REFUSED, "source and destination are the same channel: it would not end");
     err_where(&err, "%s/%s", o->from.endpoint->endpoint.name, o->from.channel.name);
     return cli_error(&err);
-}
-
-static void put_word(struct buffer *out, const char *word)
-{
-    bool plain = *word && !word[strcspn(word, " \t\n'\"\\$`&|;<>()*?[]#~!{}")];
-    buffer_byte(out, ' ');
-    if (plain) {
-        buffer_text(out, word);
-        return;
-    }
-    buffer_byte(out, '\'');
-    for (const char *c = word; *c; c++)
-        if (*c == '\'')
-            buffer_text(out, "'\\''");
-        else
-            buffer_byte(out, (uint8_t)*c);
-    buffer_byte(out, '\'');
 }
 
 /* The line that does the same. */
@@ -125,28 +88,19 @@ static const char *command_of(struct operating *o)
     struct buffer *out = &o->command;
     buffer_printf(out, "signalbox %s", c->command->name);
     for (size_t i = 0; i < c->arg_count; i++)
-        put_word(out, c->args[i]);
+        order_put_word(out, c->args[i]);
     for (int f = 0; f < FLAGS; f++)
         if (cli_flag(c, (enum flag)f) && flag_rows[f].kind != FLAG_LIST) {
             buffer_printf(out, " --%s", flag_rows[f].name);
             if (flag_rows[f].kind != FLAG_ON && c->flags.text[f])
-                put_word(out, c->flags.text[f]);
+                order_put_word(out, c->flags.text[f]);
         }
     for (size_t i = 0; i < c->flags.list_count; i++) {
         buffer_printf(out, " --%s", flag_rows[c->flags.list[i].flag].name);
-        put_word(out, c->flags.list[i].text);
+        order_put_word(out, c->flags.list[i].text);
     }
     buffer_byte(out, '\0');
     return buffer_ok(out) ? (const char *)out->data : NULL;
-}
-
-static void take_person(struct operating *o)
-{
-    const struct passwd *who = getpwuid(geteuid());
-    const char *sudo = getenv("SUDO_USER");
-    text_copy(o->who, sizeof o->who, sudo ? sudo : who ? who->pw_name : "?");
-    if (gethostname(o->host, sizeof o->host) != 0)
-        text_copy(o->host, sizeof o->host, "?");
 }
 
 static struct operation_end end_of(const struct address *a)
@@ -241,19 +195,6 @@ static int make_plan(struct operating *o, enum operation_kind kind)
     return code;
 }
 
-/* As `ls` writes it, however it was typed. */
-static const char *canonical(const struct address *a, struct arena *arena)
-{
-    struct buffer text;
-    const char *kind = channel_kind_name(a->channel.kind);
-    buffer_init(&text, 64 * KIB);
-    buffer_printf(&text, "%s/%s%s", a->endpoint->endpoint.name, kind, *kind ? ":" : "");
-    url_encode(&text, a->channel.name);
-    const char *copy = buffer_ok(&text) ? arena_strndup(arena, text.data, text.len) : NULL;
-    buffer_free(&text);
-    return copy ? copy : a->channel.name;
-}
-
 static void fill_job(struct operating *o)
 {
     const struct plan *p = &o->job.plan;
@@ -269,8 +210,8 @@ static void fill_job(struct operating *o)
     o->job.record = (struct journal_operation){
         .kind = p->kind,
         .state = OPERATION_RUNNING,
-        .from = p->kind == OPERATION_RESTORE ? p->from : canonical(&o->from, &o->arena),
-        .to = p->to ? canonical(&o->to, &o->arena) : NULL,
+        .from = p->kind == OPERATION_RESTORE ? p->from : order_canonical(&o->from, &o->arena),
+        .to = p->to ? order_canonical(&o->to, &o->arena) : NULL,
         .who = o->who,
         .host = o->host,
         .command = command_of(o),
@@ -374,24 +315,19 @@ static int run_job(struct operating *o)
     return code;
 }
 
-/* The lock first: nobody may take it for one that was interrupted. */
+static enum err create(void *context, struct journal *j, struct journal_operation *record,
+                       struct err_info *err)
+{
+    const struct operating *o = context;
+    return record->kind == OPERATION_RESTORE ? restore_create(&o->job.plan, j, record, err)
+                                             : journal_create(j, record, err);
+}
+
 int operate_open(struct operating *o)
 {
     struct err_info err = {.code = ERR_OK};
-    struct journal_operation *record = &o->job.record;
-    operation_id_new(record->id);
-    plan_write(&o->job.plan, &o->plan);
-    record->plan = buffer_view(&o->plan);
-    o->lock = operation_lock(record->id, &err);
-    struct journal *j = o->lock >= 0 ? journal_open(&err) : NULL;
-    enum err e = !j                                  ? err.code
-                 : record->kind == OPERATION_RESTORE ? operate_restore_create(o, j, &err)
-                                                     : journal_create(j, record, &err);
-    journal_close(&j);
-    if (!e)
-        return 0;
-    operation_unlock(record->id, o->lock, true);
-    return cli_error(&err);
+    o->lock = order_begin(&o->job, &o->plan, create, o, &err);
+    return o->lock < 0 ? cli_error(&err) : 0;
 }
 
 void operate_close(struct operating *o)
@@ -457,7 +393,7 @@ static void init(struct operating *o, struct cli *c)
     buffer_init(&o->plan, 2 * PLAN_PAYLOAD_MOST);
     buffer_init(&o->command, 4 * MIB);
     buffer_init(&o->edited, PLAN_PAYLOAD_MOST);
-    take_person(o);
+    order_person(o->who, sizeof o->who, o->host, sizeof o->host);
 }
 
 void operate_release(struct operating *o)
@@ -520,8 +456,8 @@ int operate_resume(struct cli *c, const struct journal_operation *record)
         code = cli_error(&err);
     if (!code)
         code = find_ends(&o);
-    if (!code && record->kind == OPERATION_RESTORE)
-        code = operate_restore_check(&o);
+    if (!code && record->kind == OPERATION_RESTORE && restore_check(&o.job.plan, &err))
+        code = cli_error(&err);
     if (!code) {
         fill_job(&o);
         o.job.record = *record;

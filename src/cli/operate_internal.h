@@ -29,8 +29,6 @@ struct operating {
 
 /* ---- operate.c: 0 or an exit code after a message ---- */
 
-bool operate_is_same(const struct address *a,
-                     const struct address *b); /* one channel, however it is written */
 int operate_make(struct operating *o, struct cli *c, enum operation_kind kind); /* as it was typed */
 void operate_release(struct operating *o);                                      /* whatever that said */
 int operate_ready(struct operating *o);              /* counts, checks; nothing has begun */
@@ -87,8 +85,5 @@ void operate_purge_say_archive(const struct operating *o, const struct preview *
 int operate_restore_find(struct operating *o);
 int operate_restore_plan(struct operating *o); /* what its messages want of the destination */
 void operate_restore_say(const struct operating *o, const struct preview *p);
-/* Its row, unless the same archive was restored before: ERR_REFUSED without --again. */
-enum err operate_restore_create(struct operating *o, struct journal *j, struct err_info *err) SB_MUST_USE;
-int operate_restore_check(struct operating *o); /* is it still the archive that was begun with? */
 
 #endif

@@ -8,6 +8,7 @@
 #include "cli/losses_say.h"
 #include "cli/signals.h"
 #include "operations/operation_json.h"
+#include "operations/order.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -19,23 +20,13 @@
 
 int64_t operate_planned(const struct operating *o, const struct preview *p)
 {
-    bool seen = preview_selects(&o->job.plan) || (p->looked > 0 && p->whole);
-    int64_t all = seen ? p->matched : p->ready, limit = o->job.plan.limit;
-    return limit >= 0 && (all < 0 || all > limit) ? limit : all;
+    return order_planned(&o->job.plan, p);
 }
 
 int operate_take_source(struct operating *o, const struct preview *p)
 {
     struct err_info err;
-    if (o->job.plan.kind != OPERATION_RESTORE)
-        o->job.plan.partitions = p->partitions;
-    o->job.plan.keeps = p->keeps[0];
-    if (!p->keeps[0] || o->job.plan.kind != OPERATION_MOVE)
-        return 0;
-    err_set(&err, ERR_REFUSED, "nothing can be moved off it: %s", p->keeps);
-    err_where(&err, "%s", o->job.plan.from);
-    err_next(&err, "`signalbox copy` sends the same and leaves the source as it is");
-    return cli_error(&err);
+    return order_settle(&o->job.plan, p, &err) ? cli_error(&err) : 0;
 }
 
 /* ---- looking ---- */

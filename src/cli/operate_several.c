@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "cli/signals.h"
+#include "operations/order.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -33,7 +34,7 @@ static int make_all(struct several *s, enum operation_kind kind)
         code = operate_make(&s->all[i], c, kind);
         s->begun = i + 1;
         for (size_t k = 0; !code && k < i; k++)
-            if (operate_is_same(&s->all[k].from, &s->all[i].from))
+            if (order_is_same(&s->all[k].from, &s->all[i].from))
                 code = cli_usage("%s is given twice", s->all[i].job.record.from);
     }
     c->args = args;

@@ -322,7 +322,9 @@ void preview_free(struct preview *p)
 enum err preview_count(const struct operation_job *job, const struct operation_end *end, int64_t *ready,
                        int64_t *unacked, struct err_info *err)
 {
+    struct err_info own = {.code = ERR_OK};
     *ready = *unacked = COUNT_UNKNOWN;
+    err = err ? err : &own;
     int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     struct destination *d = fd >= 0 ? open_end(job, end, fd, err) : NULL;
     enum err e = d ? ERR_OK : fd < 0 ? err_set(err, ERR_FAILED, "no descriptor for a count") : err->code;

@@ -45,7 +45,7 @@ enum err preview_look(const struct operation_job *job, const atomic_bool *cancel
 /* Does its plan take some messages and leave others? */
 bool preview_selects(const struct plan *plan);
 void preview_free(struct preview *p);
-/* What is at one of its ends now. */
+/* What is at one of its ends now. err may be NULL. */
 enum err preview_count(const struct operation_job *job, const struct operation_end *end, int64_t *ready,
                        int64_t *unacked, struct err_info *err) SB_MUST_USE;
 /* Of a purge by places: ERR_REFUSED where it selects, or counts. */

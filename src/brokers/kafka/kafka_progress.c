@@ -263,8 +263,11 @@ static enum err delete_once(struct broker *b, const char *group, rd_kafka_resp_e
 enum err kafka_forget(struct broker *b, const char *claim, struct err_info *err)
 {
     char group[KAFKA_CLAIM + 16];
+    const struct kafka_state *s = b->state;
     rd_kafka_resp_err_t said = RD_KAFKA_RESP_ERR_NO_ERROR;
     enum err e;
+    if (s->mock) /* it does not know the question, and librdkafka 2.0.2 aborts over its answer */
+        return ERR_OK;
     kafka_group_of_claim(claim, group, sizeof group);
     do {
         e = delete_once(b, group, &said, err);

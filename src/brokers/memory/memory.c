@@ -114,9 +114,7 @@ static enum err memory_read_open(struct broker *b, const struct read_request *r,
 
 static void emit_one(struct memory_state *s, struct cursor *c, const struct message *stored)
 {
-    struct message m = message_borrow(stored);
-    m.origin = c->origin;
-    m.received_ns = clock_wall_ns();
+    struct message m = memory_borrow(stored, c->origin);
     s->progress.scanned++;
     s->left--;
     switch (s->sink.message(s->sink.context, &m)) {

@@ -80,9 +80,7 @@ static enum err hand_over(struct memory_state *s, bool *any, struct err_info *er
         message_unref(&stored);
         return err_set(err, ERR_NOMEM, "no memory for a lease");
     }
-    struct message m = message_borrow(stored);
-    m.origin = c->origin;
-    m.received_ns = clock_wall_ns();
+    struct message m = memory_borrow(stored, c->origin);
     l->left--;
     enum emit said = l->sink.message(l->sink.context, &m, (uint64_t)c->at);
     s->paused |= said == EMIT_PAUSE;

@@ -69,4 +69,13 @@ enum err memory_publish_step(struct broker *b, int timeout_ms, size_t *pending,
                              struct err_info *err) SB_MUST_USE;
 void memory_publish_close(struct broker *b);
 
+/* What a sink is given of a message that is stored. */
+static inline struct message memory_borrow(const struct message *stored, const struct origin *origin)
+{
+    struct message m = message_borrow(stored);
+    m.origin = origin;
+    m.received_ns = clock_wall_ns();
+    return m;
+}
+
 #endif

@@ -1,0 +1,35 @@
+/* The insides of an operation's form, shared by its files: fields, dry run and confirmation (operate.c), what the dry run tells
+ * (operate_tell.c), drawing (operate_draw.c). Floor 5. */
+#ifndef SIGNALBOX_UI_VIEWS_OPERATE_H
+#define SIGNALBOX_UI_VIEWS_OPERATE_H
+
+#include "ui/form.h"
+#include "ui/views/change.h"
+
+#define OPERATE_ARCHIVES 7 /* that a form offers */
+
+struct operate {
+    enum operation_kind kind;
+    struct change_target target;
+    char *archives; /* of a restore: paths, each with its NUL */
+    const char *paths[OPERATE_ARCHIVES + 1];
+    struct form form;
+    struct arena arena; /* the order's texts */
+    struct order order; /* as the fields say it */
+    bool whole;         /* they do, without a fault */
+    struct job *job;    /* its dry run; NULL: none yet */
+    struct job_status seen;
+    struct err_info err; /* why there is none */
+    bool waits;          /* looking would leave a mark: it is asked for with a key */
+};
+
+/* What is known of it, line by line; labels are static. */
+typedef void operate_line(void *context, enum role role, const char *label, const char *text);
+void operate_tell(struct view *v, operate_line *line, void *context);
+/* "1,204 messages", "all messages" */
+char *operate_count(const struct operate *o, char *into, size_t size);
+/* Its command, as far as the fields make one; "" they do not. */
+const char *operate_command(struct view *v, struct buffer *into);
+void operate_draw(struct view *v, struct frame *f, struct rect r);
+
+#endif
