@@ -10,7 +10,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define FLYING_MOST 3 /* batches that wait for answers */
+#define FLYING_MOST 3000 /* messages that wait for answers */
 #define STEP_MS     100
 #define TELL_NS     (NS_PER_S / 10)
 #define PATIENCE_NS (120 * NS_PER_S) /* without a connection, or any headway */
@@ -76,7 +76,7 @@ static size_t flying(const struct operation *o)
 {
     size_t n = 0;
     for (const struct batch *b = o->flying.first; b; b = b->next)
-        n++;
+        n += b->count;
     return n;
 }
 
@@ -95,7 +95,8 @@ static void wait_a_little(struct operation *o)
 
 static bool has_room(const struct operation *o)
 {
-    return execute_is_purge(o) ? o->held < execute_purge_window(o) : flying(o) < FLYING_MOST;
+    return execute_is_purge(o) ? o->held < execute_purge_window(o)
+                               : flying(o) + BATCH_MESSAGES <= FLYING_MOST;
 }
 
 static enum err turn(struct operation *o, bool *any, struct err_info *err)

@@ -5,7 +5,9 @@
 
 #include <stdlib.h>
 
-#define WINDOW 4000 /* messages out of the source at once */
+#define WINDOW 5000 /* messages out of the source at once */
+#define SELECT_WINDOW \
+ 4000 /* where most of them may be kept: RabbitMQ hands these out in small parts (rabbitmq_lease.c) */
 #define RECOVER_WINDOW \
  20000 /* where the journal tells of some: they gather until it can be told which they are */
 #define RECOVER_BYTES (64 * MIB)
@@ -107,7 +109,9 @@ size_t execute_window(const struct operation *o)
 {
     if (execute_is_purge(o))
         return execute_purge_window(o);
-    return o->recovery.count || o->look_done ? RECOVER_WINDOW : WINDOW;
+    if (o->recovery.count || o->look_done)
+        return RECOVER_WINDOW;
+    return o->job.plan.select ? SELECT_WINDOW : WINDOW;
 }
 
 enum err execute_take_batch(struct operation *o, bool *any, struct err_info *err)

@@ -179,11 +179,20 @@ static void go_on(struct source *s)
         pause_source(s, false);
 }
 
+/* Its owner has nothing to do. */
+static bool is_waited_for(struct source *s)
+{
+    pthread_mutex_lock(&s->lock);
+    bool nothing = s->ready.count == 0;
+    pthread_mutex_unlock(&s->lock);
+    return nothing;
+}
+
 static enum err step(struct source *s, struct err_info *err)
 {
     size_t before = s->filling ? s->filling->count : 0;
     bool was_paused = s->paused;
-    int timeout = before && !s->paused ? 0 : STEP_MS;
+    int timeout = before && !s->paused && is_waited_for(s) ? 0 : STEP_MS;
     enum err e = s->job.lease ? s->job.ops->lease_step(&s->broker, timeout, err)
                               : s->job.ops->read_step(&s->broker, timeout, err);
     if (s->full.code && (!e || e == ERR_END)) {
@@ -192,7 +201,7 @@ static enum err step(struct source *s, struct err_info *err)
     }
     if (s->paused && !was_paused)
         pause_source(s, true);
-    if (s->filling && s->filling->count == before) /* nothing more for now */
+    if (s->filling && s->filling->count == before && is_waited_for(s)) /* nothing more for now */
         hand_on(s);
     return e;
 }

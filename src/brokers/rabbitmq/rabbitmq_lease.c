@@ -8,8 +8,9 @@
 #include <stdlib.h>
 
 #define STEP_MOST     500
-#define FIRST_MOST    500 /* of the first part: more in flight makes it no faster */
-#define FURTHER       256 /* of further parts, since they come to be where messages are kept */
+#define PARTS_MOST    4000 /* a larger window is had in one part: little is kept, or all of it */
+#define FIRST_MOST    500  /* of the first of several parts */
+#define FURTHER       256  /* of further parts, since they come to be where messages are kept */
 #define LAST          UINT16_MAX
 #define CHANNELS_LEFT 8
 #define GETS_MOST     64 /* asked for at once */
@@ -115,7 +116,7 @@ static uint16_t prefetch(const struct broker *b, const struct rabbit_lease *l)
 {
     const struct rabbit *rabbit = b->state;
     int most = amqp_get_channel_max(rabbit->connection);
-    uint64_t n = l->window > 4000         ? (l->window < LAST ? l->window : LAST)
+    uint64_t n = l->window > PARTS_MOST   ? (l->window < LAST ? l->window : LAST)
                  : l->part_count > 1      ? FURTHER
                  : l->window < FIRST_MOST ? l->window
                                           : FIRST_MOST;
@@ -235,7 +236,8 @@ enum err rabbit_lease_receive(struct broker *b, bool aside, bool *any, struct er
     struct rabbit_delivery d;
     enum rabbit_came came;
     amqp_frame_t frame;
-    amqp_maybe_release_buffers(rabbit->connection);
+    if (!amqp_frames_enqueued(rabbit->connection)) /* it walks over all of them, for each channel */
+        amqp_maybe_release_buffers(rabbit->connection);
     enum err e = rabbit_receive(b, 0, &d, &frame, &came, err);
     *any = came != RABBIT_NOTHING;
     if (e || came == RABBIT_NOTHING)

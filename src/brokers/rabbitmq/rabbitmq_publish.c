@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define WINDOW            1000
+#define WINDOW            3000
 #define MOST_DESTINATIONS 256
 
 struct destination {
