@@ -121,6 +121,33 @@ static enum err ask_commits(struct operation *o, struct err_info *err)
     return e ? e : execute_ask_commits(o, err);
 }
 
+static enum err ask_destination(struct operation *o, struct err_info *err)
+{
+    enum err e = ERR_OK;
+    if (execute_commits(o))
+        return ask_commits(o, err);
+    if (execute_is_restore(o))
+        return execute_restore_look(o, err);
+    for (size_t i = 0; !e && i < o->target_count; i++)
+        e = ask_target(o, i, err);
+    return e;
+}
+
+/* Before it is taken off the source the journal knows that it is at the destination. */
+static enum err note_arrived(struct operation *o, struct err_info *err)
+{
+    enum err e = ERR_OK;
+    for (size_t i = 0; !e && i < o->recovery.count; i++) {
+        const struct remembered *row = &o->recovery.rows[i];
+        if (row->state != DELIVERY_ARRIVED || row->removable)
+            continue;
+        o->written = true;
+        e = journal_mark(o->journal, o->job.record.number, row->sequence, DELIVERY_ARRIVED,
+                         (struct position){.kind = POSITION_NONE}, NULL, err);
+    }
+    return e;
+}
+
 static size_t target_of(void *context, const char *destination)
 {
     return execute_target_named(context, destination);
@@ -142,13 +169,8 @@ enum err execute_recover(struct operation *o, struct err_info *err)
     o->recovering = !restores && (removes || !o->recovery.reached_count);
     if (!recovery_asks(&o->recovery))
         return ERR_OK;
-    if (execute_commits(o))
-        return ask_commits(o, err);
-    if (restores)
-        return execute_restore_look(o, err);
-    for (size_t i = 0; !e && i < o->target_count; i++)
-        e = ask_target(o, i, err);
-    return e;
+    e = ask_destination(o, err);
+    return e || !removes ? e : note_arrived(o, err);
 }
 
 /* The first message that it is about says whether removals have come back: they would stand at the head, the last ones of them last. */

@@ -460,6 +460,18 @@ static void what_comes_back_again_and_again_is_left(void **state)
     assert_int_equal(waiting("dead"), 1);
 }
 
+/* Does the journal know of each of them that it is done? */
+static void assert_journal_done(const struct operation_job *job, int64_t count)
+{
+    struct journal_totals totals;
+    struct journal *j = journal_open(NULL);
+    assert_non_null(j);
+    assert_int_equal(journal_count(j, job->record.number, &totals, NULL), ERR_OK);
+    assert_int_equal(totals.of[DELIVERY_DONE], count);
+    assert_int_equal(totals.of[DELIVERY_INTENDED] + totals.of[DELIVERY_ARRIVED], 0);
+    journal_close(&j);
+}
+
 /* Broken after each number of calls there is: nothing is lost, nothing doubled. */
 static void break_everywhere(enum operation_kind kind, int most)
 {
@@ -471,6 +483,7 @@ static void break_everywhere(enum operation_kind kind, int most)
         if (p.state != OPERATION_DONE)
             fail_msg("cut after %d calls: %s, %s", at, operation_state_name(p.state), p.note);
         assert_int_equal(p.counts.done, 50);
+        assert_journal_done(&job, 50);
         assert_holds("to", 0, 50, 1);
         if (kind == OPERATION_MOVE)
             assert_int_equal(waiting("from"), 0);
