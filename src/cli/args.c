@@ -58,7 +58,8 @@ static int take_value(struct parse *p, enum flag flag, const char *value)
     if (row->kind == FLAG_LIST) {
         if (f->list_count == MOST_LIST)
             return cli_usage("--%s more than %d times", row->name, MOST_LIST);
-        f->list[f->list_count++] = value;
+        f->list[f->list_count].flag = flag;
+        f->list[f->list_count++].text = value;
     } else if (f->set >> flag & 1) {
         return cli_usage("--%s is given twice, %s and %s: it takes one value", row->name, f->text[flag],
                          value);
@@ -81,7 +82,12 @@ static int take_flag(struct parse *p, enum flag flag, const char *word, const ch
         p->cli->flags.set |= UINT64_C(1) << flag;
         return 0;
     }
-    if (!attached && p->at + 1 >= p->argc)
+    const char *behind = !attached && p->at + 1 < p->argc ? p->argv[p->at + 1] : NULL;
+    if (row->kind == FLAG_MAYBE && !attached && (!behind || (behind[0] == '-' && behind[1]))) {
+        p->cli->flags.set |= UINT64_C(1) << flag;
+        return 0;
+    }
+    if (!attached && !behind)
         return cli_usage("--%s needs a value: --%s %s", row->name, row->name, row->argument);
     return take_value(p, flag, attached ? attached : p->argv[++p->at]);
 }

@@ -14,7 +14,8 @@ static void flag_line(struct buffer *out, enum flag flag)
     buffer_printf(out, "  %-29s%s\n", left, row->text);
 }
 
-#define FLAGS_OPENING (F(WRITE) | F(CONFIRM)) /* `signalbox help changes` explains them */
+#define FLAGS_OPENING \
+ (F(WRITE) | F(CONFIRM) | F(NO_MARK)) /* `signalbox help changes` and the manual explain them */
 
 /* --help fits on one screen: these are named in a line, `signalbox help` explains them. */
 static void named_flags(struct buffer *out, const char *begin, uint64_t flags)

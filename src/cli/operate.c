@@ -2,13 +2,10 @@
 
 #include "base/limits.h"
 #include "base/text.h"
-#include "cli/input.h"
-#include "cli/listing.h"
-#include "cli/losses.h"
+#include "cli/losses_say.h"
 #include "cli/signals.h"
 #include "engine/filter.h"
 #include "operations/lock.h"
-#include "operations/operation_json.h"
 #include "operations/order.h"
 #include "operations/restore.h"
 
@@ -92,13 +89,15 @@ static const char *command_of(struct operating *o)
     buffer_printf(out, "signalbox %s", c->command->name);
     for (size_t i = 0; i < c->arg_count; i++)
         order_put_word(out, c->args[i]);
-    for (int f = 0; f < FLAGS; f++) {
-        if (!cli_flag(c, (enum flag)f) ||
-            !(F(TO) & UINT64_C(1) << f || F(SELECT) & UINT64_C(1) << f || c->flags.set))
-            continue;
-        buffer_printf(out, " --%s", flag_rows[f].name);
-        if (flag_rows[f].kind != FLAG_ON && c->flags.text[f])
-            order_put_word(out, c->flags.text[f]);
+    for (int f = 0; f < FLAGS; f++)
+        if (cli_flag(c, (enum flag)f) && flag_rows[f].kind != FLAG_LIST) {
+            buffer_printf(out, " --%s", flag_rows[f].name);
+            if (flag_rows[f].kind != FLAG_ON && c->flags.text[f])
+                order_put_word(out, c->flags.text[f]);
+        }
+    for (size_t i = 0; i < c->flags.list_count; i++) {
+        buffer_printf(out, " --%s", flag_rows[c->flags.list[i].flag].name);
+        order_put_word(out, c->flags.list[i].text);
     }
     buffer_byte(out, '\0');
     return buffer_ok(out) ? (const char *)out->data : NULL;
@@ -109,17 +108,16 @@ static struct operation_end end_of(const struct address *a)
     return (struct operation_end){a->endpoint->broker, &a->endpoint->endpoint, a->channel};
 }
 
-/* A payload in the place of one message's own. */
-static int take_edit(struct operating *o)
+const struct address *operate_changed_source(const struct operating *o)
 {
-    struct err_info err = {.code = ERR_OK};
-    const char *file = cli_text(o->cli, FLAG_EDIT);
-    if (!file)
-        return 0;
-    if (input_whole(file, &o->edited, &err))
-        return cli_error(&err);
-    o->job.plan.payload = bytes_of(o->edited.data ? o->edited.data : (const uint8_t *)"", o->edited.len);
-    return 0;
+    const struct plan *p = &o->job.plan;
+    bool takes = p->kind == OPERATION_MOVE || p->kind == OPERATION_REPLAY || p->kind == OPERATION_PURGE;
+    return takes || !p->to ? &o->from : NULL;
+}
+
+const struct address *operate_changed_destination(const struct operating *o)
+{
+    return o->job.plan.to ? &o->to : NULL;
 }
 
 static int find_both_ends(struct operating *o)
@@ -135,11 +133,32 @@ static int find_both_ends(struct operating *o)
         code = take_destination(o);
     if (!code && p->to && !restores)
         code = refuse_same(o);
-    if (!code && p->to)
-        code = cli_may_change(c, &o->to);
-    if (!code && (p->kind == OPERATION_MOVE || p->kind == OPERATION_REPLAY || !p->to))
-        code = cli_may_change(c, &o->from);
+    const struct address *to = operate_changed_destination(o), *from = operate_changed_source(o);
+    if (!code && to)
+        code = cli_may_change(c, to);
+    if (!code && from)
+        code = cli_may_change(c, from);
     return code;
+}
+
+/* Of a replay: a line each. */
+static int take_reasons(struct operating *o)
+{
+    const char *reason;
+    struct buffer lines;
+    buffer_init(&lines, 64 * KIB);
+    for (size_t at = 0; (reason = cli_next(o->cli, FLAG_REASON, &at));) {
+        if (!*reason || strchr(reason, '\n')) {
+            buffer_free(&lines);
+            return cli_usage(
+                "--reason wants a reason as the dry run shows it, or what stands before its colon");
+        }
+        buffer_printf(&lines, "%s%s", lines.len ? "\n" : "", reason);
+    }
+    if (lines.len)
+        o->job.plan.reasons = arena_strdup(&o->arena, buffer_cstr(&lines));
+    buffer_free(&lines);
+    return 0;
 }
 
 static int make_plan(struct operating *o, enum operation_kind kind)
@@ -158,9 +177,11 @@ static int make_plan(struct operating *o, enum operation_kind kind)
                                 .no_archive = cli_flag(c, FLAG_NO_ARCHIVE)};
     int code = find_both_ends(o);
     if (!code)
-        code = take_edit(o);
+        code = operate_edit_file(o);
     if (!code)
         code = take_rate(o);
+    if (!code)
+        code = take_reasons(o);
     if (!code && kind == OPERATION_PURGE)
         code = operate_purge_plan(o);
     if (!code && kind == OPERATION_RESTORE)
@@ -175,6 +196,7 @@ static void fill_job(struct operating *o)
     if (p->kind != OPERATION_PURGE)
         o->job.to = end_of(&o->to);
     o->job.decoders = o->cli->registry->decoders;
+    o->job.redaction = o->cli->config.redaction;
     o->job.prepare = config_prepare;
     o->job.context = &o->cli->config;
     o->job.notice = on_notice;
@@ -190,91 +212,6 @@ static void fill_job(struct operating *o)
         .archive = p->kind == OPERATION_RESTORE ? p->from : NULL,
         .created_ns = clock_wall_ns(),
         .counts = {.planned = COUNT_UNKNOWN}};
-}
-
-/* ---- the dry run ---- */
-
-static const char *to_text(const struct operating *o)
-{
-    const struct plan *p = &o->job.plan;
-    return p->to         ? p->to
-           : p->exchange ? "the exchange that each was published to"
-                         : "the channel that each died in";
-}
-
-static void say_preview(const struct operating *o, const struct preview *p)
-{
-    char count[32], flags[600], bytes[40] = "", size[32], name[40];
-    int64_t n = order_planned(&o->job.plan, p);
-    enum operation_kind kind = o->job.plan.kind;
-    text_count(count, sizeof count, (uint64_t)(n > 0 ? n : 0));
-    bool all = kind == OPERATION_PURGE && o->job.plan.limit < 0 && n > 0 && p->stored >= 0;
-    if (o->job.plan.select || all)
-        snprintf(bytes, sizeof bytes, " (%s)",
-                 text_bytes(size, sizeof size, (uint64_t)(o->job.plan.select ? p->bytes : p->stored)));
-    if (p->unacked > 0)
-        cli_notice(o->cli, "%" PRId64 " messages are with consumers: they are not touched", p->unacked);
-    if (!p->whole)
-        cli_notice(o->cli,
-                   "of %" PRId64 " messages %" PRId64 " were looked at: there may be more that are selected",
-                   p->ready, p->looked);
-    if (kind == OPERATION_PURGE)
-        operate_purge_say(o, p, n);
-    if (kind == OPERATION_RESTORE)
-        operate_restore_say(o, p);
-    snprintf(name, sizeof name, "%s", n < 0 ? "all" : count);
-    bool purges = kind == OPERATION_PURGE;
-    cli_notice(o->cli, "would %s %s message%s%s from %s%s%s; nothing was changed. Add %s to do it",
-               operation_kind_name(kind), name, n == 1 ? "" : "s", bytes, o->job.plan.from,
-               purges ? "" : " to ", purges ? "" : to_text(o),
-               cli_missing_flags(o->cli, o->job.plan.to ? &o->to : &o->from, flags, sizeof flags));
-}
-
-static void print_record(const struct operating *o, const struct journal_operation *record)
-{
-    struct buffer out;
-    if (!cli_flag(o->cli, FLAG_JSON))
-        return;
-    buffer_init(&out, LIMIT_LINE);
-    operation_to_json(record, &out);
-    buffer_byte(&out, '\n');
-    cli_print(&out);
-    buffer_free(&out);
-}
-
-/* What a source cannot do is refused before anything has begun. */
-static int take_source(struct operating *o, const struct preview *p)
-{
-    struct err_info err;
-    return order_settle(&o->job.plan, p, &err) ? cli_error(&err) : 0;
-}
-
-static int preview(struct operating *o, struct preview *p)
-{
-    struct err_info err = {.code = ERR_OK};
-    if (o->job.plan.select) {
-        int code = listing_announce_effect(o->cli, &o->from);
-        if (code)
-            return code;
-    }
-    enum err e = preview_make(&o->job, &o->cancelled, p, &err);
-    if (e == ERR_USAGE && o->job.plan.select)
-        return cli_filter_error(o->job.plan.select, &err);
-    return e ? cli_error(&err) : take_source(o, p);
-}
-
-static int rehearse(struct operating *o)
-{
-    struct preview p;
-    int code = preview(o, &p);
-    if (code)
-        return code;
-    if (o->job.plan.payload.data && p.matched > 1)
-        return cli_usage("%" PRId64 " messages are selected, and an edited payload is for one", p.matched);
-    say_preview(o, &p);
-    o->job.record.counts.planned = order_planned(&o->job.plan, &p);
-    print_record(o, &o->job.record);
-    return o->job.record.counts.planned == 0 ? err_exit_code(ERR_NOMATCH) : 0;
 }
 
 /* ---- the run ---- */
@@ -310,6 +247,7 @@ static int wait_operation(struct operating *o, struct operation *operation, int 
             if (!signal)
                 cli_notice(o->cli, "no more are begun; what is on its way comes to its end (again: at once)");
             signal = signals_seen();
+            signals_forget();
             operation_cancel(operation);
         }
         operation_progress(operation, &p);
@@ -348,30 +286,29 @@ static void report(const struct operating *o, const struct operation_progress *p
     text_count(done, sizeof done, (uint64_t)p->counts.done);
     cli_notice(o->cli, "%s %s: %s: %s done%s%s%s", operation_kind_name(r->kind), r->id,
                operation_state_name(p->state), done, more, p->note[0] ? "; " : "", p->note);
+    if (o->job.to.ops)
+        losses_say(&p->losses, o->cli, -1, o->job.to.ops, p->carries, true);
     if (p->counts.failed || p->counts.in_doubt || p->counts.skipped)
         cli_notice(o->cli, "`signalbox journal %s` says which, and why", r->id);
     if (p->state == OPERATION_INTERRUPTED)
         cli_notice(o->cli, "nothing is lost: `signalbox resume %s` finishes it", r->id);
 }
 
-static int run_job(struct operating *o)
+int operate_start(struct operating *o, int fd)
 {
     struct err_info err = {.code = ERR_OK};
-    struct journal_operation *record = &o->job.record;
-    int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     signals_take();
-    struct operation *operation = fd >= 0 ? operation_start(&o->job, fd, &err) : NULL;
-    if (!operation) {
-        if (!err.code)
-            err_set(&err, ERR_FAILED, "no descriptor for an operation");
-        if (fd >= 0)
-            close(fd);
-        return cli_error(&err);
-    }
+    o->operation = fd >= 0 ? operation_start(&o->job, fd, &err) : NULL;
+    if (!o->operation && !err.code)
+        err_set(&err, ERR_FAILED, "no descriptor for an operation");
+    return o->operation ? 0 : cli_error(&err);
+}
+
+int operate_finish(struct operating *o, int signal)
+{
     struct operation_progress p;
-    int signal = wait_operation(o, operation, fd);
-    operation_join(&operation, &p);
-    close(fd);
+    struct journal_operation *record = &o->job.record;
+    operation_join(&o->operation, &p);
     report(o, &p);
     if (record->kind == OPERATION_PURGE)
         operate_purge_report(o, &p);
@@ -379,42 +316,70 @@ static int run_job(struct operating *o)
     record->counts = p.counts;
     record->note = p.note[0] ? p.note : NULL;
     record->ended_ns = p.state == OPERATION_INTERRUPTED ? 0 : clock_wall_ns();
-    print_record(o, record);
+    operate_print(o, record);
     return exit_of(&p, signal);
 }
 
-static enum err create(void *context, struct journal *j, struct journal_operation *record,
-                       struct err_info *err)
+static int run_job(struct operating *o)
 {
-    const struct operating *o = context;
-    return record->kind == OPERATION_RESTORE ? restore_create(&o->job.plan, j, record, err)
-                                             : journal_create(j, record, err);
+    int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    int code = operate_start(o, fd);
+    if (!code)
+        code = operate_finish(o, wait_operation(o, o->operation, fd));
+    if (fd >= 0)
+        close(fd);
+    return code;
+}
+
+/* The lock first: nobody may take it for one that was interrupted. */
+int operate_open(struct operating *o)
+{
+    struct err_info err = {.code = ERR_OK};
+    struct journal_operation *record = &o->job.record;
+    operation_id_new(record->id);
+    plan_write(&o->job.plan, &o->plan);
+    record->plan = buffer_view(&o->plan);
+    o->lock = operation_lock(record->id, &err);
+    struct journal *j = o->lock >= 0 ? journal_open(&err) : NULL;
+    enum err e = !j                                  ? err.code
+                 : record->kind == OPERATION_RESTORE ? restore_create(&o->job.plan, j, record, &err)
+                                                     : journal_create(j, record, &err);
+    journal_close(&j);
+    if (!e)
+        return 0;
+    operation_unlock(record->id, o->lock, true);
+    return cli_error(&err);
+}
+
+void operate_close(struct operating *o)
+{
+    const struct journal_operation *record = &o->job.record;
+    operation_unlock(record->id, o->lock, record->state != OPERATION_INTERRUPTED);
 }
 
 static int begin_and_run(struct operating *o)
 {
-    struct err_info err = {.code = ERR_OK};
-    struct journal_operation *record = &o->job.record;
-    int lock = order_begin(&o->job, &o->plan, create, o, &err);
-    if (lock < 0)
-        return cli_error(&err);
-    int code = run_job(o);
-    operation_unlock(record->id, lock, record->state != OPERATION_INTERRUPTED);
+    int code = operate_open(o);
+    if (code)
+        return code;
+    code = run_job(o);
+    operate_close(o);
     return code;
 }
 
-static int execute(struct operating *o)
+int operate_ready(struct operating *o)
 {
     struct preview p;
     struct err_info err = {.code = ERR_OK};
     const char *select = o->job.plan.select;
     struct operation_job quiet = o->job; /* what a dry run would say the run itself says */
-    quiet.plan.select = NULL;            /* it is judged as the messages come */
     quiet.notice = NULL;
-    enum err e = preview_make(&quiet, &o->cancelled, &p, &err);
+    enum err e = preview_check(&quiet, &p, &err);
     if (!e && p.by_place && !o->job.plan.no_archive)
         e = preview_check_selection(&o->job, &err);
-    int code = e ? cli_error(&err) : take_source(o, &p);
+    int code = e ? cli_error(&err) : operate_take_source(o, &p);
+    if (!code && operate_edits_by_hand(o))
+        code = operate_edit_first(o);
     if (code)
         return code;
     o->before = p;
@@ -424,13 +389,20 @@ static int execute(struct operating *o)
     if (select && !f)
         return cli_filter_error(select, &err);
     filter_free(&f);
-    if (!select)
-        o->job.record.counts.planned = order_planned(&o->job.plan, &p);
+    bool selects = preview_selects(&o->job.plan);
+    if (!selects)
+        o->job.record.counts.planned = operate_planned(o, &p);
     /* As it stood: what comes later is not part of it. */
     bool counted = !p.upper && !p.by_place && o->job.plan.kind != OPERATION_RESTORE;
-    if (!select && o->job.plan.limit < 0 && counted)
+    if (!selects && o->job.plan.limit < 0 && counted)
         o->job.plan.limit = p.ready;
-    return begin_and_run(o);
+    return 0;
+}
+
+static int execute(struct operating *o)
+{
+    int code = operate_ready(o);
+    return code ? code : begin_and_run(o);
 }
 
 static void init(struct operating *o, struct cli *c)
@@ -443,7 +415,7 @@ static void init(struct operating *o, struct cli *c)
     order_person(o->who, sizeof o->who, o->host, sizeof o->host);
 }
 
-static void release(struct operating *o)
+void operate_release(struct operating *o)
 {
     arena_free(&o->arena);
     buffer_free(&o->plan);
@@ -451,16 +423,24 @@ static void release(struct operating *o)
     buffer_free(&o->edited);
 }
 
+int operate_make(struct operating *o, struct cli *c, enum operation_kind kind)
+{
+    init(o, c);
+    int code = make_plan(o, kind);
+    if (!code)
+        fill_job(o);
+    return code;
+}
+
 int operate(struct cli *c, enum operation_kind kind)
 {
     struct operating o;
-    init(&o, c);
-    int code = make_plan(&o, kind);
-    if (!code) {
-        fill_job(&o);
-        code = cli_flag(c, FLAG_EXECUTE) ? execute(&o) : rehearse(&o);
-    }
-    release(&o);
+    if (c->arg_count > 1)
+        return operate_several(c, kind);
+    int code = operate_make(&o, c, kind);
+    if (!code)
+        code = cli_flag(c, FLAG_EXECUTE) ? execute(&o) : operate_rehearse(&o);
+    operate_release(&o);
     return code;
 }
 
@@ -505,6 +485,6 @@ int operate_resume(struct cli *c, const struct journal_operation *record)
         code = run_job(&o);
     }
     operation_unlock(record->id, lock, !code);
-    release(&o);
+    operate_release(&o);
     return code;
 }

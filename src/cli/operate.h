@@ -9,7 +9,9 @@
 #define FLAGS_OPERATION \
  (F(TO) | F(SELECT) | F(LIMIT) | F(RATE) | F(NO_MARK) | F(CREATE) | F(JSON) | FLAGS_CHANGE)
 
-/* The whole of such a command, whose first argument is the source. */
+#define SOURCES_MOST 64 /* of one command */
+
+/* The whole of such a command, whose first argument is the source; where there are more, all of them are. */
 int operate(struct cli *c, enum operation_kind kind);
 /* Finishes one that was interrupted. The exit code; also what was said. */
 int operate_resume(struct cli *c, const struct journal_operation *record);

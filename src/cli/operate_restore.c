@@ -3,6 +3,7 @@
 
 #include "base/state.h"
 #include "base/text.h"
+#include "cli/losses_say.h"
 #include "operations/archive_file.h"
 #include "operations/restore.h"
 
@@ -103,7 +104,7 @@ int operate_restore_plan(struct operating *o)
 void operate_restore_say(const struct operating *o, const struct preview *p)
 {
     char size[32], there[32];
-    losses_say(&o->losses, o->cli, o->to.endpoint->broker->title, p->carries, false);
+    losses_say(&o->losses, o->cli, -1, o->to.endpoint->broker, p->carries, false);
     cli_notice(o->cli, "%s of payload, byte for byte, and nothing is added to them",
                text_bytes(size, sizeof size, (uint64_t)o->bytes));
     if (p->there > 0)

@@ -91,14 +91,15 @@ static enum err bring_up(struct db *db, const char *const *steps, struct err_inf
     return e;
 }
 
-/* SQLite would make it by the umask. */
+/* SQLite would make it by the umask. One that is there must not be opened: closing it again would take all of this process's locks on it
+ * away (fcntl(2)), also those of a connection that is open, and another process would remove that one's log as the last to leave. */
 static enum err make_file(const struct db *db, struct err_info *err)
 {
-    int fd = open(db->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd >= 0) {
+    int fd = open(db->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd >= 0)
         close(fd);
+    if (fd >= 0 || errno == EEXIST)
         return ERR_OK;
-    }
     err_set(err, ERR_IO, "%s", strerror(errno));
     err_where(err, "%s", db->path);
     return ERR_IO;

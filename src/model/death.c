@@ -1,5 +1,7 @@
 #include "model/death.h"
 
+#include "base/clock.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -92,6 +94,64 @@ char *death_tell(struct headers headers, char *into, size_t size)
                  (const char *)reason.data);
     return into;
 }
+
+/* ---- the last death ---- */
+
+static struct bytes first_in(struct headers headers, const char *const *names_of)
+{
+    struct bytes text = BYTES_NULL;
+    for (; *names_of && !text.len; names_of++)
+        text = text_in(headers, *names_of);
+    return text;
+}
+
+/* java.lang.IllegalStateException, org.acme.Orders$Refused */
+static struct bytes without_package(struct bytes name)
+{
+    for (size_t i = name.len; i > 0; i--)
+        if (name.data[i - 1] == '.' || name.data[i - 1] == '$')
+            return bytes_slice(name, i, name.len);
+    return name;
+}
+
+static struct bytes first_line(struct bytes text)
+{
+    size_t end = 0;
+    while (end < text.len && text.data[end] != '\n' && text.data[end] != '\r')
+        end++;
+    return bytes_slice(text, 0, end);
+}
+
+void death_why(struct headers headers, struct death_why *why)
+{
+    static const char *const reasons[] = {"x-last-death-reason", "x-first-death-reason", "x-death-reason",
+                                          NULL};
+    /* Spring's own exception only says that a listener has thrown one: the cause comes first. */
+    static const char *const classes[] = {"kafka_dlt-exception-cause-fqcn", "kafka_dlt-exception-fqcn",
+                                          "__connect.errors.exception.class.name", NULL};
+    static const char *const messages[] = {"kafka_dlt-exception-message",
+                                           "__connect.errors.exception.message", "x-exception-message", NULL};
+    const struct value *death = x_death(headers);
+    *why = (struct death_why){BYTES_NULL, BYTES_NULL};
+    if (death && death->list.count)
+        why->reason = text_in(entry_of(death, 0), "reason");
+    if (!why->reason.len)
+        why->reason = first_in(headers, reasons);
+    if (!why->reason.len)
+        why->reason = without_package(first_in(headers, classes));
+    why->detail = first_line(first_in(headers, messages));
+}
+
+int64_t death_time(struct headers headers)
+{
+    const struct value *death = x_death(headers), *time = NULL;
+    if (death && death->list.count)
+        time = headers_find(entry_of(death, 0), BYTES_LITERAL("time"));
+    bool told = time && time->type == VALUE_TIMESTAMP && time->u < (uint64_t)(INT64_MAX / NS_PER_S);
+    return told ? (int64_t)time->u * NS_PER_S : TIME_NONE;
+}
+
+/* ---- where it came from ---- */
 
 const char *const death_headers[] = {
     "x-death",

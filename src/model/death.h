@@ -11,6 +11,14 @@ void death_reasons(struct headers headers, death_visit *visit, void *context);
 /* "rejected from orders, 3 times; expired from orders.retry"; returns into, "" where no header tells of a death. */
 char *death_tell(struct headers headers, char *into, size_t size);
 
+/* Why it died, of the last time: slices of its headers, null where none tells. */
+struct death_why {
+    struct bytes reason; /* "rejected", or the name of an exception without its package */
+    struct bytes detail; /* what the exception said: its first line */
+};
+void death_why(struct headers headers, struct death_why *why);
+int64_t death_time(struct headers headers); /* ns since 1970; TIME_NONE where the broker did not write it */
+
 /* Where a dead letter came from, as its headers tell: slices of them. */
 struct death_origin {
     enum channel_kind kind; /* ANY: a name alone */

@@ -31,6 +31,8 @@ static void tell(struct operation *o, bool now)
     p->counts = o->counts;
     p->unmatched = o->unmatched;
     p->bytes = o->bytes;
+    p->losses = o->losses;
+    p->carries = o->carries;
     p->archived = o->archiver ? (int64_t)archiver_count(o->archiver) : 0;
     p->paused = atomic_load(&o->paused);
     pthread_mutex_unlock(&o->lock);
@@ -374,8 +376,10 @@ static enum err prepare_all(struct operation *o, struct err_info *err)
         return err->code;
     if (p->select && !(o->filter = filter_new(p->select, FILTER_MESSAGES, o->job.decoders, NULL, err)))
         return err->code;
-    if (execute_load_sent(o, err))
+    if (p->kind == OPERATION_REPLAY && p->keeps && sent_load(&o->sent, o->journal, &o->job.record, err))
         return err->code;
+    if (p->reasons && o->job.redaction && !(o->redactor = redactor_new(o->job.redaction)))
+        return err_set(err, ERR_NOMEM, "no memory to hide what `redact` names");
     const struct channel_name *to = &o->job.to.channel;
     if (p->to && execute_target(o, to->kind, bytes_of_text(to->name)) != 0)
         return err_set(err, ERR_NOMEM, "no memory for an operation");
@@ -395,7 +399,8 @@ static void *run(void *context)
     filter_free(&o->filter);
     journal_close(&o->journal);
     execute_targets_free(o);
-    free(o->sent);
+    sent_free(&o->sent);
+    redactor_free(&o->redactor);
     arena_free(&o->arena);
     buffer_free(&o->archives);
     free(o->done);

@@ -6,10 +6,12 @@
 #ifndef SIGNALBOX_OPERATIONS_EXECUTE_H
 #define SIGNALBOX_OPERATIONS_EXECUTE_H
 
+#include "engine/redact.h"
 #include "engine/secret.h"
 #include "model/broker.h"
 #include "model/decoder.h"
 #include "operations/journal.h"
+#include "operations/losses.h"
 #include "operations/plan.h"
 
 /* One side of it. */
@@ -23,7 +25,9 @@ struct operation_job {
     struct plan plan;
     struct operation_end from, to; /* to: zeroed for a purge; from: of a restore, archive_source.h */
     decoder_registry decoders;     /* for its selection */
-    size_t hold;                   /* messages that a purge holds for one archive; 0: as many as is good */
+    const struct redaction
+        *redaction; /* what is hidden of what a preview shows, and of reasons; NULL: nothing */
+    size_t hold;    /* messages that a purge holds for one archive; 0: as many as is good */
     /* After a lost connection the broker may not have back yet what was out: how long until a source is looked at once more for what is
      * missed there.
      * 0: as long as is good. */
@@ -49,8 +53,10 @@ struct operation_progress {
     int64_t began_ns;  /* monotonic */
     double rate;       /* messages a second, of late */
     bool paused, connected;
-    char note[240]; /* what it waits for, or why it ended so; "" nothing */
-    enum err error; /* of one that has failed or was interrupted */
+    struct losses losses; /* of what this run has sent to a destination that keeps less than its source */
+    unsigned carries;     /* enum carry, of that */
+    char note[240];       /* what it waits for, or why it ended so; "" nothing */
+    enum err error;       /* of one that has failed or was interrupted */
 };
 
 /* done_fd (an eventfd) is written when it has ended, and at most ten times a second while it goes on. What the job points to must outlive

@@ -7,6 +7,7 @@
 #include "operations/destination.h"
 #include "operations/execute.h"
 #include "operations/recovery.h"
+#include "operations/sent.h"
 #include "operations/source.h"
 
 #include <pthread.h>
@@ -21,13 +22,6 @@ struct target {
     bool open;                   /* on this connection, as that number */
     size_t number;
     char why[240]; /* it cannot be opened; "" */
-};
-
-/* A message that an earlier replay has sent: from where, and a hash of where to. */
-struct sent {
-    uint64_t to;
-    int64_t offset;
-    int32_t partition;
 };
 
 struct operation {
@@ -49,14 +43,16 @@ struct operation {
     int64_t unmatched, bytes;
     uint64_t last; /* sequence */
     int64_t begun; /* messages that have a row */
-    bool edited;   /* the one message that the plan's payload is for has come */
-    bool written;  /* the journal has something that is not synced */
+    struct losses losses;
+    unsigned carries;
+    bool edited;  /* the one message that the plan's payload is for has come */
+    bool written; /* the journal has something that is not synced */
 
     struct target *targets; /* the first is the plan's, where it names one */
     size_t target_count;
 
-    struct sent *sent; /* sorted */
-    size_t sent_count, sent_cap;
+    struct sent sent;          /* what earlier replays have sent */
+    struct redactor *redactor; /* of reasons; NULL: nothing is hidden */
 
     /* of one connection */
     size_t opened; /* targets */
@@ -165,13 +161,8 @@ char *execute_target_text(const struct operation *o, size_t target, char *into, 
 /* Opens it on this connection, once. ERR_OK also where it cannot be: then why is set. */
 enum err execute_target_open(struct operation *o, size_t target, struct err_info *err) SB_MUST_USE;
 void execute_targets_free(struct operation *o);
-/* Where a dead letter goes: fills item->to, or says why it goes nowhere. */
-void execute_find_origin(struct operation *o, struct item *item);
-
-/* ---- execute_sent.c ---- */
-
-enum err execute_load_sent(struct operation *o, struct err_info *err) SB_MUST_USE;
-bool execute_was_sent(const struct operation *o, const struct item *item);
+/* Of a replay: where a dead letter goes, item->to, or why it goes nowhere. */
+void execute_find_way(struct operation *o, struct item *item);
 
 /* ---- execute_commit.c ---- */
 

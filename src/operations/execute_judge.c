@@ -1,8 +1,8 @@
 #include "operations/execute_internal.h"
 
-#include "base/json.h"
-#include "base/limits.h"
 #include "model/death.h"
+#include "operations/dead_letter.h"
+#include "operations/edit.h"
 #include "operations/identity.h"
 #include "operations/stamp.h"
 
@@ -23,34 +23,41 @@ static void leave(struct operation *o, struct item *item)
     o->unmatched++;
 }
 
-static bool is_json(struct bytes payload)
-{
-    struct json_reader r;
-    enum json_event event;
-    json_read(&r, payload, LIMIT_DECODE_DEPTH);
-    do
-        event = json_next(&r);
-    while (event != JSON_ERROR && event != JSON_END);
-    return event == JSON_END;
-}
-
 /* One message alone gets it, and what was JSON stays JSON. */
 static void check_edit(struct operation *o, struct item *item)
 {
     struct bytes edited = o->job.plan.payload;
     if (!edited.data)
         return;
+    char digest[EDIT_DIGEST_SIZE];
+    const char *of = o->job.plan.edits;
+    if (of && *of && strcmp(of, edit_digest(item->message->payload, digest)) != 0) {
+        item_say(item, DELIVERY_SKIPPED, "it is another message than the one that was edited");
+        return;
+    }
     if (o->edited)
         item_say(item, DELIVERY_SKIPPED,
                  "the edited payload has taken the place of another one: select one message");
-    else if (is_json(item->message->payload) && !is_json(edited))
+    else if (edit_is_json(item->message->payload) && !edit_is_json(edited))
         item_say(item, DELIVERY_FAILED, "its payload is JSON, and the edited one is not");
     o->edited = true;
+}
+
+/* By what may be shown of it, as whoever chose has seen it. */
+static bool is_of_reason(const struct operation *o, const struct message *m)
+{
+    char reason[REASON_SIZE];
+    const char *chosen = o->job.plan.reasons;
+    if (chosen && o->redactor)
+        m = redactor_apply(o->redactor, m);
+    return !chosen || dead_letter_is_chosen(chosen, dead_letter_reason(m->headers, reason));
 }
 
 /* As of when it began: what was selected then is selected after a crash. */
 static bool is_selected(const struct operation *o, struct item *item)
 {
+    if (!is_of_reason(o, item->message))
+        return false;
     if (!o->filter)
         return true;
     enum filter_answer answer = filter_message(o->filter, item->message, o->job.record.created_ns);
@@ -76,14 +83,9 @@ enum err execute_judge(struct operation *o, struct item *item, struct err_info *
     } else if (!is_selected(o, item)) {
         if (!item->reason)
             leave(o, item);
-    } else if ((int64_t)stamp_replays(item->message) >= p->replays_most && p->kind == OPERATION_REPLAY) {
-        item_say(item, DELIVERY_SKIPPED, "replayed %" PRIu64 " times before: it comes back for a reason",
-                 stamp_replays(item->message));
-    } else if (!p->to && p->kind == OPERATION_REPLAY) {
-        execute_find_origin(o, item);
+    } else if (p->kind == OPERATION_REPLAY) {
+        execute_find_way(o, item);
     }
-    if (item->state == DELIVERY_INTENDED && !o->job.plan.again && execute_was_sent(o, item))
-        item_say(item, DELIVERY_SKIPPED, "an earlier replay has sent it there");
     if (item->state == DELIVERY_INTENDED)
         check_edit(o, item);
     return ERR_OK;

@@ -26,6 +26,17 @@ static bool may_send(struct operation *o)
     return true;
 }
 
+/* What it keeps less of than the source has is counted, as the dry run has said it. */
+static void count_losses(struct operation *o, const struct message *m)
+{
+    unsigned carries = destination_broker(o->destination)->carries;
+    const struct operation_job *job = &o->job;
+    if (execute_is_restore(o) || (job->from.ops == job->to.ops && !(job->from.ops->carries & ~carries)))
+        return;
+    losses_count(&o->losses, m, job->to.ops);
+    o->carries = carries;
+}
+
 static enum err send_one(struct operation *o, struct item *item, struct err_info *err)
 {
     struct message changed;
@@ -40,7 +51,11 @@ static enum err send_one(struct operation *o, struct item *item, struct err_info
     }
     if (!e)
         e = execute_rewrite(o, item, &changed, err);
-    return e ? e : destination_put(o->destination, item, t->number, &changed, err);
+    if (!e)
+        e = destination_put(o->destination, item, t->number, &changed, err);
+    if (!e)
+        count_losses(o, &changed);
+    return e;
 }
 
 enum err execute_send(struct operation *o, bool *any, struct err_info *err)

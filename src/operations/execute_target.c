@@ -2,7 +2,7 @@
 #include "operations/execute_internal.h"
 
 #include "base/text.h"
-#include "model/death.h"
+#include "operations/dead_letter.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -73,19 +73,25 @@ void execute_targets_free(struct operation *o)
     o->target_count = 0;
 }
 
-void execute_find_origin(struct operation *o, struct item *item)
+void execute_find_way(struct operation *o, struct item *item)
 {
-    const char *const also[] = {o->job.plan.origin_header, NULL};
-    struct death_origin origin;
-    if (!death_origin(item->message->headers, also, &origin)) {
-        item_say(item, DELIVERY_SKIPPED, "no header tells where it came from: say it with --to");
+    char to[300];
+    const struct plan *p = &o->job.plan;
+    const char *where = o->job.record.to;
+    struct dead_letter way;
+    dead_letter_way(p, o->job.from.channel.name, item->message, &way);
+    if (way.why_not[0]) {
+        item_say(item, DELIVERY_SKIPPED, "%s", way.why_not);
         return;
     }
-    bool exchange = o->job.plan.exchange && origin.exchange.len;
-    item->to = exchange ? execute_target(o, CHANNEL_EXCHANGE, origin.exchange)
-                        : execute_target(o, origin.kind, origin.channel);
-    if (item->to == SIZE_MAX)
+    if (!p->to)
+        item->to = execute_target(o, way.kind, way.name);
+    if (item->to == SIZE_MAX) {
         item_say(item, DELIVERY_FAILED, "no memory for its destination");
-    else if (strcmp(o->targets[item->to].channel.name, o->job.from.channel.name) == 0)
-        item_say(item, DELIVERY_SKIPPED, "it came from where it is");
+        return;
+    }
+    if (!p->to)
+        where = execute_target_text(o, item->to, to, sizeof to);
+    if (!p->again && sent_has(&o->sent, item->message->position, where))
+        item_say(item, DELIVERY_SKIPPED, SENT_BEFORE);
 }

@@ -4,9 +4,12 @@
 
 #include "base/json.h"
 #include "operations/journal.h"
+#include "operations/preview.h"
 
 /* One object, without an end of line. */
 void operation_to_json(const struct journal_operation *o, struct buffer *out);
+/* The same of one that has not begun, with what it would do: `executed` false, and `preview`. */
+void preview_to_json(const struct operation_job *job, const struct preview *p, struct buffer *out);
 void delivery_to_json(const char *id, const struct journal_message *m, struct buffer *out);
 
 #endif

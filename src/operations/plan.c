@@ -57,6 +57,14 @@ void plan_write(const struct plan *p, struct buffer *json)
     json_byte_string(&w, p->payload);
     JSON_NAME(&w, "origin_header");
     json_text(&w, p->origin_header);
+    if (p->reasons) {
+        JSON_NAME(&w, "reasons");
+        json_text(&w, p->reasons);
+    }
+    if (p->edits) {
+        JSON_NAME(&w, "edits");
+        json_text(&w, p->edits);
+    }
     if (p->kind == OPERATION_PURGE)
         write_purge(p, &w);
     if (p->kind == OPERATION_RESTORE)
@@ -146,6 +154,8 @@ static enum err take_member(struct plan *p, struct json_reader *r, struct arena 
         {"again", NULL, NULL, &p->again},
         {"exchange", NULL, NULL, &p->exchange},
         {"origin_header", &p->origin_header, NULL, NULL},
+        {"reasons", &p->reasons, NULL, NULL},
+        {"edits", &p->edits, NULL, NULL},
         {"no_archive", NULL, NULL, &p->no_archive},
         {"by_place", NULL, NULL, &p->by_place},
         {"sum", &p->sum, NULL, NULL},

@@ -34,6 +34,10 @@ struct plan {
     struct bytes payload; /* of a resend: what is sent in the place of the one message's own; null: that */
     const char
         *origin_header; /* a header that names where a dead letter came from; NULL: those that are known */
+    const char *
+        reasons; /* of a replay: dead letters of those alone, a line each (dead_letter_is_chosen); NULL: of all */
+    const char
+        *edits; /* of a payload that was edited: SHA-256 of the one that it is for, in hex; NULL: any */
 };
 
 void plan_write(const struct plan *p, struct buffer *json);

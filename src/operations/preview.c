@@ -1,9 +1,12 @@
 #include "operations/preview.h"
 
+#include "base/limits.h"
 #include "base/text.h"
 #include "engine/filter.h"
+#include "model/death.h"
 #include "operations/destination.h"
 #include "operations/source.h"
+#include "operations/stamp.h"
 
 #include <poll.h>
 #include <sys/eventfd.h>
@@ -90,6 +93,7 @@ static enum err check_destination(const struct operation_job *job, int fd, struc
         return err->code;
     enum err e = destination_add(d, &job->to.channel, flags, partitions, err);
     p->carries = destination_broker(d)->carries;
+    p->compares = job->from.ops != job->to.ops || (job->from.ops->carries & ~p->carries);
     if (!e && job->plan.kind == OPERATION_RESTORE && job->to.ops->count &&
         job->to.ops->count(destination_broker(d), &job->to.channel, &p->there, &unacked, NULL))
         p->there = COUNT_UNKNOWN;
@@ -99,24 +103,84 @@ static enum err check_destination(const struct operation_job *job, int fd, struc
     return e;
 }
 
-static void judge(const struct operation_job *job, const struct filter *f, const struct batch *b,
-                  struct preview *p)
+/* ---- looking ---- */
+
+struct look {
+    const struct operation_job *job;
+    const atomic_bool *cancelled;
+    atomic_int_fast64_t *looked;
+    struct preview *preview;
+    struct filter *filter;
+    struct redactor *redactor;
+    struct sent sent;
+    struct arena arena;
+    bool enough; /* the limit was reached */
+};
+
+bool preview_selects(const struct plan *plan)
 {
-    for (size_t i = 0; i < b->count; i++) {
-        enum filter_answer answer = filter_message(f, b->items[i].message, job->record.created_ns);
-        p->looked++;
-        p->unknown += answer == FILTER_UNKNOWN;
-        p->matched += answer == FILTER_YES;
-        p->bytes += answer == FILTER_YES ? (int64_t)b->items[i].message->payload.len : 0;
-    }
+    return plan->select || plan->reasons;
 }
 
-static enum err look_through(const struct operation_job *job, struct source *s, int fd,
-                             const struct filter *f, const atomic_bool *cancelled, struct preview *p,
-                             struct err_info *err)
+static void count_losses(struct look *l, const struct message *m)
+{
+    const struct plan *p = &l->job->plan;
+    struct message sent;
+    bool drop = p->kind == OPERATION_REPLAY && !p->keep_death;
+    arena_reset(&l->arena);
+    if (drop && !stamp_put(m, death_headers, NULL, &l->arena, &sent, NULL))
+        m = &sent;
+    losses_count(&l->preview->losses, m, l->job->to.ops);
+}
+
+static bool is_of_reason(const struct look *l, const struct message *m)
+{
+    char reason[REASON_SIZE];
+    const char *chosen = l->job->plan.reasons;
+    if (chosen && l->redactor)
+        m = redactor_apply(l->redactor, m);
+    return !chosen || dead_letter_is_chosen(chosen, dead_letter_reason(m->headers, reason));
+}
+
+static void take(struct look *l, struct message *m)
+{
+    struct preview *p = l->preview;
+    const struct plan *plan = &l->job->plan;
+    if (plan->kind == OPERATION_RESEND && !p->first)
+        p->first = message_ref(m);
+    p->matched++;
+    p->bytes += (int64_t)m->payload.len;
+    if (p->reasons)
+        reasons_add(p->reasons, m);
+    if (p->compares)
+        count_losses(l, m);
+    l->enough = plan->limit >= 0 && p->matched >= plan->limit;
+}
+
+static void judge(struct look *l, const struct batch *b)
+{
+    struct preview *p = l->preview;
+    for (size_t i = 0; i < b->count && !l->enough; i++) {
+        struct message *m = b->items[i].message;
+        bool wanted = is_of_reason(l, m);
+        enum filter_answer answer = wanted && l->filter
+                                        ? filter_message(l->filter, m, l->job->record.created_ns)
+                                    : wanted ? FILTER_YES
+                                             : FILTER_NO;
+        p->looked++;
+        p->unknown += answer == FILTER_UNKNOWN;
+        if (answer == FILTER_YES)
+            take(l, m);
+    }
+    if (l->looked)
+        atomic_store(l->looked, p->looked);
+}
+
+static enum err look_through(struct look *l, struct source *s, int fd, struct err_info *err)
 {
     enum err e = ERR_OK;
-    while (!e && !atomic_load(cancelled)) {
+    bool stopped = false;
+    while (!e && !atomic_load(l->cancelled)) {
         struct batch *b = NULL;
         e = source_take(s, &b, err);
         if (e == ERR_BUSY) {
@@ -125,34 +189,46 @@ static enum err look_through(const struct operation_job *job, struct source *s, 
             (void)!read(fd, &(uint64_t){0}, sizeof(uint64_t));
             e = ERR_OK;
         } else if (!e) {
-            judge(job, f, b, p);
+            judge(l, b);
             source_settle(s, b);
         }
         while ((b = source_settled(s)))
             batch_free(&b);
+        if (l->enough && !stopped) {
+            stopped = true;
+            source_stop(s);
+        }
     }
-    if (!e && atomic_load(cancelled))
+    if (!e && atomic_load(l->cancelled))
         return err_set(err, ERR_CANCELLED, "cancelled");
     return e == ERR_END ? ERR_OK : e;
 }
 
-static enum err select_messages(const struct operation_job *job, int fd, const atomic_bool *cancelled,
-                                struct preview *p, struct err_info *err)
+static int64_t most(const struct operation_job *job)
 {
-    struct filter *f = filter_new(job->plan.select, FILTER_MESSAGES, job->decoders, NULL, err);
-    if (!f)
-        return err->code;
+    const struct plan *p = &job->plan;
+    int64_t sample = job->from.ops->browse_is_free ? PREVIEW_SAMPLE : PREVIEW_SAMPLE_MARKED;
+    if (preview_selects(p))
+        return -1;
+    if (p->kind == OPERATION_REPLAY)
+        return p->limit;
+    return p->limit >= 0 && p->limit < sample ? p->limit : sample;
+}
+
+static enum err look_at_source(struct look *l, int fd, struct err_info *err)
+{
+    const struct operation_job *job = l->job;
     struct source_job look = {.ops = job->from.ops,
                               .endpoint = job->from.endpoint,
                               .from = job->from.channel,
-                              .most = -1,
+                              .most = most(job),
                               .start = {START_BEGINNING, 0},
                               .partition = -1,
                               .prepare = prepare,
                               .notice = on_notice,
                               .context = (void *)(uintptr_t)job};
     struct source *s = source_start(&look, fd, err);
-    enum err e = s ? look_through(job, s, fd, f, cancelled, p, err) : err->code;
+    enum err e = s ? look_through(l, s, fd, err) : err->code;
     int64_t returned;
     if (s && e)
         source_cancel(s);
@@ -164,15 +240,89 @@ static enum err select_messages(const struct operation_job *job, int fd, const a
             e = joined;
         }
     }
-    p->whole = p->ready < 0 || p->looked >= p->ready;
-    filter_free(&f);
     return e;
+}
+
+/* What earlier replays have sent; without a journal there were none. */
+static enum err load_sent(struct look *l, struct err_info *err)
+{
+    struct journal *j = journal_open(err);
+    enum err e = j ? sent_load(&l->sent, j, &l->job->record, err) : err->code;
+    journal_close(&j);
+    return e;
+}
+
+static enum err begin_look(struct look *l, struct err_info *err)
+{
+    const struct operation_job *job = l->job;
+    struct preview *p = l->preview;
+    const struct reasons_job reasons = {.plan = &job->plan,
+                                        .from = job->from.channel.name,
+                                        .to = job->plan.to ? job->record.to : NULL,
+                                        .redaction = job->redaction,
+                                        .sent = &l->sent};
+    arena_init(&l->arena, LIMIT_DECODE_ARENA);
+    if (job->plan.select &&
+        !(l->filter = filter_new(job->plan.select, FILTER_MESSAGES, job->decoders, NULL, err)))
+        return err->code;
+    bool hides = job->plan.reasons && job->redaction;
+    if (hides && !(l->redactor = redactor_new(job->redaction)))
+        return err_set(err, ERR_NOMEM, "no memory to hide what `redact` names");
+    if (job->plan.kind != OPERATION_REPLAY)
+        return ERR_OK;
+    p->reasons = reasons_new(&reasons);
+    if (!p->reasons)
+        return err_set(err, ERR_NOMEM, "no memory for reasons");
+    return p->keeps[0] && !job->plan.again ? load_sent(l, err) : ERR_OK;
+}
+
+static void end_look(struct look *l)
+{
+    filter_free(&l->filter);
+    redactor_free(&l->redactor);
+    sent_free(&l->sent);
+    arena_free(&l->arena);
+}
+
+bool preview_looks(const struct operation_job *job, const struct preview *p)
+{
+    enum operation_kind kind = job->plan.kind;
+    bool sends = kind == OPERATION_RESEND || kind == OPERATION_MOVE || kind == OPERATION_COPY;
+    return preview_selects(&job->plan) || kind == OPERATION_REPLAY || (sends && p->compares);
+}
+
+enum err preview_look(const struct operation_job *job, const atomic_bool *cancelled,
+                      atomic_int_fast64_t *looked, struct preview *p, struct err_info *err)
+{
+    struct look l = {.job = job, .cancelled = cancelled, .looked = looked, .preview = p};
+    int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (fd < 0)
+        return err_set(err, ERR_FAILED, "no descriptor for a preview");
+    enum err e = begin_look(&l, err);
+    if (!e) {
+        e = look_at_source(&l, fd, err);
+        bool refused = e == ERR_REFUSED || e == ERR_UNSUPPORTED || e == ERR_DENIED;
+        if (refused && !preview_selects(&job->plan)) {
+            err_format(err, p->unseen, sizeof p->unseen);
+            e = ERR_OK;
+        }
+    }
+    p->whole = l.enough || p->ready < 0 || p->looked >= p->ready;
+    end_look(&l);
+    close(fd);
+    return e;
+}
+
+void preview_free(struct preview *p)
+{
+    message_unref(&p->first);
+    reasons_free(&p->reasons);
 }
 
 enum err preview_count(const struct operation_job *job, int64_t *ready, int64_t *unacked,
                        struct err_info *err)
 {
-    struct err_info own;
+    struct err_info own = {.code = ERR_OK};
     *ready = *unacked = COUNT_UNKNOWN;
     err = err ? err : &own;
     int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -186,8 +336,7 @@ enum err preview_count(const struct operation_job *job, int64_t *ready, int64_t 
     return e;
 }
 
-enum err preview_make(const struct operation_job *job, const atomic_bool *cancelled, struct preview *p,
-                      struct err_info *err)
+enum err preview_check(const struct operation_job *job, struct preview *p, struct err_info *err)
 {
     *p = (struct preview){.ready = COUNT_UNKNOWN,
                           .unacked = COUNT_UNKNOWN,
@@ -201,8 +350,13 @@ enum err preview_make(const struct operation_job *job, const atomic_bool *cancel
     enum err e = count_source(job, fd, p, err);
     if (!e && job->plan.to)
         e = check_destination(job, fd, p, err);
-    if (!e && job->plan.select)
-        e = select_messages(job, fd, cancelled, p, err);
     close(fd);
     return e;
+}
+
+enum err preview_make(const struct operation_job *job, const atomic_bool *cancelled, struct preview *p,
+                      struct err_info *err)
+{
+    enum err e = preview_check(job, p, err);
+    return e || !preview_looks(job, p) ? e : preview_look(job, cancelled, NULL, p, err);
 }

@@ -2,9 +2,11 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <setjmp.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -150,6 +152,34 @@ static void a_wrong_statement_is_said(void **state)
     db_close(&db);
 }
 
+/* As another process would see it: an exclusive lock on what SQLite's readers share (sqlite3.c: SHARED_FIRST). */
+static bool another_could_lock(void)
+{
+    int status = 0;
+    pid_t pid = fork();
+    if (pid == 0) {
+        int fd = open(path, O_RDWR);
+        struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0x40000002, .l_len = 510};
+        _exit(fd >= 0 && fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type == F_UNLCK);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return WEXITSTATUS(status) != 0;
+}
+
+/* A process that closes any descriptor of a file loses all its locks on it; the last one to close the journal removes its log. */
+static void a_second_opening_leaves_the_first_one_its_locks(void **state)
+{
+    (void)state;
+    struct db *one = open_db(first);
+    add(one, "a", BYTES_NULL);
+    assert_false(another_could_lock());
+    struct db *two = open_db(first);
+    assert_false(another_could_lock());
+    db_close(&two);
+    assert_false(another_could_lock());
+    db_close(&one);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -159,6 +189,7 @@ int main(void)
         TEST(a_file_is_brought_up_and_never_down),
         TEST(what_is_no_database_is_refused_and_left_alone),
         TEST(a_wrong_statement_is_said),
+        TEST(a_second_opening_leaves_the_first_one_its_locks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -50,7 +50,7 @@ static int rig_teardown(void **state)
     return system(command);
 }
 
-static void rig_publish(const char *queue, int first, int count)
+static inline void rig_publish(const char *queue, int first, int count)
 {
     for (int i = first; i < first + count; i++) {
         char body[40];
@@ -60,7 +60,7 @@ static void rig_publish(const char *queue, int first, int count)
     }
 }
 
-static int64_t rig_waiting(const char *queue)
+static inline int64_t rig_waiting(const char *queue)
 {
     int64_t ready = 0, leased = 0;
     assert_true(memory_count(queue, &ready, &leased));
@@ -77,7 +77,7 @@ static void rig_assert_number(const struct message *m, int number)
 }
 
 /* Are these the numbers in that queue, in that order? */
-static void rig_assert_holds(const char *queue, int first, int count, int step)
+static inline void rig_assert_holds(const char *queue, int first, int count, int step)
 {
     int64_t at = 0;
     for (int i = 0; i < count; i++, at++) {
@@ -90,7 +90,7 @@ static void rig_assert_holds(const char *queue, int first, int count, int step)
 }
 
 /* Writes its row. */
-static void rig_begin(struct operation_job *job)
+static inline void rig_begin(struct operation_job *job)
 {
     job->record.kind = job->plan.kind;
     job->record.created_ns = clock_wall_ns();
@@ -128,7 +128,7 @@ static struct operation_progress rig_wait(struct operation **o)
     return p;
 }
 
-static struct operation_progress rig_run(const struct operation_job *job)
+static inline struct operation_progress rig_run(const struct operation_job *job)
 {
     struct operation *o = operation_start(job, rig_fd, NULL);
     assert_non_null(o);
@@ -136,7 +136,7 @@ static struct operation_progress rig_run(const struct operation_job *job)
 }
 
 /* As `resume` would: what the journal has. */
-static struct operation_progress rig_resume(const struct operation_job *job)
+static inline struct operation_progress rig_resume(const struct operation_job *job)
 {
     struct arena arena;
     struct operation_job again = *job;
