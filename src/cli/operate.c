@@ -377,7 +377,9 @@ int operate_ready(struct operating *o)
     enum err e = preview_check(&quiet, &p, &err);
     if (!e && p.by_place && !o->job.plan.no_archive)
         e = preview_check_selection(&o->job, &err);
-    int code = e ? cli_error(&err) : operate_take_source(o, &p);
+    if (!e)
+        e = order_settle(&o->job.plan, &p, &err);
+    int code = e ? cli_error(&err) : 0;
     if (!code && operate_edits_by_hand(o))
         code = operate_edit_first(o);
     if (code)
@@ -391,7 +393,7 @@ int operate_ready(struct operating *o)
     filter_free(&f);
     bool selects = preview_selects(&o->job.plan);
     if (!selects)
-        o->job.record.counts.planned = operate_planned(o, &p);
+        o->job.record.counts.planned = order_planned(&o->job.plan, &p);
     /* As it stood: what comes later is not part of it. */
     bool counted = !p.upper && !p.by_place && o->job.plan.kind != OPERATION_RESTORE;
     if (!selects && o->job.plan.limit < 0 && counted)

@@ -52,8 +52,6 @@ int operate_rehearse(struct operating *o); /* says what it would do. The exit co
 /* Looks at the messages, after it was said what that does; a signal ends it. 0 or an exit code after a message. */
 int operate_look(struct operating *o, struct preview *p);
 /* What a source cannot do is refused before anything has begun. 0 or an exit code after a message. */
-int operate_take_source(struct operating *o, const struct preview *p);
-int64_t operate_planned(const struct operating *o, const struct preview *p); /* messages; COUNT_UNKNOWN */
 void operate_print(const struct operating *o, const struct journal_operation *record); /* with --json */
 
 /* ---- operate_edit.c: 0 or an exit code after a message ---- */

@@ -8,6 +8,7 @@
 #include "cli/losses_say.h"
 #include "cli/signals.h"
 #include "operations/operation_json.h"
+#include "operations/order.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -16,27 +17,6 @@
 
 #define GROUPS_SHOWN 20
 #define PROGRESS_NS  (500 * NS_PER_MS)
-
-int64_t operate_planned(const struct operating *o, const struct preview *p)
-{
-    bool seen = preview_selects(&o->job.plan) || (p->looked > 0 && p->whole);
-    int64_t all = seen ? p->matched : p->ready, limit = o->job.plan.limit;
-    return limit >= 0 && (all < 0 || all > limit) ? limit : all;
-}
-
-int operate_take_source(struct operating *o, const struct preview *p)
-{
-    struct err_info err;
-    if (o->job.plan.kind != OPERATION_RESTORE)
-        o->job.plan.partitions = p->partitions;
-    o->job.plan.keeps = p->keeps[0];
-    if (!p->keeps[0] || o->job.plan.kind != OPERATION_MOVE)
-        return 0;
-    err_set(&err, ERR_REFUSED, "nothing can be moved off it: %s", p->keeps);
-    err_where(&err, "%s", o->job.plan.from);
-    err_next(&err, "`signalbox copy` sends the same and leaves the source as it is");
-    return cli_error(&err);
-}
 
 /* ---- looking ---- */
 
@@ -150,7 +130,7 @@ static void say_comparison(const struct operating *o, const struct preview *p)
         carries_tell(p->carries, add_part, &l);
         cli_notice(o->cli, "from %s to %s: %s", from->title, to->title, l.text);
     }
-    bool sampled = !p->whole || p->matched < operate_planned(o, p);
+    bool sampled = !p->whole || p->matched < order_planned(&o->job.plan, p);
     losses_say(&p->losses, o->cli, sampled ? p->looked : -1, to, p->carries, false);
 }
 
@@ -238,7 +218,7 @@ static void say_what(const struct operating *o, const struct preview *p, int64_t
 
 static void say_preview(const struct operating *o, const struct preview *p)
 {
-    int64_t n = operate_planned(o, p);
+    int64_t n = order_planned(&o->job.plan, p);
     if (p->unacked > 0)
         cli_notice(o->cli, "%" PRId64 " messages are with consumers: they are not touched", p->unacked);
     say_groups(o, p);
@@ -284,8 +264,9 @@ static int preview(struct operating *o, struct preview *p)
     struct err_info err = {.code = ERR_OK};
     if (preview_check(&o->job, p, &err))
         return cli_error(&err);
-    int code = operate_take_source(o, p);
-    return code || !preview_looks(&o->job, p) ? code : operate_look(o, p);
+    if (order_settle(&o->job.plan, p, &err))
+        return cli_error(&err);
+    return preview_looks(&o->job, p) ? operate_look(o, p) : 0;
 }
 
 int operate_rehearse(struct operating *o)
@@ -296,7 +277,7 @@ int operate_rehearse(struct operating *o)
         code = operate_edit(o, &p);
     if (!code) {
         say_preview(o, &p);
-        o->job.record.counts.planned = operate_planned(o, &p);
+        o->job.record.counts.planned = order_planned(&o->job.plan, &p);
         print_preview(o, &p);
         code = o->job.record.counts.planned == 0 ? err_exit_code(ERR_NOMATCH) : 0;
     }

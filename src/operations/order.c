@@ -2,6 +2,7 @@
 
 #include "base/limits.h"
 #include "base/text.h"
+#include "operations/dead_letter.h"
 #include "operations/lock.h"
 
 #include <inttypes.h>
@@ -124,6 +125,18 @@ static void put_consent(struct buffer *out, const struct address *changed)
     put_flag(out, "--confirm", name);
 }
 
+/* A line each. */
+static void put_reasons(struct buffer *out, const char *reasons)
+{
+    char one[REASON_SIZE];
+    for (const char *at = reasons ? reasons : ""; *at;) {
+        size_t len = strcspn(at, "\n");
+        text_copy_bytes(one, sizeof one, bytes_of(at, len));
+        put_flag(out, "--reason", one);
+        at += len + (at[len] == '\n');
+    }
+}
+
 void order_command(const struct order *o, struct buffer *out)
 {
     const struct plan *p = &o->plan;
@@ -136,6 +149,7 @@ void order_command(const struct order *o, struct buffer *out)
         buffer_printf(out, " --limit %" PRId64, p->limit);
     if (p->rate > 0)
         buffer_printf(out, " --rate %" PRId64 "/s", p->rate);
+    put_reasons(out, p->reasons);
     put_flag(out, "--origin-header", p->origin_header);
     put_switch(out, "--keep-death", p->keep_death);
     put_switch(out, "--no-archive", p->no_archive);
@@ -164,7 +178,8 @@ enum err order_check(const struct order *o, struct err_info *err)
 
 int64_t order_planned(const struct plan *p, const struct preview *seen)
 {
-    int64_t all = p->select ? seen->matched : seen->ready;
+    bool looked = preview_selects(p) || (seen->looked > 0 && seen->whole);
+    int64_t all = looked ? seen->matched : seen->ready;
     return p->limit >= 0 && (all < 0 || all > p->limit) ? p->limit : all;
 }
 

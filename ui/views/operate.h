@@ -3,10 +3,12 @@
 #ifndef SIGNALBOX_UI_VIEWS_OPERATE_H
 #define SIGNALBOX_UI_VIEWS_OPERATE_H
 
+#include "operations/dead_letter.h"
 #include "ui/form.h"
 #include "ui/views/change.h"
 
 #define OPERATE_ARCHIVES 7 /* that a form offers */
+#define OPERATE_REASONS  6
 
 struct operate {
     enum operation_kind kind;
@@ -20,7 +22,10 @@ struct operate {
     struct job *job;    /* its dry run; NULL: none yet */
     struct job_status seen;
     struct err_info err; /* why there is none */
-    bool waits;          /* looking would leave a mark: it is asked for with a key */
+    /* Of a replay: the reasons that can be picked, as the first look found them, behind "all". */
+    char reasons[OPERATE_REASONS][REASON_SIZE];
+    char reason_labels[OPERATE_REASONS][REASON_SIZE + 16];
+    size_t reason_count;
 };
 
 /* What is known of it, line by line; labels are static. */
