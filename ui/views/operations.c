@@ -102,12 +102,14 @@ bool operation_row_of(struct screen *s, const struct job *job, const char *id, s
     for (size_t i = 0; i < jobs_count(jobs); i++)
         if (job && jobs_at(jobs, i) == job)
             ours = jobs_at(jobs, i);
-    if (!ours && *id)
-        ours = jobs_find(jobs, id);
-    *row = (struct operation_row){.rate = -1};
     struct job_status s_ours = {.id = ""};
     if (ours)
         job_status(ours, &s_ours);
+    if (*id && strcmp(s_ours.id, id) != 0) { /* it has made way, and another one stands there */
+        ours = jobs_find(jobs, id);
+        text_copy(s_ours.id, sizeof s_ours.id, id);
+    }
+    *row = (struct operation_row){.rate = -1};
     const char *known = *id ? id : s_ours.id;
     for (size_t i = 0; l && *known && !found && i < l->count; i++)
         if (strcmp(l->operations[i].id, known) == 0) {

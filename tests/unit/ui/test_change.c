@@ -547,6 +547,39 @@ static void no_operation_yet(void **state)
     }
 }
 
+/* No size may run into anything. */
+static void any_size_draws(void **state)
+{
+    struct stage s;
+    (void)state;
+    write_journal();
+    for (int w = SCREEN_MIN_WIDTH; w <= 140; w += 20)
+        for (int h = SCREEN_MIN_HEIGHT; h <= 32; h += 4) {
+            set_up_changes(&s, w, h);
+            publish_twins();
+            enter(&s, "write");
+            type(&s, "/orders.dlq\rGX");
+            screen_draw(s.screen);
+            type(&s, "d");
+            wait_until_says(&s, "RESULT");
+            enter(&s, "purge rabbit-1/orders.dlq --select 'a b'");
+            wait_until_says(&s, "Would");
+            type(&s, "x");
+            screen_draw(s.screen);
+            screen_key(s.screen, UIKEY_DOWN);
+            enter(&s, "copy rabbit-1/orders.dlq --to rabbit-1/parked");
+            pass(NS_PER_S);
+            screen_key(s.screen, UIKEY_ESCAPE);
+            type(&s, "4");
+            wait_until_says(&s, "interrupted");
+            type(&s, "\t\tj\r");
+            wait_until_says(&s, "OUTCOME");
+            type(&s, "jjG");
+            screen_draw(s.screen);
+            tear_down_changes(&s);
+        }
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -566,6 +599,7 @@ int main(void)
         CASE(a_job_is_paused_and_cancelled),
         CASE(jobs_and_audit_log),
         CASE(no_operation_yet),
+        CASE(any_size_draws),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
