@@ -151,6 +151,7 @@ void order_command(const struct order *o, struct buffer *out)
         buffer_printf(out, " --rate %" PRId64 "/s", p->rate);
     put_reasons(out, p->reasons);
     put_flag(out, "--origin-header", p->origin_header);
+    put_switch(out, "--edit", p->payload.data != NULL);
     put_switch(out, "--keep-death", p->keep_death);
     put_switch(out, "--no-archive", p->no_archive);
     put_switch(out, "--no-mark", p->no_mark && !restores);

@@ -221,6 +221,10 @@ static void read_form(struct view *v)
     p->origin_header = text_of(o, "Origin");
     const struct form_field *why = form_find(&o->form, NAMES_WHY);
     p->reasons = why && why->chosen ? o->reasons[why->chosen - 1] : NULL;
+    if (o->edits[0]) {
+        p->payload = buffer_view(&o->edited);
+        p->edits = o->edits;
+    }
     p->keep_death = is_on(o, "Deaths");
     p->again = is_on(o, "Again");
     p->create = is_on(o, "Create");
@@ -261,7 +265,7 @@ static void look(struct view *v, bool wanted)
         job_status(o->job, &o->seen);
 }
 
-static void changed(struct view *v)
+void operate_changed(struct view *v)
 {
     read_form(v);
     look(v, false);
@@ -397,7 +401,7 @@ static bool operate_key(struct view *v, int key)
     struct operate *o = v->state;
     enum form_result result = form_key(&o->form, key);
     if (result == FORM_CHANGED)
-        changed(v);
+        operate_changed(v);
     return result != FORM_UNUSED;
 }
 
@@ -409,6 +413,7 @@ static enum action operate_action(struct view *v, enum action action)
         if (!say_obstacle(v))
             ask(v);
         break;
+    case ACTION_EDIT: operate_payload(v); break;
     default: return action;
     }
     return ACTION_NONE;
@@ -430,8 +435,10 @@ static void forget(struct operate *o)
     form_free(&o->form);
     free(o->archives);
     arena_free(&o->arena);
+    buffer_free(&o->edited);
     *o = (struct operate){.kind = OPERATION_KINDS};
     arena_init(&o->arena, 4 * MIB);
+    buffer_init(&o->edited, PLAN_PAYLOAD_MOST);
 }
 
 static void take_archives(struct operate *o, const char *archives)
@@ -475,7 +482,7 @@ static void operate_enter(struct view *v, const void *argument)
     take_presets(o, a);
     while (o->form.at + 1 < o->form.count && o->form.fields[o->form.at].kind == FORM_SHOWN)
         o->form.at++;
-    changed(v);
+    operate_changed(v);
 }
 
 static void operate_leave(struct view *v)
@@ -488,6 +495,7 @@ static void operate_close(struct view *v)
     struct operate *o = v->state;
     form_free(&o->form);
     free(o->archives);
+    buffer_free(&o->edited);
     arena_free(&o->arena);
 }
 

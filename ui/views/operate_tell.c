@@ -64,6 +64,19 @@ static void tell_count(const struct teller *t, const struct operate *o)
         tell(t, ROLE_TEXT, "Left alone", "%" PRId64 " with consumers", p->unacked);
 }
 
+static void tell_payload(const struct teller *t, const struct operate *o)
+{
+    const struct message *m = o->seen.preview.first;
+    if (o->kind != OPERATION_RESEND || o->seen.preview.matched != 1 || !m)
+        return;
+    if (o->edits[0])
+        tell(t, ROLE_WARN, "Payload", "EDITED as %s: %zu bytes in the place of %zu; it is marked as edited",
+             edit_form_name(o->edited_as), o->edited.len, m->payload.len);
+    else
+        tell(t, ROLE_TEXT, "Payload", "%zu bytes, as they are; e edits them as %s", m->payload.len,
+             edit_form_name(edit_form_of(m->payload)));
+}
+
 static void tell_look(const struct teller *t, const struct operate *o)
 {
     if (o->seen.could_look)
@@ -193,6 +206,7 @@ void operate_tell(struct view *v, operate_line *line, void *context)
         tell(&t, ROLE_CRIT, NULL, "%s", err_format(&o->seen.err, text, sizeof text));
     } else {
         tell_count(&t, o);
+        tell_payload(&t, o);
         tell_look(&t, o);
         tell_groups(&t, o);
         tell_losses(&t, o);
