@@ -108,13 +108,16 @@ static void signals_take(sigset_t *before, sigset_t *open)
 static void signals_give_back(const sigset_t *before)
 {
     for (size_t i = 0; i < sizeof end_signals / sizeof *end_signals; i++)
-        signal(end_signals[i], SIG_DFL);
+        signal(end_signals[i],
+               SIG_IGN); /* a terminal that goes sends several: what is left is ended in peace */
     setitimer(ITIMER_REAL, &(struct itimerval){.it_value = {0, 0}}, NULL);
     signal(SIGTSTP, SIG_DFL);
     signal(SIGCONT, SIG_DFL);
     signal(SIGALRM, SIG_IGN); /* one may be pending */
     pthread_sigmask(SIG_SETMASK, before, NULL);
     signal(SIGALRM, SIG_DFL);
+    for (size_t i = 0; i < sizeof end_signals / sizeof *end_signals; i++)
+        signal(end_signals[i], SIG_DFL);
 }
 
 /* ---- frames ---- */

@@ -86,4 +86,12 @@ for size in "80 24" "120 40"; do
     check "its state went with it" test -z "$(ls -d "$T"/signalbox-demo-* 2>/dev/null)"
     check "the real state has none of it" test ! -e "$T/state/signalbox/journal.db"
 done
+
+name "a terminal that goes leaves nothing behind either"
+TUI_ENV="TMPDIR=$T XDG_RUNTIME_DIR= XDG_STATE_HOME=$T/state" tui_start 80 24 "$SIGNALBOX" --demo
+tui_wait '● UP +▾ .*queues'
+check "it has a state" test -n "$(ls -d "$T"/signalbox-demo-* 2>/dev/null)"
+tui_stop
+nothing_left() { [ -z "$(ls -d "$T"/signalbox-demo-* 2>/dev/null)" ]; }
+check "and then none" eventually 15 nothing_left
 finish
