@@ -183,7 +183,7 @@ static void what_looking_marks_is_asked_for(void **state)
     enter(&s, "move rabbit-1/orders.dlq --to rabbit-1/parked");
     wait_until_says(&s, "move 3 messages"); /* to count marks nothing */
     type(&s, "j\rbody.n>0\r");
-    assert_true(screen_says(&s, "MARKS"));
+    wait_until_says(&s, "MARKS");
     type(&s, "x");
     assert_true(screen_says(&s, "Look first: r"));
     type(&s, "r");
