@@ -1,5 +1,3 @@
-/* DESIGN. The screen and the thread share one object, whose last owner frees it: a broker that does not answer holds nobody up, and the
- * thread comes back when it does. */
 #include "operations/dedupe_look.h"
 
 #include "base/clock.h"
@@ -9,7 +7,6 @@
 #include "operations/preview.h"
 #include "operations/source.h"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -31,23 +28,16 @@ struct dedupe_look {
     atomic_bool cancelled;
     pthread_mutex_t lock;
     struct dedupe_look_status status;
-    unsigned owners;
+    pthread_t thread;
 };
 
-static void let_go(struct dedupe_look *d)
+static void release(struct dedupe_look *d)
 {
-    pthread_mutex_lock(&d->lock);
-    unsigned left = --d->owners;
-    pthread_mutex_unlock(&d->lock);
-    if (left)
-        return;
     dedupe_free(&d->dedupe);
     dedupe_rule_free(&d->rule);
     redactor_free(&d->redactor);
     if (d->event_fd >= 0)
         close(d->event_fd);
-    if (d->fd >= 0)
-        close(d->fd);
     pthread_mutex_destroy(&d->lock);
     free(d);
 }
@@ -177,7 +167,6 @@ static void *run(void *context)
         d->status.err = err;
     pthread_mutex_unlock(&d->lock);
     wake(d);
-    let_go(d);
     return NULL;
 }
 
@@ -192,7 +181,7 @@ static bool make(struct dedupe_look *d, const char *by, struct err_info *err)
     d->dedupe = dedupe_new(&d->job, err);
     if (d->config->redaction && !(d->redactor = redactor_new(d->config->redaction)))
         err_set(err, ERR_NOMEM, "no memory to hide what `redact` names");
-    else if (d->dedupe && (d->event_fd < 0 || d->fd < 0))
+    else if (d->dedupe && d->event_fd < 0)
         err_set(err, ERR_FAILED, "no descriptor for a report of duplicates");
     else
         return d->dedupe;
@@ -211,19 +200,15 @@ struct dedupe_look *dedupe_look_start(const struct address *channel, const char 
     d->config = config;
     d->registry = registry;
     d->status.stored = COUNT_UNKNOWN;
-    d->owners = 1;
-    d->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0); /* it may outlive the screen's */
+    d->fd = fd;
     d->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     pthread_mutex_init(&d->lock, NULL);
     bool made = make(d, by, err);
-    if (made)
-        d->owners = 2;
-    if (made && thread_start(NULL, run, d))
+    if (made && thread_start(&d->thread, run, d))
         return d;
     if (made)
         err_set(err, ERR_FAILED, "no thread for a report of duplicates");
-    d->owners = 1;
-    let_go(d);
+    release(d);
     return NULL;
 }
 
@@ -244,19 +229,25 @@ const struct dedupe_rule *dedupe_look_rule(const struct dedupe_look *d)
     return d->rule;
 }
 
-void dedupe_look_end(struct dedupe_look **dp, int64_t wait_ns)
+void dedupe_look_cancel(struct dedupe_look *d)
 {
-    struct dedupe_look *d = *dp;
-    struct dedupe_look_status s = {.ended = false};
-    int64_t until = clock_mono_ns() + wait_ns;
-    *dp = NULL;
-    if (!d)
-        return;
     atomic_store(&d->cancelled, true);
     (void)!write(d->event_fd, &(uint64_t){1}, sizeof(uint64_t));
-    while (wait_ns && !s.ended && clock_mono_ns() < until) {
+}
+
+bool dedupe_look_free(struct dedupe_look **dp, int64_t wait_ns)
+{
+    struct dedupe_look *d = *dp;
+    struct dedupe_look_status s;
+    int64_t until = clock_mono_ns() + wait_ns;
+    if (!d)
+        return true;
+    for (dedupe_look_status(d, &s); !s.ended && clock_mono_ns() < until; dedupe_look_status(d, &s))
         poll(NULL, 0, 10);
-        dedupe_look_status(d, &s);
-    }
-    let_go(d);
+    if (!s.ended)
+        return false;
+    pthread_join(d->thread, NULL);
+    release(d);
+    *dp = NULL;
+    return true;
 }

@@ -25,11 +25,13 @@ struct dedupe_look_status {
 struct dedupe_look *dedupe_look_start(const struct address *channel, const char *by, struct config *config,
                                       const struct registry *registry, int fd, struct err_info *err);
 void dedupe_look_status(struct dedupe_look *d, struct dedupe_look_status *into);
-/* Once it has ended without an error; until dedupe_look_end. */
+/* Once it has ended without an error; until dedupe_look_free. */
 const struct dedupe *dedupe_look_report(const struct dedupe_look *d);
 const struct dedupe_rule *dedupe_look_rule(const struct dedupe_look *d);
-/* Cancels it where it goes on, and lets go: its thread frees it. wait_ns: how long its thread is waited for, where what it uses is about to
- * go; 0: not at all. NULL inside is allowed. */
-void dedupe_look_end(struct dedupe_look **d, int64_t wait_ns);
+/* It ends soon, and tells nothing more. */
+void dedupe_look_cancel(struct dedupe_look *d);
+/* Frees it once it has ended, which is waited for so long at most (0: not at all). False: its thread has not come back, and *d stays. NULL
+ * inside is allowed. */
+bool dedupe_look_free(struct dedupe_look **d, int64_t wait_ns);
 
 #endif

@@ -12,9 +12,13 @@
 
 static const char *const rules[] = {"id", "key", "body", NULL};
 
+#define LEFT_MOST 4
+#define CLOSE_NS  (2 * NS_PER_S)
+
 struct dedupe_state {
     struct dedupe_argument of;
-    struct dedupe_look *look; /* NULL: not begun, or it could not */
+    struct dedupe_look *look;            /* NULL: not begun, or it could not */
+    struct dedupe_look *left[LEFT_MOST]; /* cancelled ones whose threads have not come back yet */
     struct dedupe_look_status seen;
     struct err_info err;
     bool waits; /* looking leaves a mark: it is asked for with a key */
@@ -23,7 +27,7 @@ struct dedupe_state {
 
 static bool is_done(const struct dedupe_state *d)
 {
-    return d->look && d->seen.ended && !d->seen.err.code;
+    return d->look && !d->err.code && d->seen.ended && !d->seen.err.code;
 }
 
 static size_t group_count(const struct dedupe_state *d)
@@ -31,16 +35,37 @@ static size_t group_count(const struct dedupe_state *d)
     return is_done(d) ? dedupe_group_count(dedupe_look_report(d->look)) : 0;
 }
 
+/* A broker that does not answer holds nobody up: what is cancelled comes back when it does. */
+static bool leave_look(struct dedupe_state *d)
+{
+    size_t free_at = LEFT_MOST;
+    for (size_t i = 0; i < LEFT_MOST; i++)
+        if (dedupe_look_free(&d->left[i], 0))
+            free_at = i;
+    if (d->look)
+        dedupe_look_cancel(d->look);
+    if (!d->look || dedupe_look_free(&d->look, 0))
+        return true;
+    if (free_at == LEFT_MOST)
+        return false;
+    d->left[free_at] = d->look;
+    d->look = NULL;
+    return true;
+}
+
 static void look(struct view *v)
 {
     struct dedupe_state *d = v->state;
-    dedupe_look_end(&d->look, 0);
+    bool left = leave_look(d);
     d->seen = (struct dedupe_look_status){.stored = COUNT_UNKNOWN};
     d->err = (struct err_info){.code = ERR_OK};
     d->waits = false;
     d->at = d->top = 0;
-    d->look = dedupe_look_start(&d->of.channel, d->of.by, hub_config(v->hub), hub_registry(v->hub),
-                                screen_fd(v->screen), &d->err);
+    if (!left)
+        err_set(&d->err, ERR_BUSY, "several that were given up have not come back yet: try it again");
+    else
+        d->look = dedupe_look_start(&d->of.channel, d->of.by, hub_config(v->hub), hub_registry(v->hub),
+                                    screen_fd(v->screen), &d->err);
 }
 
 /* ---- drawing ---- */
@@ -256,8 +281,7 @@ static void next_rule(struct view *v)
     while (rules[i] && strcmp(rules[i], d->of.by) != 0)
         i++;
     text_copy(d->of.by, sizeof d->of.by, rules[i] && rules[i + 1] ? rules[i + 1] : rules[0]);
-    dedupe_look_end(&d->look, 0);
-    d->waits = d->of.marks;
+    d->waits = d->of.marks && leave_look(d);
     if (!d->waits)
         look(v);
 }
@@ -290,9 +314,10 @@ static void dedupe_enter(struct view *v, const void *argument)
     struct dedupe_state *d = v->state;
     if (!argument)
         return;
-    dedupe_look_end(&d->look, 0);
-    *d = (struct dedupe_state){.of = *(const struct dedupe_argument *)argument};
-    d->waits = d->of.marks;
+    d->of = *(const struct dedupe_argument *)argument;
+    d->seen = (struct dedupe_look_status){.stored = COUNT_UNKNOWN};
+    d->err = (struct err_info){.code = ERR_OK};
+    d->waits = d->of.marks && leave_look(d);
     if (!d->waits)
         look(v);
 }
@@ -300,14 +325,17 @@ static void dedupe_enter(struct view *v, const void *argument)
 /* The report goes: it takes memory, and what it said is old news when one comes back. */
 static void dedupe_leave(struct view *v)
 {
-    struct dedupe_state *d = v->state;
-    dedupe_look_end(&d->look, 0);
+    leave_look(v->state);
 }
 
+/* Those that do not come back are left behind. */
 static void dedupe_close(struct view *v)
 {
     struct dedupe_state *d = v->state;
-    dedupe_look_end(&d->look, 2 * NS_PER_S);
+    leave_look(d);
+    (void)dedupe_look_free(&d->look, CLOSE_NS);
+    for (size_t i = 0; i < LEFT_MOST; i++)
+        (void)dedupe_look_free(&d->left[i], CLOSE_NS);
 }
 
 static void dedupe_crumb(const struct view *v, char *into, size_t size)
