@@ -15,6 +15,7 @@
 #include <sys/time.h>
 #include <termios.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -177,6 +178,19 @@ static void resize(struct console *c)
 
 /* ---- one turn ---- */
 
+static void edit(struct console *c)
+{
+    char command[1000];
+    const char *visual = getenv("VISUAL"), *editor = getenv("EDITOR");
+    const char *name = visual && *visual ? visual : editor && *editor ? editor : "vi";
+    snprintf(command, sizeof command, "%.900s \"$1\"", name);
+    bool well = term_run(c->term, command, screen_edit_path(c->screen)) == 0;
+    if (!well)
+        screen_say(c->screen, SEVERITY_WARN, "%s has failed: EDITOR names another editor", name);
+    screen_edited(c->screen, well);
+    resize(c);
+}
+
 static void fulfil(struct console *c)
 {
     unsigned wants = c->wants | screen_take_wants(c->screen);
@@ -186,6 +200,8 @@ static void fulfil(struct console *c)
         term_redraw(c->term);
     if (wants & SCREEN_THEME)
         term_theme(c->term, screen_theme(c->screen));
+    if (wants & SCREEN_EDIT)
+        edit(c);
     if (wants & SCREEN_SUSPEND || signal_stop) {
         signal_stop = 0;
         term_suspend(c->term);
@@ -211,8 +227,8 @@ static void take_keys(struct console *c)
         screen_key(c->screen, key);
         c->dirty = c->urgent = true;
         c->wants |= screen_take_wants(c->screen);
-        if (c->wants &
-            (SCREEN_QUIT | SCREEN_SUSPEND)) { /* what was typed after it is for whoever comes next */
+        if (c->wants & (SCREEN_QUIT | SCREEN_SUSPEND |
+                        SCREEN_EDIT)) { /* what was typed after it is for whoever comes next */
             c->keys = true;
             return;
         }

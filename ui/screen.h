@@ -18,6 +18,7 @@ enum screen_want {
     SCREEN_SUSPEND = 1 << 1,
     SCREEN_REDRAW = 1 << 2,
     SCREEN_THEME = 1 << 3,
+    SCREEN_EDIT = 1 << 4, /* screen_edit_path is to be edited, and screen_edited told of it */
 };
 
 struct screen *screen_new(struct hub *hub, bool demo, struct err_info *err);
@@ -32,6 +33,8 @@ const struct canvas *screen_canvas(const struct screen *s); /* as of the last sc
 unsigned screen_take_wants(struct screen *s);
 int screen_fd(const struct screen *s); /* readable when operations have changed, or the journal was read */
 bool screen_pump(struct screen *s);    /* takes that; true: something visible changed */
+const char *screen_edit_path(const struct screen *s);
+void screen_edited(struct screen *s, bool well);          /* well: the editor ended without a failure */
 const struct theme *screen_theme(const struct screen *s); /* after SCREEN_THEME */
 
 /* ---- for views and commands ---- */
@@ -87,6 +90,8 @@ bool screen_may_write(const struct screen *s, const struct endpoint *e);
 /* Asks; the dialog is copied, and answered once, unless the screen ends before. */
 typedef void screen_answer(struct screen *s, void *context, bool yes);
 void screen_ask(struct screen *s, const struct dialog *d, screen_answer *answer, void *context);
+/* Has a file edited, on the whole terminal: the screen stands still meanwhile, as after ^Z. `done` is told of its end, once. */
+void screen_edit(struct screen *s, const char *path, screen_answer *done, void *context);
 /* Leaves, after a question where operations are under way. */
 void screen_quit(struct screen *s);
 

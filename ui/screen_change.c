@@ -132,6 +132,31 @@ void screen_dialog_key(struct screen *s, int key)
         s->answer(s, s->answer_context, result == DIALOG_YES);
 }
 
+/* ---- what is edited elsewhere ---- */
+
+void screen_edit(struct screen *s, const char *path, screen_answer *done, void *context)
+{
+    text_copy(s->edit_path, sizeof s->edit_path, path);
+    s->edited = done;
+    s->edited_context = context;
+    screen_want(s, SCREEN_EDIT);
+}
+
+const char *screen_edit_path(const struct screen *s)
+{
+    return s->edit_path;
+}
+
+void screen_edited(struct screen *s, bool well)
+{
+    screen_answer *done = s->edited;
+    s->edited = NULL;
+    if (done)
+        done(s, s->edited_context, well);
+}
+
+/* ---- leaving ---- */
+
 static void answer_quit(struct screen *s, void *context, bool yes)
 {
     (void)context;

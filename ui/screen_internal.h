@@ -4,6 +4,7 @@
 #ifndef SIGNALBOX_UI_SCREEN_INTERNAL_H
 #define SIGNALBOX_UI_SCREEN_INTERNAL_H
 
+#include "base/state.h"
 #include "ui/screen.h"
 
 struct screen {
@@ -32,6 +33,9 @@ struct screen {
     struct dialog dialog;
     screen_answer *answer; /* to it */
     void *answer_context;
+    char edit_path[STATE_PATH_SIZE + 40];
+    screen_answer *edited; /* of that file */
+    void *edited_context;
     bool pasting;
     unsigned wants;
 };

@@ -1,5 +1,6 @@
 /* One command, several sources: an operation each, some of them side by side, and one report. Each source's own order is kept. */
 #include "cli/operate_internal.h"
+#include "operations/order.h"
 
 #include "base/text.h"
 #include "cli/signals.h"

@@ -38,11 +38,11 @@ static void job_free(struct job *job)
 {
     if (job->event_fd >= 0)
         close(job->event_fd);
+    preview_free(&job->status.preview);
     arena_free(&job->arena);
     arena_free(&job->found);
     buffer_free(&job->plan);
     buffer_free(&job->command);
-    preview_free(&job->status.preview);
     pthread_mutex_destroy(&job->lock);
     free(job);
 }
@@ -162,6 +162,8 @@ static void keep_texts(struct job *job)
     p->select = keep(job, p->select);
     p->sum = keep(job, p->sum);
     p->origin_header = keep(job, p->origin_header);
+    p->reasons = keep(job, p->reasons);
+    p->edits = keep(job, p->edits);
     p->payload = arena_copy(&job->arena, p->payload);
 }
 

@@ -26,9 +26,11 @@ enum job_state {
 
 struct job_status {
     enum job_state state;
-    struct preview preview; /* from READY on, but for one that was resumed; what it points to is the job's */
-    int64_t planned;        /* messages; COUNT_UNKNOWN */
-    struct err_info err;    /* of REFUSED */
+    /* From READY on, but for one that was resumed. What it points to is the job's: until job_drop, and while it has not begun. */
+    struct preview preview;
+    bool could_look;     /* looking at the messages, which order.glance forbade, would tell more */
+    int64_t planned;     /* messages; COUNT_UNKNOWN */
+    struct err_info err; /* of REFUSED */
     char id[OPERATION_ID_SIZE];
     struct operation_progress progress;
     int64_t rate;               /* messages a second at most; 0: as fast as it goes */

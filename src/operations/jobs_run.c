@@ -86,16 +86,26 @@ static void fill(struct job *job)
         job->job.to = end_of(&o->to);
 }
 
+static enum err look_at_it(struct job *job, struct preview *seen, bool *could, struct err_info *err)
+{
+    enum err e = preview_check(&job->job, seen, err);
+    *could = !e && preview_looks(&job->job, seen);
+    if (!*could || job->order.glance)
+        return e;
+    *could = false;
+    return preview_look(&job->job, &job->cancelled, NULL, seen, err);
+}
+
 static bool look(struct job *job)
 {
     struct preview seen = {.first = NULL};
     struct err_info err = {.code = ERR_OK};
     struct plan *p = &job->job.plan;
     int64_t messages = COUNT_UNKNOWN, bytes = 0;
-    bool restores = p->kind == OPERATION_RESTORE;
+    bool restores = p->kind == OPERATION_RESTORE, could = false;
     enum err e = restores ? restore_read(p, &job->found, &messages, &bytes, &err) : ERR_OK;
     if (!e)
-        e = preview_make(&job->job, &job->cancelled, &seen, &err);
+        e = look_at_it(job, &seen, &could, &err);
     struct plan plan = *p; /* it is settled when it begins */
     if (!e && restores) {
         seen.ready = messages;
@@ -110,7 +120,8 @@ static bool look(struct job *job)
     }
     pthread_mutex_lock(&job->lock);
     job->status.preview = seen;
-    job->status.planned = order_planned(&plan, &seen);
+    job->status.could_look = could;
+    job->status.planned = could && preview_selects(&plan) ? COUNT_UNKNOWN : order_planned(&plan, &seen);
     pthread_mutex_unlock(&job->lock);
     set_state(job, JOB_READY);
     return true;
@@ -154,7 +165,6 @@ static enum err look_again(struct job *job, struct err_info *err)
     struct operation_job quiet = job->job;
     struct plan *p = &job->job.plan;
     const struct preview *seen = &job->status.preview;
-    quiet.plan.select = NULL;
     quiet.notice = NULL;
     enum err e = preview_check(&quiet, &now, err);
     if (!e && now.by_place && !p->no_archive)
@@ -163,18 +173,22 @@ static enum err look_again(struct job *job, struct err_info *err)
         e = order_settle(p, &now, err);
     if (!e && p->kind == OPERATION_PURGE)
         e = check_growth(job, &now, err);
-    if (e)
+    if (e) {
+        preview_free(&now);
         return e;
+    }
     p->by_place = now.by_place;
     p->empty = now.there == 0;
     if (p->kind == OPERATION_RESTORE)
         now.ready = seen->ready;
     bool counted = !now.upper && !now.by_place && p->kind != OPERATION_RESTORE && !p->no_archive;
-    job->job.record.counts.planned = p->select ? job->status.planned : order_planned(p, &now);
-    if (!p->select && p->limit < 0 && counted)
+    bool selects = preview_selects(p);
+    job->job.record.counts.planned = selects ? job->status.planned : order_planned(p, &now);
+    if (!selects && p->limit < 0 && counted)
         p->limit = seen->ready >= 0 && seen->ready < now.ready ? seen->ready : now.ready;
     if (p->limit >= 0 && job->job.record.counts.planned > p->limit)
         job->job.record.counts.planned = p->limit;
+    preview_free(&now);
     return ERR_OK;
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/limits.h"
 #include "base/text.h"
+#include "operations/dead_letter.h"
 #include "operations/lock.h"
 
 #include <inttypes.h>
@@ -113,18 +114,6 @@ static void put_switch(struct buffer *out, const char *flag, bool on)
         buffer_printf(out, " %s", flag);
 }
 
-/* A line each. */
-static void put_reasons(struct buffer *out, const char *reasons)
-{
-    char reason[1024];
-    for (const char *at = reasons ? reasons : ""; *at;) {
-        size_t len = strcspn(at, "\n");
-        text_copy_bytes(reason, sizeof reason, bytes_of(at, len));
-        put_flag(out, "--reason", reason);
-        at += len + (at[len] == '\n');
-    }
-}
-
 static void put_consent(struct buffer *out, const struct address *changed)
 {
     const struct endpoint *e = &changed->endpoint->endpoint;
@@ -134,6 +123,18 @@ static void put_consent(struct buffer *out, const struct address *changed)
         return;
     snprintf(name, sizeof name, "%s/%s", e->name, changed->channel.name);
     put_flag(out, "--confirm", name);
+}
+
+/* A line each. */
+static void put_reasons(struct buffer *out, const char *reasons)
+{
+    char one[REASON_SIZE];
+    for (const char *at = reasons ? reasons : ""; *at;) {
+        size_t len = strcspn(at, "\n");
+        text_copy_bytes(one, sizeof one, bytes_of(at, len));
+        put_flag(out, "--reason", one);
+        at += len + (at[len] == '\n');
+    }
 }
 
 void order_command(const struct order *o, struct buffer *out)
@@ -148,8 +149,9 @@ void order_command(const struct order *o, struct buffer *out)
         buffer_printf(out, " --limit %" PRId64, p->limit);
     if (p->rate > 0)
         buffer_printf(out, " --rate %" PRId64 "/s", p->rate);
-    put_flag(out, "--origin-header", p->origin_header);
     put_reasons(out, p->reasons);
+    put_flag(out, "--origin-header", p->origin_header);
+    put_switch(out, "--edit", p->payload.data != NULL);
     put_switch(out, "--keep-death", p->keep_death);
     put_flag(out, "--by", p->by);
     put_flag(out, "--keep", p->by && p->keep_last ? "last" : NULL);

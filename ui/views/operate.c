@@ -11,6 +11,7 @@
 
 #define NAMES_TO  "To"
 #define NAMES_HOW "Method"
+#define NAMES_WHY "Reasons"
 
 static bool has_destination(enum operation_kind kind)
 {
@@ -79,6 +80,11 @@ static void add_selection(struct operate *o)
         return;
     }
     add_line(&o->form, "Select", "all", "", "a filter: dlq.reason=rejected age<1h; empty takes all");
+    if (o->kind == OPERATION_REPLAY) {
+        struct form_field *field =
+            form_add(&o->form, FORM_CHOICE, NAMES_WHY, "Space: those alone that died of one reason");
+        field->choices[0] = "all";
+    }
     add_line(&o->form, "Limit", "no limit", "", "the first so many, of those that are selected");
 }
 
@@ -213,6 +219,12 @@ static void read_form(struct view *v)
     p->limit = number_of(o, "Limit", -1);
     p->rate = number_of(o, "Rate", 0);
     p->origin_header = text_of(o, "Origin");
+    const struct form_field *why = form_find(&o->form, NAMES_WHY);
+    p->reasons = why && why->chosen ? o->reasons[why->chosen - 1] : NULL;
+    if (o->edits[0]) {
+        p->payload = buffer_view(&o->edited);
+        p->edits = o->edits;
+    }
     p->keep_death = is_on(o, "Deaths");
     p->again = is_on(o, "Again");
     p->create = is_on(o, "Create");
@@ -231,40 +243,51 @@ static void drop_look(struct operate *o)
     o->seen = (struct job_status){.state = JOB_LOOKING, .planned = COUNT_UNKNOWN};
 }
 
-static void look(struct view *v)
+/* To count leaves no trace; to look at messages may. */
+static bool look_is_free(const struct operate *o)
 {
-    struct operate *o = v->state;
-    drop_look(o);
-    o->waits = false;
-    o->err = (struct err_info){.code = ERR_OK};
-    if (!o->whole)
-        return;
-    o->job = jobs_look(screen_jobs(v->screen), &o->order, &o->err);
-    if (o->job)
-        job_status(o->job, &o->seen);
-}
-
-/* A selection is judged message by message, which is no look where it leaves a mark unless somebody asks for it. */
-static bool look_is_free(const struct view *v)
-{
-    const struct operate *o = v->state;
-    if (!o->order.plan.select)
+    if (o->kind == OPERATION_RESTORE)
         return true;
     return o->target.listed ? o->target.channel.browse_effect == EFFECT_NONE
                             : o->target.address.endpoint->broker->browse_is_free;
 }
 
-static void changed(struct view *v)
+static void look(struct view *v, bool wanted)
 {
     struct operate *o = v->state;
-    read_form(v);
-    if (look_is_free(v)) {
-        look(v);
-        return;
-    }
     drop_look(o);
     o->err = (struct err_info){.code = ERR_OK};
-    o->waits = true;
+    if (!o->whole)
+        return;
+    o->order.glance = !wanted && !look_is_free(o);
+    o->job = jobs_look(screen_jobs(v->screen), &o->order, &o->err);
+    if (o->job)
+        job_status(o->job, &o->seen);
+}
+
+void operate_changed(struct view *v)
+{
+    read_form(v);
+    look(v, false);
+}
+
+/* What a first look has found can be picked then. */
+static void offer_reasons(struct operate *o)
+{
+    struct form_field *field = form_find(&o->form, NAMES_WHY);
+    struct reasons *found = o->seen.preview.reasons;
+    size_t count = 0;
+    if (!field || o->reason_count || o->seen.state != JOB_READY || !found)
+        return;
+    const struct reason_group *groups = reasons_groups(found, &count);
+    for (size_t i = 0; i < count && o->reason_count < OPERATE_REASONS; i++) {
+        size_t n = o->reason_count++;
+        char number[32];
+        text_copy(o->reasons[n], REASON_SIZE, groups[i].text);
+        snprintf(o->reason_labels[n], sizeof o->reason_labels[n], "%s %s",
+                 text_count(number, sizeof number, (uint64_t)groups[i].count), groups[i].text);
+        field->choices[n + 1] = o->reason_labels[n];
+    }
 }
 
 /* ---- the question ---- */
@@ -360,12 +383,12 @@ static bool say_obstacle(struct view *v)
             return true;
         }
     const char *why = !o->whole                      ? "Something is missing, or wrong: see the fields"
-                      : o->waits                     ? "Look first: r"
                       : o->err.code                  ? o->err.text
                       : o->seen.state == JOB_REFUSED ? "It cannot be done: see the dry run"
                       : o->seen.state == JOB_LOOKING ? "The dry run is under way"
-                      : o->seen.planned == 0         ? "Nothing would be done: there is no such message"
-                                                     : NULL;
+                      : o->seen.could_look && preview_selects(&o->order.plan) ? "Look first: r"
+                      : o->seen.planned == 0 ? "Nothing would be done: there is no such message"
+                                             : NULL;
     if (why)
         screen_say(v->screen, SEVERITY_WARN, "%s", why);
     return why;
@@ -378,18 +401,19 @@ static bool operate_key(struct view *v, int key)
     struct operate *o = v->state;
     enum form_result result = form_key(&o->form, key);
     if (result == FORM_CHANGED)
-        changed(v);
+        operate_changed(v);
     return result != FORM_UNUSED;
 }
 
 static enum action operate_action(struct view *v, enum action action)
 {
     switch (action) {
-    case ACTION_LOOK: read_form(v), look(v); break;
+    case ACTION_LOOK: read_form(v), look(v, true); break;
     case ACTION_EXECUTE:
         if (!say_obstacle(v))
             ask(v);
         break;
+    case ACTION_EDIT: operate_payload(v); break;
     default: return action;
     }
     return ACTION_NONE;
@@ -398,8 +422,10 @@ static enum action operate_action(struct view *v, enum action action)
 static bool operate_event(struct view *v, uint32_t changes)
 {
     struct operate *o = v->state;
-    if ((changes & SCREEN_JOBS) && o->job)
+    if ((changes & SCREEN_JOBS) && o->job) {
         job_status(o->job, &o->seen);
+        offer_reasons(o);
+    }
     return changes & SCREEN_JOBS;
 }
 
@@ -409,8 +435,10 @@ static void forget(struct operate *o)
     form_free(&o->form);
     free(o->archives);
     arena_free(&o->arena);
+    buffer_free(&o->edited);
     *o = (struct operate){.kind = OPERATION_KINDS};
     arena_init(&o->arena, 4 * MIB);
+    buffer_init(&o->edited, PLAN_PAYLOAD_MOST);
 }
 
 static void take_archives(struct operate *o, const char *archives)
@@ -454,7 +482,7 @@ static void operate_enter(struct view *v, const void *argument)
     take_presets(o, a);
     while (o->form.at + 1 < o->form.count && o->form.fields[o->form.at].kind == FORM_SHOWN)
         o->form.at++;
-    changed(v);
+    operate_changed(v);
 }
 
 static void operate_leave(struct view *v)
@@ -467,6 +495,7 @@ static void operate_close(struct view *v)
     struct operate *o = v->state;
     form_free(&o->form);
     free(o->archives);
+    buffer_free(&o->edited);
     arena_free(&o->arena);
 }
 

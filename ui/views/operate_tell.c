@@ -3,9 +3,13 @@
 
 #include "base/text.h"
 
+#define GROUPS_SHOWN 5
+
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+
+#define GROUPS_SHOWN 5 /* reasons */
 
 struct teller {
     operate_line *line;
@@ -28,6 +32,8 @@ char *operate_count(const struct operate *o, char *into, size_t size)
 {
     char count[32];
     int64_t n = o->seen.planned;
+    if (n < 0 && preview_selects(&o->order.plan))
+        return text_copy(into, size, "those that are selected");
     snprintf(into, size, "%s message%s", n < 0 ? "all" : text_count(count, sizeof count, (uint64_t)n),
              n == 1 ? "" : "s");
     return into;
@@ -56,6 +62,58 @@ static void tell_count(const struct teller *t, const struct operate *o)
              o->target.messages == 1 ? "is" : "are", p->matched, p->matched == 1 ? "is" : "are");
     if (p->unacked > 0)
         tell(t, ROLE_TEXT, "Left alone", "%" PRId64 " with consumers", p->unacked);
+}
+
+static void tell_payload(const struct teller *t, const struct operate *o)
+{
+    const struct message *m = o->seen.preview.first;
+    if (o->kind != OPERATION_RESEND || o->seen.preview.matched != 1 || !m)
+        return;
+    if (o->edits[0])
+        tell(t, ROLE_WARN, "Payload", "EDITED as %s: %zu bytes in the place of %zu; it is marked as edited",
+             edit_form_name(o->edited_as), o->edited.len, m->payload.len);
+    else
+        tell(t, ROLE_TEXT, "Payload", "%zu bytes, as they are; e edits them as %s", m->payload.len,
+             edit_form_name(edit_form_of(m->payload)));
+}
+
+static void tell_look(const struct teller *t, const struct operate *o)
+{
+    if (o->seen.could_look)
+        tell(
+            t, ROLE_EFFECT, "Counted",
+            "r looks at each message: that MARKS them, `redelivered` stays set, a delivery limit may count it");
+    else if (o->seen.preview.unseen[0])
+        tell(t, ROLE_WARN, "Not seen", "%s", o->seen.preview.unseen);
+}
+
+/* "1,046  rejected: field total missing, to queue:orders" */
+static void tell_groups(const struct teller *t, const struct operate *o)
+{
+    struct reasons *found = o->seen.preview.reasons;
+    size_t count = 0;
+    char number[32];
+    const struct reason_group *groups = found ? reasons_groups(found, &count) : NULL;
+    for (size_t i = 0; i < count && i < GROUPS_SHOWN; i++)
+        tell(t, *groups[i].why_not ? ROLE_WARN : ROLE_TEXT, i ? "" : "Reasons", "%s %s%s%s",
+             text_count(number, sizeof number, (uint64_t)groups[i].count), groups[i].text,
+             *groups[i].why_not ? "; SKIPPED, " : ", to ",
+             *groups[i].why_not ? groups[i].why_not : groups[i].to);
+    if (count > GROUPS_SHOWN)
+        tell(t, ROLE_MUTED, "", "and %zu reasons more", count - GROUPS_SHOWN);
+}
+
+static void tell_loss(void *context, const struct loss *loss)
+{
+    tell(context, ROLE_WARN, "Lost", "%s", loss->text);
+}
+
+static void tell_losses(const struct teller *t, const struct operate *o)
+{
+    const struct preview *p = &o->seen.preview;
+    if (p->compares && o->order.to.endpoint)
+        losses_tell(&p->losses, o->order.to.endpoint->broker, p->carries, false, tell_loss,
+                    (void *)(uintptr_t)t);
 }
 
 static void tell_time(const struct teller *t, const struct operate *o)
@@ -142,17 +200,16 @@ void operate_tell(struct view *v, operate_line *line, void *context)
         tell(&t, ROLE_CRIT, NULL, "%s", err_format(&o->err, text, sizeof text));
     } else if (!o->whole) {
         tell(&t, ROLE_MUTED, NULL, "Fill in what is missing: Enter on a field writes it");
-    } else if (o->waits) {
-        tell(
-            &t, ROLE_EFFECT, NULL,
-            "Looking at each message MARKS them: they are handed back with `redelivered` set, and a delivery limit may count "
-            "it. r looks");
     } else if (o->seen.state == JOB_LOOKING) {
         tell(&t, ROLE_MUTED, NULL, "Looking: nothing is changed by that");
     } else if (o->seen.state == JOB_REFUSED) {
         tell(&t, ROLE_CRIT, NULL, "%s", err_format(&o->seen.err, text, sizeof text));
     } else {
         tell_count(&t, o);
+        tell_payload(&t, o);
+        tell_look(&t, o);
+        tell_groups(&t, o);
+        tell_losses(&t, o);
         tell_where(&t, o);
         tell_time(&t, o);
         tell_effect(&t, o);
