@@ -266,6 +266,7 @@ static enum err open_ends(struct operation *o, struct err_info *err)
         e = execute_purge_prepare(o, err);
     if (!e)
         e = count_again(o, err);
+    o->done_before = o->counts.done;
     if (!e && o->job.to.ops)
         e = open_destination(o, err);
     if (!e && !execute_purge_is_at_once(o))

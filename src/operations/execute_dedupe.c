@@ -10,13 +10,16 @@
 #include "operations/dedupe.h"
 #include "operations/preview.h"
 
+#include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#define LOOK_WINDOW    4000
 #define HELD_MOST_LOOK 100000 /* messages that a look holds at the source */
 #define HELD_NS        (600 * NS_PER_S)
+#define SHORT_LOOKS    3
 #define STEP_MS        100
 #define STEP_MESSAGES  20000
 
@@ -38,23 +41,23 @@ struct looking {
     const struct read_places *places; /* from there on; NULL: from the beginning */
     int64_t began_ns;
     bool whole;
+    bool positions; /* its messages have them: a count is an upper bound */
 };
 
 static struct source *start_look(struct operation *o, const struct looking *l, struct err_info *err)
 {
     const struct operation_end *from = &o->job.from;
-    struct source_job job = {
-        .ops = from->ops,
-        .endpoint = from->endpoint,
-        .from = from->channel,
-        .lease = execute_removes(o),
-        .window = execute_purge_window(o), /* few channels: RabbitMQ gives their messages back in turn */
-        .most = -1,
-        .start = {START_BEGINNING, 0},
-        .partition = -1,
-        .places = l->places,
-        .prepare = o->job.prepare,
-        .context = o->job.context};
+    struct source_job job = {.ops = from->ops,
+                             .endpoint = from->endpoint,
+                             .from = from->channel,
+                             .lease = execute_removes(o),
+                             .window = LOOK_WINDOW,
+                             .most = -1,
+                             .start = {START_BEGINNING, 0},
+                             .partition = -1,
+                             .places = l->places,
+                             .prepare = o->job.prepare,
+                             .context = o->job.context};
     struct source *s = source_start(&job, o->event_fd, err);
     pthread_mutex_lock(&o->lock);
     o->source = s;
@@ -77,6 +80,7 @@ static enum err visit_batch(struct operation *o, struct source *s, struct batch 
 {
     enum err e = ERR_OK;
     for (size_t i = 0; !e && i < b->count; i++, o->looked++) {
+        l->positions |= b->items[i].message->position.kind != POSITION_NONE;
         if (!l->places || came_later(o, b->items[i].message->position))
             e = l->visit(o, b->items[i].message, l->context, err);
         message_unref(&b->items[i].message);
@@ -109,8 +113,14 @@ static enum err visit_all(struct operation *o, struct source *s, struct looking 
     return e == ERR_END ? ERR_OK : e;
 }
 
+static int64_t count_ready(const struct operation *o)
+{
+    int64_t ready, unacked;
+    return preview_count(&o->job, &o->job.from, &ready, &unacked, NULL) ? COUNT_UNKNOWN : ready;
+}
+
 /* Every message of the source. What was taken for it is back there when it returns. */
-static enum err look(struct operation *o, struct looking *l, struct err_info *err)
+static enum err look_once(struct operation *o, struct looking *l, struct err_info *err)
 {
     int64_t returned;
     struct err_info back = {.code = ERR_OK};
@@ -135,6 +145,24 @@ static enum err look(struct operation *o, struct looking *l, struct err_info *er
     return e ? e : joined;
 }
 
+/* A queue may give fewer messages than it has: for a bound of the broker's driver, or since what is on its way to us counts as gone
+ * (RabbitMQ's quorum queues, where they are many). Nothing is concluded from that before it was looked at some more times. */
+static enum err look(struct operation *o, struct looking *l, struct err_info *err)
+{
+    bool queue = o->job.from.ops->lease_open && !l->places;
+    int64_t before = queue ? count_ready(o) : COUNT_UNKNOWN;
+    enum err e = look_once(o, l, err);
+    if (e || !l->whole || before <= o->looked || l->positions)
+        return e;
+    if (count_ready(o) <= o->looked) /* consumers took some */
+        return ERR_OK;
+    l->whole = false;
+    return o->short_looks++ < SHORT_LOOKS
+               ? err_set(err, ERR_CLOSED, "the channel gave %" PRId64 " of %" PRId64 " messages: once more",
+                         o->looked, before)
+               : ERR_OK;
+}
+
 /* What is removed is known by what it is, so that of each group one stays whatever others take. */
 static struct position place_of(const struct operation *o, const struct message *m)
 {
@@ -147,8 +175,7 @@ static struct position place_of(const struct operation *o, const struct message 
 struct finding {
     struct dedupe *dedupe;
     struct read_places *ends;
-    size_t at;     /* in these, of the message before */
-    bool no_place; /* messages have no positions */
+    size_t at; /* in these, of the message before */
     int64_t selected;
 };
 
@@ -156,7 +183,6 @@ static enum err note_end(struct finding *f, struct position p, struct err_info *
 {
     int32_t partition = p.kind == POSITION_PARTITION ? p.partition : -1;
     struct read_places *ends = f->ends;
-    f->no_place |= p.kind == POSITION_NONE;
     if (p.kind == POSITION_NONE)
         return ERR_OK;
     if (f->at >= ends->count || ends->items[f->at].partition != partition)
@@ -188,15 +214,6 @@ static enum err add_message(struct operation *o, const struct message *m, void *
     return dedupe_add(f->dedupe, &message, err);
 }
 
-/* A look into a queue may end before its end, for a bound of the broker's driver. */
-static bool saw_all(const struct operation *o, const struct finding *f)
-{
-    int64_t ready, unacked;
-    if (execute_removes(o) || !f->no_place || preview_count(&o->job, &o->job.from, &ready, &unacked, NULL))
-        return true;
-    return ready <= o->looked;
-}
-
 static enum err form_groups(struct operation *o, struct dedupe *d, struct err_info *err)
 {
     enum err e = ERR_OK;
@@ -219,7 +236,7 @@ static enum err find_extras(struct operation *o, struct dedupe *d, struct err_in
         e = form_groups(o, d, err);
     if (e)
         return e;
-    found->whole = l.whole && saw_all(o, &f);
+    found->whole = l.whole;
     found->looked = o->looked;
     int64_t going = (int64_t)dedupe_extras_count(found->extras);
     if (!o->job.plan.tombstones)

@@ -99,8 +99,11 @@ struct operation {
     struct dedupe_findings findings;
     struct known_row *rows; /* those that the journal tells of, by identity; NULL: none */
     size_t row_count;
-    bool fresh;     /* the findings were made just now: what they saw is what is there */
-    int64_t looked; /* messages, while it looks */
+    bool fresh;          /* the findings were made just now: what they saw is what is there */
+    int64_t looked;      /* messages, while it looks */
+    int short_looks;     /* that saw fewer than there were */
+    int64_t done_before; /* when the connection began */
+    bool idle;           /* and nothing was done on it */
 
     /* of a restore */
     uint64_t known; /* the highest sequence that had a row when this connection began */
@@ -233,7 +236,7 @@ enum err execute_purge_end(struct operation *o, struct err_info *err) SB_MUST_US
 /* After a connection that has failed: an unfinished archive goes, with its rows, as far as that is possible. */
 void execute_purge_undo(struct operation *o);
 /* What an interrupted run had archived is removed: there is more to be done. */
-bool execute_purge_goes_on(const struct operation *o);
+bool execute_purge_goes_on(struct operation *o);
 
 /* ---- execute_truncate.c ---- */
 

@@ -226,12 +226,26 @@ enum err execute_purge_prepare(struct operation *o, struct err_info *err)
     return check_archives(o, err);
 }
 
-bool execute_purge_goes_on(const struct operation *o)
+/* Of extras that were not met the queue may not have given us all: once more is not too much. */
+static bool misses_extras(struct operation *o)
+{
+    bool idle = o->idle;
+    o->idle = o->counts.done <= o->done_before;
+    if (o->job.plan.kind != OPERATION_DEDUPE)
+        return false;
+    if (idle && o->idle)
+        execute_stop_taking(
+            o, "not all of the extras were met: consumers have them, or the broker gave fewer than it has");
+    return !(idle && o->idle);
+}
+
+bool execute_purge_goes_on(struct operation *o)
 {
     const struct operation_counts *c = &o->counts;
     bool all = c->planned >= 0 && c->done + c->skipped + c->failed + c->in_doubt >= c->planned;
-    return execute_is_purge(o) && o->removing && !o->job.plan.by_place && !all && !o->why[0] &&
-           !atomic_load(&o->cancelled);
+    bool more =
+        execute_is_purge(o) && !o->job.plan.by_place && !all && !o->why[0] && !atomic_load(&o->cancelled);
+    return more && (o->removing || misses_extras(o));
 }
 
 /* ---- archiving ---- */
@@ -306,7 +320,7 @@ static enum err finish_archive(struct operation *o, struct err_info *err)
         e = journal_count(o->journal, o->job.record.number, &totals, err);
     if (e)
         return e;
-    if (o->source_ended) {
+    if (o->source_ended && o->job.plan.kind == OPERATION_PURGE) {
         o->counts.planned = 0;
         for (int i = 0; i < DELIVERY_STATES; i++)
             o->counts.planned += totals.of[i];

@@ -15,6 +15,7 @@
 #define CHANNELS_LEFT 8
 #define GETS_MOST     64 /* asked for at once */
 #define SILENT_NS     (NS_PER_S / 4)
+#define LATE_NS       (2 * NS_PER_S)
 #define PATIENCE_NS   (10 * NS_PER_S)
 
 /* ---- opening ---- */
@@ -236,7 +237,8 @@ enum err rabbit_lease_receive(struct broker *b, bool aside, bool *any, struct er
     struct rabbit_delivery d;
     enum rabbit_came came;
     amqp_frame_t frame;
-    if (!amqp_frames_enqueued(rabbit->connection)) /* it walks over all of them, for each channel */
+    /* Of frames that the library has queued, behind an answer that was waited for, it would walk over all for each message. */
+    if (!amqp_frames_enqueued(rabbit->connection))
         amqp_maybe_release_buffers(rabbit->connection);
     enum err e = rabbit_receive(b, 0, &d, &frame, &came, err);
     *any = came != RABBIT_NOTHING;
@@ -321,7 +323,9 @@ enum err rabbit_lease_silence(struct broker *b, int timeout_ms, struct err_info 
         e = rabbit_lease_ready(b, &ready, err);
     if (e)
         return e;
-    l->empty = ready == 0 && !amqp_frames_enqueued(rabbit->connection);
+    /* A quorum queue counts what it is about to send us as gone, and reads many messages from its disk first. */
+    bool may_come = rabbit->reader->quorum && l->left > 0 && now - l->silent_ns < LATE_NS;
+    l->empty = ready == 0 && !may_come && !amqp_frames_enqueued(rabbit->connection);
     if (!l->empty && now - l->silent_ns > PATIENCE_NS)
         return err_set(err, ERR_TIMEOUT, "taking messages of %s: it gives nothing, though %lld are ready",
                        rabbit->reader->queue, (long long)ready);
