@@ -126,6 +126,18 @@ def restart_kafka():
     return disturbed(ends, lambda: restart(ends, "kafka"))
 
 
+@fault
+def deaf_quorum():
+    """A quorum queue that does not answer within 250 ms: a passive declaration says 0 messages of it then, and 0 consumers (3.10.8)."""
+    ends = RabbitEnds("move", "quorum")
+    sent = ends.fill(COUNT)
+    subprocess.run([LAB, "rabbitmqctl", "eval", """P = list_to_atom("%%2F_%s"), sys:suspend(P), timer:apply_after(4000, sys, resume, [P]), ok."""
+                    % ends.source], check=True, stdout=subprocess.DEVNULL)
+    code, said = finish(begin(ends))
+    expect(code == 0, "exit code %d: %s" % (code, said))
+    return check(ends, sent, account_of())
+
+
 # ---------------------------------------------------------------------------- a network that is cut
 
 class Proxy:

@@ -22,7 +22,10 @@ enum err rabbit_count(struct broker *b, const struct channel_name *channel, int6
         return refuse_exchange(b, channel->name, err);
     *unacked = found.unacked; /* the statistics' alone, up to five seconds late */
     *ready = found.depth;
-    return found.kind == CHANNEL_STREAM ? ERR_OK : rabbit_ready(b, channel->name, ready, &consumers, err);
+    bool quorum = strcmp(found.type, "quorum") == 0;
+    return found.kind == CHANNEL_STREAM
+               ? ERR_OK
+               : rabbit_ready_on(b, RABBIT_CHANNEL, channel->name, quorum, ready, &consumers, err);
 }
 
 /* What is with consumers or on its way back stays. */

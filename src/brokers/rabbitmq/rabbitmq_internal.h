@@ -205,6 +205,8 @@ enum err rabbit_find(struct broker *b, const struct channel_name *name, struct r
 enum err rabbit_find_queue_by_amqp(struct broker *b, const char *name, struct rabbit_channel *found,
                                    struct err_info *err) SB_MUST_USE;
 /* How many are ready now. (rabbitmq_take.c) */
+enum err rabbit_ready_on(struct broker *b, amqp_channel_t channel, const char *queue, bool quorum,
+                         int64_t *ready, int64_t *consumers, struct err_info *err) SB_MUST_USE;
 enum err rabbit_ready(struct broker *b, const char *queue, int64_t *ready, int64_t *consumers,
                       struct err_info *err) SB_MUST_USE;
 /* Without any effect: "classic", "quorum" or "stream"; "" it cannot be known. (rabbitmq_type.c) */

@@ -295,14 +295,10 @@ static enum err ask(struct broker *b, struct err_info *err)
 
 enum err rabbit_lease_ready(struct broker *b, int64_t *ready, struct err_info *err)
 {
-    struct rabbit *rabbit = b->state;
-    amqp_channel_t channel = newest(rabbit->lease)->channel;
-    const amqp_queue_declare_ok_t *ok = amqp_queue_declare(
-        rabbit->connection, channel, rabbit_text(rabbit->reader->queue), 1, 0, 0, 0, amqp_empty_table);
-    if (ok)
-        *ready = ok->message_count;
-    return rabbit_reply_on(b, channel, amqp_get_rpc_reply(rabbit->connection),
-                           "counting the queue's messages", err);
+    const struct rabbit *rabbit = b->state;
+    int64_t consumers;
+    const struct rabbit_reader *r = rabbit->reader;
+    return rabbit_ready_on(b, newest(rabbit->lease)->channel, r->queue, r->quorum, ready, &consumers, err);
 }
 
 enum err rabbit_lease_silence(struct broker *b, int timeout_ms, struct err_info *err)

@@ -29,20 +29,58 @@
 #define SAY_NS        NS_PER_S
 #define ASK_EVERY_MS  50
 #define ASK_API_NS    NS_PER_S
+#define DEAF_NS       (NS_PER_S / 5)
+#define DEAF_MOST_NS  (10 * NS_PER_S)
 
 /* ---- counting ---- */
+
+/* A question that the broker's channel answers by itself. */
+static int64_t round_trip_ns(const struct rabbit *rabbit, amqp_channel_t channel)
+{
+    int64_t began = clock_mono_ns();
+    (void)amqp_channel_flow(rabbit->connection, channel, 1);
+    return clock_mono_ns() - began;
+}
+
+static enum err is_deaf(const struct broker *b, const char *queue, struct err_info *err)
+{
+    err_set(err, ERR_TIMEOUT, "the queue does not say how many messages it has");
+    err_where(err, "%s/%s", b->endpoint->name, queue);
+    return ERR_TIMEOUT;
+}
+
+/* Of a quorum queue that does not answer within 250 ms the broker says that it has no messages and no consumers (3.10.8,
+ * rabbit_quorum_queue:stat): such an answer, if it took so long, is none. */
+enum err rabbit_ready_on(struct broker *b, amqp_channel_t channel, const char *queue, bool quorum,
+                         int64_t *ready, int64_t *consumers, struct err_info *err)
+{
+    const struct rabbit *rabbit = b->state;
+    int64_t first = clock_mono_ns();
+    for (;;) {
+        int64_t began = clock_mono_ns();
+        const amqp_queue_declare_ok_t *ok =
+            amqp_queue_declare(rabbit->connection, channel, rabbit_text(queue), 1, 0, 0, 0, amqp_empty_table);
+        int64_t took = clock_mono_ns() - began;
+        if (ok) {
+            *ready = ok->message_count;
+            *consumers = ok->consumer_count;
+        }
+        enum err e = rabbit_reply_on(b, channel, amqp_get_rpc_reply(rabbit->connection),
+                                     "counting the queue's messages", err);
+        bool none = !e && ok && quorum && !*ready && !*consumers && took >= DEAF_NS;
+        if (!none || took - round_trip_ns(rabbit, channel) < DEAF_NS)
+            return e;
+        if (clock_mono_ns() - first > DEAF_MOST_NS || atomic_load(b->cancelled))
+            return is_deaf(b, queue, err);
+    }
+}
 
 enum err rabbit_ready(struct broker *b, const char *queue, int64_t *ready, int64_t *consumers,
                       struct err_info *err)
 {
-    struct rabbit *rabbit = b->state;
-    const amqp_queue_declare_ok_t *ok = amqp_queue_declare(rabbit->connection, RABBIT_CHANNEL,
-                                                           rabbit_text(queue), 1, 0, 0, 0, amqp_empty_table);
-    if (ok) {
-        *ready = ok->message_count;
-        *consumers = ok->consumer_count;
-    }
-    return rabbit_last_reply(b, "counting the queue's messages", err);
+    const struct rabbit *rabbit = b->state;
+    bool quorum = rabbit->reader && rabbit->reader->quorum;
+    return rabbit_ready_on(b, RABBIT_CHANNEL, queue, quorum, ready, consumers, err);
 }
 
 /* The statistics are late: messages that are ready by now are not away. */
