@@ -217,14 +217,21 @@ static void say_what(const struct operating *o, const struct preview *p, int64_t
     bool selects = preview_selects(&o->job.plan), purges = kind == OPERATION_PURGE;
     bool all = purges && o->job.plan.limit < 0 && n > 0 && p->stored >= 0;
     text_count(count, sizeof count, (uint64_t)(n > 0 ? n : 0));
+    const char *add = cli_missing_flags(o->cli, operate_changed_destination(o), operate_changed_source(o),
+                                        flags, sizeof flags);
+    if (o->job.plan.tombstones) {
+        cli_notice(
+            o->cli,
+            "would write them for the keys of at most %s message%s; nothing was changed. Add %s to do it",
+            count, n == 1 ? "" : "s", add);
+        return;
+    }
     if (selects || all)
         snprintf(bytes, sizeof bytes, " (%s)",
                  text_bytes(size, sizeof size, (uint64_t)(selects ? p->bytes : p->stored)));
     cli_notice(o->cli, "would %s %s message%s%s from %s%s%s; nothing was changed. Add %s to do it",
                operation_kind_name(kind), n < 0 ? "all" : count, n == 1 ? "" : "s", bytes, o->job.plan.from,
-               purges ? "" : " to ", purges ? "" : to_text(o),
-               cli_missing_flags(o->cli, operate_changed_destination(o), operate_changed_source(o), flags,
-                                 sizeof flags));
+               purges ? "" : " to ", purges ? "" : to_text(o), add);
 }
 
 static void say_preview(const struct operating *o, const struct preview *p)
