@@ -10,6 +10,7 @@ DESTDIR ?=
 bindir ?= $(PREFIX)/bin
 datadir ?= $(PREFIX)/share
 FUZZ_SECONDS ?= 30
+CRASH_KILLS ?= 200
 
 # Before the line below: without letters of its own the first word would be that line's.
 dry_run := $(findstring n,$(filter-out -%,$(firstword $(MAKEFLAGS))))
@@ -28,7 +29,7 @@ hash := \#
 goals := $(or $(MAKECMDGOALS),all)
 no_deps := help clean uninstall lab-stop print-%
 groups_test := check check-unit format lint lint-clang asan tsan fuzz build-tests build-fuzz
-groups_lab := check lab lab-traffic bench
+groups_lab := check crash lab lab-traffic bench
 groups := $(if $(filter-out $(no_deps),$(goals)),build)
 groups += $(if $(filter $(groups_test),$(goals)),test)
 groups += $(if $(filter $(groups_lab),$(goals)),lab)
@@ -45,7 +46,7 @@ endif
 
 # ---------------------------------------------------------------------------- what there is
 
-lib_dirs := src/base src/model src/net decoders probes src/brokers src/brokers/* src/engine
+lib_dirs := src/base src/model src/net decoders probes src/brokers src/brokers/* src/engine src/operations
 app_dirs := src/cli src/demo ui ui/views
 LIB_SRC := $(sort $(wildcard $(lib_dirs:%=%/*.c)))
 APP_SRC := $(sort $(wildcard src/registry.c $(app_dirs:%=%/*.c)))
@@ -67,7 +68,7 @@ TEST_HEADERS := $(sort $(wildcard tests/*.h tests/*/*.h tests/*/*/*.h))
 
 CC = gcc
 CLANG := clang-14
-PACKAGES := rdkafka librabbitmq libcurl yaml-0.1 libssl libcrypto libzstd zlib libpcre2-8 ncursesw
+PACKAGES := rdkafka librabbitmq libcurl yaml-0.1 libssl libcrypto libzstd zlib libpcre2-8 sqlite3 ncursesw
 ifneq ($(strip $(groups)),)
 PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES))
 PKG_LIBS := $(shell pkg-config --libs $(PACKAGES))
@@ -204,7 +205,7 @@ variant = $(MAKE) $(parallel) VARIANT=$(1) build-tests
 clang_stamps := $(patsubst %,build/lint/%.clang,$(SRC) $(HEADERS) $(TEST_SRC) $(wildcard tests/fuzz/*.h tests/fuzz/replay.c tests/tsan/*.c \
 	tests/support/*.h))
 
-.PHONY: check-unit check lint lint-clang asan tsan fuzz bench build-tests build-fuzz
+.PHONY: check-unit check crash lint lint-clang asan tsan fuzz bench build-tests build-fuzz
 build-tests: all $(UNIT_BIN) $(INTEGRATION_BIN) $(REPLAY_BIN)
 build-fuzz: $(FUZZ_BIN)
 
@@ -216,6 +217,12 @@ check-unit:
 # Everything: lint, the unit tests plain, under ASan and UBSan, and under TSan, the fuzzers' inputs, the lab.
 check:
 	$(Q)scripts/check
+
+# Every operation, killed and resumed on the lab's brokers, and whatever else befalls one. Hours.
+crash:
+	$(Q)$(MAKE) $(parallel) all
+	$(Q)tests/lab/lab start kafka rabbitmq
+	$(Q)tests/crash/run $(CRASH_KILLS); code=$$?; tests/lab/lab stop; exit $$code
 
 # Warnings of gcc and clang are errors; then the checks of scripts/lint, and what is planted to try them.
 lint:
@@ -311,6 +318,7 @@ help:
 	@echo 'make demo          build and open the console on the embedded demo'
 	@echo 'make check-unit    the tests that need no server'
 	@echo 'make check         all of them: lint, sanitizers, fuzz inputs, real servers; needs no terminal'
+	@echo 'make crash         operations killed $(CRASH_KILLS) times (CRASH_KILLS) on the real brokers, and resumed'
 	@echo 'make lint          compilers, layers, banned functions, lengths, layout, cppcheck'
 	@echo 'make asan tsan     the unit tests under the sanitizers'
 	@echo 'make fuzz          each fuzzer for FUZZ_SECONDS ($(FUZZ_SECONDS))'

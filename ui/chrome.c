@@ -114,7 +114,13 @@ static bool any_production(const struct hub *hub)
     return false;
 }
 
-void chrome_top(struct frame *f, const struct hub *hub, bool demo)
+/* Set apart from what stands before it, where there is room. */
+static int put_part(struct frame *f, int x, enum role role, const char *text)
+{
+    return *text ? put(f, put(f, x, ROLE_BORDER, " │ "), role, text) : x;
+}
+
+void chrome_top(struct frame *f, const struct hub *hub, const struct chrome_badges *badges)
 {
     struct counts n = {.total = 0};
     for (size_t i = 0; i < hub_probe_count(hub); i++)
@@ -122,10 +128,13 @@ void chrome_top(struct frame *f, const struct hub *hub, bool demo)
     for (size_t i = 0; i < hub_endpoint_count(hub); i++)
         count_endpoint(&n, hub_endpoint(hub, i));
     int x = put(f, 1, ROLE_TITLE, "signalbox");
-    if (demo)
-        x = put(f, put(f, x, ROLE_BORDER, " │ "), ROLE_DEMO, " DEMO ");
-    if (any_production(hub))
-        x = put(f, put(f, x, ROLE_BORDER, " │ "), ROLE_PRODUCTION, " PRODUCTION ");
+    char running[32] = "";
+    if (badges->running)
+        snprintf(running, sizeof running, "▶ %zu job%s", badges->running, badges->running == 1 ? "" : "s");
+    x = put_part(f, x, ROLE_DEMO, badges->demo ? " DEMO " : "");
+    x = put_part(f, x, ROLE_PRODUCTION, any_production(hub) ? " PRODUCTION " : "");
+    x = put_part(f, x, badges->write_role, badges->write);
+    x = put_part(f, x, ROLE_LIVE, running);
     put_counts(f, put(f, x, ROLE_BORDER, " │"), &n);
     clock_right(f);
 }

@@ -1,5 +1,6 @@
 #include "ui/command_read.h"
 
+#include "base/clock.h"
 #include "base/text.h"
 #include "ui/command.h"
 
@@ -99,6 +100,23 @@ static void run_theme(struct screen *s, char *arguments)
         screen_say_err(s, &err);
 }
 
+#define OPERATION(name, kind, flags)                       \
+ static void run_##name(struct screen *s, char *arguments) \
+ {                                                         \
+  command_change(s, OPERATION_##kind, flags, arguments);   \
+ }
+OPERATION(resend, RESEND, COMMAND_MOVE_FLAGS)
+OPERATION(replay, REPLAY, COMMAND_REPLAY_FLAGS)
+OPERATION(move, MOVE, COMMAND_MOVE_FLAGS)
+OPERATION(copy, COPY, COMMAND_MOVE_FLAGS)
+OPERATION(purge, PURGE, COMMAND_PURGE_FLAGS)
+#undef OPERATION
+
+static void run_dedupe(struct screen *s, char *arguments)
+{
+    command_report(s, arguments);
+}
+
 #define PLACE(id, ops, key, name, help)                   \
  static void show_##id(struct screen *s, char *arguments) \
  {                                                        \
@@ -116,7 +134,35 @@ static void run_help(struct screen *s, char *arguments)
 static void run_quit(struct screen *s, char *arguments)
 {
     (void)arguments;
-    screen_want(s, SCREEN_QUIT);
+    screen_quit(s);
+}
+
+#define WRITE_NS      (10 * 60 * NS_PER_S)
+#define WRITE_MOST_NS (8 * 60 * 60 * NS_PER_S)
+
+/* A bare number is minutes. */
+static void run_write(struct screen *s, char *arguments)
+{
+    int64_t ns = WRITE_NS, minutes;
+    char age[32];
+    if (strcmp(arguments, "off") == 0)
+        ns = 0;
+    else if (text_int64(arguments, &minutes) && minutes > 0 && minutes <= WRITE_MOST_NS / 60 / NS_PER_S)
+        ns = minutes * 60 * NS_PER_S;
+    else if (*arguments && (!text_duration(arguments, &ns) || ns < NS_PER_S))
+        ns = -1;
+    if (ns < 0 || ns > WRITE_MOST_NS) {
+        screen_say(s, SEVERITY_WARN, ":write %s: for how long? :write 10m, at most 8h; :write off closes it",
+                   arguments);
+        return;
+    }
+    screen_write(s, ns);
+    if (ns)
+        screen_say(s, SEVERITY_INFO,
+                   "Changes are allowed for %s; each one is asked for all the same. :write off ends it",
+                   text_age(age, sizeof age, ns));
+    else
+        screen_say(s, SEVERITY_INFO, "Read-only again, but for what the configuration opens (`write: true`)");
 }
 
 /* ---- the table ---- */
@@ -186,6 +232,9 @@ static const struct {
     {"probe", ":refresh probes everything now"},
     {"decode", "Enter on a message decodes it, v by another format"},
     {"send", ""},
+    {"journal", "4 shows it, Enter what became of each message"},
+    {"resume", "4 lists what was interrupted; X r on it resumes it"},
+    {"restore", "X u on the channel, or on its purge in 4"},
     {"export", ""},
     {"import", ""},
     {"doctor", ""},

@@ -12,6 +12,10 @@ struct command_row {
     void (*run)(struct screen *s, char *arguments); /* the rest of the line, which it may cut up */
 };
 
+#define COMMAND_MOVE_FLAGS   (F(TO) | F(SELECT) | F(LIMIT) | F(RATE) | F(CREATE) | F(NO_MARK))
+#define COMMAND_REPLAY_FLAGS (COMMAND_MOVE_FLAGS | F(ORIGIN_HEADER) | F(KEEP_DEATH) | F(AGAIN))
+#define COMMAND_PURGE_FLAGS  (F(SELECT) | F(LIMIT) | F(NO_ARCHIVE))
+
 const struct command_row *command_rows(size_t *count);
 /* The row that a line's first word names, whole or by a beginning that is only its; NULL: none, or several. */
 const struct command_row *command_of(const char *line);
@@ -20,6 +24,9 @@ void command_run(struct screen *s, const char *line);
 /* Completes the last word of a line, in place; what it could become where that is several goes into the note. False: nothing is known
  * that begins so. ui/command_complete.c. */
 bool command_complete(struct screen *s, char *line, size_t size, struct prompt_note *note);
+/* Opens the form of an operation as a line's words fill it in; what is wrong with them is said. ui/command_change.c. */
+void command_change(struct screen *s, enum operation_kind kind, uint64_t flags, char *arguments);
+void command_report(struct screen *s, char *arguments);
 /* What a line would do, while it is typed. */
 void command_note(const char *line, struct prompt_note *note);
 

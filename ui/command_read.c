@@ -2,15 +2,14 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "operations/dedupe_rule.h"
 
 #include <stdio.h>
 #include <string.h>
 
 /* ---- words ---- */
 
-/* The next word, its quotes taken off in place; *line goes on behind it. NULL: there is none, or (*line is NULL then) a quote isn't
- * closed. */
-static char *next_word(char **line)
+char *command_word(char **line)
 {
     char *from = *line + strspn(*line, " "), *word = from, *to = from, quote = '\0';
     if (!*from)
@@ -71,6 +70,19 @@ static bool set_where(const struct parse *p, const char *text)
     return true;
 }
 
+static bool set_rule(const struct parse *p, const char *text)
+{
+    struct err_info err = {.code = ERR_OK};
+    struct dedupe_rule *rule = dedupe_rule_new(text, hub_registry(screen_hub(p->screen))->decoders, &err);
+    if (rule && strlen(text) >= sizeof p->out->how.read.dedupe_by)
+        err_set(&err, ERR_LIMIT, "--dedupe-by: the rule is too long");
+    if (err.code)
+        screen_say_err(p->screen, &err);
+    dedupe_rule_free(&rule);
+    text_copy(p->out->how.read.dedupe_by, sizeof p->out->how.read.dedupe_by, text);
+    return !err.code;
+}
+
 static bool set_value(const struct parse *p, enum flag flag, const char *text)
 {
     struct err_info err = {.code = ERR_OK};
@@ -89,6 +101,8 @@ static bool set_value(const struct parse *p, enum flag flag, const char *text)
         read->partition = (int32_t)number;
     if (flag == FLAG_LIMIT)
         read->limit = number;
+    if (flag == FLAG_DEDUPE_BY)
+        return set_rule(p, text);
     return flag != FLAG_WHERE || set_where(p, text);
 }
 
@@ -117,7 +131,7 @@ static bool take_flag(struct parse *p, char *word)
         set_on(&p->out->how.read, flag);
         return true;
     }
-    char *value = equals ? equals + 1 : next_word(&p->line);
+    char *value = equals ? equals + 1 : command_word(&p->line);
     if (value && p->given >> flag & 1) {
         screen_say(p->screen, SEVERITY_WARN, "--%s is given twice: it takes one value", row->name);
         return false;
@@ -140,7 +154,7 @@ bool command_read(struct screen *s, enum read_mode mode, char *line, struct comm
                       .out = out};
     screen_read_init(&out->how, mode);
     out->word_count = 0;
-    for (char *word; p.line && (word = next_word(&p.line));) {
+    for (char *word; p.line && (word = command_word(&p.line));) {
         if (word[0] == '-' && word[1]) {
             if (!take_flag(&p, word))
                 return false;

@@ -7,7 +7,7 @@
 
 enum { COMMAND_MOST_WORDS = 64 };
 #define COMMAND_READ_FLAGS   (F(FROM) | F(PARTITION) | F(WHERE) | F(UNCOMMITTED) | F(INTERNAL))
-#define COMMAND_TAIL_FLAGS   (COMMAND_READ_FLAGS | F(FIREHOSE))
+#define COMMAND_TAIL_FLAGS   (COMMAND_READ_FLAGS | F(FIREHOSE) | F(DEDUPE_BY))
 #define COMMAND_BROWSE_FLAGS (COMMAND_READ_FLAGS | F(LIMIT))
 
 struct command_read {
@@ -19,6 +19,10 @@ struct command_read {
 /* Cuts up `line`: words are apart by blanks, quotes of either kind keep them together, flags are --name VALUE, --name=VALUE or
  * -n VALUE. False: what is wrong has been said on the status row. */
 bool command_read(struct screen *s, enum read_mode mode, char *line, struct command_read *out);
+
+/* The next word, its quotes taken off in place; *line goes on behind it. NULL: there is none, or (*line is NULL then) a quote isn't
+ * closed. */
+char *command_word(char **line);
 
 /* allowed: F() bits. While the last word of `line` is a flag or its value: what it is, or which there are. False: it is neither. */
 bool command_read_note(uint64_t allowed, const char *line, struct prompt_note *note);

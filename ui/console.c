@@ -15,6 +15,7 @@
 #include <sys/time.h>
 #include <termios.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -107,13 +108,16 @@ static void signals_take(sigset_t *before, sigset_t *open)
 static void signals_give_back(const sigset_t *before)
 {
     for (size_t i = 0; i < sizeof end_signals / sizeof *end_signals; i++)
-        signal(end_signals[i], SIG_DFL);
+        signal(end_signals[i],
+               SIG_IGN); /* a terminal that goes sends several: what is left is ended in peace */
     setitimer(ITIMER_REAL, &(struct itimerval){.it_value = {0, 0}}, NULL);
     signal(SIGTSTP, SIG_DFL);
     signal(SIGCONT, SIG_DFL);
     signal(SIGALRM, SIG_IGN); /* one may be pending */
     pthread_sigmask(SIG_SETMASK, before, NULL);
     signal(SIGALRM, SIG_DFL);
+    for (size_t i = 0; i < sizeof end_signals / sizeof *end_signals; i++)
+        signal(end_signals[i], SIG_DFL);
 }
 
 /* ---- frames ---- */
@@ -174,6 +178,19 @@ static void resize(struct console *c)
 
 /* ---- one turn ---- */
 
+static void edit(struct console *c)
+{
+    char command[1000];
+    const char *visual = getenv("VISUAL"), *editor = getenv("EDITOR");
+    const char *name = visual && *visual ? visual : editor && *editor ? editor : "vi";
+    snprintf(command, sizeof command, "%.900s \"$1\"", name);
+    bool well = term_run(c->term, command, screen_edit_path(c->screen)) == 0;
+    if (!well)
+        screen_say(c->screen, SEVERITY_WARN, "%s has failed: EDITOR names another editor", name);
+    screen_edited(c->screen, well);
+    resize(c);
+}
+
 static void fulfil(struct console *c)
 {
     unsigned wants = c->wants | screen_take_wants(c->screen);
@@ -183,6 +200,8 @@ static void fulfil(struct console *c)
         term_redraw(c->term);
     if (wants & SCREEN_THEME)
         term_theme(c->term, screen_theme(c->screen));
+    if (wants & SCREEN_EDIT)
+        edit(c);
     if (wants & SCREEN_SUSPEND || signal_stop) {
         signal_stop = 0;
         term_suspend(c->term);
@@ -208,8 +227,8 @@ static void take_keys(struct console *c)
         screen_key(c->screen, key);
         c->dirty = c->urgent = true;
         c->wants |= screen_take_wants(c->screen);
-        if (c->wants &
-            (SCREEN_QUIT | SCREEN_SUSPEND)) { /* what was typed after it is for whoever comes next */
+        if (c->wants & (SCREEN_QUIT | SCREEN_SUSPEND |
+                        SCREEN_EDIT)) { /* what was typed after it is for whoever comes next */
             c->keys = true;
             return;
         }
@@ -231,6 +250,7 @@ static void turn(struct console *c)
         c->pump_ns = now + GATHER_NS;
     }
     c->more |= more;
+    c->dirty |= screen_pump(c->screen);
     if (screen_work(c->screen, now + WORK_NS))
         c->more = c->dirty = true;
     now = clock_mono_ns();
@@ -255,14 +275,16 @@ static int64_t next_turn(const struct console *c)
  * two hundred turns a second and not one for each batch. */
 static bool wait_for(struct console *c, const sigset_t *open)
 {
-    struct pollfd fds[] = {{.fd = STDIN_FILENO, .events = POLLIN}, {.fd = hub_fd(c->hub), .events = POLLIN}};
+    struct pollfd fds[] = {{.fd = STDIN_FILENO, .events = POLLIN},
+                           {.fd = hub_fd(c->hub), .events = POLLIN},
+                           {.fd = screen_fd(c->screen), .events = POLLIN}};
     int64_t at = next_turn(c), now = clock_mono_ns();
     bool gather = now < c->pump_ns;
     if (gather && c->pump_ns < at)
         at = c->pump_ns;
     int64_t in = at - now;
     struct timespec timeout = {.tv_sec = in > 0 ? in / NS_PER_S : 0, .tv_nsec = in > 0 ? in % NS_PER_S : 0};
-    int n = ppoll(fds, gather ? 1 : 2, at == INT64_MAX ? NULL : &timeout, open);
+    int n = ppoll(fds, gather ? 1 : 3, at == INT64_MAX ? NULL : &timeout, open);
     c->keys |= n < 0 || fds[0].revents || (n == 0 && !gather); /* a signal may have met another thread */
     return n <= 0 || !(fds[0].revents & (POLLHUP | POLLERR | POLLNVAL));
 }

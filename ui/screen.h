@@ -3,6 +3,9 @@
 #ifndef SIGNALBOX_UI_SCREEN_H
 #define SIGNALBOX_UI_SCREEN_H
 
+#include "operations/audit.h"
+#include "operations/jobs.h"
+#include "ui/dialog.h"
 #include "ui/prompt.h"
 #include "ui/theme.h"
 #include "ui/view.h"
@@ -15,6 +18,7 @@ enum screen_want {
     SCREEN_SUSPEND = 1 << 1,
     SCREEN_REDRAW = 1 << 2,
     SCREEN_THEME = 1 << 3,
+    SCREEN_EDIT = 1 << 4, /* screen_edit_path is to be edited, and screen_edited told of it */
 };
 
 struct screen *screen_new(struct hub *hub, bool demo, struct err_info *err);
@@ -27,6 +31,10 @@ bool screen_work(struct screen *s, int64_t deadline_ns);    /* true: there is mo
 int64_t screen_draw(struct screen *s);                      /* wall clock of the next change by itself */
 const struct canvas *screen_canvas(const struct screen *s); /* as of the last screen_draw */
 unsigned screen_take_wants(struct screen *s);
+int screen_fd(const struct screen *s); /* readable when operations have changed, or the journal was read */
+bool screen_pump(struct screen *s);    /* takes that; true: something visible changed */
+const char *screen_edit_path(const struct screen *s);
+void screen_edited(struct screen *s, bool well);          /* well: the editor ended without a failure */
 const struct theme *screen_theme(const struct screen *s); /* after SCREEN_THEME */
 
 /* ---- for views and commands ---- */
@@ -65,5 +73,26 @@ void screen_tail(struct screen *s, const struct address *addresses, size_t count
 void screen_browse(struct screen *s, const struct address *address, const struct screen_read *how);
 /* Filters the tail's view, as if the expression had been typed there; a faulty one is said. */
 void screen_filter(struct screen *s, const char *expression);
+
+/* ---- changes: what is allowed, asked, and under way (ui/screen_change.c) ---- */
+
+/* NULL: no memory for it, which was said. */
+struct jobs *screen_jobs(struct screen *s);
+/* The journal as it was read last; NULL: not yet. */
+const struct audit_list *screen_journal(const struct screen *s);
+void screen_read_journal(struct screen *s, const char *id); /* see audit_read; SCREEN_JOBS tells of the end */
+
+/* Opens for so long what the configuration does not; 0 closes it again. */
+void screen_write(struct screen *s, int64_t ns);
+int64_t screen_write_left(const struct screen *s); /* ns; 0: closed */
+bool screen_may_write(const struct screen *s, const struct endpoint *e);
+
+/* Asks; the dialog is copied, and answered once, unless the screen ends before. */
+typedef void screen_answer(struct screen *s, void *context, bool yes);
+void screen_ask(struct screen *s, const struct dialog *d, screen_answer *answer, void *context);
+/* Has a file edited, on the whole terminal: the screen stands still meanwhile, as after ^Z. `done` is told of its end, once. */
+void screen_edit(struct screen *s, const char *path, screen_answer *done, void *context);
+/* Leaves, after a question where operations are under way. */
+void screen_quit(struct screen *s);
 
 #endif

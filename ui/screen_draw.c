@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #define NOTICE_ROWS 6
+#define NARROW      100 /* columns: below, row 0 has short words */
 
 static void draw_small(struct screen *s)
 {
@@ -114,7 +115,9 @@ static void draw_all(struct screen *s, struct frame *f)
     char crumbs[256];
     crumbs_of(s, crumbs, sizeof crumbs);
     f->status_taken = rows || s->prompt.kind != PROMPT_NONE;
-    chrome_top(f, s->hub, s->demo);
+    struct chrome_badges badges = {.demo = s->demo, .running = jobs_running(s->jobs)};
+    badges.write_role = screen_badge(s, c->w < NARROW, badges.write, sizeof badges.write);
+    chrome_top(f, s->hub, &badges);
     size_t tab = s->depth - 1; /* the topmost that has one */
     while (tab > 0 && !chrome_has_tab(s->stack[tab]))
         tab--;
@@ -131,6 +134,8 @@ static void draw_all(struct screen *s, struct frame *f)
         draw_confirm(s, c, foot);
     else
         draw_prompt(s, c, foot);
+    if (s->dialog.open)
+        dialog_draw(&s->dialog, f);
 }
 
 int64_t screen_draw(struct screen *s)

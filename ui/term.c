@@ -16,7 +16,9 @@
 #include <stdio.h>
 #include <stdio_ext.h>
 #include <stdlib.h>
+#include <spawn.h>
 #include <sys/ioctl.h>
+#include <sys/wait.h>
 #include <sys/poll.h>
 
 #include <termios.h>
@@ -537,4 +539,41 @@ void term_suspend(struct term *t)
     take_size();
     wrefresh(stdscr); /* enters the alternate screen again */
     term_resume(t);
+}
+
+static int spawn_and_wait(const char *command, const char *argument)
+{
+    char shell[] = "sh", option[] = "-c";
+    char *argv[] = {shell, option, (char *)(uintptr_t)command, shell, (char *)(uintptr_t)argument, NULL};
+    posix_spawnattr_t attr;
+    sigset_t none, usual;
+    pid_t pid;
+    int status = 0;
+    sigemptyset(&none);
+    sigemptyset(&usual);
+    sigaddset(&usual, SIGPIPE);
+    posix_spawnattr_init(&attr);
+    posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    posix_spawnattr_setsigmask(&attr, &none);
+    posix_spawnattr_setsigdefault(&attr, &usual);
+    int failed = posix_spawn(&pid, "/bin/sh", NULL, &attr, argv, environ);
+    posix_spawnattr_destroy(&attr);
+    if (failed)
+        return -1;
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+    }
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+int term_run(struct term *t, const char *command, const char *argument)
+{
+    say(PASTE_OFF);
+    curs_set(1);
+    endwin();
+    int status = spawn_and_wait(command, argument);
+    tcflush(STDIN_FILENO, TCIFLUSH); /* what was typed too much was meant for the other one */
+    take_size();
+    wrefresh(stdscr);
+    term_resume(t);
+    return status;
 }

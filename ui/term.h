@@ -33,6 +33,9 @@ void term_redraw(struct term *t); /* forget what is on the screen: the next term
 int term_key(struct term *t);     /* the next key that waits, UIKEY_NONE without any */
 /* Gives the terminal back, stops the process group, and takes the terminal again when it is continued. */
 void term_suspend(struct term *t);
+/* Gives the terminal to `sh -c command sh argument`, waits for its end, and takes it again. Its exit status; -1: it could not be run, or a
+ * signal ended it. */
+int term_run(struct term *t, const char *command, const char *argument);
 /* After somebody else stopped the process (SIGSTOP) and it was continued: the modes are ours again, the screen is redrawn. */
 void term_resume(struct term *t);
 

@@ -12,6 +12,9 @@
 
 struct screen;
 
+/* Beside enum hub_change in on_event: operations have changed, or the journal was read. */
+#define SCREEN_JOBS (1U << 31)
+
 enum view_id {
 #define VIEW(id, ops) VIEW_##id,
 #include "ui/views.def"
@@ -32,7 +35,7 @@ static inline void frame_wake(struct frame *f, int64_t at_ns)
 }
 
 /* What the line at the foot asks for. */
-enum prompt_kind { PROMPT_NONE, PROMPT_COMMAND, PROMPT_FIND, PROMPT_FILTER, PROMPT_CONFIRM };
+enum prompt_kind { PROMPT_NONE, PROMPT_COMMAND, PROMPT_FIND, PROMPT_FILTER, PROMPT_CONFIRM, PROMPT_FIELD };
 
 /* What a view says to a text while it is typed. */
 struct prompt_note {
@@ -66,7 +69,8 @@ struct view_ops {
     /* Draws into r. Its last row is the status row, which the screen may draw over. */
     void (*draw)(struct view *v, struct frame *f, struct rect r);
     enum action (*action)(struct view *v, enum action action); /* returns what it did not consume */
-    bool (*key)(struct view *v, int key); /* raw keys before the key table; true: used. Optional */
+    bool (*key)(struct view *v, int key);     /* raw keys before the key table; true: used. Optional */
+    bool (*takes_text)(const struct view *v); /* into a field of its own: a paste may go there. Optional */
     void (*typed)(struct view *v, enum prompt_kind kind, const char *text, struct prompt_note *note);
     void (*entered)(struct view *v, enum prompt_kind kind, const char *text); /* NULL: left with Esc */
     void (*crumb)(const struct view *v, char *into, size_t size); /* what it shows: "orders + 2" */

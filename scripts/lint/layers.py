@@ -10,6 +10,7 @@ import source
 FLOORS = {
     "src/base/": (0, "base"), "src/model/": (1, "model"), "src/net/": (2, "net"), "decoders/": (2, "decoders"),
     "src/brokers/": (3, "brokers"), "probes/": (3, "probes"), "src/engine/": (4, "engine"),
+    "src/operations/": (4, "operations"),
     "src/cli/": (5, "cli"), "ui/": (5, "ui"),
     "src/main.": (6, "main"), "src/demo/": (6, "demo"), "src/registry.": (6, "registry"),
 }
@@ -20,7 +21,7 @@ STRANGERS = {
     ("decoders", "net"): "decoders are pure: bytes in, field tree out, no I/O",
     ("brokers", "probes"): "brokers and probes never see each other",
     ("probes", "brokers"): "brokers and probes never see each other",
-    **{(room, other): TOP for room in ("engine", "cli", "ui") for other in ("brokers", "probes")},
+    **{(room, other): TOP for room in ("engine", "operations", "cli", "ui") for other in ("brokers", "probes")},
     ("cli", "ui"): "the two faces don't know each other; what both need belongs to the engine",
     ("ui", "cli"): "the two faces don't know each other; what both need belongs to the engine",
 }

@@ -37,6 +37,12 @@ void sha256_end(struct sha256 **sp, uint8_t digest[SHA256_SIZE])
     free(s);
 }
 
+void sha256_take(struct sha256 *s, uint8_t digest[SHA256_SIZE])
+{
+    EVP_DigestFinal_ex(s->context, digest, NULL);
+    EVP_DigestInit_ex(s->context, NULL, NULL);
+}
+
 /* Multiply and fold, eight bytes a step, with the finisher of MurmurHash3. */
 uint64_t hash_bytes(struct bytes b, uint64_t seed)
 {

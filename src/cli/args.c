@@ -57,7 +57,8 @@ static int take_value(struct parse *p, enum flag flag, const char *value)
     if (row->kind == FLAG_LIST) {
         if (f->list_count == MOST_LIST)
             return cli_usage("--%s more than %d times", row->name, MOST_LIST);
-        f->list[f->list_count++] = value;
+        f->list[f->list_count].flag = flag;
+        f->list[f->list_count++].text = value;
     } else if (f->set >> flag & 1) {
         return cli_usage("--%s is given twice, %s and %s: it takes one value", row->name, f->text[flag],
                          value);
@@ -80,7 +81,12 @@ static int take_flag(struct parse *p, enum flag flag, const char *word, const ch
         p->cli->flags.set |= UINT64_C(1) << flag;
         return 0;
     }
-    if (!attached && p->at + 1 >= p->argc)
+    const char *behind = !attached && p->at + 1 < p->argc ? p->argv[p->at + 1] : NULL;
+    if (row->kind == FLAG_MAYBE && !attached && (!behind || (behind[0] == '-' && behind[1]))) {
+        p->cli->flags.set |= UINT64_C(1) << flag;
+        return 0;
+    }
+    if (!attached && !behind)
         return cli_usage("--%s needs a value: --%s %s", row->name, row->name, row->argument);
     return take_value(p, flag, attached ? attached : p->argv[++p->at]);
 }
@@ -160,9 +166,7 @@ static int check_count(const struct cli *c)
 /* Commands that the documentation knows and this version doesn't: better said than taken for an address. */
 static int check_later(const struct cli *c)
 {
-    static const char *const later[] = {"open", "encode",   "call",    "resend", "replay",
-                                        "move", "copy",     "dedupe",  "purge",  "restore",
-                                        "flow", "capacity", "journal", "resume", NULL};
+    static const char *const later[] = {"open", "encode", "call", "flow", "capacity", NULL};
     for (size_t i = 0; !c->command && c->arg_count && later[i]; i++)
         if (strcmp(c->args[0], later[i]) == 0)
             return cli_usage("`signalbox %s` is not in this version; `signalbox help` lists what is",

@@ -1,6 +1,7 @@
 #include "cli/changing.h"
 
 #include "base/text.h"
+#include "cli/losses_say.h"
 #include "cli/signals.h"
 
 #include <inttypes.h>
@@ -337,13 +338,13 @@ int changing_rehearse(struct changing *ch)
         return code;
     if (!ch->count)
         return nothing_to_send(ch);
-    losses_say(&ch->losses, ch->cli, ch->to->endpoint->broker->title, carries, false);
+    losses_say(&ch->losses, ch->cli, -1, ch->to->endpoint->broker, carries, false);
     char flags[600];
     cli_notice(ch->cli,
                "%s/%s: would send %" PRId64 " message%s with %" PRId64
                " bytes of payload; nothing was sent. Add %s to do it",
                ch->to->endpoint->endpoint.name, ch->to->channel.name, ch->count, ch->count == 1 ? "" : "s",
-               ch->bytes, cli_missing_flags(ch->cli, ch->to, flags, sizeof flags));
+               ch->bytes, cli_missing_flags(ch->cli, ch->to, NULL, flags, sizeof flags));
     return 0;
 }
 
@@ -379,7 +380,7 @@ int changing_execute(struct changing *ch)
     ch->sum = sum_of(ch, &result);
     code = conclude(ch, &result, code);
     bool unsent = result.handed < ch->count; /* the last one was read, and went no further */
-    losses_say(unsent ? &ch->before : &ch->losses, ch->cli, ch->to->endpoint->broker->title, result.carries,
+    losses_say(unsent ? &ch->before : &ch->losses, ch->cli, -1, ch->to->endpoint->broker, result.carries,
                true);
     return code;
 }

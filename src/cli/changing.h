@@ -2,8 +2,9 @@
 #ifndef SIGNALBOX_CLI_CHANGING_H
 #define SIGNALBOX_CLI_CHANGING_H
 
-#include "cli/losses.h"
+#include "cli/cli.h"
 #include "engine/publisher.h"
+#include "operations/losses.h"
 
 /* What became of the messages; each is one of these, and without --execute all are unsent. */
 struct change_sum {

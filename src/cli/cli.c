@@ -202,17 +202,32 @@ static bool lacks_write(const struct cli *c, const struct endpoint *e)
 static bool lacks_confirm(const struct cli *c, const struct address *to, char *name, size_t size)
 {
     const struct endpoint *e = &to->endpoint->endpoint;
-    const char *confirmed = cli_text(c, FLAG_CONFIRM);
+    const char *confirmed;
     snprintf(name, size, "%s/%s", e->name, to->channel.name);
-    return !e->by_url && e->production && (!confirmed || strcmp(confirmed, name) != 0);
+    if (e->by_url || !e->production)
+        return false;
+    for (size_t at = 0; (confirmed = cli_next(c, FLAG_CONFIRM, &at));)
+        if (strcmp(confirmed, name) == 0)
+            return false;
+    return true;
 }
 
-char *cli_missing_flags(const struct cli *c, const struct address *to, char *into, size_t size)
+static void put_confirm(const struct cli *c, const struct address *to, char *into, size_t size)
 {
     char name[512];
-    bool confirm = lacks_confirm(c, to, name, sizeof name);
-    snprintf(into, size, "--execute%s%s%s", lacks_write(c, &to->endpoint->endpoint) ? " --write" : "",
-             confirm ? " --confirm " : "", confirm ? name : "");
+    size_t used = strlen(into);
+    if (to && lacks_confirm(c, to, name, sizeof name))
+        snprintf(into + used, size - used, " --confirm %s", name);
+}
+
+char *cli_missing_flags(const struct cli *c, const struct address *to, const struct address *also, char *into,
+                        size_t size)
+{
+    bool write = (to && lacks_write(c, &to->endpoint->endpoint)) ||
+                 (also && lacks_write(c, &also->endpoint->endpoint));
+    snprintf(into, size, "--execute%s", write ? " --write" : "");
+    put_confirm(c, to, into, size);
+    put_confirm(c, also, into, size);
     return into;
 }
 

@@ -19,7 +19,10 @@ struct flags {
     uint64_t set; /* F() bits */
     const char *text[FLAGS];
     int64_t number[FLAGS]; /* COUNT; DURATION in ns */
-    const char *list[MOST_LIST];
+    struct {
+        enum flag flag;
+        const char *text;
+    } list[MOST_LIST]; /* of LIST flags, in their order; see cli_next */
     size_t list_count;
 };
 
@@ -32,6 +35,7 @@ struct command {
     const char *name, *args, *purpose;
     const char *detail; /* for the man page, plain text, paragraphs with a blank line between */
     uint64_t flags;     /* beside FLAGS_GLOBAL */
+    uint64_t rare;      /* those of them that --help only names */
     size_t min_args, max_args;
     const char *missing; /* what to say when there are too few arguments */
     enum argument argument;
@@ -79,6 +83,15 @@ static inline const char *cli_text(const struct cli *c, enum flag flag)
     return c->flags.text[flag];
 }
 
+/* The values of a LIST flag, one after the other; *at counts from 0. NULL: there are no more. */
+static inline const char *cli_next(const struct cli *c, enum flag flag, size_t *at)
+{
+    while (*at < c->flags.list_count)
+        if (c->flags.list[(*at)++].flag == flag)
+            return c->flags.list[*at - 1].text;
+    return NULL;
+}
+
 /* ---- talking ---- */
 
 /* One line on stderr: "signalbox: ..."; a message of any thread. */
@@ -109,8 +122,9 @@ int cli_address(struct cli *c, size_t i, bool channel_wanted, struct address *ad
 void cli_ask_password(struct cli *c, struct endpoint *e);
 /* May this address be changed (signalbox help changes)? 0, or 7 after a message. */
 int cli_may_change(const struct cli *c, const struct address *to);
-/* The flags that a dry run lacks to be the change itself: "--execute --write"; returns into. */
-char *cli_missing_flags(const struct cli *c, const struct address *to, char *into, size_t size);
+/* The flags that a dry run lacks to be the change itself, of one address or two (NULL: none): "--execute --write"; returns into. */
+char *cli_missing_flags(const struct cli *c, const struct address *to, const struct address *also, char *into,
+                        size_t size);
 
 /* ---- texts ---- */
 

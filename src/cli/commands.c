@@ -6,7 +6,17 @@
  X(ls)              \
  X(tail)            \
  X(browse)          \
- X(search) X(decode) X(send) X(export) X(import) X(doctor) X(config) X(init) X(completion) X(help) X(version)
+ X(search)          \
+ X(decode)          \
+ X(send)            \
+ X(export)          \
+ X(import)          \
+ X(resend)          \
+ X(replay)          \
+ X(move)            \
+ X(copy)            \
+ X(dedupe)          \
+ X(purge) X(restore) X(journal) X(resume) X(doctor) X(config) X(init) X(completion) X(help) X(version)
 
 #define X(name) extern const struct command command_##name;
 COMMANDS(X)

@@ -169,9 +169,9 @@ static void zsh_flags(const struct cli *c, struct buffer *out, uint64_t set)
         quoted(out, row->text);
         buffer_byte(out, ']');
         if (row->kind != FLAG_ON) {
-            buffer_byte(out, ':');
+            buffer_text(out, row->kind == FLAG_MAYBE ? "::" : ":");
             quoted(out, row->argument);
-            buffer_text(out, i == FLAG_CONFIG ? ":_files" : ":");
+            buffer_text(out, i == FLAG_CONFIG || i == FLAG_EDIT ? ":_files" : ":");
             zsh_words(c, out, i);
         }
         buffer_text(out, "' \\\n");
@@ -254,7 +254,7 @@ static void fish_flags(const struct cli *c, struct buffer *out, const char *cond
         if (row->letter)
             buffer_printf(out, " -s %c", row->letter);
         fish_words(c, out, i);
-        buffer_printf(out, "%s -d '", row->kind == FLAG_ON ? "" : " -r");
+        buffer_printf(out, "%s -d '", row->kind == FLAG_ON || row->kind == FLAG_MAYBE ? "" : " -r");
         fish_text(out, row->text);
         buffer_text(out, "'\n");
     }

@@ -21,6 +21,7 @@ int encoder_init(struct encoder *e, const struct cli *c)
                                                : ENCODE_PEOPLE,
         .json_flags = cli_flag(c, FLAG_DECODE) ? MESSAGE_JSON_DECODE : 0,
         .color = cli_color(c, STDOUT_FILENO),
+        .marks = cli_flag(c, FLAG_DEDUPE_BY),
     };
     if (e->encoding == ENCODE_TEMPLATE && !(e->template = template_new(cli_text(c, FLAG_FORMAT), &err)))
         return cli_error(&err);
@@ -34,7 +35,7 @@ void encoder_free(struct encoder *e)
 
 bool encoder_is_bare(const struct encoder *e)
 {
-    return e->encoding == ENCODE_PLAIN;
+    return e->encoding == ENCODE_PLAIN && !e->marks;
 }
 
 static void colored(const struct encoder *e, struct buffer *out, const char *color, const char *text)
@@ -82,7 +83,11 @@ void encode_line(const struct encoder *e, struct buffer *out, const struct messa
 {
     switch (e->encoding) {
     case ENCODE_JSON: message_json(out, m, e->registry->decoders, e->json_flags); break;
-    case ENCODE_PLAIN: message_plain(out, m); break;
+    case ENCODE_PLAIN:
+        message_plain(out, m);
+        if (e->marks)
+            buffer_text(out, m->flags & MESSAGE_DUPLICATE ? "\tduplicate" : "\t");
+        break;
     case ENCODE_TEMPLATE: template_line(e->template, out, m, e->registry->decoders); break;
     default: people(e, out, m);
     }

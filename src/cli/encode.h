@@ -13,6 +13,7 @@ struct encoder {
     const struct registry *registry;
     uint32_t json_flags;
     bool color;
+    bool marks; /* duplicates are looked for: a plain line has a field more, which says so */
     struct template *template;
 };
 

@@ -14,12 +14,15 @@ static void flag_line(struct buffer *out, enum flag flag)
     buffer_printf(out, "  %-29s%s\n", left, row->text);
 }
 
-/* --help fits on one screen: these are named in one line, `signalbox help` explains them. */
-static void global_flags(struct buffer *out)
+#define FLAGS_OPENING \
+ (F(WRITE) | F(CONFIRM) | F(NO_MARK)) /* `signalbox help changes` and the manual explain them */
+
+/* --help fits on one screen: these are named in a line, `signalbox help` explains them. */
+static void named_flags(struct buffer *out, const char *begin, uint64_t flags)
 {
-    buffer_text(out, "  also:");
+    buffer_text(out, begin);
     for (int i = 0; i < FLAGS; i++)
-        if (FLAGS_GLOBAL >> i & 1)
+        if (flags >> i & 1)
             buffer_printf(out, " --%s%s%s", flag_rows[i].name, *flag_rows[i].argument ? " " : "",
                           flag_rows[i].argument);
     buffer_byte(out, '\n');
@@ -51,15 +54,18 @@ static void exit_line(struct buffer *out, const char *exits)
 
 void help_command(const struct command *command, struct buffer *out)
 {
+    uint64_t named = FLAGS_OPENING | command->rare;
     buffer_printf(out, "signalbox %s: %s\n\nUsage: signalbox %s %s%s[flags]\n", command->name,
                   command->purpose, command->name, command->args, *command->args ? " " : "");
     for (size_t i = 0; i < 3; i++)
         buffer_printf(out, "  %-48s # %s\n", command->examples[i].line, command->examples[i].what);
     buffer_text(out, "\nFlags:\n");
     for (int i = 0; i < FLAGS; i++)
-        if (command->flags >> i & 1)
+        if ((command->flags & ~named) >> i & 1)
             flag_line(out, (enum flag)i);
-    global_flags(out);
+    named_flags(out, "  also:", FLAGS_GLOBAL);
+    if (command->flags & named)
+        named_flags(out, "       ", command->flags & named);
     exit_line(out, command->exits);
 }
 

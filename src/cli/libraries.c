@@ -23,7 +23,9 @@ static const struct {
     {"libyaml", "yaml_get_version_string", WORD},
     {"zlib", "zlibVersion", WORD},
     {"zstd", "ZSTD_versionString", WORD},
+    {"SQLite", "sqlite3_libversion", WORD},
     {"PCRE2", "pcre2_config_8", PCRE2},
+    {"SQLite", "sqlite3_libversion", WORD},
     {"ncurses", "curses_version", WORD},
 };
 

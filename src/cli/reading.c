@@ -68,6 +68,14 @@ static bool take_one(struct run *r, bool *last)
     return before >= 1;
 }
 
+/* Nothing more is wanted of any source. */
+static enum emit stop_all(struct run *r)
+{
+    atomic_store(&r->stop, true);
+    tell_main(r);
+    return EMIT_STOP;
+}
+
 static void note_begin(struct run *r)
 {
     int_fast64_t never = 0;
@@ -75,14 +83,31 @@ static void note_begin(struct run *r)
         atomic_compare_exchange_strong(&r->began_ns, &never, clock_mono_ns());
 }
 
+/* The message itself, or a marked one in `room`. */
+static const struct message *mark(const struct run *r, const struct message *m, struct message *room)
+{
+    char text[200];
+    enum dedupe_marked marked = dedupe_mark_see(r->reading->mark, m);
+    if (marked == DEDUPE_MARK_FORGETS)
+        cli_notice(r->reading->cli, "%s", dedupe_mark_since(r->reading->mark, text, sizeof text));
+    if (marked != DEDUPE_MARK_AGAIN)
+        return m;
+    *room = *m;
+    room->flags |= MESSAGE_DUPLICATE;
+    return room;
+}
+
 static enum emit on_message(void *context, const struct message *m)
 {
     struct source *s = context;
     struct run *r = s->run;
+    struct message marked;
     bool last = false;
     if (atomic_load_explicit(&r->stop, memory_order_relaxed))
         return EMIT_STOP;
     note_begin(r);
+    if (r->reading->mark)
+        m = mark(r, m, &marked);
     enum filter_answer a = r->filter ? filter_message(r->filter, m, clock_wall_ns()) : FILTER_YES;
     if (a == FILTER_UNKNOWN)
         atomic_fetch_add_explicit(&r->unknown, 1, memory_order_relaxed);
@@ -90,14 +115,15 @@ static enum emit on_message(void *context, const struct message *m)
         return EMIT_OK;
     if (!take_one(r, &last))
         return EMIT_STOP;
-    r->reading->encode(r->reading->context, output_line(s->lane), m);
+    enum emit e = EMIT_OK;
+    if (r->reading->take) {
+        e = r->reading->take(r->reading->context, m) ? EMIT_OK : EMIT_STOP;
+    } else {
+        r->reading->encode(r->reading->context, output_line(s->lane), m);
+        e = output_line_end(s->lane);
+    }
     atomic_fetch_add_explicit(&r->written, 1, memory_order_relaxed);
-    enum emit e = output_line_end(s->lane);
-    if (!last && e != EMIT_STOP)
-        return e;
-    atomic_store(&r->stop, true);
-    tell_main(r);
-    return EMIT_STOP;
+    return !last && e != EMIT_STOP ? e : stop_all(r);
 }
 
 static bool on_idle(void *context)

@@ -4,6 +4,7 @@
 #define SIGNALBOX_CLI_READING_H
 
 #include "cli/cli.h"
+#include "operations/dedupe_mark.h"
 
 struct reading {
     const struct cli *cli;
@@ -16,10 +17,13 @@ struct reading {
     const char *expression; /* filter; NULL: all */
     int fd;                 /* where the lines go */
     bool progress;
-    bool whole; /* also what the configuration's `redact` hides: for archives */
-    bool bare;  /* what is written has no place for headers */
+    bool whole;               /* also what the configuration's `redact` hides: for archives */
+    bool bare;                /* what is written has no place for headers */
+    struct dedupe_mark *mark; /* flags duplicates, before the filter sees them; NULL: none */
     /* Appends one message; on a worker, several at once, unless there is one address alone. */
     void (*encode)(void *context, struct buffer *out, const struct message *m);
+    /* Instead of it, of one address: takes the message, and nothing is written. False: no more, please; the caller knows why. */
+    bool (*take)(void *context, const struct message *m);
     void *context;
 };
 

@@ -30,15 +30,15 @@ struct sending {
 
 static int take_headers(struct sending *s)
 {
-    const struct flags *f = &s->cli->flags;
+    const char *text;
     /* AMQP clients write text as strings; Kafka has bytes alone, the same ones. */
     enum value_type type = strcmp(s->to.endpoint->broker->name, "kafka") == 0 ? VALUE_BYTES : VALUE_STRING;
-    for (size_t i = 0; i < f->list_count; i++) {
-        const char *equals = strchr(f->list[i], '=');
-        if (!equals || equals == f->list[i])
-            return cli_usage("--header %s: write NAME=VALUE", f->list[i]);
+    for (size_t at = 0; (text = cli_next(s->cli, FLAG_HEADER, &at));) {
+        const char *equals = strchr(text, '=');
+        if (!equals || equals == text)
+            return cli_usage("--header %s: write NAME=VALUE", text);
         s->headers[s->header_count++] = (struct header){
-            .name = bytes_of(f->list[i], (size_t)(equals - f->list[i])),
+            .name = bytes_of(text, (size_t)(equals - text)),
             .value = {.type = type, .bytes = bytes_of_text(equals + 1)},
         };
     }

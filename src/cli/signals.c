@@ -41,6 +41,11 @@ int signals_seen(void)
     return seen;
 }
 
+void signals_forget(void)
+{
+    seen = 0;
+}
+
 static enum waited wait_at(struct pollfd polls[2], int64_t deadline_ns)
 {
     for (;;) {

@@ -6,7 +6,8 @@
 
 /* SIGINT, SIGTERM and SIGHUP are blocked in this thread and those started later, open only inside wait_for. Again changes nothing. */
 void signals_take(void);
-int signals_seen(void); /* the signal that came, 0 none */
+int signals_seen(void);    /* the signal that came, 0 none */
+void signals_forget(void); /* it was heeded: wait_for waits for another one */
 
 enum waited { WAITED_EVENT, WAITED_SIGNAL, WAITED_TIMEOUT, WAITED_CLOSED /* nobody reads stdout any more */ };
 /* Until event_fd (an eventfd, drained here; -1: none) is readable, a signal came, or the monotonic deadline. */

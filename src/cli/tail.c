@@ -9,6 +9,29 @@ static void encode(void *context, struct buffer *out, const struct message *m)
     encode_line(context, out, m);
 }
 
+/* What marks duplicates; NULL: nobody asked. 0 or an exit code after a message. */
+static int make_mark(const struct cli *c, struct dedupe_mark **mark)
+{
+    char text[200];
+    struct err_info err = {.code = ERR_OK};
+    struct dedupe_mark_job job = {.rule = cli_text(c, FLAG_DEDUPE_BY), .decoders = c->registry->decoders};
+    *mark = job.rule ? dedupe_mark_new(&job, &err) : NULL;
+    if (!job.rule)
+        return 0;
+    if (!*mark)
+        return cli_error(&err);
+    cli_notice(c, "%s", dedupe_mark_since(*mark, text, sizeof text));
+    return 0;
+}
+
+static void end_mark(const struct cli *c, struct dedupe_mark **mark)
+{
+    char text[300];
+    if (*mark)
+        cli_notice(c, "%s", dedupe_mark_text(*mark, text, sizeof text));
+    dedupe_mark_free(mark);
+}
+
 static int run_tail(struct cli *c, struct address *addresses)
 {
     struct reading reading;
@@ -17,9 +40,13 @@ static int run_tail(struct cli *c, struct address *addresses)
     for (size_t i = 0; i < c->arg_count && !code; i++)
         code = cli_address(c, i, true, &addresses[i]);
     if (!code)
+        code = make_mark(c, &reading.mark);
+    if (!code)
         code = encoder_init(&encoder, c);
-    if (code)
+    if (code) {
+        dedupe_mark_free(&reading.mark);
         return code;
+    }
     struct reading_result result;
     reading.addresses = addresses;
     reading.address_count = c->arg_count;
@@ -31,6 +58,7 @@ static int run_tail(struct cli *c, struct address *addresses)
         cli_notice(c, "%" PRId64 " message%s, stopped because %s", result.written,
                    result.written == 1 ? "" : "s", result.stopped);
     encoder_free(&encoder);
+    end_mark(c, &reading.mark);
     return result.code;
 }
 
@@ -57,8 +85,13 @@ const struct command command_tail = {
         "partitions comes partition by partition, each in its order: end-N and `browse` merge it by time.\n\n"
         "Of several brokers each goes on without the others: one that cannot be reached is tried again; one that refuses, or lacks "
         "one of its channels, is read no further, which is said, and the exit code tells it at the end. --record and --watch are not "
-        "in this version: `tail --json >FILE.jsonl` writes what `import` reads.",
-    .flags = FLAGS_READING | F(FIREHOSE) | F(INTERNAL) | FLAGS_OUTPUT,
+        "in this version: `tail --json >FILE.jsonl` writes what `import` reads.\n"
+        "\n"
+        "--dedupe-by marks what has passed before in the same channel, by the rules of `dedupe` (id key body header:NAME field:PATH): the "
+        "flag `duplicate`, which filters know as `dup=true`, and a further field of --plain. It is exact, and knows what has passed since "
+        "the tail began: at most 500,000 values "
+        "and 64 MiB of them; from when on it knows is said at its beginning, when older ones begin to be forgotten, and at its end.",
+    .flags = FLAGS_READING | F(DEDUPE_BY) | F(FIREHOSE) | F(INTERNAL) | FLAGS_OUTPUT,
     .min_args = 1,
     .max_args = 64,
     .missing = "an address",

@@ -8,6 +8,8 @@
 #include "brokers/memory/memory_server.h"
 #include "demo/services.h"
 
+#include <errno.h>
+#include <ftw.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
@@ -15,11 +17,13 @@
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/poll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define TICK_NS      (100 * NS_PER_MS)
 #define POISON_EVERY 37
 #define REJECT_EVERY 23
+#define TWICE_EVERY  11
 #define DEMO_PROBES  3
 
 struct demo {
@@ -28,6 +32,7 @@ struct demo {
     struct services *services;
     const struct broker_ops *kafka_ops;
     const struct endpoint *kafka_endpoint;
+    char state[512]; /* journal and archives; "": there is none */
     int stop_fd;
     pthread_t thread;
     bool running;
@@ -134,7 +139,7 @@ static void lane_send(struct demo *d, struct lane *l, const char *key, struct he
                         .key = bytes_of_text(key),
                         .payload = bytes_of_text(json),
                         .headers = headers};
-    if (d->kafka_ops->publish(&l->broker, &m, 0, &err) ||
+    if (d->kafka_ops->publish(&l->broker, 0, &m, 0, &err) ||
         d->kafka_ops->publish_step(&l->broker, 0, &pending, &err))
         log_unsent(&err);
 }
@@ -179,6 +184,8 @@ static void send_payment(struct demo *d, struct lane *payments)
              88400 + d->orders, chance(d, 12) ? "AUTHORISED" : "DECLINED", 10 + chance(d, 400),
              chance(d, 100));
     lane_send(d, payments, key, (struct headers){NULL, 0}, json);
+    if (d->orders % TWICE_EVERY == 0) /* a producer that tries again, and is not idempotent */
+        lane_send(d, payments, key, (struct headers){NULL, 0}, json);
 }
 
 static void memory_send(const char *queue, const char *id, const char *json)
@@ -248,6 +255,34 @@ static void *traffic(void *context)
     lane_close(d, &payments);
     lane_close(d, &dead);
     return NULL;
+}
+
+/* ---- a state directory of its own: nothing of what is tried here stands in the journal of what is real ---- */
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+    (void)st, (void)type, (void)at;
+    return remove(path) && errno != ENOENT;
+}
+
+static enum err make_state(struct demo *d, struct err_info *err)
+{
+    const char *run = getenv("XDG_RUNTIME_DIR"), *tmp = getenv("TMPDIR");
+    const char *folder = run && *run == '/' ? run : tmp && *tmp == '/' ? tmp : "/tmp";
+    int n = snprintf(d->state, sizeof d->state, "%s/signalbox-demo-XXXXXX", folder);
+    if (n > 0 && (size_t)n < sizeof d->state && mkdtemp(d->state) && !setenv("XDG_STATE_HOME", d->state, 1))
+        return ERR_OK;
+    d->state[0] = '\0';
+    err_set(err, ERR_IO, "no folder for the demo's journal and archives in %.200s: %s", folder,
+            strerror(errno));
+    err_next(err, "let TMPDIR name a directory that can be written to");
+    return ERR_IO;
+}
+
+static void remove_state(struct demo *d)
+{
+    if (d->state[0] && nftw(d->state, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT))
+        log_write(LOG_WARN, "demo", "%s is left behind", d->state);
 }
 
 /* ---- putting it together ---- */
@@ -363,7 +398,7 @@ struct demo *demo_start(struct config *config, const struct registry *registry, 
     d->config = config;
     d->seed = 20260211;
     d->stop_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    d->kafka = start_mock(err);
+    d->kafka = make_state(d, err) ? NULL : start_mock(err);
     d->services = d->kafka ? services_start(demo_services, DEMO_PROBES, err) : NULL;
     bool ok = d->services && !declare_channels(d, err) && !add_endpoints(d, registry, err) &&
               !add_probes(d, err) && start_traffic(d, err);
@@ -383,6 +418,7 @@ void demo_stop(struct demo **dp)
         pthread_join(d->thread, NULL);
     services_stop(&d->services);
     kafka_mock_stop(&d->kafka);
+    remove_state(d);
     close(d->stop_fd);
     free(d);
 }

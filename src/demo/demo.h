@@ -2,7 +2,8 @@
  *
  * Kafka is librdkafka's mock cluster, services are real sockets, queues are the `memory` broker. A thread makes traffic with
  * a fixed seed: orders and payments flow, some are poison and end in dead letters, one service goes down for 15 s every
- * minute and comes back, another one is slow now and then. */
+ * minute and comes back, another one is slow now and then. Journal and archives of what is tried there are in a folder of the demo's own
+ * (XDG_STATE_HOME, while it runs), which goes with it. */
 #ifndef SIGNALBOX_DEMO_DEMO_H
 #define SIGNALBOX_DEMO_DEMO_H
 

@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "base/text.h"
 #include "engine/decode.h"
+#include "engine/lookup.h"
 #include "model/death.h"
 #include "engine/filter_internal.h"
 
@@ -158,48 +159,15 @@ static bool visit_body(void *context, enum field_kind kind, struct bytes text, s
     return test_text(context, text);
 }
 
-static bool looks_like_json(struct bytes in)
-{
-    size_t at = json_mark(in);
-    while (at < in.len &&
-           (in.data[at] == ' ' || in.data[at] == '\n' || in.data[at] == '\r' || in.data[at] == '\t'))
-        at++;
-    return at < in.len && (in.data[at] == '{' || in.data[at] == '[');
-}
-
-/* Raw bytes first: a member that is named nowhere has no value. Only an escape could hide its name. */
-static bool cannot_have(const struct node *n, struct bytes in)
-{
-    return n->needle.data && !memmem(in.data, in.len, n->needle.data, n->needle.len) &&
-           !memchr(in.data, '\\', in.len);
-}
-
 static void test_body(struct test *t, const struct filter *f, const struct message *m)
 {
     const struct node *n = t->node;
-    struct bytes in = m->payload;
-    if (!in.data)
-        return;
-    if (n->path.count == 0) {
-        test_text(t, in);
-        return;
-    }
-    if (f->json && f->json->find && looks_like_json(in)) {
-        if (!cannot_have(n, in))
-            (void)f->json->find(in, &n->path, visit_body, t);
-        return;
-    }
-    struct arena arena;
-    struct field_tree tree;
-    struct decode_choice choice = decode_choose(f->decoders, m, NULL);
-    if (choice.decoder->find) {
-        t->open = choice.decoder->find(in, &n->path, visit_body, t) && choice.decoder->wraps;
-        return;
-    }
-    arena_init(&arena, LIMIT_DECODE_ARENA);
-    (void)decode_message(&choice, m, &tree, &arena);
-    field_find(&tree, &n->path, visit_body, t);
-    arena_free(&arena);
+    struct lookup lookup = {f->decoders, f->json, &n->path, n->needle};
+    bool wrapped = false;
+    if (n->path.count == 0 && m->payload.data)
+        test_text(t, m->payload);
+    else if (n->path.count)
+        t->open = lookup_body(&lookup, m, visit_body, t, &wrapped) && wrapped;
 }
 
 static void test_type(struct test *t, const struct filter *f, const struct message *m)

@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "base/text.h"
 #include "engine/filter_internal.h"
+#include "engine/lookup.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -370,15 +371,6 @@ static bool take_value(struct parser *p, struct node *n, const struct known_fiel
     return true;
 }
 
-/* The last member name of a path stands in every text that holds a value there, as it is or with escapes. */
-static void note_needle(struct node *n)
-{
-    n->needle = BYTES_NULL;
-    for (size_t i = 0; i < n->path.count; i++)
-        if (n->path.steps[i].name.data && n->path.steps[i].name.len > 0)
-            n->needle = n->path.steps[i].name;
-}
-
 static struct node *take_test(struct parser *p, const struct known_field *k, size_t name_len, size_t prefix,
                               enum op op)
 {
@@ -395,7 +387,7 @@ static struct node *take_test(struct parser *p, const struct known_field *k, siz
                 *p->caret = path_at;
             return NULL;
         }
-        note_needle(n);
+        n->needle = lookup_needle(&n->path);
     } else {
         n->name = rest;
     }

@@ -16,7 +16,14 @@ enum flag {
 };
 #define F(id) (UINT64_C(1) << FLAG_##id)
 
-enum flag_kind { FLAG_ON, FLAG_TEXT, FLAG_COUNT, FLAG_DURATION, FLAG_LIST };
+enum flag_kind {
+    FLAG_ON,
+    FLAG_TEXT,
+    FLAG_COUNT,
+    FLAG_DURATION,
+    FLAG_LIST,  /* may be repeated */
+    FLAG_MAYBE, /* a text, or none where a flag or nothing stands behind it */
+};
 struct flag_row {
     const char *name;
     char letter; /* 0: none */

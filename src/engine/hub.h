@@ -112,10 +112,11 @@ enum tail_row_kind { TAIL_MESSAGE, TAIL_GAP /* connection lost or restored; text
 struct hub_read {
     enum read_mode mode; /* what flows, or what is stored now */
     struct start start;
-    int32_t partition; /* -1: all */
-    int64_t limit;     /* browse: so many at most; -1: no limit */
-    uint32_t flags;    /* enum read_flag */
-    char where[1024];  /* only what this filter takes is held, and counts towards the limit; "": all */
+    int32_t partition;   /* -1: all */
+    int64_t limit;       /* browse: so many at most; -1: no limit */
+    uint32_t flags;      /* enum read_flag */
+    char dedupe_by[256]; /* duplicates by that rule are marked as they pass; "": none */
+    char where[1024];    /* only what this filter takes is held, and counts towards the limit; "": all */
 };
 
 struct hub_tail {

@@ -121,11 +121,30 @@ static bool take_room(struct hub_source *s, size_t bytes)
     return true;
 }
 
+static void on_notice(void *context, const char *text);
+
+/* The message itself, or a marked one in `room`. */
+static const struct message *mark(struct hub_source *s, const struct message *m, struct message *room)
+{
+    char text[200];
+    enum dedupe_marked marked = dedupe_mark_see(s->mark, m);
+    if (marked == DEDUPE_MARK_FORGETS)
+        on_notice(s, dedupe_mark_since(s->mark, text, sizeof text));
+    if (marked != DEDUPE_MARK_AGAIN)
+        return m;
+    *room = *m;
+    room->flags |= MESSAGE_DUPLICATE;
+    return room;
+}
+
 static enum emit on_message(void *context, const struct message *borrowed)
 {
     struct hub_source *s = context;
+    struct message marked;
     if (s->left == 0)
         return EMIT_STOP;
+    if (s->mark)
+        borrowed = mark(s, borrowed, &marked);
     enum filter_answer a = s->filter ? filter_message(s->filter, borrowed, clock_wall_ns()) : FILTER_YES;
     if (a == FILTER_UNKNOWN)
         atomic_fetch_add_explicit(&s->unknown, 1, memory_order_relaxed);

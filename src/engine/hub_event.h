@@ -7,6 +7,7 @@
 #include "engine/queue.h"
 #include "engine/session.h"
 #include "model/sample.h"
+#include "operations/dedupe_mark.h"
 
 #define HUB_BATCH 64
 
@@ -46,6 +47,7 @@ struct hub_source {
     uint32_t serial;
     struct hub_event *batch; /* being filled, or refused by a full queue */
     size_t batch_bytes;
+    struct dedupe_mark *mark;     /* flags duplicates, before the filter sees them; NULL: none */
     const struct filter *filter;  /* messages that it does not take go no further; NULL: all go on */
     int64_t left;                 /* so many more are taken; negative: no limit */
     size_t room;                  /* bytes that its store has left for what is stored; SIZE_MAX: it evicts */

@@ -30,6 +30,8 @@ struct tail_run {
     size_t part_count, ended;
     struct tail_part parts[TAIL_MOST_PARTS];
     struct channel_name *names; /* of all channels; sessions hold slices of it */
+    struct dedupe_mark *mark;   /* of duplicates; NULL: nobody asked */
+    bool mark_said;             /* since when it knows */
     struct filter *filter;      /* of a browse that holds only what it takes; NULL: none */
     struct store *store;
     struct hub_tail tail;

@@ -10,6 +10,7 @@ void hub_run_free(struct tail_run *t)
         hub_source_free(&t->parts[i].source);
     store_free(&t->store);
     filter_free(&t->filter);
+    dedupe_mark_free(&t->mark);
     free(t->names);
     free(t->tail.channels);
     free(t);

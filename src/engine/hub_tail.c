@@ -67,6 +67,7 @@ static void start_part(struct hub *h, struct tail_run *t, struct tail_part *part
     struct config_endpoint *c = t->tail.channels[part->first].address.endpoint;
     /* The source looks for as long as it takes to find so many. */
     part->source.filter = t->filter;
+    part->source.mark = t->mark;
     part->source.left = t->filter ? how->limit : -1;
     if (how->mode == READ_BROWSE)
         part->source.room = room_of(h);
@@ -236,6 +237,16 @@ static void note_connection(struct hub *h, struct tail_run *t, const struct tail
     }
 }
 
+/* From when on it knows what has passed: its first row. */
+static void note_mark(struct tail_run *t, const struct tail_part *part, const struct session_status *status)
+{
+    char text[200];
+    if (!t->mark || t->mark_said || status->state != SESSION_UP)
+        return;
+    t->mark_said = true;
+    store_gap(t, part_endpoint(t, part), dedupe_mark_since(t->mark, text, sizeof text));
+}
+
 static void take_status(struct hub *h, struct tail_run *t, struct tail_part *part,
                         const struct session_status *status)
 {
@@ -246,6 +257,7 @@ static void take_status(struct hub *h, struct tail_run *t, struct tail_part *par
     if (status->state == SESSION_UP && before->state != SESSION_UP)
         hub_answered(h, t->tail.channels[part->first].address.endpoint, status->since_ns);
     note_connection(h, t, part, before, status);
+    note_mark(t, part, status);
     for (size_t i = 0; i < part->count; i++)
         t->tail.channels[part->first + i].status = *status;
     t->tail.full |= atomic_load(&part->source.full);
@@ -317,9 +329,17 @@ void hub_tail_resume(struct hub *h)
 
 /* ---- opening and closing ---- */
 
-static enum err tail_alloc(struct hub *h, const char *where, size_t count, struct tail_run **out,
+static enum err make_mark(struct hub *h, const char *rule, struct tail_run *t, struct err_info *err)
+{
+    struct dedupe_mark_job job = {.rule = rule, .decoders = h->registry->decoders};
+    t->mark = *rule ? dedupe_mark_new(&job, err) : NULL;
+    return t->mark || !*rule ? ERR_OK : err->code;
+}
+
+static enum err tail_alloc(struct hub *h, const struct hub_read *how, size_t count, struct tail_run **out,
                            struct err_info *err)
 {
+    const char *where = how->where;
     struct tail_run *t = calloc(1, sizeof *t);
     if (t) {
         t->names = calloc(count, sizeof *t->names);
@@ -339,6 +359,10 @@ static enum err tail_alloc(struct hub *h, const char *where, size_t count, struc
         hub_run_free(t);
         return ERR_USAGE;
     }
+    if (make_mark(h, how->dedupe_by, t, err)) {
+        hub_run_free(t);
+        return err->code;
+    }
     t->serial = t->tail.serial = ++h->serial;
     t->second = clock_wall_ns() / NS_PER_S;
     *out = t;
@@ -349,7 +373,7 @@ static enum err open_run(struct hub *h, const struct address *addresses, size_t 
                          const struct hub_read *how, struct err_info *err)
 {
     struct tail_run *t = NULL;
-    enum err e = tail_alloc(h, how->where, count, &t, err);
+    enum err e = tail_alloc(h, how, count, &t, err);
     if (e)
         return e;
     if (h->kept) /* the one that is shown has not begun */

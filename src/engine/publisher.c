@@ -90,7 +90,7 @@ static enum err reason_of(const struct publisher *p, enum err e, struct err_info
 static enum err hand_over(struct publisher *p, const struct message *m, struct err_info *err)
 {
     for (;;) {
-        enum err e = p->broker.ops->publish(&p->broker, m, (uint64_t)p->result.handed, err);
+        enum err e = p->broker.ops->publish(&p->broker, 0, m, (uint64_t)p->result.handed, err);
         if (e != ERR_BUSY)
             return e;
         e = must_leave(p, err);

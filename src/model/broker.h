@@ -9,8 +9,9 @@
  * (list, ping), one per tail, browse or search, one per sending. A dead broker therefore never hides another one, and
  * a slow listing never delays a tail's heartbeats.
  *
- * Order of calls: open, then any of list/groups/ping, read_open .. read_step* .. read_close, publish_open .. publish*,
- * publish_step* .. publish_close, then close. After an error with policy RETRY the engine closes the session, waits
+ * Order of calls: open, then any of list/groups/ping, read_open .. read_step* .. read_close, lease_open .. lease_step*, settle* ..
+ * lease_close, publish_open* .. publish*, publish_step*, commit* .. publish_close, then close. Leasing and publishing are two
+ * sessions. After an error with policy RETRY the engine closes the session, waits
  * (back-off with jitter) and opens a new one with the next generation. close is called also after a failed open and must
  * leave nothing behind: no queue, no consumer, no group, no committed offset, no tracing flag. */
 #ifndef SIGNALBOX_MODEL_BROKER_H
@@ -120,6 +121,28 @@ struct read_progress {
         [160]; /* browse at its end: why, "the end as it stood at 12:04:30Z", "limit of 10,000 held messages" */
 };
 
+/* ---- leasing: messages that are taken, to be removed or returned one by one ---- */
+
+struct lease_request {
+    struct channel_name from;
+    size_t
+        window; /* messages that may be handed over and not settled, at least 1; those that are kept (SETTLE_KEEP) do not count */
+    int64_t most; /* stop after so many were handed over; -1: as many as are ready when it begins */
+};
+
+struct lease_sink {
+    void *context;
+    /* handle: the driver's name for this message until it is settled, or the lease is closed. Worker thread only. */
+    enum emit (*message)(void *context, const struct message *borrowed, uint64_t handle);
+    /* Something the user must know: that the queue has consumers, who do not see what is held. */
+    void (*notice)(void *context, const char *text);
+};
+
+enum settle {
+    SETTLE_REMOVE, /* it is done with: the source forgets it */
+    SETTLE_KEEP, /* it stays at the source: held until the lease is closed, and returned with all others then */
+};
+
 /* ---- publishing ---- */
 
 enum outcome {
@@ -154,6 +177,8 @@ enum publish_flag {
     PUBLISH_DRY = 1 << 3,
     /* How many partitions they name is known when they have gone: a destination that has some is not made for them. */
     PUBLISH_UNCOUNTED = 1 << 4,
+    /* Keep the message's partition only where the destination has just as many as the request says; else it goes by its key. */
+    PUBLISH_ALIKE = 1 << 5,
 };
 
 struct publish_request {
@@ -162,6 +187,21 @@ struct publish_request {
     /* The highest partition that the messages name, plus one; 0: none, or it does not matter. A destination that is made gets so
      * many. With PUBLISH_PARTITION one that is there and has fewer is ERR_NOTFOUND, before anything is sent. */
     int32_t partitions;
+    /* Whose messages these are, of the first destination of a session: the name of an operation. Of two sessions that claim one name
+     * one alone goes on: the later one cuts the earlier one off (ERR_REFUSED at that one's next answer), or waits for its end until the
+     * deadline (ERR_BUSY). Once it is open nothing of the earlier one is on its way any more. NULL: nobody's. */
+    const char *claim;
+    /* With a claim, where the broker can (broker_ops.commit): what is published becomes visible with `commit` alone. */
+    bool transaction;
+};
+
+/* How far an operation is, as the broker keeps it with what was published: in its own words, and as places in channels of its own. */
+struct commit {
+    const char *claim;
+    const struct read_place *places; /* of `channels`; count 0: the source is no channel of this broker */
+    const struct channel_name *channels;
+    size_t place_count;
+    const char *note; /* what stands there of a source that is elsewhere; "" none */
 };
 
 /* ---- groups ---- */
@@ -204,6 +244,8 @@ struct broker_ops {
     const char *const *
         counters; /* headers that it counts itself, and that are not sent to it; NULL-terminated, NULL: none */
     bool path_is_channel; /* the URL's path is CHANNEL; false: VHOST/CHANNEL */
+    bool
+        tells_redelivered; /* what was handed out before comes with MESSAGE_REDELIVERED, so that what has none was not */
     bool
         browse_is_free; /* looking at any channel leaves no trace; false: each channel's browse_effect says */
 
@@ -252,18 +294,49 @@ struct broker_ops {
     /* Ends reading and undoes its effects (returns held messages, restores tracing). Also after errors. */
     enum err (*read_close)(struct broker *b, struct err_info *err) SB_MUST_USE;
 
-    /* Opens a destination for publishing. */
+    /* Taking messages off a channel; all of these are NULL where nothing can be removed one by one (why_not[CAN_REMOVE] says why).
+     * Looks the channel up (ERR_NOTFOUND as read_open) and begins to hand over. ERR_REFUSED where taking could lose messages: a delivery
+     * limit near, a queue that goes with its last consumer. */
+    enum err (*lease_open)(struct broker *b, const struct lease_request *request,
+                           const struct lease_sink *sink, struct err_info *err) SB_MUST_USE;
+    /* As read_step. ERR_END: all that was asked for, or was ready at the start, has been handed over; what is out can still be settled,
+     * and a step serves the connection then. */
+    enum err (*lease_step)(struct broker *b, int timeout_ms, struct err_info *err) SB_MUST_USE;
+    void (*lease_pause)(struct broker *b, bool pause); /* as read_pause */
+    /* Without waiting for the broker. In the order of the handles; what was not settled when the connection goes, comes back. */
+    enum err (*settle)(struct broker *b, uint64_t handle, enum settle how, struct err_info *err) SB_MUST_USE;
+    /* Returns once the broker has dealt with every removal so far: none of them comes back any more. */
+    enum err (*settle_sync)(struct broker *b, struct err_info *err) SB_MUST_USE;
+    /* Ends it: everything that is held goes back at once, to where it stood. Also after errors. *returned: how many those were. */
+    enum err (*lease_close)(struct broker *b, int64_t *returned, struct err_info *err) SB_MUST_USE;
+    /* How many are ready there now; for the end of a lease, and for a plan. */
+    enum err (*count)(struct broker *b, const struct channel_name *channel, int64_t *ready, int64_t *unacked,
+                      struct err_info *err) SB_MUST_USE;
+    /* The broker's own purge: at once, and nothing of it can be had back. Kafka: up to the places. *removed: COUNT_UNKNOWN where it does
+     * not tell. NULL: it has none. */
+    enum err (*truncate)(struct broker *b, const struct channel_name *channel,
+                         const struct read_places *up_to, int64_t *removed, struct err_info *err) SB_MUST_USE;
+
+    /* Opens one more destination of this session: number 0 is the first, and so on. The sink is the first one's. */
     enum err (*publish_open)(struct broker *b, const struct publish_request *request,
                              const struct publish_sink *sink, struct err_info *err) SB_MUST_USE;
-    /* Hands one message over without waiting for its outcome; the driver copies what it needs. ERR_BUSY: its window is full,
-     * call publish_step first. */
-    enum err (*publish)(struct broker *b, const struct message *m, uint64_t token,
+    /* Hands one message over without waiting for its outcome, to the destination of that number; the driver copies what it needs. ERR_BUSY:
+     * its window is full, call publish_step first. */
+    enum err (*publish)(struct broker *b, size_t to, const struct message *m, uint64_t token,
                         struct err_info *err) SB_MUST_USE;
     /* Serves the connection for at most timeout_ms, reporting outcomes. *pending: how many have none yet. */
     enum err (*publish_step)(struct broker *b, int timeout_ms, size_t *pending,
                              struct err_info *err) SB_MUST_USE;
-    /* Outstanding messages are reported OUTCOME_UNKNOWN, or OUTCOME_UNSENT where that is known. */
+    /* Outstanding messages are reported OUTCOME_UNKNOWN, or OUTCOME_UNSENT where that is known; a transaction that is open is aborted. */
     void (*publish_close)(struct broker *b);
+    /* Makes all that was published since the last one visible, together with how far the operation is; no outcome is pending. Any error
+     * but ERR_OK: it is not known whether it did, and `committed` tells. NULL: this broker has no transactions that carry progress. */
+    enum err (*commit)(struct broker *b, const struct commit *commit, struct err_info *err) SB_MUST_USE;
+    /* What the last commit of that claim says: places[].next is filled (-1: nothing was committed there), and note. Any session. */
+    enum err (*committed)(struct broker *b, const struct commit *of, struct read_place *places, char *note,
+                          size_t size, struct err_info *err) SB_MUST_USE;
+    /* What commits have left at the broker goes; the operation has ended. */
+    enum err (*forget)(struct broker *b, const char *claim, struct err_info *err) SB_MUST_USE;
 };
 
 /* NULL-terminated. */

@@ -13,8 +13,8 @@ const char *read_effect_name(enum read_effect effect)
 
 const char *capability_name(enum capability c)
 {
-    static const char *const names[CAPABILITIES] = {"tap",    "browse", "seek",  "publish",
-                                                    "create", "purge",  "groups"};
+    static const char *const names[CAPABILITIES] = {"tap",    "browse", "seek",   "publish",
+                                                    "create", "purge",  "remove", "groups"};
     return (unsigned)c < CAPABILITIES ? names[c] : "";
 }
 

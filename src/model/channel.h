@@ -16,7 +16,8 @@ enum capability {
     CAN_SEEK,   /* --from other than beginning and end */
     CAN_PUBLISH,
     CAN_CREATE,
-    CAN_PURGE,
+    CAN_PURGE,  /* all of it, by the broker itself */
+    CAN_REMOVE, /* one message, and no other */
     CAN_GROUPS,
     CAPABILITIES
 };
@@ -41,7 +42,9 @@ struct channel_group {
 struct channel {
     char name[256];
     enum channel_kind kind;
-    char detail[64];  /* "quorum queue", "topic, 12 partitions", "fanout exchange" */
+    char detail[64]; /* "quorum queue", "topic, 12 partitions", "fanout exchange" */
+    bool
+        compacted; /* of each key the last message is what counts; known where one channel was asked for by its name */
     bool internal;    /* the broker's own; hidden unless asked for */
     int64_t depth;    /* messages stored; COUNT_UNKNOWN */
     bool depth_upper; /* depth is an upper bound (Kafka: high - low) */

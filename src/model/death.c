@@ -1,5 +1,7 @@
 #include "model/death.h"
 
+#include "base/clock.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -91,4 +93,128 @@ char *death_tell(struct headers headers, char *into, size_t size)
         snprintf(into, size, "%.*s", (int)(reason.len < size ? reason.len : size - 1),
                  (const char *)reason.data);
     return into;
+}
+
+/* ---- the last death ---- */
+
+static struct bytes first_in(struct headers headers, const char *const *names_of)
+{
+    struct bytes text = BYTES_NULL;
+    for (; *names_of && !text.len; names_of++)
+        text = text_in(headers, *names_of);
+    return text;
+}
+
+/* java.lang.IllegalStateException, org.acme.Orders$Refused */
+static struct bytes without_package(struct bytes name)
+{
+    for (size_t i = name.len; i > 0; i--)
+        if (name.data[i - 1] == '.' || name.data[i - 1] == '$')
+            return bytes_slice(name, i, name.len);
+    return name;
+}
+
+static struct bytes first_line(struct bytes text)
+{
+    size_t end = 0;
+    while (end < text.len && text.data[end] != '\n' && text.data[end] != '\r')
+        end++;
+    return bytes_slice(text, 0, end);
+}
+
+void death_why(struct headers headers, struct death_why *why)
+{
+    static const char *const reasons[] = {"x-last-death-reason", "x-first-death-reason", "x-death-reason",
+                                          NULL};
+    /* Spring's own exception only says that a listener has thrown one: the cause comes first. */
+    static const char *const classes[] = {"kafka_dlt-exception-cause-fqcn", "kafka_dlt-exception-fqcn",
+                                          "__connect.errors.exception.class.name", NULL};
+    static const char *const messages[] = {"kafka_dlt-exception-message",
+                                           "__connect.errors.exception.message", "x-exception-message", NULL};
+    const struct value *death = x_death(headers);
+    *why = (struct death_why){BYTES_NULL, BYTES_NULL};
+    if (death && death->list.count)
+        why->reason = text_in(entry_of(death, 0), "reason");
+    if (!why->reason.len)
+        why->reason = first_in(headers, reasons);
+    if (!why->reason.len)
+        why->reason = without_package(first_in(headers, classes));
+    why->detail = first_line(first_in(headers, messages));
+}
+
+int64_t death_time(struct headers headers)
+{
+    const struct value *death = x_death(headers), *time = NULL;
+    if (death && death->list.count)
+        time = headers_find(entry_of(death, 0), BYTES_LITERAL("time"));
+    bool told = time && time->type == VALUE_TIMESTAMP && time->u < (uint64_t)(INT64_MAX / NS_PER_S);
+    return told ? (int64_t)time->u * NS_PER_S : TIME_NONE;
+}
+
+/* ---- where it came from ---- */
+
+const char *const death_headers[] = {
+    "x-death",
+    "x-first-death-exchange",
+    "x-first-death-queue",
+    "x-first-death-reason",
+    "x-last-death-exchange",
+    "x-last-death-queue",
+    "x-last-death-reason",
+    NULL,
+};
+
+/* Spring Kafka (KafkaHeaders.DLT_ORIGINAL_TOPIC), Kafka Connect (errors.deadletterqueue.context.headers.enable), and what others write. */
+static const char *const topic_headers[] = {
+    "kafka_dlt-original-topic", "__connect.errors.topic", "x-original-topic", "dlt-original-topic", NULL,
+};
+static const char *const queue_headers[] = {"x-death-queue", NULL}; /* the memory broker */
+
+static bool find_channel(struct headers headers, const char *const *names_of, enum channel_kind kind,
+                         struct death_origin *origin)
+{
+    for (size_t i = 0; names_of && names_of[i]; i++) {
+        struct bytes name = text_in(headers, names_of[i]);
+        if (!name.len)
+            continue;
+        origin->channel = name;
+        origin->kind = kind;
+        return true;
+    }
+    return false;
+}
+
+static bool origin_of_entry(struct headers entry, struct death_origin *origin)
+{
+    const struct value *keys = headers_find(entry, BYTES_LITERAL("routing-keys"));
+    origin->channel = text_in(entry, "queue");
+    origin->exchange = text_in(entry, "exchange");
+    origin->kind = CHANNEL_QUEUE;
+    if (keys && keys->type == VALUE_ARRAY && keys->list.count) {
+        const struct value *key = &keys->list.items[0].value;
+        origin->routing_key = key->type == VALUE_STRING || key->type == VALUE_BYTES ? key->bytes : BYTES_NULL;
+    }
+    return origin->channel.len > 0;
+}
+
+/* Spring writes it as four bytes, the highest first. */
+static int32_t partition_in(struct headers headers)
+{
+    struct bytes b = text_in(headers, "kafka_dlt-original-partition");
+    return b.len == 4 ? (int32_t)((uint32_t)b.data[0] << 24 | (uint32_t)b.data[1] << 16 |
+                                  (uint32_t)b.data[2] << 8 | b.data[3])
+                      : -1;
+}
+
+bool death_origin(struct headers headers, const char *const *also, struct death_origin *origin)
+{
+    const struct value *death = x_death(headers);
+    *origin = (struct death_origin){.partition = -1};
+    if (find_channel(headers, also, CHANNEL_ANY, origin))
+        return true;
+    if (death && death->list.count && origin_of_entry(entry_of(death, 0), origin))
+        return true;
+    origin->partition = partition_in(headers);
+    return find_channel(headers, topic_headers, CHANNEL_TOPIC, origin) ||
+           find_channel(headers, queue_headers, CHANNEL_QUEUE, origin);
 }

@@ -79,6 +79,7 @@ for library in $linked; do
     yaml-0) word=libyaml ;;
     ssl | crypto) word=OpenSSL ;;
     z) word=zlib ;;
+    sqlite3) word=SQLite ;;
     pcre2-8) word=PCRE2 ;;
     ncursesw | tinfo) word=ncurses ;;
     rdkafka) word=librdkafka ;;
@@ -153,7 +154,7 @@ rm "$XDG_CONFIG_HOME/signalbox/config.yaml"
 run "$SIGNALBOX" completion tcsh
 expect_status 2
 name "commands of later versions are said to be such, with --help too"
-for command in resend replay purge journal; do
+for command in open encode call flow capacity; do
     run "$SIGNALBOX" $command --help
     expect_status 2
     expect_err 'not in this version'

@@ -93,23 +93,24 @@ name "an import that is silenced"
 curl -sS -u "$SB_RABBIT_USER:$SB_RABBIT_PASSWORD" -H content-type:application/json -XPUT "$api/$queue-to" -d '{"durable":true}'
 at_exit curl -sS -u "$SB_RABBIT_USER:$SB_RABBIT_PASSWORD" -XDELETE "$api/$queue-to"
 to=rabbitmq://$chaos/%2f/$queue-to$management
+cat "$T/lines.jsonl" "$T/lines.jsonl" >"$T/more.jsonl" # than may be without an answer at once
 chaos rate 1000000
-begin "$SIGNALBOX" import "$T/lines.jsonl" "$to" --execute --timeout 4s
+begin "$SIGNALBOX" import "$T/more.jsonl" "$to" --execute --timeout 4s
 silence has_sent $(($(up) + 1000000))
 ends_within 6500
 expect_status 6
 expect_err "$queue-to: the time-out passed. Next: allow more time: --timeout"
-expect_err '^signalbox: [0-9,]+ of 3,000 confirmed, [0-9,]+ not sent, [0-9,]+ without an answer'
+expect_err '^signalbox: [0-9,]+ of 6,000 confirmed, [0-9,]+ not sent, [0-9,]+ without an answer'
 
 name "an import that is silenced and interrupted"
 chaos rate 1000000
-begin "$SIGNALBOX" import "$T/lines.jsonl" "$to" --execute
+begin "$SIGNALBOX" import "$T/more.jsonl" "$to" --execute
 silence has_sent $(($(up) + 1000000))
 began=$(date +%s%N)
 kill -INT "$pid"
 ends_within 2500
 expect_status 130
-expect_err '^signalbox: [0-9,]+ of 3,000 confirmed, [0-9,]+ not sent'
+expect_err '^signalbox: [0-9,]+ of 6,000 confirmed, [0-9,]+ not sent'
 
 name "nothing was sent in time"
 chaos stall

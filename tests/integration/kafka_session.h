@@ -204,7 +204,7 @@ static inline void session_send(const char *host_port, const char *topic, const 
     for (size_t i = 0; i < count; i++) {
         size_t pending;
         enum err e;
-        while ((e = kafka_broker.publish(&s->broker, &messages[i], i, &s->err)) == ERR_BUSY)
+        while ((e = kafka_broker.publish(&s->broker, 0, &messages[i], i, &s->err)) == ERR_BUSY)
             assert_int_equal(kafka_broker.publish_step(&s->broker, 100, &pending, &s->err), ERR_OK);
         if (e)
             fail_msg("%s", s->err.text);

@@ -69,7 +69,7 @@ static inline bool rig_went_well(struct rig *rig)
 static inline void rig_remember(struct rig *rig, char kind, const char *name)
 {
     assert_true(rig->count < 256);
-    snprintf(rig->names[rig->count++], sizeof rig->names[0], "%c%s", kind, name);
+    snprintf(rig->names[rig->count++], sizeof rig->names[0], "%c%.78s", kind, name);
 }
 
 static inline amqp_table_entry_t rig_text(const char *name, const char *value)
@@ -445,7 +445,7 @@ static inline void session_send(const char *queue, const struct message *m)
 {
     struct session_of_test *s = session_up("/");
     if (session_open_publish(s, CHANNEL_QUEUE, queue, 0) ||
-        rabbitmq_broker.publish(&s->broker, m, 7, &s->err))
+        rabbitmq_broker.publish(&s->broker, 0, m, 7, &s->err))
         fail_msg("%s", s->err.text);
     session_publish_wait(s, 1);
     assert_int_equal(s->outcomes[0].outcome, OUTCOME_CONFIRMED);

@@ -45,7 +45,7 @@ static void send_to(int32_t partition, const char *payload)
 {
     struct message m = session_message("k", payload);
     m.position = (struct position){.kind = POSITION_PARTITION, .partition = partition};
-    session_send(lab_need("SB_KAFKA"), topic, &m, 1, PUBLISH_PARTITION);
+    session_send(lab_need("SB_KAFKA"), topic, &m, 1, PUBLISH_EXACT | PUBLISH_PARTITION);
 }
 
 static void partitions_that_are_added_are_read_from_their_beginning(void **state)

@@ -55,11 +55,11 @@ static void too_large_is_refused_alone(void **state)
     open_publish(s, topic, PUBLISH_CREATE);
     struct message small = session_message("k", "v");
     struct message large = {.time_ns = TIME_NONE, .payload = {big, size}};
-    assert_int_equal(kafka_broker.publish(&s->broker, &small, 1, &s->err), ERR_OK);
+    assert_int_equal(kafka_broker.publish(&s->broker, 0, &small, 1, &s->err), ERR_OK);
     session_publish_wait(s, 1);
-    assert_int_equal(kafka_broker.publish(&s->broker, &large, 2, &s->err), ERR_LIMIT);
+    assert_int_equal(kafka_broker.publish(&s->broker, 0, &large, 2, &s->err), ERR_LIMIT);
     assert_non_null(strstr(s->err.text, "a message of 41943040 bytes; topic"));
-    assert_int_equal(kafka_broker.publish(&s->broker, &small, 3, &s->err), ERR_OK);
+    assert_int_equal(kafka_broker.publish(&s->broker, 0, &small, 3, &s->err), ERR_OK);
     session_publish_wait(s, 2);
     for (int i = 0; i < 2; i++) {
         assert_int_equal(s->outcomes[i].outcome, OUTCOME_CONFIRMED);
@@ -82,7 +82,7 @@ static void a_topic_of_small_messages_takes_many(void **state)
     memset(payload, 'x', sizeof payload);
     struct message m = {.time_ns = TIME_NONE, .payload = bytes_of(payload, sizeof payload)};
     for (uint64_t i = 0; i < MANY; i++)
-        assert_int_equal(kafka_broker.publish(&s->broker, &m, i, &s->err), ERR_OK);
+        assert_int_equal(kafka_broker.publish(&s->broker, 0, &m, i, &s->err), ERR_OK);
     session_publish_wait(s, MANY);
     for (size_t i = 0; i < MANY; i++)
         assert_int_equal(s->outcomes[i].outcome, OUTCOME_CONFIRMED);
@@ -120,11 +120,11 @@ static void a_full_window_is_busy(void **state)
     enum err e = ERR_OK;
     size_t sent = 0;
     for (; !e && sent < 1000000; sent += !e)
-        e = kafka_broker.publish(&s->broker, &m, sent, &s->err);
+        e = kafka_broker.publish(&s->broker, 0, &m, sent, &s->err);
     assert_int_equal(e, ERR_BUSY);
     session_publish_wait(s, sent);
     assert_int_equal(s->outcome_count, sent);
-    assert_int_equal(kafka_broker.publish(&s->broker, &m, 0, &s->err), ERR_OK);
+    assert_int_equal(kafka_broker.publish(&s->broker, 0, &m, 0, &s->err), ERR_OK);
     session_publish_wait(s, sent + 1);
     session_end(s);
 }
@@ -138,7 +138,7 @@ static void closing_reports_what_is_outstanding(void **state)
     struct session_of_test *s = session_new(lab_need("SB_KAFKA"));
     open_publish(s, topic, 0);
     for (uint64_t i = 0; i < 5; i++)
-        assert_int_equal(kafka_broker.publish(&s->broker, &m, i, &s->err), ERR_OK);
+        assert_int_equal(kafka_broker.publish(&s->broker, 0, &m, i, &s->err), ERR_OK);
     kafka_broker.publish_close(&s->broker);
     assert_int_equal(s->outcome_count, 5); /* each exactly once, whatever became of it */
     session_end(s);
@@ -181,7 +181,7 @@ static void a_vanished_topic_does_not_come_back(void **state)
     open_publish(s, topic, PUBLISH_CREATE);
     delete_topic(topic);
     struct message m = session_message("k", "v");
-    assert_int_equal(kafka_broker.publish(&s->broker, &m, 1, &s->err), ERR_OK);
+    assert_int_equal(kafka_broker.publish(&s->broker, 0, &m, 1, &s->err), ERR_OK);
     session_publish_wait(s, 1);
     print_message("%s\n", s->outcomes[0].err.text);
     assert_int_equal(s->outcomes[0].outcome, OUTCOME_REFUSED);

@@ -52,18 +52,18 @@ static void an_alarm_is_told_and_waited_for(void **state)
     assert_int_equal(session_open(other), ERR_OK);
     struct message m = session_message("", "m");
     assert_int_equal(session_open_publish(s, CHANNEL_QUEUE, queue, 0), ERR_OK);
-    assert_int_equal(rabbitmq_broker.publish(&s->broker, &m, 1, &s->err), ERR_OK);
+    assert_int_equal(rabbitmq_broker.publish(&s->broker, 0, &m, 1, &s->err), ERR_OK);
     session_publish_wait(s, 1);
     set_watermark("1MB");
     wait_health(probe, HEALTH_DEGRADED);
     wait_health(other, HEALTH_DEGRADED);
     /* The broker says connection.blocked to the next message: that one is on its way until the alarm is over. */
-    enum err e = rabbitmq_broker.publish(&s->broker, &m, 2, &s->err);
+    enum err e = rabbitmq_broker.publish(&s->broker, 0, &m, 2, &s->err);
     int64_t deadline = clock_mono_ns() + 10 * NS_PER_S;
     size_t sent = 1 + !e;
     while (e != ERR_BUSY && clock_mono_ns() < deadline) {
         step(s);
-        e = rabbitmq_broker.publish(&s->broker, &m, 3, &s->err);
+        e = rabbitmq_broker.publish(&s->broker, 0, &m, 3, &s->err);
         sent += !e;
     }
     int64_t begin = clock_mono_ns();

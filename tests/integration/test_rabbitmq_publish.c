@@ -96,9 +96,9 @@ static void a_name_that_the_wire_cannot_carry_is_refused(void **state)
     const struct header around = {BYTES_LITERAL("t"), {.type = VALUE_TABLE, .list = {&bad, 1}}};
     struct message m = session_message("", "m");
     m.headers = (struct headers){&bad, 1};
-    assert_int_equal(rabbitmq_broker.publish(&s->broker, &m, 1, &s->err), ERR_UNSUPPORTED);
+    assert_int_equal(rabbitmq_broker.publish(&s->broker, 0, &m, 1, &s->err), ERR_UNSUPPORTED);
     m.headers = (struct headers){&around, 1};
-    assert_int_equal(rabbitmq_broker.publish(&s->broker, &m, 1, &s->err), ERR_UNSUPPORTED);
+    assert_int_equal(rabbitmq_broker.publish(&s->broker, 0, &m, 1, &s->err), ERR_UNSUPPORTED);
     session_end(s);
     assert_int_equal(rig_depth(rig, queue), 0);
 }
@@ -118,11 +118,11 @@ static void headers_of_more_than_a_frame_are_refused(void **state)
     assert_int_equal(session_open_publish(s, CHANNEL_QUEUE, queue, 0), ERR_OK);
     struct message m = session_message("", "m");
     m.headers = (struct headers){&wide, 1};
-    assert_int_equal(rabbitmq_broker.publish(&s->broker, &m, 1, &s->err), ERR_LIMIT);
+    assert_int_equal(rabbitmq_broker.publish(&s->broker, 0, &m, 1, &s->err), ERR_LIMIT);
     assert_non_null(strstr(s->err.text, "128 KiB"));
     assert_non_null(strstr(s->err.next, "payload"));
     wide.value.bytes.len--;
-    assert_int_equal(rabbitmq_broker.publish(&s->broker, &m, 2, &s->err), ERR_OK);
+    assert_int_equal(rabbitmq_broker.publish(&s->broker, 0, &m, 2, &s->err), ERR_OK);
     session_publish_wait(s, 1);
     assert_int_equal(s->outcomes[0].outcome, OUTCOME_CONFIRMED);
     session_end(s);
@@ -232,7 +232,7 @@ static void only_the_unroutable_one_is_returned(void **state)
     assert_int_equal(session_open_publish(s, CHANNEL_EXCHANGE, exchange, 0), ERR_OK);
     for (uint64_t i = 0; i < 51; i++) { /* the same payload: key and order alone tell which one came back */
         struct message m = session_message(i == 25 ? "b.x" : "a.x", "same");
-        assert_int_equal(rabbitmq_broker.publish(&s->broker, &m, 100 + i, &s->err), ERR_OK);
+        assert_int_equal(rabbitmq_broker.publish(&s->broker, 0, &m, 100 + i, &s->err), ERR_OK);
     }
     session_publish_wait(s, 51);
     assert_int_equal(s->outcome_count, 51);
@@ -262,7 +262,7 @@ static void a_large_message_is_returned(void **state)
     for (uint64_t i = 0; i < 3; i++) {
         struct message m = session_message("nobody", "");
         m.payload = bytes_of(large, sizeof large - i);
-        assert_int_equal(rabbitmq_broker.publish(&s->broker, &m, i, &s->err), ERR_OK);
+        assert_int_equal(rabbitmq_broker.publish(&s->broker, 0, &m, i, &s->err), ERR_OK);
     }
     session_publish_wait(s, 3);
     assert_int_equal(s->outcome_count, 3);
@@ -284,7 +284,7 @@ static void a_missing_queue_is_made_on_request_only(void **state)
     assert_int_equal(session_open_publish(s, CHANNEL_QUEUE, queue, PUBLISH_CREATE), ERR_OK);
     rig_remember(rig, 'q', queue);
     struct message m = session_message("", "made");
-    assert_int_equal(rabbitmq_broker.publish(&s->broker, &m, 1, &s->err), ERR_OK);
+    assert_int_equal(rabbitmq_broker.publish(&s->broker, 0, &m, 1, &s->err), ERR_OK);
     session_publish_wait(s, 1);
     assert_int_equal(s->outcomes[0].outcome, OUTCOME_CONFIRMED);
     session_end(s);
@@ -300,7 +300,7 @@ static void a_missing_stream_is_made_as_a_stream(void **state)
     assert_int_equal(session_open_publish(s, CHANNEL_STREAM, stream, PUBLISH_CREATE), ERR_OK);
     rig_remember(rig, 'q', stream);
     struct message m = session_message("", "made");
-    assert_int_equal(rabbitmq_broker.publish(&s->broker, &m, 1, &s->err), ERR_OK);
+    assert_int_equal(rabbitmq_broker.publish(&s->broker, 0, &m, 1, &s->err), ERR_OK);
     session_publish_wait(s, 1);
     rabbitmq_broker.publish_close(&s->broker);
     const struct channel_name name = {CHANNEL_STREAM, stream};
@@ -381,10 +381,10 @@ static void the_name_of_another_user_is_refused(void **state)
     assert_int_equal(session_open_publish(s, CHANNEL_QUEUE, queue, 0), ERR_OK);
     struct message m = session_message("", "m");
     m.properties = (struct headers){&user, 1};
-    assert_int_equal(rabbitmq_broker.publish(&s->broker, &m, 1, &s->err), ERR_DENIED);
+    assert_int_equal(rabbitmq_broker.publish(&s->broker, 0, &m, 1, &s->err), ERR_DENIED);
     assert_non_null(strstr(s->err.text, "somebody"));
     m.properties = (struct headers){NULL, 0}; /* and the session goes on */
-    assert_int_equal(rabbitmq_broker.publish(&s->broker, &m, 2, &s->err), ERR_OK);
+    assert_int_equal(rabbitmq_broker.publish(&s->broker, 0, &m, 2, &s->err), ERR_OK);
     session_publish_wait(s, 1);
     assert_int_equal(s->outcomes[0].token, 2);
     assert_int_equal(s->outcomes[0].outcome, OUTCOME_CONFIRMED);
@@ -403,10 +403,10 @@ static void an_expiration_that_is_none_is_refused(void **state)
     struct message m = session_message("", "m");
     struct header expiration = {BYTES_LITERAL("expiration"), TEXT("4294967295")};
     m.properties = (struct headers){&expiration, 1};
-    assert_int_equal(rabbitmq_broker.publish(&s->broker, &m, 1, &s->err), ERR_OK);
+    assert_int_equal(rabbitmq_broker.publish(&s->broker, 0, &m, 1, &s->err), ERR_OK);
     for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
         expiration.value.bytes = bytes_of_text(none[i]);
-        assert_int_equal(rabbitmq_broker.publish(&s->broker, &m, 2 + i, &s->err), ERR_USAGE);
+        assert_int_equal(rabbitmq_broker.publish(&s->broker, 0, &m, 2 + i, &s->err), ERR_USAGE);
         assert_non_null(strstr(s->err.next, "milliseconds"));
     }
     session_publish_wait(s, 1);
@@ -453,11 +453,11 @@ static void a_full_window_is_busy_and_goes_on(void **state)
     uint64_t sent = 0;
     enum err e = ERR_OK;
     for (; !e && sent < 100000; sent += !e)
-        e = rabbitmq_broker.publish(&s->broker, &m, sent, &s->err);
+        e = rabbitmq_broker.publish(&s->broker, 0, &m, sent, &s->err);
     assert_int_equal(e, ERR_BUSY);
     session_publish_wait(s, sent);
     assert_int_equal(s->outcome_count, sent);
-    assert_int_equal(rabbitmq_broker.publish(&s->broker, &m, 0, &s->err), ERR_OK);
+    assert_int_equal(rabbitmq_broker.publish(&s->broker, 0, &m, 0, &s->err), ERR_OK);
     session_publish_wait(s, sent + 1);
     session_end(s);
     rig_wait_depth(rig, queue, (int64_t)sent + 1);
@@ -472,7 +472,7 @@ static void closing_reports_what_is_outstanding(void **state)
     assert_int_equal(session_open_publish(s, CHANNEL_QUEUE, queue, 0), ERR_OK);
     struct message m = session_message("", "m");
     for (uint64_t i = 0; i < 5; i++)
-        assert_int_equal(rabbitmq_broker.publish(&s->broker, &m, i, &s->err), ERR_OK);
+        assert_int_equal(rabbitmq_broker.publish(&s->broker, 0, &m, i, &s->err), ERR_OK);
     rabbitmq_broker.publish_close(&s->broker);
     assert_int_equal(s->outcome_count, 5);
     for (size_t i = 0; i < 5; i++)
@@ -494,7 +494,7 @@ static void a_cut_connection_leaves_outcomes_unknown(void **state)
     assert_true(lab_chaos(&chaos, "stall"));
     struct message m = session_message("", "m");
     for (uint64_t i = 0; i < 5; i++)
-        assert_int_equal(rabbitmq_broker.publish(&s->broker, &m, i, &s->err), ERR_OK);
+        assert_int_equal(rabbitmq_broker.publish(&s->broker, 0, &m, i, &s->err), ERR_OK);
     assert_true(lab_chaos(&chaos, "cut"));
     int64_t deadline = clock_mono_ns() + 15 * NS_PER_S;
     enum err e = ERR_OK;
@@ -527,7 +527,7 @@ static void a_full_queue_refuses(void **state)
     struct session_of_test *s = session_up("/");
     assert_int_equal(session_open_publish(s, CHANNEL_QUEUE, queue, 0), ERR_OK);
     struct message m = session_message("", "one too many");
-    assert_int_equal(rabbitmq_broker.publish(&s->broker, &m, 9, &s->err), ERR_OK);
+    assert_int_equal(rabbitmq_broker.publish(&s->broker, 0, &m, 9, &s->err), ERR_OK);
     session_publish_wait(s, 1);
     assert_int_equal(s->outcomes[0].outcome, OUTCOME_REFUSED);
     assert_int_equal(s->outcomes[0].token, 9);
@@ -553,7 +553,7 @@ static void a_message_that_is_too_large_is_refused(void **state)
     size_t pending = 1;
     enum err e = ERR_OK;
     for (size_t i = 0; i < 3; i++)
-        assert_int_equal(rabbitmq_broker.publish(&s->broker, &m[i], i, &s->err), ERR_OK);
+        assert_int_equal(rabbitmq_broker.publish(&s->broker, 0, &m[i], i, &s->err), ERR_OK);
     for (int64_t until = clock_mono_ns() + 15 * NS_PER_S; !e && clock_mono_ns() < until;)
         e = rabbitmq_broker.publish_step(&s->broker, 500, &pending, &s->err);
     assert_int_equal(e, ERR_FAILED);

@@ -33,7 +33,7 @@ static void put(struct session_of_test *s, const char *text)
     const struct message m = session_message(NULL, text);
     enum err e;
     size_t pending;
-    while ((e = rabbitmq_broker.publish(&s->broker, &m, 1, &s->err)) == ERR_BUSY)
+    while ((e = rabbitmq_broker.publish(&s->broker, 0, &m, 1, &s->err)) == ERR_BUSY)
         assert_int_equal(rabbitmq_broker.publish_step(&s->broker, 500, &pending, &s->err), ERR_OK);
     assert_int_equal(e, ERR_OK);
 }

@@ -15,7 +15,9 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 LAB = os.path.join(ROOT, "build", "lab")
 TLS = os.path.join(LAB, "tls")
-CACHE = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "signalbox-lab")
+# A test that starts a server again has a HOME of its own, and the lab's environment.
+CACHE = os.environ.get("SB_LAB_CACHE") or os.path.join(
+    os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "signalbox-lab")
 HOST = "127.0.0.1"
 # Below 32768, where the kernel takes ports for outgoing connections from.
 DEFAULT_BASE = 21600
@@ -37,7 +39,7 @@ def base():
             remembered = int(f.read())
         if any(running(name) for name in pid_names()):
             return remembered
-    text = os.environ.get("LAB_PORT_BASE") or str(DEFAULT_BASE)
+    text = os.environ.get("LAB_PORT_BASE") or os.environ.get("SB_PORT_BASE") or str(DEFAULT_BASE)
     if not text.isdigit() or not 1024 <= int(text) <= 65535 - SPAN:
         raise Failed("LAB_PORT_BASE=%s: must be a port from 1024 to %d" % (text, 65535 - SPAN))
     return int(text)

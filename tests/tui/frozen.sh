@@ -20,7 +20,7 @@ END
 
 name "up"
 tui_start 150 40 "$SIGNALBOX" --config "$T/c.yaml"
-tui_wait "$stream"
+tui_wait 'UP +. rabbit' # other tests' queues may be so many that they are folded
 tui_type ":tail rabbit/$stream"
 tui_keys Enter
 tui_wait 'LIVE'

@@ -7,6 +7,7 @@
 #include "ui/paint.h"
 #include "ui/prompt.h"
 #include "ui/screen.h"
+#include "ui/views/change.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -162,6 +163,18 @@ static void open_item(struct view *v, bool browse)
     }
 }
 
+static void change_item(struct view *v, const struct item *i)
+{
+    struct change_target *target = i->kind == ITEM_CHANNEL ? calloc(1, sizeof *target) : NULL;
+    const struct channel *c = target ? dashboard_channel(v, i) : NULL;
+    if (i->kind != ITEM_CHANNEL)
+        screen_say(v->screen, SEVERITY_INFO, "Choose a channel: X opens what can be changed about it");
+    else if (target &&
+             change_address(v->screen, hub_endpoint(v->hub, i->index)->config, c->name, c->kind, target))
+        screen_show(v->screen, VIEW_CHANGE, target);
+    free(target);
+}
+
 /* Enter on what needs attention goes there; t and b mean its channel at once. */
 static void act_on_item(struct view *v, enum action action)
 {
@@ -170,7 +183,11 @@ static void act_on_item(struct view *v, enum action action)
     d->moved = true;
     if (i.kind == ITEM_ATTENTION && (!go_to_subject(v, &i) || action == ACTION_OPEN))
         return;
-    open_item(v, action == ACTION_BROWSE);
+    i = d->items[d->at];
+    if (action == ACTION_CHANGE)
+        change_item(v, &i);
+    else
+        open_item(v, action == ACTION_BROWSE);
 }
 
 static void fold(struct view *v, enum action action)
@@ -236,6 +253,7 @@ static enum action dashboard_action(struct view *v, enum action action)
     switch (action) {
     case ACTION_OPEN:
     case ACTION_TAIL:
+    case ACTION_CHANGE:
     case ACTION_BROWSE: act_on_item(v, action); break;
     case ACTION_EXPAND:
     case ACTION_LEFT:

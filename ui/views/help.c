@@ -20,7 +20,7 @@ struct help_row {
     const char *text; /* not of HELP_COMMAND and HELP_FLAG */
 };
 
-enum { HELP_ROWS = 128 };
+enum { HELP_ROWS = 192 };
 
 struct help {
     char typed[64];
@@ -122,7 +122,7 @@ static void collect(struct help *h)
     for (size_t i = 0; i < count; i++)
         add(h, (struct help_row){.kind = HELP_COMMAND, .command = &commands[i]});
     end_section(h);
-    add(h, (struct help_row){.kind = HELP_HEAD, .left = "FLAGS", .text = "of :tail and :browse"});
+    add(h, (struct help_row){.kind = HELP_HEAD, .left = "FLAGS", .text = "of :tail, :browse and changes"});
     add_flags(h);
     add(h, (struct help_row){.kind = HELP_HEAD, .left = "WORDS AND FILTERS", .text = ""});
     for (size_t i = 0; i < sizeof topics / sizeof *topics; i++)

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "ui/paint.h"
 #include "ui/screen.h"
+#include "ui/views/change.h"
 #include "ui/views/tail.h"
 
 #include <stdio.h>
@@ -315,6 +316,16 @@ static void step_message(struct view *v, int step)
         screen_say(v->screen, SEVERITY_INFO, "%s", tail_end_text(tail, step, text, sizeof text));
 }
 
+static void change(struct view *v)
+{
+    struct inspector *i = v->state;
+    const struct message *m = i->message;
+    struct change_target *target = calloc(1, sizeof *target);
+    if (target && change_messages(v->screen, &m, 1, target))
+        screen_show(v->screen, VIEW_CHANGE, target);
+    free(target);
+}
+
 static enum action inspector_action(struct view *v, enum action action)
 {
     struct inspector *i = v->state;
@@ -329,6 +340,7 @@ static enum action inspector_action(struct view *v, enum action action)
     case ACTION_NEXT_ITEM: step_message(v, 1); break;
     case ACTION_PREVIOUS_ITEM: step_message(v, -1); break;
     case ACTION_FIND: screen_prompt(v->screen, PROMPT_FIND, ""); break;
+    case ACTION_CHANGE: change(v); break;
     case ACTION_NEXT: inspector_find(v, 1); break;
     case ACTION_PREVIOUS: inspector_find(v, -1); break;
     case ACTION_BACK:

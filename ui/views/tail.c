@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "ui/paint.h"
 #include "ui/screen.h"
+#include "ui/views/change.h"
 #include "ui/views/tail_rows.h"
 
 #include <stdio.h>
@@ -184,6 +185,69 @@ static bool move(struct view *v, enum action action)
     return true;
 }
 
+/* ---- marks, for a change of several ---- */
+
+static size_t mark_at(const struct tail *t, uint64_t id)
+{
+    size_t i = 0;
+    while (i < t->marked_count && t->marked[i] < id)
+        i++;
+    return i;
+}
+
+bool tail_has_mark(const struct tail *t, uint64_t id)
+{
+    size_t i = mark_at(t, id);
+    return i < t->marked_count && t->marked[i] == id;
+}
+
+static void mark(struct view *v)
+{
+    struct tail *t = v->state;
+    size_t row = tail_cursor(v), count = tail_row_count(v);
+    uint64_t id = count ? tail_row_id(v, row) : 0;
+    const struct message *m = id ? store_get(hub_store(v->hub), id) : NULL;
+    size_t i = mark_at(t, id);
+    if (!m || tail_is_gap(m))
+        return;
+    if (tail_has_mark(t, id)) {
+        memmove(&t->marked[i], &t->marked[i + 1], (--t->marked_count - i) * sizeof *t->marked);
+    } else if (t->marked_count == TAIL_MARKED) {
+        screen_say(v->screen, SEVERITY_WARN, "%d messages are marked: a change of more wants a selection",
+                   TAIL_MARKED);
+        return;
+    } else {
+        memmove(&t->marked[i + 1], &t->marked[i], (t->marked_count++ - i) * sizeof *t->marked);
+        t->marked[i] = id;
+    }
+    tail_pause_at(v, row + 1 < count ? row + 1 : row);
+}
+
+/* The marked ones, else the one under the cursor. */
+static void change(struct view *v)
+{
+    struct tail *t = v->state;
+    const struct store *s = hub_store(v->hub);
+    const struct message *messages[TAIL_MARKED];
+    struct change_target *target = calloc(1, sizeof *target);
+    size_t count = t->marked_count, gone = 0;
+    for (size_t i = 0; i < count; i++) {
+        messages[i] = store_get(s, t->marked[i]);
+        gone += !messages[i];
+    }
+    if (!count && tail_row_count(v) && !tail_cursor_evicted(v)) {
+        messages[count] = store_get(s, tail_row_id(v, tail_cursor(v)));
+        count += messages[0] && !tail_is_gap(messages[0]);
+        tail_pause_at(v, tail_cursor(v));
+    }
+    if (gone)
+        screen_say(v->screen, SEVERITY_WARN,
+                   "%zu of the marked messages were evicted: mark them again, or use a selection", gone);
+    else if (target && change_messages(v->screen, messages, count, target))
+        screen_show(v->screen, VIEW_CHANGE, target);
+    free(target);
+}
+
 /* Read anew, as it was opened. */
 static void again(struct view *v)
 {
@@ -258,6 +322,7 @@ static void renew(struct view *v)
     if ((h ? h->serial : 0) == t->place.serial)
         return;
     t->finding = 0;
+    t->marked_count = 0;
     remark_on_where(v, h ? h->how.where : "");
     for (int i = 0; h && i < 2; i++)
         if (h->serial == t->memory[i].place.serial) {
@@ -297,13 +362,17 @@ static enum action tail_action(struct view *v, enum action action)
     case ACTION_NEXT: tail_find_from_cursor(v, tail_onwards(v), false); break;
     case ACTION_PREVIOUS: tail_find_from_cursor(v, -tail_onwards(v), false); break;
     case ACTION_FILTER: open_filter(v); break;
+    case ACTION_MARK: mark(v); break;
+    case ACTION_CHANGE: change(v); break;
     case ACTION_CANCEL:
         if (!t->finding)
             return action;
         t->finding = 0;
         break;
     case ACTION_BACK: /* one thing after the other */
-        if (t->find.filter)
+        if (t->marked_count)
+            t->marked_count = 0;
+        else if (t->find.filter)
             matches_set(&t->find, NULL, "");
         else if (t->filter.filter)
             tail_set_filter(v, NULL, "");

@@ -93,7 +93,9 @@ static bool draw_mark(const struct view *v, struct frame *f, struct rect r, uint
 {
     const struct tail *t = v->state;
     bool found = is_marked(&t->find, id, m, f->now_ns);
-    if (found)
+    if (tail_has_mark(t, id))
+        canvas_text(f->canvas, r.x - 1, r.y, 1, ROLE_WARN, "■");
+    else if (found)
         canvas_text(f->canvas, r.x - 1, r.y, 1, ROLE_MATCH, "•");
     return found;
 }

@@ -22,6 +22,8 @@ struct tail_memory {
     char filter[1024], find[1024];
 };
 
+#define TAIL_MARKED 100 /* messages that can be marked */
+
 struct tail {
     struct tail_place place;
     struct tail_memory memory[2]; /* of the one before, and of the one beneath a browse; others are void */
@@ -33,7 +35,9 @@ struct tail {
     int finding;            /* direction of a search under way; 0 none */
     uint64_t find_at;       /* next id to look at */
     size_t find_unknown;    /* passed on its way: of these the filter could not tell */
-    bool narrowed;          /* a filter was entered: a find that has nothing among its rows is over */
+    uint64_t marked[TAIL_MARKED]; /* messages chosen for a change, ascending */
+    size_t marked_count;
+    bool narrowed; /* a filter was entered: a find that has nothing among its rows is over */
 };
 
 /* A row that says that a connection was lost or restored; the hub makes it of a message from `signalbox`. */
@@ -45,6 +49,7 @@ size_t tail_cursor(const struct view *v);              /* its row */
 bool tail_is_browse(const struct view *v);
 size_t tail_evicted(const struct view *v);      /* rows of this view, since it was paused */
 bool tail_cursor_evicted(const struct view *v); /* what it was put on; it stands on the oldest row then */
+bool tail_has_mark(const struct tail *t, uint64_t id);
 void tail_pause_at(struct view *v, size_t row); /* of none: on the one that comes first */
 
 /* text: of that filter, which is taken over; "" takes the filter away. */

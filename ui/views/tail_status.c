@@ -232,7 +232,11 @@ void tail_draw_status(struct view *v, struct frame *f, int y, const struct hub_t
     char text[80], a[32], mode[120];
     uint64_t held = store_count(s);
     enum role role = tail_mode(v, h, mode, sizeof mode);
-    int x = draw_evicted(v, f, segment(f, 1, y, role, mode), y);
+    int x = segment(f, 1, y, role, mode);
+    snprintf(text, sizeof text, "%zu marked: X changes them", t->marked_count);
+    if (t->marked_count)
+        x = segment(f, x, y, ROLE_WARN, text);
+    x = draw_evicted(v, f, x, y);
     x = draw_unknown(t, f, x, y, h);
     if (t->find.filter) {
         find_text(v, text, sizeof text);

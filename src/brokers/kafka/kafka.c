@@ -86,6 +86,14 @@ enum err kafka_answer(struct broker *b, rd_kafka_queue_t *queue, const char *wha
     return kafka_fail(b, RD_KAFKA_RESP_ERR__TIMED_OUT, what, err);
 }
 
+rd_kafka_AdminOptions_t *kafka_admin_options(struct broker *b, rd_kafka_t *rk, rd_kafka_admin_op_t op)
+{
+    char text[128];
+    rd_kafka_AdminOptions_t *o = rd_kafka_AdminOptions_new(rk, op);
+    (void)rd_kafka_AdminOptions_set_request_timeout(o, kafka_left_ms(b), text, sizeof text);
+    return o;
+}
+
 void kafka_queue_watch(struct kafka_state *s, rd_kafka_queue_t *queue)
 {
     rd_kafka_queue_io_event_enable(queue, s->event_fd, &(uint64_t){1}, sizeof(uint64_t));
@@ -221,8 +229,13 @@ const struct broker_ops kafka_broker = {
     .read_progress = kafka_read_progress,
     .read_places = kafka_read_places,
     .read_close = kafka_read_close,
+    .count = kafka_count,
+    .truncate = kafka_truncate,
     .publish_open = kafka_publish_open,
     .publish = kafka_publish_message,
     .publish_step = kafka_publish_step,
     .publish_close = kafka_publish_close,
+    .commit = kafka_commit,
+    .committed = kafka_committed,
+    .forget = kafka_forget,
 };

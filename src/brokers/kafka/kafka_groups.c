@@ -46,15 +46,6 @@ static void set_free(struct group_set *set)
         rd_kafka_queue_destroy(set->queue);
 }
 
-static rd_kafka_AdminOptions_t *options_for(struct broker *b, rd_kafka_admin_op_t op)
-{
-    struct kafka_state *s = b->state;
-    char text[128];
-    rd_kafka_AdminOptions_t *o = rd_kafka_AdminOptions_new(s->groups, op);
-    (void)rd_kafka_AdminOptions_set_request_timeout(o, kafka_left_ms(b), text, sizeof text);
-    return o;
-}
-
 /* The next answer; NULL with *err. */
 static rd_kafka_event_t *answer(struct broker *b, struct group_set *set, const char *what,
                                 struct err_info *err)
@@ -75,7 +66,8 @@ static enum err list_names(struct broker *b, struct group_set *set, const char *
                            struct err_info *err)
 {
     struct kafka_state *s = b->state;
-    rd_kafka_AdminOptions_t *options = options_for(b, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPS);
+    rd_kafka_AdminOptions_t *options =
+        kafka_admin_options(b, s->groups, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPS);
     rd_kafka_ListConsumerGroups(s->groups, options, set->queue);
     rd_kafka_AdminOptions_destroy(options);
     set->listed = answer(b, set, "listing groups", err);
@@ -170,7 +162,8 @@ static enum err describe(struct broker *b, struct group_set *set, struct err_inf
         return err_set(err, ERR_NOMEM, "no memory for %zu groups", set->count);
     for (size_t i = 0; i < set->count; i++)
         names[i] = set->items[i].name;
-    rd_kafka_AdminOptions_t *options = options_for(b, RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS);
+    rd_kafka_AdminOptions_t *options =
+        kafka_admin_options(b, s->groups, RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS);
     rd_kafka_DescribeConsumerGroups(s->groups, names, set->count, options, set->queue);
     rd_kafka_AdminOptions_destroy(options);
     free(names);
@@ -192,7 +185,8 @@ static void ask_offsets(struct broker *b, struct group_set *set, const char *nam
 {
     struct kafka_state *s = b->state;
     rd_kafka_ListConsumerGroupOffsets_t *question = rd_kafka_ListConsumerGroupOffsets_new(name, NULL);
-    rd_kafka_AdminOptions_t *options = options_for(b, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS);
+    rd_kafka_AdminOptions_t *options =
+        kafka_admin_options(b, s->groups, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS);
     rd_kafka_ListConsumerGroupOffsets(s->groups, &question, 1, options, set->queue);
     rd_kafka_AdminOptions_destroy(options);
     rd_kafka_ListConsumerGroupOffsets_destroy(question);

@@ -30,9 +30,10 @@ struct kafka_state {
     bool certificate;    /* we show a client certificate */
     atomic_int event_fd; /* written by the library when a queue of ours gets something, and by interrupt */
     rd_kafka_t *rk;
-    rd_kafka_t *groups; /* see kafka_group_handle; NULL until groups are asked for */
-    int64_t batch_most; /* bytes, of a producer's batch; 0: as the library has it */
-    bool committed;     /* what rk reads, and what it calls a partition's end */
+    rd_kafka_t *groups;         /* see kafka_group_handle; NULL until groups are asked for */
+    int64_t batch_most;         /* bytes, of a producer's batch; 0: as the library has it */
+    char transactional_id[256]; /* of the producer; "" none */
+    bool committed;             /* what rk reads, and what it calls a partition's end */
     rd_kafka_queue_t *events;
     struct kafka_trouble trouble;
     struct kafka_read *read;
@@ -74,6 +75,8 @@ void kafka_queue_drop(rd_kafka_queue_t **queue);
 /* The next answer to what was asked with this queue: waits until the deadline, or a cancel. The caller destroys the event. */
 enum err kafka_answer(struct broker *b, rd_kafka_queue_t *queue, const char *what, rd_kafka_event_t **event,
                       struct err_info *err) SB_MUST_USE;
+/* Options of a question to the cluster, which ends by the deadline; the caller destroys them. */
+rd_kafka_AdminOptions_t *kafka_admin_options(struct broker *b, rd_kafka_t *rk, rd_kafka_admin_op_t op);
 /* Waits until the handle has had an answer, by the deadline; what its error events say ends it early. */
 enum err kafka_wait_up(struct broker *b, rd_kafka_t *rk, struct err_info *err) SB_MUST_USE;
 /* A handle's isolation decides where it sees a partition's end: at the last stable offset or at the high watermark. A
@@ -117,8 +120,25 @@ enum err kafka_headers_of(const struct message *m, rd_kafka_headers_t **out,
 
 /* ---- kafka_topic.c ---- */
 
-/* A number among the topic's settings; -1: not told (it may be denied). Waits for the cluster as kafka_answer does. */
-int64_t kafka_topic_number(struct broker *b, const char *topic, const char *name);
+/* One of the topic's settings; false: not told (it may be denied). Waits for the cluster as kafka_answer does. */
+bool kafka_topic_setting(struct broker *b, const char *topic, const char *name, char *into, size_t size);
+int64_t kafka_topic_number(struct broker *b, const char *topic, const char *name); /* -1: not told */
+bool kafka_topic_is_kafkas(const char *topic); /* of those whose messages the brokers write alone */
+
+/* ---- kafka_truncate.c ---- */
+
+#define KAFKA_COMPACTED \
+ "the topic is compacted: Kafka removes no prefix of it, only keys, with a null payload (a tombstone) for each"
+#define KAFKA_NO_REMOVE "Kafka removes no single message, only a prefix of each partition"
+
+/* An upper bound: markers of transactions, and what compaction took, count. unacked: COUNT_UNKNOWN. Not while the session reads or
+ * publishes: what an open transaction holds back does not count then. */
+enum err kafka_count(struct broker *b, const struct channel_name *channel, int64_t *ready, int64_t *unacked,
+                     struct err_info *err) SB_MUST_USE;
+/* Up to the places, each partition for itself; NULL: all that is there, open transactions included. *removed is an upper bound as
+ * above, and also right of what went where an error says that something stayed. */
+enum err kafka_truncate(struct broker *b, const struct channel_name *channel, const struct read_places *up_to,
+                        int64_t *removed, struct err_info *err) SB_MUST_USE;
 
 /* ---- kafka_read.c, kafka_start.c ---- */
 
@@ -134,13 +154,25 @@ enum err kafka_read_close(struct broker *b, struct err_info *err); /* ERR_OK: it
 
 enum err kafka_publish_open(struct broker *b, const struct publish_request *request,
                             const struct publish_sink *sink, struct err_info *err) SB_MUST_USE;
-enum err kafka_publish_message(struct broker *b, const struct message *m, uint64_t token,
+enum err kafka_publish_message(struct broker *b, size_t to, const struct message *m, uint64_t token,
                                struct err_info *err) SB_MUST_USE;
 enum err kafka_publish_step(struct broker *b, int timeout_ms, size_t *pending,
                             struct err_info *err) SB_MUST_USE;
 void kafka_publish_close(struct broker *b);
 /* The library's delivery report: called inside rd_kafka_poll of the producing handle. */
 void kafka_publish_delivered(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque);
+
+/* ---- kafka_transaction.c, kafka_progress.c ---- */
+
+/* A claim is a transactional id, `signalbox-CLAIM`, and what was committed the offsets of a group of that name. With `transaction` the
+ * engine commits; without it the driver does, and outcomes are reported when that has happened. An earlier session of the claim is told
+ * ERR_REFUSED, which nobody tries again: two would take it from each other for ever. A commit has the session's deadline,
+ * and ten seconds at least. */
+enum err kafka_commit(struct broker *b, const struct commit *commit, struct err_info *err) SB_MUST_USE;
+/* ERR_BUSY: a transaction of that claim is still open, or ending; a new claim ends it. */
+enum err kafka_committed(struct broker *b, const struct commit *of, struct read_place *places, char *note,
+                         size_t size, struct err_info *err) SB_MUST_USE;
+enum err kafka_forget(struct broker *b, const char *claim, struct err_info *err) SB_MUST_USE;
 
 /* ---- kafka_groups.c ---- */
 

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define NO_PURGE   "Kafka's DeleteRecords is not offered yet by this driver"
 #define BYTES_WHY  "librdkafka 2.0 cannot ask for sizes on disk"
 #define NAMES_MOST 4096
 
@@ -188,7 +187,9 @@ static void fill_capabilities(const struct kafka_state *s, struct channel *c)
 {
     for (int i = 0; i < CAPABILITIES; i++)
         c->why_not[i] = NULL;
-    c->why_not[CAN_PURGE] = NO_PURGE;
+    c->why_not[CAN_REMOVE] = KAFKA_NO_REMOVE;
+    if (kafka_topic_is_kafkas(c->name))
+        c->why_not[CAN_PURGE] = c->why_not[CAN_PUBLISH] = "the topic is Kafka's own";
     if (s->mock) {
         c->why_not[CAN_GROUPS] = "the mock cluster keeps no groups";
         c->why_not[CAN_CREATE] = "the mock cluster answers no administration";
@@ -328,6 +329,16 @@ static void detail_partitions(const struct rd_kafka_metadata_topic *t, const str
     }
 }
 
+static void detail_policy(struct broker *b, struct channel *c)
+{
+    char policy[64];
+    if (c->why_not[CAN_PURGE] || !kafka_topic_setting(b, c->name, "cleanup.policy", policy, sizeof policy))
+        return;
+    c->compacted = strstr(policy, "compact");
+    if (!strstr(policy, "delete"))
+        c->why_not[CAN_PURGE] = KAFKA_COMPACTED;
+}
+
 static bool wanted(const struct rd_kafka_metadata_topic *t, const char *pattern, uint32_t flags)
 {
     if (pattern && strcmp(pattern, t->topic) == 0)
@@ -359,8 +370,10 @@ enum err kafka_list(struct broker *b, const char *pattern, uint32_t flags, struc
     if (s->mock)
         text_copy(list->version, sizeof list->version, "Kafka (librdkafka's mock cluster)");
     list_watermarks(b, md, list, &bounds);
-    if (plain && list->count == 1)
+    if (plain && list->count == 1) {
         detail_partitions(&md->topics[0], &bounds, list);
+        detail_policy(b, &list->items[0]);
+    }
     kafka_groups_annotate(b, list, &bounds, plain);
     free_bounds(&bounds);
     rd_kafka_metadata_destroy(md);

@@ -59,6 +59,7 @@ static const struct option producer_settings[] = {
     {"message.max.bytes", "268435456"},
     {"acks", "all"},
     {"enable.idempotence", "true"},
+    {"partitioner", "murmur2_random"}, /* a key goes where Java's producers put it */
     {"linger.ms", "2"},
     {"topic.metadata.propagation.max.ms", "5000"}, /* a topic that was there at publish_open and is gone */
     {"message.timeout.ms", "30000"},
@@ -251,11 +252,13 @@ static enum err set_users(rd_kafka_conf_t *conf, const struct endpoint *e, rd_ka
 static void set_producer(const struct kafka_state *s, rd_kafka_conf_t *conf)
 {
     char bytes[24];
-    const struct option batch = {"batch.size", bytes};
+    const struct option batch = {"batch.size", bytes}, claim = {"transactional.id", s->transactional_id};
     set_all(conf, producer_settings, sizeof producer_settings / sizeof *producer_settings);
     snprintf(bytes, sizeof bytes, "%" PRId64, s->batch_most);
     if (s->batch_most > 0)
         set_all(conf, &batch, 1);
+    if (s->transactional_id[0])
+        set_all(conf, &claim, 1);
 }
 
 /* All but where to connect. */

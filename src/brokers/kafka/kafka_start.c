@@ -236,7 +236,7 @@ static void place_behind(struct kafka_read *r, const struct read_places *places)
             bool unread = place && place->next < 0;
             int64_t gone = place && !unread && place->next < p->low ? p->low - place->next : 0;
             p->from = anew || !place || gone ? p->low : unread ? p->end : place->next;
-            p->to = INT64_MAX;
+            p->to = r->browse ? p->end : INT64_MAX;
             if (!p->wanted) /* without a leader at this moment: its place is kept for when it has one */
                 p->next = place ? place->next : 0;
             if (!p->wanted || anew || !gone)
@@ -321,6 +321,7 @@ enum err kafka_start_resolve(struct broker *b, struct kafka_read *r, const struc
         kind = r->browse ? START_BEGINNING : START_END;
     if (!e && request->resume) {
         place_behind(r, request->resume);
+        count_total(r, INT64_MAX);
         return ERR_OK;
     }
     if (!e && kind == START_OFFSET)

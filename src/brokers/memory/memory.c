@@ -1,7 +1,6 @@
-#include "brokers/memory/memory.h"
+#include "brokers/memory/memory_session.h"
 
 #include "base/text.h"
-#include "brokers/memory/memory_server.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -10,31 +9,6 @@
 #include <sys/eventfd.h>
 #include <sys/poll.h>
 #include <unistd.h>
-
-#define MOST_READ_CHANNELS 64
-#define STEP_BATCH         1000
-
-struct cursor {
-    const struct origin *origin;
-    char name[256];
-    int64_t at, end; /* end: browse stops there; INT64_MAX for a tap */
-};
-
-struct memory_state {
-    atomic_int event_fd; /* interrupt may come while it is made */
-    int listener;
-    /* reading */
-    struct read_sink sink;
-    struct cursor cursors[MOST_READ_CHANNELS];
-    size_t cursor_count, next_cursor;
-    struct read_progress progress;
-    int64_t left; /* until the limit; INT64_MAX none */
-    bool browse, paused, stopped;
-    /* publishing */
-    char destination[256];
-    struct publish_sink publish;
-    bool dry; /* PUBLISH_DRY */
-};
 
 static enum err memory_open(struct broker *b, struct err_info *err)
 {
@@ -83,29 +57,10 @@ static enum err memory_ping(struct broker *b, struct sample *sample, struct err_
 
 /* ---- reading ---- */
 
-static enum err not_found(const char *name, struct err_info *err)
-{
-    struct channel_list *list = channel_list_new();
-    const char *names[65] = {NULL};
-    if (list)
-        memory_list(NULL, list);
-    for (size_t i = 0; list && i < list->count && i < 64; i++)
-        names[i] = list->items[i].name;
-    const char *near = text_nearest(name, names);
-    err_set(err, ERR_NOTFOUND, "no channel %s in memory", name);
-    if (near)
-        err_next(err, "did you mean %s?", near);
-    else
-        err_next(err, "`signalbox ls memory:` lists them");
-    if (list)
-        channel_list_free(&list);
-    return ERR_NOTFOUND;
-}
-
 static int64_t first_since(const char *name, const struct memory_range *range, int64_t from, int64_t time_ns)
 {
     for (int64_t at = from; at < range->next; at++) {
-        struct message *m = memory_get(name, &at);
+        struct message *m = memory_get(name, &at, false);
         if (!m)
             break;
         bool late = m->time_ns >= time_ns;
@@ -145,7 +100,7 @@ static enum err memory_read_open(struct broker *b, const struct read_request *r,
         const char *name = r->channels[i].name;
         struct memory_range range;
         if (!memory_range(name, &range))
-            return not_found(name, err);
+            return memory_not_found(name, err);
         struct cursor *c = &s->cursors[s->cursor_count++];
         text_copy(c->name, sizeof c->name, name);
         c->origin = endpoint_origin(b->endpoint, name, range.kind);
@@ -159,9 +114,7 @@ static enum err memory_read_open(struct broker *b, const struct read_request *r,
 
 static void emit_one(struct memory_state *s, struct cursor *c, const struct message *stored)
 {
-    struct message m = message_borrow(stored);
-    m.origin = c->origin;
-    m.received_ns = clock_wall_ns();
+    struct message m = memory_borrow(stored, c->origin);
     s->progress.scanned++;
     s->left--;
     switch (s->sink.message(s->sink.context, &m)) {
@@ -177,7 +130,9 @@ static bool advance(struct memory_state *s, struct cursor *c)
     if (c->at >= c->end)
         return false;
     int64_t at = c->at;
-    struct message *m = memory_get(c->name, &at);
+    struct message *m = memory_get(c->name, &at, s->browse);
+    if (!m && s->browse)
+        c->at = c->end;
     if (!m)
         return false;
     s->progress.dropped += at - c->at;
@@ -226,7 +181,7 @@ static enum err memory_read_step(struct broker *b, int timeout_ms, struct err_in
     return ERR_OK;
 }
 
-static void memory_read_pause(struct broker *b, bool pause)
+void memory_read_pause(struct broker *b, bool pause)
 {
     struct memory_state *s = b->state;
     s->paused = pause;
@@ -242,56 +197,6 @@ static enum err memory_read_close(struct broker *b, struct err_info *err)
 {
     (void)b, (void)err;
     return ERR_OK;
-}
-
-/* ---- publishing ---- */
-
-static enum err memory_publish_open(struct broker *b, const struct publish_request *request,
-                                    const struct publish_sink *sink, struct err_info *err)
-{
-    struct memory_state *s = b->state;
-    const struct channel_name *to = &request->to;
-    s->publish = *sink;
-    s->dry = request->flags & PUBLISH_DRY;
-    text_copy(s->destination, sizeof s->destination, to->name);
-    struct memory_range range;
-    if (memory_range(to->name, &range))
-        return ERR_OK;
-    if (!(request->flags & PUBLISH_CREATE))
-        return not_found(to->name, err);
-    if (s->dry && sink->notice)
-        sink->notice(sink->context, "the channel is missing and would be made");
-    if (s->dry)
-        return ERR_OK;
-    return memory_declare(to->name, to->kind == CHANNEL_TOPIC ? CHANNEL_TOPIC : CHANNEL_QUEUE, NULL, err);
-}
-
-static enum err memory_publish_message(struct broker *b, const struct message *m, uint64_t token,
-                                       struct err_info *err)
-{
-    struct memory_state *s = b->state;
-    struct publish_outcome o = {.token = token, .outcome = OUTCOME_CONFIRMED};
-    int64_t sequence = 0;
-    if (s->dry)
-        return ERR_OK;
-    enum err e = memory_publish(s->destination, m, &sequence, err);
-    if (e)
-        return e;
-    o.position = (struct position){.kind = POSITION_OFFSET, .offset = sequence};
-    s->publish.outcome(s->publish.context, &o);
-    return ERR_OK;
-}
-
-static enum err memory_publish_step(struct broker *b, int timeout_ms, size_t *pending, struct err_info *err)
-{
-    (void)b, (void)timeout_ms, (void)err;
-    *pending = 0;
-    return ERR_OK;
-}
-
-static void memory_publish_close(struct broker *b)
-{
-    (void)b;
 }
 
 static const char *const memory_schemes[] = {"memory", NULL};
@@ -314,6 +219,14 @@ const struct broker_ops memory_broker = {
     .read_pause = memory_read_pause,
     .read_progress = memory_read_progress,
     .read_close = memory_read_close,
+    .lease_open = memory_lease_open,
+    .lease_step = memory_lease_step,
+    .lease_pause = memory_read_pause,
+    .settle = memory_settle_one,
+    .settle_sync = memory_settle_sync,
+    .lease_close = memory_lease_close,
+    .count = memory_count_channel,
+    .truncate = memory_truncate,
     .publish_open = memory_publish_open,
     .publish = memory_publish_message,
     .publish_step = memory_publish_step,

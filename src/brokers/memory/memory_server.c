@@ -12,12 +12,17 @@
 #define MOST_BYTES     (8 * MIB)
 #define MOST_LISTENERS 64
 
+/* Of a message in a queue. */
+enum state { READY, LEASED, GONE };
+
 struct memory_channel {
     char name[256];
     enum channel_kind kind;
     char dead_letters[256];
-    struct message **ring; /* sequence & (MOST_MESSAGES - 1) */
-    int64_t first, next, head;
+    struct message **ring;     /* sequence & (MOST_MESSAGES - 1) */
+    uint8_t *states;           /* enum state, likewise */
+    int64_t first, next, head; /* head: of the first that is not gone */
+    int64_t leased, gone;      /* how many are, from head on */
     size_t bytes;
     uint64_t in, out; /* since the start */
     bool receives_dead;
@@ -48,13 +53,35 @@ static struct message **slot(struct memory_channel *c, int64_t sequence)
     return &c->ring[sequence & (MOST_MESSAGES - 1)];
 }
 
+static uint8_t *state_of(struct memory_channel *c, int64_t sequence)
+{
+    return &c->states[sequence & (MOST_MESSAGES - 1)];
+}
+
+static void set_state(struct memory_channel *c, int64_t sequence, enum state state)
+{
+    uint8_t *now = state_of(c, sequence);
+    c->leased += (state == LEASED) - (*now == LEASED);
+    c->gone += (state == GONE) - (*now == GONE);
+    *now = (uint8_t)state;
+    while (c->head < c->next && *state_of(c, c->head) == GONE) {
+        c->head++;
+        c->gone--;
+    }
+}
+
+static int64_t ready(const struct memory_channel *c)
+{
+    return c->next - c->head - c->leased - c->gone;
+}
+
 static void forget_first(struct memory_channel *c)
 {
+    if (c->head == c->first)
+        set_state(c, c->first, GONE);
     struct message **m = slot(c, c->first++);
     c->bytes -= (*m)->footprint;
     message_unref(m);
-    if (c->head < c->first)
-        c->head = c->first;
 }
 
 static void tell_listeners(void)
@@ -81,7 +108,8 @@ static enum err append(struct memory_channel *c, const struct message *m, struct
     while (c->next - c->first == MOST_MESSAGES ||
            (c->next > c->first && c->bytes + sealed->footprint > MOST_BYTES))
         forget_first(c);
-    *slot(c, c->next++) = sealed;
+    *slot(c, c->next) = sealed;
+    *state_of(c, c->next++) = READY;
     c->bytes += sealed->footprint;
     c->in++;
     tell_listeners();
@@ -95,12 +123,15 @@ static enum err add_channel(const char *name, enum channel_kind kind, const char
         return err_set(err, ERR_LIMIT, "the memory broker has its %d channels", MOST_CHANNELS);
     struct memory_channel *c = calloc(1, sizeof *c);
     struct message **ring = calloc(MOST_MESSAGES, sizeof *ring);
-    if (!c || !ring) {
+    uint8_t *states = calloc(MOST_MESSAGES, sizeof *states);
+    if (!c || !ring || !states) {
         free(c);
         free(ring);
+        free(states);
         return err_set(err, ERR_NOMEM, "no memory for a channel");
     }
     c->ring = ring;
+    c->states = states;
     c->kind = kind;
     text_copy(c->name, sizeof c->name, name);
     text_copy(c->dead_letters, sizeof c->dead_letters, dead_letters ? dead_letters : "");
@@ -149,15 +180,25 @@ enum err memory_publish(const char *channel, const struct message *m, int64_t *s
     return e;
 }
 
+/* The first one from there on; -1: there is none. */
+static int64_t next_ready(struct memory_channel *c, int64_t from)
+{
+    int64_t at = from > c->head ? from : c->head;
+    while (at < c->next && *state_of(c, at) != READY)
+        at++;
+    return at < c->next ? at : -1;
+}
+
 static bool take_head(const char *queue, const char *reject_reason)
 {
     pthread_mutex_lock(&server.lock);
     struct memory_channel *c = find(queue);
-    bool any = c && c->kind == CHANNEL_QUEUE && c->head < c->next;
+    int64_t at = c && c->kind == CHANNEL_QUEUE ? next_ready(c, 0) : -1;
+    bool any = at >= 0;
     if (any) {
         if (reject_reason)
-            dead_letter(c, *slot(c, c->head), reject_reason);
-        c->head++;
+            dead_letter(c, *slot(c, at), reject_reason);
+        set_state(c, at, GONE);
         c->out++;
     }
     pthread_mutex_unlock(&server.lock);
@@ -178,8 +219,8 @@ static void describe(const struct memory_channel *c, struct channel *row)
 {
     bool queue = c->kind == CHANNEL_QUEUE;
     text_copy(row->detail, sizeof row->detail, queue ? "queue in memory (demo)" : "topic in memory (demo)");
-    row->depth = c->next - c->head;
-    row->unacked = 0;
+    row->depth = ready(c);
+    row->unacked = c->leased;
     row->in_total = (int64_t)c->in;
     row->out_total = (int64_t)c->out;
     row->bytes = (int64_t)c->bytes;
@@ -190,7 +231,8 @@ static void describe(const struct memory_channel *c, struct channel *row)
     for (int i = 0; i < CAPABILITIES; i++)
         row->why_not[i] = NULL;
     row->why_not[CAN_GROUPS] = "channels in memory have no consumer groups";
-    row->why_not[CAN_PURGE] = "the memory broker forgets its oldest messages by itself";
+    row->why_not[CAN_PURGE] = queue ? NULL : "a topic in memory forgets its oldest messages by itself";
+    row->why_not[CAN_REMOVE] = queue ? NULL : "a topic in memory forgets its oldest messages by itself";
 }
 
 void memory_list(const char *pattern, struct channel_list *list)
@@ -216,6 +258,7 @@ void memory_reset(void)
         while (c->first < c->next)
             forget_first(c);
         free(c->ring);
+        free(c->states);
         free(c);
     }
     server.count = 0;
@@ -232,7 +275,7 @@ bool memory_range(const char *channel, struct memory_range *range)
     return c != NULL;
 }
 
-struct message *memory_get(const char *channel, int64_t *sequence)
+struct message *memory_get(const char *channel, int64_t *sequence, bool waiting)
 {
     pthread_mutex_lock(&server.lock);
     struct memory_channel *c = find(channel);
@@ -240,11 +283,62 @@ struct message *memory_get(const char *channel, int64_t *sequence)
     if (c) {
         if (*sequence < c->first)
             *sequence = c->first;
-        if (*sequence < c->next)
+        if (waiting && c->kind == CHANNEL_QUEUE)
+            *sequence = next_ready(c, *sequence);
+        if (*sequence >= 0 && *sequence < c->next)
             m = message_ref(*slot(c, *sequence));
     }
     pthread_mutex_unlock(&server.lock);
     return m;
+}
+
+struct message *memory_lease(const char *queue, int64_t *sequence)
+{
+    pthread_mutex_lock(&server.lock);
+    struct memory_channel *c = find(queue);
+    struct message *m = NULL;
+    int64_t at = c && c->kind == CHANNEL_QUEUE ? next_ready(c, *sequence) : -1;
+    if (at >= 0) {
+        m = message_ref(*slot(c, at));
+        set_state(c, at, LEASED);
+        *sequence = at;
+    }
+    pthread_mutex_unlock(&server.lock);
+    return m;
+}
+
+void memory_settle(const char *queue, int64_t sequence, bool remove)
+{
+    pthread_mutex_lock(&server.lock);
+    struct memory_channel *c = find(queue);
+    if (c && sequence >= c->head && sequence < c->next && *state_of(c, sequence) == LEASED) {
+        set_state(c, sequence, remove ? GONE : READY);
+        c->out += remove;
+    }
+    pthread_mutex_unlock(&server.lock);
+}
+
+bool memory_count(const char *channel, int64_t *waiting, int64_t *leased)
+{
+    pthread_mutex_lock(&server.lock);
+    const struct memory_channel *c = find(channel);
+    if (c) {
+        *waiting = ready(c);
+        *leased = c->leased;
+    }
+    pthread_mutex_unlock(&server.lock);
+    return c != NULL;
+}
+
+int64_t memory_purge(const char *channel)
+{
+    pthread_mutex_lock(&server.lock);
+    struct memory_channel *c = find(channel);
+    int64_t removed = c ? ready(c) : 0;
+    for (int64_t at = 0; c && (at = next_ready(c, at)) >= 0;)
+        set_state(c, at, GONE);
+    pthread_mutex_unlock(&server.lock);
+    return removed;
 }
 
 int memory_listen(int fd)

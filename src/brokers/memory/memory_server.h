@@ -32,8 +32,15 @@ struct memory_range {
 };
 bool memory_range(const char *channel, struct memory_range *range);
 /* A reference to the message with that sequence, or of the oldest one after it when it is gone already (*sequence is
- * moved); NULL: none yet. */
-struct message *memory_get(const char *channel, int64_t *sequence);
+ * moved); NULL: none yet. waiting: only what a queue has ready. */
+struct message *memory_get(const char *channel, int64_t *sequence, bool waiting);
+/* Takes the first message of a queue from *sequence on that is ready, and moves *sequence to it; NULL: none. Nobody else sees it until it
+ * is settled: removed, or back at its place. */
+struct message *memory_lease(const char *queue, int64_t *sequence);
+void memory_settle(const char *queue, int64_t sequence, bool remove);
+bool memory_count(const char *channel, int64_t *waiting,
+                  int64_t *leased);        /* false: there is no such channel */
+int64_t memory_purge(const char *channel); /* all that are ready; how many */
 /* fd (an eventfd) is written whenever something is published anywhere; one write until memory_listen_again. -1: no memory. */
 int memory_listen(int fd);
 void memory_listen_again(int listener);

@@ -15,7 +15,10 @@ static void rabbit_close(struct broker *b)
 {
     struct rabbit *r = b->state;
     struct err_info err;
+    int64_t returned;
     rabbit_publish_close(b);
+    if (rabbit_lease_close(b, &returned, &err))
+        log_write(LOG_WARN, b->endpoint->name, "%s", err.text);
     if (rabbit_read_close(b, &err)) /* what it could not undo: nobody else says it by now */
         log_write(LOG_WARN, b->endpoint->name, "%s", err.text);
     rabbit_disconnect(b);
@@ -33,6 +36,7 @@ static const char *const rabbit_schemes[] = {"rabbitmq", "rabbitmqs", NULL};
 
 const struct broker_ops rabbitmq_broker = {
     .name = "rabbitmq",
+    .tells_redelivered = true,
     .title = "RabbitMQ",
     .schemes = rabbit_schemes,
     .default_port = 5672,
@@ -53,6 +57,14 @@ const struct broker_ops rabbitmq_broker = {
     .read_progress = rabbit_read_progress,
     .read_places = rabbit_read_places,
     .read_close = rabbit_read_close,
+    .lease_open = rabbit_lease_open,
+    .lease_step = rabbit_lease_step,
+    .lease_pause = rabbit_lease_pause,
+    .settle = rabbit_settle,
+    .settle_sync = rabbit_settle_sync,
+    .lease_close = rabbit_lease_close,
+    .count = rabbit_count,
+    .truncate = rabbit_truncate,
     .publish_open = rabbit_publish_open,
     .publish = rabbit_publish,
     .publish_step = rabbit_publish_step,

@@ -111,15 +111,21 @@ static enum err connection_closed(struct broker *b, const amqp_connection_close_
 }
 
 /* The server closes a channel for one wrong question; the answer is owed, then the channel opens anew. */
-static void reopen_channel(struct broker *b)
+static void reopen_channel(struct broker *b, amqp_channel_t channel)
 {
     struct rabbit *r = b->state;
     amqp_channel_close_ok_t ok = {0};
-    amqp_send_method(r->connection, RABBIT_CHANNEL, AMQP_CHANNEL_CLOSE_OK_METHOD, &ok);
-    amqp_channel_open(r->connection, RABBIT_CHANNEL);
+    amqp_send_method(r->connection, channel, AMQP_CHANNEL_CLOSE_OK_METHOD, &ok);
+    amqp_channel_open(r->connection, channel);
 }
 
 enum err rabbit_reply(struct broker *b, amqp_rpc_reply_t reply, const char *what, struct err_info *err)
+{
+    return rabbit_reply_on(b, RABBIT_CHANNEL, reply, what, err);
+}
+
+enum err rabbit_reply_on(struct broker *b, amqp_channel_t channel, amqp_rpc_reply_t reply, const char *what,
+                         struct err_info *err)
 {
     struct rabbit *r = b->state;
     enum err e;
@@ -135,7 +141,7 @@ enum err rabbit_reply(struct broker *b, amqp_rpc_reply_t reply, const char *what
         if (reply.reply.id == AMQP_CHANNEL_CLOSE_METHOD) {
             const amqp_channel_close_t *m = reply.reply.decoded;
             e = server_said(b, m->reply_code, m->reply_text, what, err);
-            reopen_channel(b);
+            reopen_channel(b, channel);
             return e;
         }
         if (reply.reply.id == AMQP_CONNECTION_CLOSE_METHOD)
@@ -149,6 +155,15 @@ enum err rabbit_last_reply(struct broker *b, const char *what, struct err_info *
 {
     struct rabbit *r = b->state;
     return rabbit_reply(b, amqp_get_rpc_reply(r->connection), what, err);
+}
+
+amqp_channel_t rabbit_new_channel(struct broker *b, struct err_info *err)
+{
+    struct rabbit *r = b->state;
+    if (!r->channels)
+        r->channels = RABBIT_PROBE_CHANNEL;
+    amqp_channel_open(r->connection, ++r->channels);
+    return rabbit_last_reply(b, "opening a channel", err) ? 0 : r->channels;
 }
 
 enum err rabbit_probe_end(struct broker *b, amqp_rpc_reply_t reply, char *said, size_t size)

@@ -15,9 +15,14 @@
 static enum err refuse(const struct broker *b, enum err code, const char *name, const char *why,
                        struct err_info *err)
 {
+    const struct rabbit *rabbit = b->state;
     err_set(err, code, "%s %s", name, why);
     err_where(err, "%s", b->endpoint->name);
-    err_next(err, "tail it instead: a tap disturbs nobody");
+    err_next(
+        err,
+        rabbit->lease
+            ? "leave it to its consumers, or to a shovel: what is taken and left goes back, as with a look"
+            : "tail it instead: a tap disturbs nobody");
     return code;
 }
 
@@ -186,6 +191,26 @@ static void set_total(struct rabbit_reader *r, const struct rabbit_channel *now)
     r->progress.total = now->depth < 0 ? COUNT_UNKNOWN : now->depth + (now->unacked > 0 ? now->unacked : 0);
 }
 
+enum err rabbit_look_begin(struct broker *b, const char *name, struct rabbit_channel *found,
+                           struct err_info *err)
+{
+    const struct rabbit *rabbit = b->state;
+    struct rabbit_reader *r = rabbit->reader;
+    enum err e = check_kind(b, name, found, err);
+    if (e)
+        return e;
+    r->quorum = strcmp(found->type, "quorum") == 0;
+    r->delivery_limit = effective_limit(rabbit, found);
+    e = check_certain(b, name, found, err);
+    if (!e && r->delivery_limit >= 0 && found->depth != 0) /* said before a wait */
+        e = rabbit_looks_check(b, err);
+    if (!e)
+        e = await_quiet(b, name, found, err);
+    set_total(r, found);
+    text_copy(r->queue, sizeof r->queue, name);
+    return e ? e : check_limit(b, name, found, err);
+}
+
 enum err rabbit_browse_open(struct broker *b, const struct channel_name *name,
                             const struct rabbit_channel *found, const struct read_request *request,
                             struct err_info *err)
@@ -195,35 +220,16 @@ enum err rabbit_browse_open(struct broker *b, const struct channel_name *name,
     struct rabbit_channel now = *found;
     if (request->channel_count > 1)
         return err_set(err, ERR_USAGE, "one queue at a time can be looked into");
-    enum err e = check_kind(b, name->name, found, err);
-    if (e)
-        return e;
-    r->quorum = strcmp(found->type, "quorum") == 0;
-    r->delivery_limit = effective_limit(rabbit, found);
-    e = check_certain(b, name->name, found, err);
-    if (!e && r->delivery_limit >= 0 && found->depth != 0) /* said before a wait */
-        e = rabbit_looks_check(b, err);
-    if (!e)
-        e = await_quiet(b, name->name, &now, err);
-    set_total(r, &now);
-    if (!e)
-        e = check_limit(b, name->name, &now, err);
+    enum err e = rabbit_look_begin(b, name->name, &now, err);
     if (e)
         return e;
     r->mode = RABBIT_LOOK;
     r->progress.most = RABBIT_HOLD_MOST;
-    text_copy(r->queue, sizeof r->queue, name->name);
     if (!rabbit_source_add(b, name->name, CHANNEL_QUEUE))
         return err_set(err, ERR_LIMIT, "too many channels for one session");
     r->give_back_ns = clock_mono_ns() + HOLD_NS;
     say_who_is_there(r, &now);
     return ERR_OK;
-}
-
-static int64_t delivery_count(const struct message *m)
-{
-    const struct value *v = headers_find(m->headers, BYTES_LITERAL("x-delivery-count"));
-    return !v ? 0 : v->type == VALUE_INT64 || v->type == VALUE_INT32 ? v->i : (int64_t)v->u;
 }
 
 /* What was seen and what has become of it. */
@@ -277,6 +283,22 @@ static enum err break_off(struct broker *b, const char *why, struct err_info *er
     return done(b, why, err);
 }
 
+/* A classic queue counts ahead of what other channels have sent it by then (its process answers such questions first), and gives a
+ * message only behind that: so what it counts after the first one leaves nothing out that was sent before the look. */
+static enum err count_again(struct broker *b, struct rabbit_reader *r, struct err_info *err)
+{
+    int64_t ready = 0, consumers;
+    if (r->quorum || r->held != 1)
+        return ERR_OK;
+    enum err e = rabbit_ready(b, r->queue, &ready, &consumers, err);
+    int64_t more = e ? 0 : ready + r->held - r->snapshot;
+    if (more <= 0)
+        return e;
+    r->snapshot += more;
+    r->progress.total += r->progress.total >= 0 ? more : 0;
+    return ERR_OK;
+}
+
 static enum err look_at(struct broker *b, struct rabbit_reader *r, struct rabbit_delivery *d,
                         struct err_info *err)
 {
@@ -284,10 +306,10 @@ static enum err look_at(struct broker *b, struct rabbit_reader *r, struct rabbit
     arena_reset(&r->arena);
     rabbit_message(&m, d, &r->arena);
     r->progress.scanned++;
-    bool near = r->quorum && rabbit_looks_saw(r, delivery_count(&m), d->redelivered);
+    bool near = r->quorum && rabbit_looks_saw(r, rabbit_delivery_count(&m), d->redelivered);
     rabbit_emit(r, &m);
     rabbit_delivery_free(d);
-    return near ? break_off(b, "a message is close to its delivery limit", err) : ERR_OK;
+    return near ? break_off(b, "a message is close to its delivery limit", err) : count_again(b, r, err);
 }
 
 enum err rabbit_browse_step(struct broker *b, struct err_info *err)
@@ -299,7 +321,7 @@ enum err rabbit_browse_step(struct broker *b, struct err_info *err)
         struct rabbit_delivery d;
         if (r->stopped || r->left <= 0)
             return done(b, "the limit was reached", err);
-        if (r->empty || r->held >= r->snapshot)
+        if (r->empty || (r->held >= r->snapshot && (r->quorum || r->held > 0)))
             return done(b, "the end as it stood at the start was reached", err);
         if (r->held >= RABBIT_HOLD_MOST)
             return break_off(b, "10,000 messages are held at most", err);

@@ -7,16 +7,17 @@
 #include <stdlib.h>
 
 /* What must not come between a message's frames, but the connection's own words may (AMQP 0-9-1 section 4.2.6). */
-static enum err next_of(struct broker *b, uint8_t type, amqp_frame_t *frame, struct err_info *err)
+static enum err next_of(struct broker *b, amqp_channel_t channel, uint8_t type, amqp_frame_t *frame,
+                        struct err_info *err)
 {
     const struct rabbit *rabbit = b->state;
     enum err e = ERR_OK;
     do {
         int status = amqp_simple_wait_frame(rabbit->connection, frame);
         e = status ? rabbit_status(b, status, err) : ERR_OK;
-        if (!e && frame->channel == RABBIT_CHANNEL && frame->frame_type == type)
+        if (!e && frame->channel == channel && frame->frame_type == type)
             return ERR_OK;
-        if (!e && frame->channel == RABBIT_CHANNEL && frame->frame_type != AMQP_FRAME_METHOD)
+        if (!e && frame->channel == channel && frame->frame_type != AMQP_FRAME_METHOD)
             return err_set(err, ERR_PROTOCOL, "a message's frames are out of order");
         if (!e)
             e = rabbit_other_frame(b, frame, err);
@@ -46,7 +47,7 @@ static enum err read_part(struct broker *b, uint64_t size, struct rabbit_deliver
 {
     const struct rabbit *rabbit = b->state;
     amqp_frame_t frame;
-    enum err e = next_of(b, AMQP_FRAME_BODY, &frame, err);
+    enum err e = next_of(b, d->channel, AMQP_FRAME_BODY, &frame, err);
     amqp_bytes_t part = e ? amqp_empty_bytes : frame.payload.body_fragment;
     if (!e && part.len > size - d->body.len)
         e = err_set(err, ERR_PROTOCOL, "a message is longer than was announced");
@@ -60,7 +61,7 @@ static enum err read_part(struct broker *b, uint64_t size, struct rabbit_deliver
         return e;
     memcpy(d->owned + d->body.len, part.bytes, part.len);
     d->body = bytes_of(d->owned, d->body.len + part.len);
-    amqp_maybe_release_buffers_on_channel(rabbit->connection, RABBIT_CHANNEL);
+    amqp_maybe_release_buffers_on_channel(rabbit->connection, d->channel);
     return ERR_OK;
 }
 
@@ -70,7 +71,7 @@ enum err rabbit_content(struct broker *b, struct rabbit_delivery *d, struct err_
     d->owned = NULL;
     d->kept = NULL;
     d->body = BYTES_LITERAL("");
-    enum err e = next_of(b, AMQP_FRAME_HEADER, &frame, err);
+    enum err e = next_of(b, d->channel, AMQP_FRAME_HEADER, &frame, err);
     if (e)
         return e;
     uint64_t size = frame.payload.properties.body_size;
@@ -104,7 +105,8 @@ enum err rabbit_receive(struct broker *b, int timeout_ms, struct rabbit_delivery
     if (frame->frame_type != AMQP_FRAME_METHOD || frame->payload.method.id != AMQP_BASIC_DELIVER_METHOD)
         return ERR_OK;
     const amqp_basic_deliver_t *m = frame->payload.method.decoded;
-    *d = (struct rabbit_delivery){.tag = m->delivery_tag,
+    *d = (struct rabbit_delivery){.channel = frame->channel,
+                                  .tag = m->delivery_tag,
                                   .redelivered = m->redelivered,
                                   .consumer = m->consumer_tag,
                                   .exchange = m->exchange,

@@ -89,6 +89,7 @@ static enum err find_queue(struct broker *b, const char *name, struct rabbit_cha
     found->delivery_limit = limit_of(&a, q);
     found->redelivered = redelivered_of(&a, q, found->delivery_limit);
     found->exclusive = rabbit_truth(&a, q, "exclusive");
+    found->auto_delete = rabbit_truth(&a, q, "auto_delete");
     found->single_active = rabbit_truth(&a, rabbit_member(&a, q, "arguments"), "x-single-active-consumer");
     rabbit_answer_free(&a);
     if (strcmp(found->type, "quorum") == 0)

@@ -16,6 +16,7 @@
 #define RABBIT_MOST_CHANNELS 32
 
 struct http_client;
+struct rabbit_lease;
 struct rabbit_reader;
 struct rabbit_writer;
 
@@ -43,6 +44,8 @@ struct rabbit {
     char api_why[200]; /* why, in one sentence */
     struct rabbit_reader *reader;
     struct rabbit_writer *writer;
+    struct rabbit_lease *lease; /* then the reader is what it knows of its queue */
+    amqp_channel_t channels;    /* the highest that was opened, beyond those above; 0: none */
 };
 
 /* ---- AMQP (rabbitmq_amqp.c) ---- */
@@ -60,6 +63,9 @@ enum err rabbit_keep_socket(struct broker *b, int fd, struct err_info *err) SB_M
  * closed it. ERR_OK for a normal reply. */
 enum err rabbit_reply(struct broker *b, amqp_rpc_reply_t reply, const char *what, struct err_info *err);
 enum err rabbit_last_reply(struct broker *b, const char *what, struct err_info *err);
+/* The same of another channel. */
+enum err rabbit_reply_on(struct broker *b, amqp_channel_t channel, amqp_rpc_reply_t reply, const char *what,
+                         struct err_info *err);
 enum err rabbit_status(struct broker *b, int status, struct err_info *err); /* amqp_status_enum */
 /* Says that the broker gives no sign of life, with which the connection is lost. ERR_TIMEOUT. */
 enum err rabbit_unanswered(struct broker *b, struct err_info *err);
@@ -94,6 +100,7 @@ enum err rabbit_certificate_refused(struct broker *b, struct err_info *err);
 
 /* Borrows from the connection until its buffers are released (amqp_maybe_release_buffers), but for what is owned. */
 struct rabbit_delivery {
+    amqp_channel_t channel;
     uint64_t tag;
     bool redelivered;
     amqp_bytes_t consumer, exchange, routing_key; /* consumer: its tag */
@@ -187,7 +194,7 @@ struct rabbit_channel {
         delivery_limit; /* -1: none, or not known: the smallest of argument, effective definition and policies */
     bool limit_unknown;  /* policies that may set one could not be read */
     int64_t redelivered; /* deliveries of returned messages, ever, over all of them; COUNT_UNKNOWN */
-    bool exclusive, single_active;
+    bool exclusive, single_active, auto_delete;
     bool by_amqp; /* the management API did not tell */
 };
 /* ERR_NOTFOUND with the nearest name where the management API knows names; ERR_USAGE: a queue and an exchange are called so, and
@@ -198,6 +205,8 @@ enum err rabbit_find(struct broker *b, const struct channel_name *name, struct r
 enum err rabbit_find_queue_by_amqp(struct broker *b, const char *name, struct rabbit_channel *found,
                                    struct err_info *err) SB_MUST_USE;
 /* How many are ready now. (rabbitmq_take.c) */
+enum err rabbit_ready_on(struct broker *b, amqp_channel_t channel, const char *queue, bool quorum,
+                         int64_t *ready, int64_t *consumers, struct err_info *err) SB_MUST_USE;
 enum err rabbit_ready(struct broker *b, const char *queue, int64_t *ready, int64_t *consumers,
                       struct err_info *err) SB_MUST_USE;
 /* Without any effect: "classic", "quorum" or "stream"; "" it cannot be known. (rabbitmq_type.c) */
@@ -224,6 +233,26 @@ void rabbit_routes_free(struct rabbit_routes **r);
 void rabbit_routes_take(struct rabbit_routes *r, struct bytes key);
 void rabbit_routes_say(const struct rabbit_routes *r, const char *exchange, const struct publish_sink *sink);
 
+/* ---- what is on its way (rabbitmq_claim.c, rabbitmq_barrier.c) ---- */
+
+#define RABBIT_CLAIM "signalbox.claim." /* of the queues that claims make */
+/* Waits until no other session has that claim; then it is that channel's until it ends. ERR_BUSY: not by the deadline. */
+enum err rabbit_claim(struct broker *b, amqp_channel_t channel, const char *claim,
+                      const struct publish_sink *sink, struct err_info *err) SB_MUST_USE;
+/* What that channel, or one that has ended, has sent to a quorum queue is dealt with when this returns. rounds: 2 where more than 32 of
+ * its acknowledgements may be under way, else 1. */
+enum err rabbit_barrier(struct broker *b, amqp_channel_t channel, const char *queue, int rounds,
+                        struct err_info *err) SB_MUST_USE;
+
+/* ---- what a message may not have (rabbitmq_checks.c) ---- */
+
+/* Any error is the message's own; the session goes on. */
+enum err rabbit_check_message(const struct broker *b, const struct message *m, bool to_stream,
+                              struct err_info *err) SB_MUST_USE;
+/* Its properties must fit into one frame; they are borrowed. */
+enum err rabbit_check_room(const struct broker *b, struct arena *arena, amqp_basic_properties_t *properties,
+                           struct err_info *err) SB_MUST_USE;
+
 /* ---- reading and publishing ---- */
 
 /* Switches off what a killed process has left on, and says so. After each connect. */
@@ -238,10 +267,26 @@ enum err rabbit_read_close(struct broker *b, struct err_info *err) SB_MUST_USE;
 
 enum err rabbit_publish_open(struct broker *b, const struct publish_request *request,
                              const struct publish_sink *sink, struct err_info *err) SB_MUST_USE;
-enum err rabbit_publish(struct broker *b, const struct message *m, uint64_t token,
+enum err rabbit_publish(struct broker *b, size_t to, const struct message *m, uint64_t token,
                         struct err_info *err) SB_MUST_USE;
 enum err rabbit_publish_step(struct broker *b, int timeout_ms, size_t *pending,
                              struct err_info *err) SB_MUST_USE;
 void rabbit_publish_close(struct broker *b);
+
+/* ---- leasing (rabbitmq_lease.c, rabbitmq_settle.c), counting and purging (rabbitmq_count.c) ---- */
+
+enum err rabbit_lease_open(struct broker *b, const struct lease_request *request,
+                           const struct lease_sink *sink, struct err_info *err) SB_MUST_USE;
+enum err rabbit_lease_step(struct broker *b, int timeout_ms, struct err_info *err) SB_MUST_USE;
+void rabbit_lease_pause(struct broker *b, bool pause);
+enum err rabbit_settle(struct broker *b, uint64_t handle, enum settle how, struct err_info *err) SB_MUST_USE;
+enum err rabbit_settle_sync(struct broker *b, struct err_info *err) SB_MUST_USE;
+enum err rabbit_lease_close(struct broker *b, int64_t *returned, struct err_info *err) SB_MUST_USE;
+enum err rabbit_count(struct broker *b, const struct channel_name *channel, int64_t *ready, int64_t *unacked,
+                      struct err_info *err) SB_MUST_USE;
+enum err rabbit_truncate(struct broker *b, const struct channel_name *channel,
+                         const struct read_places *up_to, int64_t *removed, struct err_info *err) SB_MUST_USE;
+/* The next channel of the connection that nothing else uses. 0: it could not be opened. */
+amqp_channel_t rabbit_new_channel(struct broker *b, struct err_info *err);
 
 #endif

@@ -20,6 +20,8 @@ static bool looks_dead(const char *name)
 }
 
 static const char exclusive_why[] = "it belongs to another connection alone";
+static const char stream_why[] = "only its retention takes messages off a stream";
+static const char single_why[] = "its single active consumer has it: nobody else is given anything";
 
 static void queue_capabilities(struct channel *c, const struct rabbit_answer *a, const struct field *q)
 {
@@ -28,14 +30,18 @@ static void queue_capabilities(struct channel *c, const struct rabbit_answer *a,
         c->why_not[i] = NULL;
     c->browse_effect = c->kind == CHANNEL_STREAM ? EFFECT_NONE : EFFECT_MARKS;
     c->why_not[CAN_GROUPS] = "RabbitMQ has no consumer groups";
-    c->why_not[CAN_PURGE] = "this version removes nothing";
-    if (c->kind != CHANNEL_STREAM)
+    if (c->kind == CHANNEL_STREAM)
+        c->why_not[CAN_PURGE] = c->why_not[CAN_REMOVE] = stream_why;
+    else
         c->why_not[CAN_SEEK] = "a queue is read from its head";
-    if (rabbit_truth(a, arguments, "x-single-active-consumer") && strstr(c->detail, "quorum"))
-        c->why_not[CAN_BROWSE] =
+    bool single = rabbit_truth(a, arguments, "x-single-active-consumer");
+    if (single && c->consumers > 0)
+        c->why_not[CAN_REMOVE] = single_why;
+    if (single && strstr(c->detail, "quorum"))
+        c->why_not[CAN_BROWSE] = c->why_not[CAN_REMOVE] =
             "a quorum queue with a single active consumer gives nothing to lookers (405 RESOURCE_LOCKED)";
     if (rabbit_truth(a, q, "exclusive"))
-        c->why_not[CAN_BROWSE] = exclusive_why;
+        c->why_not[CAN_BROWSE] = c->why_not[CAN_REMOVE] = c->why_not[CAN_PURGE] = exclusive_why;
 }
 
 static void take_queue(struct channel_list *list, const struct rabbit_answer *a, const struct field *q)
@@ -62,7 +68,8 @@ static void take_queue(struct channel_list *list, const struct rabbit_answer *a,
     c->in_total = rabbit_number(a, stats, "publish");
     c->out_total = rabbit_number(a, stats, "deliver_get");
     c->dead_letters = looks_dead(name);
-    c->internal = rabbit_truth(a, rabbit_member(a, q, "arguments"), RABBIT_TAP_ARGUMENT); /* somebody looks */
+    c->internal = text_starts(name, RABBIT_CLAIM) || /* somebody works, or looks */
+                  rabbit_truth(a, rabbit_member(a, q, "arguments"), RABBIT_TAP_ARGUMENT);
     queue_capabilities(c, a, q);
 }
 
@@ -74,6 +81,7 @@ static void exchange_capabilities(struct channel *c)
     c->why_not[CAN_SEEK] = "an exchange keeps nothing";
     c->why_not[CAN_GROUPS] = "RabbitMQ has no consumer groups";
     c->why_not[CAN_PURGE] = "an exchange keeps nothing";
+    c->why_not[CAN_REMOVE] = "an exchange keeps nothing";
     c->why_not[CAN_CREATE] = "only queues and streams are made";
 }
 
@@ -184,7 +192,8 @@ static void put_queue_by_amqp(struct channel_list *list, const char *name, const
     if (found->kind != CHANNEL_STREAM)
         c->why_not[CAN_TAP] = "the queue's bindings are known only to the management API";
     c->why_not[CAN_GROUPS] = "RabbitMQ has no consumer groups";
-    c->why_not[CAN_PURGE] = "this version removes nothing";
+    if (found->kind == CHANNEL_STREAM)
+        c->why_not[CAN_PURGE] = c->why_not[CAN_REMOVE] = stream_why;
 }
 
 static void put_exchange_by_amqp(struct channel_list *list, const char *name)

@@ -154,6 +154,12 @@ enum err rabbit_looks_begin(struct broker *b, const char *queue, const struct ra
     return e;
 }
 
+int64_t rabbit_delivery_count(const struct message *m)
+{
+    const struct value *v = headers_find(m->headers, BYTES_LITERAL("x-delivery-count"));
+    return !v ? 0 : v->type == VALUE_INT64 || v->type == VALUE_INT32 ? v->i : (int64_t)v->u;
+}
+
 bool rabbit_looks_saw(struct rabbit_reader *r, int64_t count, bool redelivered)
 {
     r->looks.worst = count > r->looks.worst ? count : r->looks.worst;

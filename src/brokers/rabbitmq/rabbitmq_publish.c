@@ -1,34 +1,45 @@
 /* Publishing with confirms and mandatory: a message counts as arrived when the broker has acknowledged it and did not return
- * it before. A return carries no number: it is matched to the oldest message on its way with the same content. */
+ * it before. A return carries no number: it is matched to the oldest message on its way with the same content. On a channel of its own:
+ * a question about one more destination may cost the channel that it is asked on. */
 #include "brokers/rabbitmq/rabbitmq_internal.h"
 
 #include "base/hash.h"
 #include "base/limits.h"
 #include "base/text.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#define WINDOW 1000
+#define WINDOW            3000
+#define MOST_DESTINATIONS 256
+
+struct destination {
+    char exchange[256], key[256];
+    bool to_exchange; /* then the message's own key routes */
+    bool to_stream;
+    bool dry, exact;
+    bool settled;                 /* the broker has answered for one at least */
+    struct rabbit_routes *routes; /* of a dry run to an exchange; NULL: not known */
+};
 
 struct outstanding {
     uint64_t tag, token, content;
     size_t size; /* of its payload */
+    size_t to;
     bool returned;
     char why[96];
 };
 
 struct rabbit_writer {
-    char exchange[256], key[256];
-    bool to_exchange; /* then the message's own key routes */
-    bool to_stream;
-    bool dry, exact;
-    struct rabbit_routes *routes; /* of a dry run to an exchange; NULL: not known */
+    struct destination *destinations;
+    size_t destination_count;
+    amqp_channel_t channel; /* 0: not open, as in a dry run */
+    bool claimed;           /* by that channel */
     struct publish_sink sink;
     uint64_t next_tag;
     struct outstanding window[WINDOW]; /* oldest first from `first`, ring */
     size_t first, count;
-    bool settled;   /* the broker has answered for one at least */
     char lost[320]; /* why no more answers come; "": nothing has gone wrong */
     struct arena arena;
 };
@@ -38,16 +49,9 @@ static struct outstanding *at(struct rabbit_writer *w, size_t i)
     return &w->window[(w->first + i) % WINDOW];
 }
 
-static uint64_t content_of(struct bytes body, struct bytes key)
+static uint64_t route_of(struct bytes exchange, struct bytes key)
 {
-    return hash_bytes(body, hash_bytes(key, 1));
-}
-
-static enum err select_confirms(struct broker *b, struct err_info *err)
-{
-    struct rabbit *rabbit = b->state;
-    amqp_confirm_select(rabbit->connection, RABBIT_CHANNEL);
-    return rabbit_last_reply(b, "asking for confirms", err);
+    return hash_bytes(key, hash_bytes(exchange, 1));
 }
 
 static bool can_create(enum channel_kind kind)
@@ -72,12 +76,12 @@ static enum err create_queue(struct broker *b, const struct channel_name *name, 
 }
 
 static enum err make_queue(struct broker *b, const struct rabbit_writer *w, const struct channel_name *to,
-                           struct err_info *err)
+                           bool dry, struct err_info *err)
 {
     char text[400];
-    enum err e = create_queue(b, to, w->dry, err);
+    enum err e = create_queue(b, to, dry, err);
     snprintf(text, sizeof text, "%s %s %s", to->kind == CHANNEL_STREAM ? "stream" : "queue", to->name,
-             w->dry ? "is missing and would be made" : "was made");
+             dry ? "is missing and would be made" : "was made");
     if (!e && w->sink.notice)
         w->sink.notice(w->sink.context, text);
     return e;
@@ -97,83 +101,115 @@ static enum err find_destination(struct broker *b, const struct publish_request 
         return e;
     }
     found->kind = to->kind == CHANNEL_STREAM ? CHANNEL_STREAM : CHANNEL_QUEUE;
-    return make_queue(b, rabbit->writer, to, err);
+    return make_queue(b, rabbit->writer, to, request->flags & PUBLISH_DRY, err);
 }
 
-static enum err rehearse(struct broker *b, struct rabbit_writer *w, struct err_info *err)
+static enum err rehearse(struct broker *b, const struct rabbit_writer *w, struct destination *d,
+                         struct err_info *err)
 {
     const struct rabbit *rabbit = b->state;
     struct err_info answer = {.code = ERR_OK};
-    bool known = rabbit_ask_write(b, w->exchange, &answer);
+    bool known = rabbit_ask_write(b, d->exchange, &answer);
     if (rabbit->lost || (known && answer.code)) {
         *err = answer;
         return err->code;
     }
     if (!known && w->sink.notice)
         w->sink.notice(w->sink.context, "whether the login may write there is not known before it is sent");
-    if (w->exchange[0])
-        w->routes = rabbit_routes_new(b, w->exchange);
+    if (d->exchange[0])
+        d->routes = rabbit_routes_new(b, d->exchange);
     return ERR_OK;
+}
+
+static enum err open_writer(struct broker *b, const struct publish_sink *sink, struct err_info *err)
+{
+    struct rabbit *rabbit = b->state;
+    struct rabbit_writer *w = calloc(1, sizeof *w);
+    struct destination *all = calloc(MOST_DESTINATIONS, sizeof *all);
+    if (!w || !all) {
+        free(w);
+        free(all);
+        return err_set(err, ERR_NOMEM, "no memory for publishing");
+    }
+    w->destinations = all;
+    w->sink = *sink;
+    arena_init(&w->arena, LIMIT_DECODE_ARENA);
+    rabbit->writer = w;
+    return ERR_OK;
+}
+
+static enum err open_channel(struct broker *b, struct rabbit_writer *w, const char *claim,
+                             struct err_info *err)
+{
+    struct rabbit *rabbit = b->state;
+    w->channel = rabbit_new_channel(b, err);
+    if (!w->channel)
+        return err->code;
+    enum err e = claim ? rabbit_claim(b, w->channel, claim, &w->sink, err) : ERR_OK;
+    if (e)
+        return e;
+    w->claimed = claim != NULL;
+    amqp_confirm_select(rabbit->connection, w->channel);
+    return rabbit_last_reply(b, "asking for confirms", err);
+}
+
+/* What an earlier session has sent to it is counted and seen from now on. Who may not read it sees nothing there anyway. */
+static enum err await_earlier(struct broker *b, const struct channel_name *to,
+                              const struct rabbit_channel *found, struct err_info *err)
+{
+    if (strcmp(found->type, "quorum") != 0)
+        return ERR_OK;
+    enum err e = rabbit_barrier(b, RABBIT_CHANNEL, to->name, 1, err);
+    return e == ERR_DENIED ? ERR_OK : e;
+}
+
+/* What a message keeps in whichever of them it is sent to. */
+static void note_carries(struct broker *b, const struct destination *d, bool first)
+{
+    if (d->to_exchange && first) /* as its routing key */
+        b->carries |= CARRY_KEY;
+    else if (!d->to_exchange)
+        b->carries &= ~(unsigned)CARRY_KEY;
+    if (d->to_stream) /* tried on 3.10.8 */
+        b->carries &= ~(unsigned)CARRY_NESTED;
 }
 
 enum err rabbit_publish_open(struct broker *b, const struct publish_request *request,
                              const struct publish_sink *sink, struct err_info *err)
 {
     struct rabbit *rabbit = b->state;
-    struct rabbit_writer *w = rabbit->writer = calloc(1, sizeof *w);
     const struct channel_name *to = &request->to;
     struct rabbit_channel found;
     struct err_info own;
-    if (!w)
-        return err_set(err, ERR_NOMEM, "no memory for publishing");
     if (!err)
         err = &own;
-    arena_init(&w->arena, LIMIT_DECODE_ARENA);
-    w->sink = *sink;
-    w->dry = request->flags & PUBLISH_DRY;
-    w->exact = request->flags & PUBLISH_EXACT;
-    enum err e = find_destination(b, request, &found, err);
+    enum err e = rabbit->writer ? ERR_OK : open_writer(b, sink, err);
     if (e)
         return e;
-    w->to_exchange = found.kind == CHANNEL_EXCHANGE;
-    w->to_stream = found.kind == CHANNEL_STREAM;
-    b->carries |= w->to_exchange ? CARRY_KEY : 0;               /* as its routing key */
-    b->carries &= w->to_stream ? ~(unsigned)CARRY_NESTED : ~0U; /* tried on 3.10.8 */
-    text_copy(w->exchange, sizeof w->exchange, w->to_exchange && !rabbit_is_default(to) ? to->name : "");
-    text_copy(w->key, sizeof w->key, w->to_exchange ? "" : to->name);
-    return w->dry ? rehearse(b, w, err) : select_confirms(b, err);
-}
-
-/* The broker checks user_id against the login and closes the channel: better said before. */
-static enum err check_user(const struct broker *b, const struct message *m, struct err_info *err)
-{
-    const struct value *v = headers_find(m->properties, BYTES_LITERAL("user_id"));
-    const char *user = b->endpoint->username ? b->endpoint->username : "guest";
-    bool text = v && (v->type == VALUE_STRING || v->type == VALUE_BYTES);
-    if (!text || bytes_equal_text(v->bytes, user))
-        return ERR_OK;
-    err_set(err, ERR_DENIED, "property user_id is %.*s, the login is %s: the broker refuses that",
-            (int)v->bytes.len, (const char *)v->bytes.data, user);
-    err_next(err, "log in as that user, or take user_id out of the message");
-    return ERR_DENIED;
-}
-
-/* As the broker reads it (rabbit_basic:parse_expiration): it closes the channel for any other, and with it for what is on its way. */
-static enum err check_expiration(const struct broker *b, const struct message *m, struct err_info *err)
-{
-    const struct value *v = headers_find(m->properties, BYTES_LITERAL("expiration"));
-    char text[24];
-    int64_t ms;
-    if (!v || (v->type != VALUE_STRING && v->type != VALUE_BYTES))
-        return ERR_OK;
-    if (v->bytes.len < sizeof text && text_int64(text_copy_bytes(text, sizeof text, v->bytes), &ms) &&
-        ms >= 0 && ms <= UINT32_MAX)
-        return ERR_OK;
-    err_set(err, ERR_USAGE, "property expiration is `%.*s`", (int)(v->bytes.len < 40 ? v->bytes.len : 40),
-            (const char *)v->bytes.data);
-    err_where(err, "%s", b->endpoint->name);
-    err_next(err, "it is a text of milliseconds, \"60000\", up to 4294967295");
-    return ERR_USAGE;
+    struct rabbit_writer *w = rabbit->writer;
+    if (w->destination_count == MOST_DESTINATIONS)
+        return err_set(err, ERR_LIMIT, "more than %d destinations in one session", MOST_DESTINATIONS);
+    bool dry = request->flags & PUBLISH_DRY;
+    if (!dry && !w->channel)
+        e = open_channel(b, w, request->claim, err);
+    if (!e)
+        e = find_destination(b, request, &found, err);
+    if (!e && w->claimed)
+        e = await_earlier(b, to, &found, err);
+    if (e)
+        return e;
+    struct destination d = {.to_exchange = found.kind == CHANNEL_EXCHANGE,
+                            .to_stream = found.kind == CHANNEL_STREAM,
+                            .dry = dry,
+                            .exact = request->flags & PUBLISH_EXACT};
+    text_copy(d.exchange, sizeof d.exchange, d.to_exchange && !rabbit_is_default(to) ? to->name : "");
+    text_copy(d.key, sizeof d.key, d.to_exchange ? "" : to->name);
+    e = dry ? rehearse(b, w, &d, err) : ERR_OK;
+    if (e)
+        return e;
+    note_carries(b, &d, w->destination_count == 0);
+    w->destinations[w->destination_count++] = d;
+    return ERR_OK;
 }
 
 /* A message of elsewhere has its time in no property. */
@@ -195,63 +231,6 @@ static void put_delivery_mode(const struct message *m, amqp_basic_properties_t *
     to->delivery_mode = AMQP_DELIVERY_PERSISTENT;
 }
 
-/* RabbitMQ's sender-selected distribution: the broker would send copies to queues that nobody named here. */
-static enum err check_copies(const struct broker *b, const struct message *m, struct err_info *err)
-{
-    static const char *const names[] = {"CC", "BCC"};
-    for (size_t i = 0; i < 2; i++) {
-        if (!headers_find(m->headers, bytes_of_text(names[i])))
-            continue;
-        err_set(err, ERR_REFUSED,
-                "a message with the header %s: RabbitMQ would send copies to the queues that it lists",
-                names[i]);
-        err_where(err, "%s", b->endpoint->name);
-        err_next(
-            err,
-            "take the header out (an archive: export it as .jsonl first), and send to each queue by name");
-        return ERR_REFUSED;
-    }
-    return ERR_OK;
-}
-
-/* Tried on 3.10.8: the broker ends the connection (541), and with it what is on its way, once a stream is to keep one. */
-static enum err check_decimals(const struct broker *b, const struct message *m, struct err_info *err)
-{
-    for (uint32_t i = 0; m->headers.items && i < m->headers.count; i++) {
-        if (m->headers.items[i].value.type != VALUE_DECIMAL)
-            continue;
-        err_set(err, ERR_REFUSED,
-                "a message with a header of the type decimal, which no stream of RabbitMQ can keep");
-        err_where(err, "%s", b->endpoint->name);
-        err_next(err, "give that header another type, or send the message to a queue");
-        return ERR_REFUSED;
-    }
-    return ERR_OK;
-}
-
-/* Properties go in one frame, of which 20 bytes are not theirs. The library finds out when half of the message is sent, and the
- * connection goes with it. */
-static enum err check_room(const struct broker *b, struct arena *arena, amqp_basic_properties_t *properties,
-                           struct err_info *err)
-{
-    const struct rabbit *rabbit = b->state;
-    size_t frame = (size_t)amqp_get_frame_max(rabbit->connection);
-    amqp_bytes_t room = {.len = frame - 20};
-    char most[32];
-    if (!(properties->_flags & AMQP_BASIC_HEADERS_FLAG))
-        return ERR_OK;
-    room.bytes = arena_alloc(arena, room.len);
-    if (!room.bytes)
-        return err_set(err, ERR_NOMEM, "no memory for the headers");
-    if (amqp_encode_properties(AMQP_BASIC_CLASS, properties, room) >= 0)
-        return ERR_OK;
-    err_set(err, ERR_LIMIT, "the headers are larger than a frame: AMQP takes %s of them at most",
-            text_bytes(most, sizeof most, frame));
-    err_where(err, "%s", b->endpoint->name);
-    err_next(err, "shorten them, or put what is large into the payload");
-    return ERR_LIMIT;
-}
-
 static amqp_bytes_t lend(struct bytes b)
 {
     return (amqp_bytes_t){.len = b.len, .bytes = (void *)(uintptr_t)b.data};
@@ -259,47 +238,48 @@ static amqp_bytes_t lend(struct bytes b)
 
 /* ---- messages ---- */
 
-enum err rabbit_publish(struct broker *b, const struct message *m, uint64_t token, struct err_info *err)
+enum err rabbit_publish(struct broker *b, size_t to, const struct message *m, uint64_t token,
+                        struct err_info *err)
 {
     struct rabbit *rabbit = b->state;
     struct rabbit_writer *w = rabbit->writer;
     amqp_basic_properties_t properties;
-    if (!w->dry && (w->count == WINDOW || rabbit->blocked))
+    assert(to < w->destination_count);
+    const struct destination *d = &w->destinations[to];
+    if (!d->dry && (w->count == WINDOW || rabbit->blocked))
         return err_set(err, ERR_BUSY,
                        rabbit->blocked ? "the broker blocks publishers: a memory or disk alarm"
                                        : "the window is full");
     arena_reset(&w->arena);
-    enum err e = check_user(b, m, err);
-    if (!e)
-        e = check_expiration(b, m, err);
-    if (!e)
-        e = check_copies(b, m, err);
-    if (!e && w->to_stream)
-        e = check_decimals(b, m, err);
+    enum err e = rabbit_check_message(b, m, d->to_stream, err);
     if (!e)
         e = rabbit_properties(m, &w->arena, &properties, err);
     if (e)
         return e;
-    if (w->exact)
+    if (d->exact)
         put_time(m, &properties);
     put_delivery_mode(m, &properties);
-    e = check_room(b, &w->arena, &properties, err);
+    e = rabbit_check_room(b, &w->arena, &properties, err);
     if (e)
         return e;
     struct bytes label = message_label(m);
-    struct bytes key = w->to_exchange ? (label.data ? label : BYTES_LITERAL("")) : bytes_of_text(w->key);
+    struct bytes key = d->to_exchange ? (label.data ? label : BYTES_LITERAL("")) : bytes_of_text(d->key);
     if (key.len > 255)
         return err_set(err, ERR_LIMIT, "a routing key has at most 255 bytes");
-    if (w->dry) {
-        rabbit_routes_take(w->routes, key);
+    if (d->dry) {
+        rabbit_routes_take(d->routes, key);
         return ERR_OK;
     }
-    int status = amqp_basic_publish(rabbit->connection, RABBIT_CHANNEL, rabbit_text(w->exchange), lend(key),
-                                    1, 0, &properties, lend(m->payload));
+    int status = amqp_basic_publish(rabbit->connection, w->channel, rabbit_text(d->exchange), lend(key), 1, 0,
+                                    &properties, lend(m->payload));
     if (status)
         return rabbit_status(b, status, err);
-    *at(w, w->count++) = (struct outstanding){
-        .tag = ++w->next_tag, .token = token, .content = content_of(m->payload, key), .size = m->payload.len};
+    uint64_t route = route_of(bytes_of_text(d->exchange), key);
+    *at(w, w->count++) = (struct outstanding){.tag = ++w->next_tag,
+                                              .token = token,
+                                              .content = hash_bytes(m->payload, route),
+                                              .size = m->payload.len,
+                                              .to = to};
     return ERR_OK;
 }
 
@@ -326,7 +306,7 @@ static struct outstanding take_oldest(struct rabbit_writer *w)
 static void settle_oldest(struct rabbit_writer *w, bool acknowledged)
 {
     struct outstanding o = take_oldest(w);
-    w->settled = true;
+    w->destinations[o.to].settled = true;
     if (o.returned)
         report(w, &o, OUTCOME_RETURNED, o.why);
     else
@@ -353,15 +333,16 @@ static void settle(struct rabbit_writer *w, uint64_t tag, bool multiple, bool ac
 static enum err take_return(struct broker *b, struct rabbit_writer *w, const amqp_basic_return_t *m,
                             struct err_info *err)
 {
-    struct rabbit_delivery d = {.exchange = m->exchange, .routing_key = m->routing_key};
+    struct rabbit_delivery d = {
+        .channel = w->channel, .exchange = m->exchange, .routing_key = m->routing_key};
     char text[96];
     rabbit_copy(text, sizeof text, m->reply_text);
-    struct bytes key = {m->routing_key.bytes, m->routing_key.len};
-    uint64_t key_hash = hash_bytes(key, 1);
+    uint64_t route = route_of(bytes_of(m->exchange.bytes, m->exchange.len),
+                              bytes_of(m->routing_key.bytes, m->routing_key.len));
     enum err e = rabbit_content(b, &d, err);
     if (e)
         return e;
-    uint64_t hash = hash_bytes(d.body, key_hash);
+    uint64_t hash = hash_bytes(d.body, route);
     rabbit_delivery_free(&d);
     for (size_t i = 0; i < w->count; i++) {
         struct outstanding *o = at(w, i);
@@ -391,6 +372,10 @@ static enum err take_frame(struct broker *b, struct rabbit_writer *w, const amqp
     }
     if (frame->payload.method.id == AMQP_BASIC_RETURN_METHOD)
         return take_return(b, w, frame->payload.method.decoded, err);
+    if (frame->payload.method.id == AMQP_BASIC_CANCEL_METHOD)
+        return err_set(err, ERR_CLOSED,
+                       "the queue " RABBIT_CLAIM "*, by which this operation keeps others off, "
+                       "was deleted");
     return rabbit_other_frame(b, frame, err);
 }
 
@@ -404,14 +389,34 @@ static void refuse_newest(struct rabbit_writer *w, size_t count, const struct er
     w->count -= count;
 }
 
-/* A permission or an exchange that is missing closes the channel at the first message (AMQP 0-9-1, basic.publish): nothing of
- * what is on its way has arrived. Not so where others were taken before, or keys differ, which may have permissions of their
- * own (topic authorisation): then nobody knows. */
+/* "404 NOT_FOUND - no exchange 'x' in vhost '/'", "403 ACCESS_REFUSED - access to exchange 'amq.default' in vhost '/' refused ...". */
+static bool is_to(const struct destination *d, const char *said)
+{
+    char words[300];
+    snprintf(words, sizeof words, "exchange '%s' in vhost", d->exchange[0] ? d->exchange : "amq.default");
+    return strstr(said, words) != NULL;
+}
+
+/* A permission or an exchange that is missing closes the channel at the first message to that exchange (AMQP 0-9-1, basic.publish):
+ * neither it nor anything behind it has arrived. Not so where others were taken by it before, or where there are more for it and keys
+ * differ, which may have permissions of their own (topic authorisation): then nobody knows. */
 static void take_refusal(struct rabbit_writer *w, enum err e, const struct err_info *err)
 {
-    bool all = !w->settled && (!w->to_exchange || w->count == 1);
-    if (all && (e == ERR_DENIED || e == ERR_NOTFOUND))
-        refuse_newest(w, w->count, err);
+    size_t first = w->count, many = 0;
+    bool settled = false, routed = false;
+    if (e != ERR_DENIED && e != ERR_NOTFOUND)
+        return;
+    for (size_t i = 0; i < w->destination_count; i++)
+        settled |= w->destinations[i].settled && is_to(&w->destinations[i], err->text);
+    for (size_t i = 0; i < w->count; i++) {
+        const struct destination *d = &w->destinations[at(w, i)->to];
+        if (!is_to(d, err->text))
+            continue;
+        first = many++ ? first : i;
+        routed |= d->to_exchange;
+    }
+    if (many && !settled && (!routed || many == 1))
+        refuse_newest(w, w->count - first, err);
 }
 
 /* "message size 20000000 is larger than configured max size 16777216" (134217728 by default before 4.0): the channel is closed at
@@ -455,6 +460,14 @@ enum err rabbit_publish_step(struct broker *b, int timeout_ms, size_t *pending, 
     return e;
 }
 
+/* Nobody waits for the answer: a broker that is frozen gives none. */
+static void close_channel(struct rabbit *rabbit, const struct rabbit_writer *w)
+{
+    amqp_channel_close_t close = {.reply_code = AMQP_REPLY_SUCCESS, .reply_text = rabbit_text("sent")};
+    if (w->channel && rabbit->connection && !rabbit->lost && !w->lost[0])
+        amqp_send_method(rabbit->connection, w->channel, AMQP_CHANNEL_CLOSE_METHOD, &close);
+}
+
 void rabbit_publish_close(struct broker *b)
 {
     struct rabbit *rabbit = b->state;
@@ -466,8 +479,13 @@ void rabbit_publish_close(struct broker *b)
         report(w, &o, OUTCOME_UNKNOWN,
                w->lost[0] ? w->lost : "the connection went away before the broker answered");
     }
-    rabbit_routes_say(w->routes, w->exchange, &w->sink);
-    rabbit_routes_free(&w->routes);
+    for (size_t i = 0; i < w->destination_count; i++) {
+        struct destination *d = &w->destinations[i];
+        rabbit_routes_say(d->routes, d->exchange, &w->sink);
+        rabbit_routes_free(&d->routes);
+    }
+    close_channel(rabbit, w);
+    free(w->destinations);
     arena_free(&w->arena);
     free(w);
     rabbit->writer = NULL;

@@ -126,6 +126,10 @@ bool rabbit_firehose_message(const struct rabbit_source *s, struct message *m, s
 enum err rabbit_browse_open(struct broker *b, const struct channel_name *name,
                             const struct rabbit_channel *found, const struct read_request *request,
                             struct err_info *err) SB_MUST_USE; /* rabbitmq_browse.c */
+/* Whether messages of that queue may be taken and returned, which counts, is waited for and written down (rabbit_looks_begin); found
+ * becomes what there is then. ERR_REFUSED and ERR_UNSUPPORTED say why not. */
+enum err rabbit_look_begin(struct broker *b, const char *name, struct rabbit_channel *found,
+                           struct err_info *err) SB_MUST_USE;
 enum err rabbit_browse_step(struct broker *b, struct err_info *err) SB_MUST_USE;
 enum err rabbit_browse_close(struct broker *b, struct err_info *err) SB_MUST_USE;
 
@@ -140,6 +144,9 @@ enum err rabbit_await(struct broker *b, const char *queue, struct rabbit_channel
 /* Takes the next message; *taken: there was one at hand, which the caller frees. r->empty: nothing is left. */
 enum err rabbit_take(struct broker *b, struct rabbit_delivery *d, bool *taken,
                      struct err_info *err) SB_MUST_USE;
+/* What the broker had sent on that channel by then is read and left aside. The channel is not opened again. */
+enum err rabbit_end_channel(struct broker *b, amqp_channel_t channel, int64_t until_ns,
+                            struct err_info *err) SB_MUST_USE;
 /* All that is held goes back in its order; waits until the broker has it. r->missing: how many are not back by then. */
 enum err rabbit_give_back(struct broker *b, struct err_info *err) SB_MUST_USE;
 
@@ -153,6 +160,7 @@ enum err rabbit_looks_check(const struct broker *b, struct err_info *err) SB_MUS
 enum err rabbit_looks_begin(struct broker *b, const char *queue, const struct rabbit_channel *found,
                             struct err_info *err) SB_MUST_USE;
 bool rabbit_looks_saw(struct rabbit_reader *r, int64_t count, bool redelivered); /* true: look no further */
+int64_t rabbit_delivery_count(const struct message *m); /* how often it was returned, as far as it says so */
 /* all: every message was got. back: the broker has taken all back. */
 void rabbit_looks_end(struct broker *b, bool all, bool back);
 /* Our last look into the queue did not end, or ended with messages still on their way back. */

@@ -29,20 +29,58 @@
 #define SAY_NS        NS_PER_S
 #define ASK_EVERY_MS  50
 #define ASK_API_NS    NS_PER_S
+#define DEAF_NS       (NS_PER_S / 5)
+#define DEAF_MOST_NS  (10 * NS_PER_S)
 
 /* ---- counting ---- */
+
+/* A question that the broker's channel answers by itself. */
+static int64_t round_trip_ns(const struct rabbit *rabbit, amqp_channel_t channel)
+{
+    int64_t began = clock_mono_ns();
+    (void)amqp_channel_flow(rabbit->connection, channel, 1);
+    return clock_mono_ns() - began;
+}
+
+static enum err is_deaf(const struct broker *b, const char *queue, struct err_info *err)
+{
+    err_set(err, ERR_TIMEOUT, "the queue does not say how many messages it has");
+    err_where(err, "%s/%s", b->endpoint->name, queue);
+    return ERR_TIMEOUT;
+}
+
+/* Of a quorum queue that does not answer within 250 ms the broker says that it has no messages and no consumers (3.10.8,
+ * rabbit_quorum_queue:stat): such an answer, if it took so long, is none. */
+enum err rabbit_ready_on(struct broker *b, amqp_channel_t channel, const char *queue, bool quorum,
+                         int64_t *ready, int64_t *consumers, struct err_info *err)
+{
+    const struct rabbit *rabbit = b->state;
+    int64_t first = clock_mono_ns();
+    for (;;) {
+        int64_t began = clock_mono_ns();
+        const amqp_queue_declare_ok_t *ok =
+            amqp_queue_declare(rabbit->connection, channel, rabbit_text(queue), 1, 0, 0, 0, amqp_empty_table);
+        int64_t took = clock_mono_ns() - began;
+        if (ok) {
+            *ready = ok->message_count;
+            *consumers = ok->consumer_count;
+        }
+        enum err e = rabbit_reply_on(b, channel, amqp_get_rpc_reply(rabbit->connection),
+                                     "counting the queue's messages", err);
+        bool none = !e && ok && quorum && !*ready && !*consumers && took >= DEAF_NS;
+        if (!none || took - round_trip_ns(rabbit, channel) < DEAF_NS)
+            return e;
+        if (clock_mono_ns() - first > DEAF_MOST_NS || atomic_load(b->cancelled))
+            return is_deaf(b, queue, err);
+    }
+}
 
 enum err rabbit_ready(struct broker *b, const char *queue, int64_t *ready, int64_t *consumers,
                       struct err_info *err)
 {
-    struct rabbit *rabbit = b->state;
-    const amqp_queue_declare_ok_t *ok = amqp_queue_declare(rabbit->connection, RABBIT_CHANNEL,
-                                                           rabbit_text(queue), 1, 0, 0, 0, amqp_empty_table);
-    if (ok) {
-        *ready = ok->message_count;
-        *consumers = ok->consumer_count;
-    }
-    return rabbit_last_reply(b, "counting the queue's messages", err);
+    const struct rabbit *rabbit = b->state;
+    bool quorum = rabbit->reader && rabbit->reader->quorum;
+    return rabbit_ready_on(b, RABBIT_CHANNEL, queue, quorum, ready, consumers, err);
 }
 
 /* The statistics are late: messages that are ready by now are not away. */
@@ -153,7 +191,8 @@ static enum err get_one(struct broker *b, struct rabbit_delivery *d, bool *taken
     if (!got)
         return e;
     const amqp_basic_get_ok_t *ok = reply.reply.decoded;
-    *d = (struct rabbit_delivery){.tag = ok->delivery_tag,
+    *d = (struct rabbit_delivery){.channel = RABBIT_CHANNEL,
+                                  .tag = ok->delivery_tag,
                                   .redelivered = ok->redelivered,
                                   .exchange = ok->exchange,
                                   .routing_key = ok->routing_key};
@@ -274,26 +313,33 @@ static bool take_on(struct broker *b, int64_t until_ns)
     return r->empty || !r->returned_last || r->held >= r->snapshot;
 }
 
-/* What the broker had sent by then is read and left aside. */
-static enum err close_channel(struct broker *b, int64_t until_ns, struct err_info *err)
+enum err rabbit_end_channel(struct broker *b, amqp_channel_t channel, int64_t until_ns, struct err_info *err)
 {
     struct rabbit *rabbit = b->state;
     amqp_channel_close_t close = {.reply_code = AMQP_REPLY_SUCCESS, .reply_text = rabbit_text("looked")};
-    int status = amqp_send_method(rabbit->connection, RABBIT_CHANNEL, AMQP_CHANNEL_CLOSE_METHOD, &close);
+    int status = amqp_send_method(rabbit->connection, channel, AMQP_CHANNEL_CLOSE_METHOD, &close);
     while (status == AMQP_STATUS_OK && clock_mono_ns() < until_ns) {
         amqp_frame_t frame;
         struct timeval soon = {0, ASK_EVERY_MS * 1000};
         amqp_maybe_release_buffers(rabbit->connection);
         status = amqp_simple_wait_frame_noblock(rabbit->connection, &frame, &soon);
-        if (status == AMQP_STATUS_OK && frame.frame_type == AMQP_FRAME_METHOD &&
-            frame.payload.method.id == AMQP_CHANNEL_CLOSE_OK_METHOD) {
-            amqp_channel_open(rabbit->connection, RABBIT_CHANNEL);
-            return rabbit_last_reply(b, "opening a channel", err);
-        }
+        if (status == AMQP_STATUS_OK && frame.frame_type == AMQP_FRAME_METHOD && frame.channel == channel &&
+            frame.payload.method.id == AMQP_CHANNEL_CLOSE_OK_METHOD)
+            return ERR_OK;
         status = status == AMQP_STATUS_TIMEOUT ? AMQP_STATUS_OK : status;
     }
     enum err e = rabbit_status(b, status, err);
     return e ? e : err_set(err, ERR_TIMEOUT, "the broker does not close a channel");
+}
+
+static enum err renew_channel(struct broker *b, int64_t until_ns, struct err_info *err)
+{
+    struct rabbit *rabbit = b->state;
+    enum err e = rabbit_end_channel(b, RABBIT_CHANNEL, until_ns, err);
+    if (e)
+        return e;
+    amqp_channel_open(rabbit->connection, RABBIT_CHANNEL);
+    return rabbit_last_reply(b, "opening a channel", err);
 }
 
 static enum err hand_over(struct broker *b, int64_t until_ns, struct err_info *err)
@@ -304,7 +350,7 @@ static enum err hand_over(struct broker *b, int64_t until_ns, struct err_info *e
         r->sink.notice(r->sink.context, "the look ended among messages that had been returned before: the "
                                         "queue may have them in another order now");
     if (r->quorum)
-        return close_channel(b, until_ns + NS_PER_S, err);
+        return renew_channel(b, until_ns + NS_PER_S, err);
     int status = amqp_basic_nack(rabbit->connection, RABBIT_CHANNEL, r->last_tag, 1, 1);
     return rabbit_status(b, status, err);
 }

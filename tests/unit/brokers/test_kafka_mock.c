@@ -47,7 +47,7 @@ static void publish_twelve(struct session_of_test *s)
         struct message m = session_message("k", "{}");
         m.position = (struct position){POSITION_PARTITION, i % 3, 0};
         m.time_ns = (INT64_C(1700000000000) + i) * NS_PER_MS;
-        assert_int_equal(kafka_broker.publish(&s->broker, &m, (uint64_t)i, &s->err), ERR_OK);
+        assert_int_equal(kafka_broker.publish(&s->broker, 0, &m, (uint64_t)i, &s->err), ERR_OK);
     }
     session_publish_wait(s, 12);
     bool seen[12] = {false};
@@ -105,11 +105,11 @@ static void a_dry_publish_only_looks(void **state)
     assert_int_equal(kafka_broker.publish_open(&s->broker, &request, &sink, &s->err), ERR_OK);
     for (int32_t i = 0; i < 3; i++) {
         m.position = (struct position){POSITION_PARTITION, i, 0};
-        assert_int_equal(kafka_broker.publish(&s->broker, &m, 0, &s->err), ERR_OK);
+        assert_int_equal(kafka_broker.publish(&s->broker, 0, &m, 0, &s->err), ERR_OK);
     }
     m.headers = (struct headers){&typed, 1};
     m.position.kind = POSITION_NONE;
-    assert_int_equal(kafka_broker.publish(&s->broker, &m, 0, &s->err), ERR_OK);
+    assert_int_equal(kafka_broker.publish(&s->broker, 0, &m, 0, &s->err), ERR_OK);
     assert_int_equal(kafka_broker.publish_step(&s->broker, 1000, &pending, &s->err), ERR_OK);
     assert_int_equal(pending, 0);
     kafka_broker.publish_close(&s->broker);

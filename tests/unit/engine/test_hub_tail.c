@@ -45,6 +45,31 @@ static void a_missing_channel_does_not_hide_the_others(void **state)
     assert_true(pump_until(has_ten));
 }
 
+/* The first row says from when on it knows. */
+static void duplicates_are_marked_as_they_pass(void **state)
+{
+    (void)state;
+    struct address a = address_of("orders");
+    struct hub_read by_body = tap;
+    size_t marked = 0, said = 0;
+    memcpy(by_body.dedupe_by, "body", sizeof "body");
+    assert_int_equal(hub_tail_open(hub, &a, 1, &by_body, NULL), ERR_OK);
+    assert_true(pump_until(tailing));
+    publish("orders", 5);
+    assert_true(pump_until(has_five));
+    const struct store *store = hub_store(hub);
+    static const char first[] = "duplicates by body are marked; what passed before ";
+    for (uint64_t id = store_oldest(store); id <= store_newest(store); id++) {
+        const struct message *m = store_get(store, id);
+        marked += (m->flags & MESSAGE_DUPLICATE) != 0;
+        said += m->payload.len > sizeof first && memcmp(m->payload.data, first, sizeof first - 1) == 0;
+    }
+    assert_int_equal(marked, 4);
+    assert_int_equal(said, 1);
+    memcpy(by_body.dedupe_by, "bady", sizeof "bady");
+    assert_int_equal(hub_tail_open(hub, &a, 1, &by_body, &(struct err_info){0}), ERR_USAGE);
+}
+
 static bool all_but_one_up(void)
 {
     const struct hub_tail *t = hub_tail(hub);
@@ -320,6 +345,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_tail_fills_the_store_and_another_replaces_it),
+        TEST(duplicates_are_marked_as_they_pass),
         TEST(a_missing_channel_does_not_hide_the_others),
         TEST(nor_among_as_many_as_there_may_be),
         TEST(a_word_of_a_running_tail_is_a_row),

@@ -185,9 +185,10 @@ static enum err lost_open(struct broker *b, const struct publish_request *reques
     return ERR_OK;
 }
 
-static enum err lost_publish(struct broker *b, const struct message *m, uint64_t token, struct err_info *err)
+static enum err lost_publish(struct broker *b, size_t to, const struct message *m, uint64_t token,
+                             struct err_info *err)
 {
-    (void)b, (void)m, (void)err;
+    (void)b, (void)to, (void)m, (void)err;
     struct publish_outcome o = {.token = token, .outcome = token == 1 ? OUTCOME_UNKNOWN : OUTCOME_CONFIRMED};
     answers.outcome(answers.context, &o);
     return ERR_OK;
@@ -238,10 +239,11 @@ static void a_deadline_ends_the_wait_for_a_slow_input(void **state)
     assert_int_equal(r.err.code, ERR_TIMEOUT);
 }
 
-static enum err stuck_publish(struct broker *b, const struct message *m, uint64_t token, struct err_info *err)
+static enum err stuck_publish(struct broker *b, size_t to, const struct message *m, uint64_t token,
+                              struct err_info *err)
 {
     struct timespec until;
-    (void)b, (void)m, (void)token;
+    (void)b, (void)to, (void)m, (void)token;
     clock_gettime(CLOCK_REALTIME, &until);
     until.tv_sec += 20;
     return err_set(err, sem_timedwait(&poked, &until) ? ERR_FAILED : ERR_CLOSED, "a socket error occurred");

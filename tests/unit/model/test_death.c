@@ -48,11 +48,39 @@ static void others_leave_a_sentence(void **state)
     assert_string_equal(death_tell((struct headers){NULL, 0}, text, sizeof text), "");
 }
 
+static void the_last_death_has_a_reason_and_a_time(void **state)
+{
+    (void)state;
+    struct header newest[] = {TEXT("reason", "rejected"),
+                              {BYTES_LITERAL("time"), {.type = VALUE_TIMESTAMP, .u = 1800000000}}};
+    struct header entries[] = {{BYTES_NULL, {.type = VALUE_TABLE, .list = {newest, 2}}}};
+    struct header all[] = {{BYTES_LITERAL("x-death"), {.type = VALUE_ARRAY, .list = {entries, 1}}},
+                           TEXT("x-first-death-reason", "expired"),
+                           TEXT("x-exception-message", "no total\nat x")};
+    struct header spring[] = {TEXT("kafka_dlt-exception-fqcn",
+                                   "org.springframework.kafka.listener.ListenerExecutionFailedException"),
+                              TEXT("kafka_dlt-exception-cause-fqcn", "org.acme.Orders$Refused")};
+    struct death_why why;
+    death_why((struct headers){all, 3}, &why);
+    assert_true(bytes_equal_text(why.reason, "rejected"));
+    assert_true(bytes_equal_text(why.detail, "no total"));
+    assert_true(death_time((struct headers){all, 3}) == INT64_C(1800000000000000000));
+    death_why((struct headers){all + 1, 1}, &why);
+    assert_true(bytes_equal_text(why.reason, "expired"));
+    assert_int_equal(why.detail.len, 0);
+    assert_true(death_time((struct headers){all + 1, 1}) == TIME_NONE);
+    death_why((struct headers){spring, 2}, &why);
+    assert_true(bytes_equal_text(why.reason, "Refused"));
+    newest[1].value.u = UINT64_MAX; /* no time that we know */
+    assert_true(death_time((struct headers){all, 3}) == TIME_NONE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rabbitmq_tells_each_queue),
         cmocka_unit_test(others_leave_a_sentence),
+        cmocka_unit_test(the_last_death_has_a_reason_and_a_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -36,8 +36,30 @@ struct hub {
     sem_t decoded;                   /* posted for each job that it has done */
 };
 
-static const struct broker_ops fake_kafka = {.name = "kafka", .title = "Kafka", .max_channels = 16};
-static const struct broker_ops fake_rabbit = {.name = "rabbitmq", .title = "RabbitMQ", .max_channels = 1};
+/* Who asks them something finds nobody there. */
+static enum err fake_connect(struct broker *b, struct err_info *err)
+{
+    (void)b;
+    return err_set(err, ERR_UNREACHABLE, "nobody is there");
+}
+
+static void fake_disconnect(struct broker *b)
+{
+    (void)b;
+}
+
+static const struct broker_ops fake_kafka = {.name = "kafka",
+                                             .title = "Kafka",
+                                             .max_channels = 16,
+                                             .state_size = 1,
+                                             .open = fake_connect,
+                                             .close = fake_disconnect};
+static const struct broker_ops fake_rabbit = {.name = "rabbitmq",
+                                              .title = "RabbitMQ",
+                                              .max_channels = 1,
+                                              .state_size = 1,
+                                              .open = fake_connect,
+                                              .close = fake_disconnect};
 static const struct broker_ops *const fake_brokers[] = {&fake_kafka, &fake_rabbit, NULL};
 
 /* ---- building ---- */

@@ -90,7 +90,7 @@ static void narrow_terminals_say_what_is_down(void **state)
     s.config.endpoints[0].endpoint.production = true;
     for (const char *keys = "123?"; *keys; keys++) {
         screen_key(s.screen, *keys);
-        assert_true(screen_says(&s, " signalbox │  PRODUCTION  │ 1 slow 2 DOWN "));
+        assert_true(screen_says(&s, " signalbox │  PRODUCTION  │ RO │ 1 slow 2 DOWN "));
     }
     tear_down(&s);
 }
@@ -114,7 +114,7 @@ static void any_size_draws(void **state)
             screen_draw(s.screen);
             type(&s, "v\tGv\tjv3");
             screen_draw(s.screen);
-            for (const char *keys = "123?"; *keys; keys++) { /* what is said takes room from each view */
+            for (const char *keys = "1234?"; *keys; keys++) { /* what is said takes room from each view */
                 screen_key(s.screen, *keys);
                 screen_say(s.screen, SEVERITY_CRIT, "%400s", "said");
                 screen_draw(s.screen);

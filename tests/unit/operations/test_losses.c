@@ -5,7 +5,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-#include "cli/losses.h"
+#include "operations/losses.h"
 
 #include <stdio.h>
 

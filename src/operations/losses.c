@@ -1,4 +1,4 @@
-#include "cli/losses.h"
+#include "operations/losses.h"
 
 #include "base/buffer.h"
 #include "base/limits.h"
@@ -6,6 +6,7 @@
 #include "base/utf8.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 
 /* ---- counting ---- */
@@ -109,7 +110,7 @@ void losses_count(struct losses *l, const struct message *m, const struct broker
 
 /* One or many, was or would be. */
 struct words {
-    const char *s, *has, *was, *it, *goes;
+    const char *s, *has, *was, *is, *it, *goes, *left;
 };
 
 static struct words words_for(int64_t n, bool done)
@@ -118,72 +119,132 @@ static struct words words_for(int64_t n, bool done)
     return (struct words){.s = one ? "" : "s",
                           .has = one ? "has" : "have",
                           .was = one ? "was" : "were",
+                          .is = one ? "is" : "are",
                           .it = one ? "it" : "they",
                           .goes = !done ? "would be"
                                   : one ? "was"
-                                        : "were"};
+                                        : "were",
+                          .left = done ? "were" : "would be"};
 }
 
-static void say_contents(const struct losses *l, const struct cli *c, const char *title, unsigned carries,
-                         bool done)
+struct telling {
+    const char *title;
+    bool done;
+    loss_visit *visit;
+    void *context;
+};
+
+static void tell(const struct telling *t, const char *name, int64_t n, const char *format, ...)
+    SB_PRINTF(4, 5);
+static void tell(const struct telling *t, const char *name, int64_t n, const char *format, ...)
 {
-    struct words w = words_for(l->keys, done);
+    char text[400];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    t->visit(t->context, &(struct loss){name, n, text});
+}
+
+static void tell_contents(const struct losses *l, const struct telling *t, unsigned carries)
+{
+    struct words w = words_for(l->keys, t->done);
     if (l->keys && !(carries & CARRY_KEY))
-        cli_notice(c, "%" PRId64 " message%s %s a key, which %s has no place for: it %s left out", l->keys,
-                   w.s, w.has, title, done ? "was" : "would be");
-    w = words_for(l->nulls, done);
+        tell(t, "key", l->keys, "%" PRId64 " message%s %s a key, which %s has no place for: it %s left out",
+             l->keys, w.s, w.has, t->title, t->done ? "was" : "would be");
+    w = words_for(l->nulls, t->done);
     if (l->nulls)
-        cli_notice(c, "%" PRId64 " payload%s %s null, which %s cannot tell from empty: %s %s sent empty",
-                   l->nulls, w.s, l->nulls == 1 ? "is" : "are", title, w.it, w.goes);
-    w = words_for(l->properties, done);
+        tell(t, "null", l->nulls,
+             "%" PRId64 " payload%s %s null, which %s cannot tell from empty: %s %s sent empty", l->nulls,
+             w.s, w.is, t->title, w.it, w.goes);
+    w = words_for(l->properties, t->done);
     if (l->properties)
-        cli_notice(c, "%" PRId64 " message%s %s properties that %s has no place for (%s): they %s left out",
-                   l->properties, w.s, w.has, title, l->property_names, done ? "were" : "would be");
-    w = words_for(l->typed, done);
+        tell(t, "properties", l->properties,
+             "%" PRId64 " message%s %s properties that %s has no place for (%s): they %s left out",
+             l->properties, w.s, w.has, t->title, l->property_names, w.left);
+    w = words_for(l->typed, t->done);
     if (l->typed)
-        cli_notice(c,
-                   "%" PRId64 " message%s %s headers with types (as x-death has), of which %s keeps the "
-                   "text: as JSON",
-                   l->typed, w.s, w.has, title);
-    w = words_for(l->nested, done);
+        tell(t, "header_types", l->typed,
+             "%" PRId64
+             " message%s %s headers with types (as x-death has), of which %s keeps the text: as JSON",
+             l->typed, w.s, w.has, t->title);
+    w = words_for(l->nested, t->done);
     if (l->nested && !(carries & CARRY_NESTED))
-        cli_notice(c,
-                   "%" PRId64
-                   " message%s %s headers that are arrays or tables (as x-death is), which a stream of "
-                   "%s does not keep: they %s left out",
-                   l->nested, w.s, w.has, title, done ? "were" : "would be");
-    w = words_for(l->counters, done);
+        tell(t, "nested_headers", l->nested,
+             "%" PRId64 " message%s %s headers that are arrays or tables (as x-death is), which a stream of "
+             "%s does not keep: they %s left out",
+             l->nested, w.s, w.has, t->title, w.left);
+    w = words_for(l->counters, t->done);
     if (l->counters)
-        cli_notice(c,
-                   "%" PRId64
-                   " message%s %s headers in which %s counts for itself (x-delivery-count): they %s left out",
-                   l->counters, w.s, w.has, title, done ? "were" : "would be");
+        tell(t, "counters", l->counters,
+             "%" PRId64
+             " message%s %s headers in which %s counts for itself (x-delivery-count): they %s left out",
+             l->counters, w.s, w.has, t->title, w.left);
 }
 
-static void say_states(const struct losses *l, const struct cli *c, const char *title, bool done)
+static void tell_states(const struct losses *l, const struct telling *t)
 {
-    struct words w = words_for(l->times, done);
+    struct words w = words_for(l->times, t->done);
     if (l->times)
-        cli_notice(c, "%" PRId64 " time%s %s cut to the second: %s has no finer one", l->times, w.s, w.goes,
-                   title);
-    w = words_for(l->past, done);
+        tell(t, "time", l->times, "%" PRId64 " time%s %s cut to the second: %s has no finer one", l->times,
+             w.s, w.goes, t->title);
+    w = words_for(l->past, t->done);
     if (l->past)
-        cli_notice(c, "%" PRId64 " time%s %s before 1970, which %s cannot keep: %s %s left out", l->past, w.s,
-                   l->past == 1 ? "lies" : "lie", title, w.it, w.goes);
-    w = words_for(l->uncommitted, done);
+        tell(t, "past", l->past, "%" PRId64 " time%s %s before 1970, which %s cannot keep: %s %s left out",
+             l->past, w.s, l->past == 1 ? "lies" : "lie", t->title, w.it, w.goes);
+    w = words_for(l->uncommitted, t->done);
     if (l->uncommitted)
-        cli_notice(c, "%" PRId64 " message%s %s not committed where %s %s read: %s %s sent like any other",
-                   l->uncommitted, w.s, w.was, w.it, w.was, w.it, w.goes);
-    w = words_for(l->transient, done);
+        tell(t, "uncommitted", l->uncommitted,
+             "%" PRId64 " message%s %s not committed where %s %s read: %s %s sent like any other",
+             l->uncommitted, w.s, w.was, w.it, w.was, w.it, w.goes);
+    w = words_for(l->transient, t->done);
     if (l->transient)
-        cli_notice(c,
-                   "%" PRId64 " message%s %s read from %s without delivery_mode: %s %s sent transient, as %s "
-                   "%s there",
-                   l->transient, w.s, w.was, title, w.it, w.goes, w.it, w.was);
+        tell(t, "delivery_mode", l->transient,
+             "%" PRId64 " message%s %s read from %s without delivery_mode: %s %s sent transient, as %s "
+             "%s there",
+             l->transient, w.s, w.was, t->title, w.it, w.goes, w.it, w.was);
 }
 
-void losses_say(const struct losses *l, const struct cli *c, const char *title, unsigned carries, bool done)
+void losses_tell(const struct losses *l, const struct broker_ops *to, unsigned carries, bool done,
+                 loss_visit *visit, void *context)
 {
-    say_contents(l, c, title, carries, done);
-    say_states(l, c, title, done);
+    const struct telling t = {to->title, done, visit, context};
+    tell_contents(l, &t, carries);
+    tell_states(l, &t);
+}
+
+static void put_loss(void *context, const struct loss *loss)
+{
+    struct json_writer *w = context;
+    json_object(w);
+    JSON_NAME(w, "loss");
+    json_text(w, loss->name);
+    JSON_NAME(w, "messages");
+    json_int(w, loss->messages);
+    JSON_NAME(w, "text");
+    json_text(w, loss->text);
+    json_object_end(w);
+}
+
+void losses_to_json(const struct losses *l, const struct broker_ops *to, unsigned carries, bool done,
+                    struct json_writer *w)
+{
+    json_array(w);
+    losses_tell(l, to, carries, done, put_loss, w);
+    json_array_end(w);
+}
+
+void carries_tell(unsigned carries, carry_visit *visit, void *context)
+{
+    bool types = carries & CARRY_TYPES, nested = carries & CARRY_NESTED;
+    visit(context, "payload", "kept");
+    visit(context, "null payload", carries & CARRY_NULL ? "kept" : "empty");
+    visit(context, "key", carries & CARRY_KEY ? "kept" : "left out");
+    visit(context, "headers", types ? "kept with their types" : "kept as text");
+    visit(context, "arrays and tables in headers", !nested ? "left out" : types ? "kept" : "as JSON");
+    visit(context, "properties",
+          carries & CARRY_ANY    ? "kept"
+          : carries & CARRY_AMQP ? "those of AMQP kept"
+                                 : "left out");
+    visit(context, "time", carries & CARRY_TIME ? "to the millisecond" : "to the second");
 }

@@ -1,0 +1,150 @@
+/* What comes from the source: which messages they are, and what is to become of each. */
+#include "operations/execute_internal.h"
+
+#include "base/limits.h"
+
+#include <stdlib.h>
+
+#define WINDOW 5000 /* messages out of the source at once */
+#define SELECT_WINDOW \
+ 4000 /* where most of them may be kept: RabbitMQ hands these out in small parts (rabbitmq_lease.c) */
+#define RECOVER_WINDOW \
+ 20000 /* where the journal tells of some: they gather until it can be told which they are */
+#define RECOVER_BYTES (64 * MIB)
+
+/* It was dealt with before. */
+static void leave_out(struct item *item)
+{
+    free(item->reason);
+    item->reason = NULL;
+    item->state = DELIVERY_SKIPPED;
+}
+
+/* What is to be removed alone is known by its identity. */
+static enum err judge(struct operation *o, struct item *item, struct err_info *err)
+{
+    if (execute_is_restore(o))
+        return execute_restore_judge(o, item, err);
+    enum err e = execute_judge(o, item, err);
+    if (!e && !execute_removes(o) && item_is_about(item) && recovery_match_position(&o->recovery, item))
+        leave_out(item);
+    if (!e && o->look_done && item_is_about(item))
+        e = execute_look_done(o, item, err);
+    if (o->removing)
+        message_unref(&item->message);
+    return e;
+}
+
+static enum err judge_all(struct operation *o, struct batch *b, struct err_info *err)
+{
+    enum err e = ERR_OK;
+    for (size_t i = 0; !e && i < b->count; i++) {
+        e = judge(o, &b->items[i], err);
+        o->early_count += !e && o->recovering && item_is_about(&b->items[i]);
+    }
+    return e;
+}
+
+/* Beyond the limit nothing is begun; what is recovered counts with it. */
+static void keep_to_limit(struct operation *o, struct batch *b)
+{
+    int64_t limit = o->job.plan.limit;
+    for (size_t i = 0; (limit >= 0 || o->removing) && i < b->count; i++) {
+        struct item *item = &b->items[i];
+        if (!item_is_about(item) || item->journaled)
+            continue;
+        if (o->removing || o->begun++ >= limit) {
+            leave_out(item);
+            if (!o->recovery.by_content) /* else what the journal tells of may stand behind it */
+                execute_stop_taking(o, NULL);
+        }
+    }
+}
+
+static enum err intend(struct operation *o, struct batch *b, struct err_info *err)
+{
+    keep_to_limit(o, b);
+    enum err e = execute_write_intents(o, b, err);
+    if (!e && execute_is_purge(o))
+        e = execute_purge_intend(o, b, err);
+    lane_push(&o->waiting, b);
+    return e;
+}
+
+/* All that the journal tells of, or all there is, has been seen. */
+static enum err end_recovery(struct operation *o, struct err_info *err)
+{
+    struct item **items = reallocarray(NULL, o->early_count + 1, sizeof(struct item *));
+    size_t count = 0;
+    if (!items)
+        return err_set(err, ERR_NOMEM, "no memory for what was on its way");
+    for (struct batch *b = o->early.first; b; b = b->next)
+        for (size_t i = 0; i < b->count; i++)
+            if (item_is_about(&b->items[i]))
+                items[count++] = &b->items[i];
+    recovery_match(&o->recovery, items, count);
+    free(items);
+    o->recovering = false;
+    enum err e = ERR_OK;
+    for (struct batch *b; !e && (b = lane_pop(&o->early));)
+        e = intend(o, b, err);
+    return e;
+}
+
+/* Where the order was not the old one, what the journal tells of may stand anywhere. */
+static void match_more(struct operation *o, struct batch *b)
+{
+    struct item *items[BATCH_MESSAGES];
+    size_t count = 0;
+    if (execute_is_dedupe(o) && execute_removes(o)) /* they are known already */
+        return;
+    for (size_t i = 0; o->recovery.by_content && i < b->count; i++)
+        if (item_is_about(&b->items[i]))
+            items[count++] = &b->items[i];
+    recovery_match(&o->recovery, items, count);
+}
+
+/* A purge holds all that an archive is to have until that stands. */
+size_t execute_window(const struct operation *o)
+{
+    if (execute_is_purge(o))
+        return execute_purge_window(o);
+    if (o->recovery.count || o->look_done)
+        return RECOVER_WINDOW;
+    return o->job.plan.select ? SELECT_WINDOW : WINDOW;
+}
+
+enum err execute_take_batch(struct operation *o, bool *any, struct err_info *err)
+{
+    struct batch *b = NULL;
+    size_t waiting = o->waiting.first != NULL;
+    if (o->source_ended || waiting)
+        return ERR_OK;
+    enum err e = source_take(o->source, &b, err);
+    if (e == ERR_BUSY)
+        return ERR_OK;
+    *any = true;
+    if (e == ERR_END) {
+        o->source_ended = true;
+        return o->recovering ? end_recovery(o, err) : ERR_OK;
+    }
+    if (e)
+        return e;
+    e = judge_all(o, b, err);
+    o->held += b->count;
+    o->batch_ns = clock_mono_ns();
+    if (o->recovering) {
+        lane_push(&o->early, b);
+        o->early_total += b->count;
+        o->early_bytes += b->bytes;
+        bool all = o->early_count >= o->recovery.count || o->early_total >= execute_window(o) ||
+                   o->early_bytes >= RECOVER_BYTES;
+        return !e && all ? end_recovery(o, err) : e;
+    }
+    if (e) {
+        batch_free(&b);
+        return e;
+    }
+    match_more(o, b);
+    return intend(o, b, err);
+}

@@ -1,0 +1,184 @@
+/* Changes: what is allowed and for how long, what is asked, what is under way. */
+#include "ui/screen_internal.h"
+
+#include "base/text.h"
+
+#include <stdio.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+enum err screen_change_open(struct screen *s, struct err_info *err)
+{
+    s->jobs = jobs_new(hub_config(s->hub), hub_registry(s->hub), err);
+    s->audit = s->jobs ? audit_new(jobs_fd(s->jobs), err) : NULL;
+    return s->audit ? ERR_OK : err->code;
+}
+
+void screen_change_close(struct screen *s)
+{
+    s->journal = NULL;
+    audit_free(&s->audit); /* it writes to the jobs' descriptor */
+    jobs_free(&s->jobs);
+}
+
+/* ---- what is under way ---- */
+
+int screen_fd(const struct screen *s)
+{
+    return jobs_fd(s->jobs);
+}
+
+bool screen_pump(struct screen *s)
+{
+    if (!jobs_pump(s->jobs))
+        return false;
+    audit_take(s->audit, &s->journal);
+    screen_tell(s, SCREEN_JOBS);
+    return true; /* row 0 counts them */
+}
+
+struct jobs *screen_jobs(struct screen *s)
+{
+    return s->jobs;
+}
+
+const struct audit_list *screen_journal(const struct screen *s)
+{
+    return s->journal;
+}
+
+void screen_read_journal(struct screen *s, const char *id)
+{
+    audit_read(s->audit, id);
+}
+
+/* ---- what is allowed ---- */
+
+static size_t locked_count(const struct screen *s)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < hub_endpoint_count(s->hub); i++)
+        n += !hub_endpoint(s->hub, i)->config->endpoint.write;
+    return n;
+}
+
+void screen_write(struct screen *s, int64_t ns)
+{
+    char text[120], age[32];
+    bool open = screen_write_left(s) > 0;
+    s->write_until_ns = ns > 0 ? clock_mono_ns() + ns : 0;
+    text_age(age, sizeof age, ns);
+    snprintf(text, sizeof text, "%zu of %zu endpoints, for %s", locked_count(s), hub_endpoint_count(s->hub),
+             age);
+    if (ns > 0)
+        audit_note(s->audit, "unlock", text);
+    else if (open)
+        audit_note(s->audit, "lock", "");
+}
+
+int64_t screen_write_left(const struct screen *s)
+{
+    int64_t left = s->write_until_ns ? s->write_until_ns - clock_mono_ns() : 0;
+    return left > 0 ? left : 0;
+}
+
+bool screen_may_write(const struct screen *s, const struct endpoint *e)
+{
+    return e->write || screen_write_left(s) > 0;
+}
+
+/* Minutes while there are some: the last one goes by in seconds. */
+static char *left_text(int64_t left, char *into, size_t size)
+{
+    int64_t seconds = (left + NS_PER_S - 1) / NS_PER_S;
+    if (seconds > 60)
+        snprintf(into, size, "%lldm", (long long)((seconds + 59) / 60));
+    else
+        snprintf(into, size, "%llds", (long long)seconds);
+    return into;
+}
+
+enum role screen_badge(const struct screen *s, bool narrow, char *into, size_t size)
+{
+    char left[24];
+    size_t all = hub_endpoint_count(s->hub), locked = locked_count(s);
+    *into = '\0';
+    if (all == 0)
+        return ROLE_CHROME;
+    if (screen_write_left(s) > 0)
+        snprintf(into, size, "WRITE %s", left_text(screen_write_left(s), left, sizeof left));
+    else if (locked == all)
+        snprintf(into, size, narrow ? "RO" : "READ-ONLY");
+    else if (locked)
+        snprintf(into, size, narrow ? "WRITE %zu/%zu" : "WRITE %zu of %zu", all - locked, all);
+    else
+        snprintf(into, size, "WRITE");
+    return locked == all && screen_write_left(s) == 0 ? ROLE_CHROME : ROLE_WARN;
+}
+
+/* ---- what is asked ---- */
+
+void screen_ask(struct screen *s, const struct dialog *d, screen_answer *answer, void *context)
+{
+    s->dialog = *d;
+    s->answer = answer;
+    s->answer_context = context;
+}
+
+void screen_dialog_key(struct screen *s, int key)
+{
+    enum dialog_result result = dialog_key(&s->dialog, key);
+    if (result != DIALOG_SAME)
+        s->answer(s, s->answer_context, result == DIALOG_YES);
+}
+
+/* ---- what is edited elsewhere ---- */
+
+void screen_edit(struct screen *s, const char *path, screen_answer *done, void *context)
+{
+    text_copy(s->edit_path, sizeof s->edit_path, path);
+    s->edited = done;
+    s->edited_context = context;
+    screen_want(s, SCREEN_EDIT);
+}
+
+const char *screen_edit_path(const struct screen *s)
+{
+    return s->edit_path;
+}
+
+void screen_edited(struct screen *s, bool well)
+{
+    screen_answer *done = s->edited;
+    s->edited = NULL;
+    if (done)
+        done(s, s->edited_context, well);
+}
+
+/* ---- leaving ---- */
+
+static void answer_quit(struct screen *s, void *context, bool yes)
+{
+    (void)context;
+    if (yes)
+        screen_want(s, SCREEN_QUIT);
+}
+
+void screen_quit(struct screen *s)
+{
+    struct dialog d;
+    size_t running = jobs_running(s->jobs);
+    if (!running) {
+        screen_want(s, SCREEN_QUIT);
+        return;
+    }
+    dialog_init(&d, "Leave signalbox?", false);
+    dialog_add(&d, ROLE_TEXT, NULL, "%zu operation%s under way.", running, running == 1 ? " is" : "s are");
+    dialog_add(
+        &d, ROLE_TEXT, NULL,
+        "Whoever leaves ends them: no more messages are begun, those on their way come to their end, the others "
+        "stay where they are.");
+    dialog_add(&d, ROLE_MUTED, NULL, "The journal (4) keeps what became of each message.");
+    dialog_open(&d, "end them and leave");
+    screen_ask(s, &d, answer_quit, NULL);
+}

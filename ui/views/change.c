@@ -1,0 +1,390 @@
+/* The change menu: what can be done to a channel, to chosen messages, or to an operation; and why not, where it cannot. It changes nothing
+ * itself: each row opens a form, whose dry run comes first. */
+#include "ui/views/change.h"
+
+#include "base/text.h"
+#include "base/utf8.h"
+#include "ui/paint.h"
+#include "ui/views/operations.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum change {
+    CHANGE_RESEND,
+    CHANGE_REPLAY,
+    CHANGE_MOVE,
+    CHANGE_COPY,
+    CHANGE_DELETE,
+    CHANGE_PURGE,
+    CHANGE_DEDUPE,
+    CHANGE_RESTORE,
+    CHANGE_RESUME,
+    CHANGES
+};
+
+#define ON(of) (1U << (of))
+static const struct {
+    char key;
+    unsigned on; /* of which targets */
+    const char *name, *what;
+} changes[CHANGES] = {
+    [CHANGE_RESEND] = {'s', ON(CHANGE_MESSAGES), "resend", "send these once more; they stay where they are"},
+    [CHANGE_REPLAY] = {'r', ON(CHANGE_CHANNEL) | ON(CHANGE_MESSAGES), "replay",
+                       "dead letters back to where they came from"},
+    [CHANGE_MOVE] = {'m', ON(CHANGE_CHANNEL) | ON(CHANGE_MESSAGES), "move",
+                     "to another channel; they leave this one once there"},
+    [CHANGE_COPY] = {'c', ON(CHANGE_CHANNEL), "copy", "to another channel; they stay here, too"},
+    [CHANGE_DELETE] = {'x', ON(CHANGE_MESSAGES), "delete", "archive these, then take them off the channel"},
+    [CHANGE_PURGE] = {'p', ON(CHANGE_CHANNEL), "purge",
+                      "archive all, or what a filter takes, then take them off"},
+    [CHANGE_DEDUPE] = {'d', ON(CHANGE_CHANNEL), "dedupe",
+                       "what is there more than once: a report, nothing is removed"},
+    [CHANGE_RESTORE] = {'u', ON(CHANGE_CHANNEL) | ON(CHANGE_OPERATION), "restore",
+                        "bring back what a purge has archived"},
+    [CHANGE_RESUME] = {'r', ON(CHANGE_OPERATION), "resume",
+                       "finish what was interrupted; nothing is sent twice"},
+};
+
+struct change_state {
+    struct change_target target;
+    size_t at; /* among those that apply */
+};
+
+static size_t applying(const struct change_state *c, enum change *rows)
+{
+    size_t n = 0;
+    for (int i = 0; i < CHANGES; i++)
+        if (changes[i].on & ON(c->target.of))
+            rows[n++] = (enum change)i;
+    return n;
+}
+
+/* ---- why not ---- */
+
+static const char *not_listed(const struct change_state *c, enum capability can)
+{
+    return c->target.listed ? c->target.channel.why_not[can] : NULL;
+}
+
+static const char *why_not_purged(const struct change_state *c)
+{
+    const char *all = not_listed(c, CAN_PURGE), *one = not_listed(c, CAN_REMOVE);
+    return all && one ? all : NULL;
+}
+
+static const char *why_not_chosen(const struct change_state *c)
+{
+    return c->target.untold[0] ? c->target.untold : NULL;
+}
+
+static const char *first_of(const char *first, const char *second)
+{
+    return first ? first : second;
+}
+
+/* The newest purge of this channel that has an archive; NULL: none. */
+static const struct journal_operation *purge_of(const struct view *v)
+{
+    const struct change_state *c = v->state;
+    const struct audit_list *l = screen_journal(v->screen);
+    struct arena arena;
+    arena_init(&arena, 64 * KIB);
+    const char *from = c->target.address.endpoint ? order_canonical(&c->target.address, &arena) : "";
+    const struct journal_operation *found = NULL;
+    for (size_t i = 0; l && !found && i < l->count; i++) {
+        const struct journal_operation *o = &l->operations[i];
+        bool is = c->target.of == CHANGE_OPERATION ? strcmp(o->id, c->target.id) == 0
+                                                   : o->from && strcmp(o->from, from) == 0;
+        if (is && o->kind == OPERATION_PURGE && o->archive && *o->archive)
+            found = o;
+    }
+    arena_free(&arena);
+    return found;
+}
+
+static bool operation_of(const struct view *v, struct operation_row *row)
+{
+    const struct change_state *c = v->state;
+    return operation_row_of(v->screen, NULL, c->target.id, row);
+}
+
+static const char *why_not_resumed(const struct view *v)
+{
+    struct operation_row row;
+    if (!operation_of(v, &row) || !row.record)
+        return "it is not in the journal";
+    if (row.state == OPERATION_RUNNING)
+        return "it is under way";
+    return row.state == OPERATION_INTERRUPTED ? NULL : "it has ended";
+}
+
+static const char *why_not_restored(const struct view *v)
+{
+    const struct change_state *c = v->state;
+    struct operation_row row;
+    if (purge_of(v))
+        return NULL;
+    bool other = c->target.of == CHANGE_OPERATION && operation_of(v, &row) && row.kind != OPERATION_PURGE;
+    return other ? "it has archived nothing: only a purge does" : "the journal has no archive of it";
+}
+
+static const char *why_not(const struct view *v, enum change change)
+{
+    const struct change_state *c = v->state;
+    switch (change) {
+    case CHANGE_RESEND: return first_of(why_not_chosen(c), not_listed(c, CAN_BROWSE));
+    case CHANGE_REPLAY: return first_of(why_not_chosen(c), not_listed(c, CAN_BROWSE));
+    case CHANGE_MOVE: return first_of(why_not_chosen(c), not_listed(c, CAN_REMOVE));
+    case CHANGE_COPY:
+    case CHANGE_DEDUPE: return not_listed(c, CAN_BROWSE);
+    case CHANGE_DELETE: return first_of(why_not_chosen(c), not_listed(c, CAN_REMOVE));
+    case CHANGE_PURGE: return why_not_purged(c);
+    case CHANGE_RESTORE: return why_not_restored(v);
+    case CHANGE_RESUME: return why_not_resumed(v);
+    default: return NULL;
+    }
+}
+
+/* ---- what a row opens ---- */
+
+static void open_form(struct view *v, enum operation_kind kind)
+{
+    const struct change_state *c = v->state;
+    struct operate_argument *a = calloc(1, sizeof *a);
+    const struct journal_operation *purge = kind == OPERATION_RESTORE ? purge_of(v) : NULL;
+    if (!a)
+        return;
+    a->kind = kind;
+    a->target = c->target;
+    if (purge) {
+        struct arena arena;
+        struct plan plan;
+        arena_init(&arena, 4 * MIB);
+        a->archives = purge->archive;
+        if (!plan_read(&plan, purge->plan, &arena, NULL))
+            text_copy(a->to, sizeof a->to, plan.from);
+        arena_free(&arena);
+    }
+    screen_back(v->screen);
+    screen_show(v->screen, VIEW_OPERATE, a);
+    free(a);
+}
+
+static bool find_end(struct view *v, const char *text, struct address *a)
+{
+    struct err_info err = {.code = ERR_OK};
+    if (!text || !hub_address(v->hub, text, a, &err))
+        return true;
+    screen_say_err(v->screen, &err);
+    return false;
+}
+
+static void resume(struct view *v)
+{
+    struct operation_row row;
+    struct arena arena;
+    struct err_info err = {.code = ERR_OK};
+    struct order o = {.plan = {.limit = -1}};
+    struct run_argument run = {.job = NULL};
+    if (!operation_of(v, &row) || !row.record)
+        return;
+    arena_init(&arena, 4 * PLAN_PAYLOAD_MOST);
+    bool ok = !plan_read(&o.plan, row.record->plan, &arena, &err);
+    if (!ok)
+        screen_say_err(v->screen, &err);
+    bool restores = o.plan.kind == OPERATION_RESTORE, purges = o.plan.kind == OPERATION_PURGE;
+    ok = ok && (restores || find_end(v, o.plan.from, &o.from)) &&
+         (purges || find_end(v, o.plan.to ? o.plan.to : o.plan.from, &o.to));
+    if (ok && !o.plan.to && !purges)
+        o.to.channel = (struct channel_name){CHANNEL_ANY, NULL};
+    if (ok) {
+        run.job = jobs_resume(screen_jobs(v->screen), row.record, &o, &err);
+        text_copy(run.id, sizeof run.id, row.id);
+        screen_back(v->screen);
+        if (run.job)
+            screen_show(v->screen, VIEW_RUN, &run);
+        else
+            screen_say_err(v->screen, &err);
+    }
+    arena_free(&arena);
+}
+
+static void answer_resume(struct screen *s, void *context, bool yes)
+{
+    if (yes && screen_top(s) == context)
+        resume(context);
+}
+
+static void ask_to_resume(struct view *v)
+{
+    struct operation_row row;
+    struct dialog d;
+    char what[320], counts[120];
+    if (!operation_of(v, &row))
+        return;
+    dialog_init(&d, "Resume", false);
+    operation_what(&row, what, sizeof what);
+    dialog_add(&d, ROLE_TITLE, NULL, "%s", what);
+    dialog_add(&d, ROLE_TEXT, NULL, "%s before it was interrupted.",
+               operation_counts_text(&row.counts, counts, sizeof counts));
+    dialog_add(
+        &d, ROLE_TEXT, NULL,
+        "What was on its way is looked for at the destination: what has arrived is not sent again, what cannot be told "
+        "stays at the source, in doubt. The journal holds the consent that it was begun with: it wants no :write.");
+    dialog_add(&d, ROLE_MUTED, "Same as", "signalbox resume %s", row.id);
+    dialog_open(&d, "resume it");
+    screen_ask(v->screen, &d, answer_resume, v);
+}
+
+static void dedupe(struct view *v)
+{
+    const struct change_state *c = v->state;
+    struct dedupe_argument a = {.channel = c->target.address, .by = "id"};
+    a.marks = c->target.listed && c->target.channel.browse_effect != EFFECT_NONE;
+    screen_back(v->screen);
+    screen_show(v->screen, VIEW_DEDUPE, &a);
+}
+
+static void choose(struct view *v, enum change change)
+{
+    static const enum operation_kind kinds[CHANGES] = {
+        [CHANGE_RESEND] = OPERATION_RESEND,   [CHANGE_REPLAY] = OPERATION_REPLAY,
+        [CHANGE_MOVE] = OPERATION_MOVE,       [CHANGE_COPY] = OPERATION_COPY,
+        [CHANGE_DELETE] = OPERATION_PURGE,    [CHANGE_PURGE] = OPERATION_PURGE,
+        [CHANGE_RESTORE] = OPERATION_RESTORE,
+    };
+    const char *why = why_not(v, change);
+    if (why) {
+        screen_say(v->screen, SEVERITY_WARN, "%s: %s", changes[change].name, why);
+    } else if (change == CHANGE_RESUME) {
+        ask_to_resume(v);
+    } else if (change == CHANGE_DEDUPE) {
+        dedupe(v);
+    } else {
+        open_form(v, kinds[change]);
+    }
+}
+
+/* ---- drawing ---- */
+
+static void title_of(const struct change_state *c, char *into, size_t size)
+{
+    const char *endpoint = c->target.address.endpoint ? c->target.address.endpoint->endpoint.name : "";
+    if (c->target.of == CHANGE_OPERATION)
+        snprintf(into, size, "Change  operation %s", c->target.id);
+    else if (c->target.of == CHANGE_MESSAGES)
+        snprintf(into, size, "Change  %zu message%s of %s on %s", c->target.messages,
+                 c->target.messages == 1 ? "" : "s", c->target.address.channel.name, endpoint);
+    else
+        snprintf(into, size, "Change  %s on %s", c->target.address.channel.name, endpoint);
+}
+
+/* Why the row under the cursor cannot be, whole; else what comes next. */
+static void foot_of(const struct view *v, enum change here, char *into, size_t size)
+{
+    const struct change_state *c = v->state;
+    const char *why = why_not(v, here);
+    const struct endpoint *e = c->target.address.endpoint ? &c->target.address.endpoint->endpoint : NULL;
+    if (why)
+        snprintf(into, size, "%s: %s", changes[here].name, why);
+    else if (e && !screen_may_write(v->screen, e))
+        snprintf(into, size, "read-only: each opens with its dry run, and :write allows the rest");
+    else
+        snprintf(into, size, "each opens with its dry run: nothing is changed before you say so");
+}
+
+static void change_draw(struct view *v, struct frame *f, struct rect r)
+{
+    struct change_state *c = v->state;
+    struct view *below = screen_below(v->screen);
+    enum change rows[CHANGES];
+    size_t count = applying(c, rows);
+    char title[160], foot[240];
+    if (below != v)
+        below->ops->draw(below, f, r);
+    int w = r.w - 4 < 92 ? r.w - 4 : 92, h = (int)count + 5;
+    struct rect box = {r.x + (r.w - w) / 2, r.y + (r.h - h) / 2, w, h};
+    const struct endpoint *e = c->target.address.endpoint ? &c->target.address.endpoint->endpoint : NULL;
+    canvas_fill(f->canvas, box, ROLE_TEXT, ' ');
+    for (size_t i = 0; i < count; i++) {
+        int y = box.y + 1 + (int)i;
+        const char *why = why_not(v, rows[i]);
+        canvas_printf(f->canvas, box.x + 4, y, 2, why ? ROLE_MUTED : ROLE_KEY, "%c", changes[rows[i]].key);
+        canvas_text(f->canvas, box.x + 7, y, 8, why ? ROLE_MUTED : ROLE_TEXT, changes[rows[i]].name);
+        canvas_text(f->canvas, box.x + 16, y, w - 18, ROLE_MUTED, why ? why : changes[rows[i]].what);
+        if (i != c->at)
+            continue;
+        canvas_text(f->canvas, box.x + 2, y, 1, ROLE_FOCUS, "▸");
+        canvas_select(f->canvas, (struct rect){box.x + 2, y, w - 4, 1});
+        canvas_cursor(f->canvas, box.x + 2, y, false);
+    }
+    title_of(c, title, sizeof title);
+    foot_of(v, rows[c->at < count ? c->at : 0], foot, sizeof foot);
+    canvas_words(f->canvas, (struct rect){box.x + 4, box.y + h - 3, w - 6, 2}, ROLE_EFFECT,
+                 bytes_of_text(foot));
+    canvas_box(f->canvas, box, e && e->production ? ROLE_PRODUCTION : ROLE_FOCUS, title,
+               e && e->production ? "PRODUCTION" : NULL);
+}
+
+/* ---- keys ---- */
+
+static bool change_key(struct view *v, int key)
+{
+    const struct change_state *c = v->state;
+    enum change rows[CHANGES];
+    size_t count = applying(c, rows);
+    for (size_t i = 0; i < count; i++)
+        if (changes[rows[i]].key == key) {
+            choose(v, rows[i]);
+            return true;
+        }
+    return false;
+}
+
+static enum action change_action(struct view *v, enum action action)
+{
+    struct change_state *c = v->state;
+    enum change rows[CHANGES];
+    size_t count = applying(c, rows), to = move_by(action, c->at, count, count);
+    if (to != SIZE_MAX)
+        c->at = to;
+    else if (action == ACTION_OPEN)
+        choose(v, rows[c->at]);
+    else
+        return action;
+    return ACTION_NONE;
+}
+
+static bool change_event(struct view *v, uint32_t what)
+{
+    struct view *below = screen_below(v->screen);
+    return (what & SCREEN_JOBS) ||
+           (screen_top(v->screen) == v && below != v && (what & (HUB_ENDPOINTS | HUB_TAIL)));
+}
+
+static void change_enter(struct view *v, const void *argument)
+{
+    struct change_state *c = v->state;
+    enum change rows[CHANGES];
+    if (argument)
+        *c = (struct change_state){.target = *(const struct change_target *)argument};
+    size_t count = applying(c, rows);
+    while (c->at + 1 < count && why_not(v, rows[c->at])) /* on the first that can be */
+        c->at++;
+    c->at = why_not(v, rows[c->at]) ? 0 : c->at;
+    screen_read_journal(v->screen, NULL); /* for archives */
+}
+
+extern const struct view_ops change_view;
+const struct view_ops change_view = {
+    .name = "change",
+    .title = "Change menu",
+    .keys = KEYS_CHANGE,
+    .state_size = sizeof(struct change_state),
+    .enter = change_enter,
+    .on_event = change_event,
+    .draw = change_draw,
+    .action = change_action,
+    .key = change_key,
+};

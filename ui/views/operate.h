@@ -1,0 +1,50 @@
+/* The insides of an operation's form, shared by its files: fields, dry run and confirmation (operate.c), what the dry run tells
+ * (operate_tell.c), drawing (operate_draw.c). Floor 5. */
+#ifndef SIGNALBOX_UI_VIEWS_OPERATE_H
+#define SIGNALBOX_UI_VIEWS_OPERATE_H
+
+#include "base/state.h"
+#include "operations/dead_letter.h"
+#include "operations/edit.h"
+#include "ui/form.h"
+#include "ui/views/change.h"
+
+#define OPERATE_ARCHIVES 7 /* that a form offers */
+#define OPERATE_REASONS  6
+
+struct operate {
+    enum operation_kind kind;
+    struct change_target target;
+    char *archives; /* of a restore: paths, each with its NUL */
+    const char *paths[OPERATE_ARCHIVES + 1];
+    struct form form;
+    struct buffer
+        edited; /* of a resend: a payload for the place of the one message's own, while it has a digest */
+    char edits[EDIT_DIGEST_SIZE];
+    enum edit_form edited_as;
+    char edit_path[STATE_PATH_SIZE + 40]; /* the editor's file; "": none */
+    struct arena arena;                   /* the order's texts */
+    struct order order;                   /* as the fields say it */
+    bool whole;                           /* they do, without a fault */
+    struct job *job;                      /* its dry run; NULL: none yet */
+    struct job_status seen;
+    struct err_info err; /* why there is none */
+    /* Of a replay: the reasons that can be picked, as the first look found them, behind "all". */
+    char reasons[OPERATE_REASONS][REASON_SIZE];
+    char reason_labels[OPERATE_REASONS][REASON_SIZE + 16];
+    size_t reason_count;
+};
+
+/* What is known of it, line by line; labels are static. */
+typedef void operate_line(void *context, enum role role, const char *label, const char *text);
+void operate_tell(struct view *v, operate_line *line, void *context);
+/* "1,204 messages", "all messages" */
+char *operate_count(const struct operate *o, char *into, size_t size);
+/* Its command, as far as the fields make one; "" they do not. */
+const char *operate_command(struct view *v, struct buffer *into);
+/* The payload of the one message of a resend, in the editor (operate_payload.c). */
+void operate_payload(struct view *v);
+void operate_changed(struct view *v); /* the fields say another thing: another dry run */
+void operate_draw(struct view *v, struct frame *f, struct rect r);
+
+#endif

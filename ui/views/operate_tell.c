@@ -1,0 +1,229 @@
+/* What a dry run has found out: how many, where to, which effects, and what cannot be undone. */
+#include "ui/views/operate.h"
+
+#include "base/text.h"
+
+#define GROUPS_SHOWN 5
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#define GROUPS_SHOWN 5 /* reasons */
+
+struct teller {
+    operate_line *line;
+    void *context;
+};
+
+static void tell(const struct teller *t, enum role role, const char *label, const char *format, ...)
+    SB_PRINTF(4, 5);
+static void tell(const struct teller *t, enum role role, const char *label, const char *format, ...)
+{
+    char text[600];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    t->line(t->context, role, label, text);
+}
+
+char *operate_count(const struct operate *o, char *into, size_t size)
+{
+    char count[32];
+    int64_t n = o->seen.planned;
+    if (n < 0 && preview_selects(&o->order.plan))
+        return text_copy(into, size, "those that are selected");
+    snprintf(into, size, "%s message%s", n < 0 ? "all" : text_count(count, sizeof count, (uint64_t)n),
+             n == 1 ? "" : "s");
+    return into;
+}
+
+static void tell_count(const struct teller *t, const struct operate *o)
+{
+    const struct preview *p = &o->seen.preview;
+    const struct plan *plan = &o->order.plan;
+    char count[48], size[40] = "", bytes[32], looked[32], unknown[32];
+    bool sized = plan->select || plan->kind == OPERATION_RESTORE;
+    if (sized || (p->stored >= 0 && plan->limit < 0))
+        snprintf(size, sizeof size, ", %s",
+                 text_bytes(bytes, sizeof bytes, (uint64_t)(sized ? p->bytes : p->stored)));
+    tell(t, o->seen.planned ? ROLE_TITLE : ROLE_WARN, "Would", "%s %s%s%s", operation_kind_name(o->kind),
+         p->upper && o->seen.planned > 0 ? "at most " : "", operate_count(o, count, sizeof count), size);
+    if (plan->select)
+        tell(t, p->whole ? ROLE_TEXT : ROLE_WARN, "Looked at", "%s messages%s",
+             text_count(looked, sizeof looked, (uint64_t)p->looked),
+             p->whole ? "" : ", which is not all: there may be more");
+    if (p->unknown)
+        tell(t, ROLE_WARN, "Not judged", "%s: damaged, or too much to unpack; these are left alone",
+             text_count(unknown, sizeof unknown, (uint64_t)p->unknown));
+    if (o->target.of == CHANGE_MESSAGES && p->matched != (int64_t)o->target.messages)
+        tell(t, ROLE_WARN, "But", "%zu %s chosen, and %" PRId64 " %s there like that", o->target.messages,
+             o->target.messages == 1 ? "is" : "are", p->matched, p->matched == 1 ? "is" : "are");
+    if (p->unacked > 0)
+        tell(t, ROLE_TEXT, "Left alone", "%" PRId64 " with consumers", p->unacked);
+}
+
+static void tell_payload(const struct teller *t, const struct operate *o)
+{
+    const struct message *m = o->seen.preview.first;
+    if (o->kind != OPERATION_RESEND || o->seen.preview.matched != 1 || !m)
+        return;
+    if (o->edits[0])
+        tell(t, ROLE_WARN, "Payload", "EDITED as %s: %zu bytes in the place of %zu; it is marked as edited",
+             edit_form_name(o->edited_as), o->edited.len, m->payload.len);
+    else
+        tell(t, ROLE_TEXT, "Payload", "%zu bytes, as they are; e edits them as %s", m->payload.len,
+             edit_form_name(edit_form_of(m->payload)));
+}
+
+static void tell_look(const struct teller *t, const struct operate *o)
+{
+    if (o->seen.could_look)
+        tell(
+            t, ROLE_EFFECT, "Counted",
+            "r looks at each message: that MARKS them, `redelivered` stays set, a delivery limit may count it");
+    else if (o->seen.preview.unseen[0])
+        tell(t, ROLE_WARN, "Not seen", "%s", o->seen.preview.unseen);
+}
+
+/* "1,046  rejected: field total missing, to queue:orders" */
+static void tell_groups(const struct teller *t, const struct operate *o)
+{
+    struct reasons *found = o->seen.preview.reasons;
+    size_t count = 0;
+    char number[32];
+    const struct reason_group *groups = found ? reasons_groups(found, &count) : NULL;
+    for (size_t i = 0; i < count && i < GROUPS_SHOWN; i++)
+        tell(t, *groups[i].why_not ? ROLE_WARN : ROLE_TEXT, i ? "" : "Reasons", "%s %s%s%s",
+             text_count(number, sizeof number, (uint64_t)groups[i].count), groups[i].text,
+             *groups[i].why_not ? "; SKIPPED, " : ", to ",
+             *groups[i].why_not ? groups[i].why_not : groups[i].to);
+    if (count > GROUPS_SHOWN)
+        tell(t, ROLE_MUTED, "", "and %zu reasons more", count - GROUPS_SHOWN);
+}
+
+static void tell_loss(void *context, const struct loss *loss)
+{
+    tell(context, ROLE_WARN, "Lost", "%s", loss->text);
+}
+
+static void tell_losses(const struct teller *t, const struct operate *o)
+{
+    const struct preview *p = &o->seen.preview;
+    if (p->compares && o->order.to.endpoint)
+        losses_tell(&p->losses, o->order.to.endpoint->broker, p->carries, false, tell_loss,
+                    (void *)(uintptr_t)t);
+}
+
+static void tell_time(const struct teller *t, const struct operate *o)
+{
+    char age[32];
+    int64_t rate = o->order.plan.rate;
+    if (rate > 0 && o->seen.planned > 0)
+        tell(t, ROLE_TEXT, "Takes", "%s at %" PRId64 "/s",
+             text_age(age, sizeof age, o->seen.planned * NS_PER_S / rate), rate);
+}
+
+static void tell_where(const struct teller *t, const struct operate *o)
+{
+    const struct plan *p = &o->order.plan;
+    if (p->kind == OPERATION_PURGE)
+        return;
+    tell(t, ROLE_TEXT, "To", "%s",
+         p->to         ? p->to
+         : p->exchange ? "the exchange of each, with its key: every queue bound there has it again"
+                       : "where each died; what tells nothing is skipped");
+}
+
+static void tell_effect(const struct teller *t, const struct operate *o)
+{
+    const struct preview *p = &o->seen.preview;
+    const struct plan *plan = &o->order.plan;
+    switch (plan->kind) {
+    case OPERATION_MOVE:
+        tell(t, ROLE_TEXT, "Source", "each leaves it once the destination has confirmed it");
+        break;
+    case OPERATION_REPLAY:
+        tell(t, ROLE_TEXT, "Source", "%s%s",
+             p->keeps[0] ? "keeps them: " : "each leaves it once its destination has confirmed it", p->keeps);
+        tell(t, ROLE_TEXT, "Skips", "%s%s", "what was replayed 3 times before",
+             p->keeps[0] && !plan->again ? ", and what an earlier replay has sent there" : "");
+        break;
+    case OPERATION_RESEND:
+    case OPERATION_COPY: tell(t, ROLE_TEXT, "Source", "stays as it is"); break;
+    default: break;
+    }
+    if (plan->kind == OPERATION_RESTORE && p->there > 0)
+        tell(t, ROLE_WARN, "There", "%" PRId64 " messages are at the destination already", p->there);
+    if (plan->kind == OPERATION_RESTORE)
+        tell(t, ROLE_MUTED, "Adds", "nothing: byte for byte, and once; a second restore is refused");
+    else if (plan->kind != OPERATION_PURGE && !plan->no_mark)
+        tell(t, ROLE_MUTED, "Adds", "x-signalbox- headers; the rest is byte for byte");
+    if (plan->kind != OPERATION_PURGE)
+        tell(t, ROLE_WARN, "No undo", "what was sent cannot be taken back: readers may have had it");
+}
+
+static void tell_purge(const struct teller *t, const struct operate *o)
+{
+    const struct preview *p = &o->seen.preview;
+    const struct plan *plan = &o->order.plan;
+    struct operation_job job = {.plan = *plan};
+    char size[32], room[32];
+    if (plan->kind != OPERATION_PURGE || o->seen.planned == 0)
+        return;
+    if (plan->no_archive) {
+        tell(t, ROLE_CRIT, "No undo",
+             "by the broker itself, at once, all of it: NOTHING of it can be restored");
+        return;
+    }
+    int64_t bytes = preview_archive_size(&job, p, o->seen.planned);
+    char about[48] = "";
+    if (bytes >= 0)
+        snprintf(about, sizeof about, "about %s, ", text_bytes(size, sizeof size, (uint64_t)bytes));
+    tell(t, ROLE_TEXT, "Archive", "%s%s free; on the disk and read back before the first goes", about,
+         p->room >= 0 ? text_bytes(room, sizeof room, (uint64_t)p->room) : "an unknown amount");
+    if (p->room >= 0 && bytes > p->room)
+        tell(t, ROLE_CRIT, "No room", "what cannot be archived is not removed");
+    tell(t, ROLE_TEXT, "Removes", "%s",
+         p->by_place ? "all up to its end as it stands then, at once; later ones stay"
+                     : "exactly what was archived; what arrives later stays");
+    tell(t, ROLE_TEXT, "Undo", "restore (X u): new positions, and behind what has come meanwhile");
+}
+
+void operate_tell(struct view *v, operate_line *line, void *context)
+{
+    const struct operate *o = v->state;
+    const struct teller t = {line, context};
+    char text[480];
+    if (o->err.code) {
+        tell(&t, ROLE_CRIT, NULL, "%s", err_format(&o->err, text, sizeof text));
+    } else if (!o->whole) {
+        tell(&t, ROLE_MUTED, NULL, "Fill in what is missing: Enter on a field writes it");
+    } else if (o->seen.state == JOB_LOOKING) {
+        tell(&t, ROLE_MUTED, NULL, "Looking: nothing is changed by that");
+    } else if (o->seen.state == JOB_REFUSED) {
+        tell(&t, ROLE_CRIT, NULL, "%s", err_format(&o->seen.err, text, sizeof text));
+    } else {
+        tell_count(&t, o);
+        tell_payload(&t, o);
+        tell_look(&t, o);
+        tell_groups(&t, o);
+        tell_losses(&t, o);
+        tell_where(&t, o);
+        tell_time(&t, o);
+        tell_effect(&t, o);
+        tell_purge(&t, o);
+    }
+    for (size_t i = 0; o->job && i < o->seen.notice_count && i < JOB_NOTICES; i++)
+        tell(&t, ROLE_EFFECT, "Notice", "%s", o->seen.notices[i]);
+}
+
+const char *operate_command(struct view *v, struct buffer *into)
+{
+    const struct operate *o = v->state;
+    buffer_clear(into);
+    if (o->whole)
+        order_command(&o->order, into);
+    return buffer_cstr(into);
+}

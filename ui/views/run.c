@@ -1,0 +1,324 @@
+/* One operation: how far it is, what can be done about it, and what became of each of its messages. */
+#include "ui/views/operations.h"
+
+#include "base/text.h"
+#include "base/utf8.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#define REREAD_NS NS_PER_S /* between two looks into the journal while it runs */
+
+struct run {
+    struct job *job;
+    char id[OPERATION_ID_SIZE];
+    size_t at, top, height;
+    int64_t read_ns; /* wall clock: when the journal was asked */
+    bool ended;      /* seen, and read after that */
+};
+
+static bool find_row(struct view *v, struct operation_row *row)
+{
+    struct run *r = v->state;
+    if (!operation_row_of(v->screen, r->job, r->id, row))
+        return false;
+    text_copy(r->id, sizeof r->id, row->id); /* known once it has begun */
+    return true;
+}
+
+static const struct audit_list *messages_of(struct view *v)
+{
+    const struct run *r = v->state;
+    const struct audit_list *l = screen_journal(v->screen);
+    return l && *r->id && strcmp(l->id, r->id) == 0 ? l : NULL;
+}
+
+static void read_again(struct view *v)
+{
+    struct run *r = v->state;
+    r->read_ns = clock_wall_ns();
+    screen_read_journal(v->screen, *r->id ? r->id : NULL);
+}
+
+/* ---- drawing ---- */
+
+static void draw_bar(struct frame *f, int x, int y, int w, int percent)
+{
+    int cells = w * percent / 100;
+    canvas_cell(f->canvas, x, y, ROLE_BORDER, '[');
+    for (int i = 0; i < w; i++)
+        canvas_cell(f->canvas, x + 1 + i, y, i < cells ? ROLE_LIVE : ROLE_MUTED, i < cells ? 0x2588 : 0x2591);
+    canvas_cell(f->canvas, x + 1 + w, y, ROLE_BORDER, ']');
+}
+
+static void draw_progress(struct frame *f, struct rect r, int y, const struct operation_row *o)
+{
+    char done[32], all[32];
+    const struct operation_counts *c = &o->counts;
+    int percent = operation_percent(o);
+    int64_t dealt = c->done + c->skipped + c->failed + c->in_doubt;
+    text_count(done, sizeof done, (uint64_t)dealt);
+    if (percent < 0) {
+        canvas_printf(f->canvas, r.x, y, r.w, ROLE_TEXT, "%s messages so far", done);
+        return;
+    }
+    int w = r.w - 36 > 60 ? 60 : r.w - 36;
+    draw_bar(f, r.x, y, w, percent);
+    canvas_printf(f->canvas, r.x + w + 3, y, r.w - w - 3, ROLE_TEXT, "%3d %%  %s of %s", percent, done,
+                  text_count(all, sizeof all, (uint64_t)c->planned));
+}
+
+static void draw_rates(struct frame *f, struct rect r, int y, const struct operation_row *o)
+{
+    char rate[32], limit[40] = "no limit", age[32], left[32];
+    int64_t rest =
+        o->counts.planned - o->counts.done - o->counts.skipped - o->counts.failed - o->counts.in_doubt;
+    if (o->state != OPERATION_RUNNING || !o->job) {
+        if (o->ended_ns && o->created_ns)
+            canvas_printf(f->canvas, r.x, y, r.w, ROLE_MUTED, "took %s",
+                          text_age(age, sizeof age, o->ended_ns - o->created_ns));
+        return;
+    }
+    if (o->limit)
+        snprintf(limit, sizeof limit, "limit %" PRId64 "/s", o->limit);
+    int x = r.x + canvas_printf(f->canvas, r.x, y, r.w, ROLE_TEXT, "rate %s/s (%s)   elapsed %s",
+                                paint_rate(o->rate, rate, sizeof rate), limit,
+                                paint_age(f, o->created_ns, age, sizeof age));
+    if (o->rate >= 0.5 && rest > 0 && !o->paused)
+        canvas_printf(f->canvas, x + 3, y, r.x + r.w - x - 3, ROLE_TEXT, "left about %s",
+                      text_age(left, sizeof left, (int64_t)((double)rest / o->rate * NS_PER_S)));
+}
+
+static int draw_counts(struct frame *f, struct rect r, int y, const struct operation_row *o)
+{
+    const struct {
+        const char *word;
+        int64_t n;
+        enum role role;
+    } rows[] = {{"done", o->counts.done, ROLE_OK},
+                {"skipped", o->counts.skipped, ROLE_TEXT},
+                {"failed", o->counts.failed, ROLE_CRIT},
+                {"in doubt", o->counts.in_doubt, ROLE_WARN}};
+    char count[32];
+    int x = r.x;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        x += canvas_text(f->canvas, x, y, 12, ROLE_MUTED, rows[i].word) + 1;
+        x += canvas_text(f->canvas, x, y, 14, rows[i].n ? rows[i].role : ROLE_MUTED,
+                         text_count(count, sizeof count, (uint64_t)rows[i].n)) +
+             3;
+    }
+    return y + 1;
+}
+
+static int put_words(struct frame *f, struct rect r, int y, enum role role, const char *text)
+{
+    struct rect to = {r.x, y, r.w, r.y + r.h - y};
+    return *text && to.h > 0 ? y + canvas_words(f->canvas, to, role, bytes_of_text(text)) : y;
+}
+
+static int draw_notices(struct frame *f, struct rect r, int y, const struct operation_row *o)
+{
+    struct job_status s;
+    if (!o->job)
+        return y;
+    job_status(o->job, &s);
+    for (size_t i = 0; i < s.notice_count && i < 2 && i < JOB_NOTICES; i++)
+        y = put_words(f, r, y, ROLE_EFFECT, s.notices[i]);
+    return y;
+}
+
+/* Returns the row behind it. */
+static int draw_head(struct frame *f, struct rect r, const struct operation_row *o)
+{
+    char text[400], began[40];
+    struct look look = operation_look(o);
+    int y = r.y;
+    int x = r.x + canvas_text(f->canvas, r.x, y, 16, look.role, look.text) + 2;
+    operation_what(o, text, sizeof text);
+    canvas_text(f->canvas, x, y++, r.x + r.w - x, ROLE_TITLE, text);
+    if (o->created_ns)
+        canvas_printf(f->canvas, r.x, y++, r.w, ROLE_MUTED, "%s  begun %s%s%s%s%s", o->id,
+                      clock_rfc3339_seconds(o->created_ns, began, sizeof began), o->who ? " by " : "",
+                      o->who ? o->who : "", o->who && o->host ? "@" : "", o->who && o->host ? o->host : "");
+    if (!o->refused) {
+        draw_progress(f, r, y++, o);
+        draw_rates(f, r, y++, o);
+        y = draw_counts(f, r, y, o);
+    }
+    y = put_words(f, r, y, o->refused || o->state == OPERATION_FAILED ? ROLE_CRIT : ROLE_WARN, o->note);
+    y = draw_notices(f, r, y, o);
+    for (const char *at = o->archive && o->kind == OPERATION_PURGE ? o->archive : ""; *at;) {
+        int len = (int)strcspn(at, "\n");
+        snprintf(text, sizeof text, "archived in %.*s", len, at);
+        y = put_words(f, r, y, ROLE_TEXT, text);
+        at += len + (at[len] == '\n');
+    }
+    if (o->state == OPERATION_INTERRUPTED)
+        y = put_words(f, r, y, ROLE_WARN, "Nothing is lost: X r resumes it, and so does `signalbox resume`");
+    return y;
+}
+
+enum { M_NUMBER, M_STATE, M_SIZE, M_FROM, M_ARRIVED, M_LABEL, M_REASON, M_COLUMNS };
+static const struct column columns[M_COLUMNS] = {
+    {"#", 7, true, 0, 0},        {"OUTCOME", 8, false, 0, 0}, {"SIZE", 8, true, 90, 0},
+    {"FROM", 10, false, 70, 16}, {"TO", 10, false, 100, 16},  {"MESSAGE", 20, false, 0, 40},
+    {"WHY", 0, false, 0, 30},
+};
+
+static enum role delivery_role(enum delivery state)
+{
+    static const enum role roles[DELIVERY_STATES] = {
+        [DELIVERY_INTENDED] = ROLE_MUTED, [DELIVERY_ARRIVED] = ROLE_MUTED, [DELIVERY_DONE] = ROLE_OK,
+        [DELIVERY_SKIPPED] = ROLE_TEXT,   [DELIVERY_FAILED] = ROLE_CRIT,   [DELIVERY_IN_DOUBT] = ROLE_WARN};
+    return roles[state];
+}
+
+static void draw_message(struct frame *f, const struct slot *slots, int y, const struct journal_message *m)
+{
+    char text[64];
+#define PUT(column, role, value) column_put(f->canvas, y, &columns[column], &slots[column], role, value)
+    PUT(M_NUMBER, ROLE_MUTED, text_count(text, sizeof text, m->sequence));
+    PUT(M_STATE, delivery_role(m->state), delivery_name(m->state));
+    PUT(M_SIZE, ROLE_TEXT, text_bytes(text, sizeof text, m->size));
+    PUT(M_FROM, ROLE_MUTED, m->from.kind ? position_text(m->from, text, sizeof text) : "–");
+    PUT(M_ARRIVED, ROLE_MUTED, m->arrived.kind ? position_text(m->arrived, text, sizeof text) : "–");
+    PUT(M_REASON, ROLE_TEXT, m->reason ? m->reason : m->destination ? m->destination : "");
+#undef PUT
+    canvas_bytes(f->canvas, slots[M_LABEL].x, y, slots[M_LABEL].w, ROLE_TEXT, m->label);
+}
+
+static void draw_messages(struct view *v, struct frame *f, struct rect r)
+{
+    struct run *run = v->state;
+    struct slot slots[M_COLUMNS];
+    const struct audit_list *l = messages_of(v);
+    run->height = (size_t)(r.h > 1 ? r.h - 1 : 1);
+    if (r.h < 2)
+        return;
+    columns_fit(columns, M_COLUMNS, r.x + 2, r.w - 2, slots);
+    columns_head(f->canvas, r.y, columns, M_COLUMNS, slots);
+    size_t count = l ? l->message_count : 0;
+    if (run->at >= count)
+        run->at = count ? count - 1 : 0;
+    scroll_to(&run->top, run->at, count, run->height);
+    for (size_t i = 0; i < run->height && run->top + i < count; i++) {
+        int y = r.y + 1 + (int)i;
+        draw_message(f, slots, y, &l->messages[run->top + i]);
+        if (run->top + i != run->at)
+            continue;
+        canvas_text(f->canvas, r.x, y, 1, ROLE_FOCUS, "▸");
+        canvas_select(f->canvas, (struct rect){r.x, y, r.w, 1});
+        canvas_cursor(f->canvas, r.x, y, false);
+    }
+}
+
+static void draw_status(struct view *v, struct frame *f, int y, const struct operation_row *o)
+{
+    const struct run *run = v->state;
+    const struct audit_list *l = messages_of(v);
+    char shown[32], all[32];
+    if (f->status_taken)
+        return;
+    const struct journal_message *m = l && run->at < l->message_count ? &l->messages[run->at] : NULL;
+    if (m && m->reason)
+        canvas_printf(f->canvas, 1, y, f->canvas->w - 2, ROLE_TEXT, "%s: %s", delivery_name(m->state),
+                      m->reason);
+    else if (l && (int64_t)l->message_count < l->message_total)
+        canvas_printf(f->canvas, 1, y, f->canvas->w - 2, ROLE_MUTED,
+                      "%s of %s messages, what went wrong first; all: signalbox journal %s",
+                      text_count(shown, sizeof shown, l->message_count),
+                      text_count(all, sizeof all, (uint64_t)l->message_total), run->id);
+    else if (o->command)
+        canvas_printf(f->canvas, 1, y, f->canvas->w - 2, ROLE_MUTED, "Same as: %s", o->command);
+}
+
+static void run_draw(struct view *v, struct frame *f, struct rect r)
+{
+    struct operation_row row;
+    bool boxed = r.w >= 100 && r.h >= 26;
+    if (!find_row(v, &row)) {
+        const struct audit_list *l = screen_journal(v->screen);
+        canvas_text(f->canvas, r.x + 2, r.y + 1, r.w - 4, ROLE_MUTED,
+                    l ? "This operation is not among the newest of the journal"
+                      : "The journal is being read");
+        return;
+    }
+    struct rect head = {r.x + 2, r.y + boxed, r.w - 4, r.h - 4};
+    int y = draw_head(f, head, &row);
+    if (boxed) {
+        char title[80];
+        snprintf(title, sizeof title, "%s %s", operation_kind_name(row.kind), row.id);
+        canvas_box(f->canvas, (struct rect){r.x, r.y, r.w, y - r.y + 1}, ROLE_BORDER, title, NULL);
+        struct rect box = {r.x, y + 1, r.w, r.y + r.h - y - 2};
+        draw_messages(v, f, (struct rect){box.x + 1, box.y + 1, box.w - 3, box.h - 2});
+        canvas_box(f->canvas, box, ROLE_FOCUS, "Messages", "failed and in doubt first");
+    } else {
+        draw_messages(v, f, (struct rect){r.x, y, r.w, r.y + r.h - 1 - y});
+    }
+    draw_status(v, f, r.y + r.h - 1, &row);
+}
+
+/* ---- keys ---- */
+
+static enum action run_action(struct view *v, enum action action)
+{
+    struct run *r = v->state;
+    struct operation_row row;
+    const struct audit_list *l = messages_of(v);
+    bool found = find_row(v, &row);
+    size_t to = move_by(action, r->at, l ? l->message_count : 0, r->height);
+    if (to != SIZE_MAX)
+        r->at = to;
+    else if (action == ACTION_REREAD)
+        read_again(v);
+    else if (action == ACTION_CHANGE)
+        operation_change(v, found ? &row : NULL);
+    else if (!operation_act(v, found ? &row : NULL, action))
+        return action;
+    return ACTION_NONE;
+}
+
+/* While it runs the list below grows: now and then it is read anew, and once more at the end. */
+static bool run_event(struct view *v, uint32_t changes)
+{
+    struct run *r = v->state;
+    struct operation_row row;
+    if (!(changes & SCREEN_JOBS) || screen_top(v->screen) != v || !find_row(v, &row))
+        return changes & SCREEN_JOBS;
+    bool runs = row.beginning || (row.state == OPERATION_RUNNING && row.job);
+    bool due = runs ? clock_wall_ns() - r->read_ns >= REREAD_NS : !r->ended;
+    r->ended = !runs;
+    if (due && *r->id)
+        read_again(v);
+    return true;
+}
+
+static void run_enter(struct view *v, const void *argument)
+{
+    struct run *r = v->state;
+    const struct run_argument *a = argument;
+    if (!a)
+        return;
+    *r = (struct run){.job = a->job};
+    text_copy(r->id, sizeof r->id, a->id);
+    read_again(v);
+}
+
+static void run_crumb(const struct view *v, char *into, size_t size)
+{
+    const struct run *r = v->state;
+    snprintf(into, size, "%s", r->id);
+}
+
+extern const struct view_ops run_view;
+const struct view_ops run_view = {
+    .name = "operation",
+    .title = "One operation",
+    .keys = KEYS_RUN,
+    .state_size = sizeof(struct run),
+    .enter = run_enter,
+    .on_event = run_event,
+    .draw = run_draw,
+    .action = run_action,
+    .crumb = run_crumb,
+};
