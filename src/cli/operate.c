@@ -362,20 +362,13 @@ int operate_ready(struct operating *o)
     if (code)
         return code;
     o->before = p;
-    o->job.plan.by_place = p.by_place;
-    o->job.plan.empty = p.there == 0;
     struct filter *f = select ? filter_new(select, FILTER_MESSAGES, o->job.decoders, NULL, &err) : NULL;
     if (select && !f)
         return cli_filter_error(select, &err);
     filter_free(&f);
-    bool selects = preview_selects(&o->job.plan);
-    if (!selects)
+    if (!preview_selects(&o->job.plan))
         o->job.record.counts.planned = operate_planned(o, &p);
-    /* As it stood: what comes later is not part of it. */
-    bool counted = !p.upper && !p.by_place && o->job.plan.kind != OPERATION_RESTORE &&
-                   o->job.plan.kind != OPERATION_DEDUPE;
-    if (!selects && o->job.plan.limit < 0 && counted)
-        o->job.plan.limit = p.ready;
+    order_bound(&o->job.plan, &p);
     return 0;
 }
 

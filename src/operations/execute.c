@@ -267,6 +267,7 @@ static enum err open_ends(struct operation *o, struct err_info *err)
     if (!e)
         e = count_again(o, err);
     o->done_before = o->counts.done;
+    o->place = o->counts.done;
     if (!e && o->job.to.ops)
         e = open_destination(o, err);
     if (!e && !execute_purge_is_at_once(o))

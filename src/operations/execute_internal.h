@@ -44,6 +44,8 @@ struct operation {
     int64_t unmatched, bytes;
     uint64_t last; /* sequence */
     int64_t begun; /* messages that have a row */
+    int64_t
+        place; /* of a source that is removed from: messages that stood before the next one when it was counted */
     struct losses losses;
     unsigned carries;
     bool edited;  /* the one message that the plan's payload is for has come */

@@ -188,6 +188,19 @@ int64_t order_planned(const struct plan *p, const struct preview *seen)
     return p->limit >= 0 && (all < 0 || all > p->limit) ? p->limit : all;
 }
 
+void order_bound(struct plan *p, const struct preview *counted)
+{
+    bool exact = !counted->upper && !counted->by_place && !p->no_archive && p->kind != OPERATION_RESTORE &&
+                 p->kind != OPERATION_DEDUPE;
+    p->by_place = counted->by_place;
+    p->empty = counted->there == 0;
+    if (!exact || counted->ready < 0)
+        return;
+    p->ready = counted->ready;
+    if (p->limit < 0 && (!preview_selects(p) || !p->ready))
+        p->limit = counted->ready;
+}
+
 enum err order_settle(struct plan *p, const struct preview *seen, struct err_info *err)
 {
     if (p->kind != OPERATION_RESTORE)

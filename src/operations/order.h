@@ -32,6 +32,8 @@ void order_command(const struct order *o, struct buffer *out);
 enum err order_check(const struct order *o, struct err_info *err) SB_MUST_USE;
 /* How many messages that is, COUNT_UNKNOWN. */
 int64_t order_planned(const struct plan *p, const struct preview *seen);
+/* As it was counted: what comes later is not part of it. */
+void order_bound(struct plan *p, const struct preview *counted);
 /* What was seen goes into the plan; what the source cannot do is ERR_REFUSED. */
 enum err order_settle(struct plan *p, const struct preview *seen, struct err_info *err) SB_MUST_USE;
 

@@ -53,7 +53,7 @@ static void tell_count(const struct teller *t, const struct operate *o)
     if (plan->select)
         tell(t, p->whole ? ROLE_TEXT : ROLE_WARN, "Looked at", "%s messages%s",
              text_count(looked, sizeof looked, (uint64_t)p->looked),
-             p->whole ? "" : ", which is not all: there may be more");
+             p->whole ? "" : ", which is not all: more of them stay");
     if (p->unknown)
         tell(t, ROLE_WARN, "Not judged", "%s: damaged, or too much to unpack; these are left alone",
              text_count(unknown, sizeof unknown, (uint64_t)p->unknown));

@@ -250,6 +250,28 @@ static void the_limit_is_kept_to(void **state)
     assert_holds("from", 1234, 5000 - 1234, 1);
 }
 
+/* What was there when it was counted is what it is about, also where it is gone on from. */
+static void what_came_later_stays(void **state)
+{
+    (void)state;
+    breaking.publish = cut_publish;
+    for (int at = 0; at < 20; at += 7) {
+        struct operation_job job = job_of(OPERATION_MOVE);
+        publish("from", 0, 40);
+        job.plan.select = "/[02468]}/";
+        job.plan.ready = waiting("from");
+        publish("from", 40, 40);
+        atomic_store(&calls_left, at);
+        struct operation_progress p = run(&job);
+        assert_int_equal(p.state, OPERATION_DONE);
+        assert_int_equal(p.counts.done, 20);
+        assert_holds("to", 0, 20, 2);
+        assert_int_equal(waiting("from"), 60);
+        memory_purge("from");
+        memory_purge("to");
+    }
+}
+
 static void a_missing_destination_changes_nothing(void **state)
 {
     (void)state;
@@ -528,6 +550,7 @@ static void removals_that_come_back_are_made_again(void **state)
     for (int at = 1500; at < 2500; at += 499) {
         publish("from", 0, 2500);
         struct operation_job job = job_of(OPERATION_MOVE);
+        job.plan.ready = 2500;
         atomic_store(&calls_left, at);
         struct operation_progress p = run(&job);
         if (p.state != OPERATION_DONE)
@@ -722,6 +745,7 @@ int main(void)
         TEST(a_copy_leaves_the_source),
         TEST(what_does_not_match_stays_in_its_order),
         TEST(the_limit_is_kept_to),
+        TEST(what_came_later_stays),
         TEST(a_missing_destination_changes_nothing),
         TEST(a_rate_that_was_asked_for_is_reached),
         TEST(a_second_replay_waits_for_the_end_of_the_first),
