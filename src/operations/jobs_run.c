@@ -190,7 +190,7 @@ static enum err look_again(struct job *job, struct err_info *err)
     }
     if (p->kind == OPERATION_RESTORE)
         now.ready = seen->ready;
-    job->job.record.counts.planned = preview_selects(p) ? job->status.planned : order_planned(p, &now);
+    job->job.record.counts.planned = order_about(p, preview_selects(p) ? seen : &now);
     keep_to_count(p, seen, &now);
     if (p->limit >= 0 && job->job.record.counts.planned > p->limit)
         job->job.record.counts.planned = p->limit;

@@ -387,6 +387,8 @@ static bool say_obstacle(struct view *v)
                       : o->seen.state == JOB_REFUSED ? "It cannot be done: see the dry run"
                       : o->seen.state == JOB_LOOKING ? "The dry run is under way"
                       : o->seen.could_look && preview_selects(&o->order.plan) ? "Look first: r"
+                      : o->seen.planned == 0 && preview_skipped(&o->seen.preview)
+                          ? "Nothing would be sent: all would be skipped"
                       : o->seen.planned == 0 ? "Nothing would be done: there is no such message"
                                              : NULL;
     if (why)

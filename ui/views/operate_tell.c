@@ -32,6 +32,8 @@ char *operate_count(const struct operate *o, char *into, size_t size)
 {
     char count[32];
     int64_t n = o->seen.planned;
+    if (n == 0 && preview_skipped(&o->seen.preview))
+        return text_copy(into, size, "nothing: all would be skipped");
     if (n < 0 && preview_selects(&o->order.plan))
         return text_copy(into, size, "those that are selected");
     snprintf(into, size, "%s message%s", n < 0 ? "all" : text_count(count, sizeof count, (uint64_t)n),
@@ -43,9 +45,9 @@ static void tell_count(const struct teller *t, const struct operate *o)
 {
     const struct preview *p = &o->seen.preview;
     const struct plan *plan = &o->order.plan;
-    char count[48], size[40] = "", bytes[32], looked[32], unknown[32];
+    char count[48], size[40] = "", bytes[32], looked[32], unknown[32], skipped[32];
     bool sized = plan->select || plan->kind == OPERATION_RESTORE;
-    if (sized || (p->stored >= 0 && plan->limit < 0))
+    if (o->seen.planned != 0 && (sized || (p->stored >= 0 && plan->limit < 0)))
         snprintf(size, sizeof size, ", %s",
                  text_bytes(bytes, sizeof bytes, (uint64_t)(sized ? p->bytes : p->stored)));
     tell(t, o->seen.planned ? ROLE_TITLE : ROLE_WARN, "Would", "%s %s%s%s", operation_kind_name(o->kind),
@@ -54,6 +56,9 @@ static void tell_count(const struct teller *t, const struct operate *o)
         tell(t, p->whole ? ROLE_TEXT : ROLE_WARN, "Looked at", "%s messages%s",
              text_count(looked, sizeof looked, (uint64_t)p->looked),
              p->whole ? "" : ", which is not all: more of them stay");
+    if (preview_skipped(p))
+        tell(t, ROLE_WARN, "Skipped", "%s: they stay where they are",
+             text_count(skipped, sizeof skipped, (uint64_t)preview_skipped(p)));
     if (p->unknown)
         tell(t, ROLE_WARN, "Not judged", "%s: damaged, or too much to unpack; these are left alone",
              text_count(unknown, sizeof unknown, (uint64_t)p->unknown));
