@@ -224,7 +224,7 @@ static void fill_job(struct operating *o)
 
 static void show_progress(const struct operating *o, const struct operation_progress *p)
 {
-    char done[32], planned_text[32], text[200], left[32] = "", archived[60] = "";
+    char done[32], planned_text[32], text[200], left[32] = "", archived[60] = "", rate[40] = "";
     text_count(done, sizeof done, (uint64_t)p->counts.done);
     if (!cli_progress(o->cli))
         return;
@@ -242,9 +242,10 @@ static void show_progress(const struct operating *o, const struct operation_prog
     }
     if (p->archived)
         snprintf(archived, sizeof archived, "%" PRId64 " archived, ", p->archived);
-    snprintf(text, sizeof text, "%s%s%s%s done, %.0f/s%s%s%s", archived, done,
-             p->counts.planned > 0 ? " of " : "", p->counts.planned > 0 ? planned_text : "", p->rate,
-             *left ? ", " : "", left, *left ? " left" : "");
+    if (p->rate >= 0)
+        snprintf(rate, sizeof rate, ", %.0f/s", p->rate);
+    snprintf(text, sizeof text, "%s%s%s%s done%s%s%s%s", archived, done, p->counts.planned > 0 ? " of " : "",
+             p->counts.planned > 0 ? planned_text : "", rate, *left ? ", " : "", left, *left ? " left" : "");
     cli_progress_line(text);
 }
 

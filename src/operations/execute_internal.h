@@ -10,6 +10,7 @@
 #include "operations/recovery.h"
 #include "operations/sent.h"
 #include "operations/source.h"
+#include "operations/speed.h"
 
 #include <pthread.h>
 
@@ -114,7 +115,10 @@ struct operation {
     /* rate */
     int64_t tokens_ns; /* monotonic: when the next message may go */
     int64_t started_ns;
-    int64_t told_ns, told_done;
+    int64_t told_ns;
+    int64_t sent_count; /* messages, by this run */
+    struct speed speed;
+    int64_t speed_limit; /* while it was measured */
 };
 
 /* Are messages taken off the source? Else they are read. */

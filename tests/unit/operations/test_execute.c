@@ -320,6 +320,34 @@ static void a_rate_that_was_asked_for_is_reached(void **state)
     assert_true(took < 8 * NS_PER_S);
 }
 
+/* Its first messages come at once, and while it is paused none do: neither says how fast it goes. */
+static void its_rate_is_that_of_late_and_not_above_the_limit(void **state)
+{
+    (void)state;
+    struct operation_job job = job_of(OPERATION_MOVE);
+    struct operation_progress p;
+    bool told = false;
+    job.plan.rate = 50;
+    publish("from", 0, 5000);
+    struct operation *o = operation_start(&job, done_fd, NULL);
+    assert_non_null(o);
+    for (int64_t end = clock_mono_ns() + 30 * NS_PER_S; !told && clock_mono_ns() < end; poll(NULL, 0, 5)) {
+        operation_progress(o, &p);
+        assert_true(p.rate <= 50);
+        told = p.rate > 5;
+    }
+    assert_true(told); /* though the first batch is far from its end */
+    operation_pause(o, true);
+    for (int64_t end = clock_mono_ns() + 30 * NS_PER_S; p.rate >= 0 && clock_mono_ns() < end;
+         poll(NULL, 0, 5))
+        operation_progress(o, &p);
+    assert_true(p.rate < 0);
+    operation_pause(o, false);
+    operation_cancel(o);
+    operation_join(&o, &p);
+    assert_int_equal(waiting("from") + waiting("to"), 5000);
+}
+
 /* ---- dead letters ---- */
 
 static struct operation_job replay_job(void)
@@ -748,6 +776,7 @@ int main(void)
         TEST(what_came_later_stays),
         TEST(a_missing_destination_changes_nothing),
         TEST(a_rate_that_was_asked_for_is_reached),
+        TEST(its_rate_is_that_of_late_and_not_above_the_limit),
         TEST(a_second_replay_waits_for_the_end_of_the_first),
         TEST(dead_letters_go_back_to_where_they_died),
         TEST(what_tells_no_origin_stays_and_is_said),
