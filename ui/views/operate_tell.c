@@ -196,6 +196,19 @@ static void tell_purge(const struct teller *t, const struct operate *o)
     tell(t, ROLE_TEXT, "Undo", "restore (X u): new positions, and behind what has come meanwhile");
 }
 
+/* What is wrong with the fields stands where the dry run would, wherever the cursor is: the first of it. */
+static void tell_obstacle(const struct teller *t, const struct operate *o)
+{
+    for (size_t i = 0; i < o->form.count; i++) {
+        const struct form_field *field = &o->form.fields[i];
+        if (!field->fault[0])
+            continue;
+        tell(t, ROLE_CRIT, field->label, "%s", field->fault);
+        return;
+    }
+    tell(t, ROLE_MUTED, NULL, "Fill in what is missing: Enter on a field writes it");
+}
+
 void operate_tell(struct view *v, operate_line *line, void *context)
 {
     const struct operate *o = v->state;
@@ -204,7 +217,7 @@ void operate_tell(struct view *v, operate_line *line, void *context)
     if (o->err.code) {
         tell(&t, ROLE_CRIT, NULL, "%s", err_format(&o->err, text, sizeof text));
     } else if (!o->whole) {
-        tell(&t, ROLE_MUTED, NULL, "Fill in what is missing: Enter on a field writes it");
+        tell_obstacle(&t, o);
     } else if (o->seen.state == JOB_LOOKING) {
         tell(&t, ROLE_MUTED, NULL, "Looking: nothing is changed by that");
     } else if (o->seen.state == JOB_REFUSED) {

@@ -207,6 +207,24 @@ static void what_would_be_skipped_is_not_replayed(void **state)
     tear_down_changes(&s);
 }
 
+/* The form's own words for reasons have no count: the dry run beside them is a later one. */
+static void reasons_are_counted_by_the_dry_run_alone(void **state)
+{
+    struct stage s;
+    (void)state;
+    set_up_changes(&s, 120, 40);
+    publish_dead(10, 0);
+    enter(&s, "replay rabbit-1/orders.dlq");
+    wait_until_says(&s, "replay 10 messages");
+    publish_dead(9, 0);
+    type(&s, "jj "); /* Reasons: the first one */
+    wait_until_says(&s, "replay 19 messages");
+    assert_true(screen_says(&s, "Reasons     no reason told"));
+    assert_true(screen_says(&s, "19 no reason told"));
+    assert_false(screen_says(&s, "10 no reason told"));
+    tear_down_changes(&s);
+}
+
 static void what_looking_marks_is_asked_for(void **state)
 {
     struct stage s;
@@ -239,6 +257,9 @@ static void a_form_says_what_is_wrong(void **state)
     assert_true(screen_says(&s, "no endpoint is called"));
     type(&s, "x");
     assert_true(screen_says(&s, "Something is missing, or wrong"));
+    type(&s, "jj"); /* on another field */
+    assert_true(screen_says(&s, "no endpoint is called"));
+    assert_false(screen_says(&s, "Fill in what is missing"));
     enter(&s, "move rabbit-1/orders.dlq --execute");
     assert_true(screen_says(&s, "--execute is for the shell"));
     enter(&s, "purge rabbit-1/orders.dlq --to x");
@@ -623,6 +644,7 @@ int main(void)
         CASE(chosen_messages_are_named_by_their_positions),
         CASE(a_dry_run_comes_by_itself),
         CASE(what_would_be_skipped_is_not_replayed),
+        CASE(reasons_are_counted_by_the_dry_run_alone),
         CASE(what_looking_marks_is_asked_for),
         CASE(a_form_says_what_is_wrong),
         CASE(nothing_changes_before_it_is_allowed),
