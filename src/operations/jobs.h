@@ -29,7 +29,7 @@ struct job_status {
     /* From READY on, but for one that was resumed. What it points to is the job's: until job_drop, and while it has not begun. */
     struct preview preview;
     bool could_look;     /* looking at the messages, which order.glance forbade, would tell more */
-    int64_t planned;     /* messages; COUNT_UNKNOWN */
+    int64_t planned;     /* messages, and once it has begun also those that are skipped; COUNT_UNKNOWN */
     struct err_info err; /* of REFUSED */
     char id[OPERATION_ID_SIZE];
     struct operation_progress progress;

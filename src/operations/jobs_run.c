@@ -158,7 +158,18 @@ static enum err check_growth(const struct job *job, const struct preview *now, s
     return ERR_REFUSED;
 }
 
-/* As it stands now; what a selection takes is judged as the messages come. No more go than were counted when somebody said yes. */
+/* No more go than were counted when somebody said yes, and none that has come since. */
+static void keep_to_count(struct plan *p, const struct preview *seen, struct preview *now)
+{
+    int64_t most = seen->matched + seen->unknown; /* which have their rows, too */
+    if (seen->ready >= 0 && seen->ready < now->ready)
+        now->ready = seen->ready;
+    order_bound(p, now);
+    if (preview_selects(p) && (p->limit < 0 || p->limit > most))
+        p->limit = most;
+}
+
+/* As it stands now; what a selection takes is judged as the messages come. */
 static enum err look_again(struct job *job, struct err_info *err)
 {
     struct preview now;
@@ -177,15 +188,10 @@ static enum err look_again(struct job *job, struct err_info *err)
         preview_free(&now);
         return e;
     }
-    p->by_place = now.by_place;
-    p->empty = now.there == 0;
     if (p->kind == OPERATION_RESTORE)
         now.ready = seen->ready;
-    bool counted = !now.upper && !now.by_place && p->kind != OPERATION_RESTORE && !p->no_archive;
-    bool selects = preview_selects(p);
-    job->job.record.counts.planned = selects ? job->status.planned : order_planned(p, &now);
-    if (!selects && p->limit < 0 && counted)
-        p->limit = seen->ready >= 0 && seen->ready < now.ready ? seen->ready : now.ready;
+    job->job.record.counts.planned = order_about(p, preview_selects(p) ? seen : &now);
+    keep_to_count(p, seen, &now);
     if (p->limit >= 0 && job->job.record.counts.planned > p->limit)
         job->job.record.counts.planned = p->limit;
     preview_free(&now);

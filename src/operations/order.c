@@ -181,11 +181,30 @@ enum err order_check(const struct order *o, struct err_info *err)
     return ERR_REFUSED;
 }
 
-int64_t order_planned(const struct plan *p, const struct preview *seen)
+int64_t order_about(const struct plan *p, const struct preview *seen)
 {
     bool known = preview_selects(p) || (seen->looked > 0 && seen->whole);
     int64_t all = known ? seen->matched : seen->ready;
     return p->limit >= 0 && (all < 0 || all > p->limit) ? p->limit : all;
+}
+
+int64_t order_planned(const struct plan *p, const struct preview *seen)
+{
+    int64_t about = order_about(p, seen), skipped = preview_skipped(seen);
+    return about < 0 ? about : about > skipped ? about - skipped : 0;
+}
+
+void order_bound(struct plan *p, const struct preview *counted)
+{
+    bool exact = !counted->upper && !counted->by_place && !p->no_archive && p->kind != OPERATION_RESTORE &&
+                 p->kind != OPERATION_DEDUPE;
+    p->by_place = counted->by_place;
+    p->empty = counted->there == 0;
+    if (!exact || counted->ready < 0)
+        return;
+    p->ready = counted->ready;
+    if (p->limit < 0 && (!preview_selects(p) || !p->ready))
+        p->limit = counted->ready;
 }
 
 enum err order_settle(struct plan *p, const struct preview *seen, struct err_info *err)

@@ -149,10 +149,9 @@ static void take(struct look *l, struct message *m)
     if (plan->kind == OPERATION_RESEND && !p->first)
         p->first = message_ref(m);
     p->matched++;
-    p->bytes += (int64_t)m->payload.len;
-    if (p->reasons)
-        reasons_add(p->reasons, m);
-    if (p->compares)
+    bool goes = !p->reasons || reasons_add(p->reasons, m);
+    p->bytes += goes ? (int64_t)m->payload.len : 0;
+    if (goes && p->compares)
         count_losses(l, m);
     l->enough = plan->limit >= 0 && p->matched >= plan->limit;
 }
@@ -311,6 +310,11 @@ enum err preview_look(const struct operation_job *job, const atomic_bool *cancel
     end_look(&l);
     close(fd);
     return e;
+}
+
+int64_t preview_skipped(const struct preview *p)
+{
+    return p->reasons ? reasons_skipped(p->reasons) : 0;
 }
 
 void preview_free(struct preview *p)

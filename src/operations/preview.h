@@ -7,10 +7,10 @@
 #include "operations/reasons.h"
 
 struct preview {
-    int64_t ready, unacked; /* at the source; COUNT_UNKNOWN */
-    bool upper;             /* ready is an upper bound */
-    int64_t looked, matched, unknown,
-        bytes;  /* what was looked at, and what of it is selected, up to the limit */
+    int64_t ready, unacked;           /* at the source; COUNT_UNKNOWN */
+    bool upper;                       /* ready is an upper bound */
+    int64_t looked, matched, unknown; /* what was looked at, and what of it is selected, up to the limit */
+    int64_t bytes;                    /* payloads of those, but for what would be skipped */
     bool whole; /* all that is there was looked at, or as much as the limit wants; or nothing had to be */
     char unseen[240]; /* nothing could be looked at: why; "" */
     bool compares;    /* the destination may keep less than the source has: losses are counted */
@@ -44,6 +44,7 @@ enum err preview_look(const struct operation_job *job, const atomic_bool *cancel
                       atomic_int_fast64_t *looked, struct preview *p, struct err_info *err) SB_MUST_USE;
 /* Does its plan take some messages and leave others? */
 bool preview_selects(const struct plan *plan);
+int64_t preview_skipped(const struct preview *p); /* of a replay: would not be sent */
 void preview_free(struct preview *p);
 /* What is at one of its ends now. err may be NULL. */
 enum err preview_count(const struct operation_job *job, const struct operation_end *end, int64_t *ready,

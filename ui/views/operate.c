@@ -252,6 +252,38 @@ static bool look_is_free(const struct operate *o)
                             : o->target.address.endpoint->broker->browse_is_free;
 }
 
+static bool is_offered(const struct operate *o, const char *reason)
+{
+    for (size_t i = 0; i < o->reason_count; i++)
+        if (strcmp(o->reasons[i], reason) == 0)
+            return true;
+    return false;
+}
+
+/* What a first look has found can be picked then. How many they are the dry run says, which is made anew. */
+static void offer_reasons(struct operate *o)
+{
+    struct form_field *field = form_find(&o->form, NAMES_WHY);
+    struct reasons *found = o->seen.preview.reasons;
+    size_t count = 0;
+    if (!field || o->reason_count || o->seen.state != JOB_READY || !found)
+        return;
+    const struct reason_group *groups = reasons_groups(found, &count);
+    for (size_t i = 0; i < count && o->reason_count < OPERATE_REASONS; i++) {
+        if (is_offered(o, groups[i].text)) /* of those that go elsewhere */
+            continue;
+        text_copy(o->reasons[o->reason_count], REASON_SIZE, groups[i].text);
+        field->choices[o->reason_count + 1] = o->reasons[o->reason_count];
+        o->reason_count++;
+    }
+}
+
+static void read_status(struct operate *o)
+{
+    job_status(o->job, &o->seen);
+    offer_reasons(o);
+}
+
 static void look(struct view *v, bool wanted)
 {
     struct operate *o = v->state;
@@ -262,32 +294,13 @@ static void look(struct view *v, bool wanted)
     o->order.glance = !wanted && !look_is_free(o);
     o->job = jobs_look(screen_jobs(v->screen), &o->order, &o->err);
     if (o->job)
-        job_status(o->job, &o->seen);
+        read_status(o);
 }
 
 void operate_changed(struct view *v)
 {
     read_form(v);
     look(v, false);
-}
-
-/* What a first look has found can be picked then. */
-static void offer_reasons(struct operate *o)
-{
-    struct form_field *field = form_find(&o->form, NAMES_WHY);
-    struct reasons *found = o->seen.preview.reasons;
-    size_t count = 0;
-    if (!field || o->reason_count || o->seen.state != JOB_READY || !found)
-        return;
-    const struct reason_group *groups = reasons_groups(found, &count);
-    for (size_t i = 0; i < count && o->reason_count < OPERATE_REASONS; i++) {
-        size_t n = o->reason_count++;
-        char number[32];
-        text_copy(o->reasons[n], REASON_SIZE, groups[i].text);
-        snprintf(o->reason_labels[n], sizeof o->reason_labels[n], "%s %s",
-                 text_count(number, sizeof number, (uint64_t)groups[i].count), groups[i].text);
-        field->choices[n + 1] = o->reason_labels[n];
-    }
 }
 
 /* ---- the question ---- */
@@ -387,6 +400,8 @@ static bool say_obstacle(struct view *v)
                       : o->seen.state == JOB_REFUSED ? "It cannot be done: see the dry run"
                       : o->seen.state == JOB_LOOKING ? "The dry run is under way"
                       : o->seen.could_look && preview_selects(&o->order.plan) ? "Look first: r"
+                      : o->seen.planned == 0 && preview_skipped(&o->seen.preview)
+                          ? "Nothing would be sent: all would be skipped"
                       : o->seen.planned == 0 ? "Nothing would be done: there is no such message"
                                              : NULL;
     if (why)
@@ -422,10 +437,8 @@ static enum action operate_action(struct view *v, enum action action)
 static bool operate_event(struct view *v, uint32_t changes)
 {
     struct operate *o = v->state;
-    if ((changes & SCREEN_JOBS) && o->job) {
-        job_status(o->job, &o->seen);
-        offer_reasons(o);
-    }
+    if ((changes & SCREEN_JOBS) && o->job)
+        read_status(o);
     return changes & SCREEN_JOBS;
 }
 

@@ -31,7 +31,6 @@ struct operate {
     struct err_info err; /* why there is none */
     /* Of a replay: the reasons that can be picked, as the first look found them, behind "all". */
     char reasons[OPERATE_REASONS][REASON_SIZE];
-    char reason_labels[OPERATE_REASONS][REASON_SIZE + 16];
     size_t reason_count;
 };
 

@@ -32,6 +32,8 @@ char *operate_count(const struct operate *o, char *into, size_t size)
 {
     char count[32];
     int64_t n = o->seen.planned;
+    if (n == 0 && preview_skipped(&o->seen.preview))
+        return text_copy(into, size, "nothing: all would be skipped");
     if (n < 0 && preview_selects(&o->order.plan))
         return text_copy(into, size, "those that are selected");
     snprintf(into, size, "%s message%s", n < 0 ? "all" : text_count(count, sizeof count, (uint64_t)n),
@@ -43,9 +45,9 @@ static void tell_count(const struct teller *t, const struct operate *o)
 {
     const struct preview *p = &o->seen.preview;
     const struct plan *plan = &o->order.plan;
-    char count[48], size[40] = "", bytes[32], looked[32], unknown[32];
+    char count[48], size[40] = "", bytes[32], looked[32], unknown[32], skipped[32];
     bool sized = plan->select || plan->kind == OPERATION_RESTORE;
-    if (sized || (p->stored >= 0 && plan->limit < 0))
+    if (o->seen.planned != 0 && (sized || (p->stored >= 0 && plan->limit < 0)))
         snprintf(size, sizeof size, ", %s",
                  text_bytes(bytes, sizeof bytes, (uint64_t)(sized ? p->bytes : p->stored)));
     tell(t, o->seen.planned ? ROLE_TITLE : ROLE_WARN, "Would", "%s %s%s%s", operation_kind_name(o->kind),
@@ -53,7 +55,10 @@ static void tell_count(const struct teller *t, const struct operate *o)
     if (plan->select)
         tell(t, p->whole ? ROLE_TEXT : ROLE_WARN, "Looked at", "%s messages%s",
              text_count(looked, sizeof looked, (uint64_t)p->looked),
-             p->whole ? "" : ", which is not all: there may be more");
+             p->whole ? "" : ", which is not all: more of them stay");
+    if (preview_skipped(p))
+        tell(t, ROLE_WARN, "Skipped", "%s: they stay where they are",
+             text_count(skipped, sizeof skipped, (uint64_t)preview_skipped(p)));
     if (p->unknown)
         tell(t, ROLE_WARN, "Not judged", "%s: damaged, or too much to unpack; these are left alone",
              text_count(unknown, sizeof unknown, (uint64_t)p->unknown));
@@ -191,6 +196,19 @@ static void tell_purge(const struct teller *t, const struct operate *o)
     tell(t, ROLE_TEXT, "Undo", "restore (X u): new positions, and behind what has come meanwhile");
 }
 
+/* What is wrong with the fields stands where the dry run would, wherever the cursor is: the first of it. */
+static void tell_obstacle(const struct teller *t, const struct operate *o)
+{
+    for (size_t i = 0; i < o->form.count; i++) {
+        const struct form_field *field = &o->form.fields[i];
+        if (!field->fault[0])
+            continue;
+        tell(t, ROLE_CRIT, field->label, "%s", field->fault);
+        return;
+    }
+    tell(t, ROLE_MUTED, NULL, "Fill in what is missing: Enter on a field writes it");
+}
+
 void operate_tell(struct view *v, operate_line *line, void *context)
 {
     const struct operate *o = v->state;
@@ -199,7 +217,7 @@ void operate_tell(struct view *v, operate_line *line, void *context)
     if (o->err.code) {
         tell(&t, ROLE_CRIT, NULL, "%s", err_format(&o->err, text, sizeof text));
     } else if (!o->whole) {
-        tell(&t, ROLE_MUTED, NULL, "Fill in what is missing: Enter on a field writes it");
+        tell_obstacle(&t, o);
     } else if (o->seen.state == JOB_LOOKING) {
         tell(&t, ROLE_MUTED, NULL, "Looking: nothing is changed by that");
     } else if (o->seen.state == JOB_REFUSED) {

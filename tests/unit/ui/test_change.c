@@ -36,6 +36,20 @@ static void publish(const char *queue, int count)
     }
 }
 
+/* Of which some tell where they died. */
+static void publish_dead(int told, int untold)
+{
+    struct header header = {BYTES_LITERAL("x-death-queue"),
+                            {.type = VALUE_STRING, .bytes = BYTES_LITERAL("parked")}};
+    for (int i = 0; i < told + untold; i++) {
+        char body[40];
+        snprintf(body, sizeof body, "{\"n\":%d}", i);
+        struct message m = {
+            .payload = bytes_of_text(body), .time_ns = 5, .headers = {&header, i < told ? 1 : 0}};
+        assert_int_equal(memory_publish("orders.dlq", &m, NULL, NULL), ERR_OK);
+    }
+}
+
 static int64_t held(const char *queue)
 {
     int64_t ready = 0, leased = 0;
@@ -154,7 +168,7 @@ static void a_dry_run_comes_by_itself(void **state)
     (void)state;
     CHANGES_AT_ALL_SIZES(s)
     {
-        publish("orders.dlq", 12);
+        publish_dead(12, 3);
         type(&s, "/orders.dlq\r");
         type(&s, "GXr");
         wait_until_says(&s, "replay 12 messages");
@@ -170,6 +184,45 @@ static void a_dry_run_comes_by_itself(void **state)
         wait_until_says(&s, "replay 5 messages");
         assert_true(screen_says(&s, "signalbox replay rabbit-1/orders.dlq --select 'body.n<5'"));
     }
+}
+
+/* What a replay would skip is not counted among what it would send. */
+static void what_would_be_skipped_is_not_replayed(void **state)
+{
+    struct stage s;
+    (void)state;
+    set_up_changes(&s, 120, 40);
+    publish_dead(0, 34);
+    enter(&s, "write");
+    enter(&s, "replay rabbit-1/orders.dlq");
+    wait_until_says(&s, "replay nothing: all would be skipped");
+    assert_true(screen_says(&s, "34: they stay where they are"));
+    type(&s, "x");
+    assert_true(screen_says(&s, "Nothing would be sent: all would be skipped"));
+    publish_dead(20, 0);
+    type(&s, "r");
+    wait_until_says(&s, "replay 20 messages");
+    type(&s, "x");
+    assert_true(screen_says(&s, "y Replay 20 messages"));
+    tear_down_changes(&s);
+}
+
+/* The form's own words for reasons have no count: the dry run beside them is a later one. */
+static void reasons_are_counted_by_the_dry_run_alone(void **state)
+{
+    struct stage s;
+    (void)state;
+    set_up_changes(&s, 120, 40);
+    publish_dead(10, 0);
+    enter(&s, "replay rabbit-1/orders.dlq");
+    wait_until_says(&s, "replay 10 messages");
+    publish_dead(9, 0);
+    type(&s, "jj "); /* Reasons: the first one */
+    wait_until_says(&s, "replay 19 messages");
+    assert_true(screen_says(&s, "Reasons     no reason told"));
+    assert_true(screen_says(&s, "19 no reason told"));
+    assert_false(screen_says(&s, "10 no reason told"));
+    tear_down_changes(&s);
 }
 
 static void what_looking_marks_is_asked_for(void **state)
@@ -204,6 +257,9 @@ static void a_form_says_what_is_wrong(void **state)
     assert_true(screen_says(&s, "no endpoint is called"));
     type(&s, "x");
     assert_true(screen_says(&s, "Something is missing, or wrong"));
+    type(&s, "jj"); /* on another field */
+    assert_true(screen_says(&s, "no endpoint is called"));
+    assert_false(screen_says(&s, "Fill in what is missing"));
     enter(&s, "move rabbit-1/orders.dlq --execute");
     assert_true(screen_says(&s, "--execute is for the shell"));
     enter(&s, "purge rabbit-1/orders.dlq --to x");
@@ -587,6 +643,8 @@ int main(void)
         CASE(the_menu_says_why_not),
         CASE(chosen_messages_are_named_by_their_positions),
         CASE(a_dry_run_comes_by_itself),
+        CASE(what_would_be_skipped_is_not_replayed),
+        CASE(reasons_are_counted_by_the_dry_run_alone),
         CASE(what_looking_marks_is_asked_for),
         CASE(a_form_says_what_is_wrong),
         CASE(nothing_changes_before_it_is_allowed),
