@@ -455,6 +455,39 @@ static void a_job_is_paused_and_cancelled(void **state)
     tear_down_changes(&s);
 }
 
+/* A question needs room: where there is none, no key ends what runs. */
+static void a_small_terminal_does_not_end_a_job(void **state)
+{
+    struct stage s;
+    (void)state;
+    set_up_changes(&s, 80, 24);
+    publish("orders.dlq", 5);
+    enter(&s, "write");
+    enter(&s, "move rabbit-1/orders.dlq --to rabbit-1/parked --rate 1/s");
+    wait_until_says(&s, "move 5 messages");
+    type(&s, "x");
+    pass(NS_PER_S);
+    type(&s, "y");
+    wait_until_says(&s, "▶ running");
+    screen_take_wants(s.screen);
+    static const int small[][2] = {{40, 10}, {80, 15}};
+    for (size_t i = 0; i < 2; i++) {
+        assert_true(screen_resize(s.screen, small[i][0], small[i][1]));
+        assert_true(screen_says(&s, "A job runs: enlarge to leave"));
+        type(&s, "q");
+        assert_int_equal(screen_take_wants(s.screen), 0);
+    }
+    assert_true(screen_resize(s.screen, 80, 24));
+    type(&s, "c");
+    pass(NS_PER_S);
+    type(&s, "y");
+    wait_until_says(&s, "■ cancelled");
+    assert_true(screen_resize(s.screen, 40, 10));
+    type(&s, "q");
+    assert_int_equal(screen_take_wants(s.screen), SCREEN_QUIT);
+    tear_down_changes(&s);
+}
+
 static void write_row(struct journal *j, const char *id, enum operation_kind kind, enum operation_state state,
                       const char *to, int64_t ago_s, int64_t took_s, struct operation_counts counts)
 {
@@ -597,6 +630,7 @@ int main(void)
         CASE(a_look_that_marks_is_asked_for),
         CASE(a_purge_is_restored_from_the_journal),
         CASE(a_job_is_paused_and_cancelled),
+        CASE(a_small_terminal_does_not_end_a_job),
         CASE(jobs_and_audit_log),
         CASE(no_operation_yet),
         CASE(any_size_draws),
