@@ -5,6 +5,7 @@
 #include "engine/filter.h"
 #include "model/death.h"
 #include "operations/destination.h"
+#include "operations/restore.h"
 #include "operations/source.h"
 #include "operations/stamp.h"
 
@@ -344,6 +345,8 @@ enum err preview_check(const struct operation_job *job, struct preview *p, struc
                           .stored = COUNT_UNKNOWN,
                           .room = -1,
                           .there = COUNT_UNKNOWN};
+    if (job->plan.kind == OPERATION_RESTORE && restore_once(&job->plan, err))
+        return err->code;
     int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (fd < 0)
         return err_set(err, ERR_FAILED, "no descriptor for a preview");

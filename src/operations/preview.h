@@ -33,7 +33,7 @@ struct preview {
 /* All of it: the three below. Whatever it answers, preview_free. */
 enum err preview_make(const struct operation_job *job, const atomic_bool *cancelled, struct preview *p,
                       struct err_info *err) SB_MUST_USE;
-/* Counts at the source, checks the destination. job->notice hears what both brokers have to say. */
+/* Counts at the source, checks the destination; a second restore of one archive is ERR_REFUSED. job->notice hears what both brokers have to say. */
 enum err preview_check(const struct operation_job *job, struct preview *p, struct err_info *err) SB_MUST_USE;
 /* Is there anything to be learnt from the messages? For a selection and a replay all are looked at, as far as the broker shows them, else
  * a sample. */
