@@ -114,7 +114,7 @@ OPERATION(purge, PURGE, COMMAND_PURGE_FLAGS)
 
 static void run_dedupe(struct screen *s, char *arguments)
 {
-    command_report(s, arguments);
+    command_duplicates(s, arguments);
 }
 
 #define PLACE(id, ops, key, name, help)                   \

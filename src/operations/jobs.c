@@ -164,6 +164,7 @@ static void keep_texts(struct job *job)
     p->origin_header = keep(job, p->origin_header);
     p->reasons = keep(job, p->reasons);
     p->edits = keep(job, p->edits);
+    p->by = keep(job, p->by);
     p->payload = arena_copy(&job->arena, p->payload);
 }
 

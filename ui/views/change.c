@@ -39,9 +39,9 @@ static const struct {
     [CHANGE_PURGE] = {'p', ON(CHANGE_CHANNEL), "purge",
                       "archive all, or what a filter takes, then take them off"},
     [CHANGE_DEDUPE] = {'d', ON(CHANGE_CHANNEL), "dedupe",
-                       "what is there more than once: a report, nothing is removed"},
+                       "what is there more than once; x in that report removes it"},
     [CHANGE_RESTORE] = {'u', ON(CHANGE_CHANNEL) | ON(CHANGE_OPERATION), "restore",
-                        "bring back what a purge has archived"},
+                        "bring back what a purge or a dedupe has archived"},
     [CHANGE_RESUME] = {'r', ON(CHANGE_OPERATION), "resume",
                        "finish what was interrupted; nothing is sent twice"},
 };
@@ -83,7 +83,7 @@ static const char *first_of(const char *first, const char *second)
     return first ? first : second;
 }
 
-/* The newest purge of this channel that has an archive; NULL: none. */
+/* The newest purge, or dedupe, of this channel that has an archive; NULL: none. */
 static const struct journal_operation *purge_of(const struct view *v)
 {
     const struct change_state *c = v->state;
@@ -96,7 +96,7 @@ static const struct journal_operation *purge_of(const struct view *v)
         const struct journal_operation *o = &l->operations[i];
         bool is = c->target.of == CHANGE_OPERATION ? strcmp(o->id, c->target.id) == 0
                                                    : o->from && strcmp(o->from, from) == 0;
-        if (is && o->kind == OPERATION_PURGE && o->archive && *o->archive)
+        if (is && operation_archives(o->kind) && o->archive && *o->archive)
             found = o;
     }
     arena_free(&arena);
@@ -125,8 +125,8 @@ static const char *why_not_restored(const struct view *v)
     struct operation_row row;
     if (purge_of(v))
         return NULL;
-    bool other = c->target.of == CHANGE_OPERATION && operation_of(v, &row) && row.kind != OPERATION_PURGE;
-    return other ? "it has archived nothing: only a purge does" : "the journal has no archive of it";
+    bool other = c->target.of == CHANGE_OPERATION && operation_of(v, &row) && !operation_archives(row.kind);
+    return other ? "it has archived nothing: a purge does, and a dedupe" : "the journal has no archive of it";
 }
 
 static const char *why_not(const struct view *v, enum change change)
@@ -193,7 +193,7 @@ static void resume(struct view *v)
     bool ok = !plan_read(&o.plan, row.record->plan, &arena, &err);
     if (!ok)
         screen_say_err(v->screen, &err);
-    bool restores = o.plan.kind == OPERATION_RESTORE, purges = o.plan.kind == OPERATION_PURGE;
+    bool restores = o.plan.kind == OPERATION_RESTORE, purges = ok && plan_archives(&o.plan);
     ok = ok && (restores || find_end(v, o.plan.from, &o.from)) &&
          (purges || find_end(v, o.plan.to ? o.plan.to : o.plan.from, &o.to));
     if (ok && !o.plan.to && !purges)

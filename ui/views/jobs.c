@@ -165,7 +165,7 @@ static void draw_job(struct frame *f, const struct slot *slots, int y, const str
         o->counts.in_doubt ? paint_count(o->counts.in_doubt, "", 6, small, sizeof small) : "");
     PUT(J_BEGAN, ROLE_MUTED, moment(o->created_ns, f->now_ns, small, sizeof small));
     PUT(J_TOOK, ROLE_MUTED, took(f, o, small, sizeof small));
-    PUT(J_BACKUP, ROLE_MUTED, o->archive && o->kind == OPERATION_PURGE ? "archived" : "");
+    PUT(J_BACKUP, ROLE_MUTED, o->archive && operation_archives(o->kind) ? "archived" : "");
 #undef PUT
 }
 

@@ -113,6 +113,8 @@ static void begin(struct screen *s, void *context, bool yes)
     job_begin(o->job);
     o->job = NULL; /* the list's from here on */
     screen_back(s);
+    if (screen_top(s)->ops->keys == KEYS_DEDUPE) /* a report that is not true any more */
+        screen_back(s);
     screen_show(s, VIEW_RUN, &run);
 }
 
@@ -137,7 +139,7 @@ static void ask(struct view *v)
     dialog_add(&d, ROLE_MUTED, "Same as", "%s", operate_command(v, &command));
     buffer_free(&command);
     ask_for_names(&d, o);
-    snprintf(yes, sizeof yes, "%s %s", operation_kind_name(o->kind), operate_count(o, count, sizeof count));
+    snprintf(yes, sizeof yes, "%s %s", operate_verb(o), operate_count(o, count, sizeof count));
     capital(yes);
     dialog_open(&d, yes);
     screen_ask(v->screen, &d, begin, v);
@@ -160,7 +162,7 @@ static bool say_obstacle(struct view *v)
                       : o->seen.state == JOB_REFUSED ? "It cannot be done: see the dry run"
                       : o->seen.state == JOB_LOOKING ? "The dry run is under way"
                       : o->seen.could_look && preview_selects(&o->order.plan) ? "Look first: r"
-                      : o->seen.planned == 0 ? "Nothing would be done: there is no such message"
+                      : o->seen.planned == 0 ? "Nothing would be done: see the dry run"
                                              : NULL;
     if (why)
         screen_say(v->screen, SEVERITY_WARN, "%s", why);

@@ -16,6 +16,7 @@
 #define OPERATE_TO  "To"
 #define OPERATE_HOW "Method"
 #define OPERATE_WHY "Reasons"
+#define OPERATE_BY  "By"
 
 struct operate {
     enum operation_kind kind;
@@ -49,6 +50,7 @@ typedef void operate_line(void *context, enum role role, const char *label, cons
 void operate_tell(struct view *v, operate_line *line, void *context);
 /* "1,204 messages", "all messages" */
 char *operate_count(const struct operate *o, char *into, size_t size);
+const char *operate_verb(const struct operate *o); /* what it does to them: "move", "remove" */
 /* Its command, as far as the fields make one; "" they do not. */
 const char *operate_command(struct view *v, struct buffer *into);
 /* The payload of the one message of a resend, in the editor (operate_payload.c). */

@@ -55,6 +55,11 @@ static void add_destination(struct operate *o, const char *to)
                  "origin: where each died; exchange: where it was first sent; or ADDRESS");
         return;
     }
+    if (o->kind == OPERATION_DEDUPE) {
+        add_line(&o->form, OPERATE_TO, "nowhere: the extras go", to,
+                 "empty: the extras are removed; ENDPOINT/CHANNEL: a copy there without them");
+        return;
+    }
     snprintf(text, sizeof text, "%s", to);
     if (!*to && e && !strchr(e->endpoint.name, ':'))
         snprintf(text, sizeof text, "%s/", e->endpoint.name);
@@ -79,7 +84,20 @@ static void add_selection(struct operate *o)
             form_add(&o->form, FORM_CHOICE, OPERATE_WHY, "Space: those alone that died of one reason");
         field->choices[0] = "all";
     }
-    add_line(&o->form, "Limit", "no limit", "", "the first so many, of those that are selected");
+    if (o->kind != OPERATION_DEDUPE)
+        add_line(&o->form, "Limit", "no limit", "", "the first so many, of those that are selected");
+}
+
+static void add_rule(struct operate *o)
+{
+    if (o->kind != OPERATION_DEDUPE)
+        return;
+    add_line(&o->form, OPERATE_BY, "by what are they the same?", "id", DEDUPE_RULES);
+    struct form_field *keep =
+        form_add(&o->form, FORM_CHOICE, "Keep", "Space: which one of several copies stays");
+    keep->choices[0] = "first";
+    keep->choices[1] = "last";
+    form_add(&o->form, FORM_SWITCH, "Differing", "take the extras of groups whose bodies differ, too");
 }
 
 static void add_manner(struct operate *o)
@@ -94,7 +112,8 @@ static void add_manner(struct operate *o)
     }
     if (o->kind != OPERATION_PURGE)
         add_line(f, "Rate", "as fast as it goes", o->kind == OPERATION_REPLAY ? "20/s" : "",
-                 "messages a second at most, as 20/s");
+                 o->kind == OPERATION_DEDUPE ? "of a copy: messages a second at most, as 20/s"
+                                             : "messages a second at most, as 20/s");
     if (o->kind == OPERATION_REPLAY)
         add_line(f, "Origin", "the known headers", "", "a header that names where each came from");
     if (o->kind == OPERATION_REPLAY)
@@ -104,7 +123,7 @@ static void add_manner(struct operate *o)
         form_add(f, FORM_SWITCH, "Again", "once more what was sent before");
     if (has_destination(o->kind))
         form_add(f, FORM_SWITCH, "Create", "make the destination where it is missing");
-    if (has_destination(o->kind) && o->kind != OPERATION_RESTORE)
+    if (has_destination(o->kind) && o->kind != OPERATION_RESTORE && o->kind != OPERATION_DEDUPE)
         form_add(f, FORM_SWITCH, "No mark",
                  "no x-signalbox- headers: after a crash what was on its way is in doubt");
 }
@@ -121,11 +140,20 @@ static void take_archives(struct operate *o, const char *archives)
     }
 }
 
+static void choose(struct form_field *field, const char *text)
+{
+    for (size_t i = 0; field->choices[i]; i++)
+        if (strcmp(field->choices[i], text) == 0)
+            field->chosen = i;
+}
+
 static void take_presets(struct operate *o, const struct operate_argument *a)
 {
     for (size_t i = 0; i < a->preset_count; i++) {
         struct form_field *field = form_find(&o->form, a->presets[i].label);
-        if (field && a->presets[i].text)
+        if (field && field->kind == FORM_CHOICE && a->presets[i].text)
+            choose(field, a->presets[i].text);
+        else if (field && a->presets[i].text)
             text_copy(field->text, sizeof field->text, a->presets[i].text);
         else if (field)
             field->chosen = 1;
@@ -138,6 +166,7 @@ void operate_fields(struct operate *o, const struct operate_argument *a)
     add_source(o);
     if (has_destination(o->kind))
         add_destination(o, a->to);
+    add_rule(o);
     add_selection(o);
     add_manner(o);
     take_presets(o, a);
@@ -204,7 +233,7 @@ static bool read_destination(struct view *v)
         return true;
     }
     if (!to)
-        return false;
+        return o->kind == OPERATION_DEDUPE;
     if (hub_address(v->hub, to, &o->order.to, &err)) {
         fault(o, OPERATE_TO, "%s%s%s", err.text, *err.next ? "; " : "", err.next);
         return false;
@@ -228,6 +257,28 @@ static void read_selection(struct view *v)
         fault(o, "Select", "%s%s%s", err.text, *err.next ? "; " : "", err.next);
     filter_free(&f);
     o->order.plan.select = select;
+}
+
+static void read_rule(struct view *v)
+{
+    struct operate *o = v->state;
+    struct plan *p = &o->order.plan;
+    struct err_info err = {.code = ERR_OK};
+    if (o->kind != OPERATION_DEDUPE)
+        return;
+    const char *by = text_of(o, OPERATE_BY);
+    struct dedupe_rule *rule = dedupe_rule_new(by ? by : "", hub_registry(v->hub)->decoders, &err);
+    if (!rule)
+        fault(o, OPERATE_BY, "%s%s%s", err.text, *err.next ? "; " : "", err.next);
+    dedupe_rule_free(&rule);
+    const struct form_field *keep = form_find(&o->form, "Keep");
+    p->by = by;
+    p->keep_last = keep && keep->chosen == 1;
+    p->differing = is_on(o, "Differing");
+    if (!p->to) { /* these are of a copy */
+        p->rate = 0;
+        p->create = false;
+    }
 }
 
 void operate_read(struct view *v)
@@ -260,5 +311,6 @@ void operate_read(struct view *v)
     p->no_mark = is_on(o, "No mark");
     p->no_archive = method && method->chosen == 1;
     bool there = !has_destination(o->kind) || read_destination(v);
+    read_rule(v);
     o->whole = there && p->from && !form_faulty(&o->form);
 }

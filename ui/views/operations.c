@@ -121,6 +121,11 @@ bool operation_row_of(struct screen *s, const struct job *job, const char *id, s
     return found || ours;
 }
 
+bool operation_archives(enum operation_kind kind)
+{
+    return kind == OPERATION_PURGE || kind == OPERATION_DEDUPE;
+}
+
 /* ---- words ---- */
 
 struct look operation_look(const struct operation_row *row)
@@ -152,7 +157,7 @@ static const char *base_name(const char *path)
 void operation_what(const struct operation_row *row, char *into, size_t size)
 {
     const char *from = row->from ? row->from : "?";
-    if (row->kind == OPERATION_PURGE)
+    if (row->kind == OPERATION_PURGE || (row->kind == OPERATION_DEDUPE && !row->to))
         snprintf(into, size, "%s %s", operation_kind_name(row->kind), from);
     else if (row->kind == OPERATION_RESTORE)
         snprintf(into, size, "restore to %s, %s", row->to ? row->to : "?", base_name(from));

@@ -25,6 +25,9 @@ struct operation_row {
 size_t operation_rows(struct screen *s, struct operation_row *rows, size_t most);
 bool operation_row_of(struct screen *s, const struct job *job, const char *id, struct operation_row *row);
 
+/* Is its archive one that it has made itself, and can be restored? */
+bool operation_archives(enum operation_kind kind);
+
 struct look operation_look(const struct operation_row *row);
 /* "replay rabbit-1/orders.dlq > where each came from" */
 void operation_what(const struct operation_row *row, char *into, size_t size);

@@ -147,7 +147,7 @@ static int draw_head(struct frame *f, struct rect r, const struct operation_row 
     }
     y = put_words(f, r, y, o->refused || o->state == OPERATION_FAILED ? ROLE_CRIT : ROLE_WARN, o->note);
     y = draw_notices(f, r, y, o);
-    for (const char *at = o->archive && o->kind == OPERATION_PURGE ? o->archive : ""; *at;) {
+    for (const char *at = o->archive && operation_archives(o->kind) ? o->archive : ""; *at;) {
         int len = (int)strcspn(at, "\n");
         snprintf(text, sizeof text, "archived in %.*s", len, at);
         y = put_words(f, r, y, ROLE_TEXT, text);

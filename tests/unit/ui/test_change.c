@@ -370,6 +370,68 @@ static void duplicates_are_reported(void **state)
     }
 }
 
+static void duplicates_are_removed_and_restored(void **state)
+{
+    struct stage s;
+    (void)state;
+    CHANGES_AT_ALL_SIZES(s)
+    {
+        publish_twins();
+        enter(&s, "write");
+        type(&s, "/orders.dlq\rGXd");
+        wait_until_says(&s, "2 groups");
+        type(&s, "x");
+        wait_until_says(&s, "remove 2 extras");
+        assert_true(screen_says(&s, "1 extra of groups"));
+        type(&s, "jjj "); /* groups whose bodies differ, too */
+        wait_until_says(&s, "remove 3 extras");
+        assert_true(screen_says(&s, "--bodies-differ"));
+        type(&s, " ");
+        wait_until_says(&s, "remove 2 extras");
+        type(&s, "x");
+        assert_true(screen_says(&s, "y Remove 2 extras"));
+        pass(NS_PER_S);
+        type(&s, "y");
+        wait_until_says(&s, "● done");
+        assert_int_equal(held("orders.dlq"), 4);
+        wait_until_says(&s, "archived in");
+        type(&s, "X");
+        wait_until_says(&s, "bring back");
+        type(&s, "u");
+        wait_until_says(&s, "restore 2 messages");
+        type(&s, "q");
+        assert_false(screen_says(&s, "Report")); /* it is old news */
+    }
+}
+
+static void a_copy_leaves_the_extras_out(void **state)
+{
+    struct stage s;
+    (void)state;
+    set_up_changes(&s, 80, 24);
+    publish_twins();
+    enter(&s, "write");
+    enter(&s, "dedupe rabbit-1/orders.dlq --by id --keep last --bodies-differ --to rabbit-1/parked");
+    wait_until_says(&s, "copy 3 messages");
+    assert_true(screen_says(&s, "--keep last --bodies-differ"));
+    type(&s, "x");
+    pass(NS_PER_S);
+    type(&s, "y");
+    wait_until_says(&s, "● done");
+    assert_int_equal(held("orders.dlq"), 6);
+    assert_int_equal(held("parked"), 3);
+    enter(&s, "dedupe rabbit-1/orders.dlq --by id --keep middle");
+    assert_true(screen_says(&s, "write first or last"));
+    enter(&s, "dedupe rabbit-1/orders.dlq --by colour --keep last");
+    assert_true(screen_says(&s, "`colour` is no rule"));
+    assert_int_equal(memory_declare("log", CHANNEL_TOPIC, NULL, NULL), ERR_OK);
+    enter(&s, "dedupe rabbit-1/log --by id --keep last"); /* a topic removes none */
+    wait_until_says(&s, "--to ADDRESS");
+    type(&s, "x");
+    assert_true(screen_says(&s, "It cannot be done"));
+    tear_down_changes(&s);
+}
+
 static void a_look_that_marks_is_asked_for(void **state)
 {
     struct stage s;
@@ -405,7 +467,7 @@ static void a_purge_is_restored_from_the_journal(void **state)
     type(&s, "4");
     wait_until_says(&s, "begun");
     type(&s, "X");
-    wait_until_says(&s, "bring back what a purge has archived");
+    wait_until_says(&s, "bring back what a purge or a dedupe has archived");
     type(&s, "u");
     wait_until_says(&s, "restore 3 messages");
     type(&s, "x");
@@ -483,6 +545,7 @@ static void a_small_terminal_does_not_end_a_job(void **state)
     type(&s, "y");
     wait_until_says(&s, "■ cancelled");
     assert_true(screen_resize(s.screen, 40, 10));
+    wait_until_says(&s, "q quits");
     type(&s, "q");
     assert_int_equal(screen_take_wants(s.screen), SCREEN_QUIT);
     tear_down_changes(&s);
@@ -627,6 +690,8 @@ int main(void)
         CASE(production_asks_for_the_name),
         CASE(what_cannot_be_restored_asks_for_the_name),
         CASE(duplicates_are_reported),
+        CASE(duplicates_are_removed_and_restored),
+        CASE(a_copy_leaves_the_extras_out),
         CASE(a_look_that_marks_is_asked_for),
         CASE(a_purge_is_restored_from_the_journal),
         CASE(a_job_is_paused_and_cancelled),
