@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #define NOTES_MOST 32
-#define PLAN_MOST  (4 * KIB) /* of one that has ended */
+#define PLAN_MOST  (16 * KIB) /* of one that has ended */
 
 struct note {
     int64_t at_ns;

@@ -2,6 +2,7 @@
 #include "ui/views/operate.h"
 
 #include "base/text.h"
+#include "operations/undo_command.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -160,6 +161,22 @@ static void tell_where(const struct teller *t, const struct operate *o)
                        : "where each died; what tells nothing is skipped");
 }
 
+/* Of what is sent; of a purge see there. */
+static void tell_undo(const struct teller *t, const struct operate *o)
+{
+    const struct address *to = &o->order.to;
+    struct operation_job job = {.plan = o->order.plan};
+    job.plan.keeps = o->seen.preview.keeps[0];
+    if (to->endpoint)
+        job.to = (struct operation_end){to->endpoint->broker, &to->endpoint->endpoint, to->channel};
+    const char *why = undo_why_not(&job);
+    if (why)
+        tell(t, ROLE_WARN, "No undo", "%s", why);
+    else
+        tell(t, ROLE_TEXT, "Undo", "%s what no reader has had: its end shows the command",
+             order_takes(&job.plan) && !job.plan.keeps ? "moves back" : "takes off again");
+}
+
 static void tell_effect(const struct teller *t, const struct operate *o)
 {
     const struct preview *p = &o->seen.preview;
@@ -189,7 +206,7 @@ static void tell_effect(const struct teller *t, const struct operate *o)
     else if (!plan_archives(plan) && !plan->no_mark)
         tell(t, ROLE_MUTED, "Adds", "x-signalbox- headers; the rest is byte for byte");
     if (!plan_archives(plan))
-        tell(t, ROLE_WARN, "No undo", "what was sent cannot be taken back: readers may have had it");
+        tell_undo(t, o);
 }
 
 static void tell_purge(const struct teller *t, const struct operate *o)
