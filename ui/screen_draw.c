@@ -130,7 +130,7 @@ static void draw_all(struct screen *s, struct frame *f)
     if (s->prompt.kind == PROMPT_FILTER)
         screen_typed(s); /* the count is live: messages come, and the filter works through the old ones */
     if (s->prompt.kind == PROMPT_NONE)
-        chrome_hints(f, v->ops->keys, s->depth > 1);
+        chrome_hints(f, v, s->depth > 1);
     else if (s->prompt.kind == PROMPT_CONFIRM)
         draw_confirm(s, c, foot);
     else

@@ -25,24 +25,27 @@ enum change {
 
 #define ON(of) (1U << (of))
 static const struct {
-    char key;
-    unsigned on; /* of which targets */
+    enum action action; /* its key is the table's */
+    unsigned on;        /* of which targets */
     const char *name, *what;
 } changes[CHANGES] = {
-    [CHANGE_RESEND] = {'s', ON(CHANGE_MESSAGES), "resend", "send these once more; they stay where they are"},
-    [CHANGE_REPLAY] = {'r', ON(CHANGE_CHANNEL) | ON(CHANGE_MESSAGES), "replay",
+    [CHANGE_RESEND] = {ACTION_CHANGE_RESEND, ON(CHANGE_MESSAGES), "resend",
+                       "send these once more; they stay where they are"},
+    [CHANGE_REPLAY] = {ACTION_CHANGE_REPLAY, ON(CHANGE_CHANNEL) | ON(CHANGE_MESSAGES), "replay",
                        "dead letters back to where they came from"},
-    [CHANGE_MOVE] = {'m', ON(CHANGE_CHANNEL) | ON(CHANGE_MESSAGES), "move",
+    [CHANGE_MOVE] = {ACTION_CHANGE_MOVE, ON(CHANGE_CHANNEL) | ON(CHANGE_MESSAGES), "move",
                      "to another channel; they leave this one once there"},
-    [CHANGE_COPY] = {'c', ON(CHANGE_CHANNEL), "copy", "to another channel; they stay here, too"},
-    [CHANGE_DELETE] = {'x', ON(CHANGE_MESSAGES), "delete", "archive these, then take them off the channel"},
-    [CHANGE_PURGE] = {'p', ON(CHANGE_CHANNEL), "purge",
+    [CHANGE_COPY] = {ACTION_CHANGE_COPY, ON(CHANGE_CHANNEL), "copy",
+                     "to another channel; they stay here, too"},
+    [CHANGE_DELETE] = {ACTION_CHANGE_DELETE, ON(CHANGE_MESSAGES), "delete",
+                       "archive these, then take them off the channel"},
+    [CHANGE_PURGE] = {ACTION_CHANGE_PURGE, ON(CHANGE_CHANNEL), "purge",
                       "archive all, or what a filter takes, then take them off"},
-    [CHANGE_DEDUPE] = {'d', ON(CHANGE_CHANNEL), "dedupe",
+    [CHANGE_DEDUPE] = {ACTION_CHANGE_DEDUPE, ON(CHANGE_CHANNEL), "dedupe",
                        "what is there more than once; x in that report removes it"},
-    [CHANGE_RESTORE] = {'u', ON(CHANGE_CHANNEL) | ON(CHANGE_OPERATION), "restore",
+    [CHANGE_RESTORE] = {ACTION_CHANGE_RESTORE, ON(CHANGE_CHANNEL) | ON(CHANGE_OPERATION), "restore",
                         "bring back what a purge or a dedupe has archived"},
-    [CHANGE_RESUME] = {'r', ON(CHANGE_OPERATION), "resume",
+    [CHANGE_RESUME] = {ACTION_CHANGE_REPLAY, ON(CHANGE_OPERATION), "resume",
                        "finish what was interrupted; nothing is sent twice"},
 };
 
@@ -310,7 +313,8 @@ static void change_draw(struct view *v, struct frame *f, struct rect r)
     for (size_t i = 0; i < count; i++) {
         int y = box.y + 1 + (int)i;
         const char *why = why_not(v, rows[i]);
-        canvas_printf(f->canvas, box.x + 4, y, 2, why ? ROLE_MUTED : ROLE_KEY, "%c", changes[rows[i]].key);
+        canvas_text(f->canvas, box.x + 4, y, 2, why ? ROLE_MUTED : ROLE_KEY,
+                    keymap_row(changes[rows[i]].action)->keys);
         canvas_text(f->canvas, box.x + 7, y, 8, why ? ROLE_MUTED : ROLE_TEXT, changes[rows[i]].name);
         canvas_text(f->canvas, box.x + 16, y, w - 18, ROLE_MUTED, why ? why : changes[rows[i]].what);
         if (i != c->at)
@@ -329,17 +333,23 @@ static void change_draw(struct view *v, struct frame *f, struct rect r)
 
 /* ---- keys ---- */
 
-static bool change_key(struct view *v, int key)
+static bool choose_by(struct view *v, enum action action)
 {
     const struct change_state *c = v->state;
-    enum change rows[CHANGES];
-    size_t count = applying(c, rows);
-    for (size_t i = 0; i < count; i++)
-        if (changes[rows[i]].key == key) {
-            choose(v, rows[i]);
-            return true;
-        }
-    return false;
+    bool any = false;
+    for (int i = 0; i < CHANGES; i++) {
+        any |= changes[i].action == action;
+        if (changes[i].action != action || !(changes[i].on & ON(c->target.of)))
+            continue;
+        choose(v, (enum change)i);
+        return true;
+    }
+    if (any)
+        screen_say(v->screen, SEVERITY_INFO, "This is not done to %s",
+                   c->target.of == CHANGE_OPERATION  ? "an operation"
+                   : c->target.of == CHANGE_MESSAGES ? "chosen messages"
+                                                     : "a channel");
+    return any;
 }
 
 static enum action change_action(struct view *v, enum action action)
@@ -351,7 +361,7 @@ static enum action change_action(struct view *v, enum action action)
         c->at = to;
     else if (action == ACTION_OPEN)
         choose(v, rows[c->at]);
-    else
+    else if (!choose_by(v, action))
         return action;
     return ACTION_NONE;
 }
@@ -386,5 +396,4 @@ const struct view_ops change_view = {
     .on_event = change_event,
     .draw = change_draw,
     .action = change_action,
-    .key = change_key,
 };

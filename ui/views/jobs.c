@@ -306,6 +306,17 @@ static const struct operation_row *row_at(const struct jobs_state *j)
     return j->at < j->count ? &j->rows[j->at] : NULL;
 }
 
+/* The operation under the cursor, in either pane; NULL: there is none. */
+static const struct operation_row *chosen(struct view *v, struct operation_row *room)
+{
+    struct jobs_state *j = v->state;
+    if (j->pane == PANE_JOBS)
+        return row_at(j);
+    const struct audit_line *a = j->line_at < j->line_count ? &j->lines[j->line_at] : NULL;
+    bool is = a && a->operation && operation_row_of(v->screen, NULL, a->operation->id, room);
+    return is ? room : NULL;
+}
+
 static bool move(struct jobs_state *j, enum action action)
 {
     bool jobs = j->pane == PANE_JOBS;
@@ -346,13 +357,15 @@ static void open_row(struct view *v)
 static enum action jobs_action(struct view *v, enum action action)
 {
     struct jobs_state *j = v->state;
+    struct operation_row room;
     collect(v);
     make_lines(v);
-    if (move(j, action) || operation_act(v, j->pane == PANE_JOBS ? row_at(j) : NULL, action))
+    const struct operation_row *row = chosen(v, &room);
+    if (move(j, action) || operation_act(v, row, action))
         return ACTION_NONE;
     switch (action) {
     case ACTION_OPEN: open_row(v); break;
-    case ACTION_CHANGE: operation_change(v, j->pane == PANE_JOBS ? row_at(j) : NULL); break;
+    case ACTION_CHANGE: operation_change(v, row); break;
     case ACTION_NEXT_PANE:
     case ACTION_PREVIOUS_PANE: j->pane = j->pane == PANE_JOBS ? PANE_AUDIT : PANE_JOBS; break;
     case ACTION_REREAD:
@@ -362,6 +375,12 @@ static enum action jobs_action(struct view *v, enum action action)
     default: return action;
     }
     return ACTION_NONE;
+}
+
+static bool jobs_offers(struct view *v, enum action action)
+{
+    struct operation_row room;
+    return operation_offers(chosen(v, &room), action);
 }
 
 static bool jobs_event(struct view *v, uint32_t changes)
@@ -407,4 +426,5 @@ const struct view_ops jobs_view = {
     .on_event = jobs_event,
     .draw = jobs_draw,
     .action = jobs_action,
+    .offers = jobs_offers,
 };

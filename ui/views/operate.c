@@ -189,9 +189,18 @@ static enum action operate_action(struct view *v, enum action action)
             ask(v);
         break;
     case ACTION_EDIT: operate_payload(v); break;
+    case ACTION_FIELD: operate_key(v, UIKEY_RETURN); break;
+    case ACTION_NEXT_FIELD: operate_key(v, UIKEY_TAB); break;
+    case ACTION_PREVIOUS_FIELD: operate_key(v, UIKEY_BACK_TAB); break;
     default: return action;
     }
     return ACTION_NONE;
+}
+
+static bool operate_offers(struct view *v, enum action action)
+{
+    const struct operate *o = v->state;
+    return action != ACTION_EDIT || o->kind == OPERATION_RESEND;
 }
 
 static bool operate_event(struct view *v, uint32_t changes)
@@ -273,6 +282,7 @@ const struct view_ops operate_view = {
     .on_event = operate_event,
     .draw = operate_draw,
     .action = operate_action,
+    .offers = operate_offers,
     .key = operate_key,
     .takes_text = operate_takes_text,
     .crumb = operate_crumb,

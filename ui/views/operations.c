@@ -289,12 +289,29 @@ static void ask_to_cancel(struct view *v, const struct operation_row *row)
     screen_ask(v->screen, &d, answer_cancel, row->job);
 }
 
+static bool is_for_running(enum action action)
+{
+    return action == ACTION_JOB_PAUSE || action == ACTION_JOB_CANCEL || action == ACTION_JOB_FASTER ||
+           action == ACTION_JOB_SLOWER;
+}
+
+static bool is_ours_and_runs(const struct operation_row *row)
+{
+    return row && row->job && row->state == OPERATION_RUNNING && !row->refused;
+}
+
+bool operation_offers(const struct operation_row *row, enum action action)
+{
+    if (action == ACTION_CHANGE)
+        return row && *row->id;
+    return !is_for_running(action) || is_ours_and_runs(row);
+}
+
 bool operation_act(struct view *v, const struct operation_row *row, enum action action)
 {
-    if (action != ACTION_JOB_PAUSE && action != ACTION_JOB_CANCEL && action != ACTION_JOB_FASTER &&
-        action != ACTION_JOB_SLOWER)
+    if (!is_for_running(action))
         return false;
-    if (!row || !row->job || row->state != OPERATION_RUNNING || row->refused) {
+    if (!is_ours_and_runs(row)) {
         bool other = row && row->state == OPERATION_RUNNING && !row->job;
         screen_say(v->screen, SEVERITY_INFO,
                    other ? "Another process has it under way: it is paused and cancelled there"

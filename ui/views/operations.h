@@ -39,6 +39,8 @@ int operation_percent(const struct operation_row *row); /* -1: not known */
 const char *operation_undo(struct view *v, const struct operation_row *row, struct buffer *into,
                            const char **why);
 
+/* Would it do something to that one (NULL: to none)? True for what is none of the keys for one under way. */
+bool operation_offers(const struct operation_row *row, enum action action);
 /* The keys for one under way; false: the action is none of theirs. */
 bool operation_act(struct view *v, const struct operation_row *row, enum action action);
 

@@ -327,6 +327,12 @@ static enum action run_action(struct view *v, enum action action)
     return ACTION_NONE;
 }
 
+static bool run_offers(struct view *v, enum action action)
+{
+    struct operation_row row;
+    return operation_offers(find_row(v, &row) ? &row : NULL, action);
+}
+
 /* While it runs the list below grows: now and then it is read anew, and once more at the end. */
 static bool run_event(struct view *v, uint32_t changes)
 {
@@ -369,5 +375,6 @@ const struct view_ops run_view = {
     .on_event = run_event,
     .draw = run_draw,
     .action = run_action,
+    .offers = run_offers,
     .crumb = run_crumb,
 };

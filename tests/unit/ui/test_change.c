@@ -124,6 +124,28 @@ static void the_menu_says_why_not(void **state)
     }
 }
 
+/* What ? lists of the menu and of a form runs from there, too. */
+static void the_menus_help_lists_its_keys(void **state)
+{
+    struct stage s;
+    (void)state;
+    set_up_changes(&s, 120, 40);
+    publish("orders.dlq", 3);
+    type(&s, "/orders.dlq\rGX?");
+    static const char *const names[] = {"resend", "replay", "move",   "copy",
+                                        "delete", "purge",  "dedupe", "restore"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        assert_true(screen_says(&s, names[i]));
+    type(&s, "resend:\r"); /* not to a channel */
+    assert_true(screen_says(&s, "This is not done to a channel"));
+    type(&s, "?purge:\r");
+    wait_until_says(&s, "purge 3 messages");
+    assert_false(screen_says(&s, "e edit"));
+    type(&s, "?");
+    assert_true(screen_says(&s, "go through choices"));
+    tear_down_changes(&s);
+}
+
 static void chosen_messages_are_named_by_their_positions(void **state)
 {
     struct stage s;
@@ -625,7 +647,14 @@ static void jobs_and_audit_log(void **state)
         type(&s, "X");
         golden(&s, "change-operation");
         type(&s, "q\t");
+        assert_false(screen_says(&s, "p pause"));
+        assert_true(screen_says(&s, "X change")); /* of the line's operation */
         golden(&s, "jobs-audit");
+        type(&s, "X");
+        assert_true(screen_says(&s, "Change  operation dddd4444dddd4444"));
+        type(&s, "qj");
+        assert_false(screen_says(&s, "X change")); /* an event */
+        type(&s, "k");
         type(&s, "\r");
         wait_until_says(&s, "dddd4444dddd4444");
     }
@@ -683,6 +712,7 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         CASE(the_menu_says_why_not),
+        CASE(the_menus_help_lists_its_keys),
         CASE(chosen_messages_are_named_by_their_positions),
         CASE(a_dry_run_comes_by_itself),
         CASE(what_looking_marks_is_asked_for),
