@@ -320,7 +320,10 @@ static void production_asks_for_the_name(void **state)
         type(&s, "y\r");
         assert_int_equal(held("parked"), 0);
         golden(&s, "confirm-production");
+        assert_false(screen_says(&s, "severe"));
+        assert_true(screen_says(&s, "That is not the name, whole"));
         screen_key(s.screen, UIKEY_ERASE);
+        assert_false(screen_says(&s, "That is not the name"));
         screen_key(s.screen, UIKEY_PASTE_BEGIN);
         type(&s, "rabbit-1/orders.dlq");
         screen_key(s.screen, UIKEY_PASTE_END);
