@@ -141,6 +141,22 @@ static const char *done_of(const struct operation_row *o, int cells, char *into,
     return into;
 }
 
+/* Some failed or are in doubt, and the columns of these have no room. */
+static bool hides_trouble(const struct slot *slots, const struct operation_row *o)
+{
+    return (o->counts.failed && !slots[J_FAIL].w) || (o->counts.in_doubt && !slots[J_DOUBT].w);
+}
+
+static void draw_done(struct frame *f, const struct slot *slots, int y, const struct operation_row *o)
+{
+    char text[80];
+    bool trouble = hides_trouble(slots, o);
+    done_of(o, slots[J_DONE].w - 2 * trouble, text, sizeof text - 8);
+    if (trouble)
+        strcat(text, " ▲");
+    column_put(f->canvas, y, &columns[J_DONE], &slots[J_DONE], trouble ? ROLE_WARN : ROLE_TEXT, text);
+}
+
 static void draw_job(struct frame *f, const struct slot *slots, int y, const struct operation_row *o)
 {
     char text[400], small[40];
@@ -157,7 +173,7 @@ static void draw_job(struct frame *f, const struct slot *slots, int y, const str
         PUT(J_PERCENT, ROLE_LIVE, small);
     }
     if (!o->refused)
-        PUT(J_DONE, ROLE_TEXT, done_of(o, slots[J_DONE].w, text, sizeof text));
+        draw_done(f, slots, y, o);
     PUT(J_SKIP, ROLE_TEXT,
         o->counts.skipped ? paint_count(o->counts.skipped, "", 6, small, sizeof small) : "");
     PUT(J_FAIL, ROLE_CRIT, o->counts.failed ? paint_count(o->counts.failed, "", 6, small, sizeof small) : "");
