@@ -153,8 +153,8 @@ static bool say_obstacle(struct view *v)
     for (size_t i = 0; o->whole && i < 2; i++)
         if (changes_end(o, ends[i]) && !screen_may_write(v->screen, &ends[i]->endpoint->endpoint)) {
             screen_say(v->screen, SEVERITY_WARN,
-                       "%s is read-only: `:write 10m` allows changes for ten minutes",
-                       ends[i]->endpoint->endpoint.name);
+                       "%s is read-only: `:write %s 10m` allows changes for ten minutes",
+                       ends[i]->endpoint->endpoint.name, ends[i]->endpoint->endpoint.name);
             return true;
         }
     const char *why = !o->whole                      ? "Something is missing, or wrong: see the fields"

@@ -386,6 +386,15 @@ static void commands_say_what_they_need(void **state)
         buffer_cstr(&out),
         "signalbox replay prod/orders.dlq --to exchange --select 'dlq.reason='\\''it'\\'''\\''s'\\''' "
         "--limit 7 --rate 20/s --again --execute --write --confirm prod/orders.dlq");
+    buffer_clear(&out);
+    o.plan =
+        (struct plan){.kind = OPERATION_MOVE, .from = "prod/orders.dlq", .to = "prod/parked", .limit = -1};
+    o.to = (struct address){&prod, {CHANNEL_QUEUE, "parked"}};
+    order_command(&o, &out);
+    assert_string_equal(
+        buffer_cstr(&out),
+        "signalbox move prod/orders.dlq --to prod/parked --execute --write --confirm prod/parked "
+        "--confirm prod/orders.dlq");
     buffer_free(&out);
 }
 

@@ -271,6 +271,51 @@ static void nothing_changes_before_it_is_allowed(void **state)
     tear_down_changes(&s);
 }
 
+static void endpoints_are_opened_one_by_one(void **state)
+{
+    struct stage s;
+    (void)state;
+    set_up_changes(&s, 120, 24);
+    s.config.endpoints[1].endpoint.production = true;
+    const struct endpoint *kafka = &s.config.endpoints[0].endpoint, *prod = &s.config.endpoints[1].endpoint;
+    enter(&s, "write kafka-a 2m");
+    assert_true(screen_says(&s, "WRITE 2m 1/3"));
+    assert_true(screen_may_write(s.screen, kafka));
+    assert_false(screen_may_write(s.screen, prod));
+    enter(&s, "write 10m"); /* all but production */
+    assert_true(screen_says(&s, "Production stays read-only"));
+    assert_true(screen_says(&s, "WRITE 10m 2/3"));
+    assert_false(screen_may_write(s.screen, prod));
+    enter(&s, "write rabbit-1 10m");
+    assert_true(screen_says(&s, "Type rabbit-1 to enable"));
+    pass(NS_PER_S);
+    type(&s, "y\r");
+    assert_false(screen_may_write(s.screen, prod));
+    screen_key(s.screen, UIKEY_ESCAPE);
+    assert_true(screen_says(&s, "rabbit-1 stays read-only"));
+    enter(&s, "write rabbit-1 10m");
+    pass(NS_PER_S);
+    type(&s, "rabbit-1\r");
+    assert_true(screen_may_write(s.screen, prod));
+    enter(&s, "write kafka-a off");
+    assert_false(screen_may_write(s.screen, kafka));
+    assert_true(screen_may_write(s.screen, prod));
+    enter(&s, "write rabbit-1 soon");
+    assert_true(screen_says(&s, "for how long?"));
+    enter(&s, "write kafka-b");
+    assert_true(screen_says(&s, "an endpoint's name?"));
+    enter(&s, "write off");
+    assert_true(screen_says(&s, "READ-ONLY"));
+    for (size_t i = 0; i < 3; i++)
+        s.config.endpoints[i].endpoint.write = true;
+    enter(&s, "write");
+    assert_true(screen_says(&s, "without a limit: there is nothing to open"));
+    assert_true(screen_says(&s, " WRITE "));
+    enter(&s, "write kafka-a 2m");
+    assert_true(screen_says(&s, "The configuration opens kafka-a"));
+    tear_down_changes(&s);
+}
+
 static void only_its_own_key_says_yes(void **state)
 {
     struct stage s;
@@ -312,7 +357,9 @@ static void production_asks_for_the_name(void **state)
     {
         publish("orders.dlq", 3);
         s.config.endpoints[1].endpoint.production = true;
-        enter(&s, "write");
+        enter(&s, "write rabbit-1");
+        pass(NS_PER_S);
+        type(&s, "rabbit-1\r");
         enter(&s, "move rabbit-1/orders.dlq --to rabbit-1/parked");
         wait_until_says(&s, "move 3 messages");
         type(&s, "x");
@@ -721,6 +768,7 @@ int main(void)
         CASE(what_looking_marks_is_asked_for),
         CASE(a_form_says_what_is_wrong),
         CASE(nothing_changes_before_it_is_allowed),
+        CASE(endpoints_are_opened_one_by_one),
         CASE(only_its_own_key_says_yes),
         CASE(production_asks_for_the_name),
         CASE(what_cannot_be_restored_asks_for_the_name),
