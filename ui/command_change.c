@@ -21,6 +21,8 @@ static const struct {
     {FLAG_ORIGIN_HEADER, "Origin"},
     {FLAG_KEEP_DEATH, "Deaths"},
     {FLAG_BY, "By"},
+    {FLAG_KEEP, "Keep"},
+    {FLAG_BODIES_DIFFER, "Differing"},
     {FLAG_AGAIN, "Again"},
     {FLAG_NO_ARCHIVE, "Method"},
 };
@@ -48,7 +50,7 @@ static bool take_flag(struct change_words *w, const char *word, char **line)
     enum flag flag = word[1] == '-' ? flag_named(name, len) : len == 1 ? flag_lettered(name[0]) : FLAGS;
     if (flag == FLAG_EXECUTE || flag == FLAG_WRITE || flag == FLAG_CONFIRM) {
         screen_say(w->screen, SEVERITY_WARN,
-                   "--%s is for the shell: here the form asks, and :write allows changes",
+                   "--%s is for the shell: here the form asks (x), and :write allows changes",
                    flag_rows[flag].name);
         return false;
     }
@@ -63,6 +65,10 @@ static bool take_flag(struct change_words *w, const char *word, char **line)
     if (valued && !value) {
         screen_say(w->screen, SEVERITY_WARN, "--%s needs a value: --%s %s", flag_rows[flag].name,
                    flag_rows[flag].name, flag_rows[flag].argument);
+        return false;
+    }
+    if (flag == FLAG_KEEP && strcmp(value, "first") != 0 && strcmp(value, "last") != 0) {
+        screen_say(w->screen, SEVERITY_WARN, "--keep %s: write first or last", value);
         return false;
     }
     if (*n < sizeof w->into->presets / sizeof *w->into->presets) {
@@ -93,47 +99,60 @@ static bool take_words(struct change_words *w, char *line)
     return line && w->address;
 }
 
-void command_change(struct screen *s, enum operation_kind kind, uint64_t flags, char *arguments)
+/* Of the channel that the words name; false: what is wrong was said. */
+static bool find_target(struct screen *s, const struct change_words *w)
 {
     struct err_info err = {.code = ERR_OK};
     struct address a;
-    struct operate_argument *form = calloc(1, sizeof *form);
-    struct change_words w = {s, operation_kind_name(kind), flags, form, NULL};
-    if (!form || !take_words(&w, arguments)) {
-        free(form);
-        return;
-    }
-    form->kind = kind;
-    if (hub_address(screen_hub(s), w.address, &a, &err))
+    if (hub_address(screen_hub(s), w->address, &a, &err))
         screen_say_err(s, &err);
     else if (!a.channel.name || !*a.channel.name)
-        screen_say(s, SEVERITY_WARN, "%s: a channel is missing; write %s/CHANNEL", w.address, w.address);
-    else if (change_address(s, a.endpoint, a.channel.name, a.channel.kind, &form->target))
+        screen_say(s, SEVERITY_WARN, "%s: a channel is missing; write %s/CHANNEL", w->address, w->address);
+    else
+        return change_address(s, a.endpoint, a.channel.name, a.channel.kind, &w->into->target);
+    return false;
+}
+
+void command_change(struct screen *s, enum operation_kind kind, uint64_t flags, char *arguments)
+{
+    struct operate_argument *form = calloc(1, sizeof *form);
+    struct change_words w = {s, operation_kind_name(kind), flags, form, NULL};
+    if (form && take_words(&w, arguments) && find_target(s, &w)) {
+        form->kind = kind;
         screen_show(s, VIEW_OPERATE, form);
+    }
     free(form);
 }
 
-void command_report(struct screen *s, char *arguments)
+static void show_report(struct screen *s, const struct operate_argument *form)
 {
-    struct err_info err = {.code = ERR_OK};
-    struct address a;
+    const struct change_target *t = &form->target;
+    struct dedupe_argument d = {.channel = t->address, .by = "id"};
+    d.marks =
+        t->listed ? t->channel.browse_effect != EFFECT_NONE : !t->address.endpoint->broker->browse_is_free;
+    if (form->preset_count)
+        text_copy(d.by, sizeof d.by, form->presets[0].text);
+    screen_show(s, VIEW_DEDUPE, &d);
+}
+
+static bool is_report(const struct operate_argument *form)
+{
+    for (size_t i = 0; i < form->preset_count; i++)
+        if (strcmp(form->presets[i].label, label_of(FLAG_BY)) != 0)
+            return false;
+    return true;
+}
+
+void command_duplicates(struct screen *s, char *arguments)
+{
     struct operate_argument *form = calloc(1, sizeof *form);
-    struct change_words w = {s, "dedupe", F(BY), form, NULL};
-    if (!form || !take_words(&w, arguments)) {
-        free(form);
-        return;
-    }
-    if (hub_address(screen_hub(s), w.address, &a, &err)) {
-        screen_say_err(s, &err);
-    } else if (!a.channel.name || !*a.channel.name) {
-        screen_say(s, SEVERITY_WARN, "%s: a channel is missing; write %s/CHANNEL", w.address, w.address);
-    } else if (change_address(s, a.endpoint, a.channel.name, a.channel.kind, &form->target)) {
-        struct dedupe_argument d = {.channel = form->target.address, .by = "id"};
-        d.marks = form->target.listed ? form->target.channel.browse_effect != EFFECT_NONE
-                                      : !a.endpoint->broker->browse_is_free;
-        if (form->preset_count)
-            text_copy(d.by, sizeof d.by, form->presets[0].text);
-        screen_show(s, VIEW_DEDUPE, &d);
+    struct change_words w = {s, "dedupe", COMMAND_DEDUPE_FLAGS, form, NULL};
+    if (form && take_words(&w, arguments) && find_target(s, &w)) {
+        form->kind = OPERATION_DEDUPE;
+        if (is_report(form))
+            show_report(s, form);
+        else
+            screen_show(s, VIEW_OPERATE, form);
     }
     free(form);
 }

@@ -36,6 +36,10 @@ struct job_status {
     int64_t rate;               /* messages a second at most; 0: as fast as it goes */
     int64_t began_ns, ended_ns; /* wall clock; 0: not yet */
     bool resumed, cancelled;
+    /* What the brokers count at both ends, with what consumers have: before it began, and some time after it has ENDED. COUNT_UNKNOWN. */
+    struct job_ends {
+        int64_t from, to;
+    } before, after;
     char notices[JOB_NOTICES][240];
     size_t notice_count; /* of all; those beyond JOB_NOTICES were not kept */
 };

@@ -114,12 +114,16 @@ static void put_switch(struct buffer *out, const char *flag, bool on)
         buffer_printf(out, " %s", flag);
 }
 
-static void put_consent(struct buffer *out, const struct address *changed)
+static bool wants_write(const struct address *changed)
 {
-    const struct endpoint *e = &changed->endpoint->endpoint;
+    return changed && !changed->endpoint->endpoint.by_url && !changed->endpoint->endpoint.write;
+}
+
+static void put_confirm(struct buffer *out, const struct address *changed)
+{
     char name[600];
-    put_switch(out, "--write", !e->by_url && !e->write);
-    if (e->by_url || !e->production)
+    const struct endpoint *e = changed ? &changed->endpoint->endpoint : NULL;
+    if (!e || e->by_url || !e->production)
         return;
     snprintf(name, sizeof name, "%s/%s", e->name, changed->channel.name);
     put_flag(out, "--confirm", name);
@@ -162,7 +166,10 @@ void order_command(const struct order *o, struct buffer *out)
     put_switch(out, "--again", p->again);
     put_switch(out, "--create", p->create);
     put_switch(out, "--execute", true);
-    put_consent(out, p->to ? &o->to : &o->from);
+    const struct address *to = p->to ? &o->to : NULL, *from = order_takes(p) || !to ? &o->from : NULL;
+    put_switch(out, "--write", wants_write(to) || wants_write(from));
+    put_confirm(out, to);
+    put_confirm(out, from);
 }
 
 /* ---- what it means ---- */

@@ -1,5 +1,5 @@
-/* What is in a channel more than once: groups, most copies first, and the copies of the one under the cursor. A report: nothing is
- * removed. */
+/* What is in a channel more than once: groups, most copies first, and the copies of the one under the cursor. A report: what is
+ * removed has a form of its own (operate.c). */
 #include "operations/dedupe_look.h"
 
 #include "base/text.h"
@@ -9,6 +9,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 static const char *const rules[] = {"id", "key", "body", NULL};
 
@@ -239,7 +240,7 @@ static void draw_status(const struct dedupe_state *d, struct frame *f, int y)
                       (int)(d->seen.compared * 100));
     else
         canvas_printf(f->canvas, 1, y, f->canvas->w - 2, ROLE_MUTED,
-                      "A report: nothing is removed. Same as: signalbox dedupe %s/%s --by %s",
+                      "A report: x removes extras. Same as: signalbox dedupe %s/%s --by %s",
                       d->of.channel.endpoint->endpoint.name, d->of.channel.channel.name, d->of.by);
 }
 
@@ -286,6 +287,20 @@ static void next_rule(struct view *v)
         look(v);
 }
 
+static void remove_extras(struct view *v)
+{
+    const struct dedupe_state *d = v->state;
+    const struct address *a = &d->of.channel;
+    struct operate_argument *form = calloc(1, sizeof *form);
+    if (form && change_address(v->screen, a->endpoint, a->channel.name, a->channel.kind, &form->target)) {
+        form->kind = OPERATION_DEDUPE;
+        form->presets[form->preset_count].label = "By";
+        form->presets[form->preset_count++].text = d->of.by;
+        screen_show(v->screen, VIEW_OPERATE, form);
+    }
+    free(form);
+}
+
 static enum action dedupe_action(struct view *v, enum action action)
 {
     struct dedupe_state *d = v->state;
@@ -296,6 +311,8 @@ static enum action dedupe_action(struct view *v, enum action action)
         look(v);
     else if (action == ACTION_RULE)
         next_rule(v);
+    else if (action == ACTION_REMOVE)
+        remove_extras(v);
     else
         return action;
     return ACTION_NONE;

@@ -138,6 +138,28 @@ static void the_menu_says_why_not(void **state)
     }
 }
 
+/* What ? lists of the menu and of a form runs from there, too. */
+static void the_menus_help_lists_its_keys(void **state)
+{
+    struct stage s;
+    (void)state;
+    set_up_changes(&s, 120, 40);
+    publish("orders.dlq", 3);
+    type(&s, "/orders.dlq\rGX?");
+    static const char *const names[] = {"resend", "replay", "move",   "copy",
+                                        "delete", "purge",  "dedupe", "restore"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        assert_true(screen_says(&s, names[i]));
+    type(&s, "resend:\r"); /* not to a channel */
+    assert_true(screen_says(&s, "This is not done to a channel"));
+    type(&s, "?purge:\r");
+    wait_until_says(&s, "purge 3 messages");
+    assert_false(screen_says(&s, "e edit"));
+    type(&s, "?");
+    assert_true(screen_says(&s, "go through choices"));
+    tear_down_changes(&s);
+}
+
 static void chosen_messages_are_named_by_their_positions(void **state)
 {
     struct stage s;
@@ -305,6 +327,51 @@ static void nothing_changes_before_it_is_allowed(void **state)
     tear_down_changes(&s);
 }
 
+static void endpoints_are_opened_one_by_one(void **state)
+{
+    struct stage s;
+    (void)state;
+    set_up_changes(&s, 120, 24);
+    s.config.endpoints[1].endpoint.production = true;
+    const struct endpoint *kafka = &s.config.endpoints[0].endpoint, *prod = &s.config.endpoints[1].endpoint;
+    enter(&s, "write kafka-a 2m");
+    assert_true(screen_says(&s, "WRITE 2m 1/3"));
+    assert_true(screen_may_write(s.screen, kafka));
+    assert_false(screen_may_write(s.screen, prod));
+    enter(&s, "write 10m"); /* all but production */
+    assert_true(screen_says(&s, "Production stays read-only"));
+    assert_true(screen_says(&s, "WRITE 10m 2/3"));
+    assert_false(screen_may_write(s.screen, prod));
+    enter(&s, "write rabbit-1 10m");
+    assert_true(screen_says(&s, "Type rabbit-1 to enable"));
+    pass(NS_PER_S);
+    type(&s, "y\r");
+    assert_false(screen_may_write(s.screen, prod));
+    screen_key(s.screen, UIKEY_ESCAPE);
+    assert_true(screen_says(&s, "rabbit-1 stays read-only"));
+    enter(&s, "write rabbit-1 10m");
+    pass(NS_PER_S);
+    type(&s, "rabbit-1\r");
+    assert_true(screen_may_write(s.screen, prod));
+    enter(&s, "write kafka-a off");
+    assert_false(screen_may_write(s.screen, kafka));
+    assert_true(screen_may_write(s.screen, prod));
+    enter(&s, "write rabbit-1 soon");
+    assert_true(screen_says(&s, "for how long?"));
+    enter(&s, "write kafka-b");
+    assert_true(screen_says(&s, "an endpoint's name?"));
+    enter(&s, "write off");
+    assert_true(screen_says(&s, "READ-ONLY"));
+    for (size_t i = 0; i < 3; i++)
+        s.config.endpoints[i].endpoint.write = true;
+    enter(&s, "write");
+    assert_true(screen_says(&s, "without a limit: there is nothing to open"));
+    assert_true(screen_says(&s, " WRITE "));
+    enter(&s, "write kafka-a 2m");
+    assert_true(screen_says(&s, "The configuration opens kafka-a"));
+    tear_down_changes(&s);
+}
+
 static void only_its_own_key_says_yes(void **state)
 {
     struct stage s;
@@ -333,6 +400,8 @@ static void only_its_own_key_says_yes(void **state)
     wait_until_says(&s, "● done");
     assert_int_equal(held("parked"), 3);
     assert_int_equal(held("orders.dlq"), 0);
+    wait_until_says(&s, "now: 0 in rabbit-1/orders.dlq, 3 before; 3 in rabbit-1/parked, 0 before");
+    wait_until_says(&s, "undo: signalbox move 'rabbit-1/parked' --to 'rabbit-1/orders.dlq'");
     tear_down_changes(&s);
 }
 
@@ -344,7 +413,9 @@ static void production_asks_for_the_name(void **state)
     {
         publish("orders.dlq", 3);
         s.config.endpoints[1].endpoint.production = true;
-        enter(&s, "write");
+        enter(&s, "write rabbit-1");
+        pass(NS_PER_S);
+        type(&s, "rabbit-1\r");
         enter(&s, "move rabbit-1/orders.dlq --to rabbit-1/parked");
         wait_until_says(&s, "move 3 messages");
         type(&s, "x");
@@ -352,7 +423,10 @@ static void production_asks_for_the_name(void **state)
         type(&s, "y\r");
         assert_int_equal(held("parked"), 0);
         golden(&s, "confirm-production");
+        assert_false(screen_says(&s, "severe"));
+        assert_true(screen_says(&s, "That is not the name, whole"));
         screen_key(s.screen, UIKEY_ERASE);
+        assert_false(screen_says(&s, "That is not the name"));
         screen_key(s.screen, UIKEY_PASTE_BEGIN);
         type(&s, "rabbit-1/orders.dlq");
         screen_key(s.screen, UIKEY_PASTE_END);
@@ -426,6 +500,68 @@ static void duplicates_are_reported(void **state)
     }
 }
 
+static void duplicates_are_removed_and_restored(void **state)
+{
+    struct stage s;
+    (void)state;
+    CHANGES_AT_ALL_SIZES(s)
+    {
+        publish_twins();
+        enter(&s, "write");
+        type(&s, "/orders.dlq\rGXd");
+        wait_until_says(&s, "2 groups");
+        type(&s, "x");
+        wait_until_says(&s, "remove 2 extras");
+        assert_true(screen_says(&s, "1 extra of groups"));
+        type(&s, "jjj "); /* groups whose bodies differ, too */
+        wait_until_says(&s, "remove 3 extras");
+        assert_true(screen_says(&s, "--bodies-differ"));
+        type(&s, " ");
+        wait_until_says(&s, "remove 2 extras");
+        type(&s, "x");
+        assert_true(screen_says(&s, "y Remove 2 extras"));
+        pass(NS_PER_S);
+        type(&s, "y");
+        wait_until_says(&s, "● done");
+        assert_int_equal(held("orders.dlq"), 4);
+        wait_until_says(&s, "archived in");
+        type(&s, "X");
+        wait_until_says(&s, "bring back");
+        type(&s, "u");
+        wait_until_says(&s, "restore 2 messages");
+        type(&s, "q");
+        assert_false(screen_says(&s, "Report")); /* it is old news */
+    }
+}
+
+static void a_copy_leaves_the_extras_out(void **state)
+{
+    struct stage s;
+    (void)state;
+    set_up_changes(&s, 80, 24);
+    publish_twins();
+    enter(&s, "write");
+    enter(&s, "dedupe rabbit-1/orders.dlq --by id --keep last --bodies-differ --to rabbit-1/parked");
+    wait_until_says(&s, "copy 3 messages");
+    assert_true(screen_says(&s, "--keep last --bodies-differ"));
+    type(&s, "x");
+    pass(NS_PER_S);
+    type(&s, "y");
+    wait_until_says(&s, "● done");
+    assert_int_equal(held("orders.dlq"), 6);
+    assert_int_equal(held("parked"), 3);
+    enter(&s, "dedupe rabbit-1/orders.dlq --by id --keep middle");
+    assert_true(screen_says(&s, "write first or last"));
+    enter(&s, "dedupe rabbit-1/orders.dlq --by colour --keep last");
+    assert_true(screen_says(&s, "`colour` is no rule"));
+    assert_int_equal(memory_declare("log", CHANNEL_TOPIC, NULL, NULL), ERR_OK);
+    enter(&s, "dedupe rabbit-1/log --by id --keep last"); /* a topic removes none */
+    wait_until_says(&s, "--to ADDRESS");
+    type(&s, "x");
+    assert_true(screen_says(&s, "It cannot be done"));
+    tear_down_changes(&s);
+}
+
 static void a_look_that_marks_is_asked_for(void **state)
 {
     struct stage s;
@@ -461,7 +597,7 @@ static void a_purge_is_restored_from_the_journal(void **state)
     type(&s, "4");
     wait_until_says(&s, "begun");
     type(&s, "X");
-    wait_until_says(&s, "bring back what a purge has archived");
+    wait_until_says(&s, "bring back what a purge or a dedupe has archived");
     type(&s, "u");
     wait_until_says(&s, "restore 3 messages");
     type(&s, "x");
@@ -508,6 +644,40 @@ static void a_job_is_paused_and_cancelled(void **state)
     assert_int_equal(held("parked") + held("orders.dlq"), 500);
     type(&s, "p");
     assert_true(screen_says(&s, "It is not under way"));
+    tear_down_changes(&s);
+}
+
+/* A question needs room: where there is none, no key ends what runs. */
+static void a_small_terminal_does_not_end_a_job(void **state)
+{
+    struct stage s;
+    (void)state;
+    set_up_changes(&s, 80, 24);
+    publish("orders.dlq", 5);
+    enter(&s, "write");
+    enter(&s, "move rabbit-1/orders.dlq --to rabbit-1/parked --rate 1/s");
+    wait_until_says(&s, "move 5 messages");
+    type(&s, "x");
+    pass(NS_PER_S);
+    type(&s, "y");
+    wait_until_says(&s, "▶ running");
+    screen_take_wants(s.screen);
+    static const int small[][2] = {{40, 10}, {80, 15}};
+    for (size_t i = 0; i < 2; i++) {
+        assert_true(screen_resize(s.screen, small[i][0], small[i][1]));
+        assert_true(screen_says(&s, "A job runs: enlarge to leave"));
+        type(&s, "q");
+        assert_int_equal(screen_take_wants(s.screen), 0);
+    }
+    assert_true(screen_resize(s.screen, 80, 24));
+    type(&s, "c");
+    pass(NS_PER_S);
+    type(&s, "y");
+    wait_until_says(&s, "■ cancelled");
+    assert_true(screen_resize(s.screen, 40, 10));
+    wait_until_says(&s, "q quits");
+    type(&s, "q");
+    assert_int_equal(screen_take_wants(s.screen), SCREEN_QUIT);
     tear_down_changes(&s);
 }
 
@@ -559,7 +729,7 @@ static void write_journal(void)
     write_row(j, "bbbb2222bbbb2222", OPERATION_PURGE, OPERATION_CANCELLED, NULL, 7000, 9,
               (struct operation_counts){1000, 300, 0, 0, 0});
     write_row(j, "cccc3333cccc3333", OPERATION_MOVE, OPERATION_PARTIAL, "kafka-a/orders", 600, 61,
-              (struct operation_counts){20, 17, 1, 2, 0});
+              (struct operation_counts){20, 16, 1, 2, 1});
     write_row(j, "dddd4444dddd4444", OPERATION_COPY, OPERATION_RUNNING, "kafka-a/orders", 90, 0,
               (struct operation_counts){1096, 417, 0, 0, 0});
     assert_int_equal(journal_note(j, &e, NULL), ERR_OK);
@@ -583,7 +753,14 @@ static void jobs_and_audit_log(void **state)
         type(&s, "X");
         golden(&s, "change-operation");
         type(&s, "q\t");
+        assert_false(screen_says(&s, "p pause"));
+        assert_true(screen_says(&s, "X change")); /* of the line's operation */
         golden(&s, "jobs-audit");
+        type(&s, "X");
+        assert_true(screen_says(&s, "Change  operation dddd4444dddd4444"));
+        type(&s, "qj");
+        assert_false(screen_says(&s, "X change")); /* an event */
+        type(&s, "k");
         type(&s, "\r");
         wait_until_says(&s, "dddd4444dddd4444");
     }
@@ -641,6 +818,7 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         CASE(the_menu_says_why_not),
+        CASE(the_menus_help_lists_its_keys),
         CASE(chosen_messages_are_named_by_their_positions),
         CASE(a_dry_run_comes_by_itself),
         CASE(what_would_be_skipped_is_not_replayed),
@@ -648,13 +826,17 @@ int main(void)
         CASE(what_looking_marks_is_asked_for),
         CASE(a_form_says_what_is_wrong),
         CASE(nothing_changes_before_it_is_allowed),
+        CASE(endpoints_are_opened_one_by_one),
         CASE(only_its_own_key_says_yes),
         CASE(production_asks_for_the_name),
         CASE(what_cannot_be_restored_asks_for_the_name),
         CASE(duplicates_are_reported),
+        CASE(duplicates_are_removed_and_restored),
+        CASE(a_copy_leaves_the_extras_out),
         CASE(a_look_that_marks_is_asked_for),
         CASE(a_purge_is_restored_from_the_journal),
         CASE(a_job_is_paused_and_cancelled),
+        CASE(a_small_terminal_does_not_end_a_job),
         CASE(jobs_and_audit_log),
         CASE(no_operation_yet),
         CASE(any_size_draws),
