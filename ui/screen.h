@@ -93,6 +93,10 @@ typedef void screen_answer(struct screen *s, void *context, bool yes);
 void screen_ask(struct screen *s, const struct dialog *d, screen_answer *answer, void *context);
 /* Has a file edited, on the whole terminal: the screen stands still meanwhile, as after ^Z. `done` is told of its end, once. */
 void screen_edit(struct screen *s, const char *path, screen_answer *done, void *context);
+/* Behind a command of the shell, what it needs to reach what is here: the configuration that was named; in the demo that it does not. */
+void screen_put_reach(const struct screen *s, struct buffer *out);
+/* The same, where the command names the configuration already; "" but in the demo. */
+const char *screen_unreached(const struct screen *s);
 /* Leaves, after a question where operations are under way. */
 void screen_quit(struct screen *s);
 

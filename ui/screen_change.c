@@ -93,6 +93,23 @@ void screen_edited(struct screen *s, bool well)
         done(s, s->edited_context, well);
 }
 
+/* ---- what the shell does the same with ---- */
+
+const char *screen_unreached(const struct screen *s)
+{
+    return s->demo ? "   (the shell does not reach the demo)" : "";
+}
+
+void screen_put_reach(const struct screen *s, struct buffer *out)
+{
+    const struct config *config = hub_config(s->hub);
+    if (config->named) {
+        buffer_text(out, " --config");
+        order_put_word(out, config->file);
+    }
+    buffer_text(out, screen_unreached(s));
+}
+
 /* ---- leaving ---- */
 
 static void answer_quit(struct screen *s, void *context, bool yes)

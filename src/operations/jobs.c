@@ -175,6 +175,7 @@ static struct job *job_new(struct jobs *j, const struct order *order)
         return NULL;
     job->jobs = j;
     job->order = *order;
+    job->order.config = j->config->named ? j->config->file : NULL;
     job->lock_fd = -1;
     job->status.rate = order->plan.rate;
     job->status.planned = COUNT_UNKNOWN;

@@ -165,6 +165,7 @@ void order_command(const struct order *o, struct buffer *out)
     put_switch(out, "--no-mark", p->no_mark && !restores);
     put_switch(out, "--again", p->again);
     put_switch(out, "--create", p->create);
+    put_flag(out, "--config", o->config);
     put_switch(out, "--execute", true);
     const struct address *to = p->to ? &o->to : NULL, *from = order_takes(p) || !to ? &o->from : NULL;
     put_switch(out, "--write", wants_write(to) || wants_write(from));

@@ -10,7 +10,8 @@ struct order {
     struct plan plan;
     struct address from,
         to; /* from: of a restore without endpoint. to: of a replay home its source's endpoint; of a purge zeroed */
-    bool glance; /* its dry run counts, and looks at no message: that would leave a mark */
+    const char *config; /* the file that --config names; NULL: none. It outlives what has the order */
+    bool glance;        /* its dry run counts, and looks at no message: that would leave a mark */
 };
 
 /* Are these one channel, also where they are written differently? */

@@ -62,6 +62,7 @@ for size in "80 24" "120 40"; do
     tui_type x
     tui_wait 'Would +remove [1-9][0-9]* extras?'
     tui_wait 'dedupe demo-queues/parcels --by id --execute'
+    tui_wait 'reach the demo|the demo\)'
     tui_type x
     answer 'y Remove [1-9][0-9]* extras?'
     tui_wait '● done'

@@ -223,6 +223,7 @@ static void ask_to_resume(struct view *v)
 {
     struct operation_row row;
     struct dialog d;
+    struct buffer command;
     char what[320], counts[120];
     if (!operation_of(v, &row))
         return;
@@ -235,7 +236,11 @@ static void ask_to_resume(struct view *v)
         &d, ROLE_TEXT, NULL,
         "What was on its way is looked for at the destination: what has arrived is not sent again, what cannot be told "
         "stays at the source, in doubt. The journal holds the consent that it was begun with: it wants no :write.");
-    dialog_add(&d, ROLE_MUTED, "Same as", "signalbox resume %s", row.id);
+    buffer_init(&command, 64 * KIB);
+    buffer_printf(&command, "signalbox resume %s", row.id);
+    screen_put_reach(v->screen, &command);
+    dialog_add(&d, ROLE_MUTED, "Same as", "%s", buffer_cstr(&command));
+    buffer_free(&command);
     dialog_open(&d, "resume it");
     screen_ask(v->screen, &d, answer_resume, v);
 }

@@ -229,8 +229,22 @@ static void draw_copies(const struct dedupe_state *d, struct frame *f, struct re
     }
 }
 
-static void draw_status(const struct dedupe_state *d, struct frame *f, int y)
+static void draw_command(const struct view *v, struct frame *f, int y)
 {
+    const struct dedupe_state *d = v->state;
+    struct buffer command;
+    buffer_init(&command, 64 * KIB);
+    buffer_printf(&command, "signalbox dedupe %s/%s --by %s", d->of.channel.endpoint->endpoint.name,
+                  d->of.channel.channel.name, d->of.by);
+    screen_put_reach(v->screen, &command);
+    canvas_printf(f->canvas, 1, y, f->canvas->w - 2, ROLE_MUTED, "A report: x removes extras. Same as: %s",
+                  buffer_cstr(&command));
+    buffer_free(&command);
+}
+
+static void draw_status(const struct view *v, struct frame *f, int y)
+{
+    const struct dedupe_state *d = v->state;
     if (f->status_taken)
         return;
     if (d->look && d->seen.notice[0])
@@ -239,9 +253,7 @@ static void draw_status(const struct dedupe_state *d, struct frame *f, int y)
         canvas_printf(f->canvas, 1, y, f->canvas->w - 2, ROLE_LIVE, "comparing: %d %%",
                       (int)(d->seen.compared * 100));
     else
-        canvas_printf(f->canvas, 1, y, f->canvas->w - 2, ROLE_MUTED,
-                      "A report: x removes extras. Same as: signalbox dedupe %s/%s --by %s",
-                      d->of.channel.endpoint->endpoint.name, d->of.channel.channel.name, d->of.by);
+        draw_command(v, f, y);
 }
 
 static void dedupe_draw(struct view *v, struct frame *f, struct rect r)
@@ -270,7 +282,7 @@ static void dedupe_draw(struct view *v, struct frame *f, struct rect r)
         canvas_text(f->canvas, in.x, below - 1, in.w, ROLE_HEAD, "COPIES OF THIS GROUP");
         draw_copies(d, f, (struct rect){in.x, below, in.w, copies});
     }
-    draw_status(d, f, r.y + r.h - 1);
+    draw_status(v, f, r.y + r.h - 1);
 }
 
 /* ---- keys ---- */

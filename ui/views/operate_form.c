@@ -291,6 +291,8 @@ void operate_read(struct view *v)
     arena_reset(&o->arena);
     o->order = (struct order){.plan = {.kind = o->kind, .replays_most = PLAN_REPLAYS_MOST},
                               .from = o->target.address};
+    const struct config *config = hub_config(v->hub);
+    o->order.config = config->named ? config->file : NULL;
     struct plan *p = &o->order.plan;
     bool restores = o->kind == OPERATION_RESTORE;
     p->from =

@@ -287,7 +287,9 @@ const char *operate_command(struct view *v, struct buffer *into)
 {
     const struct operate *o = v->state;
     buffer_clear(into);
-    if (o->whole)
+    if (o->whole) {
         order_command(&o->order, into);
+        buffer_text(into, screen_unreached(v->screen));
+    }
     return buffer_cstr(into);
 }

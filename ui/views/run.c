@@ -168,6 +168,8 @@ static int draw_undo(struct view *v, struct frame *f, struct rect r, int y, cons
         buffer_text(&line, "undo: X u restores what was archived");
     else if (undo)
         buffer_printf(&line, "undo: %s", undo);
+    if (undo && !o->archive)
+        screen_put_reach(v->screen, &line);
     y = put_words(f, r, y, why ? ROLE_WARN : ROLE_TEXT, buffer_cstr(&line));
     buffer_free(&command);
     buffer_free(&line);
@@ -278,7 +280,8 @@ static void draw_status(struct view *v, struct frame *f, int y, const struct ope
                       text_count(shown, sizeof shown, l->message_count),
                       text_count(all, sizeof all, (uint64_t)l->message_total), run->id);
     else if (o->command)
-        canvas_printf(f->canvas, 1, y, f->canvas->w - 2, ROLE_MUTED, "Same as: %s", o->command);
+        canvas_printf(f->canvas, 1, y, f->canvas->w - 2, ROLE_MUTED, "Same as: %s%s", o->command,
+                      screen_unreached(v->screen));
 }
 
 static void run_draw(struct view *v, struct frame *f, struct rect r)

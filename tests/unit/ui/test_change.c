@@ -160,6 +160,30 @@ static void the_menus_help_lists_its_keys(void **state)
     tear_down_changes(&s);
 }
 
+static void the_same_command_names_the_configuration(void **state)
+{
+    struct stage s;
+    (void)state;
+    set_up_changes(&s, 120, 40);
+    publish("orders.dlq", 3);
+    s.config.file = "/etc/sig nal.yaml";
+    s.config.named = true;
+    enter(&s, "write");
+    enter(&s, "purge rabbit-1/orders.dlq");
+    wait_until_says(&s, "purge 3 messages");
+    assert_true(
+        screen_says(&s, "signalbox purge rabbit-1/orders.dlq --config '/etc/sig nal.yaml' --execute"));
+    enter(&s, "dedupe rabbit-1/orders.dlq");
+    assert_true(screen_says(&s, "signalbox dedupe rabbit-1/orders.dlq --by id --config '/etc/sig nal.yaml'"));
+    enter(&s, "copy rabbit-1/orders.dlq --to rabbit-1/parked");
+    wait_until_says(&s, "copy 3 messages");
+    type(&s, "x");
+    pass(NS_PER_S);
+    type(&s, "y");
+    wait_until_says(&s, "Same as: signalbox copy rabbit-1/orders.dlq --to rabbit-1/parked --config '/etc");
+    tear_down_changes(&s);
+}
+
 static void chosen_messages_are_named_by_their_positions(void **state)
 {
     struct stage s;
@@ -819,6 +843,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(the_menu_says_why_not),
         CASE(the_menus_help_lists_its_keys),
+        CASE(the_same_command_names_the_configuration),
         CASE(chosen_messages_are_named_by_their_positions),
         CASE(a_dry_run_comes_by_itself),
         CASE(what_would_be_skipped_is_not_replayed),
