@@ -224,7 +224,7 @@ static void fill_job(struct operating *o)
 
 static void show_progress(const struct operating *o, const struct operation_progress *p)
 {
-    char done[32], planned_text[32], text[200], left[32] = "", archived[60] = "", rate[40] = "";
+    char done[32], planned_text[32], text[240], left[32] = "", archived[60] = "", rate[40] = "";
     text_count(done, sizeof done, (uint64_t)p->counts.done);
     if (!cli_progress(o->cli))
         return;
