@@ -581,7 +581,7 @@ static void a_purge_is_restored_from_the_journal(void **state)
 static void an_archive_is_restored_by_its_name(void **state)
 {
     struct stage s;
-    char line[200];
+    char line[200], elsewhere[240];
     (void)state;
     set_up_changes(&s, 120, 40);
     publish("orders.dlq", 3);
@@ -603,7 +603,8 @@ static void an_archive_is_restored_by_its_name(void **state)
     enter(&s, line);
     wait_until_says(&s, "restore 3 messages");
     assert_true(screen_says(&s, "rabbit-1/orders.dlq")); /* where they were */
-    enter(&s, strcat(line, " --to rabbit-1/parked"));
+    snprintf(elsewhere, sizeof elsewhere, "%s --to rabbit-1/parked", line);
+    enter(&s, elsewhere);
     wait_until_says(&s, "rabbit-1/parked");
     wait_until_says(&s, "restore 3 messages");
     type(&s, "x");
@@ -611,7 +612,7 @@ static void an_archive_is_restored_by_its_name(void **state)
     type(&s, "y");
     wait_until_says(&s, "● done");
     assert_int_equal(held("parked"), 3);
-    enter(&s, line); /* once */
+    enter(&s, elsewhere); /* once */
     wait_until_says(&s, "was restored by operation");
     enter(&s, "restore nothing");
     assert_true(screen_says(&s, "no archive of that path or name"));
