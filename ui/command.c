@@ -112,6 +112,11 @@ OPERATION(copy, COPY, COMMAND_MOVE_FLAGS)
 OPERATION(purge, PURGE, COMMAND_PURGE_FLAGS)
 #undef OPERATION
 
+static void run_restore(struct screen *s, char *arguments)
+{
+    command_archive(s, arguments);
+}
+
 static void run_dedupe(struct screen *s, char *arguments)
 {
     command_duplicates(s, arguments);
@@ -253,7 +258,6 @@ static const struct {
     {"send", ""},
     {"journal", "4 shows it, Enter what became of each message"},
     {"resume", "4 lists what was interrupted; X r on it resumes it"},
-    {"restore", "X u on the channel, or on its purge in 4"},
     {"export", ""},
     {"import", ""},
     {"doctor", ""},

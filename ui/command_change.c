@@ -1,7 +1,10 @@
 /* The words of the `:` line that change something: they open the form that the shell's flags fill in. */
 #include "ui/command_read.h"
 
+#include "base/limits.h"
 #include "base/text.h"
+#include "operations/archive_file.h"
+#include "operations/restore.h"
 #include "ui/command.h"
 #include "ui/views/change.h"
 
@@ -33,6 +36,7 @@ struct change_words {
     uint64_t allowed;
     struct operate_argument *into;
     const char *address; /* NULL: none yet */
+    const char *what;    /* that is; NULL: a channel */
 };
 
 static const char *label_of(enum flag flag)
@@ -85,8 +89,8 @@ static bool take_words(struct change_words *w, char *line)
             if (!take_flag(w, word, &line))
                 return false;
         } else if (w->address) {
-            screen_say(w->screen, SEVERITY_WARN, "`:%s` takes one channel: `%s` is too much", w->command,
-                       word);
+            screen_say(w->screen, SEVERITY_WARN, "`:%s` takes one %s: `%s` is too much", w->command,
+                       w->what ? "archive" : "channel", word);
             return false;
         } else {
             w->address = word;
@@ -95,7 +99,8 @@ static bool take_words(struct change_words *w, char *line)
     if (!line)
         screen_say(w->screen, SEVERITY_WARN, "a quote is not closed");
     else if (!w->address)
-        screen_say(w->screen, SEVERITY_WARN, "%s what? :%s ENDPOINT/CHANNEL", w->command, w->command);
+        screen_say(w->screen, SEVERITY_WARN, "%s what? :%s %s", w->command, w->command,
+                   w->what ? w->what : "ENDPOINT/CHANNEL");
     return line && w->address;
 }
 
@@ -116,11 +121,47 @@ static bool find_target(struct screen *s, const struct change_words *w)
 void command_change(struct screen *s, enum operation_kind kind, uint64_t flags, char *arguments)
 {
     struct operate_argument *form = calloc(1, sizeof *form);
-    struct change_words w = {s, operation_kind_name(kind), flags, form, NULL};
+    struct change_words w = {s, operation_kind_name(kind), flags, form, NULL, NULL};
     if (form && take_words(&w, arguments) && find_target(s, &w)) {
         form->kind = kind;
         screen_show(s, VIEW_OPERATE, form);
     }
+    free(form);
+}
+
+/* Where its messages were, unless --to says another place. */
+static bool take_archive(struct screen *s, const char *path, struct operate_argument *form)
+{
+    struct archive_file f;
+    struct arena arena;
+    struct err_info err = {.code = ERR_OK};
+    arena_init(&arena, MIB);
+    enum err e = archive_file_look(&f, path, &err);
+    const char *origin = e ? NULL : restore_address(&f.archive.header, &arena);
+    if (e)
+        screen_say_err(s, &err);
+    else if (origin)
+        text_copy(form->to, sizeof form->to, origin);
+    archive_file_close(&f);
+    arena_free(&arena);
+    form->archives = path;
+    return !e;
+}
+
+void command_archive(struct screen *s, char *arguments)
+{
+    struct err_info err = {.code = ERR_OK};
+    struct operate_argument *form = calloc(1, sizeof *form);
+    struct change_words w = {s, "restore", COMMAND_RESTORE_FLAGS, form, NULL, "ARCHIVE"};
+    char *path = NULL;
+    if (form && take_words(&w, arguments) && !(path = archive_find(w.address, &err)))
+        screen_say_err(s, &err);
+    if (path && take_archive(s, path, form)) {
+        form->kind = OPERATION_RESTORE;
+        form->target.of = CHANGE_OPERATION;
+        screen_show(s, VIEW_OPERATE, form);
+    }
+    free(path);
     free(form);
 }
 
@@ -146,7 +187,7 @@ static bool is_report(const struct operate_argument *form)
 void command_duplicates(struct screen *s, char *arguments)
 {
     struct operate_argument *form = calloc(1, sizeof *form);
-    struct change_words w = {s, "dedupe", COMMAND_DEDUPE_FLAGS, form, NULL};
+    struct change_words w = {s, "dedupe", COMMAND_DEDUPE_FLAGS, form, NULL, NULL};
     if (form && take_words(&w, arguments) && find_target(s, &w)) {
         form->kind = OPERATION_DEDUPE;
         if (is_report(form))

@@ -318,7 +318,8 @@ static void count_ends(struct job *job)
 {
     const struct plan *p = &job->job.plan;
     enum operation_state state = job->status.progress.state;
-    if (atomic_load(&job->cancelled) || state == OPERATION_FAILED || state == OPERATION_INTERRUPTED)
+    if (job->status.state != JOB_ENDED || atomic_load(&job->cancelled) || state == OPERATION_FAILED ||
+        state == OPERATION_INTERRUPTED)
         return;
     struct job_ends after = {COUNT_UNKNOWN, COUNT_UNKNOWN};
     if (order_takes(p))

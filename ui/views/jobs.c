@@ -149,11 +149,10 @@ static bool hides_trouble(const struct slot *slots, const struct operation_row *
 
 static void draw_done(struct frame *f, const struct slot *slots, int y, const struct operation_row *o)
 {
-    char text[80];
+    char done[80], text[88];
     bool trouble = hides_trouble(slots, o);
-    done_of(o, slots[J_DONE].w - 2 * trouble, text, sizeof text - 8);
-    if (trouble)
-        strcat(text, " ▲");
+    done_of(o, slots[J_DONE].w - 2 * trouble, done, sizeof done);
+    snprintf(text, sizeof text, "%s%s", done, trouble ? " ▲" : "");
     column_put(f->canvas, y, &columns[J_DONE], &slots[J_DONE], trouble ? ROLE_WARN : ROLE_TEXT, text);
 }
 

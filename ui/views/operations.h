@@ -35,8 +35,8 @@ void operation_what(const struct operation_row *row, char *into, size_t size);
 char *operation_counts_text(const struct operation_counts *c, char *into, size_t size);
 int operation_percent(const struct operation_row *row); /* -1: not known */
 
-/* The command that takes back what one that has ended has done, by the journal's row. NULL: there is none, *why (static, or
- * NULL) says why. */
+/* The command that takes back what one that has ended has done, by the journal's row; NULL: there is none, *why (static, or NULL) says
+ * why. */
 const char *operation_undo(struct view *v, const struct operation_row *row, struct buffer *into,
                            const char **why);
 

@@ -6,6 +6,7 @@
 #include "operations/journal.h"
 #include "operations/plan.h"
 
+#include <dirent.h>
 #include <poll.h>
 
 static char home[64];
@@ -632,6 +633,52 @@ static void a_purge_is_restored_from_the_journal(void **state)
     tear_down_changes(&s);
 }
 
+/* By its name or its path, as at the command line. */
+static void an_archive_is_restored_by_its_name(void **state)
+{
+    struct stage s;
+    char line[200], elsewhere[240];
+    (void)state;
+    set_up_changes(&s, 120, 40);
+    publish("orders.dlq", 3);
+    enter(&s, "write");
+    enter(&s, "purge rabbit-1/orders.dlq");
+    wait_until_says(&s, "purge 3 messages");
+    type(&s, "x");
+    pass(NS_PER_S);
+    type(&s, "y");
+    wait_until_says(&s, "● done");
+    wait_until_says(&s, "archived in");
+    snprintf(line, sizeof line, "%s/signalbox/archives", home);
+    DIR *folder = opendir(line);
+    assert_non_null(folder);
+    for (struct dirent *e; (e = readdir(folder));)
+        if (e->d_name[0] != '.')
+            snprintf(line, sizeof line, "restore %.100s", e->d_name);
+    closedir(folder);
+    enter(&s, line);
+    wait_until_says(&s, "restore 3 messages");
+    assert_true(screen_says(&s, "rabbit-1/orders.dlq")); /* where they were */
+    snprintf(elsewhere, sizeof elsewhere, "%s --to rabbit-1/parked", line);
+    enter(&s, elsewhere);
+    wait_until_says(&s, "rabbit-1/parked");
+    wait_until_says(&s, "restore 3 messages");
+    type(&s, "x");
+    pass(NS_PER_S);
+    type(&s, "y");
+    wait_until_says(&s, "● done");
+    assert_int_equal(held("parked"), 3);
+    enter(&s, elsewhere); /* once */
+    wait_until_says(&s, "was restored by operation");
+    enter(&s, "restore nothing");
+    assert_true(screen_says(&s, "no archive of that path or name"));
+    enter(&s, "restore /etc/hostname");
+    assert_true(screen_says(&s, "this is no signalbox archive"));
+    enter(&s, "restore");
+    assert_true(screen_says(&s, "restore what? :restore ARCHIVE"));
+    tear_down_changes(&s);
+}
+
 static void a_job_is_paused_and_cancelled(void **state)
 {
     struct stage s;
@@ -860,6 +907,7 @@ int main(void)
         CASE(a_copy_leaves_the_extras_out),
         CASE(a_look_that_marks_is_asked_for),
         CASE(a_purge_is_restored_from_the_journal),
+        CASE(an_archive_is_restored_by_its_name),
         CASE(a_job_is_paused_and_cancelled),
         CASE(a_small_terminal_does_not_end_a_job),
         CASE(jobs_and_audit_log),
