@@ -192,8 +192,9 @@ static int hint_put(struct frame *f, int x, const struct key_row *row, const cha
 }
 
 /* Help and quit always have their place; the others come in the table's order, as many as fit whole. */
-void chrome_hints(struct frame *f, enum key_context context, bool back)
+void chrome_hints(struct frame *f, struct view *v, bool back)
 {
+    enum key_context context = v->ops->keys;
     const struct key_row *help = keymap_row(ACTION_HELP), *quit = keymap_row(ACTION_QUIT);
     size_t count;
     const struct key_row *rows = keymap_rows(&count);
@@ -205,6 +206,8 @@ void chrome_hints(struct frame *f, enum key_context context, bool back)
     for (size_t i = 0; i < count; i++) {
         const struct key_row *row = &rows[i];
         if (row == help || row == quit || !row->label || !keymap_applies(row, context))
+            continue;
+        if (v->ops->offers && !v->ops->offers(v, row->action))
             continue;
         if (x + hint_cells(row) + 2 <= end)
             x = hint_put(f, x, row, row->label);

@@ -13,7 +13,7 @@ struct chrome_badges {
 void chrome_top(struct frame *f, const struct hub *hub, const struct chrome_badges *badges); /* row 0 */
 bool chrome_has_tab(enum view_id id);
 void chrome_tabs(struct frame *f, enum view_id current, const char *crumbs); /* row 1 */
-/* Last row: whole items, never cut. back: there is a place to go back to, which is what q does there. */
-void chrome_hints(struct frame *f, enum key_context context, bool back);
+/* Last row, after the view was drawn: whole items, never cut. back: there is a place to go back to, which is what q does there. */
+void chrome_hints(struct frame *f, struct view *v, bool back);
 
 #endif

@@ -112,9 +112,14 @@ OPERATION(copy, COPY, COMMAND_MOVE_FLAGS)
 OPERATION(purge, PURGE, COMMAND_PURGE_FLAGS)
 #undef OPERATION
 
+static void run_restore(struct screen *s, char *arguments)
+{
+    command_archive(s, arguments);
+}
+
 static void run_dedupe(struct screen *s, char *arguments)
 {
-    command_report(s, arguments);
+    command_duplicates(s, arguments);
 }
 
 #define PLACE(id, ops, key, name, help)                   \
@@ -140,29 +145,48 @@ static void run_quit(struct screen *s, char *arguments)
 #define WRITE_NS      (10 * 60 * NS_PER_S)
 #define WRITE_MOST_NS (8 * 60 * 60 * NS_PER_S)
 
-/* A bare number is minutes. */
+/* "10m", "off"; a bare number is minutes. False: neither. */
+static bool parse_write_time(const char *text, int64_t *ns)
+{
+    int64_t minutes;
+    *ns = WRITE_NS;
+    if (strcmp(text, "off") == 0)
+        *ns = 0;
+    else if (text_int64(text, &minutes) && minutes > 0 && minutes <= WRITE_MOST_NS / 60 / NS_PER_S)
+        *ns = minutes * 60 * NS_PER_S;
+    else if (*text && (!text_duration(text, ns) || *ns < NS_PER_S))
+        return false;
+    return *ns <= WRITE_MOST_NS;
+}
+
+/* SIZE_MAX: none is called so. */
+static size_t endpoint_named(const struct hub *hub, const char *name)
+{
+    for (size_t i = 0; i < hub_endpoint_count(hub); i++)
+        if (strcmp(hub_endpoint(hub, i)->config->endpoint.name, name) == 0)
+            return i;
+    return SIZE_MAX;
+}
+
 static void run_write(struct screen *s, char *arguments)
 {
-    int64_t ns = WRITE_NS, minutes;
-    char age[32];
-    if (strcmp(arguments, "off") == 0)
-        ns = 0;
-    else if (text_int64(arguments, &minutes) && minutes > 0 && minutes <= WRITE_MOST_NS / 60 / NS_PER_S)
-        ns = minutes * 60 * NS_PER_S;
-    else if (*arguments && (!text_duration(arguments, &ns) || ns < NS_PER_S))
-        ns = -1;
-    if (ns < 0 || ns > WRITE_MOST_NS) {
-        screen_say(s, SEVERITY_WARN, ":write %s: for how long? :write 10m, at most 8h; :write off closes it",
-                   arguments);
-        return;
-    }
-    screen_write(s, ns);
-    if (ns)
-        screen_say(s, SEVERITY_INFO,
-                   "Changes are allowed for %s; each one is asked for all the same. :write off ends it",
-                   text_age(age, sizeof age, ns));
+    int64_t ns;
+    char *rest = arguments + strcspn(arguments, " ");
+    if (*rest)
+        *rest++ = '\0';
+    rest += strspn(rest, " ");
+    size_t endpoint = endpoint_named(screen_hub(s), arguments);
+    bool named = endpoint != SIZE_MAX;
+    if (!parse_write_time(named ? rest : arguments, &ns))
+        screen_say(
+            s, SEVERITY_WARN, ":write %s: %s :write 10m, :write NAME 10m, at most 8h; :write off closes it",
+            named ? rest : arguments, named ? "for how long?" : "is it a time, or an endpoint's name?");
+    else if (named)
+        screen_write_one(s, endpoint, ns);
+    else if (*rest)
+        screen_say(s, SEVERITY_WARN, ":write takes an endpoint's name before the time: :write NAME 10m");
     else
-        screen_say(s, SEVERITY_INFO, "Read-only again, but for what the configuration opens (`write: true`)");
+        screen_write(s, ns);
 }
 
 /* ---- the table ---- */
@@ -234,7 +258,6 @@ static const struct {
     {"send", ""},
     {"journal", "4 shows it, Enter what became of each message"},
     {"resume", "4 lists what was interrupted; X r on it resumes it"},
-    {"restore", "X u on the channel, or on its purge in 4"},
     {"export", ""},
     {"import", ""},
     {"doctor", ""},

@@ -1,7 +1,10 @@
 /* The words of the `:` line that change something: they open the form that the shell's flags fill in. */
 #include "ui/command_read.h"
 
+#include "base/limits.h"
 #include "base/text.h"
+#include "operations/archive_file.h"
+#include "operations/restore.h"
 #include "ui/command.h"
 #include "ui/views/change.h"
 
@@ -21,6 +24,8 @@ static const struct {
     {FLAG_ORIGIN_HEADER, "Origin"},
     {FLAG_KEEP_DEATH, "Deaths"},
     {FLAG_BY, "By"},
+    {FLAG_KEEP, "Keep"},
+    {FLAG_BODIES_DIFFER, "Differing"},
     {FLAG_AGAIN, "Again"},
     {FLAG_NO_ARCHIVE, "Method"},
 };
@@ -31,6 +36,7 @@ struct change_words {
     uint64_t allowed;
     struct operate_argument *into;
     const char *address; /* NULL: none yet */
+    const char *what;    /* that is; NULL: a channel */
 };
 
 static const char *label_of(enum flag flag)
@@ -48,7 +54,7 @@ static bool take_flag(struct change_words *w, const char *word, char **line)
     enum flag flag = word[1] == '-' ? flag_named(name, len) : len == 1 ? flag_lettered(name[0]) : FLAGS;
     if (flag == FLAG_EXECUTE || flag == FLAG_WRITE || flag == FLAG_CONFIRM) {
         screen_say(w->screen, SEVERITY_WARN,
-                   "--%s is for the shell: here the form asks, and :write allows changes",
+                   "--%s is for the shell: here the form asks (x), and :write allows changes",
                    flag_rows[flag].name);
         return false;
     }
@@ -65,6 +71,10 @@ static bool take_flag(struct change_words *w, const char *word, char **line)
                    flag_rows[flag].name, flag_rows[flag].argument);
         return false;
     }
+    if (flag == FLAG_KEEP && strcmp(value, "first") != 0 && strcmp(value, "last") != 0) {
+        screen_say(w->screen, SEVERITY_WARN, "--keep %s: write first or last", value);
+        return false;
+    }
     if (*n < sizeof w->into->presets / sizeof *w->into->presets) {
         w->into->presets[*n].label = label_of(flag);
         w->into->presets[(*n)++].text = value;
@@ -79,8 +89,8 @@ static bool take_words(struct change_words *w, char *line)
             if (!take_flag(w, word, &line))
                 return false;
         } else if (w->address) {
-            screen_say(w->screen, SEVERITY_WARN, "`:%s` takes one channel: `%s` is too much", w->command,
-                       word);
+            screen_say(w->screen, SEVERITY_WARN, "`:%s` takes one %s: `%s` is too much", w->command,
+                       w->what ? "archive" : "channel", word);
             return false;
         } else {
             w->address = word;
@@ -89,51 +99,101 @@ static bool take_words(struct change_words *w, char *line)
     if (!line)
         screen_say(w->screen, SEVERITY_WARN, "a quote is not closed");
     else if (!w->address)
-        screen_say(w->screen, SEVERITY_WARN, "%s what? :%s ENDPOINT/CHANNEL", w->command, w->command);
+        screen_say(w->screen, SEVERITY_WARN, "%s what? :%s %s", w->command, w->command,
+                   w->what ? w->what : "ENDPOINT/CHANNEL");
     return line && w->address;
+}
+
+/* Of the channel that the words name; false: what is wrong was said. */
+static bool find_target(struct screen *s, const struct change_words *w)
+{
+    struct err_info err = {.code = ERR_OK};
+    struct address a;
+    if (hub_address(screen_hub(s), w->address, &a, &err))
+        screen_say_err(s, &err);
+    else if (!a.channel.name || !*a.channel.name)
+        screen_say(s, SEVERITY_WARN, "%s: a channel is missing; write %s/CHANNEL", w->address, w->address);
+    else
+        return change_address(s, a.endpoint, a.channel.name, a.channel.kind, &w->into->target);
+    return false;
 }
 
 void command_change(struct screen *s, enum operation_kind kind, uint64_t flags, char *arguments)
 {
-    struct err_info err = {.code = ERR_OK};
-    struct address a;
     struct operate_argument *form = calloc(1, sizeof *form);
-    struct change_words w = {s, operation_kind_name(kind), flags, form, NULL};
-    if (!form || !take_words(&w, arguments)) {
-        free(form);
-        return;
-    }
-    form->kind = kind;
-    if (hub_address(screen_hub(s), w.address, &a, &err))
-        screen_say_err(s, &err);
-    else if (!a.channel.name || !*a.channel.name)
-        screen_say(s, SEVERITY_WARN, "%s: a channel is missing; write %s/CHANNEL", w.address, w.address);
-    else if (change_address(s, a.endpoint, a.channel.name, a.channel.kind, &form->target))
+    struct change_words w = {s, operation_kind_name(kind), flags, form, NULL, NULL};
+    if (form && take_words(&w, arguments) && find_target(s, &w)) {
+        form->kind = kind;
         screen_show(s, VIEW_OPERATE, form);
+    }
     free(form);
 }
 
-void command_report(struct screen *s, char *arguments)
+/* Where its messages were, unless --to says another place. */
+static bool take_archive(struct screen *s, const char *path, struct operate_argument *form)
+{
+    struct archive_file f;
+    struct arena arena;
+    struct err_info err = {.code = ERR_OK};
+    arena_init(&arena, MIB);
+    enum err e = archive_file_look(&f, path, &err);
+    const char *origin = e ? NULL : restore_address(&f.archive.header, &arena);
+    if (e)
+        screen_say_err(s, &err);
+    else if (origin)
+        text_copy(form->to, sizeof form->to, origin);
+    archive_file_close(&f);
+    arena_free(&arena);
+    form->archives = path;
+    return !e;
+}
+
+void command_archive(struct screen *s, char *arguments)
 {
     struct err_info err = {.code = ERR_OK};
-    struct address a;
     struct operate_argument *form = calloc(1, sizeof *form);
-    struct change_words w = {s, "dedupe", F(BY), form, NULL};
-    if (!form || !take_words(&w, arguments)) {
-        free(form);
-        return;
-    }
-    if (hub_address(screen_hub(s), w.address, &a, &err)) {
+    struct change_words w = {s, "restore", COMMAND_RESTORE_FLAGS, form, NULL, "ARCHIVE"};
+    char *path = NULL;
+    if (form && take_words(&w, arguments) && !(path = archive_find(w.address, &err)))
         screen_say_err(s, &err);
-    } else if (!a.channel.name || !*a.channel.name) {
-        screen_say(s, SEVERITY_WARN, "%s: a channel is missing; write %s/CHANNEL", w.address, w.address);
-    } else if (change_address(s, a.endpoint, a.channel.name, a.channel.kind, &form->target)) {
-        struct dedupe_argument d = {.channel = form->target.address, .by = "id"};
-        d.marks = form->target.listed ? form->target.channel.browse_effect != EFFECT_NONE
-                                      : !a.endpoint->broker->browse_is_free;
-        if (form->preset_count)
-            text_copy(d.by, sizeof d.by, form->presets[0].text);
-        screen_show(s, VIEW_DEDUPE, &d);
+    if (path && take_archive(s, path, form)) {
+        form->kind = OPERATION_RESTORE;
+        form->target.of = CHANGE_OPERATION;
+        screen_show(s, VIEW_OPERATE, form);
+    }
+    free(path);
+    free(form);
+}
+
+static void show_report(struct screen *s, const struct operate_argument *form)
+{
+    const struct change_target *t = &form->target;
+    struct dedupe_argument d = {.channel = t->address, .by = "id"};
+    d.marks =
+        t->listed ? t->channel.browse_effect != EFFECT_NONE : !t->address.endpoint->broker->browse_is_free;
+    if (form->preset_count)
+        text_copy(d.by, sizeof d.by, form->presets[0].text);
+    screen_show(s, VIEW_DEDUPE, &d);
+}
+
+static bool is_report(const struct operate_argument *form)
+{
+    for (size_t i = 0; i < form->preset_count; i++)
+        if (strcmp(form->presets[i].label, label_of(FLAG_BY)) != 0)
+            return false;
+    return true;
+}
+
+void command_duplicates(struct screen *s, char *arguments)
+{
+    struct operate_argument *form = calloc(1, sizeof *form);
+    struct change_words w = {s, "dedupe", COMMAND_DEDUPE_FLAGS, form, NULL, NULL};
+    if (form && take_words(&w, arguments) && find_target(s, &w)) {
+        form->kind = OPERATION_DEDUPE;
+        if (is_report(form))
+            show_report(s, form);
+        else
+            screen_show(s, VIEW_OPERATE, form);
     }
     free(form);
 }

@@ -78,6 +78,7 @@ static void type(struct dialog *d, int key)
 /* A name is said yes to with Enter, once it stands there whole. */
 static enum dialog_result name_key(struct dialog *d, int key)
 {
+    d->wrong = key == UIKEY_RETURN && !is_typed(d);
     if (key != UIKEY_RETURN) {
         type(d, key);
         return DIALOG_SAME;
@@ -148,7 +149,9 @@ static void draw_answer(const struct dialog *d, struct canvas *c, int x, int y, 
 static void draw_no(const struct dialog *d, struct canvas *c, int x, int y, int w)
 {
     bool ready = d->name_count && is_typed(d);
-    if (d->name_count && d->typed_count + 1 < d->name_count && ready)
+    if (d->wrong)
+        canvas_text(c, x, y, w, ROLE_FAULT, "That is not the name, whole. Esc: nothing is changed");
+    else if (d->name_count && d->typed_count + 1 < d->name_count && ready)
         canvas_text(c, x, y, w, ROLE_OK, "Enter: and the other one");
     else if (d->name_count)
         canvas_printf(c, x, y, w, ready ? ROLE_OK : ROLE_MUTED,
@@ -173,7 +176,7 @@ void dialog_draw(struct dialog *d, struct frame *f)
     int y = in.y - d->top;
     for (size_t i = 0; i < d->line_count; i++)
         y += draw_line(d, c, in, y, i);
-    canvas_box(c, box, border, d->title, d->rows > d->height ? "↓ more" : d->severe ? "severe" : NULL);
+    canvas_box(c, box, border, d->title, d->rows > d->height ? "↓ more" : NULL);
     canvas_cursor(c, in.x, in.y + in.h + 1, true);
     draw_answer(d, c, in.x, in.y + in.h + 1, in.w);
     draw_no(d, c, in.x, in.y + in.h + 2, in.w);

@@ -24,6 +24,7 @@ struct dialog {
     char names[DIALOG_NAMES][DIALOG_NAME]; /* to be typed, one after the other; none: y says yes */
     size_t name_count, typed_count;
     char typed[DIALOG_NAME];
+    bool wrong;        /* Enter has met another text than the name; until the next key */
     int64_t opened_ns; /* monotonic */
     int top, rows, height;
 };

@@ -377,8 +377,8 @@ void screen_key(struct screen *s, int key)
         s->wants |= SCREEN_REDRAW;
     else if (key == UIKEY_CONTROL('z'))
         s->wants |= SCREEN_SUSPEND;
-    else if (screen_is_small(s))
-        s->wants |= key == 'q' ? SCREEN_QUIT : 0;
+    else if (screen_is_small(s)) /* there is no room for the question that a job wants */
+        s->wants |= key == 'q' && !jobs_running(s->jobs) ? SCREEN_QUIT : 0;
     else if (s->dialog.open)
         screen_dialog_key(s, key);
     else if (s->prompt.kind != PROMPT_NONE)

@@ -74,7 +74,7 @@ void screen_browse(struct screen *s, const struct address *address, const struct
 /* Filters the tail's view, as if the expression had been typed there; a faulty one is said. */
 void screen_filter(struct screen *s, const char *expression);
 
-/* ---- changes: what is allowed, asked, and under way (ui/screen_change.c) ---- */
+/* ---- changes: what is allowed, asked, and under way (ui/screen_change.c, ui/screen_write.c) ---- */
 
 /* NULL: no memory for it, which was said. */
 struct jobs *screen_jobs(struct screen *s);
@@ -82,9 +82,10 @@ struct jobs *screen_jobs(struct screen *s);
 const struct audit_list *screen_journal(const struct screen *s);
 void screen_read_journal(struct screen *s, const char *id); /* see audit_read; SCREEN_JOBS tells of the end */
 
-/* Opens for so long what the configuration does not; 0 closes it again. */
+/* Opens for so long what the configuration does not, production apart; 0 closes all again. What came of it is said. */
 void screen_write(struct screen *s, int64_t ns);
-int64_t screen_write_left(const struct screen *s); /* ns; 0: closed */
+/* One of the hub's endpoints; production is asked for its name first. */
+void screen_write_one(struct screen *s, size_t endpoint, int64_t ns);
 bool screen_may_write(const struct screen *s, const struct endpoint *e);
 
 /* Asks; the dialog is copied, and answered once, unless the screen ends before. */
@@ -92,6 +93,10 @@ typedef void screen_answer(struct screen *s, void *context, bool yes);
 void screen_ask(struct screen *s, const struct dialog *d, screen_answer *answer, void *context);
 /* Has a file edited, on the whole terminal: the screen stands still meanwhile, as after ^Z. `done` is told of its end, once. */
 void screen_edit(struct screen *s, const char *path, screen_answer *done, void *context);
+/* Behind a command of the shell, what it needs to reach what is here: the configuration that was named; in the demo that it does not. */
+void screen_put_reach(const struct screen *s, struct buffer *out);
+/* The same, where the command names the configuration already; "" but in the demo. */
+const char *screen_unreached(const struct screen *s);
 /* Leaves, after a question where operations are under way. */
 void screen_quit(struct screen *s);
 

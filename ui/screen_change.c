@@ -1,9 +1,10 @@
-/* Changes: what is allowed and for how long, what is asked, what is under way. */
+/* Changes: what is asked, what is under way. */
 #include "ui/screen_internal.h"
 
 #include "base/text.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -19,6 +20,7 @@ void screen_change_close(struct screen *s)
     s->journal = NULL;
     audit_free(&s->audit); /* it writes to the jobs' descriptor */
     jobs_free(&s->jobs);
+    free(s->write_until);
 }
 
 /* ---- what is under way ---- */
@@ -50,70 +52,6 @@ const struct audit_list *screen_journal(const struct screen *s)
 void screen_read_journal(struct screen *s, const char *id)
 {
     audit_read(s->audit, id);
-}
-
-/* ---- what is allowed ---- */
-
-static size_t locked_count(const struct screen *s)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < hub_endpoint_count(s->hub); i++)
-        n += !hub_endpoint(s->hub, i)->config->endpoint.write;
-    return n;
-}
-
-void screen_write(struct screen *s, int64_t ns)
-{
-    char text[120], age[32];
-    bool open = screen_write_left(s) > 0;
-    s->write_until_ns = ns > 0 ? clock_mono_ns() + ns : 0;
-    text_age(age, sizeof age, ns);
-    snprintf(text, sizeof text, "%zu of %zu endpoints, for %s", locked_count(s), hub_endpoint_count(s->hub),
-             age);
-    if (ns > 0)
-        audit_note(s->audit, "unlock", text);
-    else if (open)
-        audit_note(s->audit, "lock", "");
-}
-
-int64_t screen_write_left(const struct screen *s)
-{
-    int64_t left = s->write_until_ns ? s->write_until_ns - clock_mono_ns() : 0;
-    return left > 0 ? left : 0;
-}
-
-bool screen_may_write(const struct screen *s, const struct endpoint *e)
-{
-    return e->write || screen_write_left(s) > 0;
-}
-
-/* Minutes while there are some: the last one goes by in seconds. */
-static char *left_text(int64_t left, char *into, size_t size)
-{
-    int64_t seconds = (left + NS_PER_S - 1) / NS_PER_S;
-    if (seconds > 60)
-        snprintf(into, size, "%lldm", (long long)((seconds + 59) / 60));
-    else
-        snprintf(into, size, "%llds", (long long)seconds);
-    return into;
-}
-
-enum role screen_badge(const struct screen *s, bool narrow, char *into, size_t size)
-{
-    char left[24];
-    size_t all = hub_endpoint_count(s->hub), locked = locked_count(s);
-    *into = '\0';
-    if (all == 0)
-        return ROLE_CHROME;
-    if (screen_write_left(s) > 0)
-        snprintf(into, size, "WRITE %s", left_text(screen_write_left(s), left, sizeof left));
-    else if (locked == all)
-        snprintf(into, size, narrow ? "RO" : "READ-ONLY");
-    else if (locked)
-        snprintf(into, size, narrow ? "WRITE %zu/%zu" : "WRITE %zu of %zu", all - locked, all);
-    else
-        snprintf(into, size, "WRITE");
-    return locked == all && screen_write_left(s) == 0 ? ROLE_CHROME : ROLE_WARN;
 }
 
 /* ---- what is asked ---- */
@@ -153,6 +91,23 @@ void screen_edited(struct screen *s, bool well)
     s->edited = NULL;
     if (done)
         done(s, s->edited_context, well);
+}
+
+/* ---- what the shell does the same with ---- */
+
+const char *screen_unreached(const struct screen *s)
+{
+    return s->demo ? "   (the shell does not reach the demo)" : "";
+}
+
+void screen_put_reach(const struct screen *s, struct buffer *out)
+{
+    const struct config *config = hub_config(s->hub);
+    if (config->named) {
+        buffer_text(out, " --config");
+        order_put_word(out, config->file);
+    }
+    buffer_text(out, screen_unreached(s));
 }
 
 /* ---- leaving ---- */

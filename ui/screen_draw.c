@@ -12,9 +12,10 @@
 static void draw_small(struct screen *s)
 {
     struct canvas *c = &s->canvas;
+    const char *leave = jobs_running(s->jobs) ? "A job runs: enlarge to leave" : "q quits";
     char line[96];
-    int cells = snprintf(line, sizeof line, "Too small: %dx%d, needs %dx%d. q quits.", c->w, c->h,
-                         SCREEN_MIN_WIDTH, SCREEN_MIN_HEIGHT);
+    int cells = snprintf(line, sizeof line, "Too small: %dx%d, needs %dx%d. %s.", c->w, c->h,
+                         SCREEN_MIN_WIDTH, SCREEN_MIN_HEIGHT, leave);
     if (c->w >= cells) {
         canvas_text(c, 0, 0, c->w, ROLE_WARN, line);
         return;
@@ -23,14 +24,14 @@ static void draw_small(struct screen *s)
         int y = c->h < 3 ? c->h - 3 : 0;
         canvas_text(c, 0, y, c->w, ROLE_WARN, "Too small");
         canvas_printf(c, 0, y + 1, c->w, ROLE_TEXT, "min %dx%d", SCREEN_MIN_WIDTH, SCREEN_MIN_HEIGHT);
-        canvas_text(c, 0, y + 2, c->w, ROLE_TEXT, "q quits");
+        canvas_text(c, 0, y + 2, c->w, ROLE_TEXT, leave);
         return;
     }
     canvas_text(c, 0, 0, c->w, ROLE_WARN, "Too small:");
     canvas_printf(c, 0, 1, c->w, ROLE_TEXT, "is %dx%d", c->w, c->h);
     canvas_printf(c, 0, 2, c->w, ROLE_TEXT, "needs");
     canvas_printf(c, 0, 3, c->w, ROLE_TEXT, "%dx%d", SCREEN_MIN_WIDTH, SCREEN_MIN_HEIGHT);
-    canvas_text(c, 0, 4, c->w, ROLE_TEXT, "q quits");
+    canvas_words(c, (struct rect){0, 4, c->w, c->h - 4}, ROLE_TEXT, bytes_of_text(leave));
 }
 
 /* Rows that a text of ours takes at the foot: all it needs, as far as the view keeps its room. */
@@ -129,7 +130,7 @@ static void draw_all(struct screen *s, struct frame *f)
     if (s->prompt.kind == PROMPT_FILTER)
         screen_typed(s); /* the count is live: messages come, and the filter works through the old ones */
     if (s->prompt.kind == PROMPT_NONE)
-        chrome_hints(f, v->ops->keys, s->depth > 1);
+        chrome_hints(f, v, s->depth > 1);
     else if (s->prompt.kind == PROMPT_CONFIRM)
         draw_confirm(s, c, foot);
     else

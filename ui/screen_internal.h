@@ -1,5 +1,5 @@
 /* The screen's insides, shared by its files: what keys and events do (screen.c), opening channels
- * (screen_open.c), changes (screen_change.c), and
+ * (screen_open.c), changes (screen_change.c, screen_write.c), and
  * drawing (screen_draw.c). */
 #ifndef SIGNALBOX_UI_SCREEN_INTERNAL_H
 #define SIGNALBOX_UI_SCREEN_INTERNAL_H
@@ -29,7 +29,11 @@ struct screen {
     struct jobs *jobs;
     struct audit *audit;
     const struct audit_list *journal; /* the audit's, as taken last */
-    int64_t write_until_ns;           /* monotonic; 0: closed */
+    int64_t *
+        write_until; /* of the hub's endpoints, in their order: monotonic ns; 0: `:write` has not opened it */
+    size_t write_room;
+    size_t write_asked; /* the endpoint of the question, and for how long */
+    int64_t write_asked_ns;
     struct dialog dialog;
     screen_answer *answer; /* to it */
     void *answer_context;

@@ -69,6 +69,8 @@ struct view_ops {
     /* Draws into r. Its last row is the status row, which the screen may draw over. */
     void (*draw)(struct view *v, struct frame *f, struct rect r);
     enum action (*action)(struct view *v, enum action action); /* returns what it did not consume */
+    /* False: it would do nothing here now, and is left out of the hints. Optional: all do something. */
+    bool (*offers)(struct view *v, enum action action);
     bool (*key)(struct view *v, int key);     /* raw keys before the key table; true: used. Optional */
     bool (*takes_text)(const struct view *v); /* into a field of its own: a paste may go there. Optional */
     void (*typed)(struct view *v, enum prompt_kind kind, const char *text, struct prompt_note *note);

@@ -123,6 +123,8 @@ static int unknown_topic(const char *word)
 
 static int write_topic(const struct registry *registry, const char *word, struct buffer *out)
 {
+    if (strcmp(word, "operations") == 0) /* the screen's word for them */
+        word = "changes";
     const struct command *command = command_find(word);
     for (const struct topic *t = topics; t->name; t++) {
         if (strcmp(t->name, word) == 0) {

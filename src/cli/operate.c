@@ -224,7 +224,7 @@ static void fill_job(struct operating *o)
 
 static void show_progress(const struct operating *o, const struct operation_progress *p)
 {
-    char done[32], planned_text[32], text[200], left[32] = "", archived[60] = "";
+    char done[32], planned_text[32], text[240], left[32] = "", archived[60] = "", rate[40] = "";
     text_count(done, sizeof done, (uint64_t)p->counts.done);
     if (!cli_progress(o->cli))
         return;
@@ -242,9 +242,10 @@ static void show_progress(const struct operating *o, const struct operation_prog
     }
     if (p->archived)
         snprintf(archived, sizeof archived, "%" PRId64 " archived, ", p->archived);
-    snprintf(text, sizeof text, "%s%s%s%s done, %.0f/s%s%s%s", archived, done,
-             p->counts.planned > 0 ? " of " : "", p->counts.planned > 0 ? planned_text : "", p->rate,
-             *left ? ", " : "", left, *left ? " left" : "");
+    if (p->rate >= 0)
+        snprintf(rate, sizeof rate, ", %.0f/s", p->rate);
+    snprintf(text, sizeof text, "%s%s%s%s done%s%s%s%s", archived, done, p->counts.planned > 0 ? " of " : "",
+             p->counts.planned > 0 ? planned_text : "", rate, *left ? ", " : "", left, *left ? " left" : "");
     cli_progress_line(text);
 }
 
@@ -362,20 +363,13 @@ int operate_ready(struct operating *o)
     if (code)
         return code;
     o->before = p;
-    o->job.plan.by_place = p.by_place;
-    o->job.plan.empty = p.there == 0;
     struct filter *f = select ? filter_new(select, FILTER_MESSAGES, o->job.decoders, NULL, &err) : NULL;
     if (select && !f)
         return cli_filter_error(select, &err);
     filter_free(&f);
-    bool selects = preview_selects(&o->job.plan);
-    if (!selects)
+    if (!preview_selects(&o->job.plan))
         o->job.record.counts.planned = operate_planned(o, &p);
-    /* As it stood: what comes later is not part of it. */
-    bool counted = !p.upper && !p.by_place && o->job.plan.kind != OPERATION_RESTORE &&
-                   o->job.plan.kind != OPERATION_DEDUPE;
-    if (!selects && o->job.plan.limit < 0 && counted)
-        o->job.plan.limit = p.ready;
+    order_bound(&o->job.plan, &p);
     return 0;
 }
 

@@ -58,7 +58,7 @@ static int look(struct dedupe_rehearsal *r)
 {
     struct operation_job job = r->o.job;
     job.plan.select = NULL; /* the report judges that */
-    enum err e = preview_make(&job, &r->o.cancelled, &r->before, &r->refusal);
+    enum err e = preview_check(&job, &r->before, &r->refusal);
     if (e && (e != ERR_REFUSED || r->o.job.plan.to))
         return cli_error(&r->refusal);
     return e ? 0 : operate_take_source(&r->o, &r->before);

@@ -188,9 +188,9 @@ static void say_groups(const struct operating *o, const struct preview *p)
     if (more)
         cli_notice(o->cli, "%s of other reasons (--json shows more)",
                    text_count(text, sizeof text, (uint64_t)more));
-    if (reasons_skipped(p->reasons))
+    if (preview_skipped(p))
         cli_notice(o->cli, "%s of them would be skipped: they stay where they are",
-                   text_count(text, sizeof text, (uint64_t)reasons_skipped(p->reasons)));
+                   text_count(text, sizeof text, (uint64_t)preview_skipped(p)));
 }
 
 static void say_look(const struct operating *o, const struct preview *p)
@@ -224,6 +224,10 @@ static void say_what(const struct operating *o, const struct preview *p, int64_t
             o->cli,
             "would write them for the keys of at most %s message%s; nothing was changed. Add %s to do it",
             count, n == 1 ? "" : "s", add);
+        return;
+    }
+    if (n == 0 && preview_skipped(p)) {
+        cli_notice(o->cli, "nothing of %s would be sent; nothing was changed", o->job.plan.from);
         return;
     }
     if (selects || all)
@@ -286,7 +290,7 @@ int operate_rehearse(struct operating *o)
         /* Of the keys one knows once all of it was read. */
         o->job.record.counts.planned = o->job.plan.tombstones && n ? COUNT_UNKNOWN : n;
         print_preview(o, &p);
-        code = n == 0 ? err_exit_code(ERR_NOMATCH) : 0;
+        code = order_about(&o->job.plan, &p) == 0 ? err_exit_code(ERR_NOMATCH) : 0;
     }
     preview_free(&p);
     return code;

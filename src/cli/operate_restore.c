@@ -12,26 +12,15 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* A file of that path, else one of that name in the folder of archives. NULL after a message. */
 static const char *find_archive(struct operating *o)
 {
-    const char *text = o->cli->args[0];
-    char named[STATE_PATH_SIZE];
-    char *path = realpath(text, NULL);
-    if (!path && archive_path_of_name(text, named, sizeof named))
-        path = realpath(named, NULL);
+    struct err_info err;
+    char *path = archive_find(o->cli->args[0], &err);
     const char *kept = path ? arena_strdup(&o->arena, path) : NULL;
     free(path);
-    if (kept)
-        return kept;
-    struct err_info err;
-    char folder[STATE_PATH_SIZE];
-    err_set(&err, ERR_NOTFOUND, "no archive of that path or name");
-    err_where(&err, "%s", text);
-    if (state_path("archives", folder, sizeof folder))
-        err_next(&err, "those of purges are in %.150s; `signalbox journal` says which", folder);
-    cli_error(&err);
-    return NULL;
+    if (!path)
+        cli_error(&err);
+    return kept;
 }
 
 /* ---- where to ---- */

@@ -93,7 +93,7 @@ static void show_progress(const struct several *s)
         if (s->all[i].operation)
             operation_progress(s->all[i].operation, &p);
         sum += p.counts.done;
-        rate += s->all[i].operation ? p.rate : 0;
+        rate += s->all[i].operation && p.rate > 0 ? p.rate : 0;
     }
     snprintf(text, sizeof text, "%zu of %zu sources, %s done, %.0f/s", s->ended, s->count,
              text_count(done, sizeof done, (uint64_t)sum), rate);

@@ -24,6 +24,8 @@
 #define POISON_EVERY 37
 #define REJECT_EVERY 23
 #define TWICE_EVERY  11
+#define TWICE_PLACED 7
+#define PARCELS_MOST 60
 #define DEMO_PROBES  3
 
 struct demo {
@@ -227,6 +229,23 @@ static void send_mail(struct demo *d, uint64_t tick)
         memory_consume("emails");
 }
 
+/* A carrier that calls again when it was answered late: by id some parcels are there twice, now and then with another body. */
+static void send_parcel(struct demo *d, uint64_t tick)
+{
+    char id[32], json[160];
+    int64_t ready = 0, unacked = 0;
+    uint64_t number = tick / 10;
+    snprintf(id, sizeof id, "parcel-%" PRIu64, number);
+    for (int i = 0; i < (number % 4 == 1 ? 2 : 1); i++) {
+        bool other = i && number % TWICE_PLACED == 0;
+        snprintf(json, sizeof json, "{\"parcel\":%" PRIu64 ",\"state\":\"%s\",\"order\":%" PRIu64 "}", number,
+                 other ? "RETURNED" : "SENT", 88400 + d->orders);
+        memory_send("parcels", id, json);
+    }
+    while (memory_count("parcels", &ready, &unacked) && ready > PARCELS_MOST && memory_consume("parcels"))
+        ;
+}
+
 static bool pause_until(struct demo *d, int64_t at_ns)
 {
     struct pollfd p = {.fd = d->stop_fd, .events = POLLIN};
@@ -248,6 +267,8 @@ static void *traffic(void *context)
         send_payment(d, &payments);
         send_invoice(d, tick);
         send_mail(d, tick);
+        if (tick % 10 == 0)
+            send_parcel(d, tick);
         if (tick % 10 == 0)
             memory_send("audit", "", "{\"event\":\"heartbeat\",\"host\":\"shop-1\"}");
     }
@@ -303,6 +324,8 @@ static enum err declare_channels(struct demo *d, struct err_info *err)
         e = memory_declare("invoices", CHANNEL_QUEUE, "invoices.dlq", err);
     if (!e)
         e = memory_declare("emails", CHANNEL_QUEUE, NULL, err);
+    if (!e)
+        e = memory_declare("parcels", CHANNEL_QUEUE, NULL, err);
     if (!e)
         e = memory_declare("audit", CHANNEL_TOPIC, NULL, err);
     return e;

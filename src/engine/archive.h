@@ -48,6 +48,8 @@ struct archive {
 bool archive_begins(struct bytes in); /* by its first line, with or without that one's end */
 /* ERR_FORMAT with the offset in err->where. archive_close is due in any case. */
 enum err archive_open(struct archive *a, struct bytes in, struct err_info *err) SB_MUST_USE;
+/* Its header alone, at once: no sum is checked, and no message can be had. */
+enum err archive_look(struct archive *a, struct bytes in, struct err_info *err) SB_MUST_USE;
 /* The next message, valid until the next call; ERR_END after the last. */
 enum err archive_next(struct archive *a, struct message *m, struct err_info *err) SB_MUST_USE;
 void archive_rewind(struct archive *a);

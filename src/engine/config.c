@@ -218,6 +218,7 @@ static enum err load(struct config *c, const char *path, const struct registry *
         path = found;
     }
     c->file = arena_strdup(c->arena, path);
+    c->named = path != found;
     if (!c->file)
         return err_set(err, ERR_NOMEM, "no memory for a configuration");
     e = load_file(c, c->file, registry, faults, err);

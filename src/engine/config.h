@@ -17,6 +17,7 @@ struct config_endpoint {
 
 struct config {
     const char *file; /* NULL: none read */
+    bool named;       /* by --config, and is not the one that is read of itself */
     struct config_endpoint *endpoints;
     size_t endpoint_count, endpoint_cap; /* room for those given by URL: endpoints never move */
     struct probe_target *probes;

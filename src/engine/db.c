@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #define BUSY_MS 5000
+#define STEP_MS 10 /* between two tries */
 
 struct db {
     sqlite3 *handle;
@@ -105,6 +107,21 @@ static enum err make_file(const struct db *db, struct err_info *err)
     return ERR_IO;
 }
 
+/* While another one makes the log, or takes it away, SQLite refuses at once, whatever time it was given. */
+static enum err settle_journal(struct db *db, struct err_info *err)
+{
+    struct err_info why = {.code = ERR_OK};
+    for (int waited = 0;; waited += STEP_MS) {
+        enum err e =
+            run_text(db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON", &why);
+        if (e && (e != ERR_BUSY || waited >= BUSY_MS))
+            *err = why;
+        if (e != ERR_BUSY || waited >= BUSY_MS)
+            return e;
+        poll(NULL, 0, STEP_MS);
+    }
+}
+
 static enum err open_file(struct db *db, const char *const *steps, struct err_info *err)
 {
     enum err e = make_file(db, err);
@@ -115,7 +132,7 @@ static enum err open_file(struct db *db, const char *const *steps, struct err_in
         return fail(db, code, err);
     sqlite3_extended_result_codes(db->handle, 1);
     sqlite3_busy_timeout(db->handle, BUSY_MS);
-    e = run_text(db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON", err);
+    e = settle_journal(db, err);
     return e ? e : bring_up(db, steps, err);
 }
 

@@ -57,6 +57,21 @@ bool archive_path_of_name(const char *name, char *into, size_t size)
     return (size_t)n < sizeof file && !strchr(name, '/') && state_path(file, into, size);
 }
 
+char *archive_find(const char *text, struct err_info *err)
+{
+    char named[STATE_PATH_SIZE], folder[STATE_PATH_SIZE];
+    char *path = realpath(text, NULL);
+    if (!path && archive_path_of_name(text, named, sizeof named))
+        path = realpath(named, NULL);
+    if (path)
+        return path;
+    err_set(err, ERR_NOTFOUND, "no archive of that path or name");
+    err_where(err, "%s", text);
+    if (state_path("archives", folder, sizeof folder))
+        err_next(err, "those of purges are in %.150s; `signalbox journal` says which", folder);
+    return NULL;
+}
+
 /* ---- writing ---- */
 
 struct archiver {
@@ -250,6 +265,13 @@ enum err archive_file_open(struct archive_file *f, const char *path, struct err_
     for (size_t i = 0; i < SHA256_SIZE; i++)
         snprintf(f->sum + 2 * i, 3, "%02x", f->mapped.data[f->mapped.len - SHA256_SIZE + i]);
     return ERR_OK;
+}
+
+enum err archive_file_look(struct archive_file *f, const char *path, struct err_info *err)
+{
+    *f = (struct archive_file){.mapped = BYTES_NULL};
+    enum err e = map(f, path, err);
+    return e ? e : archive_look(&f->archive, f->mapped, err);
 }
 
 void archive_file_close(struct archive_file *f)

@@ -12,6 +12,9 @@ bool archive_path(int64_t created_ns, const char *endpoint, const char *channel,
 /* "NAME", with or without .sba, in that folder. */
 bool archive_path_of_name(const char *name, char *into, size_t size);
 
+/* A file of that path, else an archive of that name: its whole path, to be freed; NULL: neither, with *err (ERR_NOTFOUND). */
+char *archive_find(const char *text, struct err_info *err);
+
 /* ---- writing ---- */
 
 struct archiver;
@@ -35,6 +38,8 @@ struct archive_file {
 };
 /* Checked as a whole before it returns. ERR_NOTFOUND, ERR_IO, ERR_FORMAT. archive_file_close is due in any case. */
 enum err archive_file_open(struct archive_file *f, const char *path, struct err_info *err) SB_MUST_USE;
+/* Its header alone, at once: nothing is checked, and no message can be had. archive_file_close is due in any case. */
+enum err archive_file_look(struct archive_file *f, const char *path, struct err_info *err) SB_MUST_USE;
 void archive_file_close(struct archive_file *f);
 
 #endif

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define NOTES_MOST 32
+#define PLAN_MOST  (16 * KIB) /* of one that has ended */
 
 struct note {
     int64_t at_ns;
@@ -61,8 +62,8 @@ static bool take_operation(void *context, const struct journal_operation *o)
     to->host = copy(l, o->host);
     to->archive = copy(l, o->archive);
     to->note = copy(l, o->note);
-    bool open =
-        o->state == OPERATION_RUNNING || o->kind == OPERATION_PURGE; /* it may be resumed, or restored */
+    /* It may be resumed, restored, or taken back; one that has ended and carries a payload that was edited is too large for that. */
+    bool open = o->state == OPERATION_RUNNING || o->plan.len <= PLAN_MOST;
     to->plan = open ? arena_copy(&l->arena, o->plan) : BYTES_NULL;
     if (o->state == OPERATION_RUNNING && !operation_is_locked(o->id))
         to->state = OPERATION_INTERRUPTED;

@@ -249,7 +249,8 @@ enum dedupe_value dedupe_rule_value(const struct dedupe_rule *r, const struct me
     enum dedupe_value found = DEDUPE_NONE;
     if (r->by <= BY_BODY) {
         *value = r->by == BY_ID ? m->id : r->by == BY_KEY ? m->key : m->payload;
-        return value->data ? DEDUPE_FOUND : DEDUPE_NONE;
+        bool nameless = r->by == BY_ID && !value->len; /* an empty id names no message */
+        return value->data && !nameless ? DEDUPE_FOUND : DEDUPE_NONE;
     }
     buffer_clear(room);
     found = r->by == BY_HEADER ? header_value(r, m, room) : field_value(r, m, room);

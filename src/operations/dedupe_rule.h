@@ -17,8 +17,8 @@ const char *dedupe_rule_text(const struct dedupe_rule *r); /* as it was written 
 bool dedupe_rule_is_body(const struct dedupe_rule *r);     /* same value, same body */
 
 enum dedupe_value {
-    DEDUPE_NONE,  /* null is no value: such a message is the duplicate of none */
-    DEDUPE_FOUND, /* empty is one */
+    DEDUPE_NONE,  /* null is no value, nor is an empty id: such a message is the duplicate of none */
+    DEDUPE_FOUND, /* any other that is empty is one */
     DEDUPE_UNKNOWN /* the body is damaged, or larger than may be unpacked, so that not all of its value is known */
 };
 

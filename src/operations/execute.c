@@ -17,6 +17,17 @@
 
 /* ---- what others see ---- */
 
+/* Of what is sent: that is what a limit holds up, and batches are answered as a whole. A purge sends nothing. */
+static double measure(struct operation *o, int64_t now_ns)
+{
+    int64_t limit = atomic_load(&o->rate);
+    if (atomic_load(&o->paused) || limit != o->speed_limit)
+        speed_forget(&o->speed);
+    o->speed_limit = limit;
+    speed_note(&o->speed, now_ns, execute_is_purge(o) ? o->counts.done : o->sent_count);
+    return speed_of(&o->speed);
+}
+
 void execute_tell(struct operation *o, bool now)
 {
     int64_t mono = clock_mono_ns();
@@ -24,10 +35,7 @@ void execute_tell(struct operation *o, bool now)
         return;
     pthread_mutex_lock(&o->lock);
     struct operation_progress *p = &o->progress;
-    if (mono > o->told_ns && o->told_ns) {
-        double fresh = (double)(o->counts.done - o->told_done) * NS_PER_S / (double)(mono - o->told_ns);
-        p->rate = p->rate > 0 ? p->rate * 0.8 + fresh * 0.2 : fresh;
-    }
+    p->rate = measure(o, mono);
     p->counts = o->counts;
     p->unmatched = o->unmatched;
     p->bytes = o->bytes;
@@ -38,7 +46,6 @@ void execute_tell(struct operation *o, bool now)
     p->paused = atomic_load(&o->paused);
     pthread_mutex_unlock(&o->lock);
     o->told_ns = mono;
-    o->told_done = o->counts.done;
     (void)!write(o->done_fd, &(uint64_t){1}, sizeof(uint64_t));
 }
 
@@ -267,6 +274,7 @@ static enum err open_ends(struct operation *o, struct err_info *err)
     if (!e)
         e = count_again(o, err);
     o->done_before = o->counts.done;
+    o->place = o->counts.done;
     if (!e && o->job.to.ops)
         e = open_destination(o, err);
     if (!e && !execute_purge_is_at_once(o))
@@ -432,7 +440,8 @@ struct operation *operation_start(const struct operation_job *job, int done_fd, 
     buffer_text(&o->archives, job->record.archive ? job->record.archive : "");
     pthread_mutex_init(&o->lock, NULL);
     atomic_init(&o->rate, job->plan.rate);
-    o->progress = (struct operation_progress){.state = OPERATION_RUNNING, .began_ns = clock_mono_ns()};
+    o->progress =
+        (struct operation_progress){.state = OPERATION_RUNNING, .rate = -1, .began_ns = clock_mono_ns()};
     if (o->event_fd >= 0 && thread_start(&o->thread, run, o))
         return o;
     err_set(err, ERR_FAILED, "no thread or descriptor for an operation");
@@ -445,9 +454,13 @@ struct operation *operation_start(const struct operation_job *job, int done_fd, 
 
 void operation_progress(struct operation *o, struct operation_progress *into)
 {
+    int64_t limit = atomic_load(&o->rate);
     pthread_mutex_lock(&o->lock);
     *into = o->progress;
     pthread_mutex_unlock(&o->lock);
+    if (limit > 0 &&
+        into->rate > (double)limit) /* what was a little late was made up for, or it is a new one */
+        into->rate = (double)limit;
 }
 
 static void wake(struct operation *o)

@@ -10,6 +10,7 @@
 #include "operations/recovery.h"
 #include "operations/sent.h"
 #include "operations/source.h"
+#include "operations/speed.h"
 
 #include <pthread.h>
 
@@ -44,6 +45,8 @@ struct operation {
     int64_t unmatched, bytes;
     uint64_t last; /* sequence */
     int64_t begun; /* messages that have a row */
+    int64_t
+        place; /* of a source that is removed from: messages that stood before the next one when it was counted */
     struct losses losses;
     unsigned carries;
     bool edited;  /* the one message that the plan's payload is for has come */
@@ -112,7 +115,10 @@ struct operation {
     /* rate */
     int64_t tokens_ns; /* monotonic: when the next message may go */
     int64_t started_ns;
-    int64_t told_ns, told_done;
+    int64_t told_ns;
+    int64_t sent_count; /* messages, by this run */
+    struct speed speed;
+    int64_t speed_limit; /* while it was measured */
 };
 
 /* Are messages taken off the source? Else they are read. */

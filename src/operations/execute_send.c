@@ -80,6 +80,7 @@ enum err execute_send(struct operation *o, bool *any, struct err_info *err)
             if (e)
                 return e == ERR_BUSY ? ERR_OK : e;
             execute_note_sent(o);
+            o->sent_count++;
             *any = true;
         }
         o->at++;

@@ -45,15 +45,25 @@ static enum err judge_all(struct operation *o, struct batch *b, struct err_info 
     return e;
 }
 
-/* Beyond the limit nothing is begun; what is recovered counts with it. */
+/* Of messages that are taken off: does it stand behind those that were there when they were counted? One whose removal has come back
+ * was counted among those that are gone. */
+static bool came_later(struct operation *o, const struct item *item)
+{
+    int64_t ready = o->job.plan.ready, at = o->place;
+    o->place += !item->undone && item->state != DELIVERY_DONE;
+    return execute_removes(o) && ready > 0 && at >= ready;
+}
+
+/* Beyond the limit nothing is begun, nor of what has come since it was counted; what is recovered counts with it. */
 static void keep_to_limit(struct operation *o, struct batch *b)
 {
     int64_t limit = o->job.plan.limit;
-    for (size_t i = 0; (limit >= 0 || o->removing) && i < b->count; i++) {
+    for (size_t i = 0; i < b->count; i++) {
         struct item *item = &b->items[i];
+        bool later = came_later(o, item);
         if (!item_is_about(item) || item->journaled)
             continue;
-        if (o->removing || o->begun++ >= limit) {
+        if (o->removing || later || (o->begun++ >= limit && limit >= 0)) {
             leave_out(item);
             if (!o->recovery.by_content) /* else what the journal tells of may stand behind it */
                 execute_stop_taking(o, NULL);

@@ -164,6 +164,7 @@ static void keep_texts(struct job *job)
     p->origin_header = keep(job, p->origin_header);
     p->reasons = keep(job, p->reasons);
     p->edits = keep(job, p->edits);
+    p->by = keep(job, p->by);
     p->payload = arena_copy(&job->arena, p->payload);
 }
 
@@ -174,9 +175,11 @@ static struct job *job_new(struct jobs *j, const struct order *order)
         return NULL;
     job->jobs = j;
     job->order = *order;
+    job->order.config = j->config->named ? j->config->file : NULL;
     job->lock_fd = -1;
     job->status.rate = order->plan.rate;
     job->status.planned = COUNT_UNKNOWN;
+    job->status.before = job->status.after = (struct job_ends){COUNT_UNKNOWN, COUNT_UNKNOWN};
     arena_init(&job->arena, 2 * PLAN_PAYLOAD_MOST);
     arena_init(&job->found, 4 * PLAN_PAYLOAD_MOST);
     buffer_init(&job->plan, 2 * PLAN_PAYLOAD_MOST);

@@ -29,13 +29,17 @@ struct job_status {
     /* From READY on, but for one that was resumed. What it points to is the job's: until job_drop, and while it has not begun. */
     struct preview preview;
     bool could_look;     /* looking at the messages, which order.glance forbade, would tell more */
-    int64_t planned;     /* messages; COUNT_UNKNOWN */
+    int64_t planned;     /* messages, and once it has begun also those that are skipped; COUNT_UNKNOWN */
     struct err_info err; /* of REFUSED */
     char id[OPERATION_ID_SIZE];
     struct operation_progress progress;
     int64_t rate;               /* messages a second at most; 0: as fast as it goes */
     int64_t began_ns, ended_ns; /* wall clock; 0: not yet */
     bool resumed, cancelled;
+    /* What the brokers count at both ends, with what consumers have: before it began, and some time after it has ENDED. COUNT_UNKNOWN. */
+    struct job_ends {
+        int64_t from, to;
+    } before, after;
     char notices[JOB_NOTICES][240];
     size_t notice_count; /* of all; those beyond JOB_NOTICES were not kept */
 };

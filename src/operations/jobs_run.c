@@ -158,7 +158,23 @@ static enum err check_growth(const struct job *job, const struct preview *now, s
     return ERR_REFUSED;
 }
 
-/* As it stands now; what a selection takes is judged as the messages come. No more go than were counted when somebody said yes. */
+static int64_t all_of(int64_t ready, int64_t unacked)
+{
+    return ready >= 0 && unacked > 0 ? ready + unacked : ready;
+}
+
+/* No more go than were counted when somebody said yes, and none that has come since. */
+static void keep_to_count(struct plan *p, const struct preview *seen, struct preview *now)
+{
+    int64_t most = seen->matched + seen->unknown; /* which have their rows, too */
+    if (seen->ready >= 0 && seen->ready < now->ready)
+        now->ready = seen->ready;
+    order_bound(p, now);
+    if (preview_selects(p) && (p->limit < 0 || p->limit > most))
+        p->limit = most;
+}
+
+/* As it stands now; what a selection takes is judged as the messages come. */
 static enum err look_again(struct job *job, struct err_info *err)
 {
     struct preview now;
@@ -177,15 +193,13 @@ static enum err look_again(struct job *job, struct err_info *err)
         preview_free(&now);
         return e;
     }
-    p->by_place = now.by_place;
-    p->empty = now.there == 0;
+    pthread_mutex_lock(&job->lock);
+    job->status.before = (struct job_ends){all_of(now.ready, now.unacked), now.there};
+    pthread_mutex_unlock(&job->lock);
     if (p->kind == OPERATION_RESTORE)
         now.ready = seen->ready;
-    bool counted = !now.upper && !now.by_place && p->kind != OPERATION_RESTORE && !p->no_archive;
-    bool selects = preview_selects(p);
-    job->job.record.counts.planned = selects ? job->status.planned : order_planned(p, &now);
-    if (!selects && p->limit < 0 && counted)
-        p->limit = seen->ready >= 0 && seen->ready < now.ready ? seen->ready : now.ready;
+    job->job.record.counts.planned = order_about(p, preview_selects(p) ? seen : &now);
+    keep_to_count(p, seen, &now);
     if (p->limit >= 0 && job->job.record.counts.planned > p->limit)
         job->job.record.counts.planned = p->limit;
     preview_free(&now);
@@ -290,12 +304,41 @@ static void run_it(struct job *job)
     set_state(job, JOB_ENDED);
 }
 
+static int64_t count_now(const struct job *job, const struct operation_end *end)
+{
+    int64_t ready = COUNT_UNKNOWN, unacked = COUNT_UNKNOWN;
+    if (!end->ops || !end->ops->count || !end->channel.name ||
+        preview_count(&job->job, end, &ready, &unacked, NULL))
+        return COUNT_UNKNOWN;
+    return all_of(ready, unacked);
+}
+
+/* By the brokers, whoever else sends and takes there; nobody waits for it. */
+static void count_ends(struct job *job)
+{
+    const struct plan *p = &job->job.plan;
+    enum operation_state state = job->status.progress.state;
+    if (job->status.state != JOB_ENDED || atomic_load(&job->cancelled) || state == OPERATION_FAILED ||
+        state == OPERATION_INTERRUPTED)
+        return;
+    struct job_ends after = {COUNT_UNKNOWN, COUNT_UNKNOWN};
+    if (order_takes(p))
+        after.from = count_now(job, &job->job.from);
+    if (p->to)
+        after.to = count_now(job, &job->job.to);
+    pthread_mutex_lock(&job->lock);
+    job->status.after = after;
+    pthread_mutex_unlock(&job->lock);
+}
+
 void *jobs_run(void *context)
 {
     struct job *job = context;
     fill(job);
-    if (job->resumes ? take_over(job) : look(job) && wait_for_word(job) && begin(job))
+    if (job->resumes ? take_over(job) : look(job) && wait_for_word(job) && begin(job)) {
         run_it(job);
+        count_ends(job);
+    }
     pthread_mutex_lock(&job->lock);
     job->over = true;
     pthread_mutex_unlock(&job->lock);

@@ -114,12 +114,16 @@ static void put_switch(struct buffer *out, const char *flag, bool on)
         buffer_printf(out, " %s", flag);
 }
 
-static void put_consent(struct buffer *out, const struct address *changed)
+static bool wants_write(const struct address *changed)
 {
-    const struct endpoint *e = &changed->endpoint->endpoint;
+    return changed && !changed->endpoint->endpoint.by_url && !changed->endpoint->endpoint.write;
+}
+
+static void put_confirm(struct buffer *out, const struct address *changed)
+{
     char name[600];
-    put_switch(out, "--write", !e->by_url && !e->write);
-    if (e->by_url || !e->production)
+    const struct endpoint *e = changed ? &changed->endpoint->endpoint : NULL;
+    if (!e || e->by_url || !e->production)
         return;
     snprintf(name, sizeof name, "%s/%s", e->name, changed->channel.name);
     put_flag(out, "--confirm", name);
@@ -161,8 +165,12 @@ void order_command(const struct order *o, struct buffer *out)
     put_switch(out, "--no-mark", p->no_mark && !restores);
     put_switch(out, "--again", p->again);
     put_switch(out, "--create", p->create);
+    put_flag(out, "--config", o->config);
     put_switch(out, "--execute", true);
-    put_consent(out, p->to ? &o->to : &o->from);
+    const struct address *to = p->to ? &o->to : NULL, *from = order_takes(p) || !to ? &o->from : NULL;
+    put_switch(out, "--write", wants_write(to) || wants_write(from));
+    put_confirm(out, to);
+    put_confirm(out, from);
 }
 
 /* ---- what it means ---- */
@@ -181,11 +189,30 @@ enum err order_check(const struct order *o, struct err_info *err)
     return ERR_REFUSED;
 }
 
-int64_t order_planned(const struct plan *p, const struct preview *seen)
+int64_t order_about(const struct plan *p, const struct preview *seen)
 {
     bool known = preview_selects(p) || (seen->looked > 0 && seen->whole);
     int64_t all = known ? seen->matched : seen->ready;
     return p->limit >= 0 && (all < 0 || all > p->limit) ? p->limit : all;
+}
+
+int64_t order_planned(const struct plan *p, const struct preview *seen)
+{
+    int64_t about = order_about(p, seen), skipped = preview_skipped(seen);
+    return about < 0 ? about : about > skipped ? about - skipped : 0;
+}
+
+void order_bound(struct plan *p, const struct preview *counted)
+{
+    bool exact = !counted->upper && !counted->by_place && !p->no_archive && p->kind != OPERATION_RESTORE &&
+                 p->kind != OPERATION_DEDUPE;
+    p->by_place = counted->by_place;
+    p->empty = counted->there == 0;
+    if (!exact || counted->ready < 0)
+        return;
+    p->ready = counted->ready;
+    if (p->limit < 0 && (!preview_selects(p) || !p->ready))
+        p->limit = counted->ready;
 }
 
 enum err order_settle(struct plan *p, const struct preview *seen, struct err_info *err)

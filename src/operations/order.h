@@ -10,7 +10,8 @@ struct order {
     struct plan plan;
     struct address from,
         to; /* from: of a restore without endpoint. to: of a replay home its source's endpoint; of a purge zeroed */
-    bool glance; /* its dry run counts, and looks at no message: that would leave a mark */
+    const char *config; /* the file that --config names; NULL: none. It outlives what has the order */
+    bool glance;        /* its dry run counts, and looks at no message: that would leave a mark */
 };
 
 /* Are these one channel, also where they are written differently? */
@@ -30,8 +31,12 @@ bool order_takes(const struct plan *p);
 void order_command(const struct order *o, struct buffer *out);
 /* What cannot be meant: ERR_REFUSED or ERR_USAGE with the reason. Nothing is looked up. */
 enum err order_check(const struct order *o, struct err_info *err) SB_MUST_USE;
-/* How many messages that is, COUNT_UNKNOWN. */
+/* How many messages it is about, COUNT_UNKNOWN: those that it would send, and those that it would skip. */
+int64_t order_about(const struct plan *p, const struct preview *seen);
+/* How many of them it would send. */
 int64_t order_planned(const struct plan *p, const struct preview *seen);
+/* As it was counted: what comes later is not part of it. */
+void order_bound(struct plan *p, const struct preview *counted);
 /* What was seen goes into the plan; what the source cannot do is ERR_REFUSED. */
 enum err order_settle(struct plan *p, const struct preview *seen, struct err_info *err) SB_MUST_USE;
 

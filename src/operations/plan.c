@@ -47,6 +47,10 @@ void plan_write(const struct plan *p, struct buffer *json)
     json_text(&w, p->select);
     JSON_NAME(&w, "limit");
     json_int(&w, p->limit);
+    if (p->ready) {
+        JSON_NAME(&w, "ready");
+        json_int(&w, p->ready);
+    }
     JSON_NAME(&w, "rate");
     json_int(&w, p->rate);
     JSON_NAME(&w, "replays_most");
@@ -158,6 +162,7 @@ static enum err take_member(struct plan *p, struct json_reader *r, struct arena 
         {"to", &p->to, NULL, NULL},
         {"select", &p->select, NULL, NULL},
         {"limit", NULL, &p->limit, NULL},
+        {"ready", NULL, &p->ready, NULL},
         {"rate", NULL, &p->rate, NULL},
         {"replays_most", NULL, &p->replays_most, NULL},
         {"partitions", NULL, &p->partitions, NULL},

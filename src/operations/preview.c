@@ -5,6 +5,7 @@
 #include "engine/filter.h"
 #include "model/death.h"
 #include "operations/destination.h"
+#include "operations/restore.h"
 #include "operations/source.h"
 #include "operations/stamp.h"
 
@@ -12,7 +13,9 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define STEP_MS 100
+#define STEP_MS        100
+#define COMPARE_MEMORY (16 * MIB) /* of a dedupe: beyond it files are used */
+#define COMPARE_STEP   20000
 
 static void on_notice(void *context, const char *text)
 {
@@ -115,11 +118,15 @@ struct look {
     struct sent sent;
     struct arena arena;
     bool enough; /* the limit was reached */
+    /* of a dedupe */
+    struct dedupe_rule *rule;
+    struct dedupe *dedupe;
+    int64_t bytes; /* of all that were added */
 };
 
 bool preview_selects(const struct plan *plan)
 {
-    return plan->select || plan->reasons;
+    return plan->select || plan->reasons || plan->kind == OPERATION_DEDUPE;
 }
 
 static void count_losses(struct look *l, const struct message *m)
@@ -142,25 +149,61 @@ static bool is_of_reason(const struct look *l, const struct message *m)
     return !chosen || dead_letter_is_chosen(chosen, dead_letter_reason(m->headers, reason));
 }
 
-static void take(struct look *l, struct message *m)
+/* ---- what is there more than once ---- */
+
+static enum err begin_dedupe(struct look *l, struct err_info *err)
+{
+    const struct plan *p = &l->job->plan;
+    struct dedupe_job job = {.keep = p->keep_last ? DEDUPE_KEEP_LAST : DEDUPE_KEEP_FIRST,
+                             .memory = COMPARE_MEMORY,
+                             .differing = p->differing};
+    job.rule = l->rule = dedupe_rule_new(p->by, l->job->decoders, err);
+    l->dedupe = l->rule ? dedupe_new(&job, err) : NULL;
+    return l->dedupe ? ERR_OK : err->code;
+}
+
+static enum err add_copy(struct look *l, const struct message *m, struct err_info *err)
+{
+    struct dedupe_message copy = {.m = m, .shown = m};
+    l->bytes += (int64_t)m->payload.len;
+    return dedupe_add(l->dedupe, &copy, err);
+}
+
+static enum err form_groups(struct look *l, struct err_info *err)
+{
+    struct preview *p = l->preview;
+    enum err e = ERR_OK;
+    while (!e && !atomic_load(l->cancelled))
+        e = dedupe_step(l->dedupe, COMPARE_STEP, err);
+    if (e != ERR_END)
+        return e ? e : err_set(err, ERR_CANCELLED, "cancelled");
+    p->duplicates = *dedupe_totals(l->dedupe);
+    int64_t going = (int64_t)p->duplicates.going, bytes = (int64_t)p->duplicates.going_bytes;
+    p->matched = l->job->plan.to ? p->matched - going : going;
+    p->bytes = l->job->plan.to ? l->bytes - bytes : bytes;
+    return ERR_OK;
+}
+
+static enum err take(struct look *l, struct message *m, struct err_info *err)
 {
     struct preview *p = l->preview;
     const struct plan *plan = &l->job->plan;
     if (plan->kind == OPERATION_RESEND && !p->first)
         p->first = message_ref(m);
     p->matched++;
-    p->bytes += (int64_t)m->payload.len;
-    if (p->reasons)
-        reasons_add(p->reasons, m);
-    if (p->compares)
+    bool goes = !p->reasons || reasons_add(p->reasons, m);
+    p->bytes += goes ? (int64_t)m->payload.len : 0;
+    if (goes && p->compares)
         count_losses(l, m);
     l->enough = plan->limit >= 0 && p->matched >= plan->limit;
+    return l->dedupe ? add_copy(l, m, err) : ERR_OK;
 }
 
-static void judge(struct look *l, const struct batch *b)
+static enum err judge(struct look *l, const struct batch *b, struct err_info *err)
 {
     struct preview *p = l->preview;
-    for (size_t i = 0; i < b->count && !l->enough; i++) {
+    enum err e = ERR_OK;
+    for (size_t i = 0; i < b->count && !l->enough && !e; i++) {
         struct message *m = b->items[i].message;
         bool wanted = is_of_reason(l, m);
         enum filter_answer answer = wanted && l->filter
@@ -170,10 +213,11 @@ static void judge(struct look *l, const struct batch *b)
         p->looked++;
         p->unknown += answer == FILTER_UNKNOWN;
         if (answer == FILTER_YES)
-            take(l, m);
+            e = take(l, m, err);
     }
     if (l->looked)
         atomic_store(l->looked, p->looked);
+    return e;
 }
 
 static enum err look_through(struct look *l, struct source *s, int fd, struct err_info *err)
@@ -189,7 +233,7 @@ static enum err look_through(struct look *l, struct source *s, int fd, struct er
             (void)!read(fd, &(uint64_t){0}, sizeof(uint64_t));
             e = ERR_OK;
         } else if (!e) {
-            judge(l, b);
+            e = judge(l, b, err);
             source_settle(s, b);
         }
         while ((b = source_settled(s)))
@@ -268,6 +312,8 @@ static enum err begin_look(struct look *l, struct err_info *err)
     bool hides = job->plan.reasons && job->redaction;
     if (hides && !(l->redactor = redactor_new(job->redaction)))
         return err_set(err, ERR_NOMEM, "no memory to hide what `redact` names");
+    if (job->plan.kind == OPERATION_DEDUPE)
+        return begin_dedupe(l, err);
     if (job->plan.kind != OPERATION_REPLAY)
         return ERR_OK;
     p->reasons = reasons_new(&reasons);
@@ -282,6 +328,8 @@ static void end_look(struct look *l)
     redactor_free(&l->redactor);
     sent_free(&l->sent);
     arena_free(&l->arena);
+    dedupe_free(&l->dedupe);
+    dedupe_rule_free(&l->rule);
 }
 
 bool preview_looks(const struct operation_job *job, const struct preview *p)
@@ -301,6 +349,8 @@ enum err preview_look(const struct operation_job *job, const atomic_bool *cancel
     enum err e = begin_look(&l, err);
     if (!e) {
         e = look_at_source(&l, fd, err);
+        if (!e && l.dedupe)
+            e = form_groups(&l, err);
         bool refused = e == ERR_REFUSED || e == ERR_UNSUPPORTED || e == ERR_DENIED;
         if (refused && !preview_selects(&job->plan)) {
             err_format(err, p->unseen, sizeof p->unseen);
@@ -311,6 +361,11 @@ enum err preview_look(const struct operation_job *job, const atomic_bool *cancel
     end_look(&l);
     close(fd);
     return e;
+}
+
+int64_t preview_skipped(const struct preview *p)
+{
+    return p->reasons ? reasons_skipped(p->reasons) : 0;
 }
 
 void preview_free(struct preview *p)
@@ -344,6 +399,8 @@ enum err preview_check(const struct operation_job *job, struct preview *p, struc
                           .stored = COUNT_UNKNOWN,
                           .room = -1,
                           .there = COUNT_UNKNOWN};
+    if (job->plan.kind == OPERATION_RESTORE && restore_once(&job->plan, err))
+        return err->code;
     int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (fd < 0)
         return err_set(err, ERR_FAILED, "no descriptor for a preview");

@@ -2,24 +2,27 @@
 #ifndef SIGNALBOX_OPERATIONS_PREVIEW_H
 #define SIGNALBOX_OPERATIONS_PREVIEW_H
 
+#include "operations/dedupe.h"
 #include "operations/execute.h"
 #include "operations/losses.h"
 #include "operations/reasons.h"
 
 struct preview {
-    int64_t ready, unacked; /* at the source; COUNT_UNKNOWN */
-    bool upper;             /* ready is an upper bound */
-    int64_t looked, matched, unknown,
-        bytes;  /* what was looked at, and what of it is selected, up to the limit */
+    int64_t ready, unacked;           /* at the source; COUNT_UNKNOWN */
+    bool upper;                       /* ready is an upper bound */
+    int64_t looked, matched, unknown; /* what was looked at, and what of it is selected, up to the limit */
+    int64_t bytes;                    /* payloads of those, but for what would be skipped */
     bool whole; /* all that is there was looked at, or as much as the limit wants; or nothing had to be */
     char unseen[240]; /* nothing could be looked at: why; "" */
     bool compares;    /* the destination may keep less than the source has: losses are counted */
     struct losses losses;
     struct message *first;   /* of a resend: the first that is selected; NULL else. preview_free lets it go */
     struct reasons *reasons; /* of a replay: those that are selected; NULL else. preview_free frees them */
-    int32_t partitions;      /* of the source; 0 none */
-    char keeps[160];         /* why it removes no single message; "" it does */
-    unsigned carries;        /* enum carry, of the destination */
+    /* Of a dedupe, of what is selected; matched and bytes are of what would go, or be copied. */
+    struct dedupe_totals duplicates;
+    int32_t partitions; /* of the source; 0 none */
+    char keeps[160];    /* why it removes no single message; "" it does */
+    unsigned carries;   /* enum carry, of the destination */
     /* of a purge */
     bool by_place;  /* see struct plan */
     int64_t stored; /* bytes at the source; COUNT_UNKNOWN */
@@ -33,10 +36,11 @@ struct preview {
 /* All of it: the three below. Whatever it answers, preview_free. */
 enum err preview_make(const struct operation_job *job, const atomic_bool *cancelled, struct preview *p,
                       struct err_info *err) SB_MUST_USE;
-/* Counts at the source, checks the destination. job->notice hears what both brokers have to say. */
+/* Counts at the source, checks the destination; a second restore of one archive is ERR_REFUSED. job->notice hears what both brokers have to
+ * say. */
 enum err preview_check(const struct operation_job *job, struct preview *p, struct err_info *err) SB_MUST_USE;
-/* Is there anything to be learnt from the messages? For a selection and a replay all are looked at, as far as the broker shows them, else
- * a sample. */
+/* Is there anything to be learnt from the messages? For a selection, a replay and a dedupe all are looked at, as far as the broker shows
+ * them, else a sample. */
 bool preview_looks(const struct operation_job *job, const struct preview *p);
 /* Looks at them; see p->unseen where that is no failure. *cancelled ends it early: ERR_CANCELLED. *looked, which another thread may read,
  * counts; NULL: nobody does. */
@@ -44,6 +48,7 @@ enum err preview_look(const struct operation_job *job, const atomic_bool *cancel
                       atomic_int_fast64_t *looked, struct preview *p, struct err_info *err) SB_MUST_USE;
 /* Does its plan take some messages and leave others? */
 bool preview_selects(const struct plan *plan);
+int64_t preview_skipped(const struct preview *p); /* of a replay: would not be sent */
 void preview_free(struct preview *p);
 /* What is at one of its ends now. err may be NULL. */
 enum err preview_count(const struct operation_job *job, const struct operation_end *end, int64_t *ready,

@@ -146,7 +146,7 @@ static void count_in(struct reason_group *g, const struct message *m)
         g->newest_ns = when;
 }
 
-void reasons_add(struct reasons *r, const struct message *m)
+bool reasons_add(struct reasons *r, const struct message *m)
 {
     const struct message *shown = r->redactor ? redactor_apply(r->redactor, m) : m;
     struct reason_group named;
@@ -155,14 +155,14 @@ void reasons_add(struct reasons *r, const struct message *m)
     name_group(r, m, shown, &named);
     uint16_t *slot = find_slot(r, &named);
     struct reason_group *g = *slot ? &r->groups[*slot - 1] : new_group(r, &named, slot);
-    r->skipped += named.why_not[0] != '\0';
-    if (!g) {
-        r->rest++;
-        return;
-    }
-    if (!g->count)
+    bool skipped = named.why_not[0];
+    r->skipped += skipped;
+    r->rest += !g;
+    if (g && !g->count)
         take_example(g, m, shown);
-    count_in(g, m);
+    if (g)
+        count_in(g, m);
+    return !skipped;
 }
 
 /* ---- all of them ---- */

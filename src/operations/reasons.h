@@ -36,7 +36,7 @@ struct reasons;
 /* What the job points to must outlive it. NULL: no memory. */
 struct reasons *reasons_new(const struct reasons_job *job);
 void reasons_free(struct reasons **r);
-void reasons_add(struct reasons *r, const struct message *m);
+bool reasons_add(struct reasons *r, const struct message *m); /* would it be sent? */
 /* The one with the most messages first; valid until the next reasons_add. */
 const struct reason_group *reasons_groups(struct reasons *r, size_t *count);
 int64_t reasons_rest(const struct reasons *r);

@@ -91,23 +91,39 @@ static enum err refuse_again(const struct journal_operation *found, struct err_i
     return ERR_REFUSED;
 }
 
+static enum err refuse_second(const struct plan *plan, struct journal *j, struct err_info *err)
+{
+    struct earlier earlier = {.sum = plan->sum};
+    if (plan->again)
+        return ERR_OK;
+    arena_init(&earlier.arena, 4 * MIB);
+    enum err e = journal_operations(j, look_for, &earlier, err);
+    if (!e && earlier.found.id[0])
+        e = refuse_again(&earlier.found, err);
+    arena_free(&earlier.arena);
+    return e;
+}
+
+enum err restore_once(const struct plan *plan, struct err_info *err)
+{
+    struct journal *j = journal_open(err);
+    enum err e = j ? refuse_second(plan, j, err) : err->code;
+    journal_close(&j);
+    return e;
+}
+
 /* Two at once must not both find that there was none. */
 enum err restore_create(const struct plan *plan, struct journal *j, struct journal_operation *record,
                         struct err_info *err)
 {
-    struct earlier earlier = {.sum = plan->sum};
     char name[OPERATION_ID_SIZE];
     text_copy(name, sizeof name, plan->sum);
     int lock = operation_lock(name, err);
     if (lock < 0)
         return err->code;
-    arena_init(&earlier.arena, 4 * MIB);
-    enum err e = plan->again ? ERR_OK : journal_operations(j, look_for, &earlier, err);
-    if (!e && earlier.found.id[0])
-        e = refuse_again(&earlier.found, err);
+    enum err e = refuse_second(plan, j, err);
     if (!e)
         e = journal_create(j, record, err);
-    arena_free(&earlier.arena);
     operation_unlock(name, lock, true);
     return e;
 }

@@ -12,6 +12,8 @@ const char *restore_address(const struct archive_header *h, struct arena *arena)
 /* Reads the archive of plan->from through: what its messages want of the destination, and its sum (in the arena), go into the plan. */
 enum err restore_read(struct plan *plan, struct arena *arena, int64_t *messages, int64_t *bytes,
                       struct err_info *err) SB_MUST_USE;
+/* Was the same archive restored before? ERR_REFUSED without plan->again. For a look: restore_create alone is sure. */
+enum err restore_once(const struct plan *plan, struct err_info *err) SB_MUST_USE;
 /* Its row, unless the same archive was restored before: ERR_REFUSED without plan->again. */
 enum err restore_create(const struct plan *plan, struct journal *j, struct journal_operation *record,
                         struct err_info *err) SB_MUST_USE;

@@ -24,7 +24,7 @@ static bool gives_back(const struct operation_end *end)
            kind != CHANNEL_TOPIC;
 }
 
-static const char *why_not(const struct operation_job *job)
+const char *undo_why_not(const struct operation_job *job)
 {
     const struct plan *p = &job->plan;
     if (plan_archives(p))
@@ -34,7 +34,7 @@ static const char *why_not(const struct operation_job *job)
     if (p->no_mark)
         return "without marks what was sent cannot be told from what was there";
     if (!p->to)
-        return "each message has gone to where it came from: `signalbox journal` says which to where";
+        return "each message goes to where it came from: `signalbox journal` says which to where";
     return gives_back(&job->to) ? NULL : "nothing can be taken off the destination one by one";
 }
 
@@ -58,7 +58,7 @@ const char *undo_command(const struct operation_job *job, const struct operation
     bool removes = !p->keeps && (p->kind == OPERATION_MOVE || p->kind == OPERATION_REPLAY);
     size_t start = into->len;
     char select[100];
-    *why = counts->done ? why_not(job) : NULL;
+    *why = counts->done ? undo_why_not(job) : NULL;
     if (!counts->done || *why)
         return NULL;
     if (plan_archives(p)) {

@@ -9,5 +9,7 @@
  * into, which it needs. counts: what it has done. */
 const char *undo_command(const struct operation_job *job, const struct operation_counts *counts,
                          struct buffer *into, const char **why);
+/* Why there will be none, of one that has not begun yet, too; static. NULL: there will be. */
+const char *undo_why_not(const struct operation_job *job);
 
 #endif

@@ -94,11 +94,11 @@ expect_err "3 rejected: order # refused; to queue:a-$id, "
 expect_err "1 expired; to queue:a-$id, "
 expect_err '1 no reason told; skipped, no header tells where it came from: say it with --to'
 expect_err '1 of them would be skipped'
-expect_err 'would replay 15 messages '
+expect_err 'would replay 14 messages '
 check "it is all there" eventually 20 depth "dead-$id" 15
 run "$SIGNALBOX" replay "$R/dead-$id$M" --json
-check "as JSON" test "$(jq -c '[.preview.skipped, (.preview.groups | length), (.preview.groups[0] | .reason, .messages, .to, (.oldest | length))]' "$out")" \
-    = '[1,5,"rejected: field total missing",6,"queue:a-'"$id"'",24]'
+check "as JSON" test "$(jq -c '[.counts.planned, .preview.skipped, (.preview.groups | length), (.preview.groups[0] | .reason, .messages, .to, (.oldest | length))]' "$out")" \
+    = '[14,1,5,"rejected: field total missing",6,"queue:a-'"$id"'",24]'
 
 name "a group is picked, and the rest stays"
 check "it is all there" eventually 20 depth "dead-$id" 15
@@ -143,6 +143,11 @@ expect_err 'done: 1 done'
 run "$SIGNALBOX" replay "$K/dlt-$id"
 expect_status 0
 expect_err '1 DataException: no schema; skipped, an earlier replay has sent it there'
+expect_err 'would replay 3 messages '
+run "$SIGNALBOX" replay "$K/dlt-$id" --reason DataException --json
+expect_status 0
+expect_err 'nothing of .* would be sent'
+check "none is planned" test "$(jq -c '[.counts.planned, .preview.skipped]' "$out")" = '[0,1]'
 check "one is there" test "$(kcat -C -b "$SB_KAFKA" -t "orig-$id" -e -q)" = c
 
 name "what redact names is in no reason"

@@ -35,7 +35,7 @@ expect_status 2
 expect_err 'did you mean `--json`'
 
 name "topics"
-for topic in config addresses filter redact output changes man; do
+for topic in config addresses filter redact output changes operations man; do
     run "$SIGNALBOX" help $topic
     expect_status 0
     check "$topic says something" test -s "$out"

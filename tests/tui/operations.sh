@@ -55,6 +55,30 @@ for size in "80 24" "120 40"; do
     answer 'y Restore'
     tui_wait '● done'
 
+    name "duplicates: a report, its removal, and the restore, $size"
+    tui_type ':dedupe demo-queues/parcels'
+    tui_keys Enter
+    check "there are some, sooner or later" eventually 20 looks_again '[1-9][0-9]* groups?'
+    tui_type x
+    tui_wait 'Would +remove [1-9][0-9]* extras?'
+    tui_wait 'dedupe demo-queues/parcels --by id --execute'
+    tui_wait 'reach the demo|the demo\)'
+    tui_type x
+    answer 'y Remove [1-9][0-9]* extras?'
+    tui_wait '● done'
+    tui_wait 'archived in'
+    tui_type X
+    tui_wait 'bring back what'
+    tui_type u
+    tui_wait 'Would +restore [1-9]'
+    tui_type x
+    answer 'y Restore'
+    tui_wait '● done'
+    tui_type ':dedupe demo-kafka/payments --by key --keep last' # a topic removes none
+    tui_keys Enter
+    tui_wait 'Next: +write|write a copy'
+    tui_keys q
+
     name "across brokers, gently, paused and cancelled, $size"
     tui_type ':copy demo-kafka/orders --to demo-queues/emails --rate 2/s'
     tui_keys Enter

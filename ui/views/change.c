@@ -25,24 +25,27 @@ enum change {
 
 #define ON(of) (1U << (of))
 static const struct {
-    char key;
-    unsigned on; /* of which targets */
+    enum action action; /* its key is the table's */
+    unsigned on;        /* of which targets */
     const char *name, *what;
 } changes[CHANGES] = {
-    [CHANGE_RESEND] = {'s', ON(CHANGE_MESSAGES), "resend", "send these once more; they stay where they are"},
-    [CHANGE_REPLAY] = {'r', ON(CHANGE_CHANNEL) | ON(CHANGE_MESSAGES), "replay",
+    [CHANGE_RESEND] = {ACTION_CHANGE_RESEND, ON(CHANGE_MESSAGES), "resend",
+                       "send these once more; they stay where they are"},
+    [CHANGE_REPLAY] = {ACTION_CHANGE_REPLAY, ON(CHANGE_CHANNEL) | ON(CHANGE_MESSAGES), "replay",
                        "dead letters back to where they came from"},
-    [CHANGE_MOVE] = {'m', ON(CHANGE_CHANNEL) | ON(CHANGE_MESSAGES), "move",
+    [CHANGE_MOVE] = {ACTION_CHANGE_MOVE, ON(CHANGE_CHANNEL) | ON(CHANGE_MESSAGES), "move",
                      "to another channel; they leave this one once there"},
-    [CHANGE_COPY] = {'c', ON(CHANGE_CHANNEL), "copy", "to another channel; they stay here, too"},
-    [CHANGE_DELETE] = {'x', ON(CHANGE_MESSAGES), "delete", "archive these, then take them off the channel"},
-    [CHANGE_PURGE] = {'p', ON(CHANGE_CHANNEL), "purge",
+    [CHANGE_COPY] = {ACTION_CHANGE_COPY, ON(CHANGE_CHANNEL), "copy",
+                     "to another channel; they stay here, too"},
+    [CHANGE_DELETE] = {ACTION_CHANGE_DELETE, ON(CHANGE_MESSAGES), "delete",
+                       "archive these, then take them off the channel"},
+    [CHANGE_PURGE] = {ACTION_CHANGE_PURGE, ON(CHANGE_CHANNEL), "purge",
                       "archive all, or what a filter takes, then take them off"},
-    [CHANGE_DEDUPE] = {'d', ON(CHANGE_CHANNEL), "dedupe",
-                       "what is there more than once: a report, nothing is removed"},
-    [CHANGE_RESTORE] = {'u', ON(CHANGE_CHANNEL) | ON(CHANGE_OPERATION), "restore",
-                        "bring back what a purge has archived"},
-    [CHANGE_RESUME] = {'r', ON(CHANGE_OPERATION), "resume",
+    [CHANGE_DEDUPE] = {ACTION_CHANGE_DEDUPE, ON(CHANGE_CHANNEL), "dedupe",
+                       "what is there more than once; x in that report removes it"},
+    [CHANGE_RESTORE] = {ACTION_CHANGE_RESTORE, ON(CHANGE_CHANNEL) | ON(CHANGE_OPERATION), "restore",
+                        "bring back what a purge or a dedupe has archived"},
+    [CHANGE_RESUME] = {ACTION_CHANGE_REPLAY, ON(CHANGE_OPERATION), "resume",
                        "finish what was interrupted; nothing is sent twice"},
 };
 
@@ -83,7 +86,7 @@ static const char *first_of(const char *first, const char *second)
     return first ? first : second;
 }
 
-/* The newest purge of this channel that has an archive; NULL: none. */
+/* The newest purge, or dedupe, of this channel that has an archive; NULL: none. */
 static const struct journal_operation *purge_of(const struct view *v)
 {
     const struct change_state *c = v->state;
@@ -96,7 +99,7 @@ static const struct journal_operation *purge_of(const struct view *v)
         const struct journal_operation *o = &l->operations[i];
         bool is = c->target.of == CHANGE_OPERATION ? strcmp(o->id, c->target.id) == 0
                                                    : o->from && strcmp(o->from, from) == 0;
-        if (is && o->kind == OPERATION_PURGE && o->archive && *o->archive)
+        if (is && operation_archives(o->kind) && o->archive && *o->archive)
             found = o;
     }
     arena_free(&arena);
@@ -125,8 +128,8 @@ static const char *why_not_restored(const struct view *v)
     struct operation_row row;
     if (purge_of(v))
         return NULL;
-    bool other = c->target.of == CHANGE_OPERATION && operation_of(v, &row) && row.kind != OPERATION_PURGE;
-    return other ? "it has archived nothing: only a purge does" : "the journal has no archive of it";
+    bool other = c->target.of == CHANGE_OPERATION && operation_of(v, &row) && !operation_archives(row.kind);
+    return other ? "it has archived nothing: a purge does, and a dedupe" : "the journal has no archive of it";
 }
 
 static const char *why_not(const struct view *v, enum change change)
@@ -193,7 +196,7 @@ static void resume(struct view *v)
     bool ok = !plan_read(&o.plan, row.record->plan, &arena, &err);
     if (!ok)
         screen_say_err(v->screen, &err);
-    bool restores = o.plan.kind == OPERATION_RESTORE, purges = o.plan.kind == OPERATION_PURGE;
+    bool restores = o.plan.kind == OPERATION_RESTORE, purges = ok && plan_archives(&o.plan);
     ok = ok && (restores || find_end(v, o.plan.from, &o.from)) &&
          (purges || find_end(v, o.plan.to ? o.plan.to : o.plan.from, &o.to));
     if (ok && !o.plan.to && !purges)
@@ -220,6 +223,7 @@ static void ask_to_resume(struct view *v)
 {
     struct operation_row row;
     struct dialog d;
+    struct buffer command;
     char what[320], counts[120];
     if (!operation_of(v, &row))
         return;
@@ -232,7 +236,11 @@ static void ask_to_resume(struct view *v)
         &d, ROLE_TEXT, NULL,
         "What was on its way is looked for at the destination: what has arrived is not sent again, what cannot be told "
         "stays at the source, in doubt. The journal holds the consent that it was begun with: it wants no :write.");
-    dialog_add(&d, ROLE_MUTED, "Same as", "signalbox resume %s", row.id);
+    buffer_init(&command, 64 * KIB);
+    buffer_printf(&command, "signalbox resume %s", row.id);
+    screen_put_reach(v->screen, &command);
+    dialog_add(&d, ROLE_MUTED, "Same as", "%s", buffer_cstr(&command));
+    buffer_free(&command);
     dialog_open(&d, "resume it");
     screen_ask(v->screen, &d, answer_resume, v);
 }
@@ -310,7 +318,8 @@ static void change_draw(struct view *v, struct frame *f, struct rect r)
     for (size_t i = 0; i < count; i++) {
         int y = box.y + 1 + (int)i;
         const char *why = why_not(v, rows[i]);
-        canvas_printf(f->canvas, box.x + 4, y, 2, why ? ROLE_MUTED : ROLE_KEY, "%c", changes[rows[i]].key);
+        canvas_text(f->canvas, box.x + 4, y, 2, why ? ROLE_MUTED : ROLE_KEY,
+                    keymap_row(changes[rows[i]].action)->keys);
         canvas_text(f->canvas, box.x + 7, y, 8, why ? ROLE_MUTED : ROLE_TEXT, changes[rows[i]].name);
         canvas_text(f->canvas, box.x + 16, y, w - 18, ROLE_MUTED, why ? why : changes[rows[i]].what);
         if (i != c->at)
@@ -329,17 +338,23 @@ static void change_draw(struct view *v, struct frame *f, struct rect r)
 
 /* ---- keys ---- */
 
-static bool change_key(struct view *v, int key)
+static bool choose_by(struct view *v, enum action action)
 {
     const struct change_state *c = v->state;
-    enum change rows[CHANGES];
-    size_t count = applying(c, rows);
-    for (size_t i = 0; i < count; i++)
-        if (changes[rows[i]].key == key) {
-            choose(v, rows[i]);
-            return true;
-        }
-    return false;
+    bool any = false;
+    for (int i = 0; i < CHANGES; i++) {
+        any |= changes[i].action == action;
+        if (changes[i].action != action || !(changes[i].on & ON(c->target.of)))
+            continue;
+        choose(v, (enum change)i);
+        return true;
+    }
+    if (any)
+        screen_say(v->screen, SEVERITY_INFO, "This is not done to %s",
+                   c->target.of == CHANGE_OPERATION  ? "an operation"
+                   : c->target.of == CHANGE_MESSAGES ? "chosen messages"
+                                                     : "a channel");
+    return any;
 }
 
 static enum action change_action(struct view *v, enum action action)
@@ -351,7 +366,7 @@ static enum action change_action(struct view *v, enum action action)
         c->at = to;
     else if (action == ACTION_OPEN)
         choose(v, rows[c->at]);
-    else
+    else if (!choose_by(v, action))
         return action;
     return ACTION_NONE;
 }
@@ -386,5 +401,4 @@ const struct view_ops change_view = {
     .on_event = change_event,
     .draw = change_draw,
     .action = change_action,
-    .key = change_key,
 };

@@ -1,5 +1,5 @@
-/* What is in a channel more than once: groups, most copies first, and the copies of the one under the cursor. A report: nothing is
- * removed. */
+/* What is in a channel more than once: groups, most copies first, and the copies of the one under the cursor. A report: what is
+ * removed has a form of its own (operate.c). */
 #include "operations/dedupe_look.h"
 
 #include "base/text.h"
@@ -9,6 +9,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 static const char *const rules[] = {"id", "key", "body", NULL};
 
@@ -228,8 +229,22 @@ static void draw_copies(const struct dedupe_state *d, struct frame *f, struct re
     }
 }
 
-static void draw_status(const struct dedupe_state *d, struct frame *f, int y)
+static void draw_command(const struct view *v, struct frame *f, int y)
 {
+    const struct dedupe_state *d = v->state;
+    struct buffer command;
+    buffer_init(&command, 64 * KIB);
+    buffer_printf(&command, "signalbox dedupe %s/%s --by %s", d->of.channel.endpoint->endpoint.name,
+                  d->of.channel.channel.name, d->of.by);
+    screen_put_reach(v->screen, &command);
+    canvas_printf(f->canvas, 1, y, f->canvas->w - 2, ROLE_MUTED, "A report: x removes extras. Same as: %s",
+                  buffer_cstr(&command));
+    buffer_free(&command);
+}
+
+static void draw_status(const struct view *v, struct frame *f, int y)
+{
+    const struct dedupe_state *d = v->state;
     if (f->status_taken)
         return;
     if (d->look && d->seen.notice[0])
@@ -238,9 +253,7 @@ static void draw_status(const struct dedupe_state *d, struct frame *f, int y)
         canvas_printf(f->canvas, 1, y, f->canvas->w - 2, ROLE_LIVE, "comparing: %d %%",
                       (int)(d->seen.compared * 100));
     else
-        canvas_printf(f->canvas, 1, y, f->canvas->w - 2, ROLE_MUTED,
-                      "A report: nothing is removed. Same as: signalbox dedupe %s/%s --by %s",
-                      d->of.channel.endpoint->endpoint.name, d->of.channel.channel.name, d->of.by);
+        draw_command(v, f, y);
 }
 
 static void dedupe_draw(struct view *v, struct frame *f, struct rect r)
@@ -269,7 +282,7 @@ static void dedupe_draw(struct view *v, struct frame *f, struct rect r)
         canvas_text(f->canvas, in.x, below - 1, in.w, ROLE_HEAD, "COPIES OF THIS GROUP");
         draw_copies(d, f, (struct rect){in.x, below, in.w, copies});
     }
-    draw_status(d, f, r.y + r.h - 1);
+    draw_status(v, f, r.y + r.h - 1);
 }
 
 /* ---- keys ---- */
@@ -286,6 +299,20 @@ static void next_rule(struct view *v)
         look(v);
 }
 
+static void remove_extras(struct view *v)
+{
+    const struct dedupe_state *d = v->state;
+    const struct address *a = &d->of.channel;
+    struct operate_argument *form = calloc(1, sizeof *form);
+    if (form && change_address(v->screen, a->endpoint, a->channel.name, a->channel.kind, &form->target)) {
+        form->kind = OPERATION_DEDUPE;
+        form->presets[form->preset_count].label = "By";
+        form->presets[form->preset_count++].text = d->of.by;
+        screen_show(v->screen, VIEW_OPERATE, form);
+    }
+    free(form);
+}
+
 static enum action dedupe_action(struct view *v, enum action action)
 {
     struct dedupe_state *d = v->state;
@@ -296,6 +323,8 @@ static enum action dedupe_action(struct view *v, enum action action)
         look(v);
     else if (action == ACTION_RULE)
         next_rule(v);
+    else if (action == ACTION_REMOVE)
+        remove_extras(v);
     else
         return action;
     return ACTION_NONE;

@@ -141,6 +141,21 @@ static const char *done_of(const struct operation_row *o, int cells, char *into,
     return into;
 }
 
+/* Some failed or are in doubt, and the columns of these have no room. */
+static bool hides_trouble(const struct slot *slots, const struct operation_row *o)
+{
+    return (o->counts.failed && !slots[J_FAIL].w) || (o->counts.in_doubt && !slots[J_DOUBT].w);
+}
+
+static void draw_done(struct frame *f, const struct slot *slots, int y, const struct operation_row *o)
+{
+    char done[80], text[88];
+    bool trouble = hides_trouble(slots, o);
+    done_of(o, slots[J_DONE].w - 2 * trouble, done, sizeof done);
+    snprintf(text, sizeof text, "%s%s", done, trouble ? " ▲" : "");
+    column_put(f->canvas, y, &columns[J_DONE], &slots[J_DONE], trouble ? ROLE_WARN : ROLE_TEXT, text);
+}
+
 static void draw_job(struct frame *f, const struct slot *slots, int y, const struct operation_row *o)
 {
     char text[400], small[40];
@@ -157,7 +172,7 @@ static void draw_job(struct frame *f, const struct slot *slots, int y, const str
         PUT(J_PERCENT, ROLE_LIVE, small);
     }
     if (!o->refused)
-        PUT(J_DONE, ROLE_TEXT, done_of(o, slots[J_DONE].w, text, sizeof text));
+        draw_done(f, slots, y, o);
     PUT(J_SKIP, ROLE_TEXT,
         o->counts.skipped ? paint_count(o->counts.skipped, "", 6, small, sizeof small) : "");
     PUT(J_FAIL, ROLE_CRIT, o->counts.failed ? paint_count(o->counts.failed, "", 6, small, sizeof small) : "");
@@ -165,7 +180,7 @@ static void draw_job(struct frame *f, const struct slot *slots, int y, const str
         o->counts.in_doubt ? paint_count(o->counts.in_doubt, "", 6, small, sizeof small) : "");
     PUT(J_BEGAN, ROLE_MUTED, moment(o->created_ns, f->now_ns, small, sizeof small));
     PUT(J_TOOK, ROLE_MUTED, took(f, o, small, sizeof small));
-    PUT(J_BACKUP, ROLE_MUTED, o->archive && o->kind == OPERATION_PURGE ? "archived" : "");
+    PUT(J_BACKUP, ROLE_MUTED, o->archive && operation_archives(o->kind) ? "archived" : "");
 #undef PUT
 }
 
@@ -306,6 +321,17 @@ static const struct operation_row *row_at(const struct jobs_state *j)
     return j->at < j->count ? &j->rows[j->at] : NULL;
 }
 
+/* The operation under the cursor, in either pane; NULL: there is none. */
+static const struct operation_row *chosen(struct view *v, struct operation_row *room)
+{
+    struct jobs_state *j = v->state;
+    if (j->pane == PANE_JOBS)
+        return row_at(j);
+    const struct audit_line *a = j->line_at < j->line_count ? &j->lines[j->line_at] : NULL;
+    bool is = a && a->operation && operation_row_of(v->screen, NULL, a->operation->id, room);
+    return is ? room : NULL;
+}
+
 static bool move(struct jobs_state *j, enum action action)
 {
     bool jobs = j->pane == PANE_JOBS;
@@ -346,13 +372,15 @@ static void open_row(struct view *v)
 static enum action jobs_action(struct view *v, enum action action)
 {
     struct jobs_state *j = v->state;
+    struct operation_row room;
     collect(v);
     make_lines(v);
-    if (move(j, action) || operation_act(v, j->pane == PANE_JOBS ? row_at(j) : NULL, action))
+    const struct operation_row *row = chosen(v, &room);
+    if (move(j, action) || operation_act(v, row, action))
         return ACTION_NONE;
     switch (action) {
     case ACTION_OPEN: open_row(v); break;
-    case ACTION_CHANGE: operation_change(v, j->pane == PANE_JOBS ? row_at(j) : NULL); break;
+    case ACTION_CHANGE: operation_change(v, row); break;
     case ACTION_NEXT_PANE:
     case ACTION_PREVIOUS_PANE: j->pane = j->pane == PANE_JOBS ? PANE_AUDIT : PANE_JOBS; break;
     case ACTION_REREAD:
@@ -362,6 +390,12 @@ static enum action jobs_action(struct view *v, enum action action)
     default: return action;
     }
     return ACTION_NONE;
+}
+
+static bool jobs_offers(struct view *v, enum action action)
+{
+    struct operation_row room;
+    return operation_offers(chosen(v, &room), action);
 }
 
 static bool jobs_event(struct view *v, uint32_t changes)
@@ -407,4 +441,5 @@ const struct view_ops jobs_view = {
     .on_event = jobs_event,
     .draw = jobs_draw,
     .action = jobs_action,
+    .offers = jobs_offers,
 };

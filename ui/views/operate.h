@@ -1,5 +1,5 @@
-/* The insides of an operation's form, shared by its files: fields, dry run and confirmation (operate.c), what the dry run tells
- * (operate_tell.c), drawing (operate_draw.c). Floor 5. */
+/* The insides of an operation's form, shared by its files: fields (operate_form.c), dry run and confirmation (operate.c), what the
+ * dry run tells (operate_tell.c), drawing (operate_draw.c). Floor 5. */
 #ifndef SIGNALBOX_UI_VIEWS_OPERATE_H
 #define SIGNALBOX_UI_VIEWS_OPERATE_H
 
@@ -11,6 +11,12 @@
 
 #define OPERATE_ARCHIVES 7 /* that a form offers */
 #define OPERATE_REASONS  6
+
+/* Fields, by their labels. */
+#define OPERATE_TO  "To"
+#define OPERATE_HOW "Method"
+#define OPERATE_WHY "Reasons"
+#define OPERATE_BY  "By"
 
 struct operate {
     enum operation_kind kind;
@@ -31,15 +37,19 @@ struct operate {
     struct err_info err; /* why there is none */
     /* Of a replay: the reasons that can be picked, as the first look found them, behind "all". */
     char reasons[OPERATE_REASONS][REASON_SIZE];
-    char reason_labels[OPERATE_REASONS][REASON_SIZE + 16];
     size_t reason_count;
 };
 
+/* The fields of its kind, filled in as the argument says. */
+void operate_fields(struct operate *o, const struct operate_argument *a);
+/* The order that the fields make; what is wrong stands in their faults. */
+void operate_read(struct view *v);
 /* What is known of it, line by line; labels are static. */
 typedef void operate_line(void *context, enum role role, const char *label, const char *text);
 void operate_tell(struct view *v, operate_line *line, void *context);
 /* "1,204 messages", "all messages" */
 char *operate_count(const struct operate *o, char *into, size_t size);
+const char *operate_verb(const struct operate *o); /* what it does to them: "move", "remove" */
 /* Its command, as far as the fields make one; "" they do not. */
 const char *operate_command(struct view *v, struct buffer *into);
 /* The payload of the one message of a resend, in the editor (operate_payload.c). */

@@ -23,8 +23,7 @@ static void draw_steps(const struct operate *o, struct frame *f, struct rect r)
     int now = step_of(o), x = r.x, n = 0;
     int gap = r.w >= 100 ? 4 : 1;
     for (int i = 0; i < STEPS; i++) {
-        bool target = i == STEP_TARGET && o->kind == OPERATION_PURGE; /* it goes nowhere */
-        if (target)
+        if (i == STEP_TARGET && plan_archives(&o->order.plan)) /* it goes nowhere */
             continue;
         for (int k = 0; n && k < gap; k++)
             canvas_cell(f->canvas, x++, r.y, ROLE_BORDER, 0x2500);

@@ -2,8 +2,7 @@
 #include "ui/views/operate.h"
 
 #include "base/text.h"
-
-#define GROUPS_SHOWN 5
+#include "operations/undo_command.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -32,28 +31,42 @@ char *operate_count(const struct operate *o, char *into, size_t size)
 {
     char count[32];
     int64_t n = o->seen.planned;
+    if (n == 0 && preview_skipped(&o->seen.preview))
+        return text_copy(into, size, "nothing: all would be skipped");
     if (n < 0 && preview_selects(&o->order.plan))
         return text_copy(into, size, "those that are selected");
-    snprintf(into, size, "%s message%s", n < 0 ? "all" : text_count(count, sizeof count, (uint64_t)n),
+    const char *what = o->kind == OPERATION_DEDUPE && !o->order.plan.to ? "extra" : "message";
+    snprintf(into, size, "%s %s%s", n < 0 ? "all" : text_count(count, sizeof count, (uint64_t)n), what,
              n == 1 ? "" : "s");
     return into;
+}
+
+const char *operate_verb(const struct operate *o)
+{
+    if (o->kind != OPERATION_DEDUPE)
+        return operation_kind_name(o->kind);
+    return o->order.plan.to ? "copy" : "remove";
 }
 
 static void tell_count(const struct teller *t, const struct operate *o)
 {
     const struct preview *p = &o->seen.preview;
     const struct plan *plan = &o->order.plan;
-    char count[48], size[40] = "", bytes[32], looked[32], unknown[32];
-    bool sized = plan->select || plan->kind == OPERATION_RESTORE;
-    if (sized || (p->stored >= 0 && plan->limit < 0))
+    char count[48], size[40] = "", bytes[32], looked[32], unknown[32], skipped[32];
+    bool looks = plan->select || plan->kind == OPERATION_DEDUPE,
+         sized = looks || plan->kind == OPERATION_RESTORE;
+    if (o->seen.planned != 0 && (sized || (p->stored >= 0 && plan->limit < 0)))
         snprintf(size, sizeof size, ", %s",
                  text_bytes(bytes, sizeof bytes, (uint64_t)(sized ? p->bytes : p->stored)));
-    tell(t, o->seen.planned ? ROLE_TITLE : ROLE_WARN, "Would", "%s %s%s%s", operation_kind_name(o->kind),
+    tell(t, o->seen.planned ? ROLE_TITLE : ROLE_WARN, "Would", "%s %s%s%s", operate_verb(o),
          p->upper && o->seen.planned > 0 ? "at most " : "", operate_count(o, count, sizeof count), size);
-    if (plan->select)
+    if (looks && !o->seen.could_look)
         tell(t, p->whole ? ROLE_TEXT : ROLE_WARN, "Looked at", "%s messages%s",
              text_count(looked, sizeof looked, (uint64_t)p->looked),
-             p->whole ? "" : ", which is not all: there may be more");
+             p->whole ? "" : ", which is not all: more of them stay");
+    if (preview_skipped(p))
+        tell(t, ROLE_WARN, "Skipped", "%s: they stay where they are",
+             text_count(skipped, sizeof skipped, (uint64_t)preview_skipped(p)));
     if (p->unknown)
         tell(t, ROLE_WARN, "Not judged", "%s: damaged, or too much to unpack; these are left alone",
              text_count(unknown, sizeof unknown, (uint64_t)p->unknown));
@@ -62,6 +75,23 @@ static void tell_count(const struct teller *t, const struct operate *o)
              o->target.messages == 1 ? "is" : "are", p->matched, p->matched == 1 ? "is" : "are");
     if (p->unacked > 0)
         tell(t, ROLE_TEXT, "Left alone", "%" PRId64 " with consumers", p->unacked);
+}
+
+static void tell_duplicates(const struct teller *t, const struct operate *o)
+{
+    const struct dedupe_totals *d = &o->seen.preview.duplicates;
+    char groups[32], extras[32], left[32];
+    uint64_t stay = d->extras - d->going;
+    if (o->kind != OPERATION_DEDUPE || o->seen.could_look)
+        return;
+    tell(t, ROLE_TEXT, "Found", "%s group%s by %s, %s extra%s; of each the %s stays",
+         text_count(groups, sizeof groups, d->groups), d->groups == 1 ? "" : "s", o->order.plan.by,
+         text_count(extras, sizeof extras, d->extras), d->extras == 1 ? "" : "s",
+         o->order.plan.keep_last ? "last" : "first");
+    if (stay)
+        tell(t, ROLE_WARN, "Differ", "%s extra%s of groups whose bodies differ %s: see Differing",
+             text_count(left, sizeof left, stay), stay == 1 ? "" : "s",
+             o->order.plan.to ? "would be copied" : "would stay");
 }
 
 static void tell_payload(const struct teller *t, const struct operate *o)
@@ -128,12 +158,28 @@ static void tell_time(const struct teller *t, const struct operate *o)
 static void tell_where(const struct teller *t, const struct operate *o)
 {
     const struct plan *p = &o->order.plan;
-    if (p->kind == OPERATION_PURGE)
+    if (plan_archives(p))
         return;
     tell(t, ROLE_TEXT, "To", "%s",
          p->to         ? p->to
          : p->exchange ? "the exchange of each, with its key: every queue bound there has it again"
                        : "where each died; what tells nothing is skipped");
+}
+
+/* Of what is sent; of a purge see there. */
+static void tell_undo(const struct teller *t, const struct operate *o)
+{
+    const struct address *to = &o->order.to;
+    struct operation_job job = {.plan = o->order.plan};
+    job.plan.keeps = o->seen.preview.keeps[0];
+    if (to->endpoint)
+        job.to = (struct operation_end){to->endpoint->broker, &to->endpoint->endpoint, to->channel};
+    const char *why = undo_why_not(&job);
+    if (why)
+        tell(t, ROLE_WARN, "No undo", "%s", why);
+    else
+        tell(t, ROLE_TEXT, "Undo", "%s what no reader has had: its end shows the command",
+             order_takes(&job.plan) && !job.plan.keeps ? "moves back" : "takes off again");
 }
 
 static void tell_effect(const struct teller *t, const struct operate *o)
@@ -150,6 +196,10 @@ static void tell_effect(const struct teller *t, const struct operate *o)
         tell(t, ROLE_TEXT, "Skips", "%s%s", "what was replayed 3 times before",
              p->keeps[0] && !plan->again ? ", and what an earlier replay has sent there" : "");
         break;
+    case OPERATION_DEDUPE:
+        if (!plan->to)
+            break;
+        /* fallthrough */
     case OPERATION_RESEND:
     case OPERATION_COPY: tell(t, ROLE_TEXT, "Source", "stays as it is"); break;
     default: break;
@@ -158,10 +208,10 @@ static void tell_effect(const struct teller *t, const struct operate *o)
         tell(t, ROLE_WARN, "There", "%" PRId64 " messages are at the destination already", p->there);
     if (plan->kind == OPERATION_RESTORE)
         tell(t, ROLE_MUTED, "Adds", "nothing: byte for byte, and once; a second restore is refused");
-    else if (plan->kind != OPERATION_PURGE && !plan->no_mark)
+    else if (!plan_archives(plan) && !plan->no_mark)
         tell(t, ROLE_MUTED, "Adds", "x-signalbox- headers; the rest is byte for byte");
-    if (plan->kind != OPERATION_PURGE)
-        tell(t, ROLE_WARN, "No undo", "what was sent cannot be taken back: readers may have had it");
+    if (!plan_archives(plan))
+        tell_undo(t, o);
 }
 
 static void tell_purge(const struct teller *t, const struct operate *o)
@@ -170,7 +220,7 @@ static void tell_purge(const struct teller *t, const struct operate *o)
     const struct plan *plan = &o->order.plan;
     struct operation_job job = {.plan = *plan};
     char size[32], room[32];
-    if (plan->kind != OPERATION_PURGE || o->seen.planned == 0)
+    if (!plan_archives(plan) || o->seen.planned == 0)
         return;
     if (plan->no_archive) {
         tell(t, ROLE_CRIT, "No undo",
@@ -191,6 +241,19 @@ static void tell_purge(const struct teller *t, const struct operate *o)
     tell(t, ROLE_TEXT, "Undo", "restore (X u): new positions, and behind what has come meanwhile");
 }
 
+static void tell_missing(const struct teller *t, const struct operate *o)
+{
+    bool faulty = false;
+    for (size_t i = 0; i < o->form.count; i++) {
+        const struct form_field *field = &o->form.fields[i];
+        if (field->fault[0])
+            tell(t, ROLE_FAULT, field->label, "%s", field->fault);
+        faulty |= field->fault[0];
+    }
+    if (!faulty)
+        tell(t, ROLE_MUTED, NULL, "Fill in what is missing: Enter on a field writes it");
+}
+
 void operate_tell(struct view *v, operate_line *line, void *context)
 {
     const struct operate *o = v->state;
@@ -199,13 +262,14 @@ void operate_tell(struct view *v, operate_line *line, void *context)
     if (o->err.code) {
         tell(&t, ROLE_CRIT, NULL, "%s", err_format(&o->err, text, sizeof text));
     } else if (!o->whole) {
-        tell(&t, ROLE_MUTED, NULL, "Fill in what is missing: Enter on a field writes it");
+        tell_missing(&t, o);
     } else if (o->seen.state == JOB_LOOKING) {
         tell(&t, ROLE_MUTED, NULL, "Looking: nothing is changed by that");
     } else if (o->seen.state == JOB_REFUSED) {
         tell(&t, ROLE_CRIT, NULL, "%s", err_format(&o->seen.err, text, sizeof text));
     } else {
         tell_count(&t, o);
+        tell_duplicates(&t, o);
         tell_payload(&t, o);
         tell_look(&t, o);
         tell_groups(&t, o);
@@ -223,7 +287,9 @@ const char *operate_command(struct view *v, struct buffer *into)
 {
     const struct operate *o = v->state;
     buffer_clear(into);
-    if (o->whole)
+    if (o->whole) {
         order_command(&o->order, into);
+        buffer_text(into, screen_unreached(v->screen));
+    }
     return buffer_cstr(into);
 }

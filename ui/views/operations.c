@@ -1,6 +1,8 @@
 #include "ui/views/operations.h"
 
+#include "base/limits.h"
 #include "base/text.h"
+#include "operations/undo_command.h"
 #include "ui/views/change.h"
 
 #include <inttypes.h>
@@ -121,6 +123,11 @@ bool operation_row_of(struct screen *s, const struct job *job, const char *id, s
     return found || ours;
 }
 
+bool operation_archives(enum operation_kind kind)
+{
+    return kind == OPERATION_PURGE || kind == OPERATION_DEDUPE;
+}
+
 /* ---- words ---- */
 
 struct look operation_look(const struct operation_row *row)
@@ -152,7 +159,7 @@ static const char *base_name(const char *path)
 void operation_what(const struct operation_row *row, char *into, size_t size)
 {
     const char *from = row->from ? row->from : "?";
-    if (row->kind == OPERATION_PURGE)
+    if (row->kind == OPERATION_PURGE || (row->kind == OPERATION_DEDUPE && !row->to))
         snprintf(into, size, "%s %s", operation_kind_name(row->kind), from);
     else if (row->kind == OPERATION_RESTORE)
         snprintf(into, size, "restore to %s, %s", row->to ? row->to : "?", base_name(from));
@@ -184,6 +191,54 @@ int operation_percent(const struct operation_row *row)
     if (c->planned <= 0)
         return -1;
     return dealt >= c->planned ? 100 : (int)(dealt * 100 / c->planned);
+}
+
+/* ---- how it is taken back ---- */
+
+/* Of "NAME/queue:orders" by the endpoints that are watched: nothing joins them for a look. False: it is none of theirs. */
+static bool find_end(struct hub *hub, const char *address, struct operation_end *end)
+{
+    for (size_t i = 0; i < hub_endpoint_count(hub); i++) {
+        const struct config_endpoint *e = hub_endpoint(hub, i)->config;
+        size_t len = strlen(e->endpoint.name);
+        if (strncmp(address, e->endpoint.name, len) != 0 || address[len] != '/')
+            continue;
+        *end = (struct operation_end){e->broker, &e->endpoint, {CHANNEL_ANY, NULL}};
+        end->channel.kind = channel_kind_parse(address + len + 1, &end->channel.name);
+        return true;
+    }
+    return false;
+}
+
+static bool find_destination(struct view *v, const struct operation_row *row, const char *address,
+                             struct operation_end *end)
+{
+    const struct address *to = row->job ? &job_order(row->job)->to : NULL;
+    if (!to || !to->endpoint)
+        return find_end(v->hub, address, end);
+    *end = (struct operation_end){to->endpoint->broker, &to->endpoint->endpoint, to->channel};
+    return true;
+}
+
+const char *operation_undo(struct view *v, const struct operation_row *row, struct buffer *into,
+                           const char **why)
+{
+    struct operation_job job = {.record = {.kind = row->kind}};
+    struct arena arena;
+    const char *undo = NULL;
+    bool ended = row->record && row->record->ended_ns && row->record->plan.data;
+    *why = NULL;
+    if (!ended)
+        return NULL;
+    arena_init(&arena, MIB);
+    if (!plan_read(&job.plan, row->record->plan, &arena, NULL)) {
+        bool there = job.plan.to && find_destination(v, row, job.plan.to, &job.to);
+        job.record = *row->record;
+        if (there || !job.plan.to)
+            undo = undo_command(&job, &row->record->counts, into, why);
+    }
+    arena_free(&arena);
+    return undo;
 }
 
 /* ---- keys ---- */
@@ -234,12 +289,29 @@ static void ask_to_cancel(struct view *v, const struct operation_row *row)
     screen_ask(v->screen, &d, answer_cancel, row->job);
 }
 
+static bool is_for_running(enum action action)
+{
+    return action == ACTION_JOB_PAUSE || action == ACTION_JOB_CANCEL || action == ACTION_JOB_FASTER ||
+           action == ACTION_JOB_SLOWER;
+}
+
+static bool is_ours_and_runs(const struct operation_row *row)
+{
+    return row && row->job && row->state == OPERATION_RUNNING && !row->refused;
+}
+
+bool operation_offers(const struct operation_row *row, enum action action)
+{
+    if (action == ACTION_CHANGE)
+        return row && *row->id;
+    return !is_for_running(action) || is_ours_and_runs(row);
+}
+
 bool operation_act(struct view *v, const struct operation_row *row, enum action action)
 {
-    if (action != ACTION_JOB_PAUSE && action != ACTION_JOB_CANCEL && action != ACTION_JOB_FASTER &&
-        action != ACTION_JOB_SLOWER)
+    if (!is_for_running(action))
         return false;
-    if (!row || !row->job || row->state != OPERATION_RUNNING || row->refused) {
+    if (!is_ours_and_runs(row)) {
         bool other = row && row->state == OPERATION_RUNNING && !row->job;
         screen_say(v->screen, SEVERITY_INFO,
                    other ? "Another process has it under way: it is paused and cancelled there"

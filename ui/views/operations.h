@@ -25,6 +25,9 @@ struct operation_row {
 size_t operation_rows(struct screen *s, struct operation_row *rows, size_t most);
 bool operation_row_of(struct screen *s, const struct job *job, const char *id, struct operation_row *row);
 
+/* Is its archive one that it has made itself, and can be restored? */
+bool operation_archives(enum operation_kind kind);
+
 struct look operation_look(const struct operation_row *row);
 /* "replay rabbit-1/orders.dlq > where each came from" */
 void operation_what(const struct operation_row *row, char *into, size_t size);
@@ -32,6 +35,13 @@ void operation_what(const struct operation_row *row, char *into, size_t size);
 char *operation_counts_text(const struct operation_counts *c, char *into, size_t size);
 int operation_percent(const struct operation_row *row); /* -1: not known */
 
+/* The command that takes back what one that has ended has done, by the journal's row; NULL: there is none, *why (static, or NULL) says
+ * why. */
+const char *operation_undo(struct view *v, const struct operation_row *row, struct buffer *into,
+                           const char **why);
+
+/* Would it do something to that one (NULL: to none)? True for what is none of the keys for one under way. */
+bool operation_offers(const struct operation_row *row, enum action action);
 /* The keys for one under way; false: the action is none of theirs. */
 bool operation_act(struct view *v, const struct operation_row *row, enum action action);
 

@@ -1,6 +1,7 @@
 /* One operation: how far it is, what can be done about it, and what became of each of its messages. */
 #include "ui/views/operations.h"
 
+#include "base/limits.h"
 #include "base/text.h"
 #include "base/utf8.h"
 
@@ -127,8 +128,56 @@ static int draw_notices(struct frame *f, struct rect r, int y, const struct oper
     return y;
 }
 
+/* "now: 3 in rabbit-1/parked, 0 before" */
+static void add_end(char *into, size_t size, int64_t now, int64_t before, const char *name)
+{
+    char count[32], earlier[32];
+    size_t used = strlen(into);
+    if (now < 0 || !name || used >= size)
+        return;
+    used += (size_t)snprintf(into + used, size - used, "%s%s in %s",
+                             used ? "; " : "now: ", text_count(count, sizeof count, (uint64_t)now), name);
+    if (before >= 0 && used < size)
+        snprintf(into + used, size - used, ", %s before",
+                 text_count(earlier, sizeof earlier, (uint64_t)before));
+}
+
+static int draw_ends(struct frame *f, struct rect r, int y, const struct operation_row *o)
+{
+    struct job_status s;
+    char text[600] = "";
+    if (!o->job)
+        return y;
+    job_status(o->job, &s);
+    add_end(text, sizeof text, s.after.from, s.before.from, o->from);
+    add_end(text, sizeof text, s.after.to, s.before.to, o->to);
+    return put_words(f, r, y, ROLE_TEXT, text);
+}
+
+/* Of a purge it is said where its archives are. */
+static int draw_undo(struct view *v, struct frame *f, struct rect r, int y, const struct operation_row *o)
+{
+    struct buffer line, command;
+    const char *why;
+    buffer_init(&line, 64 * KIB);
+    buffer_init(&command, 64 * KIB);
+    const char *undo = operation_undo(v, o, &command, &why);
+    if (why)
+        buffer_printf(&line, "it cannot be undone by one command: %s", why);
+    else if (undo && o->archive && operation_archives(o->kind))
+        buffer_text(&line, "undo: X u restores what was archived");
+    else if (undo)
+        buffer_printf(&line, "undo: %s", undo);
+    if (undo && !o->archive)
+        screen_put_reach(v->screen, &line);
+    y = put_words(f, r, y, why ? ROLE_WARN : ROLE_TEXT, buffer_cstr(&line));
+    buffer_free(&command);
+    buffer_free(&line);
+    return y;
+}
+
 /* Returns the row behind it. */
-static int draw_head(struct frame *f, struct rect r, const struct operation_row *o)
+static int draw_head(struct view *v, struct frame *f, struct rect r, const struct operation_row *o)
 {
     char text[400], began[40];
     struct look look = operation_look(o);
@@ -147,12 +196,14 @@ static int draw_head(struct frame *f, struct rect r, const struct operation_row 
     }
     y = put_words(f, r, y, o->refused || o->state == OPERATION_FAILED ? ROLE_CRIT : ROLE_WARN, o->note);
     y = draw_notices(f, r, y, o);
-    for (const char *at = o->archive && o->kind == OPERATION_PURGE ? o->archive : ""; *at;) {
+    for (const char *at = o->archive && operation_archives(o->kind) ? o->archive : ""; *at;) {
         int len = (int)strcspn(at, "\n");
         snprintf(text, sizeof text, "archived in %.*s", len, at);
         y = put_words(f, r, y, ROLE_TEXT, text);
         at += len + (at[len] == '\n');
     }
+    y = draw_ends(f, r, y, o);
+    y = draw_undo(v, f, r, y, o);
     if (o->state == OPERATION_INTERRUPTED)
         y = put_words(f, r, y, ROLE_WARN, "Nothing is lost: X r resumes it, and so does `signalbox resume`");
     return y;
@@ -229,7 +280,8 @@ static void draw_status(struct view *v, struct frame *f, int y, const struct ope
                       text_count(shown, sizeof shown, l->message_count),
                       text_count(all, sizeof all, (uint64_t)l->message_total), run->id);
     else if (o->command)
-        canvas_printf(f->canvas, 1, y, f->canvas->w - 2, ROLE_MUTED, "Same as: %s", o->command);
+        canvas_printf(f->canvas, 1, y, f->canvas->w - 2, ROLE_MUTED, "Same as: %s%s", o->command,
+                      screen_unreached(v->screen));
 }
 
 static void run_draw(struct view *v, struct frame *f, struct rect r)
@@ -244,7 +296,7 @@ static void run_draw(struct view *v, struct frame *f, struct rect r)
         return;
     }
     struct rect head = {r.x + 2, r.y + boxed, r.w - 4, r.h - 4};
-    int y = draw_head(f, head, &row);
+    int y = draw_head(v, f, head, &row);
     if (boxed) {
         char title[80];
         snprintf(title, sizeof title, "%s %s", operation_kind_name(row.kind), row.id);
@@ -276,6 +328,12 @@ static enum action run_action(struct view *v, enum action action)
     else if (!operation_act(v, found ? &row : NULL, action))
         return action;
     return ACTION_NONE;
+}
+
+static bool run_offers(struct view *v, enum action action)
+{
+    struct operation_row row;
+    return operation_offers(find_row(v, &row) ? &row : NULL, action);
 }
 
 /* While it runs the list below grows: now and then it is read anew, and once more at the end. */
@@ -320,5 +378,6 @@ const struct view_ops run_view = {
     .on_event = run_event,
     .draw = run_draw,
     .action = run_action,
+    .offers = run_offers,
     .crumb = run_crumb,
 };

@@ -23,8 +23,8 @@ struct memory_channel {
     uint8_t *states;           /* enum state, likewise */
     int64_t first, next, head; /* head: of the first that is not gone */
     int64_t leased, gone;      /* how many are, from head on */
-    size_t bytes;
-    uint64_t in, out; /* since the start */
+    size_t bytes, gone_bytes;  /* of all in the ring, and of those that are gone */
+    uint64_t in, out;          /* since the start */
     bool receives_dead;
 };
 
@@ -63,6 +63,8 @@ static void set_state(struct memory_channel *c, int64_t sequence, enum state sta
     uint8_t *now = state_of(c, sequence);
     c->leased += (state == LEASED) - (*now == LEASED);
     c->gone += (state == GONE) - (*now == GONE);
+    if (state == GONE && *now != GONE)
+        c->gone_bytes += (*slot(c, sequence))->footprint;
     *now = (uint8_t)state;
     while (c->head < c->next && *state_of(c, c->head) == GONE) {
         c->head++;
@@ -81,6 +83,7 @@ static void forget_first(struct memory_channel *c)
         set_state(c, c->first, GONE);
     struct message **m = slot(c, c->first++);
     c->bytes -= (*m)->footprint;
+    c->gone_bytes -= (*m)->footprint;
     message_unref(m);
 }
 
@@ -223,7 +226,7 @@ static void describe(const struct memory_channel *c, struct channel *row)
     row->unacked = c->leased;
     row->in_total = (int64_t)c->in;
     row->out_total = (int64_t)c->out;
-    row->bytes = (int64_t)c->bytes;
+    row->bytes = (int64_t)(c->bytes - c->gone_bytes);
     row->consumers = c->out > 0;
     row->partitions = 0;
     row->dead_letters = c->receives_dead;

@@ -452,6 +452,15 @@ static void test_missing_file(void **state)
     struct err_info err;
     assert_int_equal(config_load(&c, "/nonexistent/x.yaml", &registry, on_fault, &f, &err), ERR_CONFIG);
     assert_int_equal(f.count, 1);
+    assert_true(c.named);
+    config_free(&c);
+    write_file("ui: {theme: mono}", 0600); /* that of the environment every command finds of itself */
+    setenv("SIGNALBOX_CONFIG", path, 1);
+    assert_int_equal(config_load(&c, NULL, &registry, on_fault, &f, &err), ERR_OK);
+    assert_string_equal(c.file, path);
+    assert_false(c.named);
+    unlink(path);
+    unsetenv("SIGNALBOX_CONFIG");
     config_free(&c);
 }
 

@@ -3,6 +3,7 @@
 #include <stdint.h>
 #include <setjmp.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -180,6 +181,37 @@ static void a_second_opening_leaves_the_first_one_its_locks(void **state)
     db_close(&one);
 }
 
+static void *open_and_close(void *context)
+{
+    struct err_info *err = context;
+    for (int i = 0; i < 3; i++) {
+        struct db *db = db_open(path, first, err);
+        if (!db)
+            break;
+        add(db, "a", BYTES_NULL);
+        db_close(&db);
+    }
+    return NULL;
+}
+
+/* The first to come makes the log, the last to leave takes it away: meanwhile SQLite refuses at once, whatever time it was given. */
+static void those_that_come_and_leave_at_once_wait_for_each_other(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 100; round++) {
+        pthread_t threads[3];
+        struct err_info errs[3] = {{.code = ERR_OK}};
+        snprintf(path, sizeof path, "%s/%d.db", folder, round);
+        for (size_t i = 0; i < 3; i++)
+            assert_int_equal(pthread_create(&threads[i], NULL, open_and_close, &errs[i]), 0);
+        for (size_t i = 0; i < 3; i++)
+            pthread_join(threads[i], NULL);
+        for (size_t i = 0; i < 3; i++)
+            if (errs[i].code)
+                fail_msg("%s", errs[i].text);
+    }
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -190,6 +222,7 @@ int main(void)
         TEST(what_is_no_database_is_refused_and_left_alone),
         TEST(a_wrong_statement_is_said),
         TEST(a_second_opening_leaves_the_first_one_its_locks),
+        TEST(those_that_come_and_leave_at_once_wait_for_each_other),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -250,6 +250,28 @@ static void the_limit_is_kept_to(void **state)
     assert_holds("from", 1234, 5000 - 1234, 1);
 }
 
+/* What was there when it was counted is what it is about, also where it is gone on from. */
+static void what_came_later_stays(void **state)
+{
+    (void)state;
+    breaking.publish = cut_publish;
+    for (int at = 0; at < 20; at += 7) {
+        struct operation_job job = job_of(OPERATION_MOVE);
+        publish("from", 0, 40);
+        job.plan.select = "/[02468]}/";
+        job.plan.ready = waiting("from");
+        publish("from", 40, 40);
+        atomic_store(&calls_left, at);
+        struct operation_progress p = run(&job);
+        assert_int_equal(p.state, OPERATION_DONE);
+        assert_int_equal(p.counts.done, 20);
+        assert_holds("to", 0, 20, 2);
+        assert_int_equal(waiting("from"), 60);
+        memory_purge("from");
+        memory_purge("to");
+    }
+}
+
 static void a_missing_destination_changes_nothing(void **state)
 {
     (void)state;
@@ -296,6 +318,34 @@ static void a_rate_that_was_asked_for_is_reached(void **state)
     int64_t took = clock_mono_ns() - began;
     assert_true(took > NS_PER_S / 2); /* a fifth of it at first */
     assert_true(took < 8 * NS_PER_S);
+}
+
+/* Its first messages come at once, and while it is paused none do: neither says how fast it goes. */
+static void its_rate_is_that_of_late_and_not_above_the_limit(void **state)
+{
+    (void)state;
+    struct operation_job job = job_of(OPERATION_MOVE);
+    struct operation_progress p;
+    bool told = false;
+    job.plan.rate = 50;
+    publish("from", 0, 5000);
+    struct operation *o = operation_start(&job, done_fd, NULL);
+    assert_non_null(o);
+    for (int64_t end = clock_mono_ns() + 30 * NS_PER_S; !told && clock_mono_ns() < end; poll(NULL, 0, 5)) {
+        operation_progress(o, &p);
+        assert_true(p.rate <= 50);
+        told = p.rate > 5;
+    }
+    assert_true(told); /* though the first batch is far from its end */
+    operation_pause(o, true);
+    for (int64_t end = clock_mono_ns() + 30 * NS_PER_S; p.rate >= 0 && clock_mono_ns() < end;
+         poll(NULL, 0, 5))
+        operation_progress(o, &p);
+    assert_true(p.rate < 0);
+    operation_pause(o, false);
+    operation_cancel(o);
+    operation_join(&o, &p);
+    assert_int_equal(waiting("from") + waiting("to"), 5000);
 }
 
 /* ---- dead letters ---- */
@@ -528,6 +578,7 @@ static void removals_that_come_back_are_made_again(void **state)
     for (int at = 1500; at < 2500; at += 499) {
         publish("from", 0, 2500);
         struct operation_job job = job_of(OPERATION_MOVE);
+        job.plan.ready = 2500;
         atomic_store(&calls_left, at);
         struct operation_progress p = run(&job);
         if (p.state != OPERATION_DONE)
@@ -722,8 +773,10 @@ int main(void)
         TEST(a_copy_leaves_the_source),
         TEST(what_does_not_match_stays_in_its_order),
         TEST(the_limit_is_kept_to),
+        TEST(what_came_later_stays),
         TEST(a_missing_destination_changes_nothing),
         TEST(a_rate_that_was_asked_for_is_reached),
+        TEST(its_rate_is_that_of_late_and_not_above_the_limit),
         TEST(a_second_replay_waits_for_the_end_of_the_first),
         TEST(dead_letters_go_back_to_where_they_died),
         TEST(what_tells_no_origin_stays_and_is_said),

@@ -430,6 +430,34 @@ static void a_topic_is_copied_and_nothing_is_removed_of_it(void **state)
     assert_non_null(strstr(err.next, "--to"));
 }
 
+/* ---- the dry run ---- */
+
+static void assert_would(struct plan plan, int64_t matched, uint64_t groups, uint64_t extras)
+{
+    struct preview p;
+    atomic_bool cancelled = false;
+    struct operation_job job = dedupe_of(plan);
+    assert_int_equal(preview_make(&job, &cancelled, &p, NULL), ERR_OK);
+    assert_int_equal(p.looked, rig_waiting("from"));
+    assert_int_equal(p.matched, matched);
+    assert_int_equal(p.duplicates.groups, groups);
+    assert_int_equal(p.duplicates.extras, extras);
+    assert_true(p.whole);
+    preview_free(&p);
+}
+
+/* Letters are ids, and capitals other bodies. */
+static void a_dry_run_counts_what_would_go(void **state)
+{
+    (void)state;
+    fill("from", "abacabA");
+    assert_would((struct plan){.by = "id"}, 1, 2, 4); /* those of a differ */
+    assert_would((struct plan){.by = "id", .differing = true}, 4, 2, 4);
+    assert_would((struct plan){.by = "id", .differing = true, .to = "m/to"}, 3, 2, 4);
+    assert_would((struct plan){.by = "id", .select = "id=b"}, 1, 1, 1);
+    assert_would((struct plan){.by = "id", .select = "id=c"}, 0, 0, 0);
+}
+
 /* ---- tombstones ---- */
 
 static int reads;
@@ -546,6 +574,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(without_its_list_nothing_more_is_removed, setup, rig_teardown),
         cmocka_unit_test_setup_teardown(a_copy_has_one_of_each, setup, rig_teardown),
         cmocka_unit_test_setup_teardown(a_copy_that_breaks_goes_on, setup, rig_teardown),
+        cmocka_unit_test_setup_teardown(a_dry_run_counts_what_would_go, setup, rig_teardown),
         cmocka_unit_test_setup_teardown(keys_go_by_tombstones, setup, rig_teardown),
         cmocka_unit_test_setup_teardown(a_key_that_something_newer_has_come_for_stays, setup, rig_teardown),
         cmocka_unit_test_setup_teardown(tombstones_that_were_interrupted_are_sent_by_a_resume, setup,

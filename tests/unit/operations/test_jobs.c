@@ -153,6 +153,33 @@ static void what_was_begun_runs_to_its_end(void **state)
     assert_ptr_equal(jobs_find(jobs, s.id), job);
 }
 
+/* A selection's count, too: what has come since stays, also where consumers have made room for it. */
+static void what_came_after_the_look_stays(void **state)
+{
+    (void)state;
+    static const enum operation_kind kinds[] = {OPERATION_MOVE, OPERATION_PURGE, OPERATION_COPY};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        struct order o = order_of(kinds[i], "from");
+        int64_t before = held("from");
+        while (memory_consume("from"))
+            before--;
+        assert_int_equal(before, 0);
+        publish("from", 20);
+        o.plan.select = "/[02468]}/";
+        struct job *job = look(&o);
+        wait_for(job, JOB_READY);
+        publish("from", 20);
+        for (int n = 0; n < 4; n++) /* two of them are selected */
+            assert_true(memory_consume("from"));
+        job_begin(job);
+        struct job_status s = wait_for(job, JOB_ENDED);
+        assert_int_equal(s.progress.state, OPERATION_DONE);
+        assert_int_equal(s.progress.counts.done, 10);
+        assert_int_equal(s.planned, 10);
+        assert_int_equal(held("from"), kinds[i] == OPERATION_COPY ? 36 : 26);
+    }
+}
+
 static void a_pause_holds_it_and_a_cancel_ends_it(void **state)
 {
     (void)state;
@@ -330,14 +357,21 @@ static void a_purge_is_restored_once(void **state)
     struct order back = {
         .plan = {.kind = OPERATION_RESTORE, .from = record.archive, .to = "memory:/from", .limit = -1},
         .to = address_of("from")};
-    for (int i = 0; i < 2; i++) {
-        job = look(&back);
-        struct job_status s = wait_for(job, JOB_READY);
-        assert_int_equal(s.planned, 50);
-        job_begin(job);
-        s = wait_for(job, i ? JOB_REFUSED : JOB_ENDED);
-        assert_int_equal(held("from"), 50);
-    }
+    struct job *first = look(&back), *second = look(&back);
+    assert_int_equal(wait_for(first, JOB_READY).planned, 50);
+    assert_int_equal(wait_for(second, JOB_READY).planned, 50);
+    job_begin(first);
+    wait_for(first, JOB_ENDED);
+    job_begin(second);
+    assert_int_equal(wait_for(second, JOB_REFUSED).err.code, ERR_REFUSED);
+    assert_int_equal(held("from"), 50);
+    job = look(&back); /* and whoever looks now is told at once */
+    assert_int_equal(wait_for(job, JOB_REFUSED).err.code, ERR_REFUSED);
+    job_drop(job);
+    back.plan.again = true;
+    job = look(&back);
+    wait_for(job, JOB_READY);
+    job_drop(job);
     arena_free(&arena);
 }
 
@@ -379,6 +413,15 @@ static void commands_say_what_they_need(void **state)
         buffer_cstr(&out),
         "signalbox replay prod/orders.dlq --to exchange --select 'dlq.reason='\\''it'\\'''\\''s'\\''' "
         "--limit 7 --rate 20/s --again --execute --write --confirm prod/orders.dlq");
+    buffer_clear(&out);
+    o.plan =
+        (struct plan){.kind = OPERATION_MOVE, .from = "prod/orders.dlq", .to = "prod/parked", .limit = -1};
+    o.to = (struct address){&prod, {CHANNEL_QUEUE, "parked"}};
+    order_command(&o, &out);
+    assert_string_equal(
+        buffer_cstr(&out),
+        "signalbox move prod/orders.dlq --to prod/parked --execute --write --confirm prod/parked "
+        "--confirm prod/orders.dlq");
     buffer_free(&out);
 }
 
@@ -386,17 +429,12 @@ int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        CASE(looking_changes_nothing),
-        CASE(what_was_begun_runs_to_its_end),
-        CASE(a_pause_holds_it_and_a_cancel_ends_it),
-        CASE(a_pause_can_be_ended),
-        CASE(what_cannot_be_is_refused),
-        CASE(only_so_many_go_at_once),
-        CASE(what_was_interrupted_is_resumed),
-        CASE(what_has_ended_is_not_resumed),
-        CASE(a_purge_is_restored_once),
-        CASE(leaving_ends_what_runs),
-        CASE(commands_say_what_they_need),
+        CASE(looking_changes_nothing),        CASE(what_was_begun_runs_to_its_end),
+        CASE(what_came_after_the_look_stays), CASE(a_pause_holds_it_and_a_cancel_ends_it),
+        CASE(a_pause_can_be_ended),           CASE(what_cannot_be_is_refused),
+        CASE(only_so_many_go_at_once),        CASE(what_was_interrupted_is_resumed),
+        CASE(what_has_ended_is_not_resumed),  CASE(a_purge_is_restored_once),
+        CASE(leaving_ends_what_runs),         CASE(commands_say_what_they_need),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

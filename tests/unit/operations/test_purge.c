@@ -2,6 +2,7 @@
 #include "tests/unit/operations/rig.h"
 
 #include "operations/identity.h"
+#include "operations/preview.h"
 
 #include <dirent.h>
 #include <signal.h>
@@ -695,11 +696,41 @@ static void the_brokers_own_purge_is_not_tried_twice(void **state)
     assert_int_equal(truncations, 1);
 }
 
+static int64_t stored(void)
+{
+    struct operation_job job = purge_of(NULL, -1);
+    struct preview p;
+    assert_int_equal(preview_check(&job, &p, NULL), ERR_OK);
+    preview_free(&p);
+    return p.stored;
+}
+
+/* Also once the oldest have made way for new ones. */
+static void its_size_is_that_of_what_is_there(void **state)
+{
+    (void)state;
+    rig_publish("from", 100, 100);
+    int64_t all = stored();
+    assert_true(all > 0);
+    for (int i = 0; i < 50; i++)
+        assert_true(memory_consume("from"));
+    assert_int_equal(stored(), all / 2);
+    assert_int_equal(memory_purge("from"), 50);
+    assert_int_equal(stored(), 0);
+    for (int i = 0; i < 100; i++)
+        rig_publish("from", 100, 100);
+    assert_int_equal(rig_waiting("from"), 8192);
+    assert_int_equal(stored(), all / 100 * 8192);
+    memory_purge("from");
+    assert_int_equal(stored(), 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, rig_teardown)
     const struct CMUnitTest tests[] = {
         TEST(all_is_archived_and_removed),
+        TEST(its_size_is_that_of_what_is_there),
         TEST(what_does_not_match_stays_and_is_not_archived),
         TEST(the_first_ones_go_and_no_more),
         TEST(many_go_into_several_archives),

@@ -6,6 +6,7 @@
 #include "operations/journal.h"
 #include "operations/plan.h"
 
+#include <dirent.h>
 #include <poll.h>
 
 static char home[64];
@@ -33,6 +34,20 @@ static void publish(const char *queue, int count)
         snprintf(body, sizeof body, "{\"n\":%d}", i);
         struct message m = {.payload = bytes_of_text(body), .time_ns = 5};
         assert_int_equal(memory_publish(queue, &m, NULL, NULL), ERR_OK);
+    }
+}
+
+/* Of which some tell where they died. */
+static void publish_dead(int told, int untold)
+{
+    struct header header = {BYTES_LITERAL("x-death-queue"),
+                            {.type = VALUE_STRING, .bytes = BYTES_LITERAL("parked")}};
+    for (int i = 0; i < told + untold; i++) {
+        char body[40];
+        snprintf(body, sizeof body, "{\"n\":%d}", i);
+        struct message m = {
+            .payload = bytes_of_text(body), .time_ns = 5, .headers = {&header, i < told ? 1 : 0}};
+        assert_int_equal(memory_publish("orders.dlq", &m, NULL, NULL), ERR_OK);
     }
 }
 
@@ -124,6 +139,52 @@ static void the_menu_says_why_not(void **state)
     }
 }
 
+/* What ? lists of the menu and of a form runs from there, too. */
+static void the_menus_help_lists_its_keys(void **state)
+{
+    struct stage s;
+    (void)state;
+    set_up_changes(&s, 120, 40);
+    publish("orders.dlq", 3);
+    type(&s, "/orders.dlq\rGX?");
+    static const char *const names[] = {"resend", "replay", "move",   "copy",
+                                        "delete", "purge",  "dedupe", "restore"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        assert_true(screen_says(&s, names[i]));
+    type(&s, "resend:\r"); /* not to a channel */
+    assert_true(screen_says(&s, "This is not done to a channel"));
+    type(&s, "?purge:\r");
+    wait_until_says(&s, "purge 3 messages");
+    assert_false(screen_says(&s, "e edit"));
+    type(&s, "?");
+    assert_true(screen_says(&s, "go through choices"));
+    tear_down_changes(&s);
+}
+
+static void the_same_command_names_the_configuration(void **state)
+{
+    struct stage s;
+    (void)state;
+    set_up_changes(&s, 120, 40);
+    publish("orders.dlq", 3);
+    s.config.file = "/etc/sig nal.yaml";
+    s.config.named = true;
+    enter(&s, "write");
+    enter(&s, "purge rabbit-1/orders.dlq");
+    wait_until_says(&s, "purge 3 messages");
+    assert_true(
+        screen_says(&s, "signalbox purge rabbit-1/orders.dlq --config '/etc/sig nal.yaml' --execute"));
+    enter(&s, "dedupe rabbit-1/orders.dlq");
+    assert_true(screen_says(&s, "signalbox dedupe rabbit-1/orders.dlq --by id --config '/etc/sig nal.yaml'"));
+    enter(&s, "copy rabbit-1/orders.dlq --to rabbit-1/parked");
+    wait_until_says(&s, "copy 3 messages");
+    type(&s, "x");
+    pass(NS_PER_S);
+    type(&s, "y");
+    wait_until_says(&s, "Same as: signalbox copy rabbit-1/orders.dlq --to rabbit-1/parked --config '/etc");
+    tear_down_changes(&s);
+}
+
 static void chosen_messages_are_named_by_their_positions(void **state)
 {
     struct stage s;
@@ -154,7 +215,7 @@ static void a_dry_run_comes_by_itself(void **state)
     (void)state;
     CHANGES_AT_ALL_SIZES(s)
     {
-        publish("orders.dlq", 12);
+        publish_dead(12, 3);
         type(&s, "/orders.dlq\r");
         type(&s, "GXr");
         wait_until_says(&s, "replay 12 messages");
@@ -170,6 +231,45 @@ static void a_dry_run_comes_by_itself(void **state)
         wait_until_says(&s, "replay 5 messages");
         assert_true(screen_says(&s, "signalbox replay rabbit-1/orders.dlq --select 'body.n<5'"));
     }
+}
+
+/* What a replay would skip is not counted among what it would send. */
+static void what_would_be_skipped_is_not_replayed(void **state)
+{
+    struct stage s;
+    (void)state;
+    set_up_changes(&s, 120, 40);
+    publish_dead(0, 34);
+    enter(&s, "write");
+    enter(&s, "replay rabbit-1/orders.dlq");
+    wait_until_says(&s, "replay nothing: all would be skipped");
+    assert_true(screen_says(&s, "34: they stay where they are"));
+    type(&s, "x");
+    assert_true(screen_says(&s, "Nothing would be sent: all would be skipped"));
+    publish_dead(20, 0);
+    type(&s, "r");
+    wait_until_says(&s, "replay 20 messages");
+    type(&s, "x");
+    assert_true(screen_says(&s, "y Replay 20 messages"));
+    tear_down_changes(&s);
+}
+
+/* The form's own words for reasons have no count: the dry run beside them is a later one. */
+static void reasons_are_counted_by_the_dry_run_alone(void **state)
+{
+    struct stage s;
+    (void)state;
+    set_up_changes(&s, 120, 40);
+    publish_dead(10, 0);
+    enter(&s, "replay rabbit-1/orders.dlq");
+    wait_until_says(&s, "replay 10 messages");
+    publish_dead(9, 0);
+    type(&s, "jj "); /* Reasons: the first one */
+    wait_until_says(&s, "replay 19 messages");
+    assert_true(screen_says(&s, "Reasons     no reason told"));
+    assert_true(screen_says(&s, "19 no reason told"));
+    assert_false(screen_says(&s, "10 no reason told"));
+    tear_down_changes(&s);
 }
 
 static void what_looking_marks_is_asked_for(void **state)
@@ -204,6 +304,9 @@ static void a_form_says_what_is_wrong(void **state)
     assert_true(screen_says(&s, "no endpoint is called"));
     type(&s, "x");
     assert_true(screen_says(&s, "Something is missing, or wrong"));
+    type(&s, "jj"); /* on another field */
+    assert_true(screen_says(&s, "no endpoint is called"));
+    assert_false(screen_says(&s, "Fill in what is missing"));
     enter(&s, "move rabbit-1/orders.dlq --execute");
     assert_true(screen_says(&s, "--execute is for the shell"));
     enter(&s, "purge rabbit-1/orders.dlq --to x");
@@ -249,6 +352,51 @@ static void nothing_changes_before_it_is_allowed(void **state)
     tear_down_changes(&s);
 }
 
+static void endpoints_are_opened_one_by_one(void **state)
+{
+    struct stage s;
+    (void)state;
+    set_up_changes(&s, 120, 24);
+    s.config.endpoints[1].endpoint.production = true;
+    const struct endpoint *kafka = &s.config.endpoints[0].endpoint, *prod = &s.config.endpoints[1].endpoint;
+    enter(&s, "write kafka-a 2m");
+    assert_true(screen_says(&s, "WRITE 2m 1/3"));
+    assert_true(screen_may_write(s.screen, kafka));
+    assert_false(screen_may_write(s.screen, prod));
+    enter(&s, "write 10m"); /* all but production */
+    assert_true(screen_says(&s, "Production stays read-only"));
+    assert_true(screen_says(&s, "WRITE 10m 2/3"));
+    assert_false(screen_may_write(s.screen, prod));
+    enter(&s, "write rabbit-1 10m");
+    assert_true(screen_says(&s, "Type rabbit-1 to enable"));
+    pass(NS_PER_S);
+    type(&s, "y\r");
+    assert_false(screen_may_write(s.screen, prod));
+    screen_key(s.screen, UIKEY_ESCAPE);
+    assert_true(screen_says(&s, "rabbit-1 stays read-only"));
+    enter(&s, "write rabbit-1 10m");
+    pass(NS_PER_S);
+    type(&s, "rabbit-1\r");
+    assert_true(screen_may_write(s.screen, prod));
+    enter(&s, "write kafka-a off");
+    assert_false(screen_may_write(s.screen, kafka));
+    assert_true(screen_may_write(s.screen, prod));
+    enter(&s, "write rabbit-1 soon");
+    assert_true(screen_says(&s, "for how long?"));
+    enter(&s, "write kafka-b");
+    assert_true(screen_says(&s, "an endpoint's name?"));
+    enter(&s, "write off");
+    assert_true(screen_says(&s, "READ-ONLY"));
+    for (size_t i = 0; i < 3; i++)
+        s.config.endpoints[i].endpoint.write = true;
+    enter(&s, "write");
+    assert_true(screen_says(&s, "without a limit: there is nothing to open"));
+    assert_true(screen_says(&s, " WRITE "));
+    enter(&s, "write kafka-a 2m");
+    assert_true(screen_says(&s, "The configuration opens kafka-a"));
+    tear_down_changes(&s);
+}
+
 static void only_its_own_key_says_yes(void **state)
 {
     struct stage s;
@@ -277,6 +425,8 @@ static void only_its_own_key_says_yes(void **state)
     wait_until_says(&s, "● done");
     assert_int_equal(held("parked"), 3);
     assert_int_equal(held("orders.dlq"), 0);
+    wait_until_says(&s, "now: 0 in rabbit-1/orders.dlq, 3 before; 3 in rabbit-1/parked, 0 before");
+    wait_until_says(&s, "undo: signalbox move 'rabbit-1/parked' --to 'rabbit-1/orders.dlq'");
     tear_down_changes(&s);
 }
 
@@ -288,7 +438,9 @@ static void production_asks_for_the_name(void **state)
     {
         publish("orders.dlq", 3);
         s.config.endpoints[1].endpoint.production = true;
-        enter(&s, "write");
+        enter(&s, "write rabbit-1");
+        pass(NS_PER_S);
+        type(&s, "rabbit-1\r");
         enter(&s, "move rabbit-1/orders.dlq --to rabbit-1/parked");
         wait_until_says(&s, "move 3 messages");
         type(&s, "x");
@@ -296,7 +448,10 @@ static void production_asks_for_the_name(void **state)
         type(&s, "y\r");
         assert_int_equal(held("parked"), 0);
         golden(&s, "confirm-production");
+        assert_false(screen_says(&s, "severe"));
+        assert_true(screen_says(&s, "That is not the name, whole"));
         screen_key(s.screen, UIKEY_ERASE);
+        assert_false(screen_says(&s, "That is not the name"));
         screen_key(s.screen, UIKEY_PASTE_BEGIN);
         type(&s, "rabbit-1/orders.dlq");
         screen_key(s.screen, UIKEY_PASTE_END);
@@ -370,6 +525,68 @@ static void duplicates_are_reported(void **state)
     }
 }
 
+static void duplicates_are_removed_and_restored(void **state)
+{
+    struct stage s;
+    (void)state;
+    CHANGES_AT_ALL_SIZES(s)
+    {
+        publish_twins();
+        enter(&s, "write");
+        type(&s, "/orders.dlq\rGXd");
+        wait_until_says(&s, "2 groups");
+        type(&s, "x");
+        wait_until_says(&s, "remove 2 extras");
+        assert_true(screen_says(&s, "1 extra of groups"));
+        type(&s, "jjj "); /* groups whose bodies differ, too */
+        wait_until_says(&s, "remove 3 extras");
+        assert_true(screen_says(&s, "--bodies-differ"));
+        type(&s, " ");
+        wait_until_says(&s, "remove 2 extras");
+        type(&s, "x");
+        assert_true(screen_says(&s, "y Remove 2 extras"));
+        pass(NS_PER_S);
+        type(&s, "y");
+        wait_until_says(&s, "● done");
+        assert_int_equal(held("orders.dlq"), 4);
+        wait_until_says(&s, "archived in");
+        type(&s, "X");
+        wait_until_says(&s, "bring back");
+        type(&s, "u");
+        wait_until_says(&s, "restore 2 messages");
+        type(&s, "q");
+        assert_false(screen_says(&s, "Report")); /* it is old news */
+    }
+}
+
+static void a_copy_leaves_the_extras_out(void **state)
+{
+    struct stage s;
+    (void)state;
+    set_up_changes(&s, 80, 24);
+    publish_twins();
+    enter(&s, "write");
+    enter(&s, "dedupe rabbit-1/orders.dlq --by id --keep last --bodies-differ --to rabbit-1/parked");
+    wait_until_says(&s, "copy 3 messages");
+    assert_true(screen_says(&s, "--keep last --bodies-differ"));
+    type(&s, "x");
+    pass(NS_PER_S);
+    type(&s, "y");
+    wait_until_says(&s, "● done");
+    assert_int_equal(held("orders.dlq"), 6);
+    assert_int_equal(held("parked"), 3);
+    enter(&s, "dedupe rabbit-1/orders.dlq --by id --keep middle");
+    assert_true(screen_says(&s, "write first or last"));
+    enter(&s, "dedupe rabbit-1/orders.dlq --by colour --keep last");
+    assert_true(screen_says(&s, "`colour` is no rule"));
+    assert_int_equal(memory_declare("log", CHANNEL_TOPIC, NULL, NULL), ERR_OK);
+    enter(&s, "dedupe rabbit-1/log --by id --keep last"); /* a topic removes none */
+    wait_until_says(&s, "--to ADDRESS");
+    type(&s, "x");
+    assert_true(screen_says(&s, "It cannot be done"));
+    tear_down_changes(&s);
+}
+
 static void a_look_that_marks_is_asked_for(void **state)
 {
     struct stage s;
@@ -405,7 +622,7 @@ static void a_purge_is_restored_from_the_journal(void **state)
     type(&s, "4");
     wait_until_says(&s, "begun");
     type(&s, "X");
-    wait_until_says(&s, "bring back what a purge has archived");
+    wait_until_says(&s, "bring back what a purge or a dedupe has archived");
     type(&s, "u");
     wait_until_says(&s, "restore 3 messages");
     type(&s, "x");
@@ -413,6 +630,52 @@ static void a_purge_is_restored_from_the_journal(void **state)
     type(&s, "y");
     wait_until_says(&s, "● done");
     assert_int_equal(held("orders.dlq"), 3);
+    tear_down_changes(&s);
+}
+
+/* By its name or its path, as at the command line. */
+static void an_archive_is_restored_by_its_name(void **state)
+{
+    struct stage s;
+    char line[200], elsewhere[240];
+    (void)state;
+    set_up_changes(&s, 120, 40);
+    publish("orders.dlq", 3);
+    enter(&s, "write");
+    enter(&s, "purge rabbit-1/orders.dlq");
+    wait_until_says(&s, "purge 3 messages");
+    type(&s, "x");
+    pass(NS_PER_S);
+    type(&s, "y");
+    wait_until_says(&s, "● done");
+    wait_until_says(&s, "archived in");
+    snprintf(line, sizeof line, "%s/signalbox/archives", home);
+    DIR *folder = opendir(line);
+    assert_non_null(folder);
+    for (struct dirent *e; (e = readdir(folder));)
+        if (e->d_name[0] != '.')
+            snprintf(line, sizeof line, "restore %.100s", e->d_name);
+    closedir(folder);
+    enter(&s, line);
+    wait_until_says(&s, "restore 3 messages");
+    assert_true(screen_says(&s, "rabbit-1/orders.dlq")); /* where they were */
+    snprintf(elsewhere, sizeof elsewhere, "%s --to rabbit-1/parked", line);
+    enter(&s, elsewhere);
+    wait_until_says(&s, "rabbit-1/parked");
+    wait_until_says(&s, "restore 3 messages");
+    type(&s, "x");
+    pass(NS_PER_S);
+    type(&s, "y");
+    wait_until_says(&s, "● done");
+    assert_int_equal(held("parked"), 3);
+    enter(&s, elsewhere); /* once */
+    wait_until_says(&s, "was restored by operation");
+    enter(&s, "restore nothing");
+    assert_true(screen_says(&s, "no archive of that path or name"));
+    enter(&s, "restore /etc/hostname");
+    assert_true(screen_says(&s, "this is no signalbox archive"));
+    enter(&s, "restore");
+    assert_true(screen_says(&s, "restore what? :restore ARCHIVE"));
     tear_down_changes(&s);
 }
 
@@ -452,6 +715,40 @@ static void a_job_is_paused_and_cancelled(void **state)
     assert_int_equal(held("parked") + held("orders.dlq"), 500);
     type(&s, "p");
     assert_true(screen_says(&s, "It is not under way"));
+    tear_down_changes(&s);
+}
+
+/* A question needs room: where there is none, no key ends what runs. */
+static void a_small_terminal_does_not_end_a_job(void **state)
+{
+    struct stage s;
+    (void)state;
+    set_up_changes(&s, 80, 24);
+    publish("orders.dlq", 5);
+    enter(&s, "write");
+    enter(&s, "move rabbit-1/orders.dlq --to rabbit-1/parked --rate 1/s");
+    wait_until_says(&s, "move 5 messages");
+    type(&s, "x");
+    pass(NS_PER_S);
+    type(&s, "y");
+    wait_until_says(&s, "▶ running");
+    screen_take_wants(s.screen);
+    static const int small[][2] = {{40, 10}, {80, 15}};
+    for (size_t i = 0; i < 2; i++) {
+        assert_true(screen_resize(s.screen, small[i][0], small[i][1]));
+        assert_true(screen_says(&s, "A job runs: enlarge to leave"));
+        type(&s, "q");
+        assert_int_equal(screen_take_wants(s.screen), 0);
+    }
+    assert_true(screen_resize(s.screen, 80, 24));
+    type(&s, "c");
+    pass(NS_PER_S);
+    type(&s, "y");
+    wait_until_says(&s, "■ cancelled");
+    assert_true(screen_resize(s.screen, 40, 10));
+    wait_until_says(&s, "q quits");
+    type(&s, "q");
+    assert_int_equal(screen_take_wants(s.screen), SCREEN_QUIT);
     tear_down_changes(&s);
 }
 
@@ -503,7 +800,7 @@ static void write_journal(void)
     write_row(j, "bbbb2222bbbb2222", OPERATION_PURGE, OPERATION_CANCELLED, NULL, 7000, 9,
               (struct operation_counts){1000, 300, 0, 0, 0});
     write_row(j, "cccc3333cccc3333", OPERATION_MOVE, OPERATION_PARTIAL, "kafka-a/orders", 600, 61,
-              (struct operation_counts){20, 17, 1, 2, 0});
+              (struct operation_counts){20, 16, 1, 2, 1});
     write_row(j, "dddd4444dddd4444", OPERATION_COPY, OPERATION_RUNNING, "kafka-a/orders", 90, 0,
               (struct operation_counts){1096, 417, 0, 0, 0});
     assert_int_equal(journal_note(j, &e, NULL), ERR_OK);
@@ -527,7 +824,14 @@ static void jobs_and_audit_log(void **state)
         type(&s, "X");
         golden(&s, "change-operation");
         type(&s, "q\t");
+        assert_false(screen_says(&s, "p pause"));
+        assert_true(screen_says(&s, "X change")); /* of the line's operation */
         golden(&s, "jobs-audit");
+        type(&s, "X");
+        assert_true(screen_says(&s, "Change  operation dddd4444dddd4444"));
+        type(&s, "qj");
+        assert_false(screen_says(&s, "X change")); /* an event */
+        type(&s, "k");
         type(&s, "\r");
         wait_until_says(&s, "dddd4444dddd4444");
     }
@@ -585,18 +889,27 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         CASE(the_menu_says_why_not),
+        CASE(the_menus_help_lists_its_keys),
+        CASE(the_same_command_names_the_configuration),
         CASE(chosen_messages_are_named_by_their_positions),
         CASE(a_dry_run_comes_by_itself),
+        CASE(what_would_be_skipped_is_not_replayed),
+        CASE(reasons_are_counted_by_the_dry_run_alone),
         CASE(what_looking_marks_is_asked_for),
         CASE(a_form_says_what_is_wrong),
         CASE(nothing_changes_before_it_is_allowed),
+        CASE(endpoints_are_opened_one_by_one),
         CASE(only_its_own_key_says_yes),
         CASE(production_asks_for_the_name),
         CASE(what_cannot_be_restored_asks_for_the_name),
         CASE(duplicates_are_reported),
+        CASE(duplicates_are_removed_and_restored),
+        CASE(a_copy_leaves_the_extras_out),
         CASE(a_look_that_marks_is_asked_for),
         CASE(a_purge_is_restored_from_the_journal),
+        CASE(an_archive_is_restored_by_its_name),
         CASE(a_job_is_paused_and_cancelled),
+        CASE(a_small_terminal_does_not_end_a_job),
         CASE(jobs_and_audit_log),
         CASE(no_operation_yet),
         CASE(any_size_draws),

@@ -1,0 +1,23 @@
+/* How fast something goes of late. Floor 4. One thread at a time. */
+#ifndef SIGNALBOX_OPERATIONS_SPEED_H
+#define SIGNALBOX_OPERATIONS_SPEED_H
+
+#include "base/clock.h"
+
+#define SPEED_SAMPLES 64
+
+/* Zeroed: nothing was seen. */
+struct speed {
+    struct {
+        int64_t at_ns, count;
+    } seen[SPEED_SAMPLES]; /* a ring: one in a tenth of a second, so that it holds more than the window */
+    size_t first, held;
+};
+
+/* So many in all, at that time (monotonic). */
+void speed_note(struct speed *s, int64_t now_ns, int64_t count);
+/* So many a second, over the last five seconds that were noted. Negative: not known, since less than one was seen. */
+double speed_of(const struct speed *s);
+void speed_forget(struct speed *s); /* it stood still on purpose, or goes at another pace from now on */
+
+#endif
