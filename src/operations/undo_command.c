@@ -1,20 +1,9 @@
 #include "operations/undo_command.h"
 
 #include "base/text.h"
+#include "operations/order.h"
 
 #include <stdio.h>
-
-/* For a shell: in quotes, which a quote within ends and begins again. */
-static void put_quoted(struct buffer *out, const char *word)
-{
-    buffer_text(out, " '");
-    for (; *word; word++)
-        if (*word == '\'')
-            buffer_text(out, "'\\''");
-        else
-            buffer_byte(out, (uint8_t)*word);
-    buffer_byte(out, '\'');
-}
 
 /* Whether messages go off there one by one. */
 static bool gives_back(const struct operation_end *end)
@@ -45,7 +34,7 @@ static void put_restore(struct buffer *out, const char *archives)
         char path[4096];
         text_copy_bytes(path, sizeof path, bytes_of(at, len));
         buffer_text(out, at == archives ? "signalbox restore" : " && signalbox restore");
-        put_quoted(out, path);
+        order_put_word(out, path);
         at += len + (at[len] == '\n');
     }
 }
@@ -68,13 +57,13 @@ const char *undo_command(const struct operation_job *job, const struct operation
     } else {
         snprintf(select, sizeof select, "headers.x-signalbox-operation~%s/", r->id);
         buffer_text(into, removes ? "signalbox move" : "signalbox purge");
-        put_quoted(into, p->to);
+        order_put_word(into, p->to);
         if (removes) {
             buffer_text(into, " --to");
-            put_quoted(into, p->from);
+            order_put_word(into, p->from);
         }
         buffer_text(into, " --select");
-        put_quoted(into, select);
+        order_put_word(into, select);
     }
     buffer_byte(into, '\0');
     return buffer_ok(into) ? (const char *)into->data + start : NULL;

@@ -6,7 +6,8 @@
 
 # Most of it is waiting: three at a time.
 all=("rabbitmq-classic replay" "rabbitmq-quorum replay" "kafka replay" "rabbitmq-quorum move" "rabbitmq-classic copy" "kafka copy" "kafka resend"
-    "rabbitmq-classic purge" "kafka purge" "rabbitmq-quorum restore" "kafka restore" "rabbitmq-quorum-kafka move")
+    "rabbitmq-classic purge" "kafka purge" "rabbitmq-quorum restore" "kafka restore" "rabbitmq-quorum-kafka move"
+    "rabbitmq-classic dedupe" "rabbitmq-quorum dedupe")
 for i in "${!all[@]}"; do
     [ "$i" -lt 3 ] || wait -n
     # shellcheck disable=SC2086
@@ -22,12 +23,5 @@ for i in "${!all[@]}"; do
         cat "$T/$i"
     fi
     tail -1 "$T/$i" | sed "s/^/${all[i]}: /"
-done
-for type in classic quorum; do
-    name "rabbitmq-$type dedupe"
-    run env SB_LAB="$SB_ROOT/tests/lab/lab" python3 "$SB_ROOT/tests/crash/crash_dedupe.py" rabbitmq-$type dedupe "${SB_KILLS:-2}" "${SB_MESSAGES:-2000}"
-    expect_status 0
-    expect_out '^[0-9]+ of [0-9]+ kept$'
-    [ "$status" = 0 ] || cat "$out"
 done
 finish

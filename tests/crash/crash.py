@@ -3,7 +3,7 @@ counted by the broker's own means, and what arrived is compared whole: bytes, pr
 
     crash.py SERVERS KIND KILLS [MESSAGES]
         SERVERS: rabbitmq-classic rabbitmq-quorum kafka, and rabbitmq-classic-kafka for a move from one to the other
-        KIND: replay resend move copy purge restore
+        KIND: replay resend move copy purge restore, and dedupe on RabbitMQ
 
 Prints a line a kill and `N of KILLS kept` at the end; fails where a message was lost or changed, or doubled and not reported in doubt."""
 import json
@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 
-from ends import RabbitToKafka, choose, journaled, judge, resume
+from ends import RabbitToKafka, choose, journaled, resume
 from servers import PROGRAM, run
 
 
@@ -47,7 +47,7 @@ def one_kill(ends, count, home, whole):
         again = ", its resume after %.3f s" % second
     account = resume() or journaled()
     destination, source = ends.at_destination(), ends.at_source()
-    wrong = judge(ends, sent, source, destination, account)
+    wrong = ends.judge(sent, source, destination, account)
     if not account and ended == 0:
         wrong = "it had ended, and the journal does not know it"
     late = ends.left_over()
@@ -73,7 +73,7 @@ def undisturbed(ends, count, home):
     if isinstance(ends, RabbitToKafka):
         ends.learn(sent, destination)
         sent = [row._replace(essence=ends.becomes[row.id]) for row in sent]
-    wrong = judge(ends, sent, source, destination, account)
+    wrong = ends.judge(sent, source, destination, account)
     ends.left_over()
     if wrong:
         raise SystemExit("a whole one, not killed: " + wrong)

@@ -34,6 +34,9 @@ class Ends:
         """What came to an end after all had been read there."""
         return []
 
+    def judge(self, sent, source, destination, account):
+        return judge(self, sent, source, destination, account)
+
 
 class RabbitEnds(Ends):
     def __init__(self, kind, queue_type):
@@ -105,6 +108,46 @@ class RabbitRestore(RabbitEnds):
 
     def at_destination(self):
         return self.rabbit.drain(self.source, self.expected)
+
+
+class RabbitDedupe(RabbitEnds):
+    """Each message is there three times, to the last byte; what goes is in the archives."""
+
+    def __init__(self, kind, queue_type):
+        super().__init__(kind, queue_type)
+        self.quorum = queue_type == "quorum"
+
+    def fill(self, count):
+        self.expected = count
+        return self.rabbit.fill(self.source, count, lambda n: self.message(n % (count // 3)))
+
+    def command(self):
+        return ["dedupe", self.source_address(), "--by", "header:n", "--execute"]
+
+    def at_destination(self):
+        there = archived()
+        self.there = len(there)
+        return there
+
+    def at_source(self):
+        return self.rabbit.drain(self.source, self.expected - self.there)
+
+    def judge(self, sent, source, destination, account):
+        """One of each is left, and the archives hold exactly what is not there any more."""
+        left, gone, every = (collections.Counter(repr(row.essence) for row in rows) for rows in (source, destination, sent))
+        doubts, wrong = account["counts"]["in_doubt"] if account else 0, []
+        if set(left) != set(every):
+            wrong.append("%d lost for good" % len(set(every) - set(left)))
+        if account and sum(left.values()) - len(left) > doubts:
+            wrong.append("%d duplicates left, %d in doubt" % (sum(left.values()) - len(left), doubts))
+        if left + gone != every and not doubts:
+            wrong.append("%d are in neither, %d in both" % (sum((every - left - gone).values()), sum((left + gone - every).values())))
+        ids = [row.id for row in source]
+        if ids != sorted(ids) and len(ids) == len(left) and not self.quorum:    # which may give back in turns what a killed look held
+            wrong.append("another order")
+        if account and account["state"] not in ("done", "partial"):
+            wrong.append("it ended as %s: %s" % (account["state"], account["note"]))
+        return ", ".join(wrong)
 
 
 class KafkaEnds(Ends):
@@ -211,7 +254,7 @@ def choose(servers, kind):
         return RabbitToKafka(kind, queue_type)
     if servers == "kafka":
         return (KafkaRestore if kind == "restore" else KafkaEnds)(kind, None)
-    return (RabbitRestore if kind == "restore" else RabbitEnds)(kind, queue_type)
+    return {"restore": RabbitRestore, "dedupe": RabbitDedupe}.get(kind, RabbitEnds)(kind, queue_type)
 
 
 # ---------------------------------------------------------------------------- what is right

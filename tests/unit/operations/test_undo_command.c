@@ -45,7 +45,7 @@ static void what_was_moved_moves_back(void **state)
     struct operation_job job = job_of(OPERATION_MOVE);
     assert_undo(
         &job, 3,
-        "signalbox move 'm/it'\\''s' --to 'm/from' --select 'headers.x-signalbox-operation~abcdefghijklmnop/'",
+        "signalbox move 'm/it'\\''s' --to m/from --select 'headers.x-signalbox-operation~abcdefghijklmnop/'",
         NULL);
     assert_undo(&job, 0, NULL, NULL);
     job.plan.no_mark = true;
@@ -76,7 +76,7 @@ static void what_was_purged_is_restored(void **state)
     struct operation_job job = job_of(OPERATION_PURGE);
     job.plan.to = NULL;
     job.record.archive = "/a/one.sba\n/a/two.sba";
-    assert_undo(&job, 3, "signalbox restore '/a/one.sba' && signalbox restore '/a/two.sba'", NULL);
+    assert_undo(&job, 3, "signalbox restore /a/one.sba && signalbox restore /a/two.sba", NULL);
     job.plan.no_archive = true;
     assert_undo(&job, 3, NULL, "kept nothing");
     job = job_of(OPERATION_RESTORE);

@@ -426,7 +426,7 @@ static void only_its_own_key_says_yes(void **state)
     assert_int_equal(held("parked"), 3);
     assert_int_equal(held("orders.dlq"), 0);
     wait_until_says(&s, "now: 0 in rabbit-1/orders.dlq, 3 before; 3 in rabbit-1/parked, 0 before");
-    wait_until_says(&s, "undo: signalbox move 'rabbit-1/parked' --to 'rabbit-1/orders.dlq'");
+    wait_until_says(&s, "undo: signalbox move rabbit-1/parked --to rabbit-1/orders.dlq");
     tear_down_changes(&s);
 }
 
