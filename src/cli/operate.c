@@ -236,7 +236,8 @@ static void show_progress(const struct operating *o, const struct operation_prog
     }
     if (p->looked) {
         text_count(done, sizeof done, (uint64_t)p->looked);
-        snprintf(text, sizeof text, "%s looked at for duplicates", done);
+        snprintf(text, sizeof text, "%s looked at for %s", done,
+                 o->job.plan.kind == OPERATION_REPLAY ? "what is there already" : "duplicates");
         cli_progress_line(text);
         return;
     }

@@ -62,6 +62,9 @@ enum read_flag {
         1 << 1, /* RabbitMQ: switch tracing on to see the default exchange; prior state is restored */
     READ_INTERNAL = 1 << 2, /* channels of the broker's own are allowed */
     READ_BARE = 1 << 3, /* nobody looks at headers: a driver may leave them out where they cost something */
+    /* A browse: transactions of whomever that are open are waited for (ERR_BUSY at the deadline), since all that stands behind one is held
+     * back; what was committed before read_open is read then without a gap. */
+    READ_SETTLED = 1 << 4,
 };
 
 struct channel_name {
@@ -193,6 +196,8 @@ struct publish_request {
     const char *claim;
     /* With a claim, where the broker can (broker_ops.commit): what is published becomes visible with `commit` alone. */
     bool transaction;
+    /* With a transaction: sessions of one fence cut each other off as those of one claim do, whatever they claim. NULL: none. */
+    const char *fence;
 };
 
 /* How far an operation is, as the broker keeps it with what was published: in its own words, and as places in channels of its own. */
@@ -270,6 +275,10 @@ struct broker_ops {
                        struct err_info *err) SB_MUST_USE;
     /* Health of the broker itself: alarms, offline partitions. Fills code and reason; health UP or DEGRADED on success. */
     enum err (*ping)(struct broker *b, struct sample *sample, struct err_info *err);
+
+    /* The name that the cluster has for itself, the same from every host, by the deadline. NULL: it has none, and the endpoint's stands
+     * for it. */
+    enum err (*cluster)(struct broker *b, char *name, size_t size, struct err_info *err) SB_MUST_USE;
 
     /* Between two questions: serves the connection for at most timeout_ms; returns early on wake_fd or interrupt. Anything but
      * ERR_OK: the connection was lost. Optional: NULL where only the next question finds that out. */

@@ -16,6 +16,7 @@ struct destination {
     struct secret secret;
     atomic_bool cancelled, given_up;
     pthread_mutex_t lock; /* of open, against an interrupt while it closes */
+    const char *fence;
     bool open;
     bool publishing;
     size_t pending;
@@ -99,6 +100,11 @@ struct destination *destination_open(const struct destination_job *job, int wake
     return NULL;
 }
 
+void destination_fence(struct destination *d, const char *fence)
+{
+    d->fence = fence;
+}
+
 void destination_close(struct destination **dp)
 {
     struct destination *d = *dp;
@@ -133,7 +139,8 @@ enum err destination_add(struct destination *d, const struct channel_name *to, u
                                       .flags = flags,
                                       .partitions = partitions,
                                       .claim = d->job.claim,
-                                      .transaction = d->job.transaction};
+                                      .transaction = d->job.transaction,
+                                      .fence = d->fence};
     d->broker.deadline_ns = clock_mono_ns() + OPEN_NS;
     d->publishing = true; /* publish_close is due after a failed one, too */
     return d->job.ops->publish_open(&d->broker, &request, &sink, err);

@@ -21,6 +21,8 @@ struct destination_job {
 
 /* Connects. wake_fd (an eventfd) ends a wait of destination_step early. The job's strings must outlive it. NULL with *err. */
 struct destination *destination_open(const struct destination_job *job, int wake_fd, struct err_info *err);
+/* Before the first destination_add; see struct publish_request. It must live as long. */
+void destination_fence(struct destination *d, const char *fence);
 void destination_close(struct destination **d); /* what has no answer yet stays INTENDED */
 void destination_interrupt(
     struct destination *d); /* any thread: whatever it waits for ends soon, with ERR_CANCELLED */

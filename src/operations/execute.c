@@ -185,7 +185,11 @@ static enum err open_destination(struct operation *o, struct err_info *err)
         o->targets[i].why[0] = '\0';
     }
     o->opened = 0;
-    return !d ? err->code : o->job.plan.to ? execute_target_open(o, 0, err) : ERR_OK;
+    copies_forget(o->copies);
+    enum err e = d ? execute_name_source(o, err) : err->code;
+    if (!e)
+        destination_fence(d, execute_fence(o));
+    return e || !o->job.plan.to ? e : execute_target_open(o, 0, err);
 }
 
 static enum err open_source(struct operation *o, struct err_info *err)
@@ -346,7 +350,9 @@ static enum operation_state state_after(const struct operation *o, enum err e)
 {
     const struct operation_counts *c = &o->counts;
     bool any = c->done || c->in_doubt || o->last;
-    if (e && (err_policy(e) == ERR_POLICY_RETRY || any || e == ERR_CANCELLED))
+    if (e == ERR_CANCELLED && !any)
+        return OPERATION_CANCELLED;
+    if (e && (err_policy(e) == ERR_POLICY_RETRY || any))
         return any ? OPERATION_INTERRUPTED : OPERATION_FAILED;
     if (e)
         return OPERATION_FAILED;
@@ -393,7 +399,8 @@ static enum err prepare_all(struct operation *o, struct err_info *err)
     if (p->select && !(o->filter = filter_new(p->select, FILTER_MESSAGES, o->job.decoders, NULL, err)))
         return err->code;
     bool once = p->kind == OPERATION_REPLAY && p->keeps && !p->again;
-    if (once && (sent_check_alone(o->journal, &o->job.record, err) ||
+    bool cuts_off = execute_commits(o) && execute_finds_copies(o); /* what an earlier one has sent is seen */
+    if (once && ((!cuts_off && sent_check_alone(o->journal, &o->job.record, err)) ||
                  sent_load(&o->sent, o->journal, &o->job.record, err)))
         return err->code;
     if (p->reasons && o->job.redaction && !(o->redactor = redactor_new(o->job.redaction)))
@@ -418,6 +425,7 @@ static void *run(void *context)
     journal_close(&o->journal);
     execute_targets_free(o);
     sent_free(&o->sent);
+    copies_free(&o->copies);
     redactor_free(&o->redactor);
     arena_free(&o->arena);
     buffer_free(&o->archives);

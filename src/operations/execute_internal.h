@@ -4,6 +4,7 @@
 
 #include "engine/filter.h"
 #include "operations/archive_file.h"
+#include "operations/copies.h"
 #include "operations/dedupe_file.h"
 #include "operations/destination.h"
 #include "operations/execute.h"
@@ -55,7 +56,10 @@ struct operation {
     struct target *targets; /* the first is the plan's, where it names one */
     size_t target_count;
 
-    struct sent sent;          /* what earlier replays have sent */
+    char cluster[256];         /* the source's name for itself; "" not known yet */
+    char fence[600];           /* see execute_fence */
+    struct sent sent;          /* what earlier replays of this journal have sent */
+    struct copies *copies;     /* what is there of them, whoever sent it; NULL: not looked yet */
     struct redactor *redactor; /* of reasons; NULL: nothing is hidden */
 
     /* of one connection */
@@ -185,6 +189,16 @@ enum err execute_target_open(struct operation *o, size_t target, struct err_info
 void execute_targets_free(struct operation *o);
 /* Of a replay: where a dead letter goes, item->to, or why it goes nowhere. */
 void execute_find_way(struct operation *o, struct item *item);
+
+/* ---- execute_copies.c ---- */
+
+/* Fills o->cluster; the destination is connected. */
+enum err execute_name_source(struct operation *o, struct err_info *err) SB_MUST_USE;
+bool execute_finds_copies(const struct operation *o);
+/* Of a replay that keeps its source: two of one source cut each other off. NULL: another operation. */
+const char *execute_fence(struct operation *o);
+/* One that was to be sent, and of which a copy is there already, is skipped. */
+enum err execute_skip_copy(struct operation *o, struct item *item, struct err_info *err) SB_MUST_USE;
 
 /* ---- execute_commit.c ---- */
 

@@ -106,12 +106,11 @@ enum err execute_rewrite(struct operation *o, const struct item *item, struct me
         stamp.replays++;
     if (m->position.kind != POSITION_NONE) {
         position_text(m->position, position, sizeof position);
-        size_t size =
-            strlen(o->job.from.endpoint->name) + strlen(o->job.from.channel.name) + sizeof position + 3;
+        size_t size = strlen(o->cluster) + strlen(o->job.from.channel.name) + sizeof position + 3;
         source = arena_alloc(&o->arena, size);
         if (!source)
             return err_set(err, ERR_NOMEM, "no memory for a message's headers");
-        snprintf(source, size, "%s/%s/%s", o->job.from.endpoint->name, o->job.from.channel.name, position);
+        snprintf(source, size, "%s/%s/%s", o->cluster, o->job.from.channel.name, position);
         stamp.source = bytes_of_text(source);
     }
     bool drop = p->kind == OPERATION_REPLAY && !p->keep_death;

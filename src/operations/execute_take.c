@@ -28,6 +28,8 @@ static enum err judge(struct operation *o, struct item *item, struct err_info *e
     enum err e = execute_judge(o, item, err);
     if (!e && !execute_removes(o) && item_is_about(item) && recovery_match_position(&o->recovery, item))
         leave_out(item);
+    if (!e)
+        e = execute_skip_copy(o, item, err);
     if (!e && o->look_done && item_is_about(item))
         e = execute_look_done(o, item, err);
     if (o->removing)

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "engine/filter.h"
 #include "model/death.h"
+#include "operations/copies.h"
 #include "operations/destination.h"
 #include "operations/restore.h"
 #include "operations/source.h"
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #define STEP_MS        100
+#define NAME_NS        (10 * NS_PER_S)
 #define COMPARE_MEMORY (16 * MIB) /* of a dedupe: beyond it files are used */
 #define COMPARE_STEP   20000
 
@@ -75,6 +77,10 @@ static enum err count_source(const struct operation_job *job, int fd, struct pre
                      : ERR_OK;
     if (!e && from->ops->list)
         describe_source(b, from, p);
+    if (!e && from->ops->cluster && job->plan.kind == OPERATION_REPLAY) {
+        b->deadline_ns = clock_mono_ns() + NAME_NS;
+        e = from->ops->cluster(b, p->cluster, sizeof p->cluster, err);
+    }
     if (!e && plan_archives(&job->plan))
         e = preview_purge(b, job, p, err);
     destination_close(&d);
@@ -116,6 +122,8 @@ struct look {
     struct filter *filter;
     struct redactor *redactor;
     struct sent sent;
+    struct copies *copies; /* NULL: what is there is not looked at */
+    struct err_info failed; /* looking at it */
     struct arena arena;
     bool enough; /* the limit was reached */
     /* of a dedupe */
@@ -214,6 +222,10 @@ static enum err judge(struct look *l, const struct batch *b, struct err_info *er
         p->unknown += answer == FILTER_UNKNOWN;
         if (answer == FILTER_YES)
             e = take(l, m, err);
+        if (!e && l->failed.code) {
+            *err = l->failed;
+            e = err->code;
+        }
     }
     if (l->looked)
         atomic_store(l->looked, p->looked);
@@ -296,6 +308,35 @@ static enum err load_sent(struct look *l, struct err_info *err)
     return e;
 }
 
+static bool is_there(void *context, const char *to, const struct message *m)
+{
+    struct look *l = context;
+    const struct operation_job *job = l->job;
+    struct channel_name where = job->to.channel;
+    bool there = false;
+    if (!job->plan.to)
+        where.kind = channel_kind_parse(to, &where.name);
+    if (!l->copies || l->failed.code || m->position.kind == POSITION_NONE)
+        return false;
+    return !copies_find(l->copies, &where, m, &there, &l->failed) && there;
+}
+
+static enum err begin_copies(struct look *l, struct err_info *err)
+{
+    const struct operation_job *job = l->job;
+    struct copies_job copies = {.cluster = l->preview->cluster[0] ? l->preview->cluster : job->from.endpoint->name,
+                                .channel = job->from.channel.name,
+                                .ops = job->to.ops,
+                                .endpoint = job->to.endpoint,
+                                .cancelled = l->cancelled,
+                                .prepare = prepare,
+                                .context = (void *)(uintptr_t)job};
+    if (!copies_can(job->to.ops))
+        return ERR_OK;
+    l->copies = copies_new(&copies);
+    return l->copies ? ERR_OK : err_set(err, ERR_NOMEM, "no memory for what is there already");
+}
+
 static enum err begin_look(struct look *l, struct err_info *err)
 {
     const struct operation_job *job = l->job;
@@ -304,7 +345,9 @@ static enum err begin_look(struct look *l, struct err_info *err)
                                         .from = job->from.channel.name,
                                         .to = job->plan.to ? job->record.to : NULL,
                                         .redaction = job->redaction,
-                                        .sent = &l->sent};
+                                        .sent = &l->sent,
+                                        .there = is_there,
+                                        .context = l};
     arena_init(&l->arena, LIMIT_DECODE_ARENA);
     if (job->plan.select &&
         !(l->filter = filter_new(job->plan.select, FILTER_MESSAGES, job->decoders, NULL, err)))
@@ -319,7 +362,10 @@ static enum err begin_look(struct look *l, struct err_info *err)
     p->reasons = reasons_new(&reasons);
     if (!p->reasons)
         return err_set(err, ERR_NOMEM, "no memory for reasons");
-    return p->keeps[0] && !job->plan.again ? load_sent(l, err) : ERR_OK;
+    if (!p->keeps[0] || job->plan.again)
+        return ERR_OK;
+    enum err e = load_sent(l, err);
+    return e ? e : begin_copies(l, err);
 }
 
 static void end_look(struct look *l)
@@ -327,6 +373,7 @@ static void end_look(struct look *l)
     filter_free(&l->filter);
     redactor_free(&l->redactor);
     sent_free(&l->sent);
+    copies_free(&l->copies);
     arena_free(&l->arena);
     dedupe_free(&l->dedupe);
     dedupe_rule_free(&l->rule);

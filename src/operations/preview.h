@@ -22,6 +22,7 @@ struct preview {
     struct dedupe_totals duplicates;
     int32_t partitions; /* of the source; 0 none */
     char keeps[160];    /* why it removes no single message; "" it does */
+    char cluster[256];  /* of a replay: its source's name for itself; "" it has none */
     unsigned carries;   /* enum carry, of the destination */
     /* of a purge */
     bool by_place;  /* see struct plan */

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "base/utf8.h"
 #include "model/death.h"
+#include "operations/copies.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -67,6 +68,8 @@ static void name_group(const struct reasons *r, const struct message *m, const s
                  (const char *)way.name.data);
     if (!p->again && r->job.sent && sent_has(r->job.sent, m->position, g->to))
         text_copy(g->why_not, sizeof g->why_not, SENT_BEFORE);
+    else if (!p->again && r->job.there && r->job.there(r->job.context, g->to, m))
+        text_copy(g->why_not, sizeof g->why_not, COPY_THERE);
 }
 
 static uint64_t hash_of(const struct reason_group *g)

@@ -29,6 +29,9 @@ struct reasons_job {
     const char *to;          /* the plan's destination as the journal has it; NULL: where each came from */
     const struct redaction *redaction; /* what may not be shown of them; NULL: all may */
     const struct sent *sent;           /* what earlier replays have sent; NULL: nothing */
+    /* Is a copy of it there already? to: as the group has it. NULL: nobody knows. */
+    bool (*there)(void *context, const char *to, const struct message *m);
+    void *context;
 };
 
 struct reasons;

@@ -222,6 +222,7 @@ const struct broker_ops kafka_broker = {
     .list = kafka_list,
     .groups = kafka_groups,
     .ping = kafka_ping,
+    .cluster = kafka_cluster,
     .rest = kafka_rest,
     .read_open = kafka_read_open,
     .read_step = kafka_read_step,

@@ -5,8 +5,10 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <sys/poll.h>
 
 #define ASK_MS   1000
+#define AGAIN_MS 50
 #define ALONE_NS (3 * NS_PER_S)
 
 /* Behind the last message that this reading can have. */
@@ -96,6 +98,62 @@ static void suspect_all(struct broker *b, struct kafka_read *r, rd_kafka_topic_p
     if (rk)
         rd_kafka_destroy(rk);
 }
+
+/* ---- waiting for it ---- */
+
+static enum err busy(const struct broker *b, const rd_kafka_topic_partition_t *row, int64_t high,
+                     struct err_info *err)
+{
+    err_set(err, ERR_BUSY,
+            "%s/%" PRId32 ": an open transaction holds back offsets %" PRId64 " to %" PRId64, row->topic,
+            row->partition, row->offset, high - 1);
+    err_where(err, "%s", b->endpoint->name);
+    err_next(err, "see whose it is (kafka-transactions.sh find-hanging), and end it");
+    return ERR_BUSY;
+}
+
+/* The first row whose stable end lies before its watermark; NULL: none. */
+static const rd_kafka_topic_partition_t *held_back(const rd_kafka_topic_partition_list_t *stable,
+                                                   const rd_kafka_topic_partition_list_t *high,
+                                                   int64_t *watermark)
+{
+    for (int i = 0; i < stable->cnt; i++) {
+        *watermark = high->elems[i].offset;
+        if (stable->elems[i].offset < *watermark)
+            return &stable->elems[i];
+    }
+    return NULL;
+}
+
+enum err kafka_held_await(struct broker *b, const struct kafka_read *r,
+                          rd_kafka_topic_partition_list_t *rows, struct err_info *err)
+{
+    const rd_kafka_topic_partition_t *held = NULL;
+    rd_kafka_topic_partition_list_t *high = rd_kafka_topic_partition_list_copy(rows);
+    rd_kafka_t *rk = kafka_handle_new(b, RD_KAFKA_CONSUMER, false, err);
+    int64_t watermark = 0;
+    enum err e = rk ? kafka_wait_up(b, rk, err) : err ? err->code : ERR_CONFIG;
+    if (!e)
+        e = kafka_offsets_settled(b, rk, high, RD_KAFKA_OFFSET_END, err);
+    while (!e) {
+        e = kafka_offsets_settled(b, r->rk, rows, RD_KAFKA_OFFSET_END, err);
+        held = e ? NULL : held_back(rows, high, &watermark);
+        if (!held)
+            break;
+        if (atomic_load(b->cancelled))
+            e = err_set(err, ERR_CANCELLED, "cancelled");
+        else if (clock_mono_ns() + AGAIN_MS * NS_PER_MS >= b->deadline_ns)
+            e = busy(b, held, watermark, err);
+        else
+            poll(NULL, 0, AGAIN_MS);
+    }
+    if (rk)
+        rd_kafka_destroy(rk);
+    rd_kafka_topic_partition_list_destroy(high);
+    return e;
+}
+
+/* ---- saying it ---- */
 
 void kafka_held_look(struct broker *b, struct kafka_read *r)
 {

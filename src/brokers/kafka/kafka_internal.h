@@ -23,6 +23,8 @@ struct kafka_trouble {
 struct kafka_read;
 struct kafka_publish;
 
+#define KAFKA_TRANSACTIONAL_ID 512
+
 struct kafka_state {
     const char *source; /* the endpoint's name, for the log; any thread */
     bool mock;
@@ -32,7 +34,7 @@ struct kafka_state {
     rd_kafka_t *rk;
     rd_kafka_t *groups;         /* see kafka_group_handle; NULL until groups are asked for */
     int64_t batch_most;         /* bytes, of a producer's batch; 0: as the library has it */
-    char transactional_id[256]; /* of the producer; "" none */
+    char transactional_id[KAFKA_TRANSACTIONAL_ID]; /* of the producer; "" none */
     bool committed;             /* what rk reads, and what it calls a partition's end */
     rd_kafka_queue_t *events;
     struct kafka_trouble trouble;
@@ -108,6 +110,8 @@ enum err kafka_offsets_settled(struct broker *b, rd_kafka_t *rk, rd_kafka_topic_
                                int64_t which, struct err_info *err) SB_MUST_USE;
 /* The listing's note, unless there is one already: what is missing, why, and what to do. */
 void kafka_list_lacks(struct channel_list *list, const char *what, const struct err_info *why);
+/* The cluster's id. */
+enum err kafka_cluster(struct broker *b, char *name, size_t size, struct err_info *err);
 enum err kafka_list(struct broker *b, const char *pattern, uint32_t flags, struct channel_list *list,
                     struct err_info *err) SB_MUST_USE;
 enum err kafka_ping(struct broker *b, struct sample *sample, struct err_info *err);
@@ -164,8 +168,8 @@ void kafka_publish_delivered(rd_kafka_t *rk, const rd_kafka_message_t *m, void *
 
 /* ---- kafka_transaction.c, kafka_progress.c ---- */
 
-/* A claim is a transactional id, `signalbox-CLAIM`, and what was committed the offsets of a group of that name. With `transaction` the
- * engine commits; without it the driver does, and outcomes are reported when that has happened. An earlier session of the claim is told
+/* A claim is a transactional id, `signalbox-CLAIM`, and what was committed the offsets of a group of that name; with a fence that is the
+ * transactional id, `signalbox-FENCE`. With `transaction` the engine commits; without it the driver does, and outcomes are reported when that has happened. An earlier session of the claim is told
  * ERR_REFUSED, which nobody tries again: two would take it from each other for ever. A commit has the session's deadline,
  * and ten seconds at least. */
 enum err kafka_commit(struct broker *b, const struct commit *commit, struct err_info *err) SB_MUST_USE;

@@ -12,6 +12,7 @@
 #define SOON_NS        NS_PER_S
 #define SETTLES_NS     (4 * NS_PER_S)
 #define SETTLE_POLL_MS 100
+#define CLUSTER_MS     100 /* a cancel is heard between two */
 
 static enum err metadata_with(struct broker *b, rd_kafka_topic_t *topic, const char *name,
                               const struct rd_kafka_metadata **md, struct err_info *err)
@@ -406,5 +407,27 @@ enum err kafka_ping(struct broker *b, struct sample *sample, struct err_info *er
     else if (thin)
         snprintf(sample->reason, sizeof sample->reason, "%d partitions lack replicas in sync", thin);
     rd_kafka_metadata_destroy(md);
+    return ERR_OK;
+}
+
+/* ---- the cluster's name ---- */
+
+enum err kafka_cluster(struct broker *b, char *name, size_t size, struct err_info *err)
+{
+    const struct kafka_state *s = b->state;
+    char *id = NULL;
+    do {
+        int left = kafka_left_ms(b);
+        id = rd_kafka_clusterid(s->rk, left < CLUSTER_MS ? left : CLUSTER_MS);
+    } while (!id && !atomic_load(b->cancelled) && clock_mono_ns() < b->deadline_ns);
+    if (!id && atomic_load(b->cancelled))
+        return err_set(err, ERR_CANCELLED, "cancelled");
+    if (!id) {
+        err_set(err, ERR_TIMEOUT, "no broker has told its cluster's id");
+        err_where(err, "%s", b->endpoint->name);
+        return ERR_TIMEOUT;
+    }
+    text_copy(name, size, id);
+    rd_kafka_mem_free(s->rk, id);
     return ERR_OK;
 }

@@ -8,6 +8,7 @@
 #define KAFKA_DESTINATIONS  64
 #define KAFKA_BATCH_DEFAULT 1000000 /* bytes that the library puts into a batch at most */
 #define KAFKA_CLAIM         200     /* characters */
+#define KAFKA_OURS          "signalbox-"
 
 struct kafka_destination {
     char topic[256];
@@ -34,6 +35,7 @@ struct kafka_kept {
 struct kafka_transaction {
     bool claimed, automatic;
     char claim[KAFKA_CLAIM + 1];
+    const char *name; /* what another session may take over: the fence, else the claim */
     bool open;
     bool ending;  /* its commit was asked for: what becomes of it is the cluster's to say */
     bool dropped; /* it will never be committed */
@@ -94,6 +96,6 @@ void kafka_transaction_close(struct kafka_publish *p); /* tells what was kept, a
 /* The rows that a commit sends along, the caller's to destroy; none where it says nothing. */
 enum err kafka_progress_rows(struct broker *b, struct kafka_publish *p, const struct commit *commit,
                              rd_kafka_topic_partition_list_t **rows, struct err_info *err) SB_MUST_USE;
-void kafka_group_of_claim(const char *claim, char *into, size_t size);
+void kafka_group_of_claim(const char *claim, char *into, size_t size); /* `signalbox-CLAIM` */
 
 #endif

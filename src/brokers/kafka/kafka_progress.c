@@ -10,7 +10,7 @@
 
 void kafka_group_of_claim(const char *claim, char *into, size_t size)
 {
-    snprintf(into, size, "signalbox-%s", claim);
+    snprintf(into, size, KAFKA_OURS "%s", claim);
 }
 
 /* ---- asking ---- */
@@ -159,9 +159,10 @@ static void set_note(rd_kafka_topic_partition_t *row, const char *note)
 static enum err add_note(struct broker *b, struct kafka_publish *p, const char *note,
                          rd_kafka_topic_partition_list_t *rows, struct err_info *err)
 {
-    const struct kafka_state *s = b->state;
+    char group[KAFKA_CLAIM + 16];
     struct kafka_transaction *t = &p->transaction;
-    enum err e = t->notes < 0 ? last_note(b, s->transactional_id, &t->notes, NULL, 0, err) : ERR_OK;
+    kafka_group_of_claim(t->claim, group, sizeof group);
+    enum err e = t->notes < 0 ? last_note(b, group, &t->notes, NULL, 0, err) : ERR_OK;
     if (e) {
         t->notes = -1;
         return e;

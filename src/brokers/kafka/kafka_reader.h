@@ -100,6 +100,10 @@ enum err kafka_watch(struct broker *b, struct kafka_read *r, struct err_info *er
 /* Says where an open transaction holds messages back: at the end of a browse, and where a tail has stood for two looks. Waits a
  * second at most for the cluster, four where nothing at all was to be read. */
 void kafka_held_look(struct broker *b, struct kafka_read *r);
+/* Until nothing of what the partitions hold at this moment is held back. Overwrites the rows' offsets. ERR_BUSY: it still is at the
+ * deadline. */
+enum err kafka_held_await(struct broker *b, const struct kafka_read *r,
+                          rd_kafka_topic_partition_list_t *rows, struct err_info *err) SB_MUST_USE;
 
 /* ---- kafka_read.c ---- */
 /* Tells of what was passed over because it is older than the time that was asked for. */

@@ -305,6 +305,20 @@ static bool wants_first(const struct kafka_read *r, int64_t limit)
     return r->browse && reading > 1 && limit > 0 && limit <= FIRST_MOST;
 }
 
+/* Without a gap: also every partition has to have a leader. */
+static enum err await_settled(struct broker *b, const struct kafka_read *r, struct err_info *err)
+{
+    for (size_t t = 0; r->only < 0 && t < r->topic_count; t++)
+        for (int32_t i = 0; i < r->topics[t].count; i++)
+            if (!r->topics[t].partitions[i].wanted)
+                return err_set(err, ERR_BUSY, "partition %" PRId32 " of %s has no leader", i,
+                               r->topics[t].origin->channel);
+    rd_kafka_topic_partition_list_t *rows = rows_of(r);
+    enum err e = rows->cnt ? kafka_held_await(b, r, rows, err) : ERR_OK;
+    rd_kafka_topic_partition_list_destroy(rows);
+    return e;
+}
+
 enum err kafka_start_resolve(struct broker *b, struct kafka_read *r, const struct read_request *request,
                              struct err_info *err)
 {
@@ -314,6 +328,8 @@ enum err kafka_start_resolve(struct broker *b, struct kafka_read *r, const struc
         e = take_topic(b, r, &request->channels[i], request, err);
     if (!e)
         e = ask(b, r, RD_KAFKA_OFFSET_BEGINNING, offsetof(struct kafka_partition, low), err);
+    if (!e && (request->flags & READ_SETTLED))
+        e = await_settled(b, r, err);
     if (!e)
         e = ask(b, r, RD_KAFKA_OFFSET_END, offsetof(struct kafka_partition, end), err);
     enum start_kind kind = request->start.kind;

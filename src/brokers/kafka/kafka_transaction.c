@@ -36,9 +36,9 @@ static enum err taken_over(const struct broker *b, const struct kafka_publish *p
         err_set(err, ERR_REFUSED,
                 "the cluster has ended a transaction that stood open for %" PRId64 " s, or another "
                 "signalbox has taken over %s",
-                age_ms / 1000, t->claim);
+                age_ms / 1000, t->name);
     else
-        err_set(err, ERR_REFUSED, "another signalbox has taken over %s: this one goes no further", t->claim);
+        err_set(err, ERR_REFUSED, "another signalbox has taken over %s: this one goes no further", t->name);
     err_where(err, "%s", b->endpoint->name);
     err_next(err, "let the other one end it; `signalbox resume` goes on from what was committed last");
     return ERR_REFUSED;
@@ -63,10 +63,11 @@ static bool is_mended_anew(rd_kafka_resp_err_t e)
 static enum err denied(const struct broker *b, const struct kafka_publish *p, rd_kafka_resp_err_t e,
                        struct err_info *err)
 {
-    err_set(err, ERR_DENIED, "%s: %s", p->transaction.claim, rd_kafka_err2str(e));
+    const struct kafka_state *s = b->state;
+    err_set(err, ERR_DENIED, "%s: %s", p->transaction.name, rd_kafka_err2str(e));
     err_where(err, "%s", b->endpoint->name);
-    err_next(err, "ask for ACLs: Write on the transactional id, Read and Delete on the group `signalbox-%s`",
-             p->transaction.claim);
+    err_next(err, "ask for ACLs: Write on the transactional id `%s`, Read and Delete on the group `signalbox-%s`",
+             s->transactional_id, p->transaction.claim);
     return ERR_DENIED;
 }
 
@@ -139,6 +140,12 @@ static void abort_open(struct broker *b, struct kafka_publish *p)
 
 /* ---- claiming ---- */
 
+static void name_session(struct kafka_state *s, struct kafka_transaction *t, const char *fence)
+{
+    kafka_group_of_claim(fence ? fence : t->claim, s->transactional_id, sizeof s->transactional_id);
+    t->name = s->transactional_id + strlen(KAFKA_OURS);
+}
+
 enum err kafka_claim_name(struct broker *b, struct kafka_publish *p, const struct publish_request *request,
                           struct err_info *err)
 {
@@ -150,7 +157,7 @@ enum err kafka_claim_name(struct broker *b, struct kafka_publish *p, const struc
     if (!*request->claim || strlen(request->claim) > KAFKA_CLAIM)
         return err_set(err, ERR_USAGE, "a claim has 1 to %d characters", KAFKA_CLAIM);
     text_copy(t->claim, sizeof t->claim, request->claim);
-    kafka_group_of_claim(t->claim, s->transactional_id, sizeof s->transactional_id);
+    name_session(s, t, request->transaction ? request->fence : NULL);
     t->claimed = true;
     t->automatic = !request->transaction;
     t->notes = -1;
@@ -327,10 +334,11 @@ void kafka_transaction_close(struct kafka_publish *p)
 static enum err send_rows(struct broker *b, struct kafka_publish *p,
                           const rd_kafka_topic_partition_list_t *rows, int64_t until_ns, struct err_info *err)
 {
-    const struct kafka_state *s = b->state;
+    char name[KAFKA_CLAIM + 16];
     if (rows->cnt == 0)
         return ERR_OK;
-    rd_kafka_consumer_group_metadata_t *group = rd_kafka_consumer_group_metadata_new(s->transactional_id);
+    kafka_group_of_claim(p->transaction.claim, name, sizeof name);
+    rd_kafka_consumer_group_metadata_t *group = rd_kafka_consumer_group_metadata_new(name);
     int left = clock_poll_ms(until_ns);
     rd_kafka_error_t *error = rd_kafka_send_offsets_to_transaction(p->rk, rows, group, left > 0 ? left : 1);
     rd_kafka_consumer_group_metadata_destroy(group);

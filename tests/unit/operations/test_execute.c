@@ -477,6 +477,31 @@ static void what_was_replayed_before_is_not_sent_again(void **state)
     assert_int_equal(run(&job).counts.done, 60);
 }
 
+/* From elsewhere nobody knows of it but by its copies. */
+static void what_another_host_has_replayed_is_not_sent_again(void **state)
+{
+    (void)state;
+    static const char *const queues[][2] = {{"orders", NULL}, {"payments", NULL}};
+    char other[80];
+    snprintf(other, sizeof other, "%s/other", home);
+    breaking.browse_is_free = true;
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(setenv("XDG_STATE_HOME", i ? other : home, 1), 0);
+        kill_messages(queues[i], 10);
+        struct operation_job job = replay_job();
+        job.plan.keeps = true;
+        struct operation_progress p = run(&job);
+        assert_int_equal(p.state, OPERATION_DONE);
+        assert_int_equal(p.counts.done, 10);
+        assert_int_equal(p.counts.skipped, 10 * i);
+    }
+    struct operation_job job = replay_job();
+    job.plan.keeps = job.plan.again = true;
+    assert_int_equal(run(&job).counts.done, 20);
+    assert_int_equal(setenv("XDG_STATE_HOME", home, 1), 0);
+    breaking.browse_is_free = memory_broker.browse_is_free;
+}
+
 /* Its rows do not say yet all that it has sent. */
 static void a_second_replay_waits_for_the_end_of_the_first(void **state)
 {
@@ -777,6 +802,7 @@ int main(void)
         TEST(a_missing_destination_changes_nothing),
         TEST(a_rate_that_was_asked_for_is_reached),
         TEST(its_rate_is_that_of_late_and_not_above_the_limit),
+        TEST(what_another_host_has_replayed_is_not_sent_again),
         TEST(a_second_replay_waits_for_the_end_of_the_first),
         TEST(dead_letters_go_back_to_where_they_died),
         TEST(what_tells_no_origin_stays_and_is_said),
