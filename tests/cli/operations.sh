@@ -44,7 +44,7 @@ same() {
 }
 check "they are the same" eventually 10 same
 run kcat -C -b "$SB_KAFKA" -t "to-$id" -e -q -f '%h\n' -c 1
-expect_out "^n=[0-9]+,x-signalbox-operation=[0-9a-z]{16}/[0-9]+,x-signalbox-source=$K/from-$id/[0-2]/[0-9]+$"
+expect_out "^n=[0-9]+,x-signalbox-operation=[0-9a-z]{16}/[0-9]+,x-signalbox-source=[A-Za-z0-9_-]{22}/from-$id/[0-2]/[0-9]+$"
 
 name "into another number of partitions a message goes by its key"
 run "$SIGNALBOX" copy "$K/from-$id" --to "$K/six-$id" --execute

@@ -151,12 +151,15 @@ class RabbitDedupe(RabbitEnds):
 
 
 class KafkaEnds(Ends):
-    """The source is filled once, but for a purge; each run's share of the destination is what stands behind its end before."""
+    """The source is filled once, but for a purge and a replay; each run's share of the destination is what stands behind its end before."""
     doubts = False                                   # transactions leave none
 
     def __init__(self, kind, _):
         self.kind, self.kafka, self.sent = kind, Kafka(), None
         self.removes = kind == "purge"
+        self.begin()
+
+    def begin(self):
         self.source = self.kafka.topic("crash-" + unique())
         self.to = self.kafka.topic(self.source + "-to")
 
@@ -167,8 +170,10 @@ class KafkaEnds(Ends):
         return self.kafka.address(self.to)
 
     def fill(self, count):
+        if self.sent and self.kind == "replay":      # what was replayed once is not replayed again
+            self.begin()
         self.since = self.kafka.ends(self.to)
-        if self.sent and self.kind != "purge":
+        if self.sent and self.kind not in ("purge", "replay"):
             return self.sent
         before = self.kafka.ends(self.source)
         path = os.path.join(os.environ["XDG_STATE_HOME"], "fill.jsonl")

@@ -385,6 +385,12 @@ def two_at_once_kafka():
 
 
 @fault
+def two_at_once_kafka_elsewhere():
+    """Each with a journal of its own: the later one cuts the earlier one off, and knows its copies by their stamps."""
+    return two_at_once(KafkaEnds("replay", None), same_journal=False)
+
+
+@fault
 def still_written_to():
     """What comes while it works stays, or is taken; each once."""
     ends = RabbitEnds("move", "classic")
