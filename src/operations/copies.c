@@ -166,10 +166,8 @@ static enum err read_all(struct look *l, struct broker *b, int64_t from_ns, stru
 static enum err look_through(struct copies *c, struct place *place, int64_t from_ns, struct err_info *err)
 {
     struct look l = {.c = c, .place = place, .prefix = strlen(c->job.cluster) + strlen(c->job.channel) + 2};
-    struct destination_job job = {.ops = c->job.ops,
-                                  .endpoint = c->job.endpoint,
-                                  .prepare = c->job.prepare,
-                                  .context = c->job.context};
+    struct destination_job job = {
+        .ops = c->job.ops, .endpoint = c->job.endpoint, .prepare = c->job.prepare, .context = c->job.context};
     int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     struct destination *d = fd >= 0 ? destination_open(&job, fd, err) : NULL;
     enum err e = d        ? read_all(&l, destination_broker(d), from_ns, err)

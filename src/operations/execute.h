@@ -50,9 +50,10 @@ struct operation_progress {
     int64_t unmatched; /* looked at, and not selected */
     int64_t bytes;     /* of the payloads that are done */
     int64_t archived;  /* messages in the archive that is being written */
-    int64_t looked;    /* messages that were looked at for duplicates, or at a destination; 0: it does not look now */
-    int64_t began_ns;  /* monotonic */
-    double rate;       /* messages a second, of late, and never above the plan's; negative: not known */
+    int64_t
+        looked; /* messages that were looked at for duplicates, or at a destination; 0: it does not look now */
+    int64_t began_ns; /* monotonic */
+    double rate;      /* messages a second, of late, and never above the plan's; negative: not known */
     bool paused, connected;
     struct losses losses; /* of what this run has sent to a destination that keeps less than its source */
     unsigned carries;     /* enum carry, of that */

@@ -25,10 +25,8 @@ enum err execute_name_source(struct operation *o, struct err_info *err)
     }
     if (from->ops == to->ops && from->endpoint == to->endpoint)
         return ask_cluster(o, destination_broker(o->destination), err);
-    struct destination_job job = {.ops = from->ops,
-                                  .endpoint = from->endpoint,
-                                  .prepare = o->job.prepare,
-                                  .context = o->job.context};
+    struct destination_job job = {
+        .ops = from->ops, .endpoint = from->endpoint, .prepare = o->job.prepare, .context = o->job.context};
     struct destination *d = destination_open(&job, o->event_fd, err);
     enum err e = d ? ask_cluster(o, destination_broker(d), err) : err->code;
     destination_close(&d);

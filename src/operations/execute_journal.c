@@ -192,14 +192,26 @@ void execute_settle(struct operation *o, struct lane *answered)
 
 /* ---- a connection that broke ---- */
 
+/* Of a source that is read a row is kept: without one it would be passed over where one behind it has a row. */
+static enum err write_unsent(struct operation *o, const struct item *item, struct err_info *err)
+{
+    int64_t number = o->job.record.number;
+    bool known_by_place = !execute_removes(o) && !execute_is_restore(o);
+    return !known_by_place ? journal_forget(o->journal, number, item->sequence, err)
+                           : journal_mark(o->journal, number, item->sequence, DELIVERY_INTENDED,
+                                          (struct position){.kind = POSITION_NONE}, RECOVERY_UNSENT, err);
+}
+
 /* tried: it may have left. */
 static enum err write_known(struct operation *o, const struct item *item, bool tried, struct err_info *err)
 {
     int64_t number = o->job.record.number;
     if (!item->sequence || item->ended)
         return ERR_OK;
+    if (item->state == DELIVERY_INTENDED && tried)
+        return item->unsent ? write_unsent(o, item, err) : ERR_OK;
     if (item->state == DELIVERY_INTENDED)
-        return tried && !item->unsent ? ERR_OK : journal_forget(o->journal, number, item->sequence, err);
+        return journal_forget(o->journal, number, item->sequence, err);
     if (!item->answered)
         return ERR_OK;
     return journal_mark(o->journal, number, item->sequence, item->state, item->arrived, item->reason, err);

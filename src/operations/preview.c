@@ -122,7 +122,7 @@ struct look {
     struct filter *filter;
     struct redactor *redactor;
     struct sent sent;
-    struct copies *copies; /* NULL: what is there is not looked at */
+    struct copies *copies;  /* NULL: what is there is not looked at */
     struct err_info failed; /* looking at it */
     struct arena arena;
     bool enough; /* the limit was reached */
@@ -324,7 +324,8 @@ static bool is_there(void *context, const char *to, const struct message *m)
 static enum err begin_copies(struct look *l, struct err_info *err)
 {
     const struct operation_job *job = l->job;
-    struct copies_job copies = {.cluster = l->preview->cluster[0] ? l->preview->cluster : job->from.endpoint->name,
+    struct copies_job copies = {.cluster =
+                                    l->preview->cluster[0] ? l->preview->cluster : job->from.endpoint->name,
                                 .channel = job->from.channel.name,
                                 .ops = job->to.ops,
                                 .endpoint = job->to.endpoint,

@@ -30,7 +30,9 @@ static bool add_row(void *context, const struct journal_message *m)
     *row = (struct remembered){.sequence = m->sequence,
                                .state = m->state,
                                .from = m->from,
-                               .removable = m->state == DELIVERY_ARRIVED};
+                               .removable = m->state == DELIVERY_ARRIVED,
+                               .unsent = m->state == DELIVERY_INTENDED && m->reason &&
+                                         strcmp(m->reason, RECOVERY_UNSENT) == 0};
     if (r->target && m->destination)
         row->to = r->target(r->context, m->destination);
     memcpy(row->identity, m->identity, IDENTITY_SIZE);
@@ -104,10 +106,15 @@ enum err recovery_load_done(struct recovery *r, struct journal *j, int64_t numbe
     return ERR_OK;
 }
 
+static bool is_question(const struct remembered *row)
+{
+    return row->state == DELIVERY_INTENDED && !row->unsent;
+}
+
 bool recovery_asks_of(const struct recovery *r, size_t target)
 {
     for (size_t i = 0; i < r->count; i++)
-        if (r->rows[i].state == DELIVERY_INTENDED && r->rows[i].to == target)
+        if (is_question(&r->rows[i]) && r->rows[i].to == target)
             return true;
     return false;
 }
@@ -115,7 +122,7 @@ bool recovery_asks_of(const struct recovery *r, size_t target)
 bool recovery_asks(const struct recovery *r)
 {
     for (size_t i = 0; i < r->count; i++)
-        if (r->rows[i].state == DELIVERY_INTENDED)
+        if (is_question(&r->rows[i]))
             return true;
     return false;
 }
@@ -143,7 +150,7 @@ void recovery_arrived(struct recovery *r, uint64_t sequence)
 void recovery_doubt(struct recovery *r, size_t target)
 {
     for (size_t i = 0; i < r->count; i++)
-        r->rows[i].doubtful |= r->rows[i].state == DELIVERY_INTENDED && r->rows[i].to == target;
+        r->rows[i].doubtful |= is_question(&r->rows[i]) && r->rows[i].to == target;
 }
 
 /* ---- by order ---- */

@@ -9,6 +9,8 @@
 
 #define RECOVERY_WORK 400000000 /* messages that are compared to find out how many were removed */
 
+#define RECOVERY_UNSENT "it has not left yet" /* the reason of an INTENDED row */
+
 /* A row of the journal whose message may be at the source. */
 struct remembered {
     uint64_t sequence;
@@ -20,6 +22,7 @@ struct remembered {
     bool met;       /* at the source, since */
     bool gone;      /* not at the source any more, as the count of its likes tells; see execute_dedupe.c */
     bool doubtful;  /* INTENDED: the destination could not be asked */
+    bool unsent;    /* INTENDED: it never left, so that nobody need be asked */
 };
 
 /* How far a partition of the source has a journal. */

@@ -104,9 +104,8 @@ static void suspect_all(struct broker *b, struct kafka_read *r, rd_kafka_topic_p
 static enum err busy(const struct broker *b, const rd_kafka_topic_partition_t *row, int64_t high,
                      struct err_info *err)
 {
-    err_set(err, ERR_BUSY,
-            "%s/%" PRId32 ": an open transaction holds back offsets %" PRId64 " to %" PRId64, row->topic,
-            row->partition, row->offset, high - 1);
+    err_set(err, ERR_BUSY, "%s/%" PRId32 ": an open transaction holds back offsets %" PRId64 " to %" PRId64,
+            row->topic, row->partition, row->offset, high - 1);
     err_where(err, "%s", b->endpoint->name);
     err_next(err, "see whose it is (kafka-transactions.sh find-hanging), and end it");
     return ERR_BUSY;
@@ -125,8 +124,8 @@ static const rd_kafka_topic_partition_t *held_back(const rd_kafka_topic_partitio
     return NULL;
 }
 
-enum err kafka_held_await(struct broker *b, const struct kafka_read *r,
-                          rd_kafka_topic_partition_list_t *rows, struct err_info *err)
+enum err kafka_held_await(struct broker *b, const struct kafka_read *r, rd_kafka_topic_partition_list_t *rows,
+                          struct err_info *err)
 {
     const rd_kafka_topic_partition_t *held = NULL;
     rd_kafka_topic_partition_list_t *high = rd_kafka_topic_partition_list_copy(rows);

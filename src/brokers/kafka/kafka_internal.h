@@ -32,10 +32,10 @@ struct kafka_state {
     bool certificate;    /* we show a client certificate */
     atomic_int event_fd; /* written by the library when a queue of ours gets something, and by interrupt */
     rd_kafka_t *rk;
-    rd_kafka_t *groups;         /* see kafka_group_handle; NULL until groups are asked for */
-    int64_t batch_most;         /* bytes, of a producer's batch; 0: as the library has it */
+    rd_kafka_t *groups; /* see kafka_group_handle; NULL until groups are asked for */
+    int64_t batch_most; /* bytes, of a producer's batch; 0: as the library has it */
     char transactional_id[KAFKA_TRANSACTIONAL_ID]; /* of the producer; "" none */
-    bool committed;             /* what rk reads, and what it calls a partition's end */
+    bool committed;                                /* what rk reads, and what it calls a partition's end */
     rd_kafka_queue_t *events;
     struct kafka_trouble trouble;
     struct kafka_read *read;

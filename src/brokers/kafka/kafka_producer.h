@@ -81,6 +81,8 @@ enum err kafka_claim_name(struct broker *b, struct kafka_publish *p, const struc
 enum err kafka_claim(struct broker *b, struct kafka_publish *p, struct err_info *err) SB_MUST_USE;
 /* ERR_BUSY: the one that is open takes no more. */
 enum err kafka_transaction_begin(struct broker *b, struct kafka_publish *p, struct err_info *err) SB_MUST_USE;
+/* Is that error of a message one of its session? Nothing of the transaction that is open is ever committed then. */
+bool kafka_transaction_is_over(const struct kafka_publish *p, rd_kafka_resp_err_t e);
 /* Of a message of the one that is open. True: its outcome is kept. */
 bool kafka_transaction_outcome(struct kafka_publish *p, struct publish_outcome *o);
 /* The library took no message: says why, and aborts what can be aborted. */

@@ -58,10 +58,12 @@ void kafka_publish_delivered(rd_kafka_t *rk, const rd_kafka_message_t *m, void *
     if (!p || p->pending == 0)
         return;
     settle(p, d, m);
-    struct publish_outcome o = {.token = (uint64_t)(uintptr_t)m->_private, .outcome = outcome_of(m)};
+    bool given_up = m->err && kafka_transaction_is_over(p, m->err);
+    struct publish_outcome o = {.token = (uint64_t)(uintptr_t)m->_private,
+                                .outcome = given_up ? OUTCOME_UNSENT : outcome_of(m)};
     if (!m->err)
         o.position = (struct position){POSITION_PARTITION, m->partition, m->offset};
-    else if (o.outcome == OUTCOME_UNSENT)
+    else if (o.outcome == OUTCOME_UNSENT && !given_up)
         err_set(&o.err, ERR_TIMEOUT, "%s: no broker took the message", d->topic);
     else
         err_set(&o.err, kafka_err(m->err), "%s: %s", d->topic, rd_kafka_err2str(m->err));

@@ -102,8 +102,8 @@ enum err kafka_watch(struct broker *b, struct kafka_read *r, struct err_info *er
 void kafka_held_look(struct broker *b, struct kafka_read *r);
 /* Until nothing of what the partitions hold at this moment is held back. Overwrites the rows' offsets. ERR_BUSY: it still is at the
  * deadline. */
-enum err kafka_held_await(struct broker *b, const struct kafka_read *r,
-                          rd_kafka_topic_partition_list_t *rows, struct err_info *err) SB_MUST_USE;
+enum err kafka_held_await(struct broker *b, const struct kafka_read *r, rd_kafka_topic_partition_list_t *rows,
+                          struct err_info *err) SB_MUST_USE;
 
 /* ---- kafka_read.c ---- */
 /* Tells of what was passed over because it is older than the time that was asked for. */

@@ -66,7 +66,8 @@ static enum err denied(const struct broker *b, const struct kafka_publish *p, rd
     const struct kafka_state *s = b->state;
     err_set(err, ERR_DENIED, "%s: %s", p->transaction.name, rd_kafka_err2str(e));
     err_where(err, "%s", b->endpoint->name);
-    err_next(err, "ask for ACLs: Write on the transactional id `%s`, Read and Delete on the group `signalbox-%s`",
+    err_next(err,
+             "ask for ACLs: Write on the transactional id `%s`, Read and Delete on the group `signalbox-%s`",
              s->transactional_id, p->transaction.claim);
     return ERR_DENIED;
 }
@@ -196,6 +197,11 @@ enum err kafka_transaction_begin(struct broker *b, struct kafka_publish *p, stru
     t->count = 0;
     t->failed.code = ERR_OK;
     return ERR_OK;
+}
+
+bool kafka_transaction_is_over(const struct kafka_publish *p, rd_kafka_resp_err_t e)
+{
+    return p->transaction.claimed && !p->transaction.ending && (is_fenced(e) || is_mended_anew(e));
 }
 
 /* What was given up for another one's sake is no cause, but where nothing else is known. */

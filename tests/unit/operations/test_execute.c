@@ -55,6 +55,29 @@ static enum err cut_publish_mute(struct broker *b, size_t to, const struct messa
     return closed(err);
 }
 
+/* What is handed over from some message on never leaves, and then the line is cut. */
+static struct publish_sink teller;
+static atomic_int unsent_left;
+
+static enum err tell_publish_open(struct broker *b, const struct publish_request *request,
+                                  const struct publish_sink *sink, struct err_info *err)
+{
+    teller = *sink;
+    return memory_broker.publish_open(b, request, sink, err);
+}
+
+static enum err unsent_publish(struct broker *b, size_t to, const struct message *m, uint64_t token,
+                               struct err_info *err)
+{
+    struct publish_outcome o = {.token = token, .outcome = OUTCOME_UNSENT};
+    if (breaks())
+        return closed(err);
+    if (atomic_load(&calls_left) < 0 || atomic_load(&calls_left) >= atomic_load(&unsent_left))
+        return memory_broker.publish(b, to, m, token, err);
+    teller.outcome(teller.context, &o);
+    return ERR_OK;
+}
+
 static enum err cut_settle(struct broker *b, uint64_t handle, enum settle how, struct err_info *err)
 {
     return breaks() ? closed(err) : memory_broker.settle(b, handle, how, err);
@@ -221,6 +244,41 @@ static void a_copy_leaves_the_source(void **state)
     assert_int_equal(p.counts.done, 2500);
     assert_holds("to", 0, 2500, 1);
     assert_holds("from", 0, 2500, 1);
+}
+
+/* Does the journal know of each of them that it is done? */
+static void assert_journal_done(const struct operation_job *job, int64_t count)
+{
+    struct journal_totals totals;
+    struct journal *j = journal_open(NULL);
+    assert_non_null(j);
+    assert_int_equal(journal_count(j, job->record.number, &totals, NULL), ERR_OK);
+    assert_int_equal(totals.of[DELIVERY_DONE], count);
+    assert_int_equal(totals.of[DELIVERY_INTENDED] + totals.of[DELIVERY_ARRIVED], 0);
+    journal_close(&j);
+}
+
+/* Of a source that is read by positions: those before the one that was at hand when the line was cut are not passed over for it. */
+static void what_never_left_is_sent_when_the_line_is_back(void **state)
+{
+    (void)state;
+    for (int unsent = 1; unsent <= 31; unsent += 10) {
+        assert_int_equal(memory_declare("log", CHANNEL_TOPIC, NULL, NULL), ERR_OK);
+        publish("log", 0, 50);
+        struct operation_job job = job_of(OPERATION_COPY);
+        job.from.channel = (struct channel_name){CHANNEL_TOPIC, "log"};
+        breaking.publish_open = tell_publish_open;
+        breaking.publish = unsent_publish;
+        atomic_store(&unsent_left, unsent);
+        atomic_store(&calls_left, 30);
+        struct operation_progress p = run(&job);
+        assert_int_equal(p.state, OPERATION_DONE);
+        assert_int_equal(p.counts.done, 50);
+        assert_journal_done(&job, 50);
+        assert_holds("to", 0, 50, 1);
+        memory_purge("to");
+        memory_purge("log");
+    }
 }
 
 static void what_does_not_match_stays_in_its_order(void **state)
@@ -535,18 +593,6 @@ static void what_comes_back_again_and_again_is_left(void **state)
     assert_int_equal(waiting("dead"), 1);
 }
 
-/* Does the journal know of each of them that it is done? */
-static void assert_journal_done(const struct operation_job *job, int64_t count)
-{
-    struct journal_totals totals;
-    struct journal *j = journal_open(NULL);
-    assert_non_null(j);
-    assert_int_equal(journal_count(j, job->record.number, &totals, NULL), ERR_OK);
-    assert_int_equal(totals.of[DELIVERY_DONE], count);
-    assert_int_equal(totals.of[DELIVERY_INTENDED] + totals.of[DELIVERY_ARRIVED], 0);
-    journal_close(&j);
-}
-
 /* Broken after each number of calls there is: nothing is lost, nothing doubled. */
 static void break_everywhere(enum operation_kind kind, int most)
 {
@@ -796,6 +842,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_move_moves_all_in_order),
         TEST(a_copy_leaves_the_source),
+        TEST(what_never_left_is_sent_when_the_line_is_back),
         TEST(what_does_not_match_stays_in_its_order),
         TEST(the_limit_is_kept_to),
         TEST(what_came_later_stays),
