@@ -135,8 +135,8 @@ void execute_forget_commits(struct operation *o)
         return;
     struct broker *b = destination_broker(o->destination);
     b->deadline_ns = clock_mono_ns() + ASK_NS;
-    if (o->job.to.ops->forget(b, o->job.record.id, &err) && o->job.notice)
-        o->job.notice(o->job.notice_context, err.text);
+    if (o->job.to.ops->forget(b, o->job.record.id, &err))
+        execute_notice(o, err.text);
 }
 
 /* ---- after a crash ---- */

@@ -83,6 +83,9 @@ expect_err '2 messages have headers that are arrays or tables .*a stream of Rabb
 run "$SIGNALBOX" import "$T/nested.jsonl" "$broker/kept$management" --execute
 expect_status 0
 expect_err '2 messages have headers that are arrays or tables .* they were left out'
+run "$SIGNALBOX" browse "$broker/queue:kept$management" --json
+expect_status 0
+expect_err 'kept.*: looking has no effect'
 run "$SIGNALBOX" browse "$broker/kept$management" --json
 check "so it is" test "$(grep -c '"headers":\[\]' "$out")" = 2
 run "$SIGNALBOX" import "$T/nested.jsonl" "$broker/q$management" --execute

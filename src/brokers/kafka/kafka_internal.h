@@ -169,9 +169,9 @@ void kafka_publish_delivered(rd_kafka_t *rk, const rd_kafka_message_t *m, void *
 /* ---- kafka_transaction.c, kafka_progress.c ---- */
 
 /* A claim is a transactional id, `signalbox-CLAIM`, and what was committed the offsets of a group of that name; with a fence that is the
- * transactional id, `signalbox-FENCE`. With `transaction` the engine commits; without it the driver does, and outcomes are reported when that has happened. An earlier session of the claim is told
- * ERR_REFUSED, which nobody tries again: two would take it from each other for ever. A commit has the session's deadline,
- * and ten seconds at least. */
+ * transactional id, `signalbox-FENCE`. With `transaction` the engine commits; without it the driver does, and outcomes are reported when
+ * that has happened. An earlier session of the claim is told ERR_REFUSED, which nobody tries again: two would take it from each other for
+ * ever. A commit has the session's deadline, and ten seconds at least. */
 enum err kafka_commit(struct broker *b, const struct commit *commit, struct err_info *err) SB_MUST_USE;
 /* ERR_BUSY: a transaction of that claim is still open, or ending; a new claim ends it. */
 enum err kafka_committed(struct broker *b, const struct commit *of, struct read_place *places, char *note,

@@ -261,6 +261,16 @@ static enum err delete_once(struct broker *b, const char *group, rd_kafka_resp_e
     return e;
 }
 
+static void say_forgotten(const struct broker *b, const char *group)
+{
+    char text[KAFKA_CLAIM + 120];
+    snprintf(text, sizeof text,
+             "the group %s, which held its progress, is deleted; its transactional id expires by itself",
+             group);
+    if (b->notice)
+        b->notice(b->notice_context, text);
+}
+
 enum err kafka_forget(struct broker *b, const char *claim, struct err_info *err)
 {
     char group[KAFKA_CLAIM + 16];
@@ -273,6 +283,8 @@ enum err kafka_forget(struct broker *b, const char *claim, struct err_info *err)
     do {
         e = delete_once(b, group, &said, err);
     } while (!e && may_ask_again(b, said));
+    if (!e && !said)
+        say_forgotten(b, group);
     if (e || !said || said == RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND)
         return e;
     return kafka_fail(b, said, group, err);
