@@ -163,6 +163,13 @@ static enum err read_all(struct look *l, struct broker *b, int64_t from_ns, stru
     return closed;
 }
 
+/* Who cannot tell where a time begins is read from the beginning. */
+static enum err read_since(struct look *l, struct broker *b, int64_t from_ns, struct err_info *err)
+{
+    enum err e = read_all(l, b, from_ns, err);
+    return e == ERR_UNSUPPORTED && from_ns != TIME_NONE ? read_all(l, b, TIME_NONE, err) : e;
+}
+
 static enum err look_through(struct copies *c, struct place *place, int64_t from_ns, struct err_info *err)
 {
     struct look l = {.c = c, .place = place, .prefix = strlen(c->job.cluster) + strlen(c->job.channel) + 2};
@@ -170,7 +177,7 @@ static enum err look_through(struct copies *c, struct place *place, int64_t from
         .ops = c->job.ops, .endpoint = c->job.endpoint, .prepare = c->job.prepare, .context = c->job.context};
     int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     struct destination *d = fd >= 0 ? destination_open(&job, fd, err) : NULL;
-    enum err e = d        ? read_all(&l, destination_broker(d), from_ns, err)
+    enum err e = d        ? read_since(&l, destination_broker(d), from_ns, err)
                  : fd < 0 ? err_set(err, ERR_FAILED, "no descriptor for a look")
                           : err->code;
     destination_close(&d);
