@@ -100,6 +100,13 @@ done
 run "$SIGNALBOX" import "$T/decimal.jsonl" "$broker/q$management" --execute
 expect_status 0
 
+name "a copy off a stream says where it was, by the cluster's own name"
+curl -X PUT "$api/queues/$vhost/copied" -d '{"durable":true}'
+run "$SIGNALBOX" copy "$broker/queue:kept$management" --to "$broker/copied$management" --limit 1 --execute
+expect_status 0
+run "$SIGNALBOX" browse "$broker/copied$management" --json
+expect_out "\"x-signalbox-source\",\"type\":\"string\",\"value\":\{\"text\":\"[a-z-]+@[^,/]+,$vhost/kept/[0-9]+\""
+
 name "bytes that are not counted are those of the streams alone"
 curl -X PUT "$api/queues/$vhost/counted" -d '{"durable":true}'
 bytes_said() {

@@ -3,6 +3,8 @@
 #include "base/log.h"
 #include "net/http.h"
 
+#include <stdio.h>
+
 static enum err rabbit_open(struct broker *b, struct err_info *err)
 {
     enum err e = rabbit_connect(b, err);
@@ -32,6 +34,17 @@ static enum err rabbit_rest(struct broker *b, int timeout_ms, struct err_info *e
     return rabbit_serve(b, err);
 }
 
+/* Channels of two vhosts are two. A cluster that has no name of its own is called by its first node. */
+static enum err rabbit_cluster(struct broker *b, char *name, size_t size, struct err_info *err)
+{
+    char cluster[200] = "";
+    struct rabbit *r = b->state;
+    (void)err;
+    rabbit_server_says(r, "cluster_name", cluster, sizeof cluster);
+    snprintf(name, size, "%s,%s", *cluster ? cluster : b->endpoint->name, b->endpoint->vhost);
+    return ERR_OK;
+}
+
 static const char *const rabbit_schemes[] = {"rabbitmq", "rabbitmqs", NULL};
 
 const struct broker_ops rabbitmq_broker = {
@@ -50,6 +63,7 @@ const struct broker_ops rabbitmq_broker = {
     .interrupt = rabbit_interrupt,
     .list = rabbit_list,
     .ping = rabbit_ping,
+    .cluster = rabbit_cluster,
     .rest = rabbit_rest,
     .read_open = rabbit_read_open,
     .read_step = rabbit_read_step,

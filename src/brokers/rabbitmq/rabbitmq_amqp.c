@@ -351,13 +351,15 @@ static enum err login(struct broker *b, struct err_info *err)
     return code;
 }
 
-static void note_version(struct rabbit *r)
+void rabbit_server_says(const struct rabbit *r, const char *property, char *into, size_t size)
 {
     const amqp_table_t *server = amqp_get_server_properties(r->connection);
-    for (int i = 0; server && i < server->num_entries; i++)
-        if (server->entries[i].key.len == 7 && memcmp(server->entries[i].key.bytes, "version", 7) == 0 &&
-            server->entries[i].value.kind == AMQP_FIELD_KIND_UTF8)
-            rabbit_copy(r->version, sizeof r->version, server->entries[i].value.value.bytes);
+    for (int i = 0; server && i < server->num_entries; i++) {
+        const amqp_table_entry_t *said = &server->entries[i];
+        if (bytes_equal_text(bytes_of(said->key.bytes, said->key.len), property) &&
+            said->value.kind == AMQP_FIELD_KIND_UTF8)
+            rabbit_copy(into, size, said->value.value.bytes);
+    }
 }
 
 static enum err enter(struct broker *b, struct err_info *err)
@@ -390,7 +392,7 @@ static enum err connect_host(struct broker *b, size_t i, struct err_info *err)
             e = err_set(err, ERR_CANCELLED, "cancelled");
     }
     if (!e)
-        note_version(r);
+        rabbit_server_says(r, "version", r->version, sizeof r->version);
     else
         rabbit_disconnect(b);
     return e;

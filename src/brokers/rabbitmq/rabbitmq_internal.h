@@ -86,6 +86,8 @@ struct timeval rabbit_time_left(const struct broker *b);
 /* Of what failed at one host, the endpoint says it; "HOST: why" of the dialer, whose place is HOST:PORT, becomes "why (HOST:PORT)". */
 enum err rabbit_say_host(const struct broker *b, const char *host, struct err_info *err);
 amqp_bytes_t rabbit_text(const char *text);
+/* A text that the server has told of itself when it was connected to; into stays as it is where it has not. */
+void rabbit_server_says(const struct rabbit *r, const char *property, char *into, size_t size);
 char *rabbit_copy(char *into, size_t size, amqp_bytes_t from);
 
 /* ---- TLS (rabbitmq_tls.c) ---- */
