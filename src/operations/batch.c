@@ -9,6 +9,7 @@ struct batch *batch_new(void)
     struct batch *b = malloc(sizeof *b);
     if (b) {
         b->next = NULL;
+        b->part = false;
         b->count = b->bytes = 0;
     }
     return b;
@@ -64,6 +65,24 @@ struct batch *lane_pop(struct lane *l)
     if (b)
         l->first = b->next;
     return b;
+}
+
+bool lane_split(struct lane *l, size_t items, struct lane *to)
+{
+    struct batch *b = l->first, *rest = batch_new();
+    if (!rest)
+        return false;
+    rest->count = b->count - items;
+    memcpy(rest->items, b->items + items, rest->count * sizeof *rest->items);
+    rest->part = b->part;
+    rest->next = b->next;
+    if (l->last == b)
+        l->last = rest;
+    l->first = rest;
+    b->count = items;
+    b->part = true;
+    lane_push(to, b);
+    return true;
 }
 
 void lane_free(struct lane *l)

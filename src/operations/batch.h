@@ -29,6 +29,7 @@ struct item {
 
 struct batch {
     struct batch *next;
+    bool part; /* the beginning of one that was split: its source counts the rest alone */
     size_t count, bytes;
     struct item items[BATCH_MESSAGES];
 };
@@ -46,6 +47,9 @@ struct lane {
 };
 void lane_push(struct lane *l, struct batch *b);
 struct batch *lane_pop(struct lane *l);
+/* The first so many items of the first batch go to `to`, as a batch of their own, and stay where they are in memory; the others are the
+ * first batch now. False: no memory, and nothing has changed. */
+bool lane_split(struct lane *l, size_t items, struct lane *to);
 void lane_free(struct lane *l);
 
 #endif

@@ -74,6 +74,7 @@ struct operation {
     size_t early_bytes;     /* payloads */
     struct lane waiting;    /* journaled, to be sent */
     size_t at;              /* in the first of them */
+    int64_t part_ns;        /* monotonic: when its first message was sent */
     struct lane flying;     /* sent; the first is settled first */
     size_t uncommitted;     /* messages that were sent within a transaction */
     int64_t uncommitted_ns; /* monotonic: since when */

@@ -1,8 +1,9 @@
 /* To the destination, at the rate that was asked for. */
 #include "operations/execute_internal.h"
 
-#define SLOW_START_NS (4 * NS_PER_S)  /* until a rate that was asked for is reached */
-#define BEHIND_NS     (NS_PER_S / 10) /* what could not be sent for so long is made up for */
+#define SLOW_START_NS (SPEED_SLOW_S * NS_PER_S) /* until a rate that was asked for is reached */
+#define BEHIND_NS     (NS_PER_S / 10)           /* what could not be sent for so long is made up for */
+#define PART_NS       (NS_PER_S / 4)            /* what was sent waits no longer for the rest of its batch */
 
 /* Slowly at first: what goes wrong goes wrong with few. */
 static int64_t pace_ns(struct operation *o)
@@ -60,11 +61,29 @@ static enum err send_one(struct operation *o, struct item *item, struct err_info
     return e;
 }
 
+/* At a low rate a batch takes minutes: what was sent of it is brought to its end, and counted, without the rest. Within a transaction that
+ * is open nothing ends. */
+static enum err send_part(struct operation *o, struct err_info *err)
+{
+    bool paused = atomic_load(&o->paused), any = o->at && o->at < o->waiting.first->count;
+    if (!any || execute_is_purge(o) || o->uncommitted || (!paused && atomic_load(&o->rate) <= 0))
+        return ERR_OK;
+    if (!paused && clock_mono_ns() - o->part_ns < PART_NS)
+        return ERR_OK;
+    if (!lane_split(&o->waiting, o->at, &o->flying))
+        return err_set(err, ERR_NOMEM, "no memory for messages on their way");
+    o->at = 0;
+    return ERR_OK;
+}
+
 enum err execute_send(struct operation *o, bool *any, struct err_info *err)
 {
-    struct batch *b = o->waiting.first;
-    if (!b || execute_commit_is_due(o))
+    if (!o->waiting.first || execute_commit_is_due(o))
         return ERR_OK;
+    enum err part = send_part(o, err);
+    struct batch *b = o->waiting.first;
+    if (part)
+        return part;
     while (o->at < b->count) {
         struct item *item = &b->items[o->at];
         if (item->state == DELIVERY_INTENDED && o->stopping) {
@@ -76,6 +95,8 @@ enum err execute_send(struct operation *o, bool *any, struct err_info *err)
         } else if (item->state == DELIVERY_INTENDED) {
             if (!may_send(o))
                 return ERR_OK;
+            if (!o->at)
+                o->part_ns = clock_mono_ns();
             enum err e = send_one(o, item, err);
             if (e)
                 return e == ERR_BUSY ? ERR_OK : e;

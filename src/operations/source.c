@@ -153,8 +153,8 @@ static enum err settle_all(struct source *s, struct err_info *err)
             batch_free(&b);
             continue;
         }
+        s->out -= !b->part;
         push(&s->settled, b);
-        s->out--;
     }
     pthread_mutex_unlock(&s->lock);
     tell(s);

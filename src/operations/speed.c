@@ -37,3 +37,12 @@ void speed_forget(struct speed *s)
 {
     s->held = 0;
 }
+
+int64_t speed_takes(int64_t messages, int64_t per_second)
+{
+    int64_t seconds = 0;
+    for (int64_t slower = SPEED_SLOW_S; slower > 1 && messages > 0; slower--, seconds++)
+        messages -= per_second / slower > 1 ? per_second / slower : 1;
+    int64_t rest = messages > 0 ? (messages + per_second - 1) / per_second : 0;
+    return (seconds + rest) * NS_PER_S;
+}

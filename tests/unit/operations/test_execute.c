@@ -406,6 +406,27 @@ static void its_rate_is_that_of_late_and_not_above_the_limit(void **state)
     assert_int_equal(waiting("from") + waiting("to"), 5000);
 }
 
+/* A batch takes minutes at a low rate: what was moved is counted meanwhile, and not still at the source. */
+static void what_is_done_is_counted_at_a_low_rate(void **state)
+{
+    (void)state;
+    struct operation_job job = job_of(OPERATION_MOVE);
+    struct operation_progress p = {.counts = {.done = 0}};
+    job.plan.rate = 20;
+    publish("from", 0, 500);
+    struct operation *o = operation_start(&job, done_fd, NULL);
+    assert_non_null(o);
+    for (int64_t end = clock_mono_ns() + 30 * NS_PER_S; p.counts.done < 3 && clock_mono_ns() < end;
+         poll(NULL, 0, 5))
+        operation_progress(o, &p);
+    assert_true(p.counts.done >= 3 && p.counts.done < 250);
+    operation_rate(o, 0);
+    operation_join(&o, &p);
+    assert_int_equal(p.counts.done, 500);
+    assert_holds("to", 0, 500, 1);
+    assert_int_equal(waiting("from"), 0);
+}
+
 /* ---- dead letters ---- */
 
 static struct operation_job replay_job(void)
@@ -850,6 +871,7 @@ int main(void)
         TEST(a_rate_that_was_asked_for_is_reached),
         TEST(its_rate_is_that_of_late_and_not_above_the_limit),
         TEST(what_another_host_has_replayed_is_not_sent_again),
+        TEST(what_is_done_is_counted_at_a_low_rate),
         TEST(a_second_replay_waits_for_the_end_of_the_first),
         TEST(dead_letters_go_back_to_where_they_died),
         TEST(what_tells_no_origin_stays_and_is_said),
