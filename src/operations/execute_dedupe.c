@@ -238,9 +238,10 @@ static enum err find_extras(struct operation *o, struct dedupe *d, struct err_in
         return e;
     found->whole = l.whole;
     found->looked = o->looked;
-    int64_t going = (int64_t)dedupe_extras_count(found->extras);
-    if (!o->job.plan.tombstones)
-        o->counts.planned = execute_removes(o) ? going : f.selected - going;
+    int64_t going = (int64_t)dedupe_extras_count(found->extras), limit = o->job.plan.limit;
+    int64_t planned = execute_removes(o) ? going : f.selected - going;
+    if (!o->job.plan.tombstones) /* more may have come since they were counted: these are not missed */
+        o->counts.planned = limit >= 0 && planned > limit ? limit : planned;
     return ERR_OK;
 }
 

@@ -231,6 +231,21 @@ static void what_comes_after_the_look_stays(void **state)
 }
 
 /* What was to be kept has gone: another one of the group stays in its place. */
+/* No more go than were counted when somebody said yes: the others are no reason to look for them once more. */
+static void extras_beyond_the_limit_are_not_missed(void **state)
+{
+    (void)state;
+    struct operation_job job = dedupe_of((struct plan){.by = NULL});
+    fill("from", "aabbccdd");
+    job.plan.limit = 2;
+    struct operation_progress p = rig_run(&job);
+    assert_int_equal(p.state, OPERATION_DONE);
+    assert_int_equal(p.counts.done, 2);
+    assert_int_equal(p.counts.planned, 2);
+    assert_string_equal(p.note, "");
+    assert_letters("from", "abccdd");
+}
+
 static void of_each_group_one_stays_whatever_is_consumed(void **state)
 {
     (void)state;
@@ -566,6 +581,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(only_what_is_selected_is_looked_at, setup, rig_teardown),
         cmocka_unit_test_setup_teardown(many_go_into_several_archives, setup, rig_teardown),
         cmocka_unit_test_setup_teardown(what_comes_after_the_look_stays, setup, rig_teardown),
+        cmocka_unit_test_setup_teardown(extras_beyond_the_limit_are_not_missed, setup, rig_teardown),
         cmocka_unit_test_setup_teardown(of_each_group_one_stays_whatever_is_consumed, setup, rig_teardown),
         cmocka_unit_test_setup_teardown(a_line_that_is_cut_loses_none_and_leaves_one_of_each, setup,
                                         rig_teardown),
