@@ -168,9 +168,11 @@ void command_archive(struct screen *s, char *arguments)
 static void show_report(struct screen *s, const struct operate_argument *form)
 {
     const struct change_target *t = &form->target;
-    struct dedupe_argument d = {.channel = t->address, .by = "id"};
+    struct dedupe_argument d = {.channel = t->address};
+    text_copy(d.by, sizeof d.by, change_rule(t));
     d.marks =
         t->listed ? t->channel.browse_effect != EFFECT_NONE : !t->address.endpoint->broker->browse_is_free;
+    d.keeps = change_keeps(t);
     if (form->preset_count)
         text_copy(d.by, sizeof d.by, form->presets[0].text);
     screen_show(s, VIEW_DEDUPE, &d);

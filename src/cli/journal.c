@@ -9,9 +9,12 @@
 #include <stdio.h>
 
 struct listing_journal {
-    const struct cli *cli;
+    struct cli *cli;
     struct buffer out;
-    const char *id;
+    struct journal_operation operation; /* whose messages are listed */
+    struct redactor *redactor;          /* NULL: nothing is hidden */
+    bool blind;                         /* what is to be hidden is not known */
+    struct arena arena;                 /* of one message */
     int64_t left;
     size_t shown;
 };
@@ -79,14 +82,27 @@ static void put_delivery(struct buffer *out, const struct journal_message *m)
     buffer_byte(out, '\n');
 }
 
+static void put_change(void *context, bool on, const char *text)
+{
+    struct listing_journal *l = context;
+    buffer_printf(&l->out, "%10s%c %s\n", "", on ? '+' : '-', text);
+}
+
 static bool list_message(void *context, const struct journal_message *m)
 {
     struct listing_journal *l = context;
+    struct header_changes changes = {.off = {NULL, 0}};
+    arena_reset(&l->arena);
+    if (!l->blind)
+        rewrite_kept(&l->operation, m, &l->arena, &changes);
+    rewrite_hide(&changes, l->redactor, &l->arena);
     if (cli_flag(l->cli, FLAG_JSON)) {
-        delivery_to_json(l->id, m, &l->out);
+        delivery_to_json(l->operation.id, m, &changes, &l->out);
         buffer_byte(&l->out, '\n');
     } else {
         put_delivery(&l->out, m);
+        if (changes.off.count || changes.omitted.count) /* what is put on alone is no news */
+            rewrite_tell(&changes, put_change, l);
     }
     bool more = cli_print(&l->out) == 0;
     buffer_clear(&l->out);
@@ -102,29 +118,41 @@ static void put_archives(struct buffer *out, const char *archives)
     }
 }
 
+/* What `redact` names is hidden: that alone is wanted of a configuration here. Where it cannot be read no header is shown. */
+static void prepare_to_hide(struct listing_journal *l)
+{
+    config_free(&l->cli->config); /* the empty one of an offline command */
+    l->blind = cli_load_config(l->cli) || cli_redactor(l->cli, &l->redactor);
+    if (l->blind)
+        cli_notice(l->cli, "no headers are shown: what `redact` names is not known");
+}
+
 static int list_operation(struct listing_journal *l, struct journal *j, const char *id)
 {
     struct err_info err = {.code = ERR_OK};
     struct arena arena;
-    struct journal_operation o;
-    arena_init(&arena, 4 * MIB);
-    enum err e = journal_find(j, id, &arena, &o, &err);
+    struct journal_operation *o = &l->operation;
+    arena_init(&arena, 4 * PLAN_PAYLOAD_MOST);
+    arena_init(&l->arena, 4 * PLAN_PAYLOAD_MOST);
+    prepare_to_hide(l);
+    enum err e = journal_find(j, id, &arena, o, &err);
     if (!e) {
-        o = as_it_is(&o);
-        l->id = o.id;
+        *o = as_it_is(o);
         if (!cli_flag(l->cli, FLAG_JSON)) {
-            put_line(&l->out, &o);
-            if (o.command)
-                buffer_printf(&l->out, "%s\n", o.command);
-            put_archives(&l->out, o.archive);
-            if (o.note)
-                buffer_printf(&l->out, "%s\n", o.note);
+            put_line(&l->out, o);
+            if (o->command)
+                buffer_printf(&l->out, "%s\n", o->command);
+            put_archives(&l->out, o->archive);
+            if (o->note)
+                buffer_printf(&l->out, "%s\n", o->note);
             cli_print(&l->out);
             buffer_clear(&l->out);
         }
-        e = journal_messages(j, o.number, ~0U, list_message, l, &err);
+        e = journal_messages(j, o->number, ~0U, list_message, l, &err);
     }
     arena_free(&arena);
+    arena_free(&l->arena);
+    redactor_free(&l->redactor);
     return e ? cli_error(&err) : 0;
 }
 

@@ -172,6 +172,24 @@ static void say_group(const struct operating *o, const struct reason_group *g)
     cli_notice(o->cli, "%s", l.text);
 }
 
+static void say_change(void *context, bool on, const char *text)
+{
+    const struct operating *o = context;
+    cli_notice(o->cli, "  %c %s", on ? '+' : '-', text);
+}
+
+/* Of the largest that would be sent. */
+static void say_headers(const struct operating *o, const struct reason_group *groups, size_t count)
+{
+    size_t i = 0;
+    while (i < count && *groups[i].why_not)
+        i++;
+    if (i == count || !(groups[i].changes.off.count + groups[i].changes.on.count))
+        return;
+    cli_notice(o->cli, "of %s these headers change:", *groups[i].label ? groups[i].label : "the first one");
+    rewrite_tell(&groups[i].changes, say_change, (void *)(uintptr_t)o);
+}
+
 static void say_groups(const struct operating *o, const struct preview *p)
 {
     size_t count;
@@ -188,6 +206,7 @@ static void say_groups(const struct operating *o, const struct preview *p)
     if (more)
         cli_notice(o->cli, "%s of other reasons (--json shows more)",
                    text_count(text, sizeof text, (uint64_t)more));
+    say_headers(o, groups, count);
     if (preview_skipped(p))
         cli_notice(o->cli, "%s of them would be skipped: they stay where they are",
                    text_count(text, sizeof text, (uint64_t)preview_skipped(p)));

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "cli/losses_say.h"
 #include "operations/operation_json.h"
+#include "operations/order.h"
 #include "operations/undo_command.h"
 
 #include <inttypes.h>
@@ -84,7 +85,7 @@ static void say_counts(const struct operating *o)
     const struct plan *p = &o->job.plan;
     const struct preview *before = &o->before;
     int64_t all = before->unacked > 0 && before->ready >= 0 ? before->ready + before->unacked : before->ready;
-    if (plan_archives(p) || p->kind == OPERATION_MOVE || p->kind == OPERATION_REPLAY)
+    if (order_takes(p) && !p->keeps)
         say_count(o, &o->job.from, p->from, all);
     if (p->to)
         say_count(o, &o->job.to, p->to, before->there);

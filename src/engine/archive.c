@@ -161,6 +161,11 @@ void archive_message(struct archive_writer *w, struct buffer *out, const struct 
     w->count++;
 }
 
+void archive_put_headers(struct buffer *out, struct headers headers)
+{
+    put_list(out, headers.items, headers.count, 0);
+}
+
 void archive_end(struct archive_writer *w, struct buffer *out)
 {
     uint8_t digest[SHA256_SIZE];
@@ -324,6 +329,18 @@ static enum err malformed(struct err_info *err, size_t at, const char *what)
     err_where(err, "offset %zu", at);
     err_next(err, "export it again, or fetch it again from where it came");
     return ERR_FORMAT;
+}
+
+enum err archive_get_headers(struct bytes in, size_t *at, struct arena *arena, struct headers *headers,
+                             struct err_info *err)
+{
+    struct cursor c = {.in = in, .at = *at, .arena = arena};
+    if (!get_list(&c, &headers->items, &headers->count, 0)) {
+        *headers = (struct headers){NULL, 0};
+        return err_set(err, ERR_FORMAT, "a list of headers is damaged: %s", c.fault);
+    }
+    *at = c.at;
+    return ERR_OK;
 }
 
 /* ---- the header ---- */

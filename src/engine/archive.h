@@ -55,4 +55,10 @@ enum err archive_next(struct archive *a, struct message *m, struct err_info *err
 void archive_rewind(struct archive *a);
 void archive_close(struct archive *a);
 
+/* A list of headers alone, as it stands in a message: appended. */
+void archive_put_headers(struct buffer *out, struct headers headers);
+/* The list that begins at *at, which is moved behind it: texts are slices of in, the list lies in the arena. ERR_FORMAT. */
+enum err archive_get_headers(struct bytes in, size_t *at, struct arena *arena, struct headers *headers,
+                             struct err_info *err) SB_MUST_USE;
+
 #endif

@@ -92,6 +92,11 @@ static void put_headers(struct json_writer *w, struct headers headers, bool name
     json_array_end(w);
 }
 
+void message_headers_json(struct json_writer *w, struct headers headers)
+{
+    put_headers(w, headers, true);
+}
+
 static void put_list(struct json_writer *w, const struct value *v)
 {
     json_array(w);

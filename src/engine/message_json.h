@@ -11,6 +11,8 @@ enum { MESSAGE_JSON_DECODE = 1 }; /* with `decoded` and `type` */
 
 /* Appends one object, no newline. */
 void message_json(struct buffer *out, const struct message *m, decoder_registry decoders, uint32_t flags);
+/* Its headers alone, as they stand there: an array, null where the table is absent. */
+void message_headers_json(struct json_writer *w, struct headers headers);
 /* One object back to a borrowed message whose slices live in the arena; endpoint and channel become its origin. An
  * unknown or wrong member, and one that stands twice, is ERR_FORMAT with its offset. */
 enum err message_from_json(struct message *m, struct bytes json, struct arena *arena,

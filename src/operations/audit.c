@@ -93,6 +93,7 @@ static bool take_message(void *context, const struct journal_message *m)
     to->label = arena_copy(&l->arena, m->label);
     to->reason = copy(l, m->reason);
     to->destination = copy(l, m->destination);
+    to->taken_off = arena_copy(&l->arena, m->taken_off);
     return true;
 }
 

@@ -178,6 +178,8 @@ enum err execute_judge(struct operation *o, struct item *item, struct err_info *
 /* The message as it is sent: with its stamps, without what is taken off. In the arena. */
 enum err execute_rewrite(struct operation *o, const struct item *item, struct message *into,
                          struct err_info *err) SB_MUST_USE;
+/* What is taken off it on the way, for its row: appended; nothing where nothing is. */
+void execute_keep_headers(struct operation *o, const struct item *item, struct buffer *out);
 
 /* ---- execute_target.c ---- */
 

@@ -25,6 +25,13 @@ void execute_stop(struct operation *o, const char *why)
     o->stopping = true;
 }
 
+/* What its owner knows it by: one of many with one routing key by its id. */
+static struct bytes label_of(const struct message *m)
+{
+    bool id = !m->key.len && m->id.len;
+    return bytes_slice(id ? m->id : message_label(m), 0, 200);
+}
+
 static enum err put_row(struct operation *o, struct item *item, struct err_info *err)
 {
     char destination[300];
@@ -38,14 +45,21 @@ static enum err put_row(struct operation *o, struct item *item, struct err_info 
         .state = item->state,
         .from = item->message->position,
         .size = item->message->payload.len,
-        .label = bytes_slice(message_label(item->message), 0, 200),
+        .label = label_of(item->message),
         .reason = item->reason,
         .destination = elsewhere ? execute_target_text(o, item->to, destination, sizeof destination) : NULL};
     memcpy(row.identity, item->identity, sizeof row.identity);
     if (execute_is_restore(o)) /* where it was is the archive's to know */
         row.from = (struct position){.kind = POSITION_NONE};
+    struct buffer kept;
+    buffer_init(&kept, 64 * KIB);
+    if (item->state == DELIVERY_INTENDED && !execute_is_purge(o) && !execute_is_restore(o))
+        execute_keep_headers(o, item, &kept);
+    row.taken_off = kept.len && buffer_ok(&kept) ? buffer_view(&kept) : BYTES_NULL;
     item->journaled = true;
-    return journal_put(o->journal, o->job.record.number, &row, err);
+    enum err e = journal_put(o->journal, o->job.record.number, &row, err);
+    buffer_free(&kept);
+    return e;
 }
 
 static void count_end(struct operation *o, const struct item *item)

@@ -1,13 +1,10 @@
 #include "operations/execute_internal.h"
 
-#include "model/death.h"
 #include "operations/dead_letter.h"
 #include "operations/edit.h"
 #include "operations/identity.h"
+#include "operations/rewrite.h"
 #include "operations/stamp.h"
-
-#include <inttypes.h>
-#include <stdio.h>
 
 static bool is_own(const struct operation *o, const struct message *m)
 {
@@ -93,29 +90,25 @@ enum err execute_judge(struct operation *o, struct item *item, struct err_info *
     return ERR_OK;
 }
 
+static struct rewrite rewrite_of(const struct operation *o)
+{
+    return (struct rewrite){.plan = &o->job.plan,
+                            .operation = o->job.record.id,
+                            .cluster = o->cluster,
+                            .channel = o->job.from.channel.name};
+}
+
 enum err execute_rewrite(struct operation *o, const struct item *item, struct message *into,
                          struct err_info *err)
 {
-    const struct plan *p = &o->job.plan;
-    const struct message *m = item->message;
-    struct stamp stamp = {.sequence = item->sequence, .replays = stamp_replays(m), .edited = p->payload.data};
-    char position[40], *source;
-    memcpy(stamp.operation, o->job.record.id, sizeof stamp.operation);
+    const struct rewrite r = rewrite_of(o);
     arena_reset(&o->arena);
-    if (p->kind == OPERATION_REPLAY || p->kind == OPERATION_RESEND)
-        stamp.replays++;
-    if (m->position.kind != POSITION_NONE) {
-        position_text(m->position, position, sizeof position);
-        size_t size = strlen(o->cluster) + strlen(o->job.from.channel.name) + sizeof position + 3;
-        source = arena_alloc(&o->arena, size);
-        if (!source)
-            return err_set(err, ERR_NOMEM, "no memory for a message's headers");
-        snprintf(source, size, "%s/%s/%s", o->cluster, o->job.from.channel.name, position);
-        stamp.source = bytes_of_text(source);
-    }
-    bool drop = p->kind == OPERATION_REPLAY && !p->keep_death;
-    enum err e = stamp_put(m, drop ? death_headers : NULL, p->no_mark ? NULL : &stamp, &o->arena, into, err);
-    if (p->payload.data)
-        into->payload = p->payload;
-    return e;
+    return rewrite_message(&r, item->message, item->sequence, &o->arena, into, err);
+}
+
+void execute_keep_headers(struct operation *o, const struct item *item, struct buffer *out)
+{
+    const struct rewrite r = rewrite_of(o);
+    arena_reset(&o->arena);
+    rewrite_keep(&r, item->message, &o->arena, out);
 }

@@ -322,7 +322,7 @@ static void count_ends(struct job *job)
         state == OPERATION_INTERRUPTED)
         return;
     struct job_ends after = {COUNT_UNKNOWN, COUNT_UNKNOWN};
-    if (order_takes(p))
+    if (order_takes(p) && !p->keeps)
         after.from = count_now(job, &job->job.from);
     if (p->to)
         after.to = count_now(job, &job->job.to);

@@ -17,7 +17,7 @@ static const char *const steps[] = {
     " to_offset INTEGER, size INTEGER NOT NULL, label BLOB, reason TEXT, destination TEXT, PRIMARY KEY(operation, sequence))"
     " WITHOUT ROWID;"
     "CREATE TABLE event(at_ns INTEGER NOT NULL, who TEXT, host TEXT, what TEXT NOT NULL, text TEXT)",
-    NULL};
+    "ALTER TABLE message ADD COLUMN taken_off BLOB", NULL};
 
 enum statement {
     CREATE,
@@ -57,7 +57,7 @@ static const char *const texts[STATEMENTS] = {
     [LIST] = "SELECT " OPERATION_COLUMNS " FROM operation ORDER BY number DESC",
     [PUT] =
         "INSERT INTO message(operation, sequence, state, identity, partition, offset, to_partition, to_offset,"
-        " size, label, reason, destination) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " size, label, reason, destination, taken_off) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     [MARK] = "UPDATE message SET state=?3, reason=?4 WHERE operation=?1 AND sequence=?2",
     [MARK_ARRIVED] = "UPDATE message SET state=?3, reason=?4, to_partition=?5, to_offset=?6"
                      " WHERE operation=?1 AND sequence=?2",
@@ -66,8 +66,8 @@ static const char *const texts[STATEMENTS] = {
     [FORGET] = "DELETE FROM message WHERE operation=? AND sequence=?",
     [FORGET_ALL] = "DELETE FROM message WHERE operation=? AND state=?",
     [MESSAGES] =
-        "SELECT sequence, state, identity, partition, offset, to_partition, to_offset, size, label, reason, destination"
-        " FROM message WHERE operation=? AND (1 << state) & ? ORDER BY sequence",
+        "SELECT sequence, state, identity, partition, offset, to_partition, to_offset, size, label, reason, destination,"
+        " taken_off FROM message WHERE operation=? AND (1 << state) & ? ORDER BY sequence",
     [SENT] =
         "SELECT m.partition, m.offset, ifnull(m.destination, o.destination) FROM message m, operation o"
         " WHERE o.kind=? AND o.source=? AND o.number<>? AND m.operation=o.number AND m.offset IS NOT NULL"
@@ -304,6 +304,7 @@ enum err journal_put(struct journal *j, int64_t number, const struct journal_mes
     db_bind_bytes(s, 10, m->label);
     db_bind_text(s, 11, m->reason);
     db_bind_text(s, 12, m->destination);
+    db_bind_bytes(s, 13, m->taken_off);
     return db_run(s, err);
 }
 
@@ -377,6 +378,7 @@ enum err journal_messages(struct journal *j, int64_t number, unsigned states, jo
             .label = db_bytes(s, 8),
             .reason = db_text(s, 9),
             .destination = db_text(s, 10),
+            .taken_off = db_bytes(s, 11),
         };
         struct bytes identity = db_bytes(s, 2);
         memcpy(m.identity, identity.data, identity.len < IDENTITY_SIZE ? identity.len : IDENTITY_SIZE);

@@ -61,6 +61,7 @@ struct journal_message {
     struct bytes label;      /* what people know it by; null none */
     const char *reason;      /* NULL none */
     const char *destination; /* KIND:NAME, where it is not the operation's own; NULL */
+    struct bytes taken_off;  /* its headers that were taken off on the way (rewrite_kept); null: none */
 };
 
 /* Writes a new one. */

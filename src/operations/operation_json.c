@@ -168,7 +168,8 @@ static void put_position(struct json_writer *w, struct position p)
         json_text(w, position_text(p, text, sizeof text));
 }
 
-void delivery_to_json(const char *id, const struct journal_message *m, struct buffer *out)
+void delivery_to_json(const char *id, const struct journal_message *m, const struct header_changes *changes,
+                      struct buffer *out)
 {
     struct json_writer w;
     json_write(&w, out);
@@ -187,5 +188,7 @@ void delivery_to_json(const char *id, const struct journal_message *m, struct bu
     json_byte_string(&w, m->label);
     JSON_NAME(&w, "size");
     json_uint(&w, m->size);
+    if (changes->off.count || changes->omitted.count || changes->on.count)
+        rewrite_to_json(changes, &w);
     json_object_end(&w);
 }

@@ -10,6 +10,8 @@
 void operation_to_json(const struct journal_operation *o, const char *undo, struct buffer *out);
 /* The same of one that has not begun, with what it would do: `executed` false, and `preview`. */
 void preview_to_json(const struct operation_job *job, const struct preview *p, struct buffer *out);
-void delivery_to_json(const char *id, const struct journal_message *m, struct buffer *out);
+/* changes: of its headers, as they may be shown. */
+void delivery_to_json(const char *id, const struct journal_message *m, const struct header_changes *changes,
+                      struct buffer *out);
 
 #endif

@@ -343,6 +343,7 @@ static enum err begin_look(struct look *l, struct err_info *err)
     const struct operation_job *job = l->job;
     struct preview *p = l->preview;
     const struct reasons_job reasons = {.plan = &job->plan,
+                                        .endpoint = job->from.endpoint->name,
                                         .from = job->from.channel.name,
                                         .to = job->plan.to ? job->record.to : NULL,
                                         .redaction = job->redaction,

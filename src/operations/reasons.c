@@ -11,7 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define SLOTS 2048 /* a power of two, above REASONS_MOST */
+#define SLOTS        2048      /* a power of two, above REASONS_MOST */
+#define CHANGES_MOST (8 * MIB) /* bytes of all examples' headers that are held */
 
 struct reasons {
     struct reasons_job job;
@@ -19,6 +20,8 @@ struct reasons {
     struct reason_group *groups;
     size_t count, cap;
     uint16_t slots[SLOTS]; /* number of a group, plus one; 0: free */
+    struct arena changes;  /* headers of the examples */
+    struct arena scratch;
     int64_t rest, skipped;
     bool sorted;
 };
@@ -29,6 +32,8 @@ struct reasons *reasons_new(const struct reasons_job *job)
     if (!r)
         return NULL;
     r->job = *job;
+    arena_init(&r->changes, CHANGES_MOST);
+    arena_init(&r->scratch, LIMIT_DECODE_ARENA);
     if (job->redaction && !(r->redactor = redactor_new(job->redaction)))
         reasons_free(&r);
     return r;
@@ -39,6 +44,8 @@ void reasons_free(struct reasons **r)
     if (!*r)
         return;
     redactor_free(&(*r)->redactor);
+    arena_free(&(*r)->changes);
+    arena_free(&(*r)->scratch);
     free((*r)->groups);
     free(*r);
     *r = NULL;
@@ -91,6 +98,34 @@ static uint16_t *find_slot(struct reasons *r, const struct reason_group *g)
     while (r->slots[at] && !is_same(&r->groups[r->slots[at] - 1], g))
         at = (at + 1) % SLOTS;
     return &r->slots[at];
+}
+
+/* ---- the example ---- */
+
+static void hold(struct reasons *r, struct headers headers, struct header_changes *held)
+{
+    struct buffer packed;
+    buffer_init(&packed, 64 * KIB);
+    rewrite_pack(headers, &r->scratch, &packed);
+    bool any = packed.len && buffer_ok(&packed);
+    rewrite_unpack(any ? arena_copy(&r->changes, buffer_view(&packed)) : BYTES_NULL, &r->changes, held);
+    buffer_free(&packed);
+}
+
+/* As it may be shown. */
+static void take_changes(struct reasons *r, const struct message *m, struct reason_group *g)
+{
+    const struct rewrite rewrite = {
+        .plan = r->job.plan, .operation = "", .cluster = r->job.cluster, .channel = r->job.from};
+    struct header_changes changes, on;
+    if (*g->why_not)
+        return;
+    arena_reset(&r->scratch);
+    rewrite_changes(&rewrite, m, 1, &r->scratch, &changes);
+    rewrite_hide(&changes, r->redactor, &r->scratch);
+    hold(r, changes.on, &on);
+    hold(r, changes.off, &g->changes);
+    g->changes.on = on.off;
 }
 
 /* What its owner would know it by. */
@@ -161,8 +196,10 @@ bool reasons_add(struct reasons *r, const struct message *m)
     bool skipped = named.why_not[0];
     r->skipped += skipped;
     r->rest += !g;
-    if (g && !g->count)
+    if (g && !g->count) {
         take_example(g, m, shown);
+        take_changes(r, m, g);
+    }
     if (g)
         count_in(g, m);
     return !skipped;
@@ -181,7 +218,7 @@ static int compare(const void *a, const void *b)
 
 const struct reason_group *reasons_groups(struct reasons *r, size_t *count)
 {
-    if (r->count)
+    if (r->count && !r->sorted)
         qsort(r->groups, r->count, sizeof *r->groups, compare);
     r->sorted = true;
     *count = r->count;
@@ -220,6 +257,8 @@ static void put_example(struct json_writer *w, const struct reason_group *g)
     json_text(w, g->label);
     JSON_NAME(w, "time");
     put_time(w, g->example_ns);
+    if (!*g->why_not)
+        rewrite_to_json(&g->changes, w);
     json_object_end(w);
 }
 

@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "engine/redact.h"
 #include "operations/dead_letter.h"
+#include "operations/rewrite.h"
 #include "operations/sent.h"
 
 #define REASONS_MOST 1000
@@ -21,11 +22,14 @@ struct reason_group {
     struct position example;      /* of the first; NONE where its source has no positions */
     char label[80];               /* its key or id, else the beginning of its payload: scrubbed */
     int64_t example_ns;           /* TIME_NONE */
+    struct header_changes
+        changes; /* of the example, where it would be sent: its headers, as they may be shown */
 };
 
 struct reasons_job {
     const struct plan *plan; /* a replay */
-    const char *from;        /* the name of the channel that they are in */
+    const char *cluster;     /* its name, and */
+    const char *from;        /* that of the channel that they are in */
     const char *to;          /* the plan's destination as the journal has it; NULL: where each came from */
     const struct redaction *redaction; /* what may not be shown of them; NULL: all may */
     const struct sent *sent;           /* what earlier replays have sent; NULL: nothing */

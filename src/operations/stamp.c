@@ -54,6 +54,11 @@ static bool is_named(struct bytes name, const char *const *names)
     return false;
 }
 
+bool stamp_drops(struct bytes name, const char *const *drop, bool stamped)
+{
+    return is_named(name, drop) || (stamped && is_named(name, stamps));
+}
+
 static void add(struct header *list, uint32_t *count, const char *name, struct bytes value)
 {
     list[(*count)++] = (struct header){bytes_of_text(name), {.type = VALUE_STRING, .bytes = value}};
@@ -104,8 +109,7 @@ enum err stamp_put(const struct message *m, const char *const *drop, const struc
     if (!list)
         return err_set(err, ERR_NOMEM, "no memory for a message's headers");
     for (uint32_t i = 0; i < before; i++) {
-        struct bytes name = m->headers.items[i].name;
-        if (!is_named(name, drop) && !(stamp && is_named(name, stamps)))
+        if (!stamp_drops(m->headers.items[i].name, drop, stamp != NULL))
             list[count++] = m->headers.items[i];
     }
     enum err e = stamp ? add_stamps(stamp, list, &count, arena, err) : ERR_OK;

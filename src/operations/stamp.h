@@ -31,6 +31,9 @@ bool stamp_operation(const struct message *m, char operation[OPERATION_ID_SIZE],
 uint64_t stamp_replays(const struct message *m); /* 0: none */
 struct bytes stamp_source(const struct message *m);
 
+/* Is a header of that name left out by stamp_put? stamped: a stamp is put on. */
+bool stamp_drops(struct bytes name, const char *const *drop, bool stamped);
+
 /* *into: m with other headers, whose list and new values lie in the arena; everything else, and the values that stay, are m's. drop: names
  * of headers that go, NULL-terminated; NULL: none. stamp NULL: none is put on, and the old ones stay. ERR_NOMEM, ERR_LIMIT: more headers
  * than a message may have. */

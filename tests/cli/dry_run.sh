@@ -95,8 +95,14 @@ expect_err "1 expired; to queue:a-$id, "
 expect_err '1 no reason told; skipped, no header tells where it came from: say it with --to'
 expect_err '1 of them would be skipped'
 expect_err 'would replay 14 messages '
+expect_err 'of a 1 these headers change:'
+expect_err '  - x-death: \[\{count: 1, reason: rejected, queue: a-'"$id"', time: 20.*routing-keys: \['
+expect_err '  - x-first-death-reason: rejected'
+expect_err '  \+ x-signalbox-replays: 1'
 check "it is all there" eventually 20 depth "dead-$id" 15
 run "$SIGNALBOX" replay "$R/dead-$id$M" --json
+check "its headers as JSON" test "$(jq -c '.preview.groups[0].example | [.headers_off[0].name, .headers_off[0].type, ([.headers_on[].name] | join(" "))]' "$out")" \
+    = '["x-death","array","x-signalbox-operation x-signalbox-replays"]'
 check "as JSON" test "$(jq -c '[.counts.planned, .preview.skipped, (.preview.groups | length), (.preview.groups[0] | .reason, .messages, .to, (.oldest | length))]' "$out")" \
     = '[14,1,5,"rejected: field total missing",6,"queue:a-'"$id"'",24]'
 

@@ -114,6 +114,17 @@ expect_err 'would replay 20 messages .* to the channel that each died in'
 run "$SIGNALBOX" replay "$R/dead-$id$M" --execute --json
 expect_status 0
 expect_out '"kind":"replay","state":"done",.*"done":20,'
+replayed=$(jq -r .id "$out")
+run "$SIGNALBOX" journal "$replayed" --json
+check "the journal keeps what was taken off" test "$(jq -c '[.headers_off[0].name, .headers_off[0].value[0].value[1].value.text, .headers_on[0].value.text]' "$out" | sort -u | wc -l)" = 20
+expect_out '"headers_off":\[\{"name":"x-death","type":"array",.*"headers_on":\[\{"name":"x-signalbox-operation","type":"string","value":\{"text":"'"$replayed/20"'"\}\},'
+run "$SIGNALBOX" journal "$replayed"
+expect_out '  - x-death: \[\{count: 1, reason: rejected, queue: work-'"$id"', time: 20'
+expect_out '  \+ x-signalbox-replays: 1'
+printf 'redact: [{header: x-death}]\n' >"$T/redact.yaml"
+run "$SIGNALBOX" journal "$replayed" --config "$T/redact.yaml"
+expect_out '  - x-death: \[redacted\]'
+expect_no_out 'count: 1, reason: rejected'
 run "$SIGNALBOX" browse "$R/work-$id$M" --json
 check "they are back" test "$(wc -l <"$out")" = 20
 expect_no_out 'x-death'

@@ -248,8 +248,10 @@ static void ask_to_resume(struct view *v)
 static void dedupe(struct view *v)
 {
     const struct change_state *c = v->state;
-    struct dedupe_argument a = {.channel = c->target.address, .by = "id"};
+    struct dedupe_argument a = {.channel = c->target.address};
+    text_copy(a.by, sizeof a.by, change_rule(&c->target));
     a.marks = c->target.listed && c->target.channel.browse_effect != EFFECT_NONE;
+    a.keeps = change_keeps(&c->target);
     screen_back(v->screen);
     screen_show(v->screen, VIEW_DEDUPE, &a);
 }
@@ -294,12 +296,27 @@ static void foot_of(const struct view *v, enum change here, char *into, size_t s
     const struct change_state *c = v->state;
     const char *why = why_not(v, here);
     const struct endpoint *e = c->target.address.endpoint ? &c->target.address.endpoint->endpoint : NULL;
+    bool keeps = here == CHANGE_DEDUPE && change_keeps(&c->target);
     if (why)
         snprintf(into, size, "%s: %s", changes[here].name, why);
+    else if (keeps && c->target.channel.kind == CHANNEL_TOPIC)
+        snprintf(
+            into, size,
+            "no single message goes off a topic: a copy has none twice; off a compacted one whole keys go, by "
+            "`signalbox purge --tombstones`");
+    else if (keeps)
+        snprintf(into, size, "no single message goes off it: a copy in another channel has none twice");
     else if (e && !screen_may_write(v->screen, e))
         snprintf(into, size, "read-only: each opens with its dry run, and :write allows the rest");
     else
         snprintf(into, size, "each opens with its dry run: nothing is changed before you say so");
+}
+
+static const char *what_of(const struct change_state *c, enum change change)
+{
+    return change == CHANGE_DEDUPE && change_keeps(&c->target)
+               ? "what is there more than once; x there copies without it"
+               : changes[change].what;
 }
 
 static void change_draw(struct view *v, struct frame *f, struct rect r)
@@ -321,7 +338,7 @@ static void change_draw(struct view *v, struct frame *f, struct rect r)
         canvas_text(f->canvas, box.x + 4, y, 2, why ? ROLE_MUTED : ROLE_KEY,
                     keymap_row(changes[rows[i]].action)->keys);
         canvas_text(f->canvas, box.x + 7, y, 8, why ? ROLE_MUTED : ROLE_TEXT, changes[rows[i]].name);
-        canvas_text(f->canvas, box.x + 16, y, w - 18, ROLE_MUTED, why ? why : changes[rows[i]].what);
+        canvas_text(f->canvas, box.x + 16, y, w - 18, ROLE_MUTED, why ? why : what_of(c, rows[i]));
         if (i != c->at)
             continue;
         canvas_text(f->canvas, box.x + 2, y, 1, ROLE_FOCUS, "▸");

@@ -46,6 +46,19 @@ struct dedupe_argument {
     struct address channel;
     char by[200]; /* the rule */
     bool marks;   /* looking leaves a mark on messages */
+    bool keeps;   /* nothing is removed there one by one: a copy without the extras is what can be made */
 };
+
+/* Is it known that nothing is removed there one by one? */
+static inline bool change_keeps(const struct change_target *t)
+{
+    return t->listed && t->channel.why_not[CAN_REMOVE];
+}
+
+/* What a report of duplicates begins with: Kafka's messages have no ids, and share their keys on purpose. */
+static inline const char *change_rule(const struct change_target *t)
+{
+    return t->listed && t->channel.kind == CHANNEL_TOPIC ? "body" : "id";
+}
 
 #endif

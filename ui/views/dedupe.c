@@ -31,6 +31,12 @@ static bool is_done(const struct dedupe_state *d)
     return d->look && !d->err.code && d->seen.ended && !d->seen.err.code;
 }
 
+static bool has_no_values(const struct dedupe_state *d)
+{
+    const struct dedupe_totals *t = dedupe_totals(dedupe_look_report(d->look));
+    return t->without && t->without == t->messages;
+}
+
 static size_t group_count(const struct dedupe_state *d)
 {
     return is_done(d) ? dedupe_group_count(dedupe_look_report(d->look)) : 0;
@@ -113,15 +119,23 @@ static void draw_state(const struct dedupe_state *d, struct frame *f, struct rec
 static void draw_result(const struct dedupe_state *d, struct frame *f, struct rect r, int *y)
 {
     const struct dedupe_totals *t = dedupe_totals(dedupe_look_report(d->look));
-    char text[300], unique[32], groups[32], extras[32], more[160] = "";
+    char text[300], unique[32], groups[32], extras[32], without[32], more[160] = "";
     size_t used = 0;
+    if (has_no_values(d)) {
+        snprintf(text, sizeof text, "no message has %s %s: v compares by another rule",
+                 strchr("aeiou", d->of.by[0]) ? "an" : "a", d->of.by);
+        put_line(f, r, y, ROLE_WARN, "RESULT", text);
+        return;
+    }
     snprintf(text, sizeof text, "%s unique   %s group%s   %s extra cop%s   %" PRIu64 " copies at most",
              text_count(unique, sizeof unique, t->unique), text_count(groups, sizeof groups, t->groups),
              t->groups == 1 ? "" : "s", text_count(extras, sizeof extras, t->extras),
              t->extras == 1 ? "y" : "ies", t->most);
     put_line(f, r, y, t->groups ? ROLE_WARN : ROLE_OK, "RESULT", text);
     if (t->without)
-        used += (size_t)snprintf(more, sizeof more, "%" PRIu64 " have no %s   ", t->without, d->of.by);
+        used += (size_t)snprintf(more, sizeof more, "%s %s no %s   ",
+                                 text_count(without, sizeof without, t->without),
+                                 t->without == 1 ? "has" : "have", d->of.by);
     if (t->unknown && used < sizeof more)
         used += (size_t)snprintf(more + used, sizeof more - used, "%" PRIu64 " could not be judged   ",
                                  t->unknown);
@@ -196,7 +210,7 @@ static void draw_groups(struct dedupe_state *d, struct frame *f, struct rect r)
     columns_fit(columns, D_COLUMNS, r.x + 2, r.w - 2, slots);
     columns_head(f->canvas, r.y, columns, D_COLUMNS, slots);
     scroll_to(&d->top, d->at, count, d->height);
-    if (count == 0 && is_done(d))
+    if (count == 0 && is_done(d) && !has_no_values(d))
         canvas_text(f->canvas, r.x + 2, r.y + 1, r.w - 4, ROLE_OK,
                     "Nothing is there more than once by this rule.");
     for (size_t i = 0; i < d->height && d->top + i < count; i++) {
@@ -237,7 +251,10 @@ static void draw_command(const struct view *v, struct frame *f, int y)
     buffer_printf(&command, "signalbox dedupe %s/%s --by %s", d->of.channel.endpoint->endpoint.name,
                   d->of.channel.channel.name, d->of.by);
     screen_put_reach(v->screen, &command);
-    canvas_printf(f->canvas, 1, y, f->canvas->w - 2, ROLE_MUTED, "A report: x removes extras. Same as: %s",
+    const char *does = f->canvas->w < 100 ? "" /* the hints say it */
+                       : d->of.keeps      ? "A report: x copies without extras. "
+                                          : "A report: x removes extras. ";
+    canvas_printf(f->canvas, 1, y, f->canvas->w - 2, ROLE_MUTED, "%sSame as: %s", does,
                   buffer_cstr(&command));
     buffer_free(&command);
 }

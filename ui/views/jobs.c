@@ -125,7 +125,7 @@ static const char *took(struct frame *f, const struct operation_row *o, char *in
     if (!o->created_ns || o->refused)
         return "–";
     if (o->ended_ns)
-        return text_age(into, size, o->ended_ns - o->created_ns);
+        return operation_took(o, into, size);
     return o->state == OPERATION_RUNNING ? paint_age(f, o->created_ns, into, size) : "–";
 }
 

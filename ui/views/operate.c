@@ -61,6 +61,7 @@ static void look(struct view *v, bool wanted)
 {
     struct operate *o = v->state;
     drop_look(o);
+    o->example = o->top = 0;
     o->err = (struct err_info){.code = ERR_OK};
     if (!o->whole)
         return;
@@ -195,9 +196,33 @@ static bool operate_key(struct view *v, int key)
     return result != FORM_UNUSED;
 }
 
+/* What the dry run tells may be longer than its place. */
+static void scroll(struct operate *o, bool down)
+{
+    size_t page = o->shown > 1 ? o->shown - 1 : 1;
+    if (down)
+        o->top += page < o->hidden ? page : o->hidden;
+    else
+        o->top -= page < o->top ? page : o->top;
+}
+
+static void step_example(struct operate *o, bool forward)
+{
+    size_t count;
+    if (!operate_example(o, &count))
+        return;
+    o->example = forward ? (o->example + 1) % count : (o->example + count - 1) % count;
+}
+
 static enum action operate_action(struct view *v, enum action action)
 {
     switch (action) {
+    case ACTION_PAGE_DOWN:
+    case ACTION_HALF_DOWN: scroll(v->state, true); break;
+    case ACTION_PAGE_UP:
+    case ACTION_HALF_UP: scroll(v->state, false); break;
+    case ACTION_NEXT_ITEM: step_example(v->state, true); break;
+    case ACTION_PREVIOUS_ITEM: step_example(v->state, false); break;
     case ACTION_LOOK: operate_read(v), look(v, true); break;
     case ACTION_EXECUTE:
         if (!say_obstacle(v))
@@ -215,6 +240,9 @@ static enum action operate_action(struct view *v, enum action action)
 static bool operate_offers(struct view *v, enum action action)
 {
     const struct operate *o = v->state;
+    size_t count = 0;
+    if (action == ACTION_NEXT_ITEM || action == ACTION_PREVIOUS_ITEM)
+        return operate_example(o, &count) && count > 1;
     return action != ACTION_EDIT || o->kind == OPERATION_RESEND;
 }
 

@@ -38,6 +38,9 @@ struct operate {
     /* Of a replay: the reasons that can be picked, as the first look found them, behind "all". */
     char reasons[OPERATE_REASONS][REASON_SIZE];
     size_t reason_count;
+    size_t example; /* of the groups that would be sent: whose example's headers are shown */
+    /* Of what the dry run tells: the first line that is shown, and how many were drawn last, and not. */
+    size_t top, shown, hidden;
 };
 
 /* The fields of its kind, filled in as the argument says. */
@@ -47,6 +50,11 @@ void operate_read(struct view *v);
 /* What is known of it, line by line; labels are static. */
 typedef void operate_line(void *context, enum role role, const char *label, const char *text);
 void operate_tell(struct view *v, operate_line *line, void *context);
+/* Of a replay: the group whose example is shown; NULL: there is none. *count: among how many that would be sent. */
+const struct reason_group *operate_example(const struct operate *o, size_t *count);
+/* Whose headers change: "o-88412, one of 1,046 rejected"; then which, a line each, without a label. */
+void operate_tell_headers(const struct operate *o, char *whose, size_t size, operate_line *line,
+                          void *context);
 /* "1,204 messages", "all messages" */
 char *operate_count(const struct operate *o, char *into, size_t size);
 const char *operate_verb(const struct operate *o); /* what it does to them: "move", "remove" */

@@ -5,7 +5,11 @@
 #include "base/utf8.h"
 #include "ui/paint.h"
 
-#define LABEL_CELLS 12
+#include <stdio.h>
+
+#define LABEL_CELLS   12
+#define HEADERS_LEAST 5  /* rows of the box for headers */
+#define DRY_RUN_LEAST 20 /* of that for the dry run, beside which it stands */
 
 enum { STEP_PLAN, STEP_TARGET, STEP_DRY, STEP_CONFIRM, STEP_RUN, STEPS };
 
@@ -41,25 +45,55 @@ struct place {
     struct frame *f;
     struct rect r;
     int y;
+    size_t skip, shown, hidden; /* lines */
 };
 
 static void put_line(void *context, enum role role, const char *label, const char *text)
 {
     struct place *p = context;
     int x = p->r.x + (label ? LABEL_CELLS : 0), left = p->r.y + p->r.h - p->y;
-    if (left <= 0)
+    if (p->skip) {
+        p->skip--;
         return;
+    }
+    if (left <= 0) {
+        p->hidden++;
+        return;
+    }
     if (label)
         canvas_text(p->f->canvas, p->r.x, p->y, LABEL_CELLS - 1, ROLE_MUTED, label);
-    p->y += canvas_words(p->f->canvas, (struct rect){x, p->y, p->r.x + p->r.w - x, left}, role,
-                         bytes_of_text(text));
+    int rows = canvas_words(p->f->canvas, (struct rect){x, p->y, p->r.x + p->r.w - x, left}, role,
+                            bytes_of_text(text));
+    p->y += rows;
+    p->shown++;
+    p->hidden += rows > left;
 }
 
-static int draw_dry_run(struct view *v, struct frame *f, struct rect r)
+/* with_headers: they have no place of their own. */
+static void draw_dry_run(struct view *v, struct frame *f, struct rect r, bool with_headers)
 {
-    struct place p = {f, r, r.y};
+    struct operate *o = v->state;
+    char whose[200];
+    struct place p = {.f = f, .r = r, .y = r.y, .skip = o->top};
     operate_tell(v, put_line, &p);
-    return p.y;
+    if (with_headers) {
+        operate_tell_headers(o, whose, sizeof whose, NULL, NULL);
+        if (*whose)
+            put_line(&p, ROLE_TEXT, "Headers", whose);
+        operate_tell_headers(o, whose, sizeof whose, put_line, &p);
+    }
+    o->shown = p.shown;
+    o->hidden = p.hidden;
+}
+
+/* "↓ 6 more: PgDn" beside the dry run's title; else what is there else. */
+static const char *more_of(const struct operate *o, const char *otherwise, char *into, size_t size)
+{
+    if (o->hidden)
+        snprintf(into, size, "↓ %zu more: PgDn", o->hidden);
+    else
+        snprintf(into, size, "%s", o->top ? "↑ PgUp" : otherwise);
+    return into;
 }
 
 /* In at most so many rows; returns how many. */
@@ -100,32 +134,67 @@ static void draw_status(const struct operate *o, struct frame *f, int y)
         canvas_text(f->canvas, 1, y, f->canvas->w - 2, ROLE_MUTED, field->help);
 }
 
+static void count_line(void *context, enum role role, const char *label, const char *text)
+{
+    struct place *p = context;
+    (void)role, (void)label;
+    p->y += canvas_words(p->f->canvas, (struct rect){0, 0, p->r.w, 0}, ROLE_TEXT, bytes_of_text(text));
+}
+
+/* Rows of a box for the headers that change, of at most so many; 0: there are none, or no room for it. */
+static int header_rows(const struct operate *o, struct frame *f, int w, int most)
+{
+    char whose[200];
+    struct place p = {.f = f, .r = {0, 0, w - LABEL_CELLS, 0}};
+    operate_tell_headers(o, whose, sizeof whose, count_line, &p);
+    int want = *whose ? p.y + 2 : 0;
+    return want <= most ? want : most >= HEADERS_LEAST ? most : 0;
+}
+
+static void draw_headers(const struct operate *o, struct frame *f, struct rect r)
+{
+    char whose[200], title[240];
+    size_t count;
+    struct place p = {.f = f, .r = {r.x + 2 - LABEL_CELLS, r.y + 1, r.w - 4 + LABEL_CELLS, r.h - 2}};
+    p.y = p.r.y;
+    operate_tell_headers(o, whose, sizeof whose, put_line, &p);
+    operate_example(o, &count);
+    snprintf(title, sizeof title, "Headers of %s", whose);
+    canvas_box(f->canvas, r, ROLE_BORDER, title, count > 1 ? "[ ] others" : NULL);
+}
+
 static void draw_boxed(struct view *v, struct frame *f, struct rect r)
 {
     struct operate *o = v->state;
+    char more[40];
     int rows = command_rows_of(v, f, r.w - 4), half = r.w / 2;
     struct rect steps = {r.x, r.y, r.w, 3}, below = {r.x, r.y + r.h - rows - 2, r.w, rows + 2};
-    struct rect plan = {r.x, r.y + 3, half, r.h - 3 - below.h},
-                dry = {r.x + half, plan.y, r.w - half, plan.h};
+    int room = r.h - 3 - below.h, headers = header_rows(o, f, r.w - 4, room - DRY_RUN_LEAST);
+    struct rect plan = {r.x, r.y + 3, half, room - headers}, dry = {r.x + half, plan.y, r.w - half, plan.h};
     draw_steps(o, f, (struct rect){r.x + 2, r.y + 1, r.w - 4, 1});
     form_draw(&o->form, f, (struct rect){plan.x + 1, plan.y + 1, plan.w - 2, plan.h - 2}, true);
-    draw_dry_run(v, f, (struct rect){dry.x + 2, dry.y + 1, dry.w - 4, dry.h - 2});
+    draw_dry_run(v, f, (struct rect){dry.x + 2, dry.y + 1, dry.w - 4, dry.h - 2}, !headers);
     draw_command(v, f, (struct rect){below.x + 2, below.y + 1, below.w - 4, rows});
     canvas_box(f->canvas, steps, ROLE_BORDER, operation_kind_name(o->kind), NULL);
     canvas_box(f->canvas, plan, ROLE_FOCUS, "Plan", "Enter edits");
-    canvas_box(f->canvas, dry, ROLE_BORDER, "Dry run", "r again");
+    canvas_box(f->canvas, dry, ROLE_BORDER, "Dry run", more_of(o, "r again", more, sizeof more));
+    if (headers)
+        draw_headers(o, f, (struct rect){r.x, plan.y + plan.h, r.w, headers});
     canvas_box(f->canvas, below, ROLE_BORDER, "Command line", NULL);
 }
 
 static void draw_plain(struct view *v, struct frame *f, struct rect r)
 {
     struct operate *o = v->state;
+    char more[40];
     int rows = command_rows_of(v, f, r.w - 2), fields = (int)o->form.count, room = r.h - 2 - rows;
     draw_steps(o, f, (struct rect){r.x + 1, r.y, r.w - 2, 1});
     int most = fields < room - 4 ? fields : room - 4 > 3 ? room - 4 : 3;
     int used = form_draw(&o->form, f, (struct rect){r.x, r.y + 1, r.w, most}, true);
     canvas_text(f->canvas, r.x + 1, r.y + 1 + used, r.w - 2, ROLE_HEAD, "DRY RUN");
-    draw_dry_run(v, f, (struct rect){r.x + 2, r.y + 2 + used, r.w - 3, room - used});
+    draw_dry_run(v, f, (struct rect){r.x + 2, r.y + 2 + used, r.w - 3, room - used}, true);
+    canvas_right(f->canvas, r.x + 10, r.y + 1 + used, r.w - 11, ROLE_MUTED,
+                 more_of(o, "", more, sizeof more));
     draw_command(v, f, (struct rect){r.x + 2, r.y + r.h - rows, r.w - 3, rows});
 }
 

@@ -55,7 +55,7 @@ static void add_destination(struct operate *o, const char *to)
                  "origin: where each died; exchange: where it was first sent; or ADDRESS");
         return;
     }
-    if (o->kind == OPERATION_DEDUPE) {
+    if (o->kind == OPERATION_DEDUPE && !change_keeps(&o->target)) {
         add_line(&o->form, OPERATE_TO, "nowhere: the extras go", to,
                  "empty: the extras are removed; ENDPOINT/CHANNEL: a copy there without them");
         return;
@@ -64,7 +64,8 @@ static void add_destination(struct operate *o, const char *to)
     if (!*to && e && !strchr(e->endpoint.name, ':'))
         snprintf(text, sizeof text, "%s/", e->endpoint.name);
     add_line(&o->form, OPERATE_TO, "where to? ENDPOINT/CHANNEL", text,
-             "ENDPOINT/CHANNEL, or a URL; another broker will do");
+             o->kind == OPERATION_DEDUPE ? "ENDPOINT/CHANNEL: a copy without the extras; this one keeps all"
+                                         : "ENDPOINT/CHANNEL, or a URL; another broker will do");
 }
 
 static void add_selection(struct operate *o)
@@ -233,7 +234,7 @@ static bool read_destination(struct view *v)
         return true;
     }
     if (!to)
-        return o->kind == OPERATION_DEDUPE;
+        return o->kind == OPERATION_DEDUPE && !change_keeps(&o->target);
     if (hub_address(v->hub, to, &o->order.to, &err)) {
         fault(o, OPERATE_TO, "%s%s%s", err.text, *err.next ? "; " : "", err.next);
         return false;

@@ -1,7 +1,10 @@
 /* What a dry run has found out: how many, where to, which effects, and what cannot be undone. */
 #include "ui/views/operate.h"
 
+#include "base/limits.h"
 #include "base/text.h"
+#include "base/utf8.h"
+#include "operations/speed.h"
 #include "operations/undo_command.h"
 
 #include <inttypes.h>
@@ -133,6 +136,67 @@ static void tell_groups(const struct teller *t, const struct operate *o)
         tell(t, ROLE_MUTED, "", "and %zu reasons more", count - GROUPS_SHOWN);
 }
 
+/* ---- headers ---- */
+
+const struct reason_group *operate_example(const struct operate *o, size_t *count)
+{
+    struct reasons *found = o->seen.state == JOB_READY ? o->seen.preview.reasons : NULL;
+    const struct reason_group *example = NULL;
+    size_t all = 0, n = 0;
+    const struct reason_group *groups = found ? reasons_groups(found, &all) : NULL;
+    for (size_t i = 0; i < all; i++) {
+        if (*groups[i].why_not)
+            continue;
+        if (n++ == o->example || !example)
+            example = &groups[i];
+    }
+    *count = n;
+    return example;
+}
+
+static void tell_change(void *context, bool on, const char *header)
+{
+    struct buffer text;
+    const struct teller *t = context;
+    buffer_init(&text, MIB);
+    buffer_printf(&text, "%c %s", on ? '+' : '-', header);
+    t->line(t->context, on ? ROLE_OK : ROLE_WARN, "", buffer_cstr(&text));
+    buffer_free(&text);
+}
+
+void operate_tell_headers(const struct operate *o, char *whose, size_t size, operate_line *line,
+                          void *context)
+{
+    char number[32];
+    size_t count;
+    struct teller t = {line, context};
+    const struct reason_group *g = operate_example(o, &count);
+    *whose = '\0';
+    if (!g)
+        return;
+    snprintf(whose, size, "%s, one of %s %s", *g->label ? g->label : "the first",
+             text_count(number, sizeof number, (uint64_t)g->count), g->text);
+    if (line)
+        rewrite_tell(&g->changes, tell_change, &t);
+}
+
+/* Their names alone. */
+static void tell_taken_off(const struct teller *t, const struct operate *o)
+{
+    size_t count;
+    const struct reason_group *g = operate_example(o, &count);
+    struct buffer names;
+    if (!g || !g->changes.off.count)
+        return;
+    buffer_init(&names, 64 * KIB);
+    for (uint32_t i = 0; i < g->changes.off.count; i++) {
+        buffer_text(&names, i ? ", " : "");
+        utf8_scrub(&names, g->changes.off.items[i].name, SCRUB_SCREEN);
+    }
+    tell(t, ROLE_MUTED, "Takes off", "%s; the journal keeps them", buffer_cstr(&names));
+    buffer_free(&names);
+}
+
 static void tell_loss(void *context, const struct loss *loss)
 {
     tell(context, ROLE_WARN, "Lost", "%s", loss->text);
@@ -151,8 +215,8 @@ static void tell_time(const struct teller *t, const struct operate *o)
     char age[32];
     int64_t rate = o->order.plan.rate;
     if (rate > 0 && o->seen.planned > 0)
-        tell(t, ROLE_TEXT, "Takes", "%s at %" PRId64 "/s",
-             text_age(age, sizeof age, o->seen.planned * NS_PER_S / rate), rate);
+        tell(t, ROLE_TEXT, "Takes", "about %s at %" PRId64 "/s, slowly at first",
+             text_age(age, sizeof age, speed_takes(o->seen.planned, rate)), rate);
 }
 
 static void tell_where(const struct teller *t, const struct operate *o)
@@ -210,6 +274,7 @@ static void tell_effect(const struct teller *t, const struct operate *o)
         tell(t, ROLE_MUTED, "Adds", "nothing: byte for byte, and once; a second restore is refused");
     else if (!plan_archives(plan) && !plan->no_mark)
         tell(t, ROLE_MUTED, "Adds", "x-signalbox- headers; the rest is byte for byte");
+    tell_taken_off(t, o);
     if (!plan_archives(plan))
         tell_undo(t, o);
 }

@@ -184,6 +184,12 @@ char *operation_counts_text(const struct operation_counts *c, char *into, size_t
     return into;
 }
 
+char *operation_took(const struct operation_row *row, char *into, size_t size)
+{
+    int64_t ns = row->ended_ns - row->created_ns;
+    return ns < NS_PER_S ? text_copy(into, size, "<1s") : text_age(into, size, ns);
+}
+
 int operation_percent(const struct operation_row *row)
 {
     const struct operation_counts *c = &row->counts;

@@ -33,6 +33,8 @@ struct look operation_look(const struct operation_row *row);
 void operation_what(const struct operation_row *row, char *into, size_t size);
 /* "402 done, 15 skipped, 2 in doubt" */
 char *operation_counts_text(const struct operation_counts *c, char *into, size_t size);
+/* From its beginning to its end: "<1s", "3m". */
+char *operation_took(const struct operation_row *row, char *into, size_t size);
 int operation_percent(const struct operation_row *row); /* -1: not known */
 
 /* The command that takes back what one that has ended has done, by the journal's row; NULL: there is none, *why (static, or NULL) says

@@ -4,6 +4,7 @@
 #include "base/limits.h"
 #include "base/text.h"
 #include "base/utf8.h"
+#include "operations/rewrite.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -16,6 +17,14 @@ struct run {
     size_t at, top, height;
     int64_t read_ns; /* wall clock: when the journal was asked */
     bool ended;      /* seen, and read after that */
+    bool
+        turned; /* Enter: the message under the cursor is shown where it would not be, or the other way round */
+    /* Of the message under the cursor: its headers, as they may be shown. */
+    struct header_changes changes;
+    uint64_t changes_of; /* the journal's reading; 0: not looked up */
+    size_t changes_at;
+    struct arena arena; /* theirs */
+    struct redactor *redactor;
 };
 
 static bool find_row(struct view *v, struct operation_row *row)
@@ -76,8 +85,7 @@ static void draw_rates(struct frame *f, struct rect r, int y, const struct opera
         o->counts.planned - o->counts.done - o->counts.skipped - o->counts.failed - o->counts.in_doubt;
     if (o->state != OPERATION_RUNNING || !o->job) {
         if (o->ended_ns && o->created_ns)
-            canvas_printf(f->canvas, r.x, y, r.w, ROLE_MUTED, "took %s",
-                          text_age(age, sizeof age, o->ended_ns - o->created_ns));
+            canvas_printf(f->canvas, r.x, y, r.w, ROLE_MUTED, "took %s", operation_took(o, age, sizeof age));
         return;
     }
     if (o->limit)
@@ -211,9 +219,13 @@ static int draw_head(struct view *v, struct frame *f, struct rect r, const struc
 
 enum { M_NUMBER, M_STATE, M_SIZE, M_FROM, M_ARRIVED, M_LABEL, M_REASON, M_COLUMNS };
 static const struct column columns[M_COLUMNS] = {
-    {"#", 7, true, 0, 0},        {"OUTCOME", 8, false, 0, 0}, {"SIZE", 8, true, 90, 0},
-    {"FROM", 10, false, 70, 16}, {"TO", 10, false, 100, 16},  {"MESSAGE", 20, false, 0, 40},
-    {"WHY", 0, false, 0, 30},
+    {"#", 7, true, 0, 0},
+    {"OUTCOME", 8, false, 0, 0},
+    {"SIZE", 8, true, 90, 0},
+    {"FROM", 10, false, 70, 16},
+    {"AT", 10, false, 100, 16},
+    {"MESSAGE", 20, false, 0, 40},
+    {"TO, OR WHY NOT", 0, false, 0, 30},
 };
 
 static enum role delivery_role(enum delivery state)
@@ -263,6 +275,105 @@ static void draw_messages(struct view *v, struct frame *f, struct rect r)
     }
 }
 
+/* ---- the message under the cursor ---- */
+
+static const struct journal_message *message_at(struct view *v)
+{
+    const struct run *run = v->state;
+    const struct audit_list *l = messages_of(v);
+    return l && run->at < l->message_count ? &l->messages[run->at] : NULL;
+}
+
+/* Where what is to be hidden cannot be, nothing is shown. */
+static void look_up_changes(struct view *v, const struct operation_row *o, const struct journal_message *m)
+{
+    struct run *run = v->state;
+    const struct redaction *rules = hub_config(v->hub)->redaction;
+    uint64_t serial = messages_of(v)->serial;
+    if (run->changes_of == serial && run->changes_at == run->at)
+        return;
+    run->changes_of = serial;
+    run->changes_at = run->at;
+    run->changes = (struct header_changes){.off = {NULL, 0}};
+    arena_free(&run->arena);
+    arena_init(&run->arena, 4 * MIB);
+    if (rules && !run->redactor)
+        run->redactor = redactor_new(rules);
+    if (!o->record || (rules && !run->redactor))
+        return;
+    rewrite_kept(o->record, m, &run->arena, &run->changes);
+    rewrite_hide(&run->changes, run->redactor, &run->arena);
+}
+
+struct place {
+    struct frame *f;
+    struct rect r;
+    int y;
+};
+
+static void put_change(void *context, bool on, const char *header)
+{
+    struct place *p = context;
+    struct rect to = {p->r.x + 2, p->y, p->r.w - 2, p->r.y + p->r.h - p->y};
+    if (to.h <= 0)
+        return;
+    canvas_text(p->f->canvas, p->r.x, p->y, 1, on ? ROLE_OK : ROLE_WARN, on ? "+" : "-");
+    p->y += canvas_words(p->f->canvas, to, on ? ROLE_OK : ROLE_WARN, bytes_of_text(header));
+}
+
+/* "done, 49 B, from 3/10482 to queue:orders" */
+static void tell_way(const struct operation_row *o, const struct journal_message *m, char *into, size_t size)
+{
+    char bytes[32], from[40], arrived[40];
+    position_text(m->from, from, sizeof from);
+    position_text(m->arrived, arrived, sizeof arrived);
+    const char *to = m->destination ? m->destination : o->to;
+    bool sent = m->state != DELIVERY_SKIPPED && m->state != DELIVERY_FAILED && to;
+    snprintf(into, size, "%s, %s%s%s%s%s%s%s", delivery_name(m->state),
+             text_bytes(bytes, sizeof bytes, m->size), *from ? ", from " : "", from, sent ? ", to " : "",
+             sent ? to : "", *arrived ? " at " : "", arrived);
+}
+
+static void draw_detail(struct view *v, struct frame *f, struct rect r, const struct operation_row *o)
+{
+    const struct run *run = v->state;
+    const struct journal_message *m = message_at(v);
+    char way[700];
+    struct place p = {f, r, r.y};
+    if (!m || r.h < 1)
+        return;
+    look_up_changes(v, o, m);
+    tell_way(o, m, way, sizeof way);
+    p.y = put_words(f, r, p.y, ROLE_TEXT, way);
+    p.y = put_words(f, r, p.y, delivery_role(m->state), m->reason ? m->reason : "");
+    rewrite_tell(&run->changes, put_change, &p);
+}
+
+static void detail_title(struct view *v, char *into, size_t size)
+{
+    const struct journal_message *m = message_at(v);
+    char number[32], label[80] = "";
+    struct buffer clean;
+    if (!m) {
+        snprintf(into, size, "Message");
+        return;
+    }
+    buffer_init(&clean, 4 * KIB);
+    utf8_scrub(&clean, bytes_slice(m->label, 0, 60), SCRUB_SCREEN);
+    text_shorten(label, sizeof label, buffer_cstr(&clean));
+    buffer_free(&clean);
+    snprintf(into, size, "Message %s%s%s", text_count(number, sizeof number, m->sequence), *label ? "  " : "",
+             label);
+}
+
+/* Rows for it, with its title, of so many for it and the list. */
+static int detail_rows(const struct run *run, int rows, bool boxed)
+{
+    bool roomy = boxed && rows >= 18, shown = roomy != run->turned;
+    int want = boxed ? 9 : rows / 2 + 1;
+    return !shown || rows < 6 ? 0 : want < rows - 4 ? want : rows - 4;
+}
+
 static void draw_status(struct view *v, struct frame *f, int y, const struct operation_row *o)
 {
     const struct run *run = v->state;
@@ -270,7 +381,7 @@ static void draw_status(struct view *v, struct frame *f, int y, const struct ope
     char shown[32], all[32];
     if (f->status_taken)
         return;
-    const struct journal_message *m = l && run->at < l->message_count ? &l->messages[run->at] : NULL;
+    const struct journal_message *m = message_at(v);
     if (m && m->reason)
         canvas_printf(f->canvas, 1, y, f->canvas->w - 2, ROLE_TEXT, "%s: %s", delivery_name(m->state),
                       m->reason);
@@ -295,19 +406,32 @@ static void run_draw(struct view *v, struct frame *f, struct rect r)
                       : "The journal is being read");
         return;
     }
+    const struct run *run = v->state;
     struct rect head = {r.x + 2, r.y + boxed, r.w - 4, r.h - 4};
-    int y = draw_head(v, f, head, &row);
+    int y = draw_head(v, f, head, &row), end = r.y + r.h - 1;
+    char title[120];
     if (boxed) {
-        char title[80];
         snprintf(title, sizeof title, "%s %s", operation_kind_name(row.kind), row.id);
         canvas_box(f->canvas, (struct rect){r.x, r.y, r.w, y - r.y + 1}, ROLE_BORDER, title, NULL);
-        struct rect box = {r.x, y + 1, r.w, r.y + r.h - y - 2};
+        y++;
+    }
+    int detail = detail_rows(run, end - y, boxed);
+    struct rect box = {r.x, y, r.w, end - y - detail}, below = {r.x, end - detail, r.w, detail};
+    if (boxed) {
         draw_messages(v, f, (struct rect){box.x + 1, box.y + 1, box.w - 3, box.h - 2});
         canvas_box(f->canvas, box, ROLE_FOCUS, "Messages", "failed and in doubt first");
     } else {
-        draw_messages(v, f, (struct rect){r.x, y, r.w, r.y + r.h - 1 - y});
+        draw_messages(v, f, box);
     }
-    draw_status(v, f, r.y + r.h - 1, &row);
+    detail_title(v, title, sizeof title);
+    if (detail && boxed) {
+        draw_detail(v, f, (struct rect){below.x + 2, below.y + 1, below.w - 4, below.h - 2}, &row);
+        canvas_box(f->canvas, below, ROLE_BORDER, title, NULL);
+    } else if (detail) {
+        canvas_text(f->canvas, below.x + 2, below.y, below.w - 4, ROLE_HEAD, title);
+        draw_detail(v, f, (struct rect){below.x + 2, below.y + 1, below.w - 4, below.h - 1}, &row);
+    }
+    draw_status(v, f, end, &row);
 }
 
 /* ---- keys ---- */
@@ -321,6 +445,8 @@ static enum action run_action(struct view *v, enum action action)
     size_t to = move_by(action, r->at, l ? l->message_count : 0, r->height);
     if (to != SIZE_MAX)
         r->at = to;
+    else if (action == ACTION_OPEN)
+        r->turned = !r->turned;
     else if (action == ACTION_REREAD)
         read_again(v);
     else if (action == ACTION_CHANGE)
@@ -351,13 +477,22 @@ static bool run_event(struct view *v, uint32_t changes)
     return true;
 }
 
+static void run_close(struct view *v)
+{
+    struct run *r = v->state;
+    arena_free(&r->arena);
+    redactor_free(&r->redactor);
+}
+
 static void run_enter(struct view *v, const void *argument)
 {
     struct run *r = v->state;
     const struct run_argument *a = argument;
     if (!a)
         return;
+    run_close(v);
     *r = (struct run){.job = a->job};
+    arena_init(&r->arena, 4 * MIB);
     text_copy(r->id, sizeof r->id, a->id);
     read_again(v);
 }
@@ -375,6 +510,7 @@ const struct view_ops run_view = {
     .keys = KEYS_RUN,
     .state_size = sizeof(struct run),
     .enter = run_enter,
+    .close = run_close,
     .on_event = run_event,
     .draw = run_draw,
     .action = run_action,

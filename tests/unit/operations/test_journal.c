@@ -8,7 +8,9 @@
 #include <cmocka.h>
 
 #include "base/limits.h"
+#include "base/state.h"
 #include "base/text.h"
+#include "engine/db.h"
 #include "operations/journal.h"
 
 static char home[64];
@@ -240,6 +242,47 @@ static void two_may_write(void **state)
     journal_close(&other);
 }
 
+static void run_sql(struct db *db, const char *sql)
+{
+    struct db_statement *s = db_prepare(db, sql, NULL);
+    assert_non_null(s);
+    assert_int_equal(db_run(s, NULL), ERR_OK);
+    db_finish(&s);
+}
+
+static bool one_message(void *context, const struct journal_message *m)
+{
+    struct journal_message *into = context;
+    *into = *m;
+    into->label = into->taken_off = BYTES_NULL;
+    assert_true(bytes_equal_text(m->label, "o-1"));
+    assert_null(m->taken_off.data);
+    return true;
+}
+
+/* As it was before it kept the headers that are taken off. */
+static void an_older_file_is_brought_up_to_date(void **state)
+{
+    (void)state;
+    static const char *const no_steps[] = {"SELECT 1", "SELECT 1", NULL};
+    char path[STATE_PATH_SIZE];
+    struct journal_operation o = create("a");
+    struct journal_message m = {.sequence = 0};
+    put(o.number, 1, DELIVERY_DONE);
+    assert_int_equal(journal_sync(journal, NULL), ERR_OK);
+    journal_close(&journal);
+    assert_true(state_path("journal.db", path, sizeof path));
+    struct db *db = db_open(path, no_steps, NULL);
+    assert_non_null(db);
+    run_sql(db, "ALTER TABLE message DROP COLUMN taken_off");
+    run_sql(db, "PRAGMA user_version=1");
+    db_close(&db);
+    open_again();
+    assert_int_equal(journal_messages(journal, o.number, ~0U, one_message, &m, NULL), ERR_OK);
+    assert_int_equal(m.sequence, 1);
+    put(o.number, 2, DELIVERY_DONE);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -251,6 +294,7 @@ int main(void)
         TEST(a_message_keeps_where_it_came_from_and_went),
         TEST(unlocking_is_noted),
         TEST(two_may_write),
+        TEST(an_older_file_is_brought_up_to_date),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -272,6 +272,71 @@ static void reasons_are_counted_by_the_dry_run_alone(void **state)
     tear_down_changes(&s);
 }
 
+static struct header text_header(const char *name, const char *value)
+{
+    return (struct header){bytes_of_text(name), {.type = VALUE_STRING, .bytes = bytes_of_text(value)}};
+}
+
+/* As RabbitMQ writes of them. */
+static void publish_deaths(const char *reason, int count)
+{
+    struct header entry[] = {{BYTES_LITERAL("count"), {.type = VALUE_INT64, .i = 3}},
+                             text_header("reason", reason),
+                             text_header("queue", "parked"),
+                             {BYTES_LITERAL("time"), {.type = VALUE_TIMESTAMP, .u = 1700000000}}};
+    struct header death[] = {{.value = {.type = VALUE_TABLE, .list = {entry, 4}}}};
+    struct header headers[] = {{BYTES_LITERAL("x-death"), {.type = VALUE_ARRAY, .list = {death, 1}}},
+                               text_header("x-first-death-queue", "parked"),
+                               text_header("x-tenant", "acme")};
+    for (int i = 0; i < count; i++) {
+        char id[40];
+        snprintf(id, sizeof id, "%s-%d", reason, i);
+        struct message m = {
+            .id = bytes_of_text(id), .payload = BYTES_LITERAL("{}"), .time_ns = 5, .headers = {headers, 3}};
+        assert_int_equal(memory_publish("orders.dlq", &m, NULL, NULL), ERR_OK);
+    }
+}
+
+/* Which are taken off, and put on, is seen before, and after. */
+static void headers_that_change_are_shown(void **state)
+{
+    struct stage s;
+    (void)state;
+    CHANGES_AT_ALL_SIZES(s)
+    {
+        publish_deaths("rejected", 5);
+        publish_deaths("expired", 2);
+        enter(&s, "write");
+        enter(&s, "replay rabbit-1/orders.dlq");
+        wait_until_says(&s, "replay 7 messages");
+        screen_key(s.screen, UIKEY_PAGE_DOWN);
+        screen_key(s.screen, UIKEY_PAGE_DOWN);
+        for (int i = 0; i < 3 && !screen_says(&s, "+ x-signalbox-replays: 1"); i++)
+            screen_key(s.screen, UIKEY_PAGE_DOWN);
+        golden(&s, "operate-headers");
+        assert_true(screen_says(&s, "rejected-0, one of 5 rejected"));
+        assert_true(screen_says(&s, "- x-death: [{count: 3, reason: rejected, queue: parked,"));
+        assert_false(screen_says(&s, "x-tenant"));
+        type(&s, "]");
+        assert_true(screen_says(&s, "expired-0, one of 2 expired"));
+        assert_true(screen_says(&s, "- x-death: [{count: 3, reason: expired"));
+        type(&s, "x");
+        assert_true(screen_says(&s, "x-death, x-first-death-queue; the journal keeps them"));
+        pass(NS_PER_S);
+        type(&s, "y");
+        wait_until_says(&s, "▶ running");
+        type(&s, "++++++++++"); /* the clock stands: without a limit */
+        wait_until_says(&s, "● done");
+        if (size == 0)
+            type(&s, "\r");
+        wait_until_says(&s, "- x-death: [{count: 3, reason: rejected, queue: parked,");
+        assert_true(screen_says(&s, "+ x-signalbox-replays: 1"));
+        assert_true(screen_says(&s, "Message 1  rejected-0"));
+        type(&s, "\r");
+        assert_false(screen_says(&s, "- x-death"));
+    }
+}
+
 static void what_looking_marks_is_asked_for(void **state)
 {
     struct stage s;
@@ -518,7 +583,7 @@ static void duplicates_are_reported(void **state)
         wait_until_says(&s, "1 group ");
         type(&s, "q");
         enter(&s, "dedupe rabbit-1/orders.dlq --by field:m");
-        wait_until_says(&s, "6 have no field:m");
+        wait_until_says(&s, "no message has a field:m");
         assert_int_equal(held("orders.dlq"), 6);
         enter(&s, "dedupe rabbit-1/orders.dlq --by colour");
         wait_until_says(&s, "`colour` is no rule");
@@ -597,7 +662,7 @@ static void a_look_that_marks_is_asked_for(void **state)
     enter(&s, "dedupe rabbit-1/orders.dlq --by key");
     assert_true(screen_says(&s, "r reads the channel: that MARKS"));
     type(&s, "r");
-    wait_until_says(&s, "6 have no key");
+    wait_until_says(&s, "no message has a key");
     enter(&s, "dedupe kafka-a/orders");
     wait_until_says(&s, "nobody is there");
     tear_down_changes(&s);
@@ -895,6 +960,7 @@ int main(void)
         CASE(a_dry_run_comes_by_itself),
         CASE(what_would_be_skipped_is_not_replayed),
         CASE(reasons_are_counted_by_the_dry_run_alone),
+        CASE(headers_that_change_are_shown),
         CASE(what_looking_marks_is_asked_for),
         CASE(a_form_says_what_is_wrong),
         CASE(nothing_changes_before_it_is_allowed),
