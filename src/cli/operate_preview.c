@@ -252,9 +252,10 @@ static void say_what(const struct operating *o, const struct preview *p, int64_t
     if (selects || all)
         snprintf(bytes, sizeof bytes, " (%s)",
                  text_bytes(size, sizeof size, (uint64_t)(selects ? p->bytes : p->stored)));
-    cli_notice(o->cli, "would %s %s message%s%s from %s%s%s; nothing was changed. Add %s to do it",
-               operation_kind_name(kind), n < 0 ? "all" : count, n == 1 ? "" : "s", bytes, o->job.plan.from,
-               purges ? "" : " to ", purges ? "" : to_text(o), add);
+    cli_notice(o->cli, "would %s %s%s message%s%s from %s%s%s; nothing was changed. Add %s to do it",
+               operation_kind_name(kind), order_is_upper(&o->job.plan, p) ? "at most " : "",
+               n < 0 ? "all" : count, n == 1 ? "" : "s", bytes, o->job.plan.from, purges ? "" : " to ",
+               purges ? "" : to_text(o), add);
 }
 
 static void say_preview(const struct operating *o, const struct preview *p)

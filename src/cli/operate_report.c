@@ -76,7 +76,8 @@ static void say_count(const struct operating *o, const struct operation_end *end
         snprintf(more, sizeof more, ", and %" PRId64 " with consumers", unacked);
     if (before >= 0)
         snprintf(was, sizeof was, ", %s before", text_count(earlier, sizeof earlier, (uint64_t)before));
-    cli_notice(o->cli, "now: %s in %s%s%s", count_text(text, sizeof text, ready), name, more, was);
+    cli_notice(o->cli, "now: %s%s in %s%s%s", end->ops->count_is_upper && ready > 0 ? "at most " : "",
+               count_text(text, sizeof text, ready), name, more, was);
 }
 
 /* Both are counted by the broker, whoever else sends and takes there. */

@@ -369,6 +369,8 @@ static void end(struct operation *o, enum err e, const struct err_info *err)
     struct journal_operation record = o->job.record;
     enum operation_state state = state_after(o, e);
     text_copy(why, sizeof why, e ? err->text : o->why[0] ? o->why : o->remark);
+    if (state == OPERATION_DONE && o->job.from.ops->count_is_upper) /* so many were there */
+        o->counts.planned = o->counts.done + o->counts.skipped;
     if (o->journal && state != OPERATION_INTERRUPTED) {
         record.state = state;
         record.counts = o->counts;

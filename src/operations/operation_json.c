@@ -122,6 +122,8 @@ static void put_preview(struct json_writer *w, const struct operation_job *job, 
     json_object(w);
     JSON_NAME(w, "ready");
     put_count(w, p->ready);
+    JSON_NAME(w, "ready_upper");
+    json_bool(w, p->upper);
     JSON_NAME(w, "unacked");
     put_count(w, p->unacked);
     JSON_NAME(w, "looked_at");

@@ -189,11 +189,20 @@ enum err order_check(const struct order *o, struct err_info *err)
     return ERR_REFUSED;
 }
 
+static bool was_seen(const struct plan *p, const struct preview *seen)
+{
+    return preview_selects(p) || (seen->looked > 0 && seen->whole);
+}
+
 int64_t order_about(const struct plan *p, const struct preview *seen)
 {
-    bool known = preview_selects(p) || (seen->looked > 0 && seen->whole);
-    int64_t all = known ? seen->matched : seen->ready;
+    int64_t all = was_seen(p, seen) ? seen->matched : seen->ready;
     return p->limit >= 0 && (all < 0 || all > p->limit) ? p->limit : all;
+}
+
+bool order_is_upper(const struct plan *p, const struct preview *seen)
+{
+    return seen->upper && !was_seen(p, seen) && order_about(p, seen) > 0;
 }
 
 int64_t order_planned(const struct plan *p, const struct preview *seen)
@@ -204,11 +213,11 @@ int64_t order_planned(const struct plan *p, const struct preview *seen)
 
 void order_bound(struct plan *p, const struct preview *counted)
 {
-    bool exact = !counted->upper && !counted->by_place && !p->no_archive && p->kind != OPERATION_RESTORE &&
-                 p->kind != OPERATION_DEDUPE;
+    bool most =
+        !counted->by_place && !p->no_archive && p->kind != OPERATION_RESTORE && p->kind != OPERATION_DEDUPE;
     p->by_place = counted->by_place;
     p->empty = counted->there == 0;
-    if (!exact || counted->ready < 0)
+    if (!most || counted->ready < 0)
         return;
     p->ready = counted->ready;
     if (p->limit < 0 && (!preview_selects(p) || !p->ready))

@@ -34,6 +34,8 @@ enum err order_check(const struct order *o, struct err_info *err) SB_MUST_USE;
 /* How many messages it is about, COUNT_UNKNOWN: those that it would send, and those that it would skip. */
 int64_t order_about(const struct plan *p, const struct preview *seen);
 /* How many of them it would send. */
+/* That is an upper bound, since the broker counts one. */
+bool order_is_upper(const struct plan *p, const struct preview *seen);
 int64_t order_planned(const struct plan *p, const struct preview *seen);
 /* As it was counted: what comes later is not part of it. */
 void order_bound(struct plan *p, const struct preview *counted);

@@ -75,6 +75,7 @@ static enum err count_source(const struct operation_job *job, int fd, struct pre
     enum err e = job->from.ops->count
                      ? job->from.ops->count(b, &job->from.channel, &p->ready, &p->unacked, err)
                      : ERR_OK;
+    p->upper = from->ops->count_is_upper;
     if (!e && from->ops->list)
         describe_source(b, from, p);
     if (!e && from->ops->cluster && job->plan.kind == OPERATION_REPLAY) {

@@ -46,7 +46,7 @@ run "$SIGNALBOX" import "$T/large.jsonl" "$K/large-$id" --execute
 run "$SIGNALBOX" copy "$K/large-$id" --to "$R/q-$id$M"
 expect_status 0
 expect_err 'of 10,000 looked at, 10000 messages have a key'
-expect_err 'would copy 12,000 messages'
+expect_err 'would copy at most 12,000 messages'
 
 name "from RabbitMQ to Kafka: types, properties"
 printf '{"payload":{"text":"a"},"headers":[{"name":"n","type":"int32","value":7}],"properties":{"app_id":"shop","message_id":"7"}}\n' >"$T/typed.jsonl"

@@ -21,7 +21,7 @@ expect_status 0
 name "a dry run says how many, and changes nothing"
 run "$SIGNALBOX" copy "$K/from-$id" --to "$K/to-$id"
 expect_status 0
-expect_err 'would copy 300 messages from .*; nothing was changed. Add --execute to do it$'
+expect_err 'would copy at most 300 messages from .*; nothing was changed. Add --execute to do it$'
 run "$SIGNALBOX" copy "$K/from-$id" --to "$K/to-$id" --select n1x --json
 expect_status 4
 expect_out '"counts":\{"planned":0,'

@@ -62,7 +62,7 @@ static void tell_count(const struct teller *t, const struct operate *o)
         snprintf(size, sizeof size, ", %s",
                  text_bytes(bytes, sizeof bytes, (uint64_t)(sized ? p->bytes : p->stored)));
     tell(t, o->seen.planned ? ROLE_TITLE : ROLE_WARN, "Would", "%s %s%s%s", operate_verb(o),
-         p->upper && o->seen.planned > 0 ? "at most " : "", operate_count(o, count, sizeof count), size);
+         order_is_upper(plan, p) ? "at most " : "", operate_count(o, count, sizeof count), size);
     if (looks && !o->seen.could_look)
         tell(t, p->whole ? ROLE_TEXT : ROLE_WARN, "Looked at", "%s messages%s",
              text_count(looked, sizeof looked, (uint64_t)p->looked),
@@ -315,7 +315,11 @@ static void tell_missing(const struct teller *t, const struct operate *o)
             tell(t, ROLE_FAULT, field->label, "%s", field->fault);
         faulty |= field->fault[0];
     }
-    if (!faulty)
+    if (!faulty && o->kind == OPERATION_DEDUPE && change_keeps(&o->target))
+        tell(t, ROLE_WARN, "Stay", "the extras do: %s", o->target.channel.why_not[CAN_REMOVE]);
+    if (!faulty && o->kind == OPERATION_DEDUPE)
+        tell(t, ROLE_TEXT, "Next", "write a copy without them: To says where, Enter writes it");
+    else if (!faulty)
         tell(t, ROLE_MUTED, NULL, "Fill in what is missing: Enter on a field writes it");
 }
 

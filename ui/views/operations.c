@@ -54,8 +54,8 @@ static void row_of_job(struct job *job, struct operation_row *row)
         row->rate = s.state == JOB_RUNNING ? s.progress.rate : -1;
         text_copy(row->note, sizeof row->note, s.progress.note);
         row->paused = s.progress.paused;
-    }
-    row->counts.planned = s.planned > 0 ? s.planned : row->counts.planned;
+    } else if (s.planned > 0)
+        row->counts.planned = s.planned;
     if (s.state == JOB_REFUSED) {
         row->state = OPERATION_FAILED;
         err_format(&s.err, row->note, sizeof row->note);

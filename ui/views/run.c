@@ -137,14 +137,17 @@ static int draw_notices(struct frame *f, struct rect r, int y, const struct oper
 }
 
 /* "now: 3 in rabbit-1/parked, 0 before" */
-static void add_end(char *into, size_t size, int64_t now, int64_t before, const char *name)
+static void add_end(char *into, size_t size, int64_t now, int64_t before, const struct address *end,
+                    const char *name)
 {
     char count[32], earlier[32];
     size_t used = strlen(into);
     if (now < 0 || !name || used >= size)
         return;
-    used += (size_t)snprintf(into + used, size - used, "%s%s in %s",
-                             used ? "; " : "now: ", text_count(count, sizeof count, (uint64_t)now), name);
+    bool upper = now && end->endpoint && end->endpoint->broker->count_is_upper;
+    used += (size_t)snprintf(into + used, size - used, "%s%s%s in %s",
+                             used ? "; " : "now: ", upper ? "at most " : "",
+                             text_count(count, sizeof count, (uint64_t)now), name);
     if (before >= 0 && used < size)
         snprintf(into + used, size - used, ", %s before",
                  text_count(earlier, sizeof earlier, (uint64_t)before));
@@ -157,8 +160,9 @@ static int draw_ends(struct frame *f, struct rect r, int y, const struct operati
     if (!o->job)
         return y;
     job_status(o->job, &s);
-    add_end(text, sizeof text, s.after.from, s.before.from, o->from);
-    add_end(text, sizeof text, s.after.to, s.before.to, o->to);
+    const struct order *order = job_order(o->job);
+    add_end(text, sizeof text, s.after.from, s.before.from, &order->from, o->from);
+    add_end(text, sizeof text, s.after.to, s.before.to, &order->to, o->to);
     return put_words(f, r, y, ROLE_TEXT, text);
 }
 

@@ -214,6 +214,7 @@ const struct broker_ops kafka_broker = {
     .max_channels = 64,
     .carries = CARRY_KEY | CARRY_NULL | CARRY_TIME | CARRY_PARTITION | CARRY_NESTED,
     .path_is_channel = true,
+    .count_is_upper = true, /* offsets: what was compacted counts, and the marks of transactions */
     .browse_is_free = true,
     .check_options = kafka_check_options,
     .open = kafka_open,
