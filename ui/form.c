@@ -126,22 +126,69 @@ static void draw_value(const struct form *f, struct canvas *c, int x, int y, int
     }
 }
 
-int form_draw(struct form *f, struct frame *frame, struct rect r, bool focus)
+/* ---- rows: a field each, or packed all switches that stand behind each other in one ---- */
+
+static bool is_beside(const struct form *f, size_t i)
 {
-    int rows = 0;
-    scroll_to(&f->top, f->at, f->count, (size_t)(r.h > 0 ? r.h : 1));
-    for (size_t i = f->top; i < f->count && rows < r.h; i++, rows++) {
-        int y = r.y + rows;
-        canvas_text(frame->canvas, r.x + 2, y, LABEL_CELLS, ROLE_MUTED, f->fields[i].label);
-        if (i == f->at && focus) {
-            canvas_text(frame->canvas, r.x, y, 1, ROLE_FOCUS, "▸");
-            canvas_cursor(frame->canvas, r.x, y, false);
+    return i > 0 && f->fields[i].kind == FORM_SWITCH && f->fields[i - 1].kind == FORM_SWITCH;
+}
+
+static size_t row_of(const struct form *f, size_t field, bool packed)
+{
+    size_t row = field;
+    for (size_t i = 1; packed && i <= field; i++)
+        row -= is_beside(f, i);
+    return row;
+}
+
+int form_rows(const struct form *f, bool packed)
+{
+    return f->count ? (int)row_of(f, f->count - 1, packed) + 1 : 0;
+}
+
+static void mark(const struct form *f, struct frame *frame, struct rect r, size_t i, bool focus)
+{
+    if (i != f->at || !focus)
+        return;
+    canvas_text(frame->canvas, r.x, r.y, 1, ROLE_FOCUS, "▸");
+    canvas_cursor(frame->canvas, r.x, r.y, false);
+    canvas_select(frame->canvas, r);
+}
+
+/* "Deaths [ ]"; returns the cells that it takes. */
+static int draw_packed(const struct form *f, struct frame *frame, struct rect r, size_t i, bool focus)
+{
+    const struct form_field *field = &f->fields[i];
+    int x = r.x + 2;
+    x += canvas_text(frame->canvas, x, r.y, r.x + r.w - x, ROLE_MUTED, field->label) + 1;
+    x += canvas_text(frame->canvas, x, r.y, r.x + r.w - x, field->chosen ? ROLE_WARN : ROLE_TEXT,
+                     field->chosen ? "[x]" : "[ ]");
+    mark(f, frame, (struct rect){r.x, r.y, x - r.x, 1}, i, focus);
+    return x - r.x + 2;
+}
+
+int form_draw(struct form *f, struct frame *frame, struct rect r, bool focus, bool packed)
+{
+    size_t height = (size_t)(r.h > 0 ? r.h : 1), rows = (size_t)form_rows(f, packed);
+    int x = 0;
+    scroll_to(&f->top, row_of(f, f->at, packed), rows, height);
+    for (size_t i = 0; i < f->count; i++) {
+        size_t row = row_of(f, i, packed);
+        if (row < f->top || row >= f->top + height)
+            continue;
+        struct rect line = {r.x, r.y + (int)(row - f->top), r.w, 1};
+        x = packed && is_beside(f, i) ? x : 0;
+        if (packed && f->fields[i].kind == FORM_SWITCH) {
+            line.x += x;
+            line.w -= x;
+            x += draw_packed(f, frame, line, i, focus);
+            continue;
         }
-        draw_value(f, frame->canvas, r.x + 3 + LABEL_CELLS, y, r.w - 3 - LABEL_CELLS, i);
-        if (i == f->at && focus)
-            canvas_select(frame->canvas, (struct rect){r.x, y, r.w, 1});
+        canvas_text(frame->canvas, r.x + 2, line.y, LABEL_CELLS, ROLE_MUTED, f->fields[i].label);
+        draw_value(f, frame->canvas, r.x + 3 + LABEL_CELLS, line.y, r.w - 3 - LABEL_CELLS, i);
+        mark(f, frame, line, i, focus);
     }
-    return rows;
+    return (int)(rows - f->top < height ? rows - f->top : height);
 }
 
 void form_free(struct form *f)

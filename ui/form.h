@@ -38,8 +38,9 @@ struct form_field *form_find(struct form *f, const char *label); /* NULL: it has
 enum form_result form_key(struct form *f, int key);
 bool form_takes_text(const struct form *f); /* a line is open */
 bool form_faulty(const struct form *f);
-/* One row a field, as many as fit, from the cursor's on. Returns the rows. */
-int form_draw(struct form *f, struct frame *frame, struct rect r, bool focus);
+/* One row a field, packed all switches beside each other in one, as many as fit, from the cursor's on. Returns the rows. */
+int form_draw(struct form *f, struct frame *frame, struct rect r, bool focus, bool packed);
+int form_rows(const struct form *f, bool packed); /* of all */
 void form_free(struct form *f);
 
 #endif

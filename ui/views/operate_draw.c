@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #define LABEL_CELLS   12
+#define LINES_MOST    64
 #define HEADERS_LEAST 5  /* rows of the box for headers */
 #define DRY_RUN_LEAST 20 /* of that for the dry run, beside which it stands */
 
@@ -70,18 +71,52 @@ static void put_line(void *context, enum role role, const char *label, const cha
 }
 
 /* with_headers: they have no place of their own. */
+static void tell_all(struct view *v, bool with_headers, operate_line *line, void *context)
+{
+    const struct operate *o = v->state;
+    char whose[200];
+    operate_tell(v, line, context);
+    if (!with_headers)
+        return;
+    operate_tell_headers(o, whose, sizeof whose, NULL, NULL);
+    if (*whose)
+        line(context, ROLE_TEXT, "Headers", whose);
+    operate_tell_headers(o, whose, sizeof whose, line, context);
+}
+
+struct measure {
+    struct frame *f;
+    int w, rows[LINES_MOST];
+    size_t count;
+};
+
+static void measure_line(void *context, enum role role, const char *label, const char *text)
+{
+    struct measure *m = context;
+    int w = m->w - (label ? LABEL_CELLS : 0);
+    if (m->count < LINES_MOST)
+        m->rows[m->count++] =
+            canvas_words(m->f->canvas, (struct rect){0, 0, w, 0}, role, bytes_of_text(text));
+}
+
+/* The first line of the last page. */
+static size_t last_top(const struct measure *m, int rows)
+{
+    size_t top = m->count;
+    while (top > 0 && m->rows[top - 1] <= rows)
+        rows -= m->rows[--top];
+    return top;
+}
+
 static void draw_dry_run(struct view *v, struct frame *f, struct rect r, bool with_headers)
 {
     struct operate *o = v->state;
-    char whose[200];
+    struct measure m = {.f = f, .w = r.w};
+    tell_all(v, with_headers, measure_line, &m);
+    size_t last = last_top(&m, r.h);
+    o->top = o->top < last ? o->top : last;
     struct place p = {.f = f, .r = r, .y = r.y, .skip = o->top};
-    operate_tell(v, put_line, &p);
-    if (with_headers) {
-        operate_tell_headers(o, whose, sizeof whose, NULL, NULL);
-        if (*whose)
-            put_line(&p, ROLE_TEXT, "Headers", whose);
-        operate_tell_headers(o, whose, sizeof whose, put_line, &p);
-    }
+    tell_all(v, with_headers, put_line, &p);
     o->shown = p.shown;
     o->hidden = p.hidden;
 }
@@ -134,20 +169,15 @@ static void draw_status(const struct operate *o, struct frame *f, int y)
         canvas_text(f->canvas, 1, y, f->canvas->w - 2, ROLE_MUTED, field->help);
 }
 
-static void count_line(void *context, enum role role, const char *label, const char *text)
-{
-    struct place *p = context;
-    (void)role, (void)label;
-    p->y += canvas_words(p->f->canvas, (struct rect){0, 0, p->r.w, 0}, ROLE_TEXT, bytes_of_text(text));
-}
-
 /* Rows of a box for the headers that change, of at most so many; 0: there are none, or no room for it. */
 static int header_rows(const struct operate *o, struct frame *f, int w, int most)
 {
     char whose[200];
-    struct place p = {.f = f, .r = {0, 0, w - LABEL_CELLS, 0}};
-    operate_tell_headers(o, whose, sizeof whose, count_line, &p);
-    int want = *whose ? p.y + 2 : 0;
+    struct measure m = {.f = f, .w = w + LABEL_CELLS};
+    operate_tell_headers(o, whose, sizeof whose, measure_line, &m);
+    int want = *whose ? 2 : 0;
+    for (size_t i = 0; i < m.count; i++)
+        want += m.rows[i];
     return want <= most ? want : most >= HEADERS_LEAST ? most : 0;
 }
 
@@ -172,7 +202,7 @@ static void draw_boxed(struct view *v, struct frame *f, struct rect r)
     int room = r.h - 3 - below.h, headers = header_rows(o, f, r.w - 4, room - DRY_RUN_LEAST);
     struct rect plan = {r.x, r.y + 3, half, room - headers}, dry = {r.x + half, plan.y, r.w - half, plan.h};
     draw_steps(o, f, (struct rect){r.x + 2, r.y + 1, r.w - 4, 1});
-    form_draw(&o->form, f, (struct rect){plan.x + 1, plan.y + 1, plan.w - 2, plan.h - 2}, true);
+    form_draw(&o->form, f, (struct rect){plan.x + 1, plan.y + 1, plan.w - 2, plan.h - 2}, true, false);
     draw_dry_run(v, f, (struct rect){dry.x + 2, dry.y + 1, dry.w - 4, dry.h - 2}, !headers);
     draw_command(v, f, (struct rect){below.x + 2, below.y + 1, below.w - 4, rows});
     canvas_box(f->canvas, steps, ROLE_BORDER, operation_kind_name(o->kind), NULL);
@@ -187,10 +217,10 @@ static void draw_plain(struct view *v, struct frame *f, struct rect r)
 {
     struct operate *o = v->state;
     char more[40];
-    int rows = command_rows_of(v, f, r.w - 2), fields = (int)o->form.count, room = r.h - 2 - rows;
+    int rows = command_rows_of(v, f, r.w - 2), fields = form_rows(&o->form, true), room = r.h - 2 - rows;
     draw_steps(o, f, (struct rect){r.x + 1, r.y, r.w - 2, 1});
     int most = fields < room - 4 ? fields : room - 4 > 3 ? room - 4 : 3;
-    int used = form_draw(&o->form, f, (struct rect){r.x, r.y + 1, r.w, most}, true);
+    int used = form_draw(&o->form, f, (struct rect){r.x, r.y + 1, r.w, most}, true, true);
     canvas_text(f->canvas, r.x + 1, r.y + 1 + used, r.w - 2, ROLE_HEAD, "DRY RUN");
     draw_dry_run(v, f, (struct rect){r.x + 2, r.y + 2 + used, r.w - 3, room - used}, true);
     canvas_right(f->canvas, r.x + 10, r.y + 1 + used, r.w - 11, ROLE_MUTED,
