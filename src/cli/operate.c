@@ -382,8 +382,11 @@ static int execute(struct operating *o)
 
 static void init(struct operating *o, struct cli *c)
 {
-    *o = (struct operating){
-        .cli = c, .before = {.ready = COUNT_UNKNOWN, .unacked = COUNT_UNKNOWN, .there = COUNT_UNKNOWN}};
+    *o = (struct operating){.cli = c,
+                            .before = {.ready = COUNT_UNKNOWN,
+                                       .unacked = COUNT_UNKNOWN,
+                                       .there = COUNT_UNKNOWN,
+                                       .there_ready = COUNT_UNKNOWN}};
     arena_init(&o->arena, 4 * PLAN_PAYLOAD_MOST);
     buffer_init(&o->plan, 2 * PLAN_PAYLOAD_MOST);
     buffer_init(&o->command, 4 * MIB);

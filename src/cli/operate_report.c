@@ -68,28 +68,26 @@ static const char *count_text(char *into, size_t size, int64_t n)
 static void say_count(const struct operating *o, const struct operation_end *end, const char *name,
                       int64_t before)
 {
-    char text[32], earlier[32], more[64] = "", was[64] = "";
+    char text[32], earlier[32], was[64] = "";
     int64_t ready, unacked;
     if (!end->ops->count || preview_count(&o->job, end, &ready, &unacked, NULL))
         return;
-    if (unacked > 0)
-        snprintf(more, sizeof more, ", and %" PRId64 " with consumers", unacked);
     if (before >= 0)
         snprintf(was, sizeof was, ", %s before", text_count(earlier, sizeof earlier, (uint64_t)before));
-    cli_notice(o->cli, "now: %s%s in %s%s%s", end->ops->count_is_upper && ready > 0 ? "at most " : "",
-               count_text(text, sizeof text, ready), name, more, was);
+    bool upper = end->ops->count_is_upper;
+    cli_notice(o->cli, "now: %s%s%s in %s%s", upper && ready > 0 ? "at most " : "",
+               count_text(text, sizeof text, ready), upper ? "" : " ready", name, was);
 }
 
-/* Both are counted by the broker, whoever else sends and takes there. */
+/* Both are counted by the broker, whoever else sends and takes there; not what consumers have, of which RabbitMQ tells late. */
 static void say_counts(const struct operating *o)
 {
     const struct plan *p = &o->job.plan;
     const struct preview *before = &o->before;
-    int64_t all = before->unacked > 0 && before->ready >= 0 ? before->ready + before->unacked : before->ready;
     if (order_takes(p) && !p->keeps)
-        say_count(o, &o->job.from, p->from, all);
+        say_count(o, &o->job.from, p->from, before->ready);
     if (p->to)
-        say_count(o, &o->job.to, p->to, before->there);
+        say_count(o, &o->job.to, p->to, before->there_ready);
 }
 
 /* ---- all of it ---- */

@@ -158,11 +158,6 @@ static enum err check_growth(const struct job *job, const struct preview *now, s
     return ERR_REFUSED;
 }
 
-static int64_t all_of(int64_t ready, int64_t unacked)
-{
-    return ready >= 0 && unacked > 0 ? ready + unacked : ready;
-}
-
 /* No more go than were counted when somebody said yes, and none that has come since. */
 static void keep_to_count(struct plan *p, const struct preview *seen, struct preview *now)
 {
@@ -194,7 +189,7 @@ static enum err look_again(struct job *job, struct err_info *err)
         return e;
     }
     pthread_mutex_lock(&job->lock);
-    job->status.before = (struct job_ends){all_of(now.ready, now.unacked), now.there};
+    job->status.before = (struct job_ends){now.ready, now.there_ready};
     pthread_mutex_unlock(&job->lock);
     if (p->kind == OPERATION_RESTORE)
         now.ready = seen->ready;
@@ -310,7 +305,7 @@ static int64_t count_now(const struct job *job, const struct operation_end *end)
     if (!end->ops || !end->ops->count || !end->channel.name ||
         preview_count(&job->job, end, &ready, &unacked, NULL))
         return COUNT_UNKNOWN;
-    return all_of(ready, unacked);
+    return ready;
 }
 
 /* By the brokers, whoever else sends and takes there; nobody waits for it. */

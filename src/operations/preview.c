@@ -107,6 +107,7 @@ static enum err check_destination(const struct operation_job *job, int fd, struc
     if (!e && job->to.ops->count &&
         job->to.ops->count(destination_broker(d), &job->to.channel, &p->there, &unacked, NULL))
         p->there = COUNT_UNKNOWN;
+    p->there_ready = p->there;
     if (unacked > 0)
         p->there += unacked;
     destination_close(&d);
@@ -448,7 +449,8 @@ enum err preview_check(const struct operation_job *job, struct preview *p, struc
                           .whole = true,
                           .stored = COUNT_UNKNOWN,
                           .room = -1,
-                          .there = COUNT_UNKNOWN};
+                          .there = COUNT_UNKNOWN,
+                          .there_ready = COUNT_UNKNOWN};
     if (job->plan.kind == OPERATION_RESTORE && restore_once(&job->plan, err))
         return err->code;
     int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);

@@ -25,10 +25,11 @@ struct preview {
     char cluster[256];  /* of a replay: its source's name for itself; "" it has none */
     unsigned carries;   /* enum carry, of the destination */
     /* of a purge */
-    bool by_place;  /* see struct plan */
-    int64_t stored; /* bytes at the source; COUNT_UNKNOWN */
-    int64_t room;   /* bytes that are free where archives are; -1: not known */
-    int64_t there;  /* messages at the destination, with those that consumers have; COUNT_UNKNOWN */
+    bool by_place;       /* see struct plan */
+    int64_t stored;      /* bytes at the source; COUNT_UNKNOWN */
+    int64_t room;        /* bytes that are free where archives are; -1: not known */
+    int64_t there;       /* messages at the destination, with those that consumers have; COUNT_UNKNOWN */
+    int64_t there_ready; /* without them, which RabbitMQ knows five seconds late; COUNT_UNKNOWN */
 };
 
 #define PREVIEW_SAMPLE        10000 /* messages that are looked at for losses alone */

@@ -92,13 +92,13 @@ check "150 are there" test "$(wc -l <"$out")" = 150
 name "what was moved is moved back by the command that the report gives"
 run "$SIGNALBOX" move "$R/odd-$id$M" --to "$R/q-$id$M" --limit 10 --execute --json
 expect_status 0
-expect_err "now: 140 in .*odd-$id.*, 150 before"
-expect_err "now: 160 in .*/q-$id.*, 150 before"
+expect_err "now: 140 ready in .*odd-$id.*, 150 before"
+expect_err "now: 160 ready in .*/q-$id.*, 150 before"
 undo=$(jq -r .undo "$out")
 run sh -c "'${SIGNALBOX%/*}'/$undo --execute"
 expect_status 0
 expect_err 'move [0-9a-z]{16}: done: 10 done'
-expect_err "now: 150 in .*odd-$id.*, 140 before"
+expect_err "now: 150 ready in .*odd-$id.*, 140 before"
 
 name "dead letters go back to the queue that they died in, without what the broker wrote of it"
 api PUT "queues/%2f/dead-$id" '{"durable":true}'

@@ -315,6 +315,10 @@ bool operation_offers(const struct operation_row *row, enum action action)
 
 bool operation_act(struct view *v, const struct operation_row *row, enum action action)
 {
+    if (action == ACTION_CANCEL && is_ours_and_runs(row)) { /* whoever presses Ctrl-C is asked */
+        ask_to_cancel(v, row);
+        return true;
+    }
     if (!is_for_running(action))
         return false;
     if (!is_ours_and_runs(row)) {

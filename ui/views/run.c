@@ -136,34 +136,30 @@ static int draw_notices(struct frame *f, struct rect r, int y, const struct oper
     return y;
 }
 
-/* "now: 3 in rabbit-1/parked, 0 before" */
-static void add_end(char *into, size_t size, int64_t now, int64_t before, const struct address *end,
-                    const char *name)
+/* "now: 3 ready in rabbit-1/parked, 0 before" */
+static int draw_end(struct frame *f, struct rect r, int y, int64_t now, int64_t before,
+                    const struct address *end, const char *name)
 {
-    char count[32], earlier[32];
-    size_t used = strlen(into);
-    if (now < 0 || !name || used >= size)
-        return;
-    bool upper = now && end->endpoint && end->endpoint->broker->count_is_upper;
-    used += (size_t)snprintf(into + used, size - used, "%s%s%s in %s",
-                             used ? "; " : "now: ", upper ? "at most " : "",
-                             text_count(count, sizeof count, (uint64_t)now), name);
-    if (before >= 0 && used < size)
-        snprintf(into + used, size - used, ", %s before",
-                 text_count(earlier, sizeof earlier, (uint64_t)before));
+    char count[32], earlier[32], was[64] = "", text[600];
+    bool upper = end->endpoint && end->endpoint->broker->count_is_upper;
+    if (now < 0 || !name)
+        return y;
+    if (before >= 0)
+        snprintf(was, sizeof was, ", %s before", text_count(earlier, sizeof earlier, (uint64_t)before));
+    snprintf(text, sizeof text, "now: %s%s%s in %s%s", upper && now ? "at most " : "",
+             text_count(count, sizeof count, (uint64_t)now), upper ? "" : " ready", name, was);
+    return put_words(f, r, y, ROLE_TEXT, text);
 }
 
 static int draw_ends(struct frame *f, struct rect r, int y, const struct operation_row *o)
 {
     struct job_status s;
-    char text[600] = "";
     if (!o->job)
         return y;
-    job_status(o->job, &s);
     const struct order *order = job_order(o->job);
-    add_end(text, sizeof text, s.after.from, s.before.from, &order->from, o->from);
-    add_end(text, sizeof text, s.after.to, s.before.to, &order->to, o->to);
-    return put_words(f, r, y, ROLE_TEXT, text);
+    job_status(o->job, &s);
+    y = draw_end(f, r, y, s.after.from, s.before.from, &order->from, o->from);
+    return draw_end(f, r, y, s.after.to, s.before.to, &order->to, o->to);
 }
 
 /* Of a purge it is said where its archives are. */

@@ -205,7 +205,7 @@ static void extras_are_removed_and_copied(void **state)
     expect(0, "dedupe memory:/orders --by key --to memory:/copy --execute", "", " done");
     expect(0, "dedupe memory:/copy --by key --bodies-differ --execute", "", "now: ");
     expect(0, "dedupe memory:/queue --by key --execute --json", "\"planned\":5,\"done\":5,",
-           "now: 95 in memory:/queue");
+           "now: 95 ready in memory:/queue");
     assert_true(memory_count("queue", &waiting, &leased));
     assert_int_equal(waiting, 95);
     expect(4, "dedupe memory:/queue --by key --execute", "", "0 done");

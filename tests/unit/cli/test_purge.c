@@ -159,7 +159,7 @@ static void what_was_purged_is_restored_once(void **state)
     assert_int_equal(type("purge memory:/a --select body.n>=10 --execute --json"), 0);
     assert_int_equal(waiting("a"), 10);
     assert_said("20 done");
-    assert_said("now: 10 in memory:/a, 30 before");
+    assert_said("now: 10 ready in memory:/a, 30 before");
     assert_non_null(strstr(printed, "\"archive\":\"/"));
     assert_non_null(strstr(printed, find_archive()));
     assert_int_equal(type("journal"), 0);

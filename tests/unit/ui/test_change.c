@@ -490,7 +490,8 @@ static void only_its_own_key_says_yes(void **state)
     wait_until_says(&s, "● done");
     assert_int_equal(held("parked"), 3);
     assert_int_equal(held("orders.dlq"), 0);
-    wait_until_says(&s, "now: 0 in rabbit-1/orders.dlq, 3 before; 3 in rabbit-1/parked, 0 before");
+    wait_until_says(&s, "now: 0 ready in rabbit-1/orders.dlq, 3 before");
+    wait_until_says(&s, "now: 3 ready in rabbit-1/parked, 0 before");
     wait_until_says(&s, "undo: signalbox move rabbit-1/parked --to rabbit-1/orders.dlq");
     tear_down_changes(&s);
 }
@@ -771,6 +772,11 @@ static void a_job_is_paused_and_cancelled(void **state)
     assert_int_equal(screen_take_wants(s.screen), 0);
     pass(NS_PER_S);
     type(&s, "n4");
+    wait_until_says(&s, "▶ running");
+    screen_key(s.screen, UIKEY_CONTROL('c'));
+    assert_true(screen_says(&s, "y cancel it"));
+    pass(NS_PER_S);
+    screen_key(s.screen, UIKEY_CONTROL('c')); /* which is no yes */
     wait_until_says(&s, "▶ running");
     type(&s, "c");
     assert_true(screen_says(&s, "y cancel it"));
