@@ -4,6 +4,7 @@
 #include "cli/operate.h"
 #include "operations/lock.h"
 #include "operations/operation_json.h"
+#include "operations/verify.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -118,6 +119,16 @@ static void put_archives(struct buffer *out, const char *archives)
     }
 }
 
+static void put_verified(struct buffer *out, const char *json)
+{
+    struct verified v;
+    char text[400];
+    if (!verified_read(&v, json))
+        return;
+    utf8_scrub(out, bytes_of_text(verified_tell(&v, text, sizeof text)), SCRUB_SCREEN);
+    buffer_byte(out, '\n');
+}
+
 /* What `redact` names is hidden: that alone is wanted of a configuration here. Where it cannot be read no header is shown. */
 static void prepare_to_hide(struct listing_journal *l)
 {
@@ -145,6 +156,7 @@ static int list_operation(struct listing_journal *l, struct journal *j, const ch
             put_archives(&l->out, o->archive);
             if (o->note)
                 buffer_printf(&l->out, "%s\n", o->note);
+            put_verified(&l->out, o->verified);
             cli_print(&l->out);
             buffer_clear(&l->out);
         }

@@ -301,6 +301,7 @@ int operate_finish(struct operating *o, int signal)
     record->state = p.state;
     record->counts = p.counts;
     record->note = p.note[0] ? p.note : NULL;
+    record->verified = p.verified[0] ? p.verified : NULL;
     record->ended_ns = p.state == OPERATION_INTERRUPTED ? 0 : clock_wall_ns();
     operate_report(o, &p);
     return exit_of(&p, signal);

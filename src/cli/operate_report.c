@@ -7,6 +7,7 @@
 #include "operations/operation_json.h"
 #include "operations/order.h"
 #include "operations/undo_command.h"
+#include "operations/verify.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -84,10 +85,18 @@ static void say_counts(const struct operating *o)
 {
     const struct plan *p = &o->job.plan;
     const struct preview *before = &o->before;
-    if (order_takes(p) && !p->keeps)
+    if (plan_archives(p) || (order_takes(p) && !p->keeps))
         say_count(o, &o->job.from, p->from, before->ready);
-    if (p->to)
+    if (p->to && !preview_counts_late(&o->job))
         say_count(o, &o->job.to, p->to, before->there_ready);
+}
+
+static void say_verified(const struct operating *o, const char *json)
+{
+    struct verified v;
+    char text[400];
+    if (verified_read(&v, json))
+        cli_notice(o->cli, "%s", verified_tell(&v, text, sizeof text));
 }
 
 /* ---- all of it ---- */
@@ -116,6 +125,7 @@ void operate_report(struct operating *o, const struct operation_progress *p)
     }
     if (p->state != OPERATION_FAILED && p->state != OPERATION_INTERRUPTED)
         say_counts(o);
+    say_verified(o, o->job.record.verified);
     const char *undo = undo_command(&o->job, &p->counts, &command, &why);
     if (undo && !plan_archives(&o->job.plan)) /* of a purge it is said already */
         cli_notice(o->cli, "undo: %s", undo);

@@ -62,6 +62,7 @@ static bool take_operation(void *context, const struct journal_operation *o)
     to->host = copy(l, o->host);
     to->archive = copy(l, o->archive);
     to->note = copy(l, o->note);
+    to->verified = copy(l, o->verified);
     /* It may be resumed, restored, or taken back; one that has ended and carries a payload that was edited is too large for that. */
     bool open = o->state == OPERATION_RUNNING || o->plan.len <= PLAN_MOST;
     to->plan = open ? arena_copy(&l->arena, o->plan) : BYTES_NULL;
@@ -94,6 +95,7 @@ static bool take_message(void *context, const struct journal_message *m)
     to->reason = copy(l, m->reason);
     to->destination = copy(l, m->destination);
     to->taken_off = arena_copy(&l->arena, m->taken_off);
+    to->content = BYTES_NULL;
     return true;
 }
 

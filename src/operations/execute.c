@@ -376,6 +376,7 @@ static void end(struct operation *o, enum err e, const struct err_info *err)
         record.counts = o->counts;
         record.note = why[0] ? why : NULL;
         record.ended_ns = clock_wall_ns();
+        record.verified = o->verified.len ? buffer_cstr(&o->verified) : NULL;
         struct err_info failed = {.code = ERR_OK};
         if (journal_update(o->journal, &record, &failed)) {
             state = OPERATION_INTERRUPTED;
@@ -388,6 +389,8 @@ static void end(struct operation *o, enum err e, const struct err_info *err)
     o->progress.error = e;
     o->progress.counts = o->counts;
     text_copy(o->progress.note, sizeof o->progress.note, why);
+    text_copy(o->progress.verified, sizeof o->progress.verified,
+              o->verified.len ? buffer_cstr(&o->verified) : "");
     pthread_mutex_unlock(&o->lock);
     execute_tell(o, true);
 }
@@ -422,6 +425,10 @@ static void *run(void *context)
     enum err e = prepare_all(o, &err);
     if (!e)
         e = attempt_all(o, &err);
+    if (!e) {
+        say(o, "what was sent is read back");
+        execute_verify(o);
+    }
     end(o, e, &err);
     filter_free(&o->filter);
     journal_close(&o->journal);
@@ -431,6 +438,7 @@ static void *run(void *context)
     redactor_free(&o->redactor);
     arena_free(&o->arena);
     buffer_free(&o->archives);
+    buffer_free(&o->verified);
     free(o->done);
     return NULL;
 }
@@ -447,6 +455,7 @@ struct operation *operation_start(const struct operation_job *job, int done_fd, 
     o->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     arena_init(&o->arena, LIMIT_DECODE_ARENA);
     buffer_init(&o->archives, 4 * MIB);
+    buffer_init(&o->verified, 4 * KIB);
     buffer_text(&o->archives, job->record.archive ? job->record.archive : "");
     pthread_mutex_init(&o->lock, NULL);
     atomic_init(&o->rate, job->plan.rate);

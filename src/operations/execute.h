@@ -58,6 +58,7 @@ struct operation_progress {
     struct losses losses; /* of what this run has sent to a destination that keeps less than its source */
     unsigned carries;     /* enum carry, of that */
     char note[240];       /* what it waits for, or why it ended so; "" nothing */
+    char verified[400];   /* of one that has ended: what was read back (verify.h); "" nothing was to be */
     enum err error;       /* of one that has failed or was interrupted */
 };
 

@@ -86,8 +86,9 @@ struct operation {
     int kept;        /* messages that are held at the source */
     int64_t kept_since_ns;
     int failures_in_row;
-    char why[240];    /* it stops before its end */
-    char remark[240]; /* what else is to be known of it once it has ended */
+    char why[240];          /* it stops before its end */
+    char remark[240];       /* what else is to be known of it once it has ended */
+    struct buffer verified; /* what was read back of what it has sent, as JSON; empty: nothing was to be */
 
     /* of a source that messages are taken off */
     size_t missed;    /* of those that the journal tells of, how many a look did not meet */
@@ -228,6 +229,11 @@ enum err execute_account(struct operation *o, struct err_info *err) SB_MUST_USE;
 typedef bool execute_visit(struct operation *o, const struct message *m, void *context);
 enum err execute_look(struct operation *o, const struct channel_name *to, execute_visit *visit, void *context,
                       bool *whole, struct err_info *err) SB_MUST_USE;
+
+/* ---- execute_verify.c ---- */
+
+/* It has ended, and both connections are closed: reads back what it has sent, into o->verified. */
+void execute_verify(struct operation *o);
 
 /* ---- execute_look_again.c ---- */
 

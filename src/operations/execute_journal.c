@@ -3,6 +3,7 @@
 
 #include "base/limits.h"
 #include "base/text.h"
+#include "operations/verify.h"
 
 #include <stdio.h>
 
@@ -52,12 +53,19 @@ static enum err put_row(struct operation *o, struct item *item, struct err_info 
     if (execute_is_restore(o)) /* where it was is the archive's to know */
         row.from = (struct position){.kind = POSITION_NONE};
     struct buffer kept;
+    uint8_t content[VERIFY_CONTENT_SIZE];
+    enum err e = ERR_OK;
     buffer_init(&kept, 64 * KIB);
-    if (item->state == DELIVERY_INTENDED && !execute_is_purge(o) && !execute_is_restore(o))
+    if (item->state == DELIVERY_INTENDED && !execute_is_purge(o) && !execute_is_restore(o)) {
+        struct bytes edited = o->job.plan.payload, payload = item->message->payload;
         execute_keep_headers(o, item, &kept);
+        e = verify_content(item->message->key, edited.data ? edited : payload, o->job.to.ops->carries,
+                           content, err);
+        row.content = bytes_of(content, sizeof content);
+    }
     row.taken_off = kept.len && buffer_ok(&kept) ? buffer_view(&kept) : BYTES_NULL;
     item->journaled = true;
-    enum err e = journal_put(o->journal, o->job.record.number, &row, err);
+    e = e ? e : journal_put(o->journal, o->job.record.number, &row, err);
     buffer_free(&kept);
     return e;
 }

@@ -317,9 +317,9 @@ static void count_ends(struct job *job)
         state == OPERATION_INTERRUPTED)
         return;
     struct job_ends after = {COUNT_UNKNOWN, COUNT_UNKNOWN};
-    if (order_takes(p) && !p->keeps)
+    if (plan_archives(p) || (order_takes(p) && !p->keeps))
         after.from = count_now(job, &job->job.from);
-    if (p->to)
+    if (p->to && !preview_counts_late(&job->job))
         after.to = count_now(job, &job->job.to);
     pthread_mutex_lock(&job->lock);
     job->status.after = after;

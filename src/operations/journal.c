@@ -17,7 +17,9 @@ static const char *const steps[] = {
     " to_offset INTEGER, size INTEGER NOT NULL, label BLOB, reason TEXT, destination TEXT, PRIMARY KEY(operation, sequence))"
     " WITHOUT ROWID;"
     "CREATE TABLE event(at_ns INTEGER NOT NULL, who TEXT, host TEXT, what TEXT NOT NULL, text TEXT)",
-    "ALTER TABLE message ADD COLUMN taken_off BLOB", NULL};
+    "ALTER TABLE message ADD COLUMN taken_off BLOB; ALTER TABLE message ADD COLUMN content BLOB;"
+    "ALTER TABLE operation ADD COLUMN verified TEXT",
+    NULL};
 
 enum statement {
     CREATE,
@@ -42,7 +44,7 @@ enum statement {
 
 #define OPERATION_COLUMNS                                                                                        \
  "number, id, kind, state, source, destination, command, who, host, plan, archive, note, created_ns, ended_ns, " \
- "planned, done, skipped, failed, in_doubt"
+ "planned, done, skipped, failed, in_doubt, verified"
 
 static const char *const texts[STATEMENTS] = {
     [CREATE] =
@@ -51,13 +53,13 @@ static const char *const texts[STATEMENTS] = {
         " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     [UPDATE] =
         "UPDATE operation SET state=?2, archive=?3, note=?4, ended_ns=?5, planned=?6, done=?7, skipped=?8,"
-        " failed=?9, in_doubt=?10 WHERE number=?1",
+        " failed=?9, in_doubt=?10, verified=?11 WHERE number=?1",
     [FIND] = "SELECT " OPERATION_COLUMNS " FROM operation WHERE substr(id, 1, length(?1))=?1"
              " ORDER BY id=?1 DESC, number DESC LIMIT 2",
     [LIST] = "SELECT " OPERATION_COLUMNS " FROM operation ORDER BY number DESC",
     [PUT] =
         "INSERT INTO message(operation, sequence, state, identity, partition, offset, to_partition, to_offset,"
-        " size, label, reason, destination, taken_off) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " size, label, reason, destination, taken_off, content) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     [MARK] = "UPDATE message SET state=?3, reason=?4 WHERE operation=?1 AND sequence=?2",
     [MARK_ARRIVED] = "UPDATE message SET state=?3, reason=?4, to_partition=?5, to_offset=?6"
                      " WHERE operation=?1 AND sequence=?2",
@@ -67,7 +69,7 @@ static const char *const texts[STATEMENTS] = {
     [FORGET_ALL] = "DELETE FROM message WHERE operation=? AND state=?",
     [MESSAGES] =
         "SELECT sequence, state, identity, partition, offset, to_partition, to_offset, size, label, reason, destination,"
-        " taken_off FROM message WHERE operation=? AND (1 << state) & ? ORDER BY sequence",
+        " taken_off, content FROM message WHERE operation=? AND (1 << state) & ? ORDER BY sequence",
     [SENT] =
         "SELECT m.partition, m.offset, ifnull(m.destination, o.destination) FROM message m, operation o"
         " WHERE o.kind=? AND o.source=? AND o.number<>? AND m.operation=o.number AND m.offset IS NOT NULL"
@@ -178,6 +180,7 @@ enum err journal_update(struct journal *j, const struct journal_operation *o, st
     db_bind_int(s, 8, o->counts.skipped);
     db_bind_int(s, 9, o->counts.failed);
     db_bind_int(s, 10, o->counts.in_doubt);
+    db_bind_text(s, 11, o->verified);
     e = db_run(s, err);
     return e ? e : journal_sync(j, err);
 }
@@ -199,6 +202,7 @@ static void take_operation(struct db_statement *s, struct journal_operation *o)
         .created_ns = db_int(s, 12),
         .ended_ns = db_int(s, 13),
         .counts = {db_int(s, 14), db_int(s, 15), db_int(s, 16), db_int(s, 17), db_int(s, 18)},
+        .verified = db_text(s, 19),
     };
     text_copy(o->id, sizeof o->id, db_text(s, 1));
     operation_kind_parse(db_text(s, 2), &o->kind);
@@ -219,6 +223,7 @@ static void keep_operation(struct arena *a, struct journal_operation *o)
     o->plan = arena_copy(a, o->plan);
     o->archive = keep(a, o->archive);
     o->note = keep(a, o->note);
+    o->verified = keep(a, o->verified);
 }
 
 enum err journal_find(struct journal *j, const char *id, struct arena *arena, struct journal_operation *o,
@@ -305,6 +310,7 @@ enum err journal_put(struct journal *j, int64_t number, const struct journal_mes
     db_bind_text(s, 11, m->reason);
     db_bind_text(s, 12, m->destination);
     db_bind_bytes(s, 13, m->taken_off);
+    db_bind_bytes(s, 14, m->content);
     return db_run(s, err);
 }
 
@@ -379,6 +385,7 @@ enum err journal_messages(struct journal *j, int64_t number, unsigned states, jo
             .reason = db_text(s, 9),
             .destination = db_text(s, 10),
             .taken_off = db_bytes(s, 11),
+            .content = db_bytes(s, 12),
         };
         struct bytes identity = db_bytes(s, 2);
         memcpy(m.identity, identity.data, identity.len < IDENTITY_SIZE ? identity.len : IDENTITY_SIZE);

@@ -31,6 +31,7 @@ struct journal_operation {
     struct bytes plan;            /* JSON */
     const char *archive;          /* its path; several: a line each */
     const char *note;             /* why it ended so */
+    const char *verified;         /* what was read back at its end (verify.h); NULL: nothing was to be */
     int64_t created_ns, ended_ns; /* wall clock; ended 0: not yet */
     struct operation_counts counts;
 };
@@ -61,6 +62,7 @@ struct journal_message {
     struct bytes label;      /* what people know it by; null none */
     const char *reason;      /* NULL none */
     const char *destination; /* KIND:NAME, where it is not the operation's own; NULL */
+    struct bytes content;    /* a digest of what is sent (verify_content); null: it is not sent */
     struct bytes taken_off;  /* its headers that were taken off on the way (rewrite_kept); null: none */
 };
 

@@ -70,6 +70,11 @@ static void put_operation(struct json_writer *w, const struct journal_operation 
     put_counts(w, &o->counts);
     put_archives(w, o->archive);
     TEXT(w, "note", o->note);
+    JSON_NAME(w, "verified");
+    if (o->verified)
+        json_raw(w, bytes_of_text(o->verified));
+    else
+        json_null(w);
     TEXT(w, "command", o->command);
     TEXT(w, "who", o->who);
     TEXT(w, "host", o->host);

@@ -229,6 +229,7 @@ enum err order_settle(struct plan *p, const struct preview *seen, struct err_inf
     if (p->kind != OPERATION_RESTORE)
         p->partitions = seen->partitions;
     p->keeps = seen->keeps[0];
+    p->sticks = seen->sticks;
     if (!seen->keeps[0] || p->kind != OPERATION_MOVE)
         return ERR_OK;
     err_set(err, ERR_REFUSED, "nothing can be moved off it: %s", seen->keeps);

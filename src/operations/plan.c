@@ -65,6 +65,8 @@ void plan_write(const struct plan *p, struct buffer *json)
     json_bool(&w, p->again);
     JSON_NAME(&w, "keeps");
     json_bool(&w, p->keeps);
+    JSON_NAME(&w, "sticks");
+    json_bool(&w, p->sticks);
     JSON_NAME(&w, "create");
     json_bool(&w, p->create);
     JSON_NAME(&w, "exchange");
@@ -170,6 +172,7 @@ static enum err take_member(struct plan *p, struct json_reader *r, struct arena 
         {"keep_death", NULL, NULL, &p->keep_death},
         {"create", NULL, NULL, &p->create},
         {"keeps", NULL, NULL, &p->keeps},
+        {"sticks", NULL, NULL, &p->sticks},
         {"again", NULL, NULL, &p->again},
         {"exchange", NULL, NULL, &p->exchange},
         {"origin_header", &p->origin_header, NULL, NULL},

@@ -25,6 +25,7 @@ struct plan {
     bool keep_death;      /* what the broker wrote of earlier deaths stays */
     bool again;           /* what an earlier one has sent there is sent once more */
     bool keeps;           /* the source removes no single message: what was sent stays there, too */
+    bool sticks;          /* nothing can be taken off the destination one by one */
     bool create;          /* a missing destination is made */
     bool no_archive;      /* purge: by the broker itself, and nothing of it can be had back */
     const char *by;       /* dedupe: the rule, see dedupe_rule.h */

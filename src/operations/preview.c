@@ -88,6 +88,18 @@ static enum err count_source(const struct operation_job *job, int fd, struct pre
     return e;
 }
 
+/* One that is not there yet is made as its driver makes it. */
+static void describe_destination(struct broker *b, const struct operation_end *to, struct preview *p)
+{
+    struct channel_list *list = channel_list_new();
+    const struct channel *c = NULL;
+    if (list && to->ops->list && !to->ops->list(b, to->channel.name, 0, list, NULL))
+        c = channel_list_find(list, to->channel.name, to->channel.kind);
+    p->sticks = !to->ops->lease_open || (c && c->why_not[CAN_REMOVE]);
+    if (list)
+        channel_list_free(&list);
+}
+
 static enum err check_destination(const struct operation_job *job, int fd, struct preview *p,
                                   struct err_info *err)
 {
@@ -110,6 +122,8 @@ static enum err check_destination(const struct operation_job *job, int fd, struc
     p->there_ready = p->there;
     if (unacked > 0)
         p->there += unacked;
+    if (!e)
+        describe_destination(destination_broker(d), &job->to, p);
     destination_close(&d);
     return e;
 }
@@ -423,6 +437,11 @@ void preview_free(struct preview *p)
 {
     message_unref(&p->first);
     reasons_free(&p->reasons);
+}
+
+bool preview_counts_late(const struct operation_job *job)
+{
+    return job->plan.sticks && job->to.ops && job->to.ops->lease_open;
 }
 
 enum err preview_count(const struct operation_job *job, const struct operation_end *end, int64_t *ready,

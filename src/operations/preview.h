@@ -28,6 +28,7 @@ struct preview {
     bool by_place;       /* see struct plan */
     int64_t stored;      /* bytes at the source; COUNT_UNKNOWN */
     int64_t room;        /* bytes that are free where archives are; -1: not known */
+    bool sticks;         /* nothing can be taken off the destination one by one */
     int64_t there;       /* messages at the destination, with those that consumers have; COUNT_UNKNOWN */
     int64_t there_ready; /* without them, which RabbitMQ knows five seconds late; COUNT_UNKNOWN */
 };
@@ -57,6 +58,8 @@ enum err preview_count(const struct operation_job *job, const struct operation_e
                        int64_t *unacked, struct err_info *err) SB_MUST_USE;
 /* Of a purge by places: ERR_REFUSED where it selects, or counts. */
 enum err preview_check_selection(const struct operation_job *job, struct err_info *err) SB_MUST_USE;
+/* Is its destination counted by statistics that are some seconds old (a stream of RabbitMQ)? */
+bool preview_counts_late(const struct operation_job *job);
 /* How large an archive of so many messages will be, about; -1: not known. */
 int64_t preview_archive_size(const struct operation_job *job, const struct preview *p, int64_t messages);
 

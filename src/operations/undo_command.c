@@ -24,7 +24,7 @@ const char *undo_why_not(const struct operation_job *job)
         return "without marks what was sent cannot be told from what was there";
     if (!p->to)
         return "each message goes to where it came from: `signalbox journal` says which to where";
-    return gives_back(&job->to) ? NULL : "nothing can be taken off the destination one by one";
+    return !p->sticks && gives_back(&job->to) ? NULL : "nothing can be taken off the destination one by one";
 }
 
 static void put_restore(struct buffer *out, const char *archives)

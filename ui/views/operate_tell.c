@@ -236,6 +236,7 @@ static void tell_undo(const struct teller *t, const struct operate *o)
     const struct address *to = &o->order.to;
     struct operation_job job = {.plan = o->order.plan};
     job.plan.keeps = o->seen.preview.keeps[0];
+    job.plan.sticks = o->seen.preview.sticks;
     if (to->endpoint)
         job.to = (struct operation_end){to->endpoint->broker, &to->endpoint->endpoint, to->channel};
     const char *why = undo_why_not(&job);
@@ -269,7 +270,9 @@ static void tell_effect(const struct teller *t, const struct operate *o)
     default: break;
     }
     if (plan->kind == OPERATION_RESTORE && p->there > 0)
-        tell(t, ROLE_WARN, "There", "%" PRId64 " messages are at the destination already", p->there);
+        tell(t, ROLE_WARN, "There", "%s%" PRId64 " message%s at the destination already",
+             o->order.to.endpoint && o->order.to.endpoint->broker->count_is_upper ? "at most " : "", p->there,
+             p->there == 1 ? " is" : "s are");
     if (plan->kind == OPERATION_RESTORE)
         tell(t, ROLE_MUTED, "Adds", "nothing: byte for byte, and once; a second restore is refused");
     else if (!plan_archives(plan) && !plan->no_mark)

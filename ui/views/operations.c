@@ -30,6 +30,7 @@ static void row_of_record(const struct journal_operation *o, struct operation_ro
                                   .record = o};
     text_copy(row->id, sizeof row->id, o->id);
     text_copy(row->note, sizeof row->note, o->note ? o->note : "");
+    row->is_verified = verified_read(&row->verified, o->verified);
 }
 
 /* What a job of ours knows better than the journal, which was read some time ago. */
@@ -54,6 +55,7 @@ static void row_of_job(struct job *job, struct operation_row *row)
         row->rate = s.state == JOB_RUNNING ? s.progress.rate : -1;
         text_copy(row->note, sizeof row->note, s.progress.note);
         row->paused = s.progress.paused;
+        row->is_verified = verified_read(&row->verified, *s.progress.verified ? s.progress.verified : NULL);
     } else if (s.planned > 0)
         row->counts.planned = s.planned;
     if (s.state == JOB_REFUSED) {

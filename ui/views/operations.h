@@ -2,6 +2,7 @@
 #ifndef SIGNALBOX_UI_VIEWS_OPERATIONS_H
 #define SIGNALBOX_UI_VIEWS_OPERATIONS_H
 
+#include "operations/verify.h"
 #include "ui/paint.h"
 #include "ui/screen.h"
 
@@ -13,6 +14,8 @@ struct operation_row {
     enum operation_state state;
     bool beginning, refused, paused, cancelled;
     const char *from, *to, *command, *who, *host, *archive;
+    struct verified verified;
+    bool is_verified; /* something was to be read back, and that says what */
     char note[240];
     struct operation_counts counts;
     double rate;   /* of late; negative: not known */

@@ -210,6 +210,9 @@ static int draw_head(struct view *v, struct frame *f, struct rect r, const struc
         y = put_words(f, r, y, ROLE_TEXT, text);
         at += len + (at[len] == '\n');
     }
+    if (o->is_verified)
+        y = put_words(f, r, y, verified_is_good(&o->verified) ? ROLE_OK : ROLE_CRIT,
+                      verified_tell(&o->verified, text, sizeof text));
     y = draw_ends(f, r, y, o);
     y = draw_undo(v, f, r, y, o);
     if (o->state == OPERATION_INTERRUPTED)
@@ -370,8 +373,8 @@ static void detail_title(struct view *v, char *into, size_t size)
 static int detail_rows(const struct run *run, int rows, bool boxed)
 {
     bool roomy = boxed && rows >= 18, shown = roomy != run->turned;
-    int want = boxed ? 9 : rows / 2 + 1;
-    return !shown || rows < 6 ? 0 : want < rows - 4 ? want : rows - 4;
+    int want = boxed ? 9 : rows - 3; /* else the list is one row */
+    return !shown || rows < 6 ? 0 : want < rows - 3 ? want : rows - 3;
 }
 
 static void draw_status(struct view *v, struct frame *f, int y, const struct operation_row *o)

@@ -254,7 +254,7 @@ static bool one_message(void *context, const struct journal_message *m)
 {
     struct journal_message *into = context;
     *into = *m;
-    into->label = into->taken_off = BYTES_NULL;
+    into->label = into->taken_off = into->content = BYTES_NULL;
     assert_true(bytes_equal_text(m->label, "o-1"));
     assert_null(m->taken_off.data);
     return true;
@@ -275,6 +275,8 @@ static void an_older_file_is_brought_up_to_date(void **state)
     struct db *db = db_open(path, no_steps, NULL);
     assert_non_null(db);
     run_sql(db, "ALTER TABLE message DROP COLUMN taken_off");
+    run_sql(db, "ALTER TABLE message DROP COLUMN content");
+    run_sql(db, "ALTER TABLE operation DROP COLUMN verified");
     run_sql(db, "PRAGMA user_version=1");
     db_close(&db);
     open_again();

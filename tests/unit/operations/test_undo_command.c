@@ -48,6 +48,9 @@ static void what_was_moved_moves_back(void **state)
         "signalbox move 'm/it'\\''s' --to m/from --select 'headers.x-signalbox-operation~abcdefghijklmnop/'",
         NULL);
     assert_undo(&job, 0, NULL, NULL);
+    job.plan.sticks = true; /* a stream, whatever it was called */
+    assert_undo(&job, 3, NULL, "nothing can be taken off the destination");
+    job.plan.sticks = false;
     job.plan.no_mark = true;
     assert_undo(&job, 3, NULL, "marks");
 }
