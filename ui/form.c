@@ -130,7 +130,7 @@ static void draw_value(const struct form *f, struct canvas *c, int x, int y, int
 
 static bool is_beside(const struct form *f, size_t i)
 {
-    return i > 0 && f->fields[i].kind == FORM_SWITCH && f->fields[i - 1].kind == FORM_SWITCH;
+    return i > 0 && i < f->count && f->fields[i].kind == FORM_SWITCH && f->fields[i - 1].kind == FORM_SWITCH;
 }
 
 static size_t row_of(const struct form *f, size_t field, bool packed)

@@ -1,4 +1,5 @@
-/* Once all was sent: what arrived is read back by its stamps, where looking leaves no trace, and compared with what the journal has of it. */
+/* Once all was sent: what arrived is read back by its stamps, where looking leaves no trace, and compared with what the journal has
+ * of it. */
 #include "operations/execute_internal.h"
 
 #include "base/text.h"

@@ -36,7 +36,8 @@ struct job_status {
     int64_t rate;               /* messages a second at most; 0: as fast as it goes */
     int64_t began_ns, ended_ns; /* wall clock; 0: not yet */
     bool resumed, cancelled;
-    /* What the brokers count at both ends, without what consumers have: before it began, and some time after it has ENDED. COUNT_UNKNOWN. */
+    /* What the brokers count at both ends, without what consumers have: before it began, and some time after it has ENDED.
+     * COUNT_UNKNOWN. */
     struct job_ends {
         int64_t from, to;
     } before, after;

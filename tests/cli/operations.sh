@@ -94,6 +94,8 @@ run "$SIGNALBOX" move "$R/odd-$id$M" --to "$R/q-$id$M" --limit 10 --execute --js
 expect_status 0
 expect_err "now: 140 ready in .*odd-$id.*, 150 before"
 expect_err "now: 160 ready in .*/q-$id.*, 150 before"
+expect_err "counted, not read back: looking into q-$id would mark its messages"
+check "and as JSON" test "$(jq -c '.verified | [.sent, .equal, .missing]' "$out")" = '[10,0,0]'
 undo=$(jq -r .undo "$out")
 run sh -c "'${SIGNALBOX%/*}'/$undo --execute"
 expect_status 0
