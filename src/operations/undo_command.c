@@ -39,14 +39,25 @@ static void put_restore(struct buffer *out, const char *archives)
     }
 }
 
+bool undo_moves(const struct plan *p)
+{
+    return !p->keeps && (p->kind == OPERATION_MOVE || p->kind == OPERATION_REPLAY);
+}
+
+char *undo_select(const char *id, char into[UNDO_SELECT_SIZE])
+{
+    snprintf(into, UNDO_SELECT_SIZE, "headers.x-signalbox-operation~%s/", id);
+    return into;
+}
+
 const char *undo_command(const struct operation_job *job, const struct operation_counts *counts,
                          struct buffer *into, const char **why)
 {
     const struct plan *p = &job->plan;
     const struct journal_operation *r = &job->record;
-    bool removes = !p->keeps && (p->kind == OPERATION_MOVE || p->kind == OPERATION_REPLAY);
+    bool removes = undo_moves(p);
     size_t start = into->len;
-    char select[100];
+    char select[UNDO_SELECT_SIZE];
     *why = counts->done ? undo_why_not(job) : NULL;
     if (!counts->done || *why)
         return NULL;
@@ -55,7 +66,6 @@ const char *undo_command(const struct operation_job *job, const struct operation
             return NULL;
         put_restore(into, r->archive);
     } else {
-        snprintf(select, sizeof select, "headers.x-signalbox-operation~%s/", r->id);
         buffer_text(into, removes ? "signalbox move" : "signalbox purge");
         order_put_word(into, p->to);
         if (removes) {
@@ -63,7 +73,7 @@ const char *undo_command(const struct operation_job *job, const struct operation
             order_put_word(into, p->from);
         }
         buffer_text(into, " --select");
-        order_put_word(into, select);
+        order_put_word(into, undo_select(r->id, select));
     }
     buffer_byte(into, '\0');
     return buffer_ok(into) ? (const char *)into->data + start : NULL;

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "base/utf8.h"
+#include "operations/undo_command.h"
 #include "ui/paint.h"
 #include "ui/views/operations.h"
 
@@ -19,6 +20,7 @@ enum change {
     CHANGE_PURGE,
     CHANGE_DEDUPE,
     CHANGE_RESTORE,
+    CHANGE_UNDO,
     CHANGE_RESUME,
     CHANGES
 };
@@ -45,6 +47,8 @@ static const struct {
                        "what is there more than once; x in that report removes it"},
     [CHANGE_RESTORE] = {ACTION_CHANGE_RESTORE, ON(CHANGE_CHANNEL) | ON(CHANGE_OPERATION), "restore",
                         "bring back what a purge or a dedupe has archived"},
+    [CHANGE_UNDO] = {ACTION_CHANGE_RESTORE, ON(CHANGE_OPERATION), "undo",
+                     "take back what it has sent, by its stamps"},
     [CHANGE_RESUME] = {ACTION_CHANGE_REPLAY, ON(CHANGE_OPERATION), "resume",
                        "finish what was interrupted; nothing is sent twice"},
 };
@@ -54,11 +58,30 @@ struct change_state {
     size_t at; /* among those that apply */
 };
 
-static size_t applying(const struct change_state *c, enum change *rows)
+static bool operation_of(const struct view *v, struct operation_row *row)
+{
+    const struct change_state *c = v->state;
+    return operation_row_of(v->screen, NULL, c->target.id, row);
+}
+
+/* What has an archive is restored, anything else is undone. */
+static bool applies(const struct view *v, enum change change)
+{
+    const struct change_state *c = v->state;
+    struct operation_row row;
+    if (!(changes[change].on & ON(c->target.of)))
+        return false;
+    if (c->target.of != CHANGE_OPERATION || (change != CHANGE_RESTORE && change != CHANGE_UNDO))
+        return true;
+    bool archives = operation_of(v, &row) && operation_archives(row.kind) && !row.to;
+    return archives == (change == CHANGE_RESTORE);
+}
+
+static size_t applying(const struct view *v, enum change *rows)
 {
     size_t n = 0;
     for (int i = 0; i < CHANGES; i++)
-        if (changes[i].on & ON(c->target.of))
+        if (applies(v, (enum change)i))
             rows[n++] = (enum change)i;
     return n;
 }
@@ -106,12 +129,6 @@ static const struct journal_operation *purge_of(const struct view *v)
     return found;
 }
 
-static bool operation_of(const struct view *v, struct operation_row *row)
-{
-    const struct change_state *c = v->state;
-    return operation_row_of(v->screen, NULL, c->target.id, row);
-}
-
 static const char *why_not_resumed(const struct view *v)
 {
     struct operation_row row;
@@ -124,12 +141,22 @@ static const char *why_not_resumed(const struct view *v)
 
 static const char *why_not_restored(const struct view *v)
 {
-    const struct change_state *c = v->state;
+    return purge_of(v) ? NULL : "the journal has no archive of it";
+}
+
+static const char *why_not_undone(const struct view *v)
+{
     struct operation_row row;
-    if (purge_of(v))
-        return NULL;
-    bool other = c->target.of == CHANGE_OPERATION && operation_of(v, &row) && !operation_archives(row.kind);
-    return other ? "it has archived nothing: a purge does, and a dedupe" : "the journal has no archive of it";
+    struct buffer command;
+    const char *why = NULL;
+    if (!operation_of(v, &row) || !row.record)
+        return "it is not in the journal";
+    if (row.state == OPERATION_RUNNING || row.state == OPERATION_INTERRUPTED)
+        return "it has not ended";
+    buffer_init(&command, 64 * KIB);
+    bool can = operation_undo((struct view *)(uintptr_t)v, &row, &command, &why);
+    buffer_free(&command);
+    return can ? NULL : why ? why : "it has sent nothing";
 }
 
 static const char *why_not(const struct view *v, enum change change)
@@ -144,6 +171,7 @@ static const char *why_not(const struct view *v, enum change change)
     case CHANGE_DELETE: return first_of(why_not_chosen(c), not_listed(c, CAN_REMOVE));
     case CHANGE_PURGE: return why_not_purged(c);
     case CHANGE_RESTORE: return why_not_restored(v);
+    case CHANGE_UNDO: return why_not_undone(v);
     case CHANGE_RESUME: return why_not_resumed(v);
     default: return NULL;
     }
@@ -245,6 +273,32 @@ static void ask_to_resume(struct view *v)
     screen_ask(v->screen, &d, answer_resume, v);
 }
 
+/* The form that takes it back: a move, or a purge, of what bears its stamps. */
+static void undo(struct view *v)
+{
+    struct operation_row row;
+    struct arena arena;
+    struct plan plan;
+    struct address at;
+    char select[UNDO_SELECT_SIZE];
+    struct operate_argument *form = calloc(1, sizeof *form);
+    arena_init(&arena, 4 * MIB);
+    bool ok = form && operation_of(v, &row) && row.record &&
+              !plan_read(&plan, row.record->plan, &arena, NULL) && plan.to && find_end(v, plan.to, &at) &&
+              change_address(v->screen, at.endpoint, at.channel.name, at.channel.kind, &form->target);
+    if (ok) {
+        form->kind = undo_moves(&plan) ? OPERATION_MOVE : OPERATION_PURGE;
+        form->presets[form->preset_count].label = "Select";
+        form->presets[form->preset_count++].text = undo_select(row.id, select);
+        if (undo_moves(&plan))
+            text_copy(form->to, sizeof form->to, plan.from);
+        screen_back(v->screen);
+        screen_show(v->screen, VIEW_OPERATE, form);
+    }
+    arena_free(&arena);
+    free(form);
+}
+
 static void dedupe(struct view *v)
 {
     const struct change_state *c = v->state;
@@ -271,6 +325,8 @@ static void choose(struct view *v, enum change change)
         ask_to_resume(v);
     } else if (change == CHANGE_DEDUPE) {
         dedupe(v);
+    } else if (change == CHANGE_UNDO) {
+        undo(v);
     } else {
         open_form(v, kinds[change]);
     }
@@ -324,7 +380,7 @@ static void change_draw(struct view *v, struct frame *f, struct rect r)
     struct change_state *c = v->state;
     struct view *below = screen_below(v->screen);
     enum change rows[CHANGES];
-    size_t count = applying(c, rows);
+    size_t count = applying(v, rows);
     char title[160], foot[240];
     if (below != v)
         below->ops->draw(below, f, r);
@@ -361,7 +417,7 @@ static bool choose_by(struct view *v, enum action action)
     bool any = false;
     for (int i = 0; i < CHANGES; i++) {
         any |= changes[i].action == action;
-        if (changes[i].action != action || !(changes[i].on & ON(c->target.of)))
+        if (changes[i].action != action || !applies(v, (enum change)i))
             continue;
         choose(v, (enum change)i);
         return true;
@@ -378,7 +434,7 @@ static enum action change_action(struct view *v, enum action action)
 {
     struct change_state *c = v->state;
     enum change rows[CHANGES];
-    size_t count = applying(c, rows), to = move_by(action, c->at, count, count);
+    size_t count = applying(v, rows), to = move_by(action, c->at, count, count);
     if (to != SIZE_MAX)
         c->at = to;
     else if (action == ACTION_OPEN)
@@ -401,7 +457,7 @@ static void change_enter(struct view *v, const void *argument)
     enum change rows[CHANGES];
     if (argument)
         *c = (struct change_state){.target = *(const struct change_target *)argument};
-    size_t count = applying(c, rows);
+    size_t count = applying(v, rows);
     while (c->at + 1 < count && why_not(v, rows[c->at])) /* on the first that can be */
         c->at++;
     c->at = why_not(v, rows[c->at]) ? 0 : c->at;

@@ -58,7 +58,8 @@ static void tell_count(const struct teller *t, const struct operate *o)
     char count[48], size[40] = "", bytes[32], looked[32], unknown[32], skipped[32];
     bool looks = plan->select || plan->kind == OPERATION_DEDUPE,
          sized = looks || plan->kind == OPERATION_RESTORE;
-    if (o->seen.planned != 0 && (sized || (p->stored >= 0 && plan->limit < 0)))
+    bool seen = !looks || !o->seen.could_look;
+    if (o->seen.planned != 0 && seen && (sized || (p->stored >= 0 && plan->limit < 0)))
         snprintf(size, sizeof size, ", %s",
                  text_bytes(bytes, sizeof bytes, (uint64_t)(sized ? p->bytes : p->stored)));
     tell(t, o->seen.planned ? ROLE_TITLE : ROLE_WARN, "Would", "%s %s%s%s", operate_verb(o),

@@ -175,7 +175,7 @@ static int draw_undo(struct view *v, struct frame *f, struct rect r, int y, cons
     else if (undo && o->archive && operation_archives(o->kind))
         buffer_text(&line, "undo: X u restores what was archived");
     else if (undo)
-        buffer_printf(&line, "undo: %s", undo);
+        buffer_printf(&line, "undo: X u, or %s", undo);
     if (undo && !o->archive)
         screen_put_reach(v->screen, &line);
     y = put_words(f, r, y, why ? ROLE_WARN : ROLE_TEXT, buffer_cstr(&line));

@@ -492,8 +492,61 @@ static void only_its_own_key_says_yes(void **state)
     assert_int_equal(held("orders.dlq"), 0);
     wait_until_says(&s, "now: 0 ready in rabbit-1/orders.dlq, 3 before");
     wait_until_says(&s, "now: 3 ready in rabbit-1/parked, 0 before");
-    wait_until_says(&s, "undo: signalbox move rabbit-1/parked --to rabbit-1/orders.dlq");
+    wait_until_says(&s, "undo: X u, or signalbox move rabbit-1/parked --to rabbit-1/orders.dlq");
     tear_down_changes(&s);
+}
+
+/* From its own view, by the form and its question, as anything else. */
+static void what_was_moved_is_moved_back(void **state)
+{
+    struct stage s;
+    (void)state;
+    CHANGES_AT_ALL_SIZES(s)
+    {
+        publish("orders.dlq", 3);
+        publish("parked", 2); /* others' */
+        enter(&s, "write");
+        enter(&s, "move rabbit-1/orders.dlq --to rabbit-1/parked");
+        wait_until_says(&s, "move 3 messages");
+        type(&s, "x");
+        pass(NS_PER_S);
+        type(&s, "y");
+        wait_until_says(&s, "undo: X u");
+        type(&s, "X");
+        assert_true(screen_says(&s, "u  undo     take back what it has sent"));
+        type(&s, "u");
+        wait_until_says(&s, "MARKS");
+        assert_false(screen_says(&s, "selected, 0 B"));
+        type(&s, "r");
+        wait_until_says(&s, "move 3 messages");
+        assert_true(screen_says(&s, "rabbit-1/parked"));
+        assert_true(screen_says(&s, "headers.x-signalbox-operation~"));
+        type(&s, "x");
+        pass(NS_PER_S);
+        type(&s, "y");
+        wait_until_says(&s, "● done");
+        assert_int_equal(held("orders.dlq"), 3);
+        assert_int_equal(held("parked"), 2);
+        enter(&s, "copy rabbit-1/orders.dlq --to rabbit-1/parked");
+        wait_until_says(&s, "copy 3 messages");
+        type(&s, "x");
+        pass(NS_PER_S);
+        type(&s, "y");
+        wait_until_says(&s, "undo: X u");
+        type(&s, "Xu");
+        wait_until_says(&s, "MARKS");
+        type(&s, "r");
+        wait_until_says(&s, "purge 3 messages");
+        type(&s, "q");
+        enter(&s, "copy rabbit-1/orders.dlq --to rabbit-1/parked --no-mark");
+        wait_until_says(&s, "copy 3 messages");
+        type(&s, "x");
+        pass(NS_PER_S);
+        type(&s, "y");
+        wait_until_says(&s, "it cannot be undone");
+        type(&s, "X");
+        assert_true(screen_says(&s, "without marks what was sent"));
+    }
 }
 
 static void production_asks_for_the_name(void **state)
@@ -972,6 +1025,7 @@ int main(void)
         CASE(nothing_changes_before_it_is_allowed),
         CASE(endpoints_are_opened_one_by_one),
         CASE(only_its_own_key_says_yes),
+        CASE(what_was_moved_is_moved_back),
         CASE(production_asks_for_the_name),
         CASE(what_cannot_be_restored_asks_for_the_name),
         CASE(duplicates_are_reported),
