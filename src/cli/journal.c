@@ -11,6 +11,7 @@
 
 struct listing_journal {
     struct cli *cli;
+    struct journal *journal;
     struct buffer out;
     struct journal_operation operation; /* whose messages are listed */
     struct redactor *redactor;          /* NULL: nothing is hidden */
@@ -21,9 +22,10 @@ struct listing_journal {
 };
 
 /* One that runs by the journal, and that no process has, was interrupted. */
-static struct journal_operation as_it_is(const struct journal_operation *o)
+static struct journal_operation as_it_is(const struct listing_journal *l, const struct journal_operation *o)
 {
     struct journal_operation now = *o;
+    (void)!journal_recount(l->journal, &now, NULL);
     if (now.state == OPERATION_RUNNING && !operation_is_locked(now.id))
         now.state = OPERATION_INTERRUPTED;
     return now;
@@ -50,7 +52,7 @@ static void put_line(struct buffer *out, const struct journal_operation *o)
 static bool list_one(void *context, const struct journal_operation *o)
 {
     struct listing_journal *l = context;
-    struct journal_operation now = as_it_is(o);
+    struct journal_operation now = as_it_is(l, o);
     if (l->left >= 0 && l->left-- == 0)
         return false;
     if (cli_flag(l->cli, FLAG_JSON)) {
@@ -148,7 +150,7 @@ static int list_operation(struct listing_journal *l, struct journal *j, const ch
     prepare_to_hide(l);
     enum err e = journal_find(j, id, &arena, o, &err);
     if (!e) {
-        *o = as_it_is(o);
+        *o = as_it_is(l, o);
         if (!cli_flag(l->cli, FLAG_JSON)) {
             put_line(&l->out, o);
             if (o->command)
@@ -176,6 +178,7 @@ static int run(struct cli *c)
     int code = 0;
     if (!j)
         return cli_error(&err);
+    l.journal = j;
     buffer_init(&l.out, LIMIT_LINE);
     if (c->arg_count)
         code = list_operation(&l, j, c->args[0]);

@@ -131,6 +131,8 @@ static struct audit_list *read_all(const char *id)
     }
     struct journal *j = journal_open(&l->err);
     enum err e = j ? journal_operations(j, take_operation, l, &l->err) : l->err.code;
+    for (size_t i = 0; !e && i < l->count; i++)
+        e = journal_recount(j, &l->operations[i], &l->err);
     if (!e)
         e = journal_events(j, take_event, l, &l->err);
     if (!e && *id)

@@ -455,6 +455,21 @@ enum err journal_count(struct journal *j, int64_t number, struct journal_totals 
     return e == ERR_END ? ERR_OK : e;
 }
 
+enum err journal_recount(struct journal *j, struct journal_operation *o, struct err_info *err)
+{
+    struct journal_totals t;
+    if (o->ended_ns)
+        return ERR_OK;
+    enum err e = journal_count(j, o->number, &t, err);
+    if (e)
+        return e;
+    o->counts.done = t.of[DELIVERY_DONE];
+    o->counts.skipped = t.of[DELIVERY_SKIPPED];
+    o->counts.failed = t.of[DELIVERY_FAILED];
+    o->counts.in_doubt = t.of[DELIVERY_IN_DOUBT];
+    return ERR_OK;
+}
+
 /* ---- events ---- */
 
 enum err journal_note(struct journal *j, const struct journal_event *event, struct err_info *err)

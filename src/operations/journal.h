@@ -44,6 +44,8 @@ enum err journal_update(struct journal *j, const struct journal_operation *o,
 /* By its id, or by what no other id begins with. ERR_NOTFOUND, ERR_USAGE where several do. */
 enum err journal_find(struct journal *j, const char *id, struct arena *arena, struct journal_operation *o,
                       struct err_info *err) SB_MUST_USE;
+/* One that has not ended has its counts in its messages alone: takes them from there. */
+enum err journal_recount(struct journal *j, struct journal_operation *o, struct err_info *err) SB_MUST_USE;
 /* Newest first, until visit returns false; o is valid during the call. */
 typedef bool journal_visit_operation(void *context, const struct journal_operation *o);
 enum err journal_operations(struct journal *j, journal_visit_operation *visit, void *context,

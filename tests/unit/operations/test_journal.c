@@ -212,6 +212,23 @@ static bool one_event(void *context, const struct journal_event *e)
     return false;
 }
 
+/* Its row says nothing of that before its end. */
+static void what_was_interrupted_is_counted_by_its_messages(void **state)
+{
+    (void)state;
+    struct journal_operation o = create("a");
+    for (uint64_t i = 1; i <= 5; i++)
+        put(o.number, i, i < 4 ? DELIVERY_DONE : i == 4 ? DELIVERY_SKIPPED : DELIVERY_INTENDED);
+    assert_int_equal(journal_recount(journal, &o, NULL), ERR_OK);
+    assert_int_equal(o.counts.done, 3);
+    assert_int_equal(o.counts.skipped, 1);
+    assert_int_equal(o.counts.planned, 3);
+    o.ended_ns = 9;
+    o.counts.done = 17;
+    assert_int_equal(journal_recount(journal, &o, NULL), ERR_OK);
+    assert_int_equal(o.counts.done, 17);
+}
+
 static void unlocking_is_noted(void **state)
 {
     (void)state;
@@ -294,6 +311,7 @@ int main(void)
         TEST(operations_come_newest_first),
         TEST(what_was_not_synced_is_gone),
         TEST(a_message_keeps_where_it_came_from_and_went),
+        TEST(what_was_interrupted_is_counted_by_its_messages),
         TEST(unlocking_is_noted),
         TEST(two_may_write),
         TEST(an_older_file_is_brought_up_to_date),
