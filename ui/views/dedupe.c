@@ -127,10 +127,14 @@ static void draw_result(const struct dedupe_state *d, struct frame *f, struct re
         put_line(f, r, y, ROLE_WARN, "RESULT", text);
         return;
     }
-    snprintf(text, sizeof text, "%s unique   %s group%s   %s extra cop%s   %" PRIu64 " copies at most",
-             text_count(unique, sizeof unique, t->unique), text_count(groups, sizeof groups, t->groups),
-             t->groups == 1 ? "" : "s", text_count(extras, sizeof extras, t->extras),
-             t->extras == 1 ? "y" : "ies", t->most);
+    if (!t->groups)
+        snprintf(text, sizeof text, "%s unique: none of them is there more than once",
+                 text_count(unique, sizeof unique, t->unique));
+    else
+        snprintf(text, sizeof text, "%s unique   %s group%s   %s extra cop%s   %" PRIu64 " copies at most",
+                 text_count(unique, sizeof unique, t->unique), text_count(groups, sizeof groups, t->groups),
+                 t->groups == 1 ? "" : "s", text_count(extras, sizeof extras, t->extras),
+                 t->extras == 1 ? "y" : "ies", t->most);
     put_line(f, r, y, t->groups ? ROLE_WARN : ROLE_OK, "RESULT", text);
     if (t->without)
         used += (size_t)snprintf(more, sizeof more, "%s %s no %s   ",

@@ -18,7 +18,8 @@ static int step_of(const struct operate *o)
 {
     if (!o->whole)
         return form_faulty((struct form *)(uintptr_t)&o->form) ? STEP_PLAN : STEP_TARGET;
-    return o->seen.state == JOB_READY && o->seen.planned != 0 ? STEP_CONFIRM : STEP_DRY;
+    bool looks_first = o->seen.could_look && preview_selects(&o->order.plan);
+    return o->seen.state == JOB_READY && o->seen.planned != 0 && !looks_first ? STEP_CONFIRM : STEP_DRY;
 }
 
 /* "1 Select ✓ ─── 2 Target ✓ ─── 3 Dry run ● ─── 4 Confirm ○ ─── 5 Run ○" */

@@ -36,6 +36,8 @@ char *operate_count(const struct operate *o, char *into, size_t size)
     int64_t n = o->seen.planned;
     if (n == 0 && preview_skipped(&o->seen.preview))
         return text_copy(into, size, "nothing: all would be skipped");
+    if (n < 0 && o->kind == OPERATION_DEDUPE)
+        return text_copy(into, size, o->order.plan.to ? "all but the extras" : "the extras");
     if (n < 0 && preview_selects(&o->order.plan))
         return text_copy(into, size, "those that are selected");
     const char *what = o->kind == OPERATION_DEDUPE && !o->order.plan.to ? "extra" : "message";

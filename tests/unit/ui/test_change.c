@@ -717,6 +717,10 @@ static void a_look_that_marks_is_asked_for(void **state)
     assert_true(screen_says(&s, "r reads the channel: that MARKS"));
     type(&s, "r");
     wait_until_says(&s, "no message has a key");
+    type(&s, "x");
+    wait_until_says(&s, "remove the extras");
+    assert_true(screen_says(&s, "2 Dry run ●"));
+    type(&s, "q");
     enter(&s, "dedupe kafka-a/orders");
     wait_until_says(&s, "nobody is there");
     tear_down_changes(&s);
