@@ -72,11 +72,18 @@ void execute_notice(void *context, const char *text)
         o->job.notice(o->job.notice_context, text);
 }
 
-static enum err prepare(void *context, const struct endpoint *endpoint, struct secret *into,
-                        struct err_info *err)
+enum err operation_prepare(const struct operation_job *job, const struct endpoint *endpoint,
+                           struct secret *into, struct err_info *err)
+{
+    bool file = job->plan.kind == OPERATION_RESTORE && endpoint == job->from.endpoint;
+    return job->prepare && !file ? job->prepare(job->context, endpoint, into, err) : ERR_OK;
+}
+
+enum err execute_prepare(void *context, const struct endpoint *endpoint, struct secret *into,
+                         struct err_info *err)
 {
     const struct operation *o = context;
-    return o->job.prepare ? o->job.prepare(o->job.context, endpoint, into, err) : ERR_OK;
+    return operation_prepare(&o->job, endpoint, into, err);
 }
 
 static size_t flying(const struct operation *o)
@@ -173,7 +180,7 @@ static enum err open_destination(struct operation *o, struct err_info *err)
                                   .endpoint = to->endpoint,
                                   .claim = o->job.record.id,
                                   .transaction = execute_commits(o),
-                                  .prepare = prepare,
+                                  .prepare = execute_prepare,
                                   .notice = execute_notice,
                                   .context = o};
     struct destination *d = destination_open(&job, o->event_fd, err);
@@ -203,7 +210,7 @@ static enum err open_source(struct operation *o, struct err_info *err)
                              .most = execute_dedupe_most(o),
                              .start = {START_BEGINNING, 0},
                              .partition = -1,
-                             .prepare = prepare,
+                             .prepare = execute_prepare,
                              .notice = execute_notice,
                              .context = o};
     if (!execute_removes(o) && recovery_places(&o->recovery, &o->places))

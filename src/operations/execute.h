@@ -42,6 +42,10 @@ struct operation_job {
     void *notice_context;
 };
 
+/* As its prepare, for one of its ends: an archive has no password. */
+enum err operation_prepare(const struct operation_job *job, const struct endpoint *endpoint,
+                           struct secret *into, struct err_info *err) SB_MUST_USE;
+
 struct operation;
 
 struct operation_progress {

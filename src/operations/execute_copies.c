@@ -17,6 +17,8 @@ static enum err ask_cluster(struct operation *o, struct broker *b, struct err_in
 enum err execute_name_source(struct operation *o, struct err_info *err)
 {
     const struct operation_end *from = &o->job.from, *to = &o->job.to;
+    if (!o->cluster[0])
+        text_copy(o->cluster, sizeof o->cluster, o->job.plan.cluster);
     if (o->cluster[0])
         return ERR_OK;
     if (!from->ops->cluster || execute_removes(o) || !to->ops) {
@@ -58,13 +60,6 @@ static void on_looked(void *context, int64_t messages)
     execute_tell(o, false);
 }
 
-static enum err prepare(void *context, const struct endpoint *endpoint, struct secret *into,
-                        struct err_info *err)
-{
-    const struct operation *o = context;
-    return o->job.prepare ? o->job.prepare(o->job.context, endpoint, into, err) : ERR_OK;
-}
-
 static struct copies *begin(struct operation *o)
 {
     struct copies_job job = {.cluster = o->cluster,
@@ -72,7 +67,7 @@ static struct copies *begin(struct operation *o)
                              .ops = o->job.to.ops,
                              .endpoint = o->job.to.endpoint,
                              .cancelled = &o->cancelled,
-                             .prepare = prepare,
+                             .prepare = execute_prepare,
                              .looked = on_looked,
                              .context = o};
     return copies_new(&job);

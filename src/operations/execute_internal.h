@@ -56,11 +56,11 @@ struct operation {
     struct target *targets; /* the first is the plan's, where it names one */
     size_t target_count;
 
-    char cluster[256];         /* the source's name for itself; "" not known yet */
-    char fence[600];           /* see execute_fence */
-    struct sent sent;          /* what earlier replays of this journal have sent */
-    struct copies *copies;     /* what is there of them, whoever sent it; NULL: not looked yet */
-    struct redactor *redactor; /* of reasons; NULL: nothing is hidden */
+    char cluster[PLAN_CLUSTER]; /* the source's name for itself; "" not known yet */
+    char fence[600];            /* see execute_fence */
+    struct sent sent;           /* what earlier replays of this journal have sent */
+    struct copies *copies;      /* what is there of them, whoever sent it; NULL: not looked yet */
+    struct redactor *redactor;  /* of reasons; NULL: nothing is hidden */
 
     /* of one connection */
     size_t opened; /* targets */
@@ -141,6 +141,8 @@ void execute_tell(struct operation *o,
                   bool now); /* how far it is, to those who ask; not now: not too often */
 
 void execute_notice(void *context, const char *text); /* context: the operation */
+enum err execute_prepare(void *context, const struct endpoint *endpoint, struct secret *into,
+                         struct err_info *err) SB_MUST_USE;
 
 /* ---- execute_take.c ---- */
 

@@ -228,6 +228,7 @@ enum err order_settle(struct plan *p, const struct preview *seen, struct err_inf
 {
     if (p->kind != OPERATION_RESTORE)
         p->partitions = seen->partitions;
+    text_copy(p->cluster, sizeof p->cluster, seen->cluster);
     p->keeps = seen->keeps[0];
     p->sticks = seen->sticks;
     if (!seen->keeps[0] || p->kind != OPERATION_MOVE)

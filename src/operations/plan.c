@@ -1,5 +1,7 @@
 #include "operations/plan.h"
 
+#include "base/text.h"
+
 #include "base/json.h"
 
 static void write_purge(const struct plan *p, struct json_writer *w)
@@ -57,6 +59,10 @@ void plan_write(const struct plan *p, struct buffer *json)
     json_int(&w, p->replays_most);
     JSON_NAME(&w, "partitions");
     json_int(&w, p->partitions);
+    if (*p->cluster) {
+        JSON_NAME(&w, "cluster");
+        json_text(&w, p->cluster);
+    }
     JSON_NAME(&w, "no_mark");
     json_bool(&w, p->no_mark);
     JSON_NAME(&w, "keep_death");
@@ -159,7 +165,9 @@ static enum err take_value(const struct member *m, const struct json_reader *r, 
 /* What a later version has added it does not know how to do. */
 static enum err take_member(struct plan *p, struct json_reader *r, struct arena *arena, struct err_info *err)
 {
+    const char *cluster = NULL;
     const struct member members[] = {
+        {"cluster", &cluster, NULL, NULL},
         {"from", &p->from, NULL, NULL},
         {"to", &p->to, NULL, NULL},
         {"select", &p->select, NULL, NULL},
@@ -197,8 +205,12 @@ static enum err take_member(struct plan *p, struct json_reader *r, struct arena 
     if (bytes_equal_text(name, "payload") && event == JSON_NULL)
         return ERR_OK;
     for (size_t i = 0; i < sizeof members / sizeof *members; i++)
-        if (bytes_equal_text(name, members[i].name))
-            return take_value(&members[i], r, event, arena, err);
+        if (bytes_equal_text(name, members[i].name)) {
+            enum err e = take_value(&members[i], r, event, arena, err);
+            if (cluster)
+                text_copy(p->cluster, sizeof p->cluster, cluster);
+            return e;
+        }
     return err_set(err, ERR_FORMAT, "a plan of a later version: `%.*s` is not known", (int)name.len,
                    (const char *)name.data);
 }

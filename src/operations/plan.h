@@ -11,6 +11,8 @@
 
 #define PLAN_PAYLOAD_MOST ((size_t)16 << 20) /* an edited one, which is part of the plan */
 
+#define PLAN_CLUSTER 256
+
 struct plan {
     enum operation_kind kind;
     const char *from, *to; /* addresses without secrets; to NULL: where each message came from, or nowhere */
@@ -19,19 +21,20 @@ struct plan {
     int64_t ready; /* messages that were at the source when it was counted: what stands behind as many of them
                               came later, and is not taken off it; 0: not counted */
     int64_t rate;  /* messages a second; 0: as fast as it goes */
-    int64_t replays_most; /* loop guard */
-    int64_t partitions;   /* of the source; 0: it has none, or they are not known */
-    bool no_mark;         /* no stamps: what was in doubt cannot be found again */
-    bool keep_death;      /* what the broker wrote of earlier deaths stays */
-    bool again;           /* what an earlier one has sent there is sent once more */
-    bool keeps;           /* the source removes no single message: what was sent stays there, too */
-    bool sticks;          /* nothing can be taken off the destination one by one */
-    bool create;          /* a missing destination is made */
-    bool no_archive;      /* purge: by the broker itself, and nothing of it can be had back */
-    const char *by;       /* dedupe: the rule, see dedupe_rule.h */
-    bool keep_last;       /* dedupe: the last of several copies, else the first */
-    bool differing;       /* dedupe: also where the bodies of a group differ */
-    bool tombstones;      /* purge: keys of a compacted topic, by a null payload for each */
+    int64_t replays_most;       /* loop guard */
+    int64_t partitions;         /* of the source; 0: it has none, or they are not known */
+    char cluster[PLAN_CLUSTER]; /* the source's name for itself; "" it has none, or it is not known yet */
+    bool no_mark;               /* no stamps: what was in doubt cannot be found again */
+    bool keep_death;            /* what the broker wrote of earlier deaths stays */
+    bool again;                 /* what an earlier one has sent there is sent once more */
+    bool keeps;                 /* the source removes no single message: what was sent stays there, too */
+    bool sticks;                /* nothing can be taken off the destination one by one */
+    bool create;                /* a missing destination is made */
+    bool no_archive;            /* purge: by the broker itself, and nothing of it can be had back */
+    const char *by;             /* dedupe: the rule, see dedupe_rule.h */
+    bool keep_last;             /* dedupe: the last of several copies, else the first */
+    bool differing;             /* dedupe: also where the bodies of a group differ */
+    bool tombstones;            /* purge: keys of a compacted topic, by a null payload for each */
     bool by_place;   /* purge: all up to a place in each partition; nothing there is removed one by one */
     const char *sum; /* restore: SHA-256 of the archive, in hex */
     bool same_partitions; /* restore: those, or nothing is sent; else by key where there are not as many */

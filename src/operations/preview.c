@@ -30,7 +30,7 @@ static enum err prepare(void *context, const struct endpoint *endpoint, struct s
                         struct err_info *err)
 {
     const struct operation_job *job = context;
-    return job->prepare ? job->prepare(job->context, endpoint, into, err) : ERR_OK;
+    return operation_prepare(job, endpoint, into, err);
 }
 
 static struct destination *open_end(const struct operation_job *job, const struct operation_end *end, int fd,
@@ -78,7 +78,7 @@ static enum err count_source(const struct operation_job *job, int fd, struct pre
     p->upper = from->ops->count_is_upper;
     if (!e && from->ops->list)
         describe_source(b, from, p);
-    if (!e && from->ops->cluster && job->plan.kind == OPERATION_REPLAY) {
+    if (!e && from->ops->cluster && !plan_archives(&job->plan)) {
         b->deadline_ns = clock_mono_ns() + NAME_NS;
         e = from->ops->cluster(b, p->cluster, sizeof p->cluster, err);
     }
@@ -337,11 +337,15 @@ static bool is_there(void *context, const char *to, const struct message *m)
     return !copies_find(l->copies, &where, m, &there, &l->failed) && there;
 }
 
+static const char *cluster_of(const struct look *l)
+{
+    return l->preview->cluster[0] ? l->preview->cluster : l->job->from.endpoint->name;
+}
+
 static enum err begin_copies(struct look *l, struct err_info *err)
 {
     const struct operation_job *job = l->job;
-    struct copies_job copies = {.cluster =
-                                    l->preview->cluster[0] ? l->preview->cluster : job->from.endpoint->name,
+    struct copies_job copies = {.cluster = cluster_of(l),
                                 .channel = job->from.channel.name,
                                 .ops = job->to.ops,
                                 .endpoint = job->to.endpoint,
@@ -359,7 +363,7 @@ static enum err begin_look(struct look *l, struct err_info *err)
     const struct operation_job *job = l->job;
     struct preview *p = l->preview;
     const struct reasons_job reasons = {.plan = &job->plan,
-                                        .endpoint = job->from.endpoint->name,
+                                        .cluster = cluster_of(l),
                                         .from = job->from.channel.name,
                                         .to = job->plan.to ? job->record.to : NULL,
                                         .redaction = job->redaction,

@@ -20,10 +20,10 @@ struct preview {
     struct reasons *reasons; /* of a replay: those that are selected; NULL else. preview_free frees them */
     /* Of a dedupe, of what is selected; matched and bytes are of what would go, or be copied. */
     struct dedupe_totals duplicates;
-    int32_t partitions; /* of the source; 0 none */
-    char keeps[160];    /* why it removes no single message; "" it does */
-    char cluster[256];  /* of a replay: its source's name for itself; "" it has none */
-    unsigned carries;   /* enum carry, of the destination */
+    int32_t partitions;         /* of the source; 0 none */
+    char keeps[160];            /* why it removes no single message; "" it does */
+    char cluster[PLAN_CLUSTER]; /* the source's name for itself; "" it has none */
+    unsigned carries;           /* enum carry, of the destination */
     /* of a purge */
     bool by_place;       /* see struct plan */
     int64_t stored;      /* bytes at the source; COUNT_UNKNOWN */

@@ -28,7 +28,7 @@ struct reason_group {
 
 struct reasons_job {
     const struct plan *plan; /* a replay */
-    const char *cluster;     /* its name, and */
+    const char *cluster;     /* of the source, as its stamps have it, and */
     const char *from;        /* that of the channel that they are in */
     const char *to;          /* the plan's destination as the journal has it; NULL: where each came from */
     const struct redaction *redaction; /* what may not be shown of them; NULL: all may */

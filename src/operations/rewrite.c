@@ -164,6 +164,8 @@ void rewrite_kept(const struct journal_operation *o, const struct journal_messag
     if (!o->plan.data || plan_read(&plan, o->plan, arena, NULL) || plan_archives(&plan) ||
         plan.kind == OPERATION_RESTORE || !read_source(o->from, arena, &r))
         return;
+    if (*plan.cluster)
+        r.cluster = plan.cluster;
     m.headers = changes->off;
     rewrite_changes(&r, &m, row->sequence, arena, &again);
     changes->on = again.on;

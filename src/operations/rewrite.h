@@ -13,8 +13,8 @@
 
 struct rewrite {
     const struct plan *plan;
-    const char *operation;          /* its id; "" not known yet: its stamp has no value */
-    const char *cluster, *channel;  /* the source's names, as its stamps have them */
+    const char *operation;         /* its id; "" not known yet: its stamp has no value */
+    const char *cluster, *channel; /* the source's names, as its stamps have them */
 };
 
 /* The message as it is sent: with its stamps, without what is taken off, and with the plan's payload where that has one. In the arena;
