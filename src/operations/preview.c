@@ -426,7 +426,9 @@ enum err preview_look(const struct operation_job *job, const atomic_bool *cancel
             e = ERR_OK;
         }
     }
-    p->whole = l.enough || p->ready < 0 || p->looked >= p->ready;
+    /* What Kafka counts is more than there is, and it gives all that there is. */
+    bool ended = p->upper && !e && !*p->unseen && (most(job) < 0 || p->looked < most(job));
+    p->whole = l.enough || p->ready < 0 || p->looked >= p->ready || ended;
     end_look(&l);
     close(fd);
     return e;

@@ -294,6 +294,9 @@ static void undo(struct view *v)
             text_copy(form->to, sizeof form->to, plan.from);
         screen_back(v->screen);
         screen_show(v->screen, VIEW_OPERATE, form);
+    } else {
+        screen_say(v->screen, SEVERITY_WARN,
+                   "The journal does not tell where it has sent them: see its messages");
     }
     arena_free(&arena);
     free(form);

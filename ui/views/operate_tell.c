@@ -205,6 +205,34 @@ static void tell_loss(void *context, const struct loss *loss)
     tell(context, ROLE_WARN, "Lost", "%s", loss->text);
 }
 
+struct becoming {
+    char text[400];
+    size_t used;
+};
+
+/* Of what is kept nothing need be said. */
+static void add_part(void *context, const char *part, const char *becomes)
+{
+    struct becoming *b = context;
+    if (text_starts(becomes, "kept") && strcmp(becomes, "kept as text") != 0)
+        return;
+    if (b->used < sizeof b->text)
+        b->used += (size_t)snprintf(b->text + b->used, sizeof b->text - b->used, "%s%s %s",
+                                    b->used ? ", " : "", part, becomes);
+}
+
+/* What another protocol makes of any message. */
+static void tell_becoming(const struct teller *t, const struct operate *o)
+{
+    struct becoming b = {.used = 0};
+    const struct broker_ops *to = o->order.to.endpoint ? o->order.to.endpoint->broker : NULL;
+    const struct broker_ops *from = o->order.from.endpoint ? o->order.from.endpoint->broker : NULL;
+    if (!to || !from || from == to || !o->seen.preview.compares || o->kind == OPERATION_RESTORE)
+        return;
+    carries_tell(o->seen.preview.carries, add_part, &b);
+    tell(t, ROLE_WARN, "Becomes", "in %s: %s", to->title, b.used ? b.text : "all is kept");
+}
+
 static void tell_losses(const struct teller *t, const struct operate *o)
 {
     const struct preview *p = &o->seen.preview;
@@ -279,7 +307,8 @@ static void tell_effect(const struct teller *t, const struct operate *o)
     if (plan->kind == OPERATION_RESTORE)
         tell(t, ROLE_MUTED, "Adds", "nothing: byte for byte, and once; a second restore is refused");
     else if (!plan_archives(plan) && !plan->no_mark)
-        tell(t, ROLE_MUTED, "Adds", "x-signalbox- headers; the rest is byte for byte");
+        tell(t, ROLE_MUTED, "Adds", "x-signalbox- headers; the %s is byte for byte",
+             p->compares ? "payload" : "rest");
     tell_taken_off(t, o);
     if (!plan_archives(plan))
         tell_undo(t, o);
@@ -348,6 +377,7 @@ void operate_tell(struct view *v, operate_line *line, void *context)
         tell_payload(&t, o);
         tell_look(&t, o);
         tell_groups(&t, o);
+        tell_becoming(&t, o);
         tell_losses(&t, o);
         tell_where(&t, o);
         tell_time(&t, o);

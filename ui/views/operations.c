@@ -234,7 +234,9 @@ const char *operation_undo(struct view *v, const struct operation_row *row, stru
     struct operation_job job = {.record = {.kind = row->kind}};
     struct arena arena;
     const char *undo = NULL;
-    bool ended = row->record && row->record->ended_ns && row->record->plan.data;
+    /* The journal may know of its end before our own job does. */
+    bool ended =
+        row->record && row->record->ended_ns && row->record->plan.data && row->state != OPERATION_RUNNING;
     *why = NULL;
     if (!ended)
         return NULL;

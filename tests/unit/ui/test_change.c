@@ -532,6 +532,7 @@ static void what_was_moved_is_moved_back(void **state)
         type(&s, "x");
         pass(NS_PER_S);
         type(&s, "y");
+        wait_until_says(&s, "now: 5 ready in rabbit-1/parked, 2 before"); /* not that of before any more */
         wait_until_says(&s, "undo: X u");
         type(&s, "Xu");
         wait_until_says(&s, "MARKS");
