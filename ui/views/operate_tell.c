@@ -38,6 +38,10 @@ char *operate_count(const struct operate *o, char *into, size_t size)
         return text_copy(into, size, "nothing: all would be skipped");
     if (n < 0 && o->kind == OPERATION_DEDUPE)
         return text_copy(into, size, o->order.plan.to ? "all but the extras" : "the extras");
+    if (n < 0 && o->target.of == CHANGE_MESSAGES) {
+        snprintf(into, size, "%zu chosen message%s", o->target.messages, o->target.messages == 1 ? "" : "s");
+        return into;
+    }
     if (n < 0 && preview_selects(&o->order.plan))
         return text_copy(into, size, "those that are selected");
     const char *what = o->kind == OPERATION_DEDUPE && !o->order.plan.to ? "extra" : "message";
@@ -76,7 +80,7 @@ static void tell_count(const struct teller *t, const struct operate *o)
     if (p->unknown)
         tell(t, ROLE_WARN, "Not judged", "%s: damaged, or too much to unpack; these are left alone",
              text_count(unknown, sizeof unknown, (uint64_t)p->unknown));
-    if (o->target.of == CHANGE_MESSAGES && p->matched != (int64_t)o->target.messages)
+    if (o->target.of == CHANGE_MESSAGES && !o->seen.could_look && p->matched != (int64_t)o->target.messages)
         tell(t, ROLE_WARN, "But", "%zu %s chosen, and %" PRId64 " %s there like that", o->target.messages,
              o->target.messages == 1 ? "is" : "are", p->matched, p->matched == 1 ? "is" : "are");
     if (p->unacked > 0)

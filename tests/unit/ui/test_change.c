@@ -207,6 +207,33 @@ static void chosen_messages_are_named_by_their_positions(void **state)
     }
 }
 
+/* What was not looked at yet is not said to be gone. */
+static void chosen_messages_are_not_missed_before_a_look(void **state)
+{
+    struct stage s;
+    (void)state;
+    set_up_changes(&s, 120, 40);
+    s.config.endpoints[0].broker = &memory_broker;
+    struct channel_list *channels = s.hub->endpoints[0].channels;
+    for (size_t i = 0; i < channels->count; i++) {
+        assert_int_equal(memory_declare(channels->items[i].name, CHANNEL_TOPIC, NULL, NULL), ERR_OK);
+        channels->items[i].browse_effect = EFFECT_MARKS;
+    }
+    open_tail(&s);
+    fill_tail(&s, 5);
+    type(&s, "pkX");
+    assert_true(screen_says(&s, "1 message of"));
+    type(&s, "s\r");
+    screen_key(s.screen, UIKEY_CONTROL('u'));
+    type(&s, "rabbit-1/parked\r");
+    wait_until_says(&s, "MARKS");
+    assert_true(screen_says(&s, "resend 1 chosen message"));
+    assert_false(screen_says(&s, "are there like that"));
+    type(&s, "r");
+    wait_until_says(&s, "1 is chosen, and 0 are there like that");
+    tear_down_changes(&s);
+}
+
 /* ---- the form ---- */
 
 static void a_dry_run_comes_by_itself(void **state)
@@ -1021,6 +1048,7 @@ int main(void)
         CASE(the_menus_help_lists_its_keys),
         CASE(the_same_command_names_the_configuration),
         CASE(chosen_messages_are_named_by_their_positions),
+        CASE(chosen_messages_are_not_missed_before_a_look),
         CASE(a_dry_run_comes_by_itself),
         CASE(what_would_be_skipped_is_not_replayed),
         CASE(reasons_are_counted_by_the_dry_run_alone),
