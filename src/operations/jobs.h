@@ -42,7 +42,7 @@ struct job_status {
         int64_t from, to;
     } before, after;
     char notices[JOB_NOTICES][240];
-    size_t notice_count; /* of all; those beyond JOB_NOTICES were not kept */
+    size_t notice_count; /* of all, since it began if it has; those beyond JOB_NOTICES were not kept */
 };
 
 /* NULL with *err. The configuration must outlive it; passwords are fetched on the jobs' threads. */

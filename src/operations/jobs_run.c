@@ -213,6 +213,9 @@ static bool begin(struct job *job)
 {
     struct err_info err = {.code = ERR_OK};
     job->job.record.created_ns = clock_wall_ns();
+    pthread_mutex_lock(&job->lock);
+    job->status.notice_count = 0; /* what the dry run was told would be */
+    pthread_mutex_unlock(&job->lock);
     if (!look_again(job, &err))
         job->lock_fd = order_begin(&job->job, &job->plan, create, job, &err);
     if (job->lock_fd < 0)

@@ -107,8 +107,13 @@ static void draw_state(const struct dedupe_state *d, struct frame *f, struct rec
     else if (err->code)
         put_line(f, r, y, ROLE_CRIT, "LOOK", err_format(err, text, sizeof text));
     else if (d->seen.ended || d->seen.looked || !d->look) {
-        bool part = d->seen.ended && d->seen.stored > d->seen.looked;
-        snprintf(text, sizeof text, "%s messages%s%s%s", looked, d->seen.stored > 0 ? " of " : "",
+        /* What Kafka counts is more than there is, and it gives all that there is. */
+        bool upper = d->of.channel.endpoint->broker->count_is_upper,
+             part = d->seen.ended && d->seen.stored > d->seen.looked && !upper;
+        snprintf(text, sizeof text, "%s messages%s%s%s", looked,
+                 d->seen.stored <= 0 ? ""
+                 : upper             ? " of at most "
+                                     : " of ",
                  d->seen.stored > 0 ? stored : "",
                  part ? ": not all could be looked at, there may be more" : "");
         put_line(f, r, y, part ? ROLE_WARN : ROLE_TEXT, d->seen.ended ? "LOOKED AT" : "READING", text);

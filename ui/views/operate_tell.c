@@ -375,6 +375,8 @@ void operate_tell(struct view *v, operate_line *line, void *context)
         tell(&t, ROLE_MUTED, NULL, "Looking: nothing is changed by that");
     } else if (o->seen.state == JOB_REFUSED) {
         tell(&t, ROLE_CRIT, NULL, "%s", err_format(&o->seen.err, text, sizeof text));
+        if (o->seen.err.code == ERR_NOTFOUND && o->order.plan.to && !o->order.plan.create)
+            tell(&t, ROLE_TEXT, NULL, "Or turn Create on, if it is to be made");
     } else {
         tell_count(&t, o);
         tell_duplicates(&t, o);

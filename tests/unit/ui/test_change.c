@@ -403,6 +403,18 @@ static void a_form_says_what_is_wrong(void **state)
     assert_true(screen_says(&s, "--execute is for the shell"));
     enter(&s, "purge rabbit-1/orders.dlq --to x");
     assert_true(screen_says(&s, "takes no --to"));
+    enter(&s, "copy rabbit-1/orders.dlq --to rabbit-1/nowhere");
+    wait_until_says(&s, "Or turn Create on");
+    enter(&s, "write");
+    publish("orders.dlq", 1);
+    enter(&s, "copy rabbit-1/orders.dlq --to rabbit-1/nowhere --create");
+    wait_until_says(&s, "copy 1 message");
+    assert_true(screen_says(&s, "would be made"));
+    type(&s, "x");
+    pass(NS_PER_S);
+    type(&s, "y");
+    wait_until_says(&s, "● done");
+    assert_false(screen_says(&s, "would be made"));
     enter(&s, "copy rabbit-1");
     assert_true(screen_says(&s, "a channel is missing"));
     tear_down_changes(&s);
