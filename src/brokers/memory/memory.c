@@ -209,6 +209,7 @@ const struct broker_ops memory_broker = {
     .max_channels = MOST_READ_CHANNELS,
     .carries = CARRY_KEY | CARRY_NULL | CARRY_TIME | CARRY_PAST | CARRY_TYPES | CARRY_ANY | CARRY_NESTED,
     .path_is_channel = true,
+    .browse_is_free = true,
     .open = memory_open,
     .close = memory_close,
     .interrupt = memory_interrupt,

@@ -221,7 +221,7 @@ static void a_preview_samples_what_another_broker_would_lose(void **state)
     preview_free(&p);
     other.carries = 0;
     job.to.ops = &other;
-    for (int i = 0; i < 3000; i++) {
+    for (int i = 0; i < PREVIEW_SAMPLE + 1000; i++) {
         struct message m = {.key = BYTES_LITERAL("k"), .payload = BYTES_LITERAL("x"), .time_ns = 5};
         assert_int_equal(memory_publish("from", &m, NULL, NULL), ERR_OK);
     }
