@@ -220,15 +220,16 @@ static void a_preview_samples_what_another_broker_would_lose(void **state)
     assert_int_equal(p.looked, 0);
     preview_free(&p);
     other.carries = 0;
+    rig_broker.browse_is_free = false;
     job.to.ops = &other;
-    for (int i = 0; i < PREVIEW_SAMPLE + 1000; i++) {
+    for (int i = 0; i < 3000; i++) {
         struct message m = {.key = BYTES_LITERAL("k"), .payload = BYTES_LITERAL("x"), .time_ns = 5};
         assert_int_equal(memory_publish("from", &m, NULL, NULL), ERR_OK);
     }
     assert_int_equal(preview_make(&job, &cancelled, &p, NULL), ERR_OK);
     assert_true(p.compares);
     assert_false(p.whole);
-    assert_int_equal(p.looked, memory_broker.browse_is_free ? PREVIEW_SAMPLE : PREVIEW_SAMPLE_MARKED);
+    assert_int_equal(p.looked, PREVIEW_SAMPLE_MARKED);
     assert_int_equal(p.losses.keys, p.looked - 100);
     preview_free(&p);
     job.plan.limit = 50;
