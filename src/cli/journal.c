@@ -197,8 +197,8 @@ const struct command command_journal = {
     .purpose = "every operation, or each message of one",
     .detail =
         "Without ID every operation, newest first: who, when, what, how many, and how it ended. With ID (its beginning is enough) "
-        "each of its messages with its outcome: done, skipped, failed or in doubt, and why, and the headers that were taken off (-) and put "
-        "on (+), but for what `redact` hides. --json gives one object a line.",
+        "each of its messages with its outcome: done, skipped, failed or in doubt, and why, and the headers that were taken off "
+        "(-) and put on (+), but for what `redact` hides. --json gives one object a line.",
     .flags = F(JSON) | F(LIMIT),
     .max_args = 1,
     .argument = ARGUMENT_WORD,
