@@ -11,10 +11,12 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define READ_NS   (10 * NS_PER_S) /* in all */
-#define READ_MOST 200000          /* messages of one channel */
-#define SLACK_NS  (60 * NS_PER_S) /* that the broker's clock may be behind ours */
-#define STEP_MS   100
+#define READ_NS    (10 * NS_PER_S) /* in all */
+#define READ_MOST  200000          /* messages of one channel */
+#define SLACK_NS   (60 * NS_PER_S) /* that the broker's clock may be behind ours */
+#define AGAIN_NS   (NS_PER_S / 4)  /* between two looks for what was not met */
+#define TRIES_MOST 5
+#define STEP_MS    100
 
 struct sent_message {
     uint64_t sequence;
@@ -168,7 +170,7 @@ static bool find_places(const struct verifying *v, size_t target, int32_t partit
         places->items[places->count++] = (struct read_place){.partition = i, .next = -1};
     for (size_t i = 0; places->items && i < v->count; i++) {
         const struct position *p = &v->all[i].arrived;
-        if (v->all[i].target != target || p->partition < 0 || p->partition >= partitions)
+        if (v->all[i].target != target || v->all[i].met || p->partition < 0 || p->partition >= partitions)
             continue;
         struct read_place *place = &places->items[p->partition];
         if (place->next < 0 || p->offset < place->next)
@@ -177,13 +179,13 @@ static bool find_places(const struct verifying *v, size_t target, int32_t partit
     return places->items;
 }
 
-/* Of it all: how many are there, and is it known in which partition and where each of them is? */
+/* How many were not met yet, and is it known in which partition and where each of them is? */
 static size_t count_of(const struct verifying *v, size_t target, bool *placed)
 {
     size_t n = 0;
     *placed = true;
     for (size_t i = 0; i < v->count; i++) {
-        if (v->all[i].target != target)
+        if (v->all[i].target != target || v->all[i].met)
             continue;
         *placed &= v->all[i].arrived.kind == POSITION_PARTITION;
         n++;
@@ -230,16 +232,14 @@ static bool read_all(struct verifying *v, struct source *s, size_t target, size_
     return !left || e == ERR_END;
 }
 
-static void verify_target(struct verifying *v, size_t target)
+/* Reads the channel once, for those that were not met yet. False: not all that there is was read. */
+static bool read_once(struct verifying *v, size_t target, const struct channel *channel)
 {
     struct operation *o = v->o;
-    bool placed;
+    bool placed, whole = false;
     size_t left = count_of(v, target, &placed);
-    struct channel channel = {.partitions = 0};
-    int64_t met = v->result.equal + v->result.differ, returned;
+    int64_t returned;
     struct read_places places = {.count = 0};
-    if (!left || !look_up(v, target, placed, &channel))
-        return;
     struct source_job job = {.ops = o->job.to.ops,
                              .endpoint = o->job.to.endpoint,
                              .from = o->targets[target].channel,
@@ -248,20 +248,46 @@ static void verify_target(struct verifying *v, size_t target)
                              .partition = -1,
                              .prepare = o->job.prepare,
                              .context = o->job.context};
-    if (placed && channel.partitions > 0 && find_places(v, target, channel.partitions, &places))
+    if (placed && channel->partitions > 0 && find_places(v, target, channel->partitions, &places))
         job.places = &places;
-    else if (channel.kind == CHANNEL_STREAM) /* its times are the broker's: when it came */
+    else if (channel->kind == CHANNEL_STREAM) /* its times are the broker's: when it came */
         job.start = (struct start){START_TIME, o->job.record.created_ns - SLACK_NS};
     struct err_info err;
     struct source *s = source_start(&job, o->event_fd, &err);
     if (s) {
-        bool whole = read_all(v, s, target, left);
+        whole = read_all(v, s, target, left);
         source_cancel(s);
         source_join(&s, &returned, NULL);
-        if (whole)
-            v->result.missing += (int64_t)left - (v->result.equal + v->result.differ - met);
     }
     free(places.items);
+    return whole;
+}
+
+static void wait_a_little(struct operation *o)
+{
+    int64_t until = clock_mono_ns() + AGAIN_NS;
+    while (clock_mono_ns() < until && !atomic_load(&o->cancelled)) {
+        struct pollfd p = {.fd = o->event_fd, .events = POLLIN};
+        poll(&p, 1, clock_poll_ms(until));
+        (void)!read(o->event_fd, &(uint64_t){0}, sizeof(uint64_t));
+    }
+}
+
+/* What was committed is visible a moment after that was answered: what is not met is looked for some more times. */
+static void verify_target(struct verifying *v, size_t target)
+{
+    bool placed, whole = true;
+    struct channel channel = {.partitions = 0};
+    if (!count_of(v, target, &placed) || !look_up(v, target, placed, &channel))
+        return;
+    for (int tries = 0; whole && count_of(v, target, &placed) && tries < TRIES_MOST && !is_out_of_time(v);
+         tries++) {
+        if (tries)
+            wait_a_little(v->o);
+        whole = read_once(v, target, &channel);
+    }
+    if (whole)
+        v->result.missing += (int64_t)count_of(v, target, &placed);
 }
 
 static bool is_due(const struct operation *o)

@@ -24,7 +24,10 @@ for size in "80 24" "120 40"; do
     tui_type x
     answer 'y Replay'
     tui_wait '● done'
-    tui_wait 'done +queue:invoices|queue:invoices'
+    tui_wait 'queue:invoices'
+    tui_wait 'counted, not read back: invoices has consumers'
+    tui_has 'Message 1' || tui_keys Enter # there it is always shown
+    tui_wait '\+ x-signalbox-replays: [1-9]'
 
     name "a Kafka topic keeps its dead letters, $size"
     tui_keys q
@@ -54,6 +57,20 @@ for size in "80 24" "120 40"; do
     tui_type x
     answer 'y Restore'
     tui_wait '● done'
+
+    name "what was copied is taken off again, $size"
+    tui_type ':copy demo-queues/parcels --to demo-queues/copy --create'
+    tui_keys Enter
+    tui_wait 'Would +copy [1-9]'
+    tui_type x
+    answer 'y Copy'
+    tui_wait 'verified: ([0-9]+) of \1 were read back'
+    tui_wait 'undo: X u'
+    tui_type Xu
+    tui_wait 'Would +purge [1-9]'
+    tui_type x
+    answer 'y Purge'
+    tui_wait 'now: 0 ready in demo-queues/copy'
 
     name "duplicates: a report, its removal, and the restore, $size"
     tui_type ':dedupe demo-queues/parcels'

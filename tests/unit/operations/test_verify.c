@@ -120,6 +120,32 @@ static void what_cannot_be_looked_at_freely_is_counted_alone(void **state)
     assert_string_equal(v.why, "to has consumers, who take them");
 }
 
+static int late; /* so many looks see nothing of it yet */
+
+static enum err late_read_open(struct broker *b, const struct read_request *request,
+                               const struct read_sink *sink, struct err_info *err)
+{
+    static const struct channel_name elsewhere = {CHANNEL_QUEUE, "elsewhere"};
+    struct read_request other = *request;
+    if (late-- > 0)
+        other.channels = &elsewhere;
+    return memory_broker.read_open(b, &other, sink, err);
+}
+
+/* As transactions do. */
+static void what_shows_a_moment_later_is_waited_for(void **state)
+{
+    (void)state;
+    struct operation_job job = job_of(OPERATION_MOVE);
+    assert_int_equal(memory_declare("elsewhere", CHANNEL_QUEUE, NULL, NULL), ERR_OK);
+    rig_broker.read_open = late_read_open;
+    late = 2;
+    rig_publish("from", 0, 3);
+    struct verified v = run(&job);
+    assert_int_equal(v.equal, 3);
+    assert_int_equal(v.missing, 0);
+}
+
 static void what_bears_no_marks_is_not_looked_for(void **state)
 {
     (void)state;
@@ -150,6 +176,7 @@ int main(void)
         TEST(what_arrived_is_read_back),
         TEST(what_differs_and_what_is_not_there_is_said),
         TEST(what_cannot_be_looked_at_freely_is_counted_alone),
+        TEST(what_shows_a_moment_later_is_waited_for),
         TEST(what_bears_no_marks_is_not_looked_for),
         TEST(an_edited_payload_is_what_is_compared),
     };
