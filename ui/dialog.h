@@ -6,7 +6,7 @@
 
 #include "ui/view.h"
 
-#define DIALOG_LINES 24
+#define DIALOG_LINES 48
 #define DIALOG_NAMES 2
 #define DIALOG_NAME  300
 
@@ -20,7 +20,7 @@ struct dialog {
         size_t at;         /* in the pool */
     } lines[DIALOG_LINES];
     size_t line_count, pool_used;
-    char pool[6000];
+    char pool[16000];
     char names[DIALOG_NAMES][DIALOG_NAME]; /* to be typed, one after the other; none: y says yes */
     size_t name_count, typed_count;
     char typed[DIALOG_NAME];
