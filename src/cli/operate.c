@@ -70,17 +70,6 @@ static int take_destination(struct operating *o)
     return config_secret(&o->cli->config, o->to.endpoint, &err) ? cli_error(&err) : 0;
 }
 
-/* A channel onto itself would go on for ever. */
-static int refuse_same(const struct operating *o)
-{
-    struct err_info err;
-    if (!order_is_same(&o->from, &o->to))
-        return 0;
-    err_set(&err, ERR_REFUSED, "source and destination are the same channel: it would not end");
-    err_where(&err, "%s/%s", o->from.endpoint->endpoint.name, o->from.channel.name);
-    return cli_error(&err);
-}
-
 /* The line that does the same. */
 static const char *command_of(struct operating *o)
 {
@@ -125,6 +114,7 @@ static int find_both_ends(struct operating *o)
     struct cli *c = o->cli;
     const struct plan *p = &o->job.plan;
     bool restores = p->kind == OPERATION_RESTORE;
+    struct err_info err;
     if (p->kind == OPERATION_RESEND && !p->select)
         return cli_usage("which messages? Add --select EXPR (`copy` takes all)");
     o->to_text = cli_text(c, FLAG_TO);
@@ -132,8 +122,8 @@ static int find_both_ends(struct operating *o)
     bool archives = p->kind == OPERATION_PURGE || (p->kind == OPERATION_DEDUPE && !o->to_text);
     if (!code && !archives)
         code = take_destination(o);
-    if (!code && p->to && !restores)
-        code = refuse_same(o);
+    if (!code && order_check_ends(p, &o->from, &o->to, &err))
+        code = cli_error(&err);
     const struct address *to = operate_changed_destination(o), *from = operate_changed_source(o);
     if (!code && to)
         code = cli_may_change(c, to);

@@ -184,14 +184,28 @@ static bool find_channel(struct headers headers, const char *const *names_of, en
     return false;
 }
 
-static bool origin_of_entry(struct headers entry, struct death_origin *origin)
+/* Of the first death: later ones may have been published by a dead letter exchange. Without RabbitMQ's word for it the oldest one. */
+static struct headers first_death(struct headers headers, const struct value *death)
 {
-    const struct value *keys = headers_find(entry, BYTES_LITERAL("routing-keys"));
-    origin->channel = text_in(entry, "queue");
-    origin->exchange = text_in(entry, "exchange");
+    struct bytes queue = text_in(headers, "x-first-death-queue"),
+                 reason = text_in(headers, "x-first-death-reason");
+    for (uint32_t i = death->list.count; queue.len && i-- > 0;) {
+        struct headers entry = entry_of(death, i);
+        if (bytes_equal(text_in(entry, "queue"), queue) && bytes_equal(text_in(entry, "reason"), reason))
+            return entry;
+    }
+    return entry_of(death, death->list.count - 1);
+}
+
+static bool origin_of_death(struct headers headers, const struct value *death, struct death_origin *origin)
+{
+    struct headers first = first_death(headers, death);
+    const struct value *keys = headers_find(first, BYTES_LITERAL("routing-keys"));
+    origin->channel = text_in(entry_of(death, 0), "queue");
+    origin->exchange = text_in(first, "exchange");
     origin->kind = CHANNEL_QUEUE;
     if (keys && keys->type == VALUE_ARRAY && keys->list.count) {
-        const struct value *key = &keys->list.items[0].value;
+        const struct value *key = &keys->list.items[0].value; /* further ones are those of CC */
         origin->routing_key = key->type == VALUE_STRING || key->type == VALUE_BYTES ? key->bytes : BYTES_NULL;
     }
     return origin->channel.len > 0;
@@ -212,7 +226,7 @@ bool death_origin(struct headers headers, const char *const *also, struct death_
     *origin = (struct death_origin){.partition = -1};
     if (find_channel(headers, also, CHANNEL_ANY, origin))
         return true;
-    if (death && death->list.count && origin_of_entry(entry_of(death, 0), origin))
+    if (death && death->list.count && origin_of_death(headers, death, origin))
         return true;
     origin->partition = partition_in(headers);
     return find_channel(headers, topic_headers, CHANNEL_TOPIC, origin) ||

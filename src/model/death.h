@@ -24,8 +24,8 @@ struct death_origin {
     enum channel_kind kind; /* ANY: a name alone */
     struct bytes channel;   /* the queue or topic it died in */
     struct bytes
-        exchange; /* RabbitMQ: what it was published to, null where that is not known; "" the default one */
-    struct bytes routing_key; /* with which key; null: not known */
+        exchange; /* RabbitMQ: what it was first published to, null where that is not known; "" the default one */
+    struct bytes routing_key; /* with which key then; null: not known */
     int32_t partition;        /* Kafka; -1: not known */
 };
 /* also: names of further headers that hold a channel, NULL-terminated; NULL: none. False: none of them tells. Where a RabbitMQ message

@@ -415,6 +415,8 @@ static enum err prepare_all(struct operation *o, struct err_info *err)
     if (once && ((!cuts_off && sent_check_alone(o->journal, &o->job.record, err)) ||
                  sent_load(&o->sent, o->journal, &o->job.record, err)))
         return err->code;
+    if (execute_removes(o) && sent_check_taken(o->journal, &o->job.record, err))
+        return err->code;
     if (p->reasons && o->job.redaction && !(o->redactor = redactor_new(o->job.redaction)))
         return err_set(err, ERR_NOMEM, "no memory to hide what `redact` names");
     const struct channel_name *to = &o->job.to.channel;

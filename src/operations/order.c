@@ -175,6 +175,19 @@ void order_command(const struct order *o, struct buffer *out)
 
 /* ---- what it means ---- */
 
+/* Once more, behind what is there, is what a resend may be for: its copies are known by their stamps. */
+enum err order_check_ends(const struct plan *p, const struct address *from, const struct address *to,
+                          struct err_info *err)
+{
+    bool again = p->kind == OPERATION_RESEND;
+    if (!p->to || p->kind == OPERATION_RESTORE || !order_is_same(from, to) || (again && !p->no_mark))
+        return ERR_OK;
+    err_set(err, ERR_REFUSED, "source and destination are the same channel: %s",
+            again ? "without stamps its own copies would not be known" : "it would not end");
+    err_where(err, "%s/%s", from->endpoint->endpoint.name, from->channel.name);
+    return ERR_REFUSED;
+}
+
 enum err order_check(const struct order *o, struct err_info *err)
 {
     const struct plan *p = &o->plan;
@@ -182,11 +195,7 @@ enum err order_check(const struct order *o, struct err_info *err)
         return err_set(err, ERR_USAGE, "which messages? A resend wants a selection (`copy` takes all)");
     if (p->no_archive && (p->select || p->limit >= 0))
         return err_set(err, ERR_USAGE, "the broker's own purge takes all: no selection, no limit");
-    if (!p->to || p->kind == OPERATION_RESTORE || !order_is_same(&o->from, &o->to))
-        return ERR_OK;
-    err_set(err, ERR_REFUSED, "source and destination are the same channel: it would not end");
-    err_where(err, "%s/%s", o->from.endpoint->endpoint.name, o->from.channel.name);
-    return ERR_REFUSED;
+    return order_check_ends(p, &o->from, &o->to, err);
 }
 
 static bool was_seen(const struct plan *p, const struct preview *seen)

@@ -31,6 +31,9 @@ bool order_takes(const struct plan *p);
 void order_command(const struct order *o, struct buffer *out);
 /* What cannot be meant: ERR_REFUSED or ERR_USAGE with the reason. Nothing is looked up. */
 enum err order_check(const struct order *o, struct err_info *err) SB_MUST_USE;
+/* For that: ERR_REFUSED where it goes onto itself. */
+enum err order_check_ends(const struct plan *p, const struct address *from, const struct address *to,
+                          struct err_info *err) SB_MUST_USE;
 /* How many messages it is about, COUNT_UNKNOWN: those that it would send, and those that it would skip. */
 int64_t order_about(const struct plan *p, const struct preview *seen);
 /* How many of them it would send. */

@@ -35,6 +35,30 @@ static struct bytes source_of(const struct rewrite *r, struct position position,
     return bytes_of_text(source);
 }
 
+/* Back to its exchange it goes by the key that it was published with: where it died a dead letter exchange may have given it another one
+ * (x-dead-letter-routing-key). False: no memory. */
+static bool route_as_first(const struct plan *p, const struct message *m, struct arena *arena,
+                           struct message *into)
+{
+    const char *const also[] = {p->origin_header, NULL};
+    struct death_origin origin;
+    if (p->kind != OPERATION_REPLAY || !p->exchange || p->to || !death_origin(m->headers, also, &origin) ||
+        !origin.exchange.len || !origin.routing_key.data)
+        return true;
+    uint32_t count = m->properties.items ? m->properties.count : 0;
+    struct header *list = arena_alloc(arena, (count + 1) * sizeof *list);
+    if (!list)
+        return false;
+    struct header key = {BYTES_LITERAL("routing_key"), {.type = VALUE_STRING, .bytes = origin.routing_key}};
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < count; i++)
+        if (!bytes_equal(m->properties.items[i].name, key.name))
+            list[kept++] = m->properties.items[i];
+    list[kept++] = key;
+    into->properties = (struct headers){list, kept};
+    return true;
+}
+
 enum err rewrite_message(const struct rewrite *r, const struct message *m, uint64_t sequence,
                          struct arena *arena, struct message *into, struct err_info *err)
 {
@@ -50,6 +74,8 @@ enum err rewrite_message(const struct rewrite *r, const struct message *m, uint6
     enum err e = stamp_put(m, dropped(p), p->no_mark ? NULL : &stamp, arena, into, err);
     if (p->payload.data)
         into->payload = p->payload;
+    if (!e && !route_as_first(p, m, arena, into))
+        e = err_set(err, ERR_NOMEM, "no memory for a message's routing key");
     return e;
 }
 

@@ -1,6 +1,7 @@
 #include "operations/sent.h"
 
 #include "base/hash.h"
+#include "operations/lock.h"
 
 #include <stdlib.h>
 
@@ -63,6 +64,34 @@ static bool find_unended(void *context, const struct journal_operation *other)
         err_next(s->err, "let it end, or `signalbox resume %s`", other->id);
     }
     return !s->found;
+}
+
+static bool takes(enum operation_kind kind)
+{
+    return kind == OPERATION_MOVE || kind == OPERATION_REPLAY;
+}
+
+static bool find_interrupted(void *context, const struct journal_operation *other)
+{
+    struct search *s = context;
+    const struct journal_operation *own = s->own;
+    s->found = other->number < own->number && takes(other->kind) && other->state == OPERATION_RUNNING &&
+               other->from && own->from && strcmp(other->from, own->from) == 0 &&
+               !operation_is_locked(other->id);
+    if (s->found) {
+        err_set(s->err, ERR_REFUSED, "an earlier %s of it was interrupted: what that has sent may still be there",
+                operation_kind_name(other->kind));
+        err_where(s->err, "%s", own->from);
+        err_next(s->err, "`signalbox resume %s` finishes it first", other->id);
+    }
+    return !s->found;
+}
+
+enum err sent_check_taken(struct journal *j, const struct journal_operation *record, struct err_info *err)
+{
+    struct search s = {.own = record, .err = err};
+    enum err e = takes(record->kind) ? journal_operations(j, find_interrupted, &s, err) : ERR_OK;
+    return e ? e : s.found ? ERR_REFUSED : ERR_OK;
 }
 
 enum err sent_check_alone(struct journal *j, const struct journal_operation *record, struct err_info *err)

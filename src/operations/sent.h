@@ -19,6 +19,10 @@ struct sent {
  * at once the earlier one goes on. */
 enum err sent_check_alone(struct journal *j, const struct journal_operation *record,
                           struct err_info *err) SB_MUST_USE;
+/* Of what is taken off its source: ERR_REFUSED where an earlier move or replay of it was interrupted, since what that has sent may still
+ * be there. One that lives holds what it has taken. */
+enum err sent_check_taken(struct journal *j, const struct journal_operation *record,
+                          struct err_info *err) SB_MUST_USE;
 /* Of operations of this one's kind and source, but for itself. Some 24 bytes a message. */
 enum err sent_load(struct sent *s, struct journal *j, const struct journal_operation *record,
                    struct err_info *err) SB_MUST_USE;

@@ -132,6 +132,21 @@ check "they are back" test "$(wc -l <"$out")" = 20
 expect_no_out 'x-death'
 expect_out 'x-signalbox-replays'
 
+name "back to the exchange they go with the key that they were published with, whatever their dead letter exchange made of it"
+api PUT "exchanges/%2f/ex-$id" '{"type":"topic","durable":true}'
+api PUT "queues/%2f/first-$id" '{"durable":true,"arguments":{"x-dead-letter-exchange":"","x-dead-letter-routing-key":"again-'"$id"'"}}'
+api PUT "queues/%2f/again-$id" '{"durable":true}'
+api POST "bindings/%2f/e/ex-$id/q/first-$id" '{"routing_key":"ord.#"}'
+api POST "exchanges/%2f/ex-$id/publish" '{"properties":{},"routing_key":"ord.1","payload":"a","payload_encoding":"string"}'
+api POST "queues/%2f/first-$id/get" '{"count":1,"ackmode":"reject_requeue_false","encoding":"auto"}'
+holds() { "$SIGNALBOX" browse "$R/$1-$id$M" --json 2>"$T/null" >"$T/held"; test "$(wc -l <"$T/held")" = 1; }
+check "it has died" eventually 20 holds again
+run "$SIGNALBOX" replay "$R/again-$id$M" --to exchange --execute --json
+expect_status 0
+expect_out '"done":1,'
+check "it is back" eventually 10 holds first
+check "with its key" grep -q '"exchange":"ex-'"$id"'","routing_key":"ord.1"' "$T/held"
+
 name "a replay of a topic sends each dead letter once"
 topic "dlt-$id" 1
 topic "orig-$id" 1

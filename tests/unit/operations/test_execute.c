@@ -15,6 +15,7 @@
 #include "brokers/memory/memory.h"
 #include "brokers/memory/memory_server.h"
 #include "operations/execute.h"
+#include "operations/lock.h"
 
 static const struct decoder_ops *const decoders[] = {NULL};
 static const struct endpoint endpoint = {.name = "m"};
@@ -599,6 +600,24 @@ static void a_second_replay_waits_for_the_end_of_the_first(void **state)
     assert_holds("orders", 0, 10, 1);
 }
 
+/* What it has sent may stand at the source still. */
+static void a_move_waits_for_one_that_was_interrupted(void **state)
+{
+    (void)state;
+    publish("from", 0, 10);
+    struct operation_job first = job_of(OPERATION_MOVE), second = job_of(OPERATION_MOVE);
+    int lock = operation_lock(first.record.id, NULL);
+    assert_true(lock >= 0);
+    second.plan.limit = 3;
+    assert_int_equal(run(&second).counts.done, 3); /* one that lives is no hindrance */
+    operation_unlock(first.record.id, lock, false);
+    struct operation_job third = job_of(OPERATION_MOVE);
+    struct operation_progress p = run(&third);
+    assert_int_equal(p.error, ERR_REFUSED);
+    assert_int_equal(run(&first).counts.done, 7);
+    assert_holds("to", 0, 10, 1);
+}
+
 static void what_comes_back_again_and_again_is_left(void **state)
 {
     (void)state;
@@ -879,6 +898,7 @@ int main(void)
         TEST(what_comes_back_late_is_not_taken_for_removed),
         TEST(what_was_on_its_way_to_consumers_is_in_doubt),
         TEST(what_was_replayed_before_is_not_sent_again),
+        TEST(a_move_waits_for_one_that_was_interrupted),
         TEST(what_comes_back_again_and_again_is_left),
         TEST(a_line_that_is_cut_before_a_message_loses_none),
         TEST(a_message_whose_confirmation_is_lost_is_not_sent_again),
