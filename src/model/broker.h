@@ -65,6 +65,9 @@ enum read_flag {
     /* A browse: transactions of whomever that are open are waited for (ERR_BUSY at the deadline), since all that stands behind one is held
      * back; what was committed before read_open is read then without a gap. */
     READ_SETTLED = 1 << 4,
+    READ_HELD =
+        1
+        << 5, /* a browse: read_progress.held is wanted of each partition, also of those that had nothing to read */
 };
 
 struct channel_name {
@@ -119,7 +122,9 @@ struct read_progress {
     bool total_upper; /* total is an upper bound */
     int64_t most;     /* where a bound of the driver's own ends it; 0: none */
     bool incomplete;  /* a bound of the driver's own ended it: what was asked for is not all */
-    int64_t dropped;  /* lost on the way because the source cannot pause */
+    char held
+        [160]; /* a browse at its end: what stands behind that, held back by an open transaction of whomever; "" nothing known */
+    int64_t dropped; /* lost on the way because the source cannot pause */
     char stopped
         [160]; /* browse at its end: why, "the end as it stood at 12:04:30Z", "limit of 10,000 held messages" */
 };
@@ -182,6 +187,7 @@ enum publish_flag {
     PUBLISH_UNCOUNTED = 1 << 4,
     /* Keep the message's partition only where the destination has just as many as the request says; else it goes by its key. */
     PUBLISH_ALIKE = 1 << 5,
+    /* With either: a position without an offset (-1) is where its sender had it, and kept wherever there is such a partition. */
 };
 
 struct publish_request {

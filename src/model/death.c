@@ -1,6 +1,7 @@
 #include "model/death.h"
 
 #include "base/clock.h"
+#include "base/text.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -211,13 +212,23 @@ static bool origin_of_death(struct headers headers, const struct value *death, s
     return origin->channel.len > 0;
 }
 
-/* Spring writes it as four bytes, the highest first. */
+/* Spring writes it as four bytes, the highest first, others as digits. */
 static int32_t partition_in(struct headers headers)
 {
+    static const char *const in_digits[] = {"__connect.errors.partition", "x-original-partition"};
     struct bytes b = text_in(headers, "kafka_dlt-original-partition");
-    return b.len == 4 ? (int32_t)((uint32_t)b.data[0] << 24 | (uint32_t)b.data[1] << 16 |
-                                  (uint32_t)b.data[2] << 8 | b.data[3])
-                      : -1;
+    if (b.len == 4)
+        return (int32_t)((uint32_t)b.data[0] << 24 | (uint32_t)b.data[1] << 16 | (uint32_t)b.data[2] << 8 |
+                         b.data[3]);
+    for (size_t i = 0; i < sizeof in_digits / sizeof *in_digits; i++) {
+        char digits[12];
+        int64_t n = -1;
+        b = text_in(headers, in_digits[i]);
+        if (b.len && b.len < sizeof digits && text_int64(text_copy_bytes(digits, sizeof digits, b), &n) &&
+            n >= 0 && n <= INT32_MAX)
+            return (int32_t)n;
+    }
+    return -1;
 }
 
 bool death_origin(struct headers headers, const char *const *also, struct death_origin *origin)

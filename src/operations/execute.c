@@ -252,6 +252,7 @@ static void begin_connection(struct operation *o)
     o->recovering = o->source_ended = false;
     o->uncommitted = 0;
     o->edited = false;
+    o->held_back[0] = '\0';
     o->stopping = o->taken = false;
     o->early_count = o->early_total = o->early_bytes = o->at = o->pending = o->settling = o->held = 0;
     o->kept = 0;
@@ -293,6 +294,22 @@ static enum err open_ends(struct operation *o, struct err_info *err)
     return e || execute_purge_is_at_once(o) ? e : open_source(o, err);
 }
 
+/* What an open transaction holds back comes once that has ended: the operation goes on there. A purge leaves it where it is. */
+static enum err check_held(struct operation *o, struct err_info *err)
+{
+    char text[240];
+    if (!o->held_back[0] || o->taken || o->why[0])
+        return ERR_OK;
+    if (!execute_is_purge(o)) {
+        err_set(err, ERR_BUSY, "%s", o->held_back);
+        err_next(err, "it goes on once that has ended");
+        return ERR_BUSY;
+    }
+    snprintf(text, sizeof text, "%s: what stands there stays", o->held_back);
+    execute_stop_taking(o, text);
+    return ERR_OK;
+}
+
 static enum err attempt(struct operation *o, struct err_info *err)
 {
     begin_connection(o);
@@ -300,6 +317,8 @@ static enum err attempt(struct operation *o, struct err_info *err)
     set_connected(o, !e);
     if (!e)
         e = execute_purge_is_at_once(o) ? execute_purge_at_once(o, err) : go_through(o, err);
+    if (!e)
+        e = check_held(o, err);
     if (!e)
         e = execute_purge_end(o, err);
     if (!e && !execute_looks_again(o))
@@ -331,6 +350,7 @@ static void wait_between(struct operation *o, int tries)
 /* A connection that breaks is made again, for as long as there is headway now and then. */
 static enum err attempt_all(struct operation *o, struct err_info *err)
 {
+    char told[240] = "";
     int64_t moved_ns = clock_mono_ns(), done = -1;
     for (int tries = 0;; tries++) {
         char why[240];
@@ -346,8 +366,11 @@ static enum err attempt_all(struct operation *o, struct err_info *err)
         done = o->counts.done;
         if (clock_mono_ns() - moved_ns > PATIENCE_NS)
             return e;
-        say(o, err_format(err, why, sizeof why));
-        execute_notice(o, why);
+        err_format(err, why, sizeof why);
+        say(o, why);
+        if (strcmp(why, told) != 0)
+            execute_notice(o, why);
+        text_copy(told, sizeof told, why);
         execute_tell(o, true);
         wait_between(o, tries);
     }

@@ -80,10 +80,11 @@ struct operation {
     int64_t uncommitted_ns; /* monotonic: since when */
     size_t pending;         /* messages without an answer */
     bool source_ended;
-    bool taken;      /* no more messages are taken */
-    bool stopping;   /* nor sent */
-    size_t settling; /* batches that the source has not settled yet */
-    int kept;        /* messages that are held at the source */
+    char held_back[160]; /* what stands behind the end of the source; "" nothing known */
+    bool taken;          /* no more messages are taken */
+    bool stopping;       /* nor sent */
+    size_t settling;     /* batches that the source has not settled yet */
+    int kept;            /* messages that are held at the source */
     int64_t kept_since_ns;
     int failures_in_row;
     char why[240];          /* it stops before its end */

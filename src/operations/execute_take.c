@@ -138,6 +138,7 @@ enum err execute_take_batch(struct operation *o, bool *any, struct err_info *err
     *any = true;
     if (e == ERR_END) {
         o->source_ended = true;
+        source_held(o->source, o->held_back, sizeof o->held_back);
         return o->recovering ? end_recovery(o, err) : ERR_OK;
     }
     if (e)

@@ -37,26 +37,32 @@ static struct bytes source_of(const struct rewrite *r, struct position position,
 
 /* Back to its exchange it goes by the key that it was published with: where it died a dead letter exchange may have given it another one
  * (x-dead-letter-routing-key). False: no memory. */
-static bool route_as_first(const struct plan *p, const struct message *m, struct arena *arena,
-                           struct message *into)
+static bool set_routing_key(struct bytes key, const struct message *m, struct arena *arena,
+                            struct message *into)
 {
-    const char *const also[] = {p->origin_header, NULL};
-    struct death_origin origin;
-    if (p->kind != OPERATION_REPLAY || !p->exchange || p->to || !death_origin(m->headers, also, &origin) ||
-        !origin.exchange.len || !origin.routing_key.data)
-        return true;
-    uint32_t count = m->properties.items ? m->properties.count : 0;
+    uint32_t count = m->properties.items ? m->properties.count : 0, kept = 0;
     struct header *list = arena_alloc(arena, (count + 1) * sizeof *list);
     if (!list)
         return false;
-    struct header key = {BYTES_LITERAL("routing_key"), {.type = VALUE_STRING, .bytes = origin.routing_key}};
-    uint32_t kept = 0;
     for (uint32_t i = 0; i < count; i++)
-        if (!bytes_equal(m->properties.items[i].name, key.name))
+        if (!bytes_equal_text(m->properties.items[i].name, "routing_key"))
             list[kept++] = m->properties.items[i];
-    list[kept++] = key;
+    list[kept++] = (struct header){BYTES_LITERAL("routing_key"), {.type = VALUE_STRING, .bytes = key}};
     into->properties = (struct headers){list, kept};
     return true;
+}
+
+/* Where its headers tell it goes back to just there. */
+static bool place(const struct plan *p, const struct message *m, struct arena *arena, struct message *into)
+{
+    const char *const also[] = {p->origin_header, NULL};
+    struct death_origin origin;
+    if (p->kind != OPERATION_REPLAY || p->to || !death_origin(m->headers, also, &origin))
+        return true;
+    if (origin.partition >= 0)
+        into->position = (struct position){POSITION_PARTITION, origin.partition, -1};
+    bool back = p->exchange && origin.exchange.len && origin.routing_key.data;
+    return !back || set_routing_key(origin.routing_key, m, arena, into);
 }
 
 enum err rewrite_message(const struct rewrite *r, const struct message *m, uint64_t sequence,
@@ -74,7 +80,7 @@ enum err rewrite_message(const struct rewrite *r, const struct message *m, uint6
     enum err e = stamp_put(m, dropped(p), p->no_mark ? NULL : &stamp, arena, into, err);
     if (p->payload.data)
         into->payload = p->payload;
-    if (!e && !route_as_first(p, m, arena, into))
+    if (!e && !place(p, m, arena, into))
         e = err_set(err, ERR_NOMEM, "no memory for a message's routing key");
     return e;
 }

@@ -79,7 +79,8 @@ static bool find_interrupted(void *context, const struct journal_operation *othe
                other->from && own->from && strcmp(other->from, own->from) == 0 &&
                !operation_is_locked(other->id);
     if (s->found) {
-        err_set(s->err, ERR_REFUSED, "an earlier %s of it was interrupted: what that has sent may still be there",
+        err_set(s->err, ERR_REFUSED,
+                "an earlier %s of it was interrupted: what that has sent may still be there",
                 operation_kind_name(other->kind));
         err_where(s->err, "%s", own->from);
         err_next(s->err, "`signalbox resume %s` finishes it first", other->id);

@@ -1,6 +1,7 @@
 #include "operations/source.h"
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "base/thread.h"
 
 #include <poll.h>
@@ -36,6 +37,7 @@ struct source {
     bool paused, at_end;
     uint64_t number;
     struct err_info full; /* no memory for a message */
+    char held[160];
     int64_t returned;
 };
 
@@ -236,6 +238,17 @@ static enum err rest(struct source *s, struct err_info *err)
     return ERR_OK;
 }
 
+static void note_held(struct source *s)
+{
+    struct read_progress p = {.held = ""};
+    if (s->job.lease || !s->job.ops->read_progress)
+        return;
+    s->job.ops->read_progress(&s->broker, &p);
+    pthread_mutex_lock(&s->lock);
+    text_copy(s->held, sizeof s->held, p.held);
+    pthread_mutex_unlock(&s->lock);
+}
+
 static enum err work(struct source *s, struct err_info *err)
 {
     enum err e = ERR_OK;
@@ -254,6 +267,7 @@ static enum err work(struct source *s, struct err_info *err)
         e = end ? rest(s, err) : step(s, err);
         if (e == ERR_END && !end) {
             s->at_end = true;
+            note_held(s);
             e = ERR_OK;
         }
         (void)!read(s->wake_fd, &(uint64_t){0}, sizeof(uint64_t));
@@ -273,7 +287,8 @@ static enum err open_channel(struct source *s, struct err_info *err)
                                 .start = j->start,
                                 .partition = j->partition,
                                 .resume = j->places,
-                                .limit = j->most};
+                                .limit = j->most,
+                                .flags = READ_HELD};
     return j->lease ? j->ops->lease_open(&s->broker, &leased, &lease, err)
                     : j->ops->read_open(&s->broker, &read, &reading, err);
 }
@@ -424,6 +439,13 @@ struct batch *source_settled(struct source *s)
     struct batch *b = pop(&s->settled);
     pthread_mutex_unlock(&s->lock);
     return b;
+}
+
+void source_held(struct source *s, char *into, size_t size)
+{
+    pthread_mutex_lock(&s->lock);
+    text_copy(into, size, s->held);
+    pthread_mutex_unlock(&s->lock);
 }
 
 void source_stop(struct source *s)

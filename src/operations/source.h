@@ -40,6 +40,8 @@ enum err source_failure(struct source *s, struct err_info *err);
 void source_settle(struct source *s, struct batch *batch);
 /* The next one that has been settled for good; NULL: none. The caller's. */
 struct batch *source_settled(struct source *s);
+/* Once it has no more: what it has not handed over since an open transaction, of whomever, holds it back; "" nothing known. */
+void source_held(struct source *s, char *into, size_t size);
 /* No more messages, please: it ends once all that it gave out was settled. */
 void source_stop(struct source *s);
 void source_cancel(struct source *s); /* any thread: ends at once, what is out goes back */

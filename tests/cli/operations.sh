@@ -60,6 +60,14 @@ run "$SIGNALBOX" copy "$K/from-$id" --to "$K/topic:from-$id" --execute
 expect_status 7
 expect_err 'the same channel'
 
+name "a resend may go to where it comes from; its copies are not sent again"
+run "$SIGNALBOX" resend "$K/six-$id" --select /m01/ --to "$K/six-$id" --execute --json
+expect_status 0
+expect_out '"done":10,"skipped":0'
+run "$SIGNALBOX" resend "$K/six-$id" --select /m01/ --to "$K/six-$id" --no-mark --execute
+expect_status 7
+expect_err 'its own copies would not be known'
+
 name "one message is resent, with another payload"
 printf '{"edited":true}' >"$T/edited.json"
 run "$SIGNALBOX" resend "$K/from-$id" --select m017 --to "$K/to-$id" --edit "$T/edited.json" --execute

@@ -71,4 +71,20 @@ check "still once" there 3000
 name "a third host finds all of them"
 run env "$(at three)" "$SIGNALBOX" replay "$K/dead-$id" --execute --json
 expect_out '"done":0,"skipped":3000'
+
+name "each goes back to the partition that its headers name, whatever the dead letter topic has"
+"$SB_ROOT/tests/lab/lab" topic "one-$id" 1 >/dev/null
+"$SB_ROOT/tests/lab/lab" topic "three-$id" 3 >/dev/null
+for n in 0 1 2; do
+    printf '{"key":null,"payload":{"text":"p%d"},"headers":[{"name":"x-original-topic","type":"bytes","value":{"text":"three-%d"}},{"name":"x-original-partition","type":"bytes","value":{"text":"%d"}}]}\n' \
+        $n $id $n
+    printf '{"key":null,"payload":{"text":"p%d"},"headers":[{"name":"kafka_dlt-original-topic","type":"bytes","value":{"text":"three-%d"}},{"name":"kafka_dlt-original-partition","type":"bytes","value":{"base64":"AAAAA%s=="}}]}\n' \
+        $n $id "$(printf 'AQg' | cut -c $((n + 1)))"
+done >"$T/placed.jsonl"
+run "$SIGNALBOX" import "$T/placed.jsonl" "$K/one-$id" --execute --quiet
+expect_status 0
+run "$SIGNALBOX" replay "$K/one-$id" --execute
+expect_status 0
+placed() { test "$(kcat -C -b "$SB_KAFKA" -t "three-$id" -e -q -f '%p %s\n' | sort | tr '\n' ' ')" = "0 p0 0 p0 1 p1 1 p1 2 p2 2 p2 "; }
+check "they are there" eventually 10 placed
 finish

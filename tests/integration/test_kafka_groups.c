@@ -96,6 +96,38 @@ static void transactions_are_isolated(void **state)
     rd_kafka_destroy(rk);
 }
 
+/* By whoever goes on behind it, or has to see all that was committed. */
+static void what_is_held_back_is_known_and_waited_for(void **state)
+{
+    (void)state;
+    const char *kafka = lab_need("SB_KAFKA");
+    const struct start beginning = {.kind = START_BEGINNING};
+    char topic[64];
+    enum err e = ERR_OK;
+    lab_unique("txh", topic, sizeof topic);
+    rd_kafka_t *rk = fill_with_transactions(topic);
+    struct session_of_test *s = session_new(kafka);
+    struct read_progress progress = {.held = ""};
+    assert_int_equal(session_open(s), ERR_OK);
+    assert_int_equal(session_read(s, topic, READ_BROWSE, beginning, -1, -1, READ_HELD), ERR_OK);
+    while (!e)
+        e = kafka_broker.read_step(&s->broker, 500, &s->err);
+    assert_int_equal(e, ERR_END);
+    kafka_broker.read_progress(&s->broker, &progress);
+    assert_non_null(strstr(progress.held, "/0: an open transaction holds back offsets 7 to 8"));
+    assert_null(strstr(s->notice, "holds back"));
+    session_end(s);
+    s = session_new(kafka);
+    assert_int_equal(session_open(s), ERR_OK);
+    assert_int_equal(session_read(s, topic, READ_BROWSE, beginning, -1, -1, READ_SETTLED), ERR_BUSY);
+    session_end(s);
+    rd_kafka_abort_transaction(rk, 15000);
+    s = session_browse(kafka, topic, beginning, READ_SETTLED);
+    assert_int_equal(s->count, 5);
+    session_end(s);
+    rd_kafka_destroy(rk);
+}
+
 /* Two looks of ten seconds: a transaction that is open for a moment is no news. */
 static void a_tail_that_stands_before_an_open_transaction_says_so(void **state)
 {
@@ -358,6 +390,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reading_leaves_no_group),
         cmocka_unit_test(transactions_are_isolated),
+        cmocka_unit_test(what_is_held_back_is_known_and_waited_for),
         cmocka_unit_test(a_tail_that_stands_before_an_open_transaction_says_so),
         cmocka_unit_test(uncommitted_ones_are_marked),
         cmocka_unit_test(groups_and_lag),

@@ -3,6 +3,8 @@
  * beyond a stable offset which was asked for after it proves that a transaction is open. */
 #include "brokers/kafka/kafka_reader.h"
 
+#include "base/text.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <sys/poll.h>
@@ -24,16 +26,22 @@ static int64_t watermark(const struct kafka_read *r, const struct kafka_topic *t
     return high;
 }
 
-static void say_held(const struct kafka_read *r, const struct kafka_topic *t, int32_t partition, int64_t from,
+/* Whoever asks for what is held back says it himself. */
+static void say_held(struct kafka_read *r, const struct kafka_topic *t, int32_t partition, int64_t from,
                      int64_t high)
 {
     char text[300];
+    struct read_progress *p = &r->progress;
     snprintf(text, sizeof text,
-             "%s/%" PRId32 ": an open transaction holds back offsets %" PRId64 " to %" PRId64
-             "; --uncommitted shows them",
+             "%s/%" PRId32 ": an open transaction holds back offsets %" PRId64 " to %" PRId64,
              t->origin->channel, partition, from, high - 1);
-    if (r->sink.notice)
-        r->sink.notice(r->sink.context, text);
+    if (!p->held[0])
+        text_copy(p->held, sizeof p->held, text);
+    if (r->tells_held || !r->sink.notice)
+        return;
+    size_t length = strlen(text);
+    snprintf(text + length, sizeof text - length, "; --uncommitted shows them");
+    r->sink.notice(r->sink.context, text);
 }
 
 /* A transaction that is open for a moment is no news to a tail, which looks again; a browse ends here. */
@@ -76,7 +84,7 @@ static void suspect(struct kafka_read *r, rd_kafka_topic_partition_list_t *rows)
     }
 }
 
-/* Nothing was fetched, since all that there may be is held back: a handle that reads uncommitted knows. */
+/* Of what nothing was fetched, since all that there may be is held back: a handle that reads uncommitted knows. */
 static void suspect_all(struct broker *b, struct kafka_read *r, rd_kafka_topic_partition_list_t *rows)
 {
     struct err_info err;
@@ -160,7 +168,7 @@ void kafka_held_look(struct broker *b, struct kafka_read *r)
     if (r->marks || s->mock)
         return;
     rd_kafka_topic_partition_list_t *rows = rd_kafka_topic_partition_list_new(4);
-    if (r->browse && r->progress.total == 0)
+    if (r->browse && (r->progress.total == 0 || r->tells_held))
         suspect_all(b, r, rows);
     else
         suspect(r, rows);

@@ -175,7 +175,8 @@ static enum err check_window(const struct kafka_publish *p, const struct kafka_d
 
 static int32_t partition_of(const struct kafka_destination *d, const struct message *m)
 {
-    bool kept = d->flags & PUBLISH_ALIKE ? d->alike : (d->flags & PUBLISH_EXACT) != 0;
+    bool placed = m->position.offset < 0, alike = d->flags & PUBLISH_ALIKE ? d->alike : true;
+    bool kept = (d->flags & (PUBLISH_EXACT | PUBLISH_ALIKE)) && (placed || alike);
     bool own = kept && m->position.kind == POSITION_PARTITION && !kafka_destination_lacks(d, m);
     return own ? m->position.partition : RD_KAFKA_PARTITION_UA;
 }

@@ -410,6 +410,7 @@ enum err kafka_read_open(struct broker *b, const struct read_request *request, c
     r->sink = *sink;
     r->browse = request->mode == READ_BROWSE;
     r->bare = request->flags & READ_BARE;
+    r->tells_held = request->flags & READ_HELD;
     r->phase = KAFKA_FLOW;
     r->opened_ns = clock_wall_ns();
     r->only = request->partition;

@@ -53,6 +53,7 @@ struct kafka_read {
     struct kafka_merge *merge; /* until what it holds was handed over */
     struct kafka_marks *marks;
     bool browse, paused, stopped;
+    bool tells_held;  /* see READ_HELD */
     bool bare;        /* without headers */
     int64_t since_ns; /* what was stored at read_open and is older is passed over; TIME_NONE: nothing is */
     int64_t passed;   /* so many were, and were not told of yet */
