@@ -10,7 +10,8 @@ const struct command command_resend = {
     .args = "ADDRESS --select EXPR --to ADDRESS",
     .purpose = "send chosen messages once more; a dry run until --execute",
     .detail =
-        "What --select takes is sent to another channel, which may be another broker's, or once more to its own; the source keeps it. Key, payload, properties "
+        "What --select takes is sent to another channel, which may be another broker's, or once more to its own; the source keeps it. "
+        "Key, payload, properties "
         "and headers stay as they are, to the byte; headers that begin with x-signalbox- are put on behind them (--no-mark: none are). "
         "--edit sends another payload in the place of the one message's, and marks it as edited: what is in FILE, or what is written in "
         "$VISUAL or $EDITOR, where the payload stands as JSON or text, else in hex. What no longer encodes is refused; the line end that "
