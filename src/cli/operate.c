@@ -450,6 +450,7 @@ int operate_resume(struct cli *c, const struct journal_operation *record)
     if (!code) {
         fill_job(&o);
         o.job.record = *record;
+        o.job.resumed = true;
         cli_notice(c, "resuming %s %s, from %s%s%s", operation_kind_name(record->kind), record->id,
                    record->from, record->to ? " to " : "", record->to ? record->to : "");
         code = run_job(&o);

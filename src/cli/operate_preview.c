@@ -9,6 +9,7 @@
 #include "cli/signals.h"
 #include "operations/operation_json.h"
 #include "operations/order.h"
+#include "operations/source.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -258,6 +259,18 @@ static void say_what(const struct operating *o, const struct preview *p, int64_t
                purges ? "" : to_text(o), add);
 }
 
+static void say_held(const struct operating *o, const struct preview *p)
+{
+    char ready[32];
+    if (!preview_holds(&o->job, p) || p->ready == 0)
+        return;
+    cli_notice(o->cli, "messages are held while it goes on: consumers do not see them, and they go back with "
+                       "redelivered set; a delivery limit may count it");
+    if (p->ready > SOURCE_HELD_MOST && (o->job.plan.limit < 0 || o->job.plan.limit > SOURCE_HELD_MOST))
+        cli_notice(o->cli, "of %s messages the first 100,000 would be taken, since no more are held",
+                   text_count(ready, sizeof ready, (uint64_t)p->ready));
+}
+
 static void say_preview(const struct operating *o, const struct preview *p)
 {
     int64_t n = operate_planned(o, p);
@@ -266,6 +279,7 @@ static void say_preview(const struct operating *o, const struct preview *p)
     say_groups(o, p);
     say_look(o, p);
     say_comparison(o, p);
+    say_held(o, p);
     if (o->job.plan.kind == OPERATION_PURGE)
         operate_purge_say(o, p, n);
     if (o->job.plan.kind == OPERATION_RESTORE)

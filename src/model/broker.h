@@ -131,11 +131,19 @@ struct read_progress {
 
 /* ---- leasing: messages that are taken, to be removed or returned one by one ---- */
 
+/* What is to become of most messages that are taken: the driver lays out by that what it holds. */
+enum lease_use {
+    LEASE_REMOVES, /* they are removed */
+    LEASE_PICKS,   /* some are removed among many that are kept */
+    LEASE_KEEPS,   /* all are kept, whatever is said of one */
+};
+
 struct lease_request {
     struct channel_name from;
     size_t
         window; /* messages that may be handed over and not settled, at least 1; those that are kept (SETTLE_KEEP) do not count */
     int64_t most; /* stop after so many were handed over; -1: as many as are ready when it begins */
+    enum lease_use use;
 };
 
 struct lease_sink {

@@ -199,13 +199,22 @@ static enum err open_destination(struct operation *o, struct err_info *err)
     return e || !o->job.plan.to ? e : execute_target_open(o, 0, err);
 }
 
+/* What is removed behind much that is kept wants another lease than what is removed one after the other. */
+static enum lease_use use_of(const struct operation *o)
+{
+    const struct plan *p = &o->job.plan;
+    bool picks = p->select || p->reasons || execute_is_dedupe(o);
+    return !execute_removes(o) ? LEASE_KEEPS : picks ? LEASE_PICKS : LEASE_REMOVES;
+}
+
 static enum err open_source(struct operation *o, struct err_info *err)
 {
     const struct operation_end *from = &o->job.from;
     struct source_job job = {.ops = from->ops,
                              .endpoint = from->endpoint,
                              .from = from->channel,
-                             .lease = execute_removes(o),
+                             .lease = execute_leases(o),
+                             .use = use_of(o),
                              .window = execute_window(o),
                              .most = execute_dedupe_most(o),
                              .start = {START_BEGINNING, 0},
@@ -258,6 +267,7 @@ static void begin_connection(struct operation *o)
     o->kept = 0;
     o->kept_since_ns = 0;
     o->unmatched = 0;
+    o->connections++;
 }
 
 /* What the journal has counted, since a connection may have broken between two of its syncs. */
@@ -286,7 +296,9 @@ static enum err open_ends(struct operation *o, struct err_info *err)
     if (!e)
         e = count_again(o, err);
     o->done_before = o->counts.done;
-    o->place = o->counts.done;
+    o->place = execute_removes(o) ? o->counts.done : 0;
+    if (!e && execute_holds(o) && (o->job.resumed || o->connections > 1))
+        execute_wait_for_held(o);
     if (!e && o->job.to.ops)
         e = open_destination(o, err);
     if (!e && !execute_purge_is_at_once(o))

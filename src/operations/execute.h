@@ -32,6 +32,7 @@ struct operation_job {
      * missed there.
      * 0: as long as is good. */
     int64_t look_again_ns;
+    bool resumed; /* an earlier run has begun it */
     /* Its row, which is in the journal already (journal_create). */
     struct journal_operation record;
     /* As of a session; see engine/session.h. May be NULL. */

@@ -16,12 +16,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define LOOK_WINDOW    4000
-#define HELD_MOST_LOOK 100000 /* messages that a look holds at the source */
-#define HELD_NS        (600 * NS_PER_S)
-#define SHORT_LOOKS    3
-#define STEP_MS        100
-#define STEP_MESSAGES  20000
+#define LOOK_WINDOW   4000
+#define SHORT_LOOKS   3
+#define STEP_MS       100
+#define STEP_MESSAGES 20000
 
 /* ---- looking through the source ---- */
 
@@ -50,7 +48,8 @@ static struct source *start_look(struct operation *o, const struct looking *l, s
     struct source_job job = {.ops = from->ops,
                              .endpoint = from->endpoint,
                              .from = from->channel,
-                             .lease = execute_removes(o),
+                             .lease = execute_leases(o),
+                             .use = LEASE_KEEPS,
                              .window = LOOK_WINDOW,
                              .most = -1,
                              .start = {START_BEGINNING, 0},
@@ -65,11 +64,10 @@ static struct source *start_look(struct operation *o, const struct looking *l, s
     return s;
 }
 
-/* What is held is nobody's to take meanwhile. */
 static void keep_bounds(struct operation *o, struct source *s, struct looking *l)
 {
-    bool long_held = o->looked > HELD_MOST_LOOK || clock_mono_ns() - l->began_ns > HELD_NS;
-    if (!execute_removes(o) || !long_held || !l->whole)
+    bool long_held = o->looked > SOURCE_HELD_MOST || clock_mono_ns() - l->began_ns > SOURCE_HELD_NS;
+    if (!execute_leases(o) || !long_held || !l->whole)
         return;
     l->whole = false;
     source_stop(s);

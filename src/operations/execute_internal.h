@@ -46,8 +46,7 @@ struct operation {
     int64_t unmatched, bytes;
     uint64_t last; /* sequence */
     int64_t begun; /* messages that have a row */
-    int64_t
-        place; /* of a source that is removed from: messages that stood before the next one when it was counted */
+    int64_t place; /* of a lease: messages that stood before the next one when it was counted */
     struct losses losses;
     unsigned carries;
     bool edited;  /* the one message that the plan's payload is for has come */
@@ -63,7 +62,8 @@ struct operation {
     struct redactor *redactor;  /* of reasons; NULL: nothing is hidden */
 
     /* of one connection */
-    size_t opened; /* targets */
+    int connections; /* with this one */
+    size_t opened;   /* targets */
     struct recovery recovery;
     struct read_places places; /* where a source that is read goes on */
     bool look_done;            /* execute_look_done is due */
@@ -91,7 +91,7 @@ struct operation {
     char remark[240];       /* what else is to be known of it once it has ended */
     struct buffer verified; /* what was read back of what it has sent, as JSON; empty: nothing was to be */
 
-    /* of a source that messages are taken off */
+    /* of a lease */
     size_t missed;    /* of those that the journal tells of, how many a look did not meet */
     bool looks_again; /* they may not be back yet */
     bool others_hold; /* there are messages with consumers, or on their way back */
@@ -134,6 +134,19 @@ static inline bool execute_removes(const struct operation *o)
     const struct plan *p = &o->job.plan;
     return (!p->keeps && (p->kind == OPERATION_MOVE || p->kind == OPERATION_REPLAY)) ||
            (plan_archives(p) && !p->by_place);
+}
+
+/* Are they taken, and all of them given back at the end? */
+static inline bool execute_holds(const struct operation *o)
+{
+    const struct plan *p = &o->job.plan;
+    return !execute_removes(o) && !p->by_place && source_holds(o->job.from.ops, p->keeps);
+}
+
+/* Does what was on its way to it when a connection ended have to come back, before the source is whole? */
+static inline bool execute_leases(const struct operation *o)
+{
+    return execute_removes(o) || execute_holds(o);
 }
 
 /* ---- execute.c ---- */
@@ -228,7 +241,8 @@ enum err execute_recover(struct operation *o, struct err_info *err) SB_MUST_USE;
 enum err execute_look_done(struct operation *o, const struct item *item, struct err_info *err) SB_MUST_USE;
 /* At the end: rows that were not met at the source. */
 enum err execute_account(struct operation *o, struct err_info *err) SB_MUST_USE;
-/* Every message of the destination goes to visit, until that returns false. *whole: all of them could be had, and nobody takes any. */
+/* Every message of the destination goes to visit, until that returns false; message NULL: all of them come once more, what was seen is
+ * void. *whole: all of them could be had, and nobody takes any. */
 typedef bool execute_visit(struct operation *o, const struct message *m, void *context);
 enum err execute_look(struct operation *o, const struct channel_name *to, execute_visit *visit, void *context,
                       bool *whole, struct err_info *err) SB_MUST_USE;
@@ -243,8 +257,11 @@ void execute_verify(struct operation *o);
 /* The source has been read. What was not met there is taken for removed only where a second look, later, does not meet it either: true if
  * that is due. Else o->others_hold says whether it may still be somewhere; the source has been left for that. */
 bool execute_looks_again(struct operation *o);
-void execute_wait_to_look(struct operation *o);     /* before the second look */
-void execute_wait_for_returns(struct operation *o); /* of what an earlier run had out when it was killed */
+void execute_wait_to_look(struct operation *o);        /* before the second look */
+void execute_wait_for_statistics(struct operation *o); /* those of brokers are late */
+void execute_wait_for_returns(struct operation *o);    /* of what an earlier run had out when it was killed */
+/* As that, where nothing is to be removed, and for no longer than until as many are there as were counted. */
+void execute_wait_for_held(struct operation *o);
 
 /* ---- execute_purge.c: the archive stands in a destination's place; also of a dedupe without a destination ---- */
 

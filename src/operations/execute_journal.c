@@ -8,8 +8,6 @@
 #include <stdio.h>
 
 #define FAILURES_MOST 5 /* in a row */
-#define KEPT_MOST     100000
-#define KEPT_NS       (600 * NS_PER_S)
 
 /* No more are taken; what was taken comes to its end. */
 void execute_stop_taking(struct operation *o, const char *why)
@@ -181,14 +179,21 @@ static void count_kept(struct operation *o, const struct batch *b)
 {
     for (size_t i = 0; i < b->count; i++)
         o->kept += !b->items[i].remove;
-    if (!o->kept || !execute_removes(o))
+    bool holds = execute_holds(o);
+    if (!o->kept || !(holds || execute_removes(o)))
         return;
     if (!o->kept_since_ns)
         o->kept_since_ns = clock_mono_ns();
-    if (o->kept > KEPT_MOST)
-        execute_stop_taking(o, "more than 100,000 messages that are not selected are held: no more is taken");
-    else if (clock_mono_ns() - o->kept_since_ns > KEPT_NS)
-        execute_stop_taking(o, "messages that are not selected were held for ten minutes: no more is taken");
+    if (o->taken)
+        return;
+    if (o->kept > SOURCE_HELD_MOST)
+        execute_stop_taking(
+            o, holds ? "more than 100,000 messages are held: no more is taken"
+                     : "more than 100,000 messages that are not selected are held: no more is taken");
+    else if (clock_mono_ns() - o->kept_since_ns > SOURCE_HELD_NS)
+        execute_stop_taking(
+            o, holds ? "messages were held for ten minutes: no more is taken"
+                     : "messages that are not selected were held for ten minutes: no more is taken");
 }
 
 enum err execute_take_answers(struct operation *o, struct lane *answered, struct err_info *err)

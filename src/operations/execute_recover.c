@@ -3,7 +3,13 @@
 #include "base/text.h"
 #include "operations/stamp.h"
 
-#define LOOK_MOST 100000
+#include <poll.h>
+#include <unistd.h>
+
+#define LOOK_MOST   100000
+#define LOOK_WINDOW 4000
+#define LOOKS_MOST  2 /* more, where fewer came than are there */
+#define STEP_MS     100
 
 /* ---- what the destination has ---- */
 
@@ -13,6 +19,7 @@ struct look {
     void *context;
     int64_t seen;
     bool too_many;
+    bool missed; /* fewer came than are there */
 };
 
 static enum emit on_browsed(void *context, const struct message *borrowed)
@@ -28,7 +35,7 @@ static void on_notice(void *context, const char *text)
 }
 
 /* A queue with consumers has perhaps given it away already. */
-static bool can_look(struct broker *b, const struct channel_name *to)
+static bool can_look(struct broker *b, const struct channel_name *to, bool *keeps, int64_t *there)
 {
     struct channel_list *list = channel_list_new();
     struct err_info err;
@@ -37,12 +44,90 @@ static bool can_look(struct broker *b, const struct channel_name *to)
         return false;
     if (!b->ops->list(b, to->name, 0, list, &err) && list->count == 1) {
         const struct channel *c = &list->items[0];
-        bool keeps = c->kind == CHANNEL_TOPIC || c->kind == CHANNEL_STREAM;
+        *keeps = c->kind == CHANNEL_TOPIC || c->kind == CHANNEL_STREAM;
+        *there = c->depth + (c->unacked > 0 ? c->unacked : 0);
         can =
-            !c->why_not[CAN_BROWSE] && (keeps || c->consumers == 0) && c->depth >= 0 && c->depth <= LOOK_MOST;
+            !c->why_not[CAN_BROWSE] && (*keeps || c->consumers == 0) && c->depth >= 0 && *there <= LOOK_MOST;
     }
     channel_list_free(&list);
     return can;
+}
+
+/* ---- a queue: taken, and given back ---- */
+
+static enum err visit_batch(struct source *s, struct batch *b, struct look *l)
+{
+    for (size_t i = 0; i < b->count && !l->too_many; i++)
+        (void)on_browsed(l, b->items[i].message);
+    source_settle(s, b);
+    return l->too_many ? ERR_END : ERR_OK;
+}
+
+static enum err visit_all(struct operation *o, struct source *s, struct look *l, struct err_info *err)
+{
+    enum err e = ERR_OK;
+    while (!e && !atomic_load(&o->broken_off)) {
+        struct batch *b = NULL;
+        e = source_take(s, &b, err);
+        if (e == ERR_BUSY) {
+            struct pollfd p = {.fd = o->event_fd, .events = POLLIN};
+            poll(&p, 1, STEP_MS);
+            (void)!read(o->event_fd, &(uint64_t){0}, sizeof(uint64_t));
+            e = ERR_OK;
+        } else if (!e) {
+            e = visit_batch(s, b, l);
+        }
+        while ((b = source_settled(s)))
+            batch_free(&b);
+    }
+    return e == ERR_END ? ERR_OK : e ? e : err_set(err, ERR_CANCELLED, "broken off");
+}
+
+static enum err hold(struct operation *o, const struct channel_name *to, struct look *l, struct err_info *err)
+{
+    const struct source_job job = {.ops = o->job.to.ops,
+                                   .endpoint = o->job.to.endpoint,
+                                   .from = *to,
+                                   .lease = true,
+                                   .use = LEASE_KEEPS,
+                                   .window = LOOK_WINDOW,
+                                   .most = LOOK_MOST + 1,
+                                   .partition = -1,
+                                   .prepare = o->job.prepare,
+                                   .context = o->job.context};
+    struct err_info back = {.code = ERR_OK};
+    int64_t returned;
+    struct source *s = source_start(&job, o->event_fd, err);
+    if (!s)
+        return err->code;
+    enum err e = visit_all(o, s, l, err);
+    if (l->too_many)
+        source_stop(s);
+    if (e)
+        source_cancel(s);
+    enum err joined = source_join(&s, &returned, &back);
+    if (!e && joined)
+        *err = back;
+    return e ? e : joined;
+}
+
+/* ---- a log: read ---- */
+
+static enum err browse(struct operation *o, struct broker *b, const struct channel_name *to, struct look *l,
+                       struct err_info *err)
+{
+    struct read_sink sink = {.context = l, .message = on_browsed, .notice = on_notice};
+    struct read_request request = {
+        .mode = READ_BROWSE, .channels = to, .channel_count = 1, .partition = -1, .limit = -1};
+    enum err e = b->ops->read_open(b, &request, &sink, err);
+    while (!e && !atomic_load(&o->broken_off))
+        e = b->ops->read_step(b, 100, err);
+    struct read_progress progress = {.incomplete = false};
+    if (b->ops->read_progress)
+        b->ops->read_progress(b, &progress);
+    l->too_many |= progress.incomplete;
+    enum err closed = b->ops->read_close(b, NULL);
+    return e == ERR_END ? closed : e;
 }
 
 /* On a session of its own: the publishing one holds the claim, so that nothing more of the earlier run arrives meanwhile. */
@@ -56,32 +141,32 @@ static enum err look(struct operation *o, const struct channel_name *to, struct 
     if (!d)
         return err->code;
     struct broker *b = destination_broker(d);
-    struct read_sink sink = {.context = l, .message = on_browsed, .notice = on_notice};
-    struct read_request request = {
-        .mode = READ_BROWSE, .channels = to, .channel_count = 1, .partition = -1, .limit = -1};
+    int64_t there = 0;
+    bool keeps = false;
     enum err e = ERR_OK;
-    l->too_many = !can_look(b, to);
-    if (!l->too_many) {
-        e = b->ops->read_open(b, &request, &sink, err);
-        while (!e && !atomic_load(&o->broken_off))
-            e = b->ops->read_step(b, 100, err);
-        struct read_progress progress = {.incomplete = false};
-        if (b->ops->read_progress)
-            b->ops->read_progress(b, &progress);
-        l->too_many |= progress.incomplete;
-        enum err closed = b->ops->read_close(b, NULL);
-        e = e == ERR_END ? closed : e;
-    }
+    l->too_many = !can_look(b, to, &keeps, &there);
+    if (!l->too_many && source_holds(b->ops, keeps))
+        e = hold(o, to, l, err);
+    else if (!l->too_many)
+        e = browse(o, b, to, l, err);
+    l->missed = !keeps && l->seen < there;
     destination_close(&d);
     return e;
 }
 
+/* A run that was killed while it looked may have had some of them out. */
 enum err execute_look(struct operation *o, const struct channel_name *to, execute_visit *visit, void *context,
                       bool *whole, struct err_info *err)
 {
     struct look l = {.o = o, .visit = visit, .context = context};
     enum err e = look(o, to, &l, err);
-    *whole = !e && !l.too_many;
+    for (int i = 0; !e && l.missed && !l.too_many && i < LOOKS_MOST && !atomic_load(&o->cancelled); i++) {
+        l = (struct look){.o = o, .visit = visit, .context = context};
+        execute_wait_for_statistics(o);
+        (void)visit(o, NULL, context);
+        e = look(o, to, &l, err);
+    }
+    *whole = !e && !l.too_many && !l.missed;
     return e;
 }
 
@@ -90,7 +175,7 @@ static bool find_stamp(struct operation *o, const struct message *m, void *conte
     (void)context;
     char id[OPERATION_ID_SIZE];
     uint64_t sequence;
-    if (stamp_operation(m, id, &sequence) && strcmp(id, o->job.record.id) == 0)
+    if (m && stamp_operation(m, id, &sequence) && strcmp(id, o->job.record.id) == 0)
         recovery_arrived(&o->recovery, sequence);
     return true;
 }
@@ -166,7 +251,7 @@ enum err execute_recover(struct operation *o, struct err_info *err)
                           : recovery_load(&o->recovery, o->journal, o->job.record.number, removes, err);
     if (e || !o->recovery.count)
         return e;
-    o->recovering = !restores && (removes || !o->recovery.reached_count);
+    o->recovering = removes;
     if (!recovery_asks(&o->recovery))
         return ERR_OK;
     e = ask_destination(o, err);
@@ -203,6 +288,8 @@ static enum delivery account_for(const struct operation *o, const struct remembe
 {
     bool unseen = o->why[0] || atomic_load(&o->cancelled);
     *reason = NULL;
+    if (row->state == DELIVERY_ARRIVED && !execute_removes(o))
+        return DELIVERY_DONE;
     if (row->state == DELIVERY_ARRIVED && o->recovery.by_content && unseen)
         *reason = "it has arrived, and may still be at the source: not all of that was looked at";
     else if (row->state == DELIVERY_ARRIVED && o->others_hold)

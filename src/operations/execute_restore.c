@@ -113,9 +113,12 @@ static bool count_found(struct operation *o, const struct message *m, void *cont
 {
     (void)o;
     uint8_t digest[SHA256_SIZE];
-    if (!digest_of(m, digest))
-        return false;
-    struct payload *same = find(context, digest);
+    struct payloads *p = context;
+    for (size_t i = 0; !m && i < p->count; i++)
+        p->all[i].found = 0;
+    if (!m || !digest_of(m, digest))
+        return !m;
+    struct payload *same = find(p, digest);
     if (same)
         same->found++;
     return true;

@@ -47,19 +47,21 @@ static enum err judge_all(struct operation *o, struct batch *b, struct err_info 
     return e;
 }
 
-/* Of messages that are taken off: does it stand behind those that were there when they were counted? One whose removal has come back
+/* Of messages that are taken: does it stand behind those that were there when they were counted? One whose removal has come back
  * was counted among those that are gone. */
 static bool came_later(struct operation *o, const struct item *item)
 {
     int64_t ready = o->job.plan.ready, at = o->place;
-    o->place += !item->undone && item->state != DELIVERY_DONE;
-    return execute_removes(o) && ready > 0 && at >= ready;
+    o->place += !execute_removes(o) || (!item->undone && item->state != DELIVERY_DONE);
+    return execute_leases(o) && ready > 0 && at >= ready;
 }
 
 /* Beyond the limit nothing is begun, nor of what has come since it was counted; what is recovered counts with it. */
 static void keep_to_limit(struct operation *o, struct batch *b)
 {
     int64_t limit = o->job.plan.limit;
+    const struct recovery *r = &o->recovery;
+    bool waits = r->by_content && (execute_removes(o) || recovery_waits(r));
     for (size_t i = 0; i < b->count; i++) {
         struct item *item = &b->items[i];
         bool later = came_later(o, item);
@@ -67,7 +69,7 @@ static void keep_to_limit(struct operation *o, struct batch *b)
             continue;
         if (o->removing || later || (o->begun++ >= limit && limit >= 0)) {
             leave_out(item);
-            if (!o->recovery.by_content) /* else what the journal tells of may stand behind it */
+            if (!waits) /* else what the journal tells of may stand behind it */
                 execute_stop_taking(o, NULL);
         }
     }
@@ -121,9 +123,9 @@ size_t execute_window(const struct operation *o)
 {
     if (execute_is_purge(o))
         return execute_purge_window(o);
-    if (o->recovery.count || o->look_done)
+    if (execute_removes(o) && (o->recovery.count || o->look_done))
         return RECOVER_WINDOW;
-    return o->job.plan.select ? SELECT_WINDOW : WINDOW;
+    return o->job.plan.select || o->job.plan.reasons ? SELECT_WINDOW : WINDOW;
 }
 
 enum err execute_take_batch(struct operation *o, bool *any, struct err_info *err)

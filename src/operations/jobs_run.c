@@ -72,6 +72,7 @@ static void fill(struct job *job)
         .context = job->jobs->config,
         .notice = on_notice,
         .notice_context = job,
+        .resumed = job->resumes,
         .record = {.kind = o->plan.kind,
                    .state = OPERATION_RUNNING,
                    .from = restores ? o->plan.from : order_canonical(&o->from, &job->arena),

@@ -1,5 +1,6 @@
 #include "operations/preview.h"
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/text.h"
 #include "engine/filter.h"
@@ -16,6 +17,7 @@
 
 #define STEP_MS        100
 #define NAME_NS        (10 * NS_PER_S)
+#define HELD_WINDOW    4000
 #define COMPARE_MEMORY (16 * MIB) /* of a dedupe: beyond it files are used */
 #define COMPARE_STEP   20000
 
@@ -142,6 +144,8 @@ struct look {
     struct err_info failed; /* looking at it */
     struct arena arena;
     bool enough; /* the limit was reached */
+    bool holds;  /* what is looked at is held until the end */
+    int64_t began_ns;
     /* of a dedupe */
     struct dedupe_rule *rule;
     struct dedupe *dedupe;
@@ -248,6 +252,12 @@ static enum err judge(struct look *l, const struct batch *b, struct err_info *er
     return e;
 }
 
+static bool is_over(const struct look *l)
+{
+    bool held = l->preview->looked >= SOURCE_HELD_MOST || clock_mono_ns() - l->began_ns > SOURCE_HELD_NS;
+    return l->enough || (l->holds && held);
+}
+
 static enum err look_through(struct look *l, struct source *s, int fd, struct err_info *err)
 {
     enum err e = ERR_OK;
@@ -266,7 +276,7 @@ static enum err look_through(struct look *l, struct source *s, int fd, struct er
         }
         while ((b = source_settled(s)))
             batch_free(&b);
-        if (l->enough && !stopped) {
+        if (is_over(l) && !stopped) {
             stopped = true;
             source_stop(s);
         }
@@ -290,9 +300,14 @@ static int64_t most(const struct operation_job *job)
 static enum err look_at_source(struct look *l, int fd, struct err_info *err)
 {
     const struct operation_job *job = l->job;
+    l->holds = source_holds(job->from.ops, l->preview->keeps[0]);
+    l->began_ns = clock_mono_ns();
     struct source_job look = {.ops = job->from.ops,
                               .endpoint = job->from.endpoint,
                               .from = job->from.channel,
+                              .lease = l->holds,
+                              .use = LEASE_KEEPS,
+                              .window = HELD_WINDOW,
                               .most = most(job),
                               .start = {START_BEGINNING, 0},
                               .partition = -1,
@@ -432,6 +447,13 @@ enum err preview_look(const struct operation_job *job, const atomic_bool *cancel
     end_look(&l);
     close(fd);
     return e;
+}
+
+bool preview_holds(const struct operation_job *job, const struct preview *p)
+{
+    bool sends = job->plan.kind == OPERATION_COPY || job->plan.kind == OPERATION_RESEND ||
+                 (job->plan.kind == OPERATION_DEDUPE && job->plan.to);
+    return sends && source_holds(job->from.ops, p->keeps[0]);
 }
 
 int64_t preview_skipped(const struct preview *p)

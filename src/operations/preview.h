@@ -51,6 +51,8 @@ enum err preview_look(const struct operation_job *job, const atomic_bool *cancel
                       atomic_int_fast64_t *looked, struct preview *p, struct err_info *err) SB_MUST_USE;
 /* Does its plan take some messages and leave others? */
 bool preview_selects(const struct plan *plan);
+/* Is what it takes held at the source until its end, and given back then? */
+bool preview_holds(const struct operation_job *job, const struct preview *p);
 int64_t preview_skipped(const struct preview *p); /* of a replay: would not be sent */
 void preview_free(struct preview *p);
 /* What is at one of its ends now. err may be NULL. */

@@ -10,7 +10,35 @@ void recovery_free(struct recovery *r)
 {
     free(r->rows);
     free(r->reached);
+    free(r->known);
     *r = (struct recovery){.rows = NULL};
+}
+
+struct known {
+    struct remembered *row;
+    size_t next; /* of the first one of its identity: where the next that was not met may stand */
+};
+
+/* Of those that are the same, what had not arrived comes first: so many of them are there for certain. */
+static int by_identity(const void *a, const void *b)
+{
+    const struct remembered *x = ((const struct known *)a)->row, *y = ((const struct known *)b)->row;
+    int order = memcmp(x->identity, y->identity, IDENTITY_SIZE);
+    if (!order)
+        order = x->removable - y->removable;
+    return order ? order : (x->sequence > y->sequence) - (x->sequence < y->sequence);
+}
+
+static bool know_rows(struct recovery *r)
+{
+    if (r->known || !(r->known = reallocarray(NULL, r->count + 1, sizeof *r->known)))
+        return r->known;
+    for (size_t i = 0; i < r->count; i++)
+        r->known[i].row = &r->rows[i];
+    qsort(r->known, r->count, sizeof *r->known, by_identity);
+    for (size_t i = 0; i < r->count; i++)
+        r->known[i].next = i;
+    return true;
 }
 
 static bool add_row(void *context, const struct journal_message *m)
@@ -30,7 +58,7 @@ static bool add_row(void *context, const struct journal_message *m)
     *row = (struct remembered){.sequence = m->sequence,
                                .state = m->state,
                                .from = m->from,
-                               .removable = m->state == DELIVERY_ARRIVED,
+                               .removable = r->removes && m->state == DELIVERY_ARRIVED,
                                .unsent = m->state == DELIVERY_INTENDED && m->reason &&
                                          strcmp(m->reason, RECOVERY_UNSENT) == 0};
     if (r->target && m->destination)
@@ -57,11 +85,15 @@ enum err recovery_load(struct recovery *r, struct journal *j, int64_t number, bo
 {
     unsigned states = 1U << DELIVERY_INTENDED | 1U << DELIVERY_ARRIVED | 1U << DELIVERY_FAILED |
                       1U << DELIVERY_SKIPPED | 1U << DELIVERY_IN_DOUBT;
+    r->removes = removes;
     enum err e = journal_reached(j, number, add_reached, r, err);
-    if (!removes && !r->reached_count)
+    r->by_content = !removes && !r->reached_count;
+    if (r->by_content)
         states |= 1U << DELIVERY_DONE;
     if (!e)
         e = journal_messages(j, number, states, add_row, r, err);
+    if (!e && r->by_content)
+        r->no_room |= !know_rows(r);
     return e ? e : r->no_room ? err_set(err, ERR_NOMEM, "no memory for what the journal tells of") : ERR_OK;
 }
 
@@ -103,6 +135,8 @@ enum err recovery_load_done(struct recovery *r, struct journal *j, int64_t numbe
                        DONE_MOST);
     if (r->count)
         qsort(r->rows, r->count, sizeof *r->rows, by_sequence);
+    free(r->known);
+    r->known = NULL;
     return ERR_OK;
 }
 
@@ -151,6 +185,11 @@ void recovery_doubt(struct recovery *r, size_t target)
 {
     for (size_t i = 0; i < r->count; i++)
         r->rows[i].doubtful |= is_question(&r->rows[i]) && r->rows[i].to == target;
+}
+
+static bool is_open_row(const struct remembered *row)
+{
+    return row->state == DELIVERY_INTENDED || row->state == DELIVERY_ARRIVED;
 }
 
 /* ---- by order ---- */
@@ -248,58 +287,57 @@ static void match_in_order(struct recovery *r, struct item **items, size_t remov
 
 /* ---- by content alone ---- */
 
-/* Of those that are the same, what had not arrived comes first: so many of them are there for certain. */
-static int by_identity(const void *a, const void *b)
+static bool is_known_as(const struct recovery *r, size_t at, const uint8_t *identity)
 {
-    const struct remembered *const *x = a, *const *y = b;
-    int order = memcmp((*x)->identity, (*y)->identity, IDENTITY_SIZE);
-    if (!order)
-        order = (*x)->removable - (*y)->removable;
-    return order ? order : (*x)->sequence < (*y)->sequence ? -1 : 1;
+    return at < r->count && memcmp(r->known[at].row->identity, identity, IDENTITY_SIZE) == 0;
 }
 
-static struct remembered **find_first(struct remembered **sorted, size_t count, const uint8_t *identity)
+/* The next one of that identity that was not met. */
+static struct remembered *find_unmet(const struct recovery *r, const uint8_t *identity)
 {
-    size_t low = 0, high = count;
+    size_t low = 0, high = r->count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (memcmp(sorted[middle]->identity, identity, IDENTITY_SIZE) < 0)
+        if (memcmp(r->known[middle].row->identity, identity, IDENTITY_SIZE) < 0)
             low = middle + 1;
         else
             high = middle;
     }
-    return low < count && memcmp(sorted[low]->identity, identity, IDENTITY_SIZE) == 0 ? sorted + low : NULL;
+    if (!is_known_as(r, low, identity))
+        return NULL;
+    size_t at = r->known[low].next;
+    while (is_known_as(r, at, identity) && r->known[at].row->met)
+        at++;
+    r->known[low].next = at;
+    return is_known_as(r, at, identity) ? r->known[at].row : NULL;
 }
 
 /* What had arrived may be one that was removed, and this a twin of it: no message is removed for its looks. What had not is sent: were
  * it a twin, one of the two is as good as the other. */
 static void match_by_content(struct recovery *r, struct item **items, size_t count)
 {
-    struct remembered **sorted = reallocarray(NULL, r->count, sizeof(struct remembered *));
-    for (size_t i = 0; sorted && i < r->count; i++)
-        sorted[i] = &r->rows[i];
-    if (sorted)
-        qsort(sorted, r->count, sizeof *sorted, by_identity);
+    if (!know_rows(r))
+        return;
     for (size_t i = 0; i < count; i++) {
-        struct remembered **row = sorted ? find_first(sorted, r->count, items[i]->identity) : NULL;
-        while (row && row < sorted + r->count && (*row)->met &&
-               memcmp((*row)->identity, items[i]->identity, IDENTITY_SIZE) == 0)
-            row++;
-        if (!row || row == sorted + r->count ||
-            memcmp((*row)->identity, items[i]->identity, IDENTITY_SIZE) != 0)
+        struct remembered *row = find_unmet(r, items[i]->identity);
+        if (!row || !is_row(r, items[i], row))
             continue;
-        if (!is_row(r, items[i], *row))
-            continue;
-        bool arrived = (*row)->removable;
-        recovery_give(items[i], *row);
-        if (!arrived)
+        recovery_give(items[i], row);
+        if (!row->removable)
             continue;
         items[i]->remove = items[i]->ended = false;
-        items[i]->undone = (*row)->state == DELIVERY_DONE;
+        items[i]->undone = row->state == DELIVERY_DONE;
         item_say(items[i], DELIVERY_IN_DOUBT,
                  "it has arrived already, or is the same to the last byte as one that has");
     }
-    free(sorted);
+}
+
+bool recovery_waits(const struct recovery *r)
+{
+    for (size_t i = 0; i < r->count; i++)
+        if (is_open_row(&r->rows[i]) && !r->rows[i].met)
+            return true;
+    return false;
 }
 
 void recovery_match(struct recovery *r, struct item **items, size_t count)
@@ -313,11 +351,6 @@ void recovery_match(struct recovery *r, struct item **items, size_t count)
 }
 
 /* ---- by position ---- */
-
-static bool is_open_row(const struct remembered *row)
-{
-    return row->state == DELIVERY_INTENDED || row->state == DELIVERY_ARRIVED;
-}
 
 static int32_t partition_of(struct position p)
 {

@@ -41,11 +41,14 @@ struct recovery {
     void *context;
     struct reached *reached; /* of a source with positions */
     size_t reached_count;
-    bool by_content; /* the order at the source was not the old one: more may be matched */
+    bool removes;        /* what is done is not at the source any more */
+    bool by_content;     /* by what they are, not by their order: more may be matched */
+    struct known *known; /* then: the rows by identity */
 };
 
 void recovery_free(struct recovery *r);
-/* Reads the journal. removes: what is done is not at the source any more; else it is, and is to be known there, unless it has positions. */
+/* Reads the journal. removes: what is done is not at the source any more; else it is, and is to be known there, unless it has
+ * positions: by what it is alone, since whoever does not remove can take the one of two twins for the other. */
 enum err recovery_load(struct recovery *r, struct journal *j, int64_t number, bool removes,
                        struct err_info *err) SB_MUST_USE;
 /* Removals that the broker had taken may come back with its crash: rows that are DONE, from that sequence on, may be at the source.
@@ -59,6 +62,9 @@ void recovery_doubt(struct recovery *r, size_t target);
 bool recovery_asks_of(const struct recovery *r, size_t target);
 bool recovery_asks(
     const struct recovery *r); /* are there INTENDED rows, of which the destination should be asked? */
+
+/* Has any whose outcome is not known not been met yet? */
+bool recovery_waits(const struct recovery *r);
 
 /* The row of that sequence; NULL: none was loaded. */
 struct remembered *recovery_find(const struct recovery *r, uint64_t sequence);

@@ -129,9 +129,10 @@ static void on_notice(void *context, const char *text)
 static enum err settle_items(struct source *s, const struct batch *b, struct err_info *err)
 {
     enum err e = ERR_OK;
+    bool removes = s->job.use != LEASE_KEEPS;
     for (size_t i = 0; !e && i < b->count; i++)
         e = s->job.ops->settle(&s->broker, b->items[i].handle,
-                               b->items[i].remove ? SETTLE_REMOVE : SETTLE_KEEP, err);
+                               removes && b->items[i].remove ? SETTLE_REMOVE : SETTLE_KEEP, err);
     return e;
 }
 
@@ -280,7 +281,7 @@ static enum err open_channel(struct source *s, struct err_info *err)
     const struct source_job *j = &s->job;
     struct lease_sink lease = {s, on_leased, on_notice};
     struct read_sink reading = {.context = s, .message = on_read, .notice = on_notice};
-    struct lease_request leased = {j->from, j->window, j->most};
+    struct lease_request leased = {j->from, j->window, j->most, j->use};
     struct read_request read = {.mode = READ_BROWSE,
                                 .channels = &j->from,
                                 .channel_count = 1,

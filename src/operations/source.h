@@ -6,8 +6,13 @@
 #ifndef SIGNALBOX_OPERATIONS_SOURCE_H
 #define SIGNALBOX_OPERATIONS_SOURCE_H
 
+#include "base/clock.h"
 #include "engine/secret.h"
 #include "operations/batch.h"
+
+/* What is taken and kept is nobody's to take meanwhile: at most so many, for at most so long. */
+#define SOURCE_HELD_MOST 100000
+#define SOURCE_HELD_NS   (600 * NS_PER_S)
 
 struct source;
 
@@ -15,7 +20,8 @@ struct source_job {
     const struct broker_ops *ops;
     const struct endpoint *endpoint;
     struct channel_name from;
-    bool lease;         /* messages are taken, and can be removed; else they are read */
+    bool lease;         /* messages are taken; else they are read */
+    enum lease_use use; /* of a lease; LEASE_KEEPS: what is marked for removal stays, too */
     size_t window;      /* of a lease */
     int64_t most;       /* messages in all; -1: those that are there when it begins */
     struct start start; /* of reading */
@@ -27,6 +33,13 @@ struct source_job {
     void (*notice)(void *context, const char *text); /* on the source's thread */
     void *context;
 };
+
+/* Is what is not to be removed taken all the same, and given back at the end? Where looking leaves a trace anyway, that is what holds
+ * most, and is back soonest. keeps: the channel is a log. */
+static inline bool source_holds(const struct broker_ops *ops, bool keeps)
+{
+    return !keeps && ops->lease_open && !ops->browse_is_free;
+}
 
 /* event_fd (an eventfd) is written whenever there is something to take. The job's strings must outlive it. NULL with *err. */
 struct source *source_start(const struct source_job *job, int event_fd, struct err_info *err);

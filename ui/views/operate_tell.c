@@ -4,6 +4,7 @@
 #include "base/limits.h"
 #include "base/text.h"
 #include "base/utf8.h"
+#include "operations/source.h"
 #include "operations/speed.h"
 #include "operations/undo_command.h"
 
@@ -282,6 +283,21 @@ static void tell_undo(const struct teller *t, const struct operate *o)
              order_takes(&job.plan) && !job.plan.keeps ? "moves back" : "takes off again");
 }
 
+static void tell_source(const struct teller *t, const struct operate *o)
+{
+    const struct preview *p = &o->seen.preview;
+    const struct operation_job job = {.plan = o->order.plan, .from.ops = o->order.from.endpoint->broker};
+    if (!preview_holds(&job, p)) {
+        tell(t, ROLE_TEXT, "Source", "stays as it is");
+        return;
+    }
+    tell(
+        t, ROLE_EFFECT, "Source",
+        "keeps them: held until the end, when they go back; that MARKS them, and consumers do not see them meanwhile");
+    if (p->ready > SOURCE_HELD_MOST)
+        tell(t, ROLE_WARN, "", "at most the first 100,000, which is as many as are held");
+}
+
 static void tell_effect(const struct teller *t, const struct operate *o)
 {
     const struct preview *p = &o->seen.preview;
@@ -301,7 +317,7 @@ static void tell_effect(const struct teller *t, const struct operate *o)
             break;
         /* fallthrough */
     case OPERATION_RESEND:
-    case OPERATION_COPY: tell(t, ROLE_TEXT, "Source", "stays as it is"); break;
+    case OPERATION_COPY: tell_source(t, o); break;
     default: break;
     }
     if (plan->kind == OPERATION_RESTORE && p->there > 0)

@@ -8,9 +8,11 @@
 #include <stdlib.h>
 
 #define STEP_MOST     500
-#define PARTS_MOST    4000 /* a larger window is had in one part: little is kept, or all of it */
+#define PARTS_MOST    4000 /* a larger window whose messages are removed is had in one part */
 #define FIRST_MOST    500  /* of the first of several parts */
 #define FURTHER       256  /* of further parts, since they come to be where messages are kept */
+#define KEPT_PORTION  4000 /* of a consumer whose messages are all kept */
+#define KEPT_MOST     32   /* of these on one channel */
 #define LAST          UINT16_MAX
 #define CHANNELS_LEFT 8
 #define GETS_MOST     64 /* asked for at once */
@@ -18,7 +20,7 @@
 #define LATE_NS       (2 * NS_PER_S)
 #define PATIENCE_NS   (10 * NS_PER_S)
 
-/* ---- opening ---- */
+/* ---- what may be taken ---- */
 
 static enum err refuse(const struct broker *b, const char *name, const char *why, const char *next,
                        struct err_info *err)
@@ -58,46 +60,7 @@ static void say_who_is_there(const struct rabbit_lease *l, const struct rabbit_c
         l->sink.notice(l->sink.context, text);
 }
 
-static enum err begin(struct broker *b, const struct lease_request *request, struct err_info *err)
-{
-    struct rabbit *rabbit = b->state;
-    struct rabbit_lease *l = rabbit->lease;
-    const char *name = request->from.name;
-    struct rabbit_channel found;
-    enum err e = rabbit_find(b, &request->from, &found, err);
-    if (!e)
-        e = check(b, name, &found, err);
-    if (!e)
-        e = rabbit_look_begin(b, name, &found, err);
-    if (e)
-        return e;
-    bool quorum = rabbit->reader->quorum;
-    l->by_get = !quorum && (found.by_amqp || found.auto_delete || found.single_active);
-    l->left = request->most >= 0 && request->most < found.depth ? request->most : found.depth;
-    l->origin = endpoint_origin(b->endpoint, name, CHANNEL_QUEUE);
-    l->others = found.consumers > 0;
-    say_who_is_there(l, &found);
-    return l->left > 0 ? rabbit_lease_part(b, err) : ERR_OK;
-}
-
-enum err rabbit_lease_open(struct broker *b, const struct lease_request *request,
-                           const struct lease_sink *sink, struct err_info *err)
-{
-    struct rabbit *rabbit = b->state;
-    struct rabbit_lease *l = rabbit->lease = calloc(1, sizeof *l);
-    struct rabbit_reader *r = rabbit->reader = l ? calloc(1, sizeof *r) : NULL;
-    struct err_info own;
-    if (!r)
-        return err_set(err, ERR_NOMEM, "no memory for a lease");
-    arena_init(&r->arena, LIMIT_DECODE_ARENA);
-    r->sink = (struct read_sink){.context = sink->context, .notice = sink->notice};
-    r->tracing_guard.fd = -1;
-    l->sink = *sink;
-    l->window = request->window ? request->window : 1;
-    return begin(b, request, err ? err : &own);
-}
-
-/* ---- what comes ---- */
+/* ---- parts ---- */
 
 struct rabbit_part *rabbit_lease_part_of(struct rabbit_lease *l, uint64_t handle)
 {
@@ -107,43 +70,59 @@ struct rabbit_part *rabbit_lease_part_of(struct rabbit_lease *l, uint64_t handle
     return &l->parts[i];
 }
 
-static struct rabbit_part *newest(struct rabbit_lease *l)
+static struct rabbit_part *newest(const struct rabbit_lease *l)
 {
     return &l->parts[l->part_count - 1];
 }
 
-/* Where channels run out the last one takes what there is. */
-static uint16_t prefetch(const struct broker *b, const struct rabbit_lease *l)
+bool rabbit_lease_expects(const struct rabbit_lease *l)
+{
+    const struct rabbit_part *part = newest(l);
+    return !part->full && part->received - part->removed < part->wanted;
+}
+
+/* Where channels, or consumers of the one that keeps all, run out, the last one takes what there is. */
+static uint16_t prefetch(const struct broker *b, const struct rabbit_lease *l, const struct rabbit_part *part)
 {
     const struct rabbit *rabbit = b->state;
     int most = amqp_get_channel_max(rabbit->connection);
-    uint64_t n = l->window > PARTS_MOST   ? (l->window < LAST ? l->window : LAST)
+    bool keeps = l->use == LEASE_KEEPS, whole = l->use == LEASE_REMOVES && l->window > PARTS_MOST;
+    bool last =
+        keeps ? part->consumers + 1 >= KEPT_MOST : most > 0 && rabbit->channels + CHANNELS_LEFT >= most;
+    uint64_t n = last                     ? LAST
+                 : keeps                  ? KEPT_PORTION
+                 : whole                  ? (l->window < LAST ? l->window : LAST)
                  : l->part_count > 1      ? FURTHER
                  : l->window < FIRST_MOST ? l->window
                                           : FIRST_MOST;
-    if (most > 0 && rabbit->channels + CHANNELS_LEFT >= most)
-        n = LAST;
     return (uint16_t)(l->left > 0 && n > (uint64_t)l->left ? (uint64_t)l->left : n);
+}
+
+static char *tag_of(const struct rabbit_part *part, char into[static 24])
+{
+    snprintf(into, 24, "lease-%02d", part->consumers);
+    return into;
 }
 
 static enum err consume(struct broker *b, struct rabbit_part *part, struct err_info *err)
 {
     struct rabbit *rabbit = b->state;
     struct rabbit_lease *l = rabbit->lease;
-    uint16_t n = prefetch(b, l);
+    uint16_t n = prefetch(b, l, part);
+    char tag[24];
     amqp_basic_qos(rabbit->connection, part->channel, 0, n, 0);
     enum err e = rabbit_reply_on(b, part->channel, amqp_get_rpc_reply(rabbit->connection),
                                  "setting the prefetch", err);
     if (e)
         return e;
-    part->wanted = n;
-    l->wanted += n;
+    part->wanted += n;
+    part->consumers++;
     amqp_basic_consume(rabbit->connection, part->channel, rabbit_text(rabbit->reader->queue),
-                       rabbit_text(RABBIT_LEASE_TAG), 0, 0, 0, amqp_empty_table);
+                       rabbit_text(tag_of(part, tag)), 0, 0, 0, amqp_empty_table);
     return rabbit_reply_on(b, part->channel, amqp_get_rpc_reply(rabbit->connection), "taking messages", err);
 }
 
-enum err rabbit_lease_part(struct broker *b, struct err_info *err)
+static enum err open_part(struct broker *b, struct err_info *err)
 {
     struct rabbit *rabbit = b->state;
     struct rabbit_lease *l = rabbit->lease;
@@ -157,8 +136,29 @@ enum err rabbit_lease_part(struct broker *b, struct err_info *err)
     if (!part->channel)
         return err ? err->code : ERR_CLOSED;
     l->part_count++;
-    return l->by_get ? ERR_OK : consume(b, part, err);
+    return ERR_OK;
 }
+
+enum err rabbit_lease_part(struct broker *b, struct err_info *err)
+{
+    const struct rabbit *rabbit = b->state;
+    struct rabbit_lease *l = rabbit->lease;
+    bool further = l->use == LEASE_KEEPS && l->part_count > 0;
+    enum err e = further ? ERR_OK : open_part(b, err);
+    return e || l->by_get ? e : consume(b, newest(l), err);
+}
+
+enum err rabbit_lease_end_consumer(struct broker *b, struct err_info *err)
+{
+    const struct rabbit *rabbit = b->state;
+    const struct rabbit_part *part = newest(rabbit->lease);
+    char tag[24];
+    amqp_basic_cancel(rabbit->connection, part->channel, rabbit_text(tag_of(part, tag)));
+    return rabbit_reply_on(b, part->channel, amqp_get_rpc_reply(rabbit->connection), "ending the taking",
+                           err);
+}
+
+/* ---- what comes ---- */
 
 static enum err hand_over(struct broker *b, const struct rabbit_delivery *d, struct err_info *err)
 {
@@ -203,10 +203,10 @@ static enum err take(struct broker *b, struct rabbit_delivery *d, bool aside, st
     return e;
 }
 
-static enum err take_got(struct broker *b, const amqp_frame_t *frame, bool aside, struct err_info *err)
+static enum err take_got(struct broker *b, const amqp_basic_get_ok_t *ok, bool aside, struct err_info *err)
 {
-    const amqp_basic_get_ok_t *ok = frame->payload.method.decoded;
-    struct rabbit_delivery d = {.channel = frame->channel,
+    const struct rabbit *rabbit = b->state;
+    struct rabbit_delivery d = {.channel = newest(rabbit->lease)->channel,
                                 .tag = ok->delivery_tag,
                                 .redelivered = ok->redelivered,
                                 .exchange = ok->exchange,
@@ -215,13 +215,30 @@ static enum err take_got(struct broker *b, const amqp_frame_t *frame, bool aside
     return e ? e : take(b, &d, aside, err);
 }
 
+/* Its answer is waited for. */
+static enum err get_first(struct broker *b, struct err_info *err)
+{
+    struct rabbit *rabbit = b->state;
+    struct rabbit_part *part = newest(rabbit->lease);
+    amqp_rpc_reply_t reply =
+        amqp_basic_get(rabbit->connection, part->channel, rabbit_text(rabbit->reader->queue), 0);
+    enum err e = rabbit_reply_on(b, part->channel, reply, "taking messages", err);
+    if (e == ERR_TIMEOUT)
+        err_next(err, "the broker may still be taking back what was looked at before: try again in a minute");
+    if (e || reply.reply.id != AMQP_BASIC_GET_OK_METHOD)
+        return e;
+    part->wanted++;
+    rabbit->lease->wanted++;
+    return take_got(b, reply.reply.decoded, false, err);
+}
+
 static enum err take_other(struct broker *b, const amqp_frame_t *frame, bool aside, struct err_info *err)
 {
     struct rabbit *rabbit = b->state;
     struct rabbit_lease *l = rabbit->lease;
     bool method = frame->frame_type == AMQP_FRAME_METHOD;
     if (method && frame->payload.method.id == AMQP_BASIC_GET_OK_METHOD)
-        return take_got(b, frame, aside, err);
+        return take_got(b, frame->payload.method.decoded, aside, err);
     if (method && frame->payload.method.id == AMQP_BASIC_GET_EMPTY_METHOD) {
         newest(l)->wanted--;
         l->wanted--;
@@ -247,6 +264,75 @@ enum err rabbit_lease_receive(struct broker *b, bool aside, bool *any, struct er
     return came == RABBIT_DELIVERY ? take(b, &d, aside, err) : take_other(b, &frame, aside, err);
 }
 
+/* ---- opening ---- */
+
+/* Whoever looks for what was sent before must miss nothing that is still on its way into the queue. A classic queue counts ahead of it
+ * (its process answers such questions first), but gives a message (basic.get) only behind it. A quorum queue has it in its log. */
+static enum err begin_keeping(struct broker *b, int64_t most, struct err_info *err)
+{
+    struct rabbit *rabbit = b->state;
+    struct rabbit_lease *l = rabbit->lease;
+    struct rabbit_reader *r = rabbit->reader;
+    int64_t ready = 0, consumers;
+    enum err e = r->quorum ? rabbit_barrier(b, RABBIT_CHANNEL, r->queue, 1, err) : ERR_OK;
+    if (!e && !r->quorum) {
+        l->left = 1;
+        e = open_part(b, err);
+        e = e ? e : get_first(b, err);
+    }
+    if (!e)
+        e = rabbit_ready(b, r->queue, &ready, &consumers, err);
+    if (e)
+        return e;
+    r->snapshot = ready + (int64_t)l->received;
+    l->left = most >= 0 && most < r->snapshot ? most - (int64_t)l->received : ready;
+    if (l->left <= 0 || l->by_get)
+        return ERR_OK;
+    return r->quorum ? rabbit_lease_part(b, err) : consume(b, &l->parts[0], err);
+}
+
+static enum err begin(struct broker *b, const struct lease_request *request, struct err_info *err)
+{
+    struct rabbit *rabbit = b->state;
+    struct rabbit_lease *l = rabbit->lease;
+    const char *name = request->from.name;
+    struct rabbit_channel found;
+    enum err e = rabbit_find(b, &request->from, &found, err);
+    if (!e)
+        e = check(b, name, &found, err);
+    if (!e)
+        e = rabbit_look_begin(b, name, &found, err);
+    if (e)
+        return e;
+    bool quorum = rabbit->reader->quorum;
+    l->by_get = !quorum && (found.by_amqp || found.auto_delete || found.single_active);
+    l->left = request->most >= 0 && request->most < found.depth ? request->most : found.depth;
+    l->origin = endpoint_origin(b->endpoint, name, CHANNEL_QUEUE);
+    l->others = found.consumers > 0;
+    say_who_is_there(l, &found);
+    if (l->use == LEASE_KEEPS && request->most != 0)
+        return begin_keeping(b, request->most, err);
+    return l->left > 0 ? rabbit_lease_part(b, err) : ERR_OK;
+}
+
+enum err rabbit_lease_open(struct broker *b, const struct lease_request *request,
+                           const struct lease_sink *sink, struct err_info *err)
+{
+    struct rabbit *rabbit = b->state;
+    struct rabbit_lease *l = rabbit->lease = calloc(1, sizeof *l);
+    struct rabbit_reader *r = rabbit->reader = l ? calloc(1, sizeof *r) : NULL;
+    struct err_info own;
+    if (!r)
+        return err_set(err, ERR_NOMEM, "no memory for a lease");
+    arena_init(&r->arena, LIMIT_DECODE_ARENA);
+    r->sink = (struct read_sink){.context = sink->context, .notice = sink->notice};
+    r->tracing_guard.fd = -1;
+    l->sink = *sink;
+    l->window = request->window ? request->window : 1;
+    l->use = request->use;
+    return begin(b, request, err ? err : &own);
+}
+
 /* ---- stepping ---- */
 
 static bool is_full(const struct rabbit_lease *l)
@@ -265,11 +351,9 @@ static enum err end(struct broker *b, struct err_info *err)
     struct rabbit *rabbit = b->state;
     struct rabbit_lease *l = rabbit->lease;
     l->ended = true;
-    if (l->by_get || rabbit->reader->quorum || l->part_count == 0)
+    if (l->by_get || rabbit->reader->quorum || l->part_count == 0 || !newest(l)->consumers)
         return ERR_END;
-    amqp_basic_cancel(rabbit->connection, newest(l)->channel, rabbit_text(RABBIT_LEASE_TAG));
-    enum err e = rabbit_reply_on(b, newest(l)->channel, amqp_get_rpc_reply(rabbit->connection),
-                                 "ending the taking", err);
+    enum err e = rabbit_lease_end_consumer(b, err);
     return e ? e : ERR_END;
 }
 
@@ -279,7 +363,7 @@ static enum err ask(struct broker *b, struct err_info *err)
     struct rabbit_lease *l = rabbit->lease;
     amqp_basic_get_t get = {.queue = rabbit_text(rabbit->reader->queue)};
     int status = AMQP_STATUS_OK;
-    if (newest(l)->kept >= FURTHER) { /* nothing is asked for there any more */
+    if (l->use != LEASE_KEEPS && newest(l)->kept >= FURTHER) { /* nothing is asked for there any more */
         enum err e = l->wanted == l->received ? rabbit_lease_part(b, err) : ERR_OK;
         if (e || l->wanted > l->received)
             return e;
@@ -328,22 +412,32 @@ enum err rabbit_lease_silence(struct broker *b, int timeout_ms, struct err_info 
     return ERR_OK;
 }
 
+/* The newest one has all that it may hold, so that nothing is on its way there. */
+static enum err next_part(struct broker *b, struct err_info *err)
+{
+    const struct rabbit *rabbit = b->state;
+    newest(rabbit->lease)->full = true;
+    enum err e = rabbit_lease_end_consumer(b, err);
+    return e ? e : rabbit_lease_part(b, err);
+}
+
 /* Nothing is at hand. */
 static enum err wait_for_more(struct broker *b, int timeout_ms, struct err_info *err)
 {
     struct rabbit *rabbit = b->state;
     struct rabbit_lease *l = rabbit->lease;
-    uint64_t held = l->received - l->removed;
     if (is_full(l))
         return rabbit_wait_paused(b, timeout_ms, err);
     if (l->by_get) {
         rabbit_wait(b, timeout_ms);
         return ERR_OK;
     }
-    if (held < l->wanted)
+    if (rabbit_lease_expects(l))
         return rabbit_lease_silence(b, timeout_ms, err);
-    if (l->kept == l->wanted)
+    if (l->use == LEASE_KEEPS || newest(l)->kept == newest(l)->wanted)
         return rabbit_lease_part(b, err);
+    if (l->use == LEASE_PICKS && l->window > PARTS_MOST)
+        return next_part(b, err);
     return rabbit_wait_paused(b, timeout_ms, err); /* all that we may have is with the caller */
 }
 

@@ -1,4 +1,4 @@
-/* Messages of a queue that are taken to be removed. Private to this folder. What follows was tried on 3.10.8.
+/* Messages of a queue that are taken, to be removed or given back. Private to this folder. What follows was tried on 3.10.8.
  *
  * They come by consumers of the lease's own, each on a channel of its own; these are never cancelled while messages may be on their way
  * (a quorum queue would put those at its end). What is not removed goes back with its channel's end: into a classic queue where it
@@ -6,6 +6,11 @@
  * channel. So a further one begins when those before it hold nothing but what is kept, and get no more. They are small: a
  * broker's channel walks over what is kept for each message that is removed behind it (10,000 of them: 600 removals a second).
  * Where the connection goes all at once, a quorum queue has what several parts held in another order: part by part, and not as they came.
+ * Where more is wanted than a part holds before anything of it is settled (an archive that has to stand first), the consumer of a full one
+ * is cancelled, so that what is removed makes no room there, and the next part begins.
+ *
+ * Where all are kept nothing is walked over: one channel has all of them, by one consumer after the other (at most 32, of which more a
+ * quorum queue would give back in another order), each for few enough that the broker has no more on their way than that.
  *
  * basic.get, slower, takes from a classic queue where a consumer would do harm: one that is deleted with its last consumer, one
  * with a single active consumer, and whatever the management API does not tell of. */
@@ -14,15 +19,16 @@
 
 #include "brokers/rabbitmq/rabbitmq_reader.h"
 
-#define RABBIT_LEASE_TAG "lease" /* of each consumer */
-
-/* Of a lease: a channel and its consumer. Handles are numbers of the lease, delivery tags count up from 1 on each channel. */
+/* Of a lease: a channel and its consumers, of which the last one alone gets messages. Handles are numbers of the lease, delivery tags
+ * count up from 1 on each channel. */
 struct rabbit_part {
     amqp_channel_t channel;
     uint64_t base; /* what a delivery tag is added to for its handle */
-    uint64_t received;
+    uint64_t received, removed;
     uint64_t kept;
-    uint64_t wanted;  /* what it may hold; by_get: what was asked for */
+    uint64_t wanted; /* what it may hold; by_get: what was asked for */
+    int consumers;
+    bool full;        /* nothing more comes, whatever is removed of it */
     uint64_t low;     /* handle: all of the part's below it are removed */
     int64_t commands; /* acknowledgements since the last settle_sync */
 };
@@ -30,6 +36,7 @@ struct rabbit_part {
 struct rabbit_lease {
     struct lease_sink sink;
     const struct origin *origin;
+    enum lease_use use;
     size_t window;
     int64_t left; /* to be handed over */
     bool by_get, paused, stopped;
@@ -37,11 +44,12 @@ struct rabbit_lease {
     bool empty;  /* nothing is left there */
     bool ended;  /* nothing more is handed over */
     struct rabbit_part *parts;
-    size_t part_count;                                /* only the last one gets messages */
-    uint64_t received, handed, kept, removed, wanted; /* handed: to the sink, the first of those received */
-    size_t out;                                       /* handed over and not settled */
-    bool returned_last; /* the last one that was received had been returned before */
-    int64_t silent_ns;  /* monotonic: since when nothing came that could; 0: not silent */
+    size_t part_count;                  /* only the last one gets messages */
+    uint64_t received, handed, removed; /* handed: to the sink, the first of those received */
+    uint64_t wanted;                    /* by_get: what was asked for */
+    size_t out;                         /* handed over and not settled */
+    bool returned_last;                 /* the last one that was received had been returned before */
+    int64_t silent_ns;                  /* monotonic: since when nothing came that could; 0: not silent */
     uint64_t run,
         run_end; /* handles of removals that are not sent yet, of one part; run_end is behind them; 0: none */
 };
@@ -56,6 +64,10 @@ enum err rabbit_lease_silence(struct broker *b, int timeout_ms, struct err_info 
 /* What is ready, asked on the newest part's channel, behind all that this one was told. */
 enum err rabbit_lease_ready(struct broker *b, int64_t *ready, struct err_info *err) SB_MUST_USE;
 struct rabbit_part *rabbit_lease_part_of(struct rabbit_lease *l, uint64_t handle);
+/* Has the broker anything more for us, before some of what it gave is removed? */
+bool rabbit_lease_expects(const struct rabbit_lease *l);
+/* Ends the newest part's consumer: a classic queue gives no more, a quorum queue must have nothing on its way. */
+enum err rabbit_lease_end_consumer(struct broker *b, struct err_info *err) SB_MUST_USE;
 /* Sends the removals that wait. (rabbitmq_settle.c) */
 enum err rabbit_lease_flush(struct broker *b, struct err_info *err) SB_MUST_USE;
 

@@ -29,6 +29,7 @@ enum err rabbit_lease_flush(struct broker *b, struct err_info *err)
         part->commands++;
     }
     part->low = all ? l->run_end : part->low;
+    part->removed += l->run_end - l->run;
     l->removed += l->run_end - l->run;
     l->run = l->run_end = 0;
     l->silent_ns = 0;
@@ -42,9 +43,8 @@ enum err rabbit_settle(struct broker *b, uint64_t handle, enum settle how, struc
     assert(handle > 0 && handle <= l->handed);
     struct rabbit_part *part = rabbit_lease_part_of(l, handle);
     l->out -= l->out > 0;
-    if (how == SETTLE_KEEP) {
+    if (how == SETTLE_KEEP || l->use == LEASE_KEEPS) {
         part->kept++;
-        l->kept++;
         return ERR_OK;
     }
     bool goes_on = l->run && handle == l->run_end && handle > part->base + 1;
@@ -87,19 +87,11 @@ enum err rabbit_settle_sync(struct broker *b, struct err_info *err)
 
 /* ---- back ---- */
 
-static enum err cancel_newest(struct broker *b, struct err_info *err)
-{
-    const struct rabbit *rabbit = b->state;
-    amqp_channel_t channel = rabbit->lease->parts[rabbit->lease->part_count - 1].channel;
-    amqp_basic_cancel(rabbit->connection, channel, rabbit_text(RABBIT_LEASE_TAG));
-    return rabbit_reply_on(b, channel, amqp_get_rpc_reply(rabbit->connection), "ending the taking", err);
-}
-
 /* A quorum queue has a list of returned messages before all others, which is filled from behind: no lease ends within it. Nor while
  * the newest of several parts could still be given what those before it return. */
 static bool is_amid(const struct rabbit_lease *l)
 {
-    bool could_get = l->part_count > 1 && l->received - l->removed < l->wanted;
+    bool could_get = l->part_count > 1 && rabbit_lease_expects(l);
     return !l->empty && (l->returned_last || could_get);
 }
 
@@ -118,15 +110,14 @@ static enum err take_on(struct broker *b, struct err_info *err)
         e = rabbit_lease_receive(b, true, &any, err);
         if (e || any)
             continue;
-        l->kept = l->received - l->removed; /* all of them from now on */
-        e = l->kept == l->wanted ? rabbit_lease_part(b, err) : rabbit_lease_silence(b, ASK_EVERY_MS, err);
+        e = rabbit_lease_expects(l) ? rabbit_lease_silence(b, ASK_EVERY_MS, err) : rabbit_lease_part(b, err);
     }
     if (is_amid(l))
         l->sink.notice(l->sink.context,
                        "it ended among messages that had been returned before: the queue may have "
                        "them in another order now");
     if (!e && l->empty) /* nothing is on its way, and what comes now is for others */
-        e = cancel_newest(b, err);
+        e = rabbit_lease_end_consumer(b, err);
     return rabbit->lost ? e : ERR_OK;
 }
 
@@ -135,7 +126,7 @@ static enum err end_part(struct broker *b, const struct rabbit_part *part, bool 
 {
     const struct rabbit *rabbit = b->state;
     const char *queue = rabbit->reader->queue;
-    bool wait = rabbit->reader->quorum && !last;
+    bool wait = rabbit->reader->quorum && !last && part->received > part->removed;
     int64_t ready, before = 0, consumers = 0, until = clock_mono_ns() + PART_NS;
     enum err e = wait ? rabbit_ready(b, queue, &ready, &before, err) : ERR_OK;
     if (!e)
@@ -146,6 +137,7 @@ static enum err end_part(struct broker *b, const struct rabbit_part *part, bool 
     return e;
 }
 
+/* A quorum queue wants the first part first. A classic queue puts each where it stood, and goes over all that stands before it. */
 static enum err give_back(struct broker *b, bool *back, struct err_info *err)
 {
     struct rabbit *rabbit = b->state;
@@ -153,12 +145,13 @@ static enum err give_back(struct broker *b, bool *back, struct err_info *err)
     struct rabbit_reader *r = rabbit->reader;
     int64_t before = 0, ready = 0, consumers = 0,
             wait_ns = atomic_load(b->cancelled) ? BACK_SOON_NS : BACK_NS;
-    enum err e = r->quorum ? take_on(b, err) : l->by_get || l->ended ? ERR_OK : cancel_newest(b, err);
+    bool gets = !l->by_get && !l->ended && l->parts[l->part_count - 1].consumers;
+    enum err e = r->quorum ? take_on(b, err) : gets ? rabbit_lease_end_consumer(b, err) : ERR_OK;
     if (!e)
         e = rabbit_ready(b, r->queue, &before, &consumers, err);
     int64_t held = (int64_t)(l->received - l->removed);
     for (size_t i = 0; !e && i < l->part_count; i++)
-        e = end_part(b, &l->parts[i], i + 1 == l->part_count, err);
+        e = end_part(b, &l->parts[r->quorum ? i : l->part_count - 1 - i], i + 1 == l->part_count, err);
     int64_t until = clock_mono_ns() + wait_ns;
     for (int wait_ms = 0; !e && !*back; wait_ms = ASK_EVERY_MS) { /* a broker that is quick has them by now */
         poll(NULL, 0, wait_ms);
