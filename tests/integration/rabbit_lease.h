@@ -8,6 +8,7 @@
 
 struct leasing {
     struct session_of_test *s;
+    enum lease_use use;
     struct {
         int number;
         uint64_t handle;
@@ -58,7 +59,8 @@ static inline struct leasing *leasing_in(struct session_of_test *s)
 static inline enum err leasing_try(struct leasing *l, enum channel_kind kind, const char *queue,
                                    size_t window, int64_t most)
 {
-    const struct lease_request request = {.from = {kind, queue}, .window = window, .most = most};
+    const struct lease_request request = {
+        .from = {kind, queue}, .window = window, .most = most, .use = l->use};
     const struct lease_sink sink = {l, lease_message, lease_notice};
     session_deadline(l->s, 10000);
     return rabbitmq_broker.lease_open(&l->s->broker, &request, &sink, &l->s->err);
@@ -68,6 +70,15 @@ static inline enum err leasing_try(struct leasing *l, enum channel_kind kind, co
 static inline struct leasing *leasing_of(const char *queue, size_t window, int64_t most)
 {
     struct leasing *l = leasing_in(session_up("/"));
+    if (leasing_try(l, CHANNEL_QUEUE, queue, window, most))
+        fail_msg("%s", l->s->err.text);
+    return l;
+}
+
+static inline struct leasing *leasing_for(enum lease_use use, const char *queue, size_t window, int64_t most)
+{
+    struct leasing *l = leasing_in(session_up("/"));
+    l->use = use;
     if (leasing_try(l, CHANNEL_QUEUE, queue, window, most))
         fail_msg("%s", l->s->err.text);
     return l;
