@@ -134,7 +134,8 @@ struct read_progress {
 /* What is to become of most messages that are taken: the driver lays out by that what it holds. */
 enum lease_use {
     LEASE_REMOVES, /* they are removed */
-    LEASE_PICKS,   /* some are removed among many that are kept */
+    LEASE_SELECTS, /* some are removed among many that are kept */
+    LEASE_PICKS,   /* the same, and fast: their order may be another one after a connection that was lost */
     LEASE_KEEPS,   /* all are kept, whatever is said of one */
 };
 
@@ -327,7 +328,7 @@ struct broker_ops {
      * and a step serves the connection then. */
     enum err (*lease_step)(struct broker *b, int timeout_ms, struct err_info *err) SB_MUST_USE;
     void (*lease_pause)(struct broker *b, bool pause); /* as read_pause */
-    /* Without waiting for the broker. In the order of the handles; what was not settled when the connection goes, comes back. */
+    /* Without waiting until the broker has dealt with it. In the order of the handles; what was not settled when the connection goes, comes back. */
     enum err (*settle)(struct broker *b, uint64_t handle, enum settle how, struct err_info *err) SB_MUST_USE;
     /* Returns once the broker has dealt with every removal so far: none of them comes back any more. */
     enum err (*settle_sync)(struct broker *b, struct err_info *err) SB_MUST_USE;

@@ -203,8 +203,9 @@ static enum err open_destination(struct operation *o, struct err_info *err)
 static enum lease_use use_of(const struct operation *o)
 {
     const struct plan *p = &o->job.plan;
-    bool picks = p->select || p->reasons || execute_is_dedupe(o);
-    return !execute_removes(o) ? LEASE_KEEPS : picks ? LEASE_PICKS : LEASE_REMOVES;
+    bool selects = p->select || p->reasons,
+         picks = execute_is_dedupe(o); /* whose rows are known in any order */
+    return !execute_removes(o) ? LEASE_KEEPS : picks ? LEASE_PICKS : selects ? LEASE_SELECTS : LEASE_REMOVES;
 }
 
 static enum err open_source(struct operation *o, struct err_info *err)
@@ -287,6 +288,15 @@ static enum err count_again(struct operation *o, struct err_info *err)
     return ERR_OK;
 }
 
+/* What one channel held is back all at once: it is whole, or all of it is missing. What several held comes bit by bit. */
+static void await_returns(struct operation *o)
+{
+    if (execute_holds(o))
+        execute_wait_for_held(o);
+    else if (execute_removes(o) && use_of(o) != LEASE_REMOVES)
+        execute_wait_for_returns(o);
+}
+
 static enum err open_ends(struct operation *o, struct err_info *err)
 {
     execute_wait_to_look(o);
@@ -297,8 +307,8 @@ static enum err open_ends(struct operation *o, struct err_info *err)
         e = count_again(o, err);
     o->done_before = o->counts.done;
     o->place = execute_removes(o) ? o->counts.done : 0;
-    if (!e && execute_holds(o) && (o->job.resumed || o->connections > 1))
-        execute_wait_for_held(o);
+    if (!e && (o->job.resumed || o->connections > 1))
+        await_returns(o);
     if (!e && o->job.to.ops)
         e = open_destination(o, err);
     if (!e && !execute_purge_is_at_once(o))

@@ -232,13 +232,45 @@ static bool has_twins(const struct recovery *r)
     return twins;
 }
 
+static bool is_known_as(const struct recovery *r, size_t at, const uint8_t *identity)
+{
+    return at < r->count && memcmp(r->known[at].row->identity, identity, IDENTITY_SIZE) == 0;
+}
+
+static size_t find_first(const struct recovery *r, const uint8_t *identity)
+{
+    size_t low = 0, high = r->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (memcmp(r->known[middle].row->identity, identity, IDENTITY_SIZE) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* Is one of the rows before that, which would be gone, among the items from there on? It has a twin, or the order is another one. */
+static bool any_left(const struct recovery *r, size_t row, struct item *const *items, size_t count, size_t at)
+{
+    for (; at < count; at++) {
+        size_t known = find_first(r, items[at]->identity);
+        for (; is_known_as(r, known, items[at]->identity); known++) {
+            const struct remembered *gone = r->known[known].row;
+            if (gone < r->rows + row && gone->removable && is_row(r, items[at], gone))
+                return true;
+        }
+    }
+    return false;
+}
+
 /* Removals are made in the order of the source: of what had arrived a beginning is gone. How many are? -1: no number fits, or too many
  * would have to be compared; -2: several do. Where no two of the rows are the same, what stands there is taken for them, and not for
  * others that are the same to the last byte, were handed out before as well, and stand where they would. */
-static int64_t find_removed(const struct recovery *r, struct item *const *items, size_t count)
+static int64_t find_removed(struct recovery *r, struct item *const *items, size_t count)
 {
     int64_t found = -1;
-    size_t at = 0, removed = 0;
+    size_t at = 0, removed = 0, first = 0, behind = 0;
     uint64_t work = 0;
     for (size_t row = 0; row <= r->count; row++) {
         bool last = row == r->count;
@@ -248,15 +280,19 @@ static int64_t find_removed(const struct recovery *r, struct item *const *items,
             continue;
         }
         if (fits(r, row, items, count, at, &work)) {
+            if (found >= 0 && has_twins(r))
+                return -2;
             if (found >= 0)
-                return has_twins(r) ? -2 : found;
+                break;
             found = (int64_t)removed;
+            first = row;
+            behind = at + r->count - row;
         }
         if (work > RECOVERY_WORK)
             return -1;
         removed++;
     }
-    return found;
+    return found > 0 && (!know_rows(r) || any_left(r, first, items, count, behind)) ? -1 : found;
 }
 
 /* What had ended stays as it ended, with its reason in the journal. */
@@ -287,22 +323,10 @@ static void match_in_order(struct recovery *r, struct item **items, size_t remov
 
 /* ---- by content alone ---- */
 
-static bool is_known_as(const struct recovery *r, size_t at, const uint8_t *identity)
-{
-    return at < r->count && memcmp(r->known[at].row->identity, identity, IDENTITY_SIZE) == 0;
-}
-
 /* The next one of that identity that was not met. */
 static struct remembered *find_unmet(const struct recovery *r, const uint8_t *identity)
 {
-    size_t low = 0, high = r->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (memcmp(r->known[middle].row->identity, identity, IDENTITY_SIZE) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
+    size_t low = find_first(r, identity);
     if (!is_known_as(r, low, identity))
         return NULL;
     size_t at = r->known[low].next;

@@ -136,7 +136,7 @@ static enum err settle_items(struct source *s, const struct batch *b, struct err
     return e;
 }
 
-/* Several at once: one answer of the broker is enough for all of them. */
+/* Several at once: one answer of the broker is enough for all of them, but where each removal may cost it much. */
 static enum err settle_all(struct source *s, struct err_info *err)
 {
     pthread_mutex_lock(&s->lock);
@@ -146,10 +146,11 @@ static enum err settle_all(struct source *s, struct err_info *err)
     if (!given.first)
         return ERR_OK;
     enum err e = ERR_OK;
-    for (const struct batch *b = given.first; s->job.lease && !e && b; b = b->next)
+    for (const struct batch *b = given.first; s->job.lease && !e && b; b = b->next) {
         e = settle_items(s, b, err);
-    if (!e && s->job.lease)
-        e = s->job.ops->settle_sync(&s->broker, err);
+        if (!e && (!b->next || s->job.use != LEASE_REMOVES))
+            e = s->job.ops->settle_sync(&s->broker, err);
+    }
     pthread_mutex_lock(&s->lock);
     for (struct batch *b; (b = pop(&given));) {
         if (e) {

@@ -3,7 +3,7 @@ counted by the broker's own means, and what arrived is compared whole: bytes, pr
 
     crash.py SERVERS KIND KILLS [MESSAGES]
         SERVERS: rabbitmq-classic rabbitmq-quorum kafka, and rabbitmq-classic-kafka for a move from one to the other
-        KIND: replay resend move copy purge restore, and dedupe on RabbitMQ
+        KIND: replay resend move copy purge restore, and on RabbitMQ dedupe and pick (a purge of every second one)
 
 Prints a line a kill and `N of KILLS kept` at the end; fails where a message was lost or changed, or doubled and not reported in doubt."""
 import json

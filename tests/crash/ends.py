@@ -82,6 +82,30 @@ class RabbitEnds(Ends):
         self.rabbit.end()
 
 
+class RabbitPick(RabbitEnds):
+    """A purge of every second one; what is not selected stays, and is held meanwhile."""
+
+    def __init__(self, kind, queue_type):
+        super().__init__("purge", queue_type)
+        self.quorum = queue_type == "quorum"
+
+    def selected(self, sent):
+        return [row for row in sent if row.id % 2 == 0]
+
+    def command(self):
+        return ["purge", self.source_address(), "--select", SELECTED, "--execute"]
+
+    def at_source(self):
+        return self.rabbit.drain(self.source, self.expected - self.there)
+
+    def judge(self, sent, source, destination, account):
+        """A quorum queue gives back block by block what a killed one held on several channels."""
+        others, kept = [row for row in sent if row.id % 2], [row for row in source if row.id % 2]
+        same = sorted(kept) == others if self.quorum else kept == others
+        wrong = judge(self, sent, [row for row in source if row.id % 2 == 0], destination, account, ordered=not self.quorum)
+        return ", ".join(filter(None, [wrong, "" if same else "%d of %d are left of what was not selected" % (len(kept), len(others))]))
+
+
 class RabbitRestore(RabbitEnds):
     """The archive is made once, by a purge; it is the source."""
     removes = False
@@ -259,7 +283,7 @@ def choose(servers, kind):
         return RabbitToKafka(kind, queue_type)
     if servers == "kafka":
         return (KafkaRestore if kind == "restore" else KafkaEnds)(kind, None)
-    return {"restore": RabbitRestore, "dedupe": RabbitDedupe}.get(kind, RabbitEnds)(kind, queue_type)
+    return {"restore": RabbitRestore, "dedupe": RabbitDedupe, "pick": RabbitPick}.get(kind, RabbitEnds)(kind, queue_type)
 
 
 # ---------------------------------------------------------------------------- what is right

@@ -12,7 +12,7 @@
 #define FIRST_MOST    500  /* of the first of several parts */
 #define FURTHER       256  /* of further parts, since they come to be where messages are kept */
 #define KEPT_PORTION  4000 /* of a consumer whose messages are all kept */
-#define KEPT_MOST     32   /* of these on one channel */
+#define KEPT_MOST     32   /* consumers of one channel */
 #define LAST          UINT16_MAX
 #define CHANNELS_LEFT 8
 #define GETS_MOST     64 /* asked for at once */
@@ -81,26 +81,30 @@ bool rabbit_lease_expects(const struct rabbit_lease *l)
     return !part->full && part->received - part->removed < part->wanted;
 }
 
-/* Where channels, or consumers of the one that keeps all, run out, the last one takes what there is. */
-static uint16_t prefetch(const struct broker *b, const struct rabbit_lease *l, const struct rabbit_part *part)
+/* Where channels, or consumers of the one, run out, the last one takes what there is. */
+static uint16_t prefetch(const struct broker *b, const struct rabbit_lease *l)
 {
     const struct rabbit *rabbit = b->state;
     int most = amqp_get_channel_max(rabbit->connection);
-    bool keeps = l->use == LEASE_KEEPS, whole = l->use == LEASE_REMOVES && l->window > PARTS_MOST;
+    bool keeps = l->use == LEASE_KEEPS,
+         whole = l->use == LEASE_REMOVES && (l->one_channel || l->window > PARTS_MOST);
     bool last =
-        keeps ? part->consumers + 1 >= KEPT_MOST : most > 0 && rabbit->channels + CHANNELS_LEFT >= most;
+        l->one_channel ? l->part_count >= KEPT_MOST : most > 0 && rabbit->channels + CHANNELS_LEFT >= most;
+    bool portion = keeps || (l->one_channel && l->window > KEPT_PORTION);
     uint64_t n = last                     ? LAST
-                 : keeps                  ? KEPT_PORTION
                  : whole                  ? (l->window < LAST ? l->window : LAST)
+                 : portion                ? KEPT_PORTION
+                 : l->one_channel         ? l->window
                  : l->part_count > 1      ? FURTHER
                  : l->window < FIRST_MOST ? l->window
                                           : FIRST_MOST;
     return (uint16_t)(l->left > 0 && n > (uint64_t)l->left ? (uint64_t)l->left : n);
 }
 
-static char *tag_of(const struct rabbit_part *part, char into[static 24])
+/* They sort as they began. */
+static char *tag_of(const struct rabbit_lease *l, const struct rabbit_part *part, char into[static 32])
 {
-    snprintf(into, 24, "lease-%02d", part->consumers);
+    snprintf(into, 32, "lease-%06zu", (size_t)(part - l->parts));
     return into;
 }
 
@@ -108,17 +112,17 @@ static enum err consume(struct broker *b, struct rabbit_part *part, struct err_i
 {
     struct rabbit *rabbit = b->state;
     struct rabbit_lease *l = rabbit->lease;
-    uint16_t n = prefetch(b, l, part);
-    char tag[24];
+    uint16_t n = prefetch(b, l);
+    char tag[32];
     amqp_basic_qos(rabbit->connection, part->channel, 0, n, 0);
     enum err e = rabbit_reply_on(b, part->channel, amqp_get_rpc_reply(rabbit->connection),
                                  "setting the prefetch", err);
     if (e)
         return e;
     part->wanted += n;
-    part->consumers++;
+    part->consumes = true;
     amqp_basic_consume(rabbit->connection, part->channel, rabbit_text(rabbit->reader->queue),
-                       rabbit_text(tag_of(part, tag)), 0, 0, 0, amqp_empty_table);
+                       rabbit_text(tag_of(l, part, tag)), 0, 0, 0, amqp_empty_table);
     return rabbit_reply_on(b, part->channel, amqp_get_rpc_reply(rabbit->connection), "taking messages", err);
 }
 
@@ -131,8 +135,10 @@ static enum err open_part(struct broker *b, struct err_info *err)
         return err_set(err, ERR_NOMEM, "no memory for a lease");
     l->parts = parts;
     struct rabbit_part *part = &parts[l->part_count];
-    *part = (struct rabbit_part){
-        .channel = rabbit_new_channel(b, err), .base = l->received, .low = l->received + 1};
+    bool further = l->one_channel && l->part_count;
+    *part = (struct rabbit_part){.channel = further ? parts[0].channel : rabbit_new_channel(b, err),
+                                 .base = l->received,
+                                 .low = l->received + 1};
     if (!part->channel)
         return err ? err->code : ERR_CLOSED;
     l->part_count++;
@@ -143,8 +149,7 @@ enum err rabbit_lease_part(struct broker *b, struct err_info *err)
 {
     const struct rabbit *rabbit = b->state;
     struct rabbit_lease *l = rabbit->lease;
-    bool further = l->use == LEASE_KEEPS && l->part_count > 0;
-    enum err e = further ? ERR_OK : open_part(b, err);
+    enum err e = open_part(b, err);
     return e || l->by_get ? e : consume(b, newest(l), err);
 }
 
@@ -152,8 +157,8 @@ enum err rabbit_lease_end_consumer(struct broker *b, struct err_info *err)
 {
     const struct rabbit *rabbit = b->state;
     const struct rabbit_part *part = newest(rabbit->lease);
-    char tag[24];
-    amqp_basic_cancel(rabbit->connection, part->channel, rabbit_text(tag_of(part, tag)));
+    char tag[32];
+    amqp_basic_cancel(rabbit->connection, part->channel, rabbit_text(tag_of(rabbit->lease, part, tag)));
     return rabbit_reply_on(b, part->channel, amqp_get_rpc_reply(rabbit->connection), "ending the taking",
                            err);
 }
@@ -195,7 +200,8 @@ static enum err take(struct broker *b, struct rabbit_delivery *d, bool aside, st
     l->received++;
     l->returned_last = d->redelivered;
     l->silent_ns = 0;
-    bool in_order = d->channel == part->channel && d->tag == part->received;
+    uint64_t number = part->received + (l->one_channel ? part->base : 0);
+    bool in_order = d->channel == part->channel && d->tag == number;
     enum err e = !in_order ? err_set(err, ERR_PROTOCOL, "deliveries are not numbered as they come")
                  : aside   ? ERR_OK
                            : hand_over(b, d, err);
@@ -305,6 +311,7 @@ static enum err begin(struct broker *b, const struct lease_request *request, str
     if (e)
         return e;
     bool quorum = rabbit->reader->quorum;
+    l->one_channel = l->use == LEASE_KEEPS || (quorum && l->use != LEASE_PICKS);
     l->by_get = !quorum && (found.by_amqp || found.auto_delete || found.single_active);
     l->left = request->most >= 0 && request->most < found.depth ? request->most : found.depth;
     l->origin = endpoint_origin(b->endpoint, name, CHANNEL_QUEUE);
@@ -351,7 +358,7 @@ static enum err end(struct broker *b, struct err_info *err)
     struct rabbit *rabbit = b->state;
     struct rabbit_lease *l = rabbit->lease;
     l->ended = true;
-    if (l->by_get || rabbit->reader->quorum || l->part_count == 0 || !newest(l)->consumers)
+    if (l->by_get || rabbit->reader->quorum || l->part_count == 0 || !newest(l)->consumes)
         return ERR_END;
     enum err e = rabbit_lease_end_consumer(b, err);
     return e ? e : ERR_END;
@@ -412,12 +419,14 @@ enum err rabbit_lease_silence(struct broker *b, int timeout_ms, struct err_info 
     return ERR_OK;
 }
 
-/* The newest one has all that it may hold, so that nothing is on its way there. */
+/* The newest one has all that it may hold, so that nothing is on its way there. What is removed of it later makes no room. */
 static enum err next_part(struct broker *b, struct err_info *err)
 {
     const struct rabbit *rabbit = b->state;
-    newest(rabbit->lease)->full = true;
-    enum err e = rabbit_lease_end_consumer(b, err);
+    struct rabbit_part *part = newest(rabbit->lease);
+    bool removes = rabbit->lease->use != LEASE_KEEPS && part->kept < part->wanted;
+    part->full = true;
+    enum err e = removes ? rabbit_lease_end_consumer(b, err) : ERR_OK;
     return e ? e : rabbit_lease_part(b, err);
 }
 
@@ -434,9 +443,8 @@ static enum err wait_for_more(struct broker *b, int timeout_ms, struct err_info 
     }
     if (rabbit_lease_expects(l))
         return rabbit_lease_silence(b, timeout_ms, err);
-    if (l->use == LEASE_KEEPS || newest(l)->kept == newest(l)->wanted)
-        return rabbit_lease_part(b, err);
-    if (l->use == LEASE_PICKS && l->window > PARTS_MOST)
+    bool deferred = l->use != LEASE_REMOVES && l->window > PARTS_MOST; /* nothing is settled for a while */
+    if (l->use == LEASE_KEEPS || deferred || newest(l)->kept == newest(l)->wanted)
         return next_part(b, err);
     return rabbit_wait_paused(b, timeout_ms, err); /* all that we may have is with the caller */
 }

@@ -9,8 +9,10 @@
  * Where more is wanted than a part holds before anything of it is settled (an archive that has to stand first), the consumer of a full one
  * is cancelled, so that what is removed makes no room there, and the next part begins.
  *
- * Where all are kept nothing is walked over: one channel has all of them, by one consumer after the other (at most 32, of which more a
- * quorum queue would give back in another order), each for few enough that the broker has no more on their way than that.
+ * Where all are kept nothing is walked over: one channel has all parts, which are its consumers (at most 32, of which more a quorum queue
+ * would give back in another order), each for few enough that the broker has no more on their way than that. So it is with a quorum queue
+ * whatever is kept, but for LEASE_PICKS: what a lost connection held is back all at once then, and in its order; removals are waited for as
+ * long as their channel may take to walk.
  *
  * basic.get, slower, takes from a classic queue where a consumer would do harm: one that is deleted with its last consumer, one
  * with a single active consumer, and whatever the management API does not tell of. */
@@ -19,18 +21,19 @@
 
 #include "brokers/rabbitmq/rabbitmq_reader.h"
 
-/* Of a lease: a channel and its consumers, of which the last one alone gets messages. Handles are numbers of the lease, delivery tags
- * count up from 1 on each channel. */
+/* Of a lease: a consumer, and the channel that it is on. Handles are numbers of the lease, delivery tags count up from 1 on each channel. */
 struct rabbit_part {
     amqp_channel_t channel;
-    uint64_t base; /* what a delivery tag is added to for its handle */
+    uint64_t base; /* handle: of the part's first message, less one */
     uint64_t received, removed;
     uint64_t kept;
     uint64_t wanted; /* what it may hold; by_get: what was asked for */
-    int consumers;
-    bool full;        /* nothing more comes, whatever is removed of it */
-    uint64_t low;     /* handle: all of the part's below it are removed */
+    bool consumes;
+    bool full; /* nothing more comes, whatever is removed of it */
+    /* of its channel: those of the first part there */
+    uint64_t low;     /* handle: all of the channel's below it are removed */
     int64_t commands; /* acknowledgements since the last settle_sync */
+    uint64_t walked;  /* messages that the broker goes over for these, at most */
 };
 
 struct rabbit_lease {
@@ -38,7 +41,8 @@ struct rabbit_lease {
     const struct origin *origin;
     enum lease_use use;
     size_t window;
-    int64_t left; /* to be handed over */
+    bool one_channel; /* has all parts */
+    int64_t left;     /* to be handed over */
     bool by_get, paused, stopped;
     bool others; /* the queue had consumers when it began */
     bool empty;  /* nothing is left there */
@@ -50,6 +54,7 @@ struct rabbit_lease {
     size_t out;                         /* handed over and not settled */
     bool returned_last;                 /* the last one that was received had been returned before */
     int64_t silent_ns;                  /* monotonic: since when nothing came that could; 0: not silent */
+    amqp_channel_t last;                /* that was told of a removal; 0: none */
     uint64_t run,
         run_end; /* handles of removals that are not sent yet, of one part; run_end is behind them; 0: none */
 };
@@ -64,6 +69,11 @@ enum err rabbit_lease_silence(struct broker *b, int timeout_ms, struct err_info 
 /* What is ready, asked on the newest part's channel, behind all that this one was told. */
 enum err rabbit_lease_ready(struct broker *b, int64_t *ready, struct err_info *err) SB_MUST_USE;
 struct rabbit_part *rabbit_lease_part_of(struct rabbit_lease *l, uint64_t handle);
+/* Where its channel is counted. */
+static inline struct rabbit_part *rabbit_lease_first(const struct rabbit_lease *l, struct rabbit_part *part)
+{
+    return l->one_channel ? l->parts : part;
+}
 /* Has the broker anything more for us, before some of what it gave is removed? */
 bool rabbit_lease_expects(const struct rabbit_lease *l);
 /* Ends the newest part's consumer: a classic queue gives no more, a quorum queue must have nothing on its way. */

@@ -9,11 +9,28 @@
 #define RUN_MOST 128
 #define HOLDS_BACK \
  32 /* acknowledgements under way, beyond which the broker's channel keeps them: rabbitmq_barrier.c */
+#define WALKS_S \
+ 1000000 /* messages that a channel goes over in a second, at least: ten times as many on an idle machine */
 #define BACK_NS      (5 * NS_PER_S)
 #define BACK_SOON_NS (NS_PER_S / 2)
 #define TAKE_ON_NS   (10 * NS_PER_S)
 #define PART_NS      NS_PER_S
 #define ASK_EVERY_MS 50
+
+/* Each channel works by itself. What a killed connection has removed is to be a beginning of what it had to remove, so that it is known
+ * again: a channel has passed on its removals before the next one is told of any. A quorum queue with several has no order then. */
+static enum err pass_on(struct broker *b, struct rabbit_part *part, struct err_info *err)
+{
+    struct rabbit *rabbit = b->state;
+    struct rabbit_lease *l = rabbit->lease;
+    enum err e = ERR_OK;
+    if (l->last && l->last != part->channel && !l->one_channel && !rabbit->reader->quorum) {
+        amqp_basic_qos(rabbit->connection, l->last, 0, 1, 0);
+        e = rabbit_reply_on(b, l->last, amqp_get_rpc_reply(rabbit->connection), "removing messages", err);
+    }
+    l->last = part->channel;
+    return e;
+}
 
 enum err rabbit_lease_flush(struct broker *b, struct err_info *err)
 {
@@ -22,13 +39,18 @@ enum err rabbit_lease_flush(struct broker *b, struct err_info *err)
     int status = AMQP_STATUS_OK;
     if (l->run == 0)
         return ERR_OK;
-    struct rabbit_part *part = rabbit_lease_part_of(l, l->run);
-    bool all = l->run == part->low;
+    struct rabbit_part *part = rabbit_lease_part_of(l, l->run), *first = rabbit_lease_first(l, part);
+    uint64_t held = l->one_channel ? l->received - l->removed : part->received - part->removed;
+    bool all = l->run == first->low;
+    enum err e = pass_on(b, part, err);
+    if (e)
+        return e;
     for (uint64_t n = all ? l->run_end - 1 : l->run; status == AMQP_STATUS_OK && n < l->run_end; n++) {
-        status = amqp_basic_ack(rabbit->connection, part->channel, n - part->base, all);
-        part->commands++;
+        status = amqp_basic_ack(rabbit->connection, part->channel, n - first->base, all);
+        first->commands++;
+        first->walked += all ? 0 : held;
     }
-    part->low = all ? l->run_end : part->low;
+    first->low = all ? l->run_end : first->low;
     part->removed += l->run_end - l->run;
     l->removed += l->run_end - l->run;
     l->run = l->run_end = 0;
@@ -47,7 +69,7 @@ enum err rabbit_settle(struct broker *b, uint64_t handle, enum settle how, struc
         part->kept++;
         return ERR_OK;
     }
-    bool goes_on = l->run && handle == l->run_end && handle > part->base + 1;
+    bool goes_on = l->run && handle == l->run_end && handle > part->base + 1; /* which begins a part */
     enum err e = goes_on ? ERR_OK : rabbit_lease_flush(b, err);
     l->run = goes_on ? l->run : handle;
     l->run_end = handle + 1;
@@ -60,6 +82,8 @@ static enum err sync_part(struct broker *b, struct rabbit_part *part, struct err
     struct rabbit *rabbit = b->state;
     int rounds = part->commands > HOLDS_BACK ? 2 : 1;
     enum err e;
+    struct timeval patience = {.tv_sec = RABBIT_RPC_S + (time_t)(part->walked / WALKS_S)};
+    amqp_set_rpc_timeout(rabbit->connection, &patience);
     if (rabbit->reader->quorum) {
         e = rabbit_barrier(b, part->channel, rabbit->reader->queue, rounds, err);
     } else {
@@ -68,7 +92,10 @@ static enum err sync_part(struct broker *b, struct rabbit_part *part, struct err
         e = rabbit_reply_on(b, part->channel, amqp_get_rpc_reply(rabbit->connection), "waiting for the queue",
                             err);
     }
-    part->commands = e ? part->commands : 0;
+    amqp_set_rpc_timeout(rabbit->connection, &(struct timeval){.tv_sec = RABBIT_RPC_S});
+    if (!e)
+        part->commands = 0;
+    part->walked = 0;
     return e;
 }
 
@@ -91,7 +118,7 @@ enum err rabbit_settle_sync(struct broker *b, struct err_info *err)
  * the newest of several parts could still be given what those before it return. */
 static bool is_amid(const struct rabbit_lease *l)
 {
-    bool could_get = l->part_count > 1 && rabbit_lease_expects(l);
+    bool could_get = l->part_count > 1 && !l->one_channel && rabbit_lease_expects(l);
     return !l->empty && (l->returned_last || could_get);
 }
 
@@ -145,13 +172,14 @@ static enum err give_back(struct broker *b, bool *back, struct err_info *err)
     struct rabbit_reader *r = rabbit->reader;
     int64_t before = 0, ready = 0, consumers = 0,
             wait_ns = atomic_load(b->cancelled) ? BACK_SOON_NS : BACK_NS;
-    bool gets = !l->by_get && !l->ended && l->parts[l->part_count - 1].consumers;
+    bool gets = !l->by_get && !l->ended && l->parts[l->part_count - 1].consumes;
     enum err e = r->quorum ? take_on(b, err) : gets ? rabbit_lease_end_consumer(b, err) : ERR_OK;
     if (!e)
         e = rabbit_ready(b, r->queue, &before, &consumers, err);
     int64_t held = (int64_t)(l->received - l->removed);
-    for (size_t i = 0; !e && i < l->part_count; i++)
-        e = end_part(b, &l->parts[r->quorum ? i : l->part_count - 1 - i], i + 1 == l->part_count, err);
+    size_t channels = l->one_channel ? 1 : l->part_count;
+    for (size_t i = 0; !e && i < channels; i++)
+        e = end_part(b, &l->parts[r->quorum ? i : channels - 1 - i], i + 1 == channels, err);
     int64_t until = clock_mono_ns() + wait_ns;
     for (int wait_ms = 0; !e && !*back; wait_ms = ASK_EVERY_MS) { /* a broker that is quick has them by now */
         poll(NULL, 0, wait_ms);
