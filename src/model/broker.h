@@ -328,7 +328,8 @@ struct broker_ops {
      * and a step serves the connection then. */
     enum err (*lease_step)(struct broker *b, int timeout_ms, struct err_info *err) SB_MUST_USE;
     void (*lease_pause)(struct broker *b, bool pause); /* as read_pause */
-    /* Without waiting until the broker has dealt with it. In the order of the handles; what was not settled when the connection goes, comes back. */
+    /* Without waiting until the broker has dealt with it. In the order of the handles; what was not settled when the connection goes,
+     * comes back. */
     enum err (*settle)(struct broker *b, uint64_t handle, enum settle how, struct err_info *err) SB_MUST_USE;
     /* Returns once the broker has dealt with every removal so far: none of them comes back any more. */
     enum err (*settle_sync)(struct broker *b, struct err_info *err) SB_MUST_USE;

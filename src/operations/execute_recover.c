@@ -196,21 +196,24 @@ static enum err ask_target(struct operation *o, size_t target, struct err_info *
     return ERR_OK;
 }
 
-/* Once this run has the claim, no transaction of an earlier one can be committed any more. */
-static enum err ask_commits(struct operation *o, struct err_info *err)
+/* The claim is taken with the first target that is opened. Once this run has it nothing of an earlier one arrives any more, and no
+ * transaction of that one can be committed. */
+static enum err take_claim(struct operation *o, struct err_info *err)
 {
     enum err e = ERR_OK;
     for (size_t i = 0; !e && !o->opened && i < o->target_count; i++)
         if (recovery_asks_of(&o->recovery, i))
             e = execute_target_open(o, i, err);
-    return e ? e : execute_ask_commits(o, err);
+    return e;
 }
 
 static enum err ask_destination(struct operation *o, struct err_info *err)
 {
-    enum err e = ERR_OK;
-    if (execute_commits(o))
-        return ask_commits(o, err);
+    enum err e = take_claim(o, err);
+    if (!e && execute_commits(o))
+        e = execute_ask_commits(o, err);
+    if (e || execute_commits(o))
+        return e;
     if (execute_is_restore(o))
         return execute_restore_look(o, err);
     for (size_t i = 0; !e && i < o->target_count; i++)

@@ -21,7 +21,8 @@
 
 #include "brokers/rabbitmq/rabbitmq_reader.h"
 
-/* Of a lease: a consumer, and the channel that it is on. Handles are numbers of the lease, delivery tags count up from 1 on each channel. */
+/* Of a lease: a consumer, and the channel that it is on. Handles are numbers of the lease, delivery tags count up from 1 on each
+ * channel. */
 struct rabbit_part {
     amqp_channel_t channel;
     uint64_t base; /* handle: of the part's first message, less one */
