@@ -184,7 +184,7 @@ static void count_kept(struct operation *o, const struct batch *b)
         return;
     if (!o->kept_since_ns)
         o->kept_since_ns = clock_mono_ns();
-    if (o->taken)
+    if (o->taken || o->source_ended)
         return;
     if (o->kept > SOURCE_HELD_MOST)
         execute_stop_taking(
