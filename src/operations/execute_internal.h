@@ -94,6 +94,7 @@ struct operation {
     /* of a lease */
     size_t missed;    /* of those that the journal tells of, how many a look did not meet */
     bool looks_again; /* they may not be back yet */
+    bool unfit;       /* they stood in another order once */
     bool others_hold; /* there are messages with consumers, or on their way back */
 
     /* of a purge */

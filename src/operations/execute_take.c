@@ -85,6 +85,15 @@ static enum err intend(struct operation *o, struct batch *b, struct err_info *er
     return e;
 }
 
+/* Nothing is decided where they stand in another order, before they were looked at once more: some may not be back yet. */
+static void leave_all(struct operation *o, struct item **items, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        leave_out(items[i]);
+    o->unfit = o->recovery.by_content = true;
+    execute_stop_taking(o, NULL);
+}
+
 /* All that the journal tells of, or all there is, has been seen. */
 static enum err end_recovery(struct operation *o, struct err_info *err)
 {
@@ -96,7 +105,10 @@ static enum err end_recovery(struct operation *o, struct err_info *err)
         for (size_t i = 0; i < b->count; i++)
             if (item_is_about(&b->items[i]))
                 items[count++] = &b->items[i];
-    recovery_match(&o->recovery, items, count);
+    if (!o->unfit && recovery_waits(&o->recovery) && !recovery_fits(&o->recovery, items, count))
+        leave_all(o, items, count);
+    else
+        recovery_match(&o->recovery, items, count);
     free(items);
     o->recovering = false;
     enum err e = ERR_OK;

@@ -364,6 +364,11 @@ bool recovery_waits(const struct recovery *r)
     return false;
 }
 
+bool recovery_fits(struct recovery *r, struct item *const *items, size_t count)
+{
+    return r->by_content || !r->count || find_removed(r, items, count) >= 0;
+}
+
 void recovery_match(struct recovery *r, struct item **items, size_t count)
 {
     int64_t removed = !r->by_content ? find_removed(r, items, count) : -1;

@@ -72,6 +72,8 @@ struct remembered *recovery_find(const struct recovery *r, uint64_t sequence);
  * as rows, or all that there are. Each that is known gets its row's sequence (journaled) and state: ARRIVED with `remove`, INTENDED to be
  * sent, IN_DOUBT. The others are left as they are. */
 void recovery_match(struct recovery *r, struct item **items, size_t count);
+/* False: that would put some in doubt, since not all may be there. */
+bool recovery_fits(struct recovery *r, struct item *const *items, size_t count);
 
 /* That item is that row's message. */
 void recovery_give(struct item *item, struct remembered *row);

@@ -172,8 +172,8 @@ static enum err give_back(struct broker *b, bool *back, struct err_info *err)
     struct rabbit_reader *r = rabbit->reader;
     int64_t before = 0, ready = 0, consumers = 0,
             wait_ns = atomic_load(b->cancelled) ? BACK_SOON_NS : BACK_NS;
-    bool still_given = !l->by_get && !l->ended && l->parts[l->part_count - 1].consumes;
-    enum err e = r->quorum ? take_on(b, err) : still_given ? rabbit_lease_end_consumer(b, err) : ERR_OK;
+    bool consumes = !l->by_get && !l->ended && l->parts[l->part_count - 1].consumes;
+    enum err e = r->quorum ? take_on(b, err) : consumes ? rabbit_lease_end_consumer(b, err) : ERR_OK;
     if (!e)
         e = rabbit_ready(b, r->queue, &before, &consumers, err);
     int64_t held = (int64_t)(l->received - l->removed);

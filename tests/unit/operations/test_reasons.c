@@ -211,9 +211,11 @@ static void a_preview_samples_what_another_broker_would_lose(void **state)
 {
     (void)state;
     struct operation_job job = job_of(OPERATION_COPY, "to");
-    struct broker_ops other = memory_broker;
+    struct broker_ops other = memory_broker, marked = memory_broker;
     struct preview p;
     atomic_bool cancelled = false;
+    marked.browse_is_free = false;
+    job.from.ops = job.to.ops = &marked;
     rig_publish("from", 0, 100);
     assert_int_equal(preview_make(&job, &cancelled, &p, NULL), ERR_OK);
     assert_false(p.compares);
