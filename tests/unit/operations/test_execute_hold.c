@@ -74,7 +74,7 @@ static int setup(void **state)
     rig_broker.settle = counted_settle;
     rig_broker.publish = cut_publish;
     rig_broker.list = list_without_consumers;
-    rig_broker.read_open = NULL; /* nothing is read */
+    rig_broker.read_open = read_no_source;
     return failed;
 }
 
@@ -93,6 +93,14 @@ static struct operation_job job_of(const char *select)
     };
     rig_begin(&job);
     return job;
+}
+
+/* What was sent is read back where it went; its source is held, and not read. */
+static enum err read_no_source(struct broker *b, const struct read_request *r, const struct read_sink *sink,
+                               struct err_info *err)
+{
+    assert_string_not_equal(r->channels[0].name, "from");
+    return memory_broker.read_open(b, r, sink, err);
 }
 
 static void all_are_copied_and_stay(void **state)
