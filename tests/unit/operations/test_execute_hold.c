@@ -63,6 +63,14 @@ static enum err list_without_consumers(struct broker *b, const char *pattern, ui
     return e;
 }
 
+/* What was sent is read back where it went; its source is held, and not read. */
+static enum err read_no_source(struct broker *b, const struct read_request *r, const struct read_sink *into,
+                               struct err_info *err)
+{
+    assert_string_not_equal(r->channels[0].name, "from");
+    return memory_broker.read_open(b, r, into, err);
+}
+
 static int setup(void **state)
 {
     int failed = rig_setup(state);
@@ -93,14 +101,6 @@ static struct operation_job job_of(const char *select)
     };
     rig_begin(&job);
     return job;
-}
-
-/* What was sent is read back where it went; its source is held, and not read. */
-static enum err read_no_source(struct broker *b, const struct read_request *r, const struct read_sink *sink,
-                               struct err_info *err)
-{
-    assert_string_not_equal(r->channels[0].name, "from");
-    return memory_broker.read_open(b, r, sink, err);
 }
 
 static void all_are_copied_and_stay(void **state)
