@@ -86,11 +86,10 @@ static uint16_t prefetch(const struct broker *b, const struct rabbit_lease *l)
 {
     const struct rabbit *rabbit = b->state;
     int most = amqp_get_channel_max(rabbit->connection);
-    bool keeps = l->use == LEASE_KEEPS,
-         whole = l->use == LEASE_REMOVES && (l->one_channel || l->window > PARTS_MOST);
+    bool whole = l->use == LEASE_REMOVES && l->window > PARTS_MOST;
     bool last =
         l->one_channel ? l->part_count >= KEPT_MOST : most > 0 && rabbit->channels + CHANNELS_LEFT >= most;
-    bool portion = keeps || (l->one_channel && l->window > KEPT_PORTION);
+    bool portion = l->one_channel && (l->use == LEASE_KEEPS || l->part_count > 1 || l->window > KEPT_PORTION);
     uint64_t n = last                     ? LAST
                  : whole                  ? (l->window < LAST ? l->window : LAST)
                  : portion                ? KEPT_PORTION
