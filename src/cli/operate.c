@@ -352,6 +352,8 @@ int operate_ready(struct operating *o)
     int code = e ? cli_error(&err) : operate_take_source(o, &p);
     if (!code && operate_edits_by_hand(o))
         code = operate_edit_first(o);
+    if (!code && order_fits(&o->job.plan, &p, &err))
+        code = cli_error(&err);
     if (code)
         return code;
     o->before = p;

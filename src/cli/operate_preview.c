@@ -271,7 +271,14 @@ static void say_held(const struct operating *o, const struct preview *p)
                    text_count(ready, sizeof ready, (uint64_t)p->ready));
 }
 
-static void say_preview(const struct operating *o, const struct preview *p)
+static void say_bound(void *context, bool lost, const char *text)
+{
+    const struct operating *o = context;
+    (void)lost;
+    cli_notice(o->cli, "%s", text);
+}
+
+static void say_preview(const struct operating *o, const struct preview *p, bool fits)
 {
     int64_t n = operate_planned(o, p);
     if (p->unacked > 0)
@@ -284,6 +291,10 @@ static void say_preview(const struct operating *o, const struct preview *p)
         operate_purge_say(o, p, n);
     if (o->job.plan.kind == OPERATION_RESTORE)
         operate_restore_say(o, p);
+    if (p->bounded)
+        bounds_tell(&p->bounds, to_text(o), p->there_ready, say_bound, (void *)(uintptr_t)o);
+    if (!fits)
+        return;
     say_what(o, p, n);
     if (operate_edits_by_hand(o) && p->matched)
         cli_notice(
@@ -318,13 +329,15 @@ int operate_rehearse(struct operating *o)
     int code = preview(o, &p);
     if (!code)
         code = operate_edit(o, &p);
+    struct err_info err = {.code = ERR_OK};
     if (!code) {
-        say_preview(o, &p);
+        bool fits = !order_fits(&o->job.plan, &p, &err);
+        say_preview(o, &p, fits);
         int64_t n = operate_planned(o, &p);
         /* Of the keys one knows once all of it was read. */
         o->job.record.counts.planned = o->job.plan.tombstones && n ? COUNT_UNKNOWN : n;
         print_preview(o, &p);
-        code = order_about(&o->job.plan, &p) == 0 ? err_exit_code(ERR_NOMATCH) : 0;
+        code = !fits ? cli_error(&err) : order_about(&o->job.plan, &p) == 0 ? err_exit_code(ERR_NOMATCH) : 0;
     }
     preview_free(&p);
     return code;

@@ -338,6 +338,9 @@ struct broker_ops {
     /* How many are ready there now; for the end of a lease, and for a plan. */
     enum err (*count)(struct broker *b, const struct channel_name *channel, int64_t *ready, int64_t *unacked,
                       struct err_info *err) SB_MUST_USE;
+    /* What the channel does with what is sent to it. Without any effect. NULL: it keeps it. */
+    enum err (*bounds)(struct broker *b, const struct channel_name *channel, struct channel_bounds *into,
+                       struct err_info *err) SB_MUST_USE;
     /* The broker's own purge: at once, and nothing of it can be had back. Kafka: up to the places. *removed: COUNT_UNKNOWN where it does
      * not tell. NULL: it has none. */
     enum err (*truncate)(struct broker *b, const struct channel_name *channel,

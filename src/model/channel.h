@@ -23,6 +23,20 @@ enum capability {
 };
 const char *capability_name(enum capability c);
 
+/* What a channel does with what it holds, beyond keeping it. */
+struct channel_bounds {
+    char unknown[160];        /* why not all of this is known: there may be more; "" it is */
+    int64_t messages, bytes;  /* that it holds at most, of those that are ready; -1: no limit */
+    int64_t stored;           /* bytes that are ready there; COUNT_UNKNOWN. Some seconds late */
+    bool refuses;             /* what is beyond the limit is refused; else the oldest make way for it */
+    bool log;                 /* they make way later, many at once: how much room there is says nothing */
+    int64_t ttl_ms;           /* how long it keeps a message; -1: for ever */
+    char age[32];             /* the same of a log, in the broker's words; "" for ever */
+    int64_t expires_ms;       /* unused for so long, it is deleted with all that is in it; -1: it is not */
+    bool dead_letters;        /* what makes way or is too old goes on to an exchange, and is gone else */
+    char dead_letter_to[256]; /* its name; "" the default one */
+};
+
 struct channel_partition {
     int32_t id;
     int64_t low, high; /* COUNT_UNKNOWN where not known */

@@ -347,6 +347,8 @@ static enum err attempt(struct operation *o, struct err_info *err)
         e = execute_account(o, err);
     if (!e)
         e = execute_sync(o, err);
+    if (!e && !o->looks_again)
+        execute_bounds_end(o);
     if (!e)
         execute_forget_commits(o);
     close_ends(o, !e);

@@ -25,6 +25,14 @@ struct target {
     bool open;                   /* on this connection, as that number */
     size_t number;
     char why[240]; /* it cannot be opened; "" */
+    /* Its oldest messages make way for newer ones; of one connection. */
+    bool bounded;
+    struct channel_bounds bounds;
+    int64_t before, sent;     /* messages that were there, COUNT_UNKNOWN, and that went there */
+    int64_t room, room_bytes; /* for more; -1: not known, or without end */
+    bool drains;              /* it had consumers when it was full: they may make room */
+    int64_t full_ns;          /* monotonic: since when there is no room; 0: there is */
+    int64_t counted_ns;       /* monotonic: when that was last counted */
 };
 
 struct operation {
@@ -210,6 +218,16 @@ enum err execute_target_open(struct operation *o, size_t target, struct err_info
 void execute_targets_free(struct operation *o);
 /* Of a replay: where a dead letter goes, item->to, or why it goes nowhere. */
 void execute_find_way(struct operation *o, struct item *item);
+
+/* ---- execute_bounds.c ---- */
+
+void execute_bounds_begin(struct operation *o, struct target *t); /* it was opened */
+/* May it be sent there? ERR_BUSY: not now, and in vain for a while the operation stops, or the item has failed (answered). */
+enum err execute_bounds_admit(struct operation *o, struct target *t, struct item *item,
+                              const struct message *m, struct err_info *err) SB_MUST_USE;
+void execute_bounds_sent(struct target *t, const struct message *m);
+/* All was sent: what was pushed out for all that makes the operation partial. */
+void execute_bounds_end(struct operation *o);
 
 /* ---- execute_copies.c ---- */
 

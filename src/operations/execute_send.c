@@ -45,7 +45,7 @@ static enum err send_one(struct operation *o, struct item *item, struct err_info
     struct message changed;
     if (execute_is_purge(o))
         return execute_purge_put(o, item, err);
-    const struct target *t = &o->targets[item->to];
+    struct target *t = &o->targets[item->to];
     enum err e = execute_target_open(o, item->to, err);
     if (!e && t->why[0]) {
         item_say(item, DELIVERY_FAILED, "%s: %s", t->channel.name, t->why);
@@ -55,9 +55,14 @@ static enum err send_one(struct operation *o, struct item *item, struct err_info
     if (!e)
         e = execute_rewrite(o, item, &changed, err);
     if (!e)
-        e = destination_put(o->destination, item, t->number, &changed, err);
+        e = execute_bounds_admit(o, t, item, &changed, err);
+    if (e || item->answered)
+        return e;
+    e = destination_put(o->destination, item, t->number, &changed, err);
     if (!e)
         count_losses(o, &changed);
+    if (!e && item->state != DELIVERY_FAILED)
+        execute_bounds_sent(t, &changed);
     return e;
 }
 

@@ -53,6 +53,7 @@ enum err execute_target_open(struct operation *o, size_t target, struct err_info
     if (!e) {
         t->open = true;
         t->number = o->opened++;
+        execute_bounds_begin(o, t);
         return ERR_OK;
     }
     bool plans_own = o->job.plan.to && target == 0;

@@ -114,6 +114,8 @@ static bool look(struct job *job)
     }
     if (!e)
         e = order_settle(&plan, &seen, &err);
+    if (!e)
+        e = order_fits(&plan, &seen, &err);
     if (e) {
         preview_free(&seen);
         refuse(job, &err);
@@ -183,6 +185,8 @@ static enum err look_again(struct job *job, struct err_info *err)
         e = preview_check_selection(&job->job, err);
     if (!e)
         e = order_settle(p, &now, err);
+    if (!e)
+        e = order_fits(p, &now, err);
     if (!e && p->kind == OPERATION_PURGE)
         e = check_growth(job, &now, err);
     if (e) {

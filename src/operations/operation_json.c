@@ -139,6 +139,10 @@ static void put_preview(struct json_writer *w, const struct operation_job *job, 
     put_count(w, p->looked ? p->matched : COUNT_UNKNOWN);
     JSON_NAME(w, "unseen");
     json_text(w, *p->unseen ? p->unseen : NULL);
+    if (p->bounded) {
+        JSON_NAME(w, "destination");
+        bounds_to_json(&p->bounds, p->there_ready, w);
+    }
     if (p->compares && job->plan.kind != OPERATION_RESTORE)
         put_comparison(w, job, p);
     if (p->reasons) {

@@ -248,6 +248,17 @@ enum err order_settle(struct plan *p, const struct preview *seen, struct err_inf
     return ERR_REFUSED;
 }
 
+enum err order_fits(const struct plan *p, const struct preview *seen, struct err_info *err)
+{
+    bool picks = preview_selects(p) || p->kind == OPERATION_REPLAY;
+    bool looked = seen->looked > 0 && seen->whole;
+    if (!seen->bounded || !p->to)
+        return ERR_OK;
+    return bounds_check(&seen->bounds, p->to, seen->there_ready,
+                        picks && !looked ? COUNT_UNKNOWN : order_planned(p, seen),
+                        looked || p->kind == OPERATION_RESTORE ? seen->bytes : COUNT_UNKNOWN, err);
+}
+
 /* The lock first: nobody may take it for one that was interrupted. */
 int order_begin(struct operation_job *job, struct buffer *plan, order_create *create, void *context,
                 struct err_info *err)

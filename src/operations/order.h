@@ -45,6 +45,10 @@ void order_bound(struct plan *p, const struct preview *counted);
 /* What was seen goes into the plan; what the source cannot do is ERR_REFUSED. */
 enum err order_settle(struct plan *p, const struct preview *seen, struct err_info *err) SB_MUST_USE;
 
+/* ERR_REFUSED: the destination would lose messages for want of room, by what was counted and looked at. What cannot be known before its
+ * messages come (a selection, unlooked at) is ERR_OK: then the operation stops where there is no more room. */
+enum err order_fits(const struct plan *p, const struct preview *seen, struct err_info *err) SB_MUST_USE;
+
 /* Names it, takes its lock and writes it into the journal. record->plan is a view of *plan. The lock's descriptor (operation_unlock is
  * due), or -1 with *err. `create` writes the row (NULL: journal_create). */
 typedef enum err order_create(void *context, struct journal *j, struct journal_operation *record,

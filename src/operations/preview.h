@@ -2,6 +2,7 @@
 #ifndef SIGNALBOX_OPERATIONS_PREVIEW_H
 #define SIGNALBOX_OPERATIONS_PREVIEW_H
 
+#include "operations/bounds.h"
 #include "operations/dedupe.h"
 #include "operations/execute.h"
 #include "operations/losses.h"
@@ -31,6 +32,8 @@ struct preview {
     bool sticks;         /* nothing can be taken off the destination one by one */
     int64_t there;       /* messages at the destination, with those that consumers have; COUNT_UNKNOWN */
     int64_t there_ready; /* without them, which RabbitMQ knows five seconds late; COUNT_UNKNOWN */
+    bool bounded;        /* what the destination does with what it is sent was asked: bounds */
+    struct channel_bounds bounds;
 };
 
 #define PREVIEW_SAMPLE        10000 /* messages that are looked at for losses alone */

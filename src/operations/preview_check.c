@@ -115,6 +115,8 @@ static enum err check_destination(const struct operation_job *job, int fd, struc
         p->there += unacked;
     if (!e)
         describe_destination(destination_broker(d), &job->to, p);
+    if (!e)
+        p->bounded = bounds_ask(destination_broker(d), &job->to.channel, &p->bounds);
     destination_close(&d);
     return e;
 }

@@ -246,6 +246,18 @@ static void tell_losses(const struct teller *t, const struct operate *o)
                     (void *)(uintptr_t)t);
 }
 
+static void tell_bound(void *context, bool lost, const char *text)
+{
+    tell(context, lost ? ROLE_WARN : ROLE_TEXT, lost ? "Room" : "There", "%s", text);
+}
+
+static void tell_bounds(const struct teller *t, const struct operate *o)
+{
+    const struct preview *p = &o->seen.preview;
+    if (p->bounded && o->order.plan.to)
+        bounds_tell(&p->bounds, o->order.plan.to, p->there_ready, tell_bound, (void *)(uintptr_t)t);
+}
+
 static void tell_time(const struct teller *t, const struct operate *o)
 {
     char age[32];
@@ -401,6 +413,7 @@ void operate_tell(struct view *v, operate_line *line, void *context)
         tell_groups(&t, o);
         tell_becoming(&t, o);
         tell_losses(&t, o);
+        tell_bounds(&t, o);
         tell_where(&t, o);
         tell_time(&t, o);
         tell_effect(&t, o);

@@ -78,6 +78,7 @@ const struct broker_ops rabbitmq_broker = {
     .settle_sync = rabbit_settle_sync,
     .lease_close = rabbit_lease_close,
     .count = rabbit_count,
+    .bounds = rabbit_bounds,
     .truncate = rabbit_truncate,
     .publish_open = rabbit_publish_open,
     .publish = rabbit_publish,

@@ -286,6 +286,9 @@ enum err rabbit_settle_sync(struct broker *b, struct err_info *err) SB_MUST_USE;
 enum err rabbit_lease_close(struct broker *b, int64_t *returned, struct err_info *err) SB_MUST_USE;
 enum err rabbit_count(struct broker *b, const struct channel_name *channel, int64_t *ready, int64_t *unacked,
                       struct err_info *err) SB_MUST_USE;
+/* By arguments and policies, as the management API tells. (rabbitmq_bounds.c) */
+enum err rabbit_bounds(struct broker *b, const struct channel_name *channel, struct channel_bounds *into,
+                       struct err_info *err) SB_MUST_USE;
 enum err rabbit_truncate(struct broker *b, const struct channel_name *channel,
                          const struct read_places *up_to, int64_t *removed, struct err_info *err) SB_MUST_USE;
 /* The next channel of the connection that nothing else uses. 0: it could not be opened. */
