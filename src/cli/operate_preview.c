@@ -164,7 +164,7 @@ static void say_group(const struct operating *o, const struct reason_group *g)
     struct line l = {.used = 0};
     add(&l, "%s %s; ", text_count(count, sizeof count, (uint64_t)g->count), g->text);
     if (*g->why_not)
-        add(&l, "skipped, %s", g->why_not);
+        add(&l, "%s, %s", g->fails ? "would fail" : "skipped", g->why_not);
     else
         add(&l, "to %s", g->to);
     add_times(&l, g);
@@ -246,7 +246,7 @@ static void say_what(const struct operating *o, const struct preview *p, int64_t
             count, n == 1 ? "" : "s", add);
         return;
     }
-    if (n == 0 && preview_skipped(p)) {
+    if (n == 0 && preview_skipped(p) + preview_failing(p) > 0) {
         cli_notice(o->cli, "nothing of %s would be sent; nothing was changed", o->job.plan.from);
         return;
     }
@@ -271,6 +271,18 @@ static void say_held(const struct operating *o, const struct preview *p)
                    text_count(ready, sizeof ready, (uint64_t)p->ready));
 }
 
+static void say_failing(const struct operating *o, const struct preview *p)
+{
+    char count[32], looked[32], of[60] = "of them";
+    int64_t n = preview_failing(p);
+    if (!n)
+        return;
+    if (!p->whole || p->matched < order_about(&o->job.plan, p))
+        snprintf(of, sizeof of, "of %s looked at", text_count(looked, sizeof looked, (uint64_t)p->looked));
+    cli_notice(o->cli, "%s %s would fail and stay where %s%s%s", text_count(count, sizeof count, (uint64_t)n),
+               of, n == 1 ? "it is" : "they are", *p->refuses ? ", such as: " : "", p->refuses);
+}
+
 static void say_bound(void *context, bool lost, const char *text)
 {
     const struct operating *o = context;
@@ -287,6 +299,7 @@ static void say_preview(const struct operating *o, const struct preview *p, bool
     say_look(o, p);
     say_comparison(o, p);
     say_held(o, p);
+    say_failing(o, p);
     if (o->job.plan.kind == OPERATION_PURGE)
         operate_purge_say(o, p, n);
     if (o->job.plan.kind == OPERATION_RESTORE)
@@ -323,6 +336,14 @@ static int preview(struct operating *o, struct preview *p)
     return code || !preview_looks(&o->job, p) ? code : operate_look(o, p);
 }
 
+/* What would arrive nowhere is no success; what would be skipped was met. */
+static int exit_of(const struct operating *o, const struct preview *p, int64_t n)
+{
+    if (order_about(&o->job.plan, p) == 0)
+        return err_exit_code(ERR_NOMATCH);
+    return n == 0 && preview_failing(p) ? err_exit_code(ERR_PARTIAL) : 0;
+}
+
 int operate_rehearse(struct operating *o)
 {
     struct preview p;
@@ -337,7 +358,7 @@ int operate_rehearse(struct operating *o)
         /* Of the keys one knows once all of it was read. */
         o->job.record.counts.planned = o->job.plan.tombstones && n ? COUNT_UNKNOWN : n;
         print_preview(o, &p);
-        code = !fits ? cli_error(&err) : order_about(&o->job.plan, &p) == 0 ? err_exit_code(ERR_NOMATCH) : 0;
+        code = !fits ? cli_error(&err) : exit_of(o, &p, n);
     }
     preview_free(&p);
     return code;

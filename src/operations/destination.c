@@ -167,6 +167,12 @@ enum err destination_put(struct destination *d, struct item *item, size_t to, co
     return e;
 }
 
+enum err destination_check(struct destination *d, size_t to, const struct message *m, struct err_info *err)
+{
+    enum err e = message_check_whole(m, err);
+    return e ? e : d->job.ops->publish(&d->broker, to, m, 0, err);
+}
+
 enum err destination_step(struct destination *d, int timeout_ms, size_t *pending, struct err_info *err)
 {
     *pending = 0;

@@ -35,6 +35,9 @@ enum err destination_add(struct destination *d, const struct channel_name *to, u
  * or FAILED with the reason. ERR_BUSY: no room, step first. Refused before it was sent: ERR_OK, and answered. */
 enum err destination_put(struct destination *d, struct item *item, size_t to, const struct message *changed,
                          struct err_info *err) SB_MUST_USE;
+/* Of a destination that was added with PUBLISH_DRY: what destination_put would refuse, ERR_OK else. */
+enum err destination_check(struct destination *d, size_t to, const struct message *m,
+                           struct err_info *err) SB_MUST_USE;
 /* Serves the connection; *pending: how many have no answer yet. */
 enum err destination_step(struct destination *d, int timeout_ms, size_t *pending,
                           struct err_info *err) SB_MUST_USE;

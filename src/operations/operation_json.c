@@ -145,6 +145,10 @@ static void put_preview(struct json_writer *w, const struct operation_job *job, 
     }
     if (p->compares && job->plan.kind != OPERATION_RESTORE)
         put_comparison(w, job, p);
+    JSON_NAME(w, "failing");
+    json_int(w, preview_failing(p));
+    JSON_NAME(w, "fails");
+    json_text(w, *p->refuses ? p->refuses : NULL);
     if (p->reasons) {
         JSON_NAME(w, "skipped");
         json_int(w, reasons_skipped(p->reasons));

@@ -216,8 +216,8 @@ bool order_is_upper(const struct plan *p, const struct preview *seen)
 
 int64_t order_planned(const struct plan *p, const struct preview *seen)
 {
-    int64_t about = order_about(p, seen), skipped = preview_skipped(seen);
-    return about < 0 ? about : about > skipped ? about - skipped : 0;
+    int64_t about = order_about(p, seen), less = preview_skipped(seen) + preview_failing(seen);
+    return about < 0 ? about : about > less ? about - less : 0;
 }
 
 void order_bound(struct plan *p, const struct preview *counted)

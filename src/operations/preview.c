@@ -8,6 +8,7 @@
 #include "operations/copies.h"
 #include "operations/source.h"
 #include "operations/stamp.h"
+#include "operations/trial.h"
 
 #include <poll.h>
 #include <sys/eventfd.h>
@@ -28,6 +29,7 @@ struct look {
     struct filter *filter;
     struct redactor *redactor;
     struct sent sent;
+    struct trial *trial;    /* NULL: nothing is sent */
     struct copies *copies;  /* NULL: what is there is not looked at */
     struct err_info failed; /* looking at it */
     struct arena arena;
@@ -100,6 +102,28 @@ static enum err form_groups(struct look *l, struct err_info *err)
     return ERR_OK;
 }
 
+/* Would it arrive? False: it is counted with those that would not. */
+static bool is_taken(struct look *l, const struct message *m)
+{
+    const struct operation_job *job = l->job;
+    struct preview *p = l->preview;
+    struct dead_letter way = {.why_not = ""};
+    struct channel_name to = job->to.channel;
+    char name[300];
+    if (!l->trial)
+        return true;
+    if (!job->plan.to) {
+        dead_letter_way(&job->plan, job->from.channel.name, m, &way);
+        text_copy_bytes(name, sizeof name, way.name);
+        to = (struct channel_name){way.kind, name};
+    }
+    const char *why = trial_message(l->trial, &to, m);
+    p->refused += why != NULL;
+    if (why && !*p->refuses)
+        text_copy(p->refuses, sizeof p->refuses, why);
+    return !why;
+}
+
 static enum err take(struct look *l, struct message *m, struct err_info *err)
 {
     struct preview *p = l->preview;
@@ -108,6 +132,7 @@ static enum err take(struct look *l, struct message *m, struct err_info *err)
         p->first = message_ref(m);
     p->matched++;
     bool goes = !p->reasons || reasons_add(p->reasons, m);
+    goes = goes && is_taken(l, m);
     p->bytes += goes ? (int64_t)m->payload.len : 0;
     if (goes && p->compares)
         count_losses(l, m);
@@ -161,6 +186,8 @@ static enum err look_through(struct look *l, struct source *s, int fd, struct er
         } else if (!e) {
             e = judge(l, b, err);
             source_settle(s, b);
+            if (l->trial)
+                trial_serve(l->trial);
         }
         while ((b = source_settled(s)))
             batch_free(&b);
@@ -240,6 +267,16 @@ static bool is_there(void *context, const char *to, const struct message *m)
     return !copies_find(l->copies, &where, m, &there, &l->failed) && there;
 }
 
+static const char *missing(void *context, const char *to)
+{
+    struct look *l = context;
+    struct channel_name where = l->job->to.channel;
+    if (!l->trial || l->job->plan.to)
+        return NULL;
+    where.kind = channel_kind_parse(to, &where.name);
+    return trial_channel(l->trial, &where);
+}
+
 static const char *cluster_of(const struct look *l)
 {
     return l->preview->cluster[0] ? l->preview->cluster : l->job->from.endpoint->name;
@@ -261,7 +298,7 @@ static enum err begin_copies(struct look *l, struct err_info *err)
     return l->copies ? ERR_OK : err_set(err, ERR_NOMEM, "no memory for what is there already");
 }
 
-static enum err begin_look(struct look *l, struct err_info *err)
+static enum err begin_look(struct look *l, int fd, struct err_info *err)
 {
     const struct operation_job *job = l->job;
     struct preview *p = l->preview;
@@ -272,6 +309,7 @@ static enum err begin_look(struct look *l, struct err_info *err)
                                         .redaction = job->redaction,
                                         .sent = &l->sent,
                                         .there = is_there,
+                                        .missing = missing,
                                         .context = l};
     arena_init(&l->arena, LIMIT_DECODE_ARENA);
     if (job->plan.select &&
@@ -282,6 +320,8 @@ static enum err begin_look(struct look *l, struct err_info *err)
         return err_set(err, ERR_NOMEM, "no memory to hide what `redact` names");
     if (job->plan.kind == OPERATION_DEDUPE)
         return begin_dedupe(l, err);
+    if (job->to.ops && !(l->trial = trial_open(job, cluster_of(l), p->partitions, fd, err)))
+        return err->code;
     if (job->plan.kind != OPERATION_REPLAY)
         return ERR_OK;
     p->reasons = reasons_new(&reasons);
@@ -299,6 +339,7 @@ static void end_look(struct look *l)
     redactor_free(&l->redactor);
     sent_free(&l->sent);
     copies_free(&l->copies);
+    trial_close(&l->trial);
     arena_free(&l->arena);
     dedupe_free(&l->dedupe);
     dedupe_rule_free(&l->rule);
@@ -308,7 +349,8 @@ bool preview_looks(const struct operation_job *job, const struct preview *p)
 {
     enum operation_kind kind = job->plan.kind;
     bool sends = kind == OPERATION_RESEND || kind == OPERATION_MOVE || kind == OPERATION_COPY;
-    return preview_selects(&job->plan) || kind == OPERATION_REPLAY || (sends && p->compares);
+    return preview_selects(&job->plan) || kind == OPERATION_REPLAY ||
+           (sends && (p->compares || (p->compacted && job->from.ops->browse_is_free)));
 }
 
 enum err preview_look(const struct operation_job *job, const atomic_bool *cancelled,
@@ -318,7 +360,7 @@ enum err preview_look(const struct operation_job *job, const atomic_bool *cancel
     int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (fd < 0)
         return err_set(err, ERR_FAILED, "no descriptor for a preview");
-    enum err e = begin_look(&l, err);
+    enum err e = begin_look(&l, fd, err);
     if (!e) {
         e = look_at_source(&l, fd, err);
         if (!e && l.dedupe)
@@ -329,6 +371,8 @@ enum err preview_look(const struct operation_job *job, const atomic_bool *cancel
             e = ERR_OK;
         }
     }
+    if (!e && l.trial)
+        trial_say_bounds(l.trial);
     /* What Kafka counts is more than there is, and it gives all that there is. */
     bool ended = p->upper && !e && !*p->unseen && (most(job) < 0 || p->looked < most(job));
     p->whole = l.enough || p->ready < 0 || p->looked >= p->ready || ended;
@@ -347,6 +391,11 @@ bool preview_holds(const struct operation_job *job, const struct preview *p)
 int64_t preview_skipped(const struct preview *p)
 {
     return p->reasons ? reasons_skipped(p->reasons) : 0;
+}
+
+int64_t preview_failing(const struct preview *p)
+{
+    return p->refused + (p->reasons ? reasons_failing(p->reasons) : 0);
 }
 
 void preview_free(struct preview *p)

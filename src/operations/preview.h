@@ -17,6 +17,10 @@ struct preview {
     char unseen[240]; /* nothing could be looked at: why; "" */
     bool compares;    /* the destination may keep less than the source has: losses are counted */
     struct losses losses;
+    bool compacted; /* the destination is: it takes no message without a key */
+    int64_t
+        refused; /* of what would be sent: the destination would not take them, as far as that can be known */
+    char refuses[240];       /* why, of the first; "" */
     struct message *first;   /* of a resend: the first that is selected; NULL else. preview_free lets it go */
     struct reasons *reasons; /* of a replay: those that are selected; NULL else. preview_free frees them */
     /* Of a dedupe, of what is selected; matched and bytes are of what would go, or be copied. */
@@ -56,7 +60,9 @@ enum err preview_look(const struct operation_job *job, const atomic_bool *cancel
 bool preview_selects(const struct plan *plan);
 /* Is what it takes held at the source until its end, and given back then? */
 bool preview_holds(const struct operation_job *job, const struct preview *p);
-int64_t preview_skipped(const struct preview *p); /* of a replay: would not be sent */
+int64_t preview_skipped(const struct preview *p); /* of a replay: would not be sent, on purpose */
+int64_t preview_failing(
+    const struct preview *p); /* would not arrive, for want of a destination or refused by it */
 void preview_free(struct preview *p);
 /* What is at one of its ends now. err may be NULL. */
 enum err preview_count(const struct operation_job *job, const struct operation_end *end, int64_t *ready,

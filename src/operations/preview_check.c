@@ -86,6 +86,7 @@ static void describe_destination(struct broker *b, const struct operation_end *t
     const struct channel *c = NULL;
     if (list && to->ops->list && !to->ops->list(b, to->channel.name, 0, list, NULL))
         c = channel_list_find(list, to->channel.name, to->channel.kind);
+    p->compacted = c && c->compacted;
     p->sticks = !to->ops->lease_open || (c && c->why_not[CAN_REMOVE]);
     if (list)
         channel_list_free(&list);

@@ -22,7 +22,7 @@ struct reasons {
     uint16_t slots[SLOTS]; /* number of a group, plus one; 0: free */
     struct arena changes;  /* headers of the examples */
     struct arena scratch;
-    int64_t rest, skipped;
+    int64_t rest, skipped, failing;
     bool sorted;
 };
 
@@ -77,6 +77,10 @@ static void name_group(const struct reasons *r, const struct message *m, const s
         text_copy(g->why_not, sizeof g->why_not, SENT_BEFORE);
     else if (!p->again && r->job.there && r->job.there(r->job.context, g->to, m))
         text_copy(g->why_not, sizeof g->why_not, COPY_THERE);
+    const char *missing = r->job.missing && !*g->why_not ? r->job.missing(r->job.context, g->to) : NULL;
+    g->fails = missing != NULL;
+    if (missing)
+        text_copy(g->why_not, sizeof g->why_not, missing);
 }
 
 static uint64_t hash_of(const struct reason_group *g)
@@ -193,8 +197,9 @@ bool reasons_add(struct reasons *r, const struct message *m)
     name_group(r, m, shown, &named);
     uint16_t *slot = find_slot(r, &named);
     struct reason_group *g = *slot ? &r->groups[*slot - 1] : new_group(r, &named, slot);
-    bool skipped = named.why_not[0];
-    r->skipped += skipped;
+    bool goes = !named.why_not[0];
+    r->skipped += !goes && !named.fails;
+    r->failing += named.fails;
     r->rest += !g;
     if (g && !g->count) {
         take_example(g, m, shown);
@@ -202,7 +207,7 @@ bool reasons_add(struct reasons *r, const struct message *m)
     }
     if (g)
         count_in(g, m);
-    return !skipped;
+    return goes;
 }
 
 /* ---- all of them ---- */
@@ -233,6 +238,11 @@ int64_t reasons_rest(const struct reasons *r)
 int64_t reasons_skipped(const struct reasons *r)
 {
     return r->skipped;
+}
+
+int64_t reasons_failing(const struct reasons *r)
+{
+    return r->failing;
 }
 
 static void put_time(struct json_writer *w, int64_t ns)
@@ -274,7 +284,9 @@ static void put_group(struct json_writer *w, const struct reason_group *g)
     JSON_NAME(w, "to");
     json_text(w, *g->to ? g->to : NULL);
     JSON_NAME(w, "skipped");
-    json_text(w, *g->why_not ? g->why_not : NULL);
+    json_text(w, *g->why_not && !g->fails ? g->why_not : NULL);
+    JSON_NAME(w, "fails");
+    json_text(w, g->fails ? g->why_not : NULL);
     JSON_NAME(w, "oldest");
     put_time(w, g->oldest_ns);
     JSON_NAME(w, "newest");

@@ -14,9 +14,10 @@
 #define REASONS_MOST 1000
 
 struct reason_group {
-    char text[REASON_SIZE];       /* as dead_letter_reason has it: what `--reason` and the plan name it by */
-    char to[300];                 /* KIND:NAME, or the plan's destination as the journal has it; "" nowhere */
-    char why_not[80];             /* they are skipped: why; "" */
+    char text[REASON_SIZE]; /* as dead_letter_reason has it: what `--reason` and the plan name it by */
+    char to[300];           /* KIND:NAME, or the plan's destination as the journal has it; "" nowhere */
+    char why_not[200];      /* they are skipped, or fail: why; "" */
+    bool fails;
     int64_t count, bytes;         /* messages, and their payloads */
     int64_t oldest_ns, newest_ns; /* of their deaths, else of the messages; TIME_NONE: none has a time */
     struct position example;      /* of the first; NONE where its source has no positions */
@@ -35,6 +36,8 @@ struct reasons_job {
     const struct sent *sent;           /* what earlier replays have sent; NULL: nothing */
     /* Is a copy of it there already? to: as the group has it. NULL: nobody knows. */
     bool (*there)(void *context, const char *to, const struct message *m);
+    /* Why nothing can be sent there; NULL: it can, or nobody knows. */
+    const char *(*missing)(void *context, const char *to);
     void *context;
 };
 
@@ -47,7 +50,9 @@ bool reasons_add(struct reasons *r, const struct message *m); /* would it be sen
 /* The one with the most messages first; valid until the next reasons_add. */
 const struct reason_group *reasons_groups(struct reasons *r, size_t *count);
 int64_t reasons_rest(const struct reasons *r);
-int64_t reasons_skipped(const struct reasons *r); /* of all that were added: would not be sent */
+/* Of all that were added: would not be sent, on purpose, or since they cannot. */
+int64_t reasons_skipped(const struct reasons *r);
+int64_t reasons_failing(const struct reasons *r);
 /* As an array; what is in no group is its last item, whose reason is null. */
 void reasons_to_json(struct reasons *r, struct json_writer *w);
 

@@ -138,7 +138,9 @@ static void tell_groups(const struct teller *t, const struct operate *o)
     for (size_t i = 0; i < count && i < GROUPS_SHOWN; i++)
         tell(t, *groups[i].why_not ? ROLE_WARN : ROLE_TEXT, i ? "" : "Reasons", "%s %s%s%s",
              text_count(number, sizeof number, (uint64_t)groups[i].count), groups[i].text,
-             *groups[i].why_not ? "; SKIPPED, " : ", to ",
+             groups[i].fails      ? "; FAILS, "
+             : *groups[i].why_not ? "; SKIPPED, "
+                                  : ", to ",
              *groups[i].why_not ? groups[i].why_not : groups[i].to);
     if (count > GROUPS_SHOWN)
         tell(t, ROLE_MUTED, "", "and %zu reasons more", count - GROUPS_SHOWN);
@@ -244,6 +246,17 @@ static void tell_losses(const struct teller *t, const struct operate *o)
     if (p->compares && o->order.to.endpoint)
         losses_tell(&p->losses, o->order.to.endpoint->broker, p->carries, false, tell_loss,
                     (void *)(uintptr_t)t);
+}
+
+static void tell_failing(const struct teller *t, const struct operate *o)
+{
+    const struct preview *p = &o->seen.preview;
+    char count[32];
+    int64_t n = preview_failing(p);
+    if (n)
+        tell(t, ROLE_WARN, "Fails", "%s would, and stay%s where %s%s%s",
+             text_count(count, sizeof count, (uint64_t)n), n == 1 ? "s" : "", n == 1 ? "it is" : "they are",
+             *p->refuses ? ", such as: " : "", p->refuses);
 }
 
 static void tell_bound(void *context, bool lost, const char *text)
@@ -413,6 +426,7 @@ void operate_tell(struct view *v, operate_line *line, void *context)
         tell_groups(&t, o);
         tell_becoming(&t, o);
         tell_losses(&t, o);
+        tell_failing(&t, o);
         tell_bounds(&t, o);
         tell_where(&t, o);
         tell_time(&t, o);

@@ -148,7 +148,10 @@ static enum err find_or_make(struct broker *b, const struct kafka_publish *p, st
 /* A batch that is larger than the topic takes is refused as a whole, and the library does not ask for that limit. */
 static void learn_limits(struct broker *b, struct kafka_destination *d)
 {
+    char policy[64];
     d->message_most = kafka_topic_number(b, d->topic, "max.message.bytes");
+    d->compacted = kafka_topic_setting(b, d->topic, "cleanup.policy", policy, sizeof policy) &&
+                   strstr(policy, "compact") != NULL;
 }
 
 enum err kafka_destination_find(struct broker *b, const struct kafka_publish *p, struct kafka_destination *d,

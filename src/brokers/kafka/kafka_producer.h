@@ -16,6 +16,7 @@ struct kafka_destination {
     int32_t partitions;
     int64_t message_most; /* bytes that the topic takes at once; -1: not known */
     uint32_t flags;
+    bool compacted;   /* it takes no message without a key */
     bool alike;       /* it has as many partitions as the request says */
     bool narrow;      /* it takes less than the library's batches may have */
     size_t pending;   /* without an outcome */

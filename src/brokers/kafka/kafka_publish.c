@@ -155,6 +155,17 @@ static enum err check_size(const struct broker *b, const struct kafka_destinatio
     return ERR_LIMIT;
 }
 
+static enum err check_key(const struct broker *b, const struct kafka_destination *d, const struct message *m,
+                          struct err_info *err)
+{
+    if (!d->compacted || m->key.data)
+        return ERR_OK;
+    err_set(err, ERR_REFUSED, "a message without a key: topic %s is compacted, and takes none", d->topic);
+    err_where(err, "%s", b->endpoint->name);
+    err_next(err, "give it a key, or send it to a topic whose cleanup.policy is delete");
+    return ERR_REFUSED;
+}
+
 static size_t weight_of(const struct message *m, size_t size)
 {
     return size + RECORD_OVERHEAD + HEADER_OVERHEAD * (m->headers.items ? m->headers.count : 0);
@@ -241,6 +252,8 @@ static enum err send_one(struct broker *b, struct kafka_publish *p, struct kafka
     enum err e = check_window(p, d, m, size, err);
     if (!e)
         e = check_size(b, d, size, err);
+    if (!e)
+        e = check_key(b, d, m, err);
     if (!e)
         e = kafka_headers_of(m, &headers, err);
     if (!e && p->dry && headers)
