@@ -15,6 +15,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#define GRACE_NS (10 * NS_PER_S) /* behind the time-out, for what is on its way */
+
 static void on_notice(void *context, const char *text)
 {
     const struct operating *o = context;
@@ -240,13 +242,31 @@ static void show_progress(const struct operating *o, const struct operation_prog
     cli_progress_line(text);
 }
 
+int64_t operate_time_out(struct operating *o)
+{
+    if (o->timed_out)
+        operation_cancel(o->operation);
+    else
+        operation_suspend(o->operation);
+    o->timed_out = true;
+    return clock_mono_ns() + GRACE_NS;
+}
+
 /* The first signal ends it in peace, the second at once. The signal, or 0. */
 static int wait_operation(struct operating *o, struct operation *operation, int fd)
 {
     struct operation_progress p = {.state = OPERATION_RUNNING};
     int signal = 0;
+    int64_t deadline = o->deadline_ns;
     while (p.state == OPERATION_RUNNING) {
-        enum waited w = wait_for(fd, clock_mono_ns() + NS_PER_S);
+        int64_t now = clock_mono_ns(), second = now + NS_PER_S;
+        if (deadline && now >= deadline) {
+            if (!o->timed_out)
+                cli_notice(o->cli,
+                           "the time-out has passed: no more are begun; what is on its way comes to its end");
+            deadline = operate_time_out(o);
+        }
+        enum waited w = wait_for(fd, deadline && deadline < second ? deadline : second);
         if (w == WAITED_SIGNAL) {
             if (!signal)
                 cli_notice(o->cli, "no more are begun; what is on its way comes to its end (again: at once)");
@@ -261,9 +281,12 @@ static int wait_operation(struct operating *o, struct operation *operation, int 
     return signal;
 }
 
-static int exit_of(const struct operation_progress *p, int signal)
+static int exit_of(const struct operating *o, const struct operation_progress *p, int signal)
 {
     const struct operation_counts *c = &p->counts;
+    bool stopped = p->state == OPERATION_CANCELLED || p->state == OPERATION_INTERRUPTED;
+    if (stopped && o->timed_out && !signal)
+        return err_exit_code(ERR_TIMEOUT);
     switch (p->state) {
     case OPERATION_DONE: return !c->done && !c->skipped ? err_exit_code(ERR_NOMATCH) : 0;
     case OPERATION_FAILED: return err_exit_code(p->error ? p->error : ERR_FAILED);
@@ -294,7 +317,7 @@ int operate_finish(struct operating *o, int signal)
     record->verified = p.verified[0] ? p.verified : NULL;
     record->ended_ns = p.state == OPERATION_INTERRUPTED ? 0 : clock_wall_ns();
     operate_report(o, &p);
-    return exit_of(&p, signal);
+    return exit_of(o, &p, signal);
 }
 
 static int run_job(struct operating *o)
@@ -375,7 +398,9 @@ static int execute(struct operating *o)
 
 static void init(struct operating *o, struct cli *c)
 {
+    int64_t timeout = cli_number(c, FLAG_TIMEOUT, 0);
     *o = (struct operating){.cli = c,
+                            .deadline_ns = timeout > 0 ? clock_mono_ns() + timeout : 0,
                             .before = {.ready = COUNT_UNKNOWN,
                                        .unacked = COUNT_UNKNOWN,
                                        .there = COUNT_UNKNOWN,

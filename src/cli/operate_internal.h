@@ -17,6 +17,8 @@ struct operating {
     struct buffer plan, command, edited;
     atomic_bool cancelled;
     struct operation *operation; /* while it runs */
+    int64_t deadline_ns;         /* monotonic, of --timeout; 0: none */
+    bool timed_out;
     int lock;
     struct preview before; /* of a run: what was there when it began */
     /* of a restore */
@@ -36,6 +38,9 @@ int operate_open(struct operating *o);               /* its lock, its row in the
 int operate_start(struct operating *o, int fd);      /* an eventfd: see operation_start */
 int operate_finish(struct operating *o, int signal); /* it has ended: says how; its exit code */
 void operate_close(struct operating *o);
+
+/* The time-out has passed: it ends in peace; asked again some seconds later, at once. The next deadline. */
+int64_t operate_time_out(struct operating *o);
 
 /* ---- operate_several.c ---- */
 

@@ -65,12 +65,17 @@ static int wait_for_look(struct looking *l)
 {
     pthread_t thread;
     int signal = 0;
+    bool late = false;
     if (!thread_start(&thread, look, l))
         return cli_error(&(struct err_info){.code = ERR_FAILED, .text = "no thread for a preview"});
     while (!atomic_load(&l->ended)) {
-        enum waited w = wait_for(l->fd, clock_mono_ns() + PROGRESS_NS);
-        if (w == WAITED_SIGNAL) {
+        int64_t now = clock_mono_ns(), deadline = l->o->deadline_ns;
+        bool soon = deadline && deadline < now + PROGRESS_NS;
+        enum waited w = wait_for(l->fd, soon ? deadline : now + PROGRESS_NS);
+        late = deadline && clock_mono_ns() >= deadline && !atomic_load(&l->ended);
+        if (w == WAITED_SIGNAL)
             signal = signals_seen();
+        if (signal || late) {
             atomic_store(&l->o->cancelled, true);
             break;
         }
@@ -78,6 +83,10 @@ static int wait_for_look(struct looking *l)
     }
     pthread_join(thread, NULL);
     cli_progress_end();
+    if (late && !signal)
+        return cli_error(&(struct err_info){.code = ERR_TIMEOUT,
+                                            .text = "the time-out has passed while messages were looked at",
+                                            .next = "allow more time: --timeout"});
     return signal ? 128 + signal : 0;
 }
 

@@ -21,6 +21,8 @@ struct several {
     size_t abreast;
     int *codes;
     int fd, signal;
+    int64_t deadline_ns; /* of --timeout; 0: none */
+    bool timed_out;
 };
 
 /* Its argument alone is the command's for as long as it is looked at: so is the line that the journal has of it. */
@@ -102,7 +104,7 @@ static void show_progress(const struct several *s)
 
 static void begin_some(struct several *s)
 {
-    while (!s->signal && s->running < s->abreast && s->begun < s->count) {
+    while (!s->signal && !s->timed_out && s->running < s->abreast && s->begun < s->count) {
         struct operating *o = &s->all[s->begun];
         int *code = &s->codes[s->begun++];
         *code = operate_open(o);
@@ -142,6 +144,20 @@ static void take_signal(struct several *s)
     for (size_t i = 0; i < s->begun; i++)
         if (s->all[i].operation)
             operation_cancel(s->all[i].operation);
+}
+
+static void take_deadline(struct several *s)
+{
+    int64_t next = 0;
+    if (!s->deadline_ns || clock_mono_ns() < s->deadline_ns)
+        return;
+    if (!s->timed_out)
+        cli_notice(s->cli, "the time-out has passed: no more are begun; what is on its way comes to its end");
+    s->timed_out = true;
+    for (size_t i = 0; i < s->begun; i++)
+        if (s->all[i].operation)
+            next = operate_time_out(&s->all[i]);
+    s->deadline_ns = next;
 }
 
 static void report_all(const struct several *s)
@@ -189,10 +205,14 @@ static int execute_all(struct several *s)
         return code;
     s->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     s->begun = 0;
+    s->deadline_ns = s->all[0].deadline_ns;
     begin_some(s);
     while (s->running) {
-        if (wait_for(s->fd, clock_mono_ns() + NS_PER_S) == WAITED_SIGNAL)
+        int64_t second = clock_mono_ns() + NS_PER_S;
+        bool soon = s->deadline_ns && s->deadline_ns < second;
+        if (wait_for(s->fd, soon ? s->deadline_ns : second) == WAITED_SIGNAL)
             take_signal(s);
+        take_deadline(s);
         finish_some(s);
         begin_some(s);
         show_progress(s);
@@ -202,7 +222,9 @@ static int execute_all(struct several *s)
         close(s->fd);
     report_all(s);
     for (size_t i = s->begun; i < s->count; i++)
-        s->codes[i] = s->signal ? 128 + s->signal : err_exit_code(ERR_PARTIAL);
+        s->codes[i] = s->signal      ? 128 + s->signal
+                      : s->timed_out ? err_exit_code(ERR_TIMEOUT)
+                                     : err_exit_code(ERR_PARTIAL);
     return code_of_all(s);
 }
 

@@ -77,7 +77,11 @@ const struct topic topics[] = {
      "Else the exit code is 7 and nothing has happened.\n"
      "\n"
      "--timeout is for all of it: what is not confirmed by then is given up and counted. The exit code is 6 where some of it\n"
-     "was confirmed or may have arrived, so that sending all again would send that twice; 8 where nothing was sent.\n"},
+     "was confirmed or may have arrived, so that sending all again would send that twice; 8 where nothing was sent.\n"
+     "\n"
+     "An operation (copy dedupe move purge replay resend restore resume) begins no more messages then, and what is on its way\n"
+     "comes to its end, within ten seconds. The exit code is 8; `signalbox resume ID` goes on from there, and of what is\n"
+     "archived the same command takes the rest.\n"},
     {NULL, NULL, NULL},
 };
 

@@ -332,6 +332,12 @@ static enum err check_held(struct operation *o, struct err_info *err)
     return ERR_OK;
 }
 
+/* Its progress is kept. */
+static bool is_suspended(const struct operation *o)
+{
+    return atomic_load(&o->suspended) && o->stopping && !execute_is_purge(o);
+}
+
 static enum err attempt(struct operation *o, struct err_info *err)
 {
     begin_connection(o);
@@ -349,7 +355,7 @@ static enum err attempt(struct operation *o, struct err_info *err)
         e = execute_sync(o, err);
     if (!e && !o->looks_again)
         execute_bounds_end(o);
-    if (!e)
+    if (!e && !is_suspended(o))
         execute_forget_commits(o);
     close_ends(o, !e);
     if (e)
@@ -410,8 +416,9 @@ static enum operation_state state_after(const struct operation *o, enum err e)
         return any ? OPERATION_INTERRUPTED : OPERATION_FAILED;
     if (e)
         return OPERATION_FAILED;
-    if (atomic_load(&o->cancelled))
-        return OPERATION_CANCELLED;
+    bool all = atomic_load(&o->suspended) && !o->stopping; /* it was over before */
+    if (atomic_load(&o->cancelled) && !all)
+        return is_suspended(o) && any ? OPERATION_INTERRUPTED : OPERATION_CANCELLED;
     bool unseen = execute_is_dedupe(o) && !o->findings.whole;
     return c->failed || c->in_doubt || o->why[0] || unseen ? OPERATION_PARTIAL : OPERATION_DONE;
 }
@@ -567,6 +574,12 @@ void operation_cancel(struct operation *o)
         pthread_mutex_unlock(&o->lock);
     }
     wake(o);
+}
+
+void operation_suspend(struct operation *o)
+{
+    atomic_store(&o->suspended, true);
+    operation_cancel(o);
 }
 
 void operation_join(struct operation **op, struct operation_progress *into)

@@ -76,6 +76,8 @@ void operation_pause(struct operation *o, bool pause);
 void operation_rate(struct operation *o, int64_t per_second); /* 0: as fast as it goes */
 /* No more messages are begun; those on their way are brought to their end. Twice: at once, and the journal knows what was on its way. */
 void operation_cancel(struct operation *o);
+/* The same, once, but it is not over: INTERRUPTED, so that `resume` goes on. What archives is CANCELLED: the same again takes the rest. */
+void operation_suspend(struct operation *o);
 /* Once it has ended, or was cancelled. *into is what became of it; its state INTERRUPTED: `resume` can finish it. */
 void operation_join(struct operation **o, struct operation_progress *into);
 

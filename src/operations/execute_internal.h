@@ -40,6 +40,7 @@ struct operation {
     int event_fd, done_fd;
     pthread_t thread;
     atomic_bool cancelled, broken_off, paused;
+    atomic_bool suspended; /* then cancelled, too */
     atomic_int_fast64_t rate;
     pthread_mutex_t lock; /* of progress, and of both ends against an interrupt */
     struct operation_progress progress;

@@ -193,4 +193,15 @@ expect_status 6
 expect_err 'partial: 2 done, [0-9]+ failed; 5 failed in a row'
 run "$SIGNALBOX" browse "$R/odd-$id$M" --limit 1000 --format '%{body}'
 check "148 are there" test "$(wc -l <"$out")" = 148
+
+name "a time-out ends it in peace, and it is gone on with"
+run "$SIGNALBOX" move "$R/odd-$id$M" --to "$R/late-$id$M" --create --rate 20/s --timeout 2s --execute --json
+expect_status 8
+expect_out '"state":"interrupted"'
+resumed=$(jq -r .id "$out")
+expect_err "the time-out has passed: no more are begun"
+expect_err "\`signalbox resume $resumed\` finishes it"
+run "$SIGNALBOX" resume "$resumed" --json
+expect_status 0
+expect_out '"state":"done",.*"done":148,'
 finish
