@@ -154,9 +154,26 @@ static int take_reasons(struct operating *o)
     return 0;
 }
 
+/* What cannot be chosen so, before anything else is found fault with. */
+static int check_choice(const struct cli *c, enum operation_kind kind)
+{
+    struct err_info err = {.code = ERR_OK};
+    const char *select = cli_text(c, FLAG_SELECT);
+    if (kind != OPERATION_DEDUPE && cli_number(c, FLAG_LIMIT, -1) == 0)
+        return cli_usage("--limit 0 is no message: write 1 or more");
+    struct filter *f = select ? filter_new(select, FILTER_MESSAGES, c->registry->decoders, NULL, &err) : NULL;
+    if (select && !f)
+        return cli_filter_error(select, &err);
+    filter_free(&f);
+    return 0;
+}
+
 static int make_plan(struct operating *o, enum operation_kind kind)
 {
     struct cli *c = o->cli;
+    int wrong = check_choice(c, kind);
+    if (wrong)
+        return wrong;
     o->job.plan = (struct plan){.kind = kind,
                                 .from = c->args[0],
                                 .select = cli_text(c, FLAG_SELECT),
@@ -366,7 +383,6 @@ int operate_ready(struct operating *o)
 {
     struct preview p;
     struct err_info err = {.code = ERR_OK};
-    const char *select = o->job.plan.select;
     struct operation_job quiet = o->job; /* what a dry run would say the run itself says */
     quiet.notice = NULL;
     enum err e = preview_check(&quiet, &p, &err);
@@ -380,10 +396,6 @@ int operate_ready(struct operating *o)
     if (code)
         return code;
     o->before = p;
-    struct filter *f = select ? filter_new(select, FILTER_MESSAGES, o->job.decoders, NULL, &err) : NULL;
-    if (select && !f)
-        return cli_filter_error(select, &err);
-    filter_free(&f);
     if (!preview_selects(&o->job.plan))
         o->job.record.counts.planned = operate_planned(o, &p);
     order_bound(&o->job.plan, &p);

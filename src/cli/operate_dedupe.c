@@ -146,9 +146,8 @@ void operate_dedupe_say(struct dedupe_rehearsal *r, const struct dedupe_totals *
     say_left(r, t);
     if (!t->going && !o->job.plan.to)
         return;
-    if (!o->job.plan.to && r->before.unacked > 0)
-        cli_notice(o->cli, "%" PRId64 " messages are with consumers: they are not touched",
-                   r->before.unacked);
+    if (!o->job.plan.to)
+        operate_say_away(o, &r->before);
     if (!o->job.plan.to)
         operate_purge_say_archive(o, &r->before, (int64_t)t->going);
     say_would(r, t);

@@ -299,11 +299,23 @@ static void say_bound(void *context, bool lost, const char *text)
     cli_notice(o->cli, "%s", text);
 }
 
+void operate_say_away(const struct operating *o, const struct preview *p)
+{
+    if (p->unacked > 0)
+        cli_notice(o->cli, "%" PRId64 " messages are with consumers: they are not touched", p->unacked);
+    else if (preview_may_be_away(&o->job, p))
+        cli_notice(o->cli,
+                   "%" PRId64
+                   " consumer%s: what %s not touched, and not counted (%s tells of it seconds late, by its "
+                   "management API)",
+                   p->consumers, p->consumers == 1 ? " is there" : "s are there",
+                   p->consumers == 1 ? "it has is" : "they have is", o->job.from.ops->title);
+}
+
 static void say_preview(const struct operating *o, const struct preview *p, bool fits)
 {
     int64_t n = operate_planned(o, p);
-    if (p->unacked > 0)
-        cli_notice(o->cli, "%" PRId64 " messages are with consumers: they are not touched", p->unacked);
+    operate_say_away(o, p);
     say_groups(o, p);
     say_look(o, p);
     say_comparison(o, p);

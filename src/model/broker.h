@@ -266,6 +266,8 @@ struct broker_ops {
     bool path_is_channel; /* the URL's path is CHANNEL; false: VHOST/CHANNEL */
     bool
         tells_redelivered; /* what was handed out before comes with MESSAGE_REDELIVERED, so that what has none was not */
+    bool
+        unacked_is_late; /* what `count` says is with consumers is some seconds old, where it is known at all */
     bool count_is_upper; /* what `count` says is an upper bound */
     bool
         browse_is_free; /* looking at any channel leaves no trace; false: each channel's browse_effect says */

@@ -423,6 +423,18 @@ static enum operation_state state_after(const struct operation *o, enum err e)
     return c->failed || c->in_doubt || o->why[0] || unseen ? OPERATION_PARTIAL : OPERATION_DONE;
 }
 
+/* As of a dry run: without what was skipped; and where it came to its end so many it has turned out to be. */
+static void settle_planned(struct operation *o, enum operation_state state)
+{
+    struct operation_counts *c = &o->counts;
+    int64_t tried = c->done + c->failed + c->in_doubt;
+    bool whole = state == OPERATION_PARTIAL && !o->why[0] && !execute_is_dedupe(o);
+    if (state == OPERATION_DONE || whole)
+        c->planned = tried;
+    else if (c->planned >= 0 && state != OPERATION_INTERRUPTED)
+        c->planned = c->planned - c->skipped > tried ? c->planned - c->skipped : tried;
+}
+
 /* An interrupted one stays RUNNING in the journal: `resume` finds it. */
 static void end(struct operation *o, enum err e, const struct err_info *err)
 {
@@ -430,8 +442,7 @@ static void end(struct operation *o, enum err e, const struct err_info *err)
     struct journal_operation record = o->job.record;
     enum operation_state state = state_after(o, e);
     text_copy(why, sizeof why, e ? err->text : o->why[0] ? o->why : o->remark);
-    if (state == OPERATION_DONE && o->job.from.ops->count_is_upper) /* so many were there */
-        o->counts.planned = o->counts.done + o->counts.skipped;
+    settle_planned(o, state);
     if (o->journal && state != OPERATION_INTERRUPTED) {
         record.state = state;
         record.counts = o->counts;

@@ -238,6 +238,12 @@ static enum err find_extras(struct operation *o, struct dedupe *d, struct err_in
     found->looked = o->looked;
     int64_t going = (int64_t)dedupe_extras_count(found->extras), limit = o->job.plan.limit;
     int64_t planned = execute_removes(o) ? going : f.selected - going;
+    const struct dedupe_totals *t = dedupe_totals(d);
+    if (t->extras > t->going)
+        snprintf(o->remark, sizeof o->remark,
+                 "%" PRIu64 " extra%s of groups whose bodies differ %s; --bodies-differ takes those, too",
+                 t->extras - t->going, t->extras - t->going == 1 ? "" : "s",
+                 o->job.plan.to ? "are copied" : "stay");
     if (!o->job.plan.tombstones) /* more may have come since they were counted: these are not missed */
         o->counts.planned = limit >= 0 && planned > limit ? limit : planned;
     return ERR_OK;

@@ -190,7 +190,9 @@ static void tell_states(const struct losses *l, const struct telling *t)
              w.s, w.goes, t->title);
     w = words_for(l->past, t->done);
     if (l->past)
-        tell(t, "past", l->past, "%" PRId64 " time%s %s before 1970, which %s cannot keep: %s %s left out",
+        tell(t, "past", l->past,
+             "%" PRId64
+             " time%s %s at the beginning of 1970 or before it, which %s cannot keep: %s %s left out",
              l->past, w.s, l->past == 1 ? "lies" : "lie", t->title, w.it, w.goes);
     w = words_for(l->uncommitted, t->done);
     if (l->uncommitted)

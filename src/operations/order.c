@@ -193,6 +193,8 @@ enum err order_check(const struct order *o, struct err_info *err)
     const struct plan *p = &o->plan;
     if (p->kind == OPERATION_RESEND && !p->select)
         return err_set(err, ERR_USAGE, "which messages? A resend wants a selection (`copy` takes all)");
+    if (p->limit == 0)
+        return err_set(err, ERR_USAGE, "a limit of 0 is no message");
     if (p->no_archive && (p->select || p->limit >= 0))
         return err_set(err, ERR_USAGE, "the broker's own purge takes all: no selection, no limit");
     return order_check_ends(p, &o->from, &o->to, err);

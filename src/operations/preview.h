@@ -10,6 +10,7 @@
 
 struct preview {
     int64_t ready, unacked;           /* at the source; COUNT_UNKNOWN */
+    int64_t consumers;                /* of the source; 0: none, or not known */
     bool upper;                       /* ready is an upper bound */
     int64_t looked, matched, unknown; /* what was looked at, and what of it is selected, up to the limit */
     int64_t bytes;                    /* payloads of those, but for what would be skipped */
@@ -49,6 +50,8 @@ enum err preview_make(const struct operation_job *job, const atomic_bool *cancel
 /* Counts at the source, checks the destination; a second restore of one archive is ERR_REFUSED. job->notice hears what both brokers have to
  * say. */
 enum err preview_check(const struct operation_job *job, struct preview *p, struct err_info *err) SB_MUST_USE;
+/* May consumers of the source have messages that nobody counts yet? */
+bool preview_may_be_away(const struct operation_job *job, const struct preview *p);
 /* Is there anything to be learnt from the messages? For a selection, a replay and a dedupe all are looked at, as far as the broker shows
  * them, else a sample. */
 bool preview_looks(const struct operation_job *job, const struct preview *p);

@@ -49,6 +49,7 @@ static void describe_source(struct broker *b, const struct operation_end *from, 
             if (strcmp(c->name, from->channel.name) != 0 || !kind)
                 continue;
             p->partitions = c->partitions;
+            p->consumers = c->consumers;
             if (c->why_not[CAN_REMOVE])
                 text_copy(p->keeps, sizeof p->keeps, c->why_not[CAN_REMOVE]);
         }
@@ -120,6 +121,11 @@ static enum err check_destination(const struct operation_job *job, int fd, struc
         p->bounded = bounds_ask(destination_broker(d), &job->to.channel, &p->bounds);
     destination_close(&d);
     return e;
+}
+
+bool preview_may_be_away(const struct operation_job *job, const struct preview *p)
+{
+    return job->from.ops->unacked_is_late && p->unacked <= 0 && p->consumers > 0;
 }
 
 bool preview_counts_late(const struct operation_job *job)

@@ -142,12 +142,12 @@ run "$SIGNALBOX" import "$T/times.jsonl" "$broker/%2f/$queue-t?$management" --cr
 at_exit api DELETE "queues/%2f/$queue-t"
 expect_status 0
 expect_err '1 time was cut to the second'
-expect_err '1 time lies before 1970, which RabbitMQ cannot keep: it was left out'
+expect_err '1 time lies at the beginning of 1970 or before it, which RabbitMQ cannot keep: it was left out'
 run "$SIGNALBOX" browse "$broker/%2f/$queue-t?$management" --json
 expect_out '"time":"2020-01-01T00:00:00.000Z"'
 run "$SIGNALBOX" import "$T/times.jsonl" "$kafka/times-$$" --create --execute
 expect_no_err 'cut to the second'
-expect_err '1 time lies before 1970, which Kafka cannot keep: it was left out'
+expect_err '1 time lies at the beginning of 1970 or before it, which Kafka cannot keep: it was left out'
 
 name "a key is the routing key of an exchange, and no part of a queue"
 echo '{"key":{"text":"red"},"payload":{"text":"x"}}' >"$T/keyed.jsonl"

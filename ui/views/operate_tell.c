@@ -86,6 +86,9 @@ static void tell_count(const struct teller *t, const struct operate *o)
              o->target.messages == 1 ? "is" : "are", p->matched, p->matched == 1 ? "is" : "are");
     if (p->unacked > 0)
         tell(t, ROLE_TEXT, "Left alone", "%" PRId64 " with consumers", p->unacked);
+    else if (o->order.from.endpoint && p->consumers > 0 && o->order.from.endpoint->broker->unacked_is_late)
+        tell(t, ROLE_TEXT, "Left alone", "what its %" PRId64 " consumer%s: not counted yet", p->consumers,
+             p->consumers == 1 ? " has" : "s have");
 }
 
 static void tell_duplicates(const struct teller *t, const struct operate *o)

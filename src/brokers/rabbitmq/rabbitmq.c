@@ -50,6 +50,7 @@ static const char *const rabbit_schemes[] = {"rabbitmq", "rabbitmqs", NULL};
 const struct broker_ops rabbitmq_broker = {
     .name = "rabbitmq",
     .tells_redelivered = true,
+    .unacked_is_late = true,
     .title = "RabbitMQ",
     .schemes = rabbit_schemes,
     .default_port = 5672,

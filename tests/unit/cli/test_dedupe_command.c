@@ -209,6 +209,8 @@ static void extras_are_removed_and_copied(void **state)
     assert_true(memory_count("queue", &waiting, &leased));
     assert_int_equal(waiting, 95);
     expect(4, "dedupe memory:/queue --by key --execute", "", "0 done");
+    assert_non_null(
+        strstr(said, "5 extras of groups whose bodies differ stay; --bodies-differ takes those, too"));
 }
 
 static void what_is_hidden_is_compared_and_not_shown(void **state)

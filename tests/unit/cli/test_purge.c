@@ -258,10 +258,37 @@ static void what_would_be_skipped_is_not_planned(void **state)
     assert_said("34 of them would be skipped");
     assert_said("would replay 1 message ");
     assert_non_null(strstr(printed, "\"planned\":1,"));
+    assert_int_equal(type("replay memory:/a --execute --json"), 0);
+    assert_non_null(strstr(printed, "\"planned\":1,\"done\":1,\"skipped\":34,"));
     assert_int_equal(type("replay memory:/a --select body.n=7"), 0);
     assert_said("nothing of memory:/a would be sent");
     assert_int_equal(type("replay memory:/a --select body.n=99"), 4);
     assert_said("would replay 0 messages");
+}
+
+/* Before anything is asked, and whatever else is wrong. */
+static void a_wrong_choice_is_refused_first(void **state)
+{
+    (void)state;
+    publish(3);
+    assert_int_equal(type("move memory:/a --to memory:/b --limit 0 --execute"), 2);
+    assert_said("--limit 0 is no message");
+    assert_int_equal(type("move memory:/a --to memory:/a --select \"(\""), 2);
+    assert_int_equal(type("move memory:/a --to memory:/a --select body.n=1"), 7);
+    assert_int_equal(waiting("a"), 3);
+    assert_int_equal(type("move memory:/a --to memory:/b --select body.n=1 --execute --json"), 0);
+    assert_non_null(strstr(printed, "\"planned\":1,\"done\":1,"));
+}
+
+/* The statistics do not know yet what a consumer has. */
+static void consumers_that_are_not_counted_yet_are_said(void **state)
+{
+    (void)state;
+    publish(3);
+    assert_true(memory_consume("a")); /* in memory that is a consumer for ever */
+    ops.unacked_is_late = true;
+    assert_int_equal(type("purge memory:/a"), 0);
+    assert_said("1 consumer is there: what it has is not touched, and not counted");
 }
 
 int main(void)
@@ -275,6 +302,8 @@ int main(void)
         TEST(a_topic_that_forgets_by_itself_is_refused),
         TEST(of_a_log_nothing_is_selected),
         TEST(what_would_be_skipped_is_not_planned),
+        TEST(a_wrong_choice_is_refused_first),
+        TEST(consumers_that_are_not_counted_yet_are_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
