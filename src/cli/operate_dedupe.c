@@ -137,6 +137,7 @@ static void say_would(const struct dedupe_rehearsal *r, const struct dedupe_tota
 void operate_dedupe_say(struct dedupe_rehearsal *r, const struct dedupe_totals *t)
 {
     char flags[600], text[600];
+    struct err_info full;
     const struct operating *o = &r->o;
     (void)operate_dedupe_record(r, t);
     if (r->refusal.code) {
@@ -150,6 +151,12 @@ void operate_dedupe_say(struct dedupe_rehearsal *r, const struct dedupe_totals *
         operate_say_away(o, &r->before);
     if (!o->job.plan.to)
         operate_purge_say_archive(o, &r->before, (int64_t)t->going);
+    operate_say_bounds(o, &r->before);
+    if (r->before.bounded && bounds_check(&r->before.bounds, o->job.plan.to, r->before.there_ready,
+                                          (int64_t)(t->messages - t->going), COUNT_UNKNOWN, &full)) {
+        cli_notice(o->cli, "it would end as partial: %s", full.text);
+        return;
+    }
     say_would(r, t);
     cli_notice(o->cli, "to do it: %s %s", o->job.record.command,
                cli_missing_flags(o->cli, operate_changed_destination(o), operate_changed_source(o), flags,

@@ -56,7 +56,8 @@ const struct address *operate_changed_destination(const struct operating *o);
 int operate_rehearse(struct operating *o); /* says what it would do. The exit code */
 /* Looks at the messages, after it was said what that does; a signal ends it. 0 or an exit code after a message. */
 int operate_look(struct operating *o, struct preview *p);
-void operate_say_away(const struct operating *o, const struct preview *p); /* what consumers have */
+void operate_say_bounds(const struct operating *o, const struct preview *p); /* what the destination does */
+void operate_say_away(const struct operating *o, const struct preview *p);   /* what consumers have */
 /* What a source cannot do is refused before anything has begun. 0 or an exit code after a message. */
 int operate_take_source(struct operating *o, const struct preview *p);
 int64_t operate_planned(const struct operating *o, const struct preview *p); /* messages; COUNT_UNKNOWN */

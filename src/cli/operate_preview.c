@@ -299,6 +299,12 @@ static void say_bound(void *context, bool lost, const char *text)
     cli_notice(o->cli, "%s", text);
 }
 
+void operate_say_bounds(const struct operating *o, const struct preview *p)
+{
+    if (p->bounded)
+        bounds_tell(&p->bounds, to_text(o), p->there_ready, say_bound, (void *)(uintptr_t)o);
+}
+
 void operate_say_away(const struct operating *o, const struct preview *p)
 {
     if (p->unacked > 0)
@@ -325,8 +331,7 @@ static void say_preview(const struct operating *o, const struct preview *p, bool
         operate_purge_say(o, p, n);
     if (o->job.plan.kind == OPERATION_RESTORE)
         operate_restore_say(o, p);
-    if (p->bounded)
-        bounds_tell(&p->bounds, to_text(o), p->there_ready, say_bound, (void *)(uintptr_t)o);
+    operate_say_bounds(o, p);
     if (!fits)
         return;
     say_what(o, p, n);
@@ -348,13 +353,45 @@ static void print_preview(const struct operating *o, const struct preview *p)
     buffer_free(&out);
 }
 
+/* ---- notices ---- */
+
+/* Several sessions ask one broker. */
+struct once {
+    const struct cli *cli;
+    pthread_mutex_t lock;
+    size_t count;
+    char said[32][300];
+};
+
+/* Any thread. */
+static void say_once(void *context, const char *text)
+{
+    struct once *s = context;
+    size_t i = 0;
+    pthread_mutex_lock(&s->lock);
+    while (i < s->count && strncmp(s->said[i], text, sizeof *s->said - 1) != 0)
+        i++;
+    bool anew = i == s->count;
+    if (anew && s->count < sizeof s->said / sizeof *s->said)
+        text_copy(s->said[s->count++], sizeof *s->said, text);
+    pthread_mutex_unlock(&s->lock);
+    if (anew)
+        cli_notice(s->cli, "%s", text);
+}
+
 static int preview(struct operating *o, struct preview *p)
 {
     struct err_info err = {.code = ERR_OK};
-    if (preview_check(&o->job, p, &err))
-        return cli_error(&err);
-    int code = operate_take_source(o, p);
-    return code || !preview_looks(&o->job, p) ? code : operate_look(o, p);
+    struct once once = {.cli = o->cli, .lock = PTHREAD_MUTEX_INITIALIZER};
+    const struct operation_job job = o->job;
+    o->job.notice = say_once;
+    o->job.notice_context = &once;
+    int code = preview_check(&o->job, p, &err) ? cli_error(&err) : operate_take_source(o, p);
+    if (!code && preview_looks(&o->job, p))
+        code = operate_look(o, p);
+    o->job.notice = job.notice;
+    o->job.notice_context = job.notice_context;
+    return code;
 }
 
 /* What would arrive nowhere is no success; what would be skipped was met. */

@@ -174,7 +174,7 @@ enum err bounds_check(const struct channel_bounds *b, const char *channel, int64
     else
         text_bytes(want, sizeof want, (uint64_t)bytes);
     err_set(err, ERR_REFUSED,
-            "it holds at most %s and has room for %s, not for %s: its oldest would make way, and %s", limit,
+            "it holds at most %s and has room for %s, not for %s: its oldest make way then, and %s", limit,
             has, want, fate(b, false, dead, sizeof dead));
     err_where(err, "%s", channel);
     if (room > 0)

@@ -252,13 +252,16 @@ enum err order_settle(struct plan *p, const struct preview *seen, struct err_inf
 
 enum err order_fits(const struct plan *p, const struct preview *seen, struct err_info *err)
 {
-    bool picks = preview_selects(p) || p->kind == OPERATION_REPLAY;
+    bool restores = p->kind == OPERATION_RESTORE, picks = preview_selects(p) || p->kind == OPERATION_REPLAY;
     bool looked = seen->looked > 0 && seen->whole;
     if (!seen->bounded || !p->to)
         return ERR_OK;
-    return bounds_check(&seen->bounds, p->to, seen->there_ready,
-                        picks && !looked ? COUNT_UNKNOWN : order_planned(p, seen),
-                        looked || p->kind == OPERATION_RESTORE ? seen->bytes : COUNT_UNKNOWN, err);
+    enum err e = bounds_check(&seen->bounds, p->to, seen->there_ready,
+                              picks && !looked ? COUNT_UNKNOWN : order_planned(p, seen),
+                              looked || restores ? seen->bytes : COUNT_UNKNOWN, err);
+    if (e && restores) /* all of an archive, or nothing */
+        err_next(err, "raise its limit, or restore to another channel");
+    return e;
 }
 
 /* The lock first: nobody may take it for one that was interrupted. */

@@ -40,11 +40,10 @@ static enum err prepare(void *context, const struct endpoint *endpoint, struct s
     return operation_prepare(t->job, endpoint, into, err);
 }
 
-/* Of the plan's own destination it is said already. */
 static void on_notice(void *context, const char *text)
 {
     const struct trial *t = context;
-    if (t->job->notice && !t->job->plan.to)
+    if (t->job->notice)
         t->job->notice(t->job->notice_context, text);
 }
 
