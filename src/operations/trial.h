@@ -9,8 +9,8 @@
 
 struct trial;
 
-/* cluster, partitions: the source's. The job, and cluster, must outlive it. job->notice hears what the driver has to say, of the plan's own destination once
- * more, and at the end how many nothing routes. fd as for destination_open. NULL with *err. */
+/* cluster, partitions: the source's. The job, and cluster, must outlive it. job->notice hears what the driver has to say, of the plan's own
+ * destination once more, and at the end how many nothing routes. fd as for destination_open. NULL with *err. */
 struct trial *trial_open(const struct operation_job *job, const char *cluster, int32_t partitions, int fd,
                          struct err_info *err);
 void trial_close(struct trial **t);

@@ -264,7 +264,7 @@ static void tell_failing(const struct teller *t, const struct operate *o)
 
 static void tell_bound(void *context, bool lost, const char *text)
 {
-    tell(context, lost ? ROLE_WARN : ROLE_TEXT, lost ? "Room" : "There", "%s", text);
+    tell(context, lost ? ROLE_WARN : ROLE_TEXT, "There", "%s", text);
 }
 
 static void tell_bounds(const struct teller *t, const struct operate *o)
