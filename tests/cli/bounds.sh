@@ -45,5 +45,16 @@ name "without the management API nobody knows"
 run "$SIGNALBOX" copy "$R/ten-$id" --to "$R/short-$id"
 expect_status 0
 expect_err 'has a limit or a time to live is not known: only the management API tells'
-for q in ten three short; do api DELETE "queues/%2f/$q-$id"; done
+name "by a policy, also of a queue that is made on the way"
+api PUT "policies/%2f/low-$id" '{"pattern":"^made-'"$id"'","priority":1,"definition":{"max-length":100}}'
+api PUT "policies/%2f/high-$id" '{"pattern":"^made-'"$id"'","priority":2,"definition":{"max-length":2}}'
+at_exit api DELETE "policies/%2f/low-$id"
+at_exit api DELETE "policies/%2f/high-$id"
+run "$SIGNALBOX" move "$R/ten-$id$M" --to "$R/made-$id$M" --create --execute
+expect_status 6
+expect_err 'partial: 2 done; made-.* is full'
+run "$SIGNALBOX" move "$R/ten-$id$M" --to "$R/made-$id$M"
+expect_status 7
+expect_err 'holds at most 2 messages, and has room for 0'
+for q in ten three short made; do api DELETE "queues/%2f/$q-$id"; done
 finish
