@@ -216,8 +216,8 @@ enum err rabbit_ask_type(struct broker *b, const char *queue, char *type, size_t
 /* Lowers *limit (-1: none) to the smallest of all policies for that queue. (rabbitmq_policies.c) */
 enum err rabbit_policy_limit(struct broker *b, const char *queue, int64_t *limit,
                              struct err_info *err) SB_MUST_USE;
-/* Of kind "policies" or "operator-policies" the definition that wins for that queue; NULL: none matches. Unless it fails *a, whose it is, is
- * the caller's to free. */
+/* Of kind "policies" or "operator-policies" the definition that wins for that queue; NULL: none matches. Unless it fails *a, whose it
+ * is, is the caller's to free. */
 enum err rabbit_policy_of(struct broker *b, const char *kind, const char *queue, const char *type,
                           struct rabbit_answer *a, const struct field **definition,
                           struct err_info *err) SB_MUST_USE;

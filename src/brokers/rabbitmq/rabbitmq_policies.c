@@ -1,5 +1,5 @@
-/* What policies set. A queue's own `effective_policy_definition` lags behind them by seconds; so the policies themselves are read. Each look
- * in that time would count towards a delivery limit that is not seen: of that the smallest of all that match the queue's name is
+/* What policies set. A queue's own `effective_policy_definition` lags behind them by seconds; so the policies themselves are read. Each
+ * look in that time would count towards a delivery limit that is not seen: of that the smallest of all that match the queue's name is
  * taken, whichever of them wins. */
 #include "brokers/rabbitmq/rabbitmq_internal.h"
 
