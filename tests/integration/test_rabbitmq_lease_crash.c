@@ -52,23 +52,41 @@ static struct done *shared_done(void)
     return done;
 }
 
-/* Whatever is there now was not removed for certain; whatever was not handed over, or was held, is there. */
-static void account(struct rig *rig, const char *queue, const struct done *done, bool removals_last)
+static size_t take_more(struct rig *rig, const char *queue, bool there[ALL])
 {
     static int left[MOST];
-    static bool there[ALL];
-    size_t n = rig_take_all(rig, queue, left, MOST), again = 0;
-    memset(there, 0, sizeof there);
+    size_t n = rig_take_all(rig, queue, left, MOST);
     for (size_t i = 0; i < n; i++) {
         if (there[left[i]])
             fail_msg("%d is there twice", left[i]);
         there[left[i]] = true;
     }
-    for (int i = 0; i < ALL; i++) {
+    return n;
+}
+
+/* One that was not handed over, or was held; -1: none. */
+static int first_lost(const bool there[ALL], const struct done *done)
+{
+    for (int i = 0; i < ALL; i++)
         if (!there[i] && (i >= done->handed || hold_each_fifth(i) == HOLD))
-            fail_msg("%d of %s is lost (%d were handed over)", i, queue, done->handed);
+            return i;
+    return -1;
+}
+
+/* Whatever is there now was not removed for certain; whatever was not handed over, or was held, is there: a quorum queue that has just come
+ * up says for a while that it is empty. */
+static void account(struct rig *rig, const char *queue, const struct done *done, bool removals_last)
+{
+    static bool there[ALL];
+    size_t n = 0, again = 0;
+    int64_t deadline = clock_mono_ns() + 30 * NS_PER_S;
+    memset(there, 0, sizeof there);
+    while ((n += take_more(rig, queue, there), first_lost(there, done) >= 0) && clock_mono_ns() < deadline)
+        usleep(100000);
+    if (first_lost(there, done) >= 0)
+        fail_msg("%d of %s is lost (%d were handed over)", first_lost(there, done), queue, done->handed);
+    for (int i = 0; i < ALL; i++)
         again += there[i] && i < done->synced && hold_each_fifth(i) == REMOVE;
-    }
     print_message("%s: %d handed over, %d for certain, %zu left, %zu of these were removed\n", queue,
                   done->handed, done->synced, n, again);
     if (removals_last)
