@@ -45,7 +45,9 @@ static void describe_source(struct broker *b, const struct operation_end *from, 
     if (list && !b->ops->list(b, from->channel.name, 0, list, &err))
         for (size_t i = 0; i < list->count; i++) {
             const struct channel *c = &list->items[i];
-            bool kind = from->channel.kind == CHANNEL_ANY || from->channel.kind == c->kind;
+            enum channel_kind named = from->channel.kind; /* a stream may be called a queue */
+            bool kind = named == CHANNEL_ANY || named == c->kind ||
+                        (named == CHANNEL_QUEUE && c->kind == CHANNEL_STREAM);
             if (strcmp(c->name, from->channel.name) != 0 || !kind)
                 continue;
             p->partitions = c->partitions;
