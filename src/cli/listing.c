@@ -197,12 +197,10 @@ static const char *words_for(const struct channel *channel)
                : "MARKS: messages are handed back, with redelivered set; a delivery limit may count it";
 }
 
-/* NULL: it is not listed, or several are called so, which reading will say. A stream is read as a queue, too. */
+/* NULL: it is not listed, or several are called so, which reading will say. */
 static const struct channel *find_one(const struct channel_list *list, const struct channel_name *name)
 {
     const struct channel *found = channel_list_find(list, name->name, name->kind);
-    if (!found && name->kind == CHANNEL_QUEUE)
-        found = channel_list_find(list, name->name, CHANNEL_STREAM);
     for (size_t i = 0; found && i < list->count; i++)
         if (name->kind == CHANNEL_ANY && list->items[i].kind != found->kind &&
             strcmp(list->items[i].name, name->name) == 0)

@@ -194,9 +194,9 @@ enum publish_flag {
     PUBLISH_DRY = 1 << 3,
     /* How many partitions they name is known when they have gone: a destination that has some is not made for them. */
     PUBLISH_UNCOUNTED = 1 << 4,
-    /* Keep the message's partition only where the destination has just as many as the request says; else it goes by its key. */
+    /* Keep the message's partition only where the destination has just as many as the request says; else it goes by its key. A position
+     * without an offset (-1) is where its sender had it, and kept wherever there is such a partition. */
     PUBLISH_ALIKE = 1 << 5,
-    /* With either: a position without an offset (-1) is where its sender had it, and kept wherever there is such a partition. */
 };
 
 struct publish_request {

@@ -141,11 +141,16 @@ void channel_list_sort(struct channel_list *l)
         qsort(l->items, l->count, sizeof *l->items, by_name);
 }
 
+bool channel_kind_covers(enum channel_kind named, enum channel_kind kind)
+{
+    return named == CHANNEL_ANY || named == kind || (named == CHANNEL_QUEUE && kind == CHANNEL_STREAM);
+}
+
 const struct channel *channel_list_find(const struct channel_list *l, const char *name,
                                         enum channel_kind kind)
 {
     for (size_t i = 0; i < l->count; i++)
-        if ((kind == CHANNEL_ANY || l->items[i].kind == kind) && strcmp(l->items[i].name, name) == 0)
+        if (channel_kind_covers(kind, l->items[i].kind) && strcmp(l->items[i].name, name) == 0)
             return &l->items[i];
     return NULL;
 }

@@ -115,6 +115,8 @@ struct channel_totals {
     double in_rate, out_rate; /* negative: unknown */
 };
 struct channel_totals channel_list_totals(const struct channel_list *l);
+/* Does a name of that kind mean one of this? A stream may be called a queue, ANY is any. */
+bool channel_kind_covers(enum channel_kind named, enum channel_kind kind);
 const struct channel *channel_list_find(const struct channel_list *l, const char *name,
                                         enum channel_kind kind);
 

@@ -12,9 +12,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define MEMORY  (16 * MIB)
-#define STEP    20000
-#define STEP_MS 100
+#define MEMORY (16 * MIB)
+#define STEP   20000
 
 struct dedupe_look {
     struct address channel;
@@ -84,18 +83,11 @@ static enum err take_all(struct dedupe_look *d, struct source *s, struct err_inf
     enum err e = ERR_OK;
     while (!e && !atomic_load(&d->cancelled)) {
         struct batch *b = NULL;
-        e = source_take(s, &b, err);
-        if (e == ERR_BUSY) {
-            struct pollfd wait = {.fd = d->event_fd, .events = POLLIN};
-            poll(&wait, 1, STEP_MS);
-            (void)!read(d->event_fd, &(uint64_t){0}, sizeof(uint64_t));
-            e = ERR_OK;
-        } else if (!e) {
+        e = source_await(s, &b, err);
+        if (!e && b) {
             e = add_batch(d, b, err);
             source_settle(s, b);
         }
-        while ((b = source_settled(s)))
-            batch_free(&b);
     }
     return e == ERR_END ? ERR_OK : e;
 }

@@ -11,14 +11,11 @@
 #include "operations/preview.h"
 
 #include <inttypes.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #define LOOK_WINDOW   4000
 #define SHORT_LOOKS   3
-#define STEP_MS       100
 #define STEP_MESSAGES 20000
 
 /* ---- looking through the source ---- */
@@ -96,17 +93,10 @@ static enum err visit_all(struct operation *o, struct source *s, struct looking 
         struct batch *b = NULL;
         if (atomic_load(&o->cancelled))
             return err_set(err, ERR_CANCELLED, "cancelled before anything was changed");
-        e = source_take(s, &b, err);
-        if (e == ERR_BUSY) {
-            struct pollfd p = {.fd = o->event_fd, .events = POLLIN};
-            poll(&p, 1, STEP_MS);
-            (void)!read(o->event_fd, &(uint64_t){0}, sizeof(uint64_t));
-            e = ERR_OK;
-        } else if (!e) {
+        e = source_await(s, &b, err);
+        if (!e && b) {
             e = visit_batch(o, s, b, l, err);
         }
-        while ((b = source_settled(s)))
-            batch_free(&b);
     }
     return e == ERR_END ? ERR_OK : e;
 }

@@ -3,13 +3,9 @@
 #include "base/text.h"
 #include "operations/stamp.h"
 
-#include <poll.h>
-#include <unistd.h>
-
 #define LOOK_MOST   100000
 #define LOOK_WINDOW 4000
 #define LOOKS_MOST  2 /* more, where fewer came than are there */
-#define STEP_MS     100
 
 /* ---- what the destination has ---- */
 
@@ -68,17 +64,10 @@ static enum err visit_all(struct operation *o, struct source *s, struct look *l,
     enum err e = ERR_OK;
     while (!e && !atomic_load(&o->broken_off)) {
         struct batch *b = NULL;
-        e = source_take(s, &b, err);
-        if (e == ERR_BUSY) {
-            struct pollfd p = {.fd = o->event_fd, .events = POLLIN};
-            poll(&p, 1, STEP_MS);
-            (void)!read(o->event_fd, &(uint64_t){0}, sizeof(uint64_t));
-            e = ERR_OK;
-        } else if (!e) {
+        e = source_await(s, &b, err);
+        if (!e && b) {
             e = visit_batch(s, b, l);
         }
-        while ((b = source_settled(s)))
-            batch_free(&b);
     }
     return e == ERR_END ? ERR_OK : e ? e : err_set(err, ERR_CANCELLED, "broken off");
 }

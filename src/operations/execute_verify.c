@@ -16,7 +16,6 @@
 #define SLACK_NS   (60 * NS_PER_S) /* that the broker's clock may be behind ours */
 #define AGAIN_NS   (NS_PER_S / 4)  /* between two looks for what was not met */
 #define TRIES_MOST 5
-#define STEP_MS    100
 
 struct sent_message {
     uint64_t sequence;
@@ -209,20 +208,13 @@ static bool read_all(struct verifying *v, struct source *s, size_t target, size_
     size_t seen = 0;
     while (!e && left && seen < READ_MOST && !is_out_of_time(v)) {
         struct batch *b = NULL;
-        e = source_take(s, &b, &err);
-        if (e == ERR_BUSY) {
-            struct pollfd p = {.fd = v->o->event_fd, .events = POLLIN};
-            poll(&p, 1, STEP_MS);
-            (void)!read(v->o->event_fd, &(uint64_t){0}, sizeof(uint64_t));
-            e = ERR_OK;
-        } else if (!e) {
+        e = source_await(s, &b, &err);
+        if (!e && b) {
             seen += b->count;
             for (size_t i = 0; i < b->count && left; i++)
                 left -= compare(v, target, b->items[i].message);
             source_settle(s, b);
         }
-        while ((b = source_settled(s)))
-            batch_free(&b);
         execute_tell(v->o, false);
     }
     if (e && e != ERR_END)

@@ -10,11 +10,9 @@
 #include "operations/stamp.h"
 #include "operations/trial.h"
 
-#include <poll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define STEP_MS        100
 #define HELD_WINDOW    4000
 #define COMPARE_MEMORY (16 * MIB) /* of a dedupe: beyond it files are used */
 #define COMPARE_STEP   20000
@@ -171,26 +169,19 @@ static bool is_over(const struct look *l)
     return l->enough || (l->holds && held);
 }
 
-static enum err look_through(struct look *l, struct source *s, int fd, struct err_info *err)
+static enum err look_through(struct look *l, struct source *s, struct err_info *err)
 {
     enum err e = ERR_OK;
     bool stopped = false;
     while (!e && !atomic_load(l->cancelled)) {
         struct batch *b = NULL;
-        e = source_take(s, &b, err);
-        if (e == ERR_BUSY) {
-            struct pollfd wait = {.fd = fd, .events = POLLIN};
-            poll(&wait, 1, STEP_MS);
-            (void)!read(fd, &(uint64_t){0}, sizeof(uint64_t));
-            e = ERR_OK;
-        } else if (!e) {
+        e = source_await(s, &b, err);
+        if (!e && b) {
             e = judge(l, b, err);
             source_settle(s, b);
             if (l->trial)
                 trial_serve(l->trial);
         }
-        while ((b = source_settled(s)))
-            batch_free(&b);
         if (is_over(l) && !stopped) {
             stopped = true;
             source_stop(s);
@@ -230,7 +221,7 @@ static enum err look_at_source(struct look *l, int fd, struct err_info *err)
                               .notice = preview_notice,
                               .context = (void *)(uintptr_t)job};
     struct source *s = source_start(&look, fd, err);
-    enum err e = s ? look_through(l, s, fd, err) : err->code;
+    enum err e = s ? look_through(l, s, err) : err->code;
     int64_t returned;
     if (s && e)
         source_cancel(s);

@@ -45,10 +45,7 @@ static void describe_source(struct broker *b, const struct operation_end *from, 
     if (list && !b->ops->list(b, from->channel.name, 0, list, &err))
         for (size_t i = 0; i < list->count; i++) {
             const struct channel *c = &list->items[i];
-            enum channel_kind named = from->channel.kind; /* a stream may be called a queue */
-            bool kind = named == CHANNEL_ANY || named == c->kind ||
-                        (named == CHANNEL_QUEUE && c->kind == CHANNEL_STREAM);
-            if (strcmp(c->name, from->channel.name) != 0 || !kind)
+            if (strcmp(c->name, from->channel.name) != 0 || !channel_kind_covers(from->channel.kind, c->kind))
                 continue;
             p->partitions = c->partitions;
             p->consumers = c->consumers;

@@ -51,12 +51,18 @@ struct search {
     bool found;
 };
 
+/* An earlier one of that source whose end the journal does not know. */
+static bool is_unended(const struct journal_operation *own, const struct journal_operation *other)
+{
+    return other->number < own->number && other->state == OPERATION_RUNNING && other->from && own->from &&
+           strcmp(other->from, own->from) == 0;
+}
+
 static bool find_unended(void *context, const struct journal_operation *other)
 {
     struct search *s = context;
     const struct journal_operation *own = s->own;
-    s->found = other->number < own->number && other->kind == own->kind && other->state == OPERATION_RUNNING &&
-               other->from && own->from && strcmp(other->from, own->from) == 0;
+    s->found = other->kind == own->kind && is_unended(own, other);
     if (s->found) {
         err_set(s->err, ERR_REFUSED,
                 "an earlier replay of it has not ended: what that has sent is not known yet");
@@ -75,9 +81,7 @@ static bool find_interrupted(void *context, const struct journal_operation *othe
 {
     struct search *s = context;
     const struct journal_operation *own = s->own;
-    s->found = other->number < own->number && takes(other->kind) && other->state == OPERATION_RUNNING &&
-               other->from && own->from && strcmp(other->from, own->from) == 0 &&
-               !operation_is_locked(other->id);
+    s->found = takes(other->kind) && is_unended(own, other) && !operation_is_locked(other->id);
     if (s->found) {
         err_set(s->err, ERR_REFUSED,
                 "an earlier %s of it was interrupted: what that has sent may still be there",

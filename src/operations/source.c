@@ -412,6 +412,19 @@ enum err source_take(struct source *s, struct batch **batch, struct err_info *er
     return e;
 }
 
+enum err source_await(struct source *s, struct batch **batch, struct err_info *err)
+{
+    for (struct batch *b; (b = source_settled(s));)
+        batch_free(&b);
+    enum err e = source_take(s, batch, err);
+    if (e != ERR_BUSY)
+        return e;
+    struct pollfd p = {.fd = s->event_fd, .events = POLLIN};
+    poll(&p, 1, STEP_MS);
+    (void)!read(s->event_fd, &(uint64_t){0}, sizeof(uint64_t));
+    return ERR_OK;
+}
+
 enum err source_failure(struct source *s, struct err_info *err)
 {
     pthread_mutex_lock(&s->lock);

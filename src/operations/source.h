@@ -46,6 +46,9 @@ struct source *source_start(const struct source_job *job, int event_fd, struct e
 /* ERR_OK: *batch is the caller's; ERR_BUSY: none yet; ERR_END: there are no more; else it has failed, and what was not settled is void:
  * it is at the source again. */
 enum err source_take(struct source *s, struct batch **batch, struct err_info *err) SB_MUST_USE;
+/* For whoever only looks: as source_take, but what was settled is freed, and where there is none yet a moment is waited for it: ERR_OK with
+ * *batch NULL. */
+enum err source_await(struct source *s, struct batch **batch, struct err_info *err) SB_MUST_USE;
 bool source_is_open(struct source *s);
 /* ERR_OK, or why it has failed. */
 enum err source_failure(struct source *s, struct err_info *err);
